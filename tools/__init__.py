@@ -1,0 +1,1 @@
+"""What the Makefile and the checks use. Nothing here runs in production."""
