@@ -1,0 +1,51 @@
+"""Civil days in Paris, instants in UTC, and how both are said in French."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def paris_day(instant: datetime) -> date:
+    """Return the civil day in Paris of an aware instant."""
+    if instant.tzinfo is None:
+        raise ValueError("an instant must carry its time zone")
+    return instant.astimezone(PARIS).date()
+
+
+def start_of_day(day: date) -> datetime:
+    """Return the UTC instant at which a Paris day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=PARIS).astimezone(UTC)
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the UTC instant at which a Paris day is over (the next one begins)."""
+    return start_of_day(day + timedelta(days=1))
+
+
+def french_date(day: date) -> str:
+    """Return « 12 mars 2026 » (« 1er mars 2026 » for a first) with no-break spaces."""
+    text = format_date(day, "d MMMM y", locale="fr")
+    return (f"1er{text[1:]}" if day.day == 1 else text).replace(" ", "\u00a0")
+
+
+def french_instant(instant: datetime) -> str:
+    """Return « 12 mars 2026 à 14 h 05 », in Paris, with no-break spaces."""
+    local = instant.astimezone(PARIS)
+    return f"{french_date(local.date())}\u00a0à\u00a0{local.hour}\u00a0h\u00a0{local.minute:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreeDates:
+    """The three ends of a voucher (domain.md §2): used by its holder, tolerated at the counter, presented for payment."""
+
+    use_by: date
+    grace_until: date
+    present_by: date
+
+    def __post_init__(self) -> None:
+        if not self.use_by <= self.grace_until <= self.present_by:
+            raise ValueError("use_by, grace_until and present_by must follow each other")

@@ -1,0 +1,111 @@
+"""One relational database on two engines: SQLite embedded, PostgreSQL in production. Transactions start and end here."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, DateTime, Engine, Integer, MetaData, create_engine, event, text
+from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+LOCK_TIMEOUT_MILLISECONDS = 30_000
+POOL_SIZE = 32
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant: timestamptz on PostgreSQL, ISO text of fixed width on SQLite; naive ones are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive instant; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive instant was about to be stored")
+        return value.astimezone(UTC) if dialect.name == "postgresql" else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the instant back with its zone."""
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite gives a rowid alias only to INTEGER; PostgreSQL needs the 64 bits said.
+BigInt = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    """The mother of all tables; constraint names follow one convention so that each can be met with its sentence."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant}
+
+
+class Database:
+    """An engine, and the only two ways to use it: `read()` and `write()`."""
+
+    def __init__(self, url: str, pool_size: int = POOL_SIZE) -> None:
+        """Open the database at `url` (`sqlite:///file` or `postgresql://…`); connects on first use."""
+        self.url = url
+        self.is_postgresql = make_url(url).get_backend_name() == "postgresql"
+        # One writer at a time in this process: SQLite's own wait is unfair and starves threads for seconds (ledger.md §7.2).
+        self._sqlite_writer = threading.Lock()
+        self.engine = _postgresql_engine(url, pool_size) if self.is_postgresql else _sqlite_engine(url, pool_size)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Give a session whose work is committed whole at the end, or rolled back whole on any exception."""
+        if self.is_postgresql:
+            with Session(self.engine) as session, session.begin():
+                yield session
+            return
+        with self._sqlite_writer, Session(self.engine) as session, session.begin():
+            session.execute(text("BEGIN IMMEDIATE"))
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session that sees one state of the database and writes nothing."""
+        with Session(self.engine) as session:
+            if self.is_postgresql:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+            else:
+                session.execute(text("BEGIN"))
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _postgresql_engine(url: str, pool_size: int) -> Engine:
+    options = f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MILLISECONDS}"
+    return create_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args={"options": options})
+
+
+def _sqlite_engine(url: str, pool_size: int) -> Engine:
+    # The driver must not begin transactions by itself: `write` says BEGIN IMMEDIATE, `read` says BEGIN.
+    connect_args = {"timeout": LOCK_TIMEOUT_MILLISECONDS / 1000, "check_same_thread": False, "isolation_level": None}
+    engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args=connect_args)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-32000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine

@@ -1,0 +1,23 @@
+"""Settings come from the environment alone (PASS_…), are read once and never change."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an installation may choose. Secrets have no default: the demonstration makes its own and says so."""
+
+    model_config = SettingsConfigDict(env_prefix="PASS_", frozen=True)
+
+    database_url: str = Field("sqlite:///var/pass.sqlite3", description="SQLite by default, postgresql:// in production")
+    base_url: str = Field("http://127.0.0.1:8000", description="public address; it is printed in every code")
+    secret_key: SecretStr = Field(description="signs the forms' tokens; 32 random bytes or more")
+    master_key: SecretStr = Field(description="encrypts signing keys at rest; 64 hexadecimal digits")
+    is_demo: bool = Field(False, description="shows the demonstration banner and accounts")
+    data_folder: Path = Field(Path("var"), description="printed booklets and other large files")
+    programme_name: str = Field("Pass numérique", description="name on pages, vouchers and letters")
+    help_contact: str = Field("aide@pass-numerique.example", description="where people can ask for help")
+    help_phone: str = Field("01 99 00 12 34", description="telephone number printed on booklets")
+    redemption_undo_minutes: int = Field(30, ge=1, le=24 * 60, description="how long a mediator may undo a redemption")

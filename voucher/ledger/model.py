@@ -1,0 +1,85 @@
+"""Tables of the ledger. All three only grow: triggers refuse UPDATE, DELETE and TRUNCATE (migration 0001)."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from voucher.kernel.database import Base, BigInt
+
+
+class Account(Base):
+    """An account of the chart for one combination of its dimensions; `id` is derived from `key`."""
+
+    __tablename__ = "account"
+
+    id: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(String(200))
+    code: Mapped[str] = mapped_column(String(8), index=True)
+    book: Mapped[str] = mapped_column(String(8))
+    funder_id: Mapped[UUID | None] = mapped_column(index=True)
+    agreement_id: Mapped[UUID | None] = mapped_column(index=True)
+    structure_id: Mapped[UUID | None] = mapped_column(index=True)
+    bank_account_id: Mapped[UUID | None]
+
+    __table_args__ = (
+        # An account exists once.
+        UniqueConstraint("key"),
+        # A movement names its book with each of its accounts, so that none crosses books.
+        UniqueConstraint("id", "book"),
+        CheckConstraint("book IN ('budget', 'general')", name="book_is_known"),
+    )
+
+
+class Movement(Base):
+    """One debit account, one credit account, one amount. Written before its entry, which closes the set."""
+
+    __tablename__ = "movement"
+
+    entry_id: Mapped[UUID] = mapped_column(
+        ForeignKey("entry.id", deferrable=True, initially="DEFERRED"), primary_key=True
+    )
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    book: Mapped[str] = mapped_column(String(8))
+    debit_account_id: Mapped[int] = mapped_column(BigInt)
+    credit_account_id: Mapped[int] = mapped_column(BigInt)
+    amount_cents: Mapped[int] = mapped_column(BigInt)
+
+    __table_args__ = (
+        # Both accounts stand in the movement's book.
+        ForeignKeyConstraint(["debit_account_id", "book"], ["account.id", "account.book"]),
+        ForeignKeyConstraint(["credit_account_id", "book"], ["account.id", "account.book"]),
+        # A movement moves something, and from one account to another.
+        CheckConstraint("amount_cents > 0", name="amount_is_positive"),
+        CheckConstraint("debit_account_id <> credit_account_id", name="accounts_differ"),
+        # The ledger of one account reads these.
+        Index(None, "debit_account_id"),
+        Index(None, "credit_account_id"),
+    )
+
+
+class Entry(Base):
+    """One business event. A trigger checks that its movements are all there and closes it at birth."""
+
+    __tablename__ = "entry"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    event_type: Mapped[str] = mapped_column(String(40))
+    event_id: Mapped[UUID]
+    journal: Mapped[str] = mapped_column(String(2))
+    posted_at: Mapped[datetime] = mapped_column(index=True)
+    posted_by: Mapped[UUID | None]
+    effective_on: Mapped[date]
+    narration: Mapped[str] = mapped_column(String(200))
+    movement_count: Mapped[int]
+    total_cents: Mapped[int] = mapped_column(BigInt)
+    reverses_id: Mapped[UUID | None] = mapped_column(ForeignKey("entry.id"))
+
+    __table_args__ = (
+        # An event is posted once, however often its command is sent.
+        UniqueConstraint("event_type", "event_id"),
+        # An entry is reversed at most once.
+        UniqueConstraint("reverses_id"),
+        CheckConstraint("movement_count > 0 AND total_cents > 0", name="moves_something"),
+    )
