@@ -10,10 +10,16 @@ def append_only_statements(table: str, dialect: str) -> list[str]:
             for verb in ("UPDATE", "DELETE")
         ]
     return [
-        f"CREATE FUNCTION {table}_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{table} only grows' USING ERRCODE = 'restrict_violation'; END $$",
-        f"CREATE TRIGGER {table}_never_changed BEFORE UPDATE OR DELETE ON {table} "
-        f"FOR EACH ROW EXECUTE FUNCTION {table}_only_grows()",
-        f"CREATE TRIGGER {table}_never_emptied BEFORE TRUNCATE ON {table} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_only_grows()",
+        (
+            f"CREATE FUNCTION {table}_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{table} only grows' USING ERRCODE = 'restrict_violation'; END $$"
+        ),
+        (
+            f"CREATE TRIGGER {table}_never_changed BEFORE UPDATE OR DELETE ON {table} "
+            f"FOR EACH ROW EXECUTE FUNCTION {table}_only_grows()"
+        ),
+        (
+            f"CREATE TRIGGER {table}_never_emptied BEFORE TRUNCATE ON {table} "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_only_grows()"
+        ),
     ]

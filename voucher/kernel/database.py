@@ -80,7 +80,9 @@ class Database:
         """Give a session that sees one state of the database and writes nothing."""
         with Session(self.engine) as session:
             if self.is_postgresql:
-                session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+                session.connection(
+                    execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+                )
             else:
                 session.execute(text("BEGIN"))
             try:
@@ -105,7 +107,13 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-32000"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+            "cache_size=-32000",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

@@ -21,7 +21,9 @@ def new_id() -> UUID:
     """Return a new UUIDv7 (RFC 9562 §5.7): ordered by time to the millisecond, random after."""
     stamp = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10))
-    value = (stamp & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    value = (
+        (stamp & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    )
     return UUID(int=value)
 
 

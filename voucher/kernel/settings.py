@@ -11,7 +11,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PASS_", frozen=True)
 
-    database_url: str = Field("sqlite:///var/pass.sqlite3", description="SQLite by default, postgresql:// in production")
+    database_url: str = Field(
+        "sqlite:///var/pass.sqlite3", description="SQLite by default, postgresql:// in production"
+    )
     base_url: str = Field("http://127.0.0.1:8000", description="public address; it is printed in every code")
     secret_key: SecretStr = Field(description="signs the forms' tokens; 32 random bytes or more")
     master_key: SecretStr = Field(description="encrypts signing keys at rest; 64 hexadecimal digits")

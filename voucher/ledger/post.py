@@ -86,7 +86,12 @@ def post(session: Session, event: Event, movements: Sequence[Movement]) -> UUID:
 
 
 def close_entry(
-    session: Session, event: Event, entry_id: UUID, movement_count: int, total_cents: int, reverses_id: UUID | None = None
+    session: Session,
+    event: Event,
+    entry_id: UUID,
+    movement_count: int,
+    total_cents: int,
+    reverses_id: UUID | None = None,
 ) -> None:
     """Write the entry of movements that stand already: what a set-based statement wrote. The database checks the sums."""
     session.execute(

@@ -1,0 +1,13 @@
+"""Every table of the house, for migrations: importing this module fills the metadata."""
+
+from voucher.access import model as access
+from voucher.distribution import model as distribution
+from voucher.issuing import model as issuing
+from voucher.kernel.database import Base
+from voucher.ledger import model as ledger
+from voucher.network import model as network
+from voucher.programme import model as programme
+from voucher.redemption import model as redemption
+from voucher.settlement import model as settlement
+
+__all__ = ["Base", "access", "distribution", "issuing", "ledger", "network", "programme", "redemption", "settlement"]

@@ -1,0 +1,1 @@
+"""Structures, places and counters, and the lieux standard in and out."""

@@ -1,0 +1,189 @@
+"""Tables of settlement. A period is in one batch, a structure once in a batch, an owed amount taken up once."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from voucher.kernel.database import Base, BigInt
+
+
+class BatchState(StrEnum):
+    """The steps of a batch (architecture.md §4); an open period is the step before."""
+
+    FROZEN = "frozen"
+    APPROVED = "approved"
+    EXPORTED = "exported"
+    CLOSED = "closed"
+
+
+class AdviceState(StrEnum):
+    """An advice is due, then in a file, then paid by a booked bank line; what failed is owed again by the next batch.
+
+    `held` could not be put into the file (no bank details, structure suspended); `held`, `rejected` and `returned` become
+    `taken_up` when a later advice carries their amount.
+    """
+
+    HELD = "held"
+    DUE = "due"
+    IN_FILE = "in_file"
+    PAID = "paid"
+    REJECTED = "rejected"
+    RETURNED = "returned"
+    TAKEN_UP = "taken_up"
+
+
+class LineNature(StrEnum):
+    """Where an advice's amount comes from."""
+
+    PERIOD = "period"
+    CARRIED_OVER = "carried_over"
+
+
+class SettlementBatch(Base):
+    """What one closed period of one agreement owes, frozen; then approved by a second person, exported, closed."""
+
+    __tablename__ = "settlement_batch"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(
+        String(40), unique=True
+    )  # agreement's number and the period's: « 2026-33-01/04 »
+    agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"), index=True)
+    period_id: Mapped[UUID] = mapped_column(ForeignKey("period.id"), unique=True)
+    channel: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(10))
+    advice_count: Mapped[int]  # those that are paid by it, the held ones left out
+    total_cents: Mapped[int] = mapped_column(BigInt)
+    execution_on: Mapped[date | None]
+    frozen_at: Mapped[datetime]
+    frozen_by: Mapped[UUID]
+    approved_at: Mapped[datetime | None]
+    approved_by: Mapped[UUID | None]
+    exported_at: Mapped[datetime | None]
+    exported_by: Mapped[UUID | None]
+    closed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        # Four eyes: who froze a batch may not approve it.
+        CheckConstraint("approved_by IS NULL OR approved_by <> frozen_by", name="four_eyes"),
+        CheckConstraint("total_cents >= 0", name="total_is_not_negative"),
+    )
+
+
+class PaymentAdvice(Base):
+    """What one structure is paid by one batch, with the bank details of that moment."""
+
+    __tablename__ = "payment_advice"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("settlement_batch.id"))
+    structure_id: Mapped[UUID] = mapped_column(ForeignKey("structure.id"), index=True)
+    reference: Mapped[str] = mapped_column(
+        String(35), unique=True
+    )  # EndToEndId: at most 35 characters, no personal data
+    amount_cents: Mapped[int] = mapped_column(BigInt)
+    voucher_count: Mapped[int] = mapped_column(BigInt)
+    holder_name: Mapped[str | None] = mapped_column(String(70))
+    iban: Mapped[str | None] = mapped_column(String(34))
+    bic: Mapped[str | None] = mapped_column(String(11))
+    state: Mapped[str] = mapped_column(String(10))
+    state_reason: Mapped[str] = mapped_column(String(200), default="")  # code of a reject or return, or why it is held
+    paid_on: Mapped[date | None]
+
+    __table_args__ = (
+        # A structure is once in a batch.
+        UniqueConstraint("batch_id", "structure_id"),
+        CheckConstraint("amount_cents > 0", name="amount_is_positive"),
+        # Money leaves to an account that is known.
+        CheckConstraint("state = 'held' OR state = 'taken_up' OR iban IS NOT NULL", name="iban_is_known"),
+    )
+
+
+class AdviceLine(Base):
+    """A part of an advice: the period's redemptions, or an advice before it that could not be paid."""
+
+    __tablename__ = "advice_line"
+
+    advice_id: Mapped[UUID] = mapped_column(ForeignKey("payment_advice.id"), primary_key=True)
+    nature: Mapped[str] = mapped_column(String(14), primary_key=True)
+    source_id: Mapped[UUID] = mapped_column(primary_key=True)  # the period, or the advice taken up
+    structure_id: Mapped[UUID]
+    amount_cents: Mapped[int] = mapped_column(BigInt)
+    voucher_count: Mapped[int] = mapped_column(BigInt)
+
+    __table_args__ = (
+        # A source is paid to a structure once, for ever.
+        UniqueConstraint("nature", "source_id", "structure_id"),
+    )
+
+
+class PaymentFile(Base):
+    """A file that left, or can leave, kept whole: asked for twice, the same bytes are given."""
+
+    __tablename__ = "payment_file"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("settlement_batch.id"))
+    kind: Mapped[str] = mapped_column(String(20))  # pain.001.001.09, liquidation_csv, liquidation_pdf
+    name: Mapped[str] = mapped_column(String(120))
+    sha256: Mapped[str] = mapped_column(String(64))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    made_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("batch_id", "kind"),)
+
+
+class BankFile(Base):
+    """A file the bank sent, known by its bytes: the same one twice changes nothing."""
+
+    __tablename__ = "bank_file"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    imported_at: Mapped[datetime]
+    imported_by: Mapped[UUID]
+
+
+class BankStatement(Base):
+    """A statement of one account in a bank file, with the balances the bank gives."""
+
+    __tablename__ = "bank_statement"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    bank_file: Mapped[str] = mapped_column(ForeignKey("bank_file.sha256"))
+    paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"), index=True)
+    reference: Mapped[str] = mapped_column(String(60))
+    closed_on: Mapped[date]
+    opening_cents: Mapped[int] = mapped_column(BigInt)
+    closing_cents: Mapped[int] = mapped_column(BigInt)
+
+    __table_args__ = (UniqueConstraint("paying_account_id", "reference"),)
+
+
+class BankLine(Base):
+    """A booked line, stored once whatever file brings it, used once; what nothing explains stays visible."""
+
+    __tablename__ = "bank_line"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), unique=True)  # account, the bank's reference, rank, side
+    statement_id: Mapped[UUID] = mapped_column(ForeignKey("bank_statement.id"), index=True)
+    paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
+    booked_on: Mapped[date]
+    amount_cents: Mapped[int] = mapped_column(BigInt)  # always positive; the side says which way
+    is_credit: Mapped[bool]
+    end_to_end_id: Mapped[str | None] = mapped_column(String(35), index=True)
+    counterparty: Mapped[str] = mapped_column(String(140), default="")
+    remittance: Mapped[str] = mapped_column(String(500), default="")
+    return_reason: Mapped[str | None] = mapped_column(String(4))
+    advice_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_advice.id"))
+
+    __table_args__ = (
+        # An advice is paid by one line and returned by one line at most.
+        Index("uq_bank_line_advice", "advice_id", "is_credit", unique=True),
+        CheckConstraint("amount_cents > 0", name="amount_is_positive"),
+    )
