@@ -188,8 +188,10 @@ def movements_of(
     movements = []
     for debit, credit in RULES[event_type].moves:
         by_funder = _F in CHART[debit].dimensions or _F in CHART[credit].dimensions
-        parts: Mapping[UUID | None, int] = dict(amounts_cents) if by_funder else {None: sum(amounts_cents.values())}
-        for funder_id, amount_cents in parts.items():
+        parts: list[tuple[UUID | None, int]] = (
+            [*amounts_cents.items()] if by_funder else [(None, sum(amounts_cents.values()))]
+        )
+        for funder_id, amount_cents in parts:
             if amount_cents == 0:
                 continue
             of = dict(dimensions) if funder_id is None else {**dimensions, _F: funder_id}
