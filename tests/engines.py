@@ -43,7 +43,8 @@ COMMON = {
     "autovacuum": "off",
 }
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "512MB"}
-DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+# Killed at once, it could not take its shared memory segments away: they stay in its folder.
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "dynamic_shared_memory_type": "mmap"}
 
 
 class EngineMissing(RuntimeError):

@@ -1,7 +1,7 @@
 """Runs PostgreSQL for as long as a test run lives, and stops it whatever that run's end: normal, Ctrl-C or kill -9.
 
 The tests hold the writing end of a named pipe. When the last of them is gone, reading the pipe here meets its end: the
-server is stopped and its folder removed. Standard library only, so that it starts at once.
+server is stopped and the run's folder, which holds the pipe, removed. Standard library only, so that it starts at once.
 
     python keep_server.py <named pipe> <folder> <uid> <gid> <server command…>
 """
@@ -41,7 +41,7 @@ def keep(pipe: Path, folder: Path, user: int, group: int, command: list[str]) ->
     except subprocess.TimeoutExpired:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(pipe.parent, ignore_errors=True)
 
 
 if __name__ == "__main__":

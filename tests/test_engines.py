@@ -22,9 +22,12 @@ def test_and_never_sees_what_another_left(database: Database) -> None:
 def test_a_durable_server_killed_at_once_keeps_what_was_committed(durable_server: Server) -> None:
     with psycopg.connect(durable_server.url()) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
-    with pytest.raises(psycopg.OperationalError), psycopg.connect(durable_server.url()) as unfinished:
-        unfinished.execute("INSERT INTO kept VALUES (2)")
-        durable_server.crash()
+    unfinished = psycopg.connect(durable_server.url())
+    unfinished.execute("INSERT INTO kept VALUES (2)")
+    durable_server.crash()
+    with pytest.raises(psycopg.OperationalError):
+        unfinished.commit()
+    unfinished.close()
     durable_server.start()
     with psycopg.connect(durable_server.url()) as connection:
         assert connection.execute("SELECT one FROM kept").fetchall() == [(1,)]
