@@ -1,0 +1,114 @@
+"""Who may see a page. Every view has an access class, said under its route; one without stops the application.
+
+    @blueprint.get("/commandes")
+    @staff(Role.ISSUER)
+    def orders() -> str: ...
+
+The session lives in the database; the cookie holds only its token. A public page touches no session at all.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from voucher.access.model import Role
+from voucher.access.rules import ROLE_NAMES
+from voucher.access.sessions import Viewer, viewer_of
+from voucher.web.house import house
+from voucher.web.navigation import home_for, links_for
+from voucher.web.shell import Person, Shell
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+SESSION_COOKIE = "pass_session"
+EVERYONE: frozenset[Role] = frozenset()
+"""The access class of a public view."""
+
+FRAMEWORK_ENDPOINTS = frozenset({"web.static"})
+
+
+def public(view: View) -> View:
+    """Open a view to everybody, without a session."""
+    view.__dict__["access"] = EVERYONE
+    return view
+
+
+def staff(*roles: Role) -> Callable[[View], View]:
+    """Open a view to people who are signed in with one of `roles`; with none named, to anyone signed in."""
+
+    def mark(view: View) -> View:
+        view.__dict__["access"] = frozenset(roles or Role)
+        return view
+
+    return mark
+
+
+def access_of(app: Flask, endpoint: str) -> frozenset[Role] | None:
+    """Return the roles that may call an endpoint; empty for a public one, None when nothing was said."""
+    if endpoint in FRAMEWORK_ENDPOINTS:
+        return EVERYONE
+    found = app.view_functions[endpoint].__dict__.get("access")
+    return found if isinstance(found, frozenset) else None
+
+
+def viewer() -> Viewer:
+    """Return the person behind this request; only in views marked `@staff`."""
+    found = g.viewer
+    assert isinstance(found, Viewer)
+    return found
+
+
+def install(app: Flask) -> None:
+    """Guard every view of `app`. Call it last: it refuses an application with a view that has no access class."""
+    without = sorted(rule.endpoint for rule in app.url_map.iter_rules() if access_of(app, rule.endpoint) is None)
+    if without:
+        raise RuntimeError(f"these views do not say who may come: {', '.join(without)}")
+    app.before_request(_guard)
+    app.context_processor(_shell)
+
+
+def _guard() -> BaseResponse | None:
+    if request.endpoint is None:
+        return None
+    roles = access_of(current_app, request.endpoint)
+    if roles is None:
+        abort(500)
+    if not roles:
+        return None
+    token = request.cookies.get(SESSION_COOKIE)
+    found = viewer_of(house().database, token, now=house().now()) if token else None
+    if found is None:
+        return _ask_to_sign_in()
+    if not found.may(*roles):
+        abort(403)
+    g.viewer = found
+    return None
+
+
+def _ask_to_sign_in() -> BaseResponse:
+    if request.method != "GET" or "/api/" in request.path:
+        abort(401)
+    return redirect(url_for("staff.sign_in", suite=request.full_path.rstrip("?")))
+
+
+def _shell() -> dict[str, object]:
+    found = g.get("viewer")
+    if not isinstance(found, Viewer):
+        return {}
+    roles = ", ".join(ROLE_NAMES[role] for role, _ in found.grants)
+    return {"shell": Shell(home_for(found), Person(found.name, roles, url_for("staff.sign_out")), links_for(found))}
+
+
+def keep_session(response: Response, token: str) -> Response:
+    """Give the browser its token: out of reach of scripts, never sent by another site's form."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        httponly=True,
+        samesite="Lax",
+        secure=house().settings.base_url.startswith("https:"),
+        path="/",
+    )
+    return response

@@ -1,0 +1,108 @@
+"""How values are said in French: Jinja filters, each a plain function that other rooms may call too.
+
+{{ 123450|euros }}               1 234,50 €        {{ 1000|round_euros }}          10 €
+{{ day|date }}                   12 mars 2026      {{ at|instant }}                12 mars 2026 à 14 h 05
+{{ 412|serial }}                 0412              {{ 12345678|serial }}           1234 5678
+{{ 7|percent(20) }}              35 % (7 sur 20)   {{ 3550|basis_points }}         35,5 %
+{{ 3|plural("chèque") }}         3 chèques         {{ 2|plural("avis", "avis") }}  2 avis
+{{ 1234567|number }}             1 234 567         {{ "Lot 7"|slug }}              lot-7
+"""
+
+import re
+import unicodedata
+from datetime import date, datetime
+from fractions import Fraction
+
+from flask import Flask
+
+from voucher.kernel.calendar import french_date, french_instant
+from voucher.kernel.money import NARROW_NO_BREAK_SPACE, NO_BREAK_SPACE, format_euros, format_round_euros
+
+GROUP = 4
+FRENCH_PLURAL_FROM = 2
+NOTHING = "–"
+
+
+def euros(cents: int | None) -> str:
+    """Return « 1 234,50 € » for cents, and a dash where there is no amount."""
+    return NOTHING if cents is None else format_euros(cents)
+
+
+def round_euros(cents: int | None) -> str:
+    """Return « 30 € » where there are no cents: for buttons and vouchers."""
+    return NOTHING if cents is None else format_round_euros(cents)
+
+
+def day(value: date | None) -> str:
+    """Return « 12 mars 2026 » for a civil day. An instant is refused: its day depends on the zone."""
+    if isinstance(value, datetime):
+        raise TypeError("an instant is not a day: use the filter `instant`")
+    return NOTHING if value is None else french_date(value)
+
+
+def instant(value: datetime | None) -> str:
+    """Return « 12 mars 2026 à 14 h 05 », in Paris, for an aware instant."""
+    if value is not None and value.tzinfo is None:
+        raise ValueError("a naive instant was about to be shown")
+    return NOTHING if value is None else french_instant(value)
+
+
+def number(value: int) -> str:
+    """Return « 1 234 567 »: thousands apart by narrow no-break spaces."""
+    return f"{value:,}".replace(",", NARROW_NO_BREAK_SPACE)
+
+
+def serial(value: int | str) -> str:
+    """Return a serial in groups of four, on as many groups as it needs: 412 is « 0412 », 12345 « 0001 2345 »."""
+    text = str(value)
+    text = text.zfill(-(-len(text) // GROUP) * GROUP)
+    return NO_BREAK_SPACE.join(text[at : at + GROUP] for at in range(0, len(text), GROUP))
+
+
+def percent(part: int, whole: int) -> str:
+    """Return « 35 % (7 sur 20) ». The denominator is always said; without one there is no percentage."""
+    counts = f"({number(part)} sur {number(whole)})"
+    if whole == 0:
+        return f"{NOTHING} {counts}"
+    tenths = round(Fraction(part * 1000, whole))
+    return f"{_tenths(tenths)}{NO_BREAK_SPACE}% {counts}"
+
+
+def basis_points(value: int) -> str:
+    """Return « 35,5 % » for 3550 basis points."""
+    whole, rest = divmod(abs(value), 100)
+    decimals = f",{rest:02d}".rstrip("0").rstrip(",")
+    return f"{'-' if value < 0 else ''}{number(whole)}{decimals}{NO_BREAK_SPACE}%"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """Return « 1 chèque », « 3 chèques »: in French the plural begins at two, and « 0 chèque » has none."""
+    word = one if abs(count) < FRENCH_PLURAL_FROM else many or " ".join(f"{part}s" for part in one.split(" "))
+    return f"{number(count)}{NO_BREAK_SPACE}{word}"
+
+
+def slug(text: str) -> str:
+    """Return a text as an HTML id or a file name holds it: ASCII letters, digits and hyphens."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+
+
+def _tenths(value: int) -> str:
+    whole, rest = divmod(abs(value), 10)
+    return f"{'-' if value < 0 else ''}{number(whole)}{f',{rest}' if rest else ''}"
+
+
+def install(app: Flask) -> None:
+    """Give the filters to every template of `app`."""
+    app.jinja_env.filters.update(
+        euros=euros,
+        round_euros=round_euros,
+        date=day,
+        instant=instant,
+        number=number,
+        serial=serial,
+        percent=percent,
+        basis_points=basis_points,
+        plural=plural,
+        slug=slug,
+    )

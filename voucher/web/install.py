@@ -1,0 +1,32 @@
+"""One call puts the web room into an application: templates, static files, filters, forms, headers, error pages."""
+
+from flask import Blueprint, Flask
+
+from voucher.web import filters, forms, headers, problems
+from voucher.web.shell import Shell
+
+PROGRAMME_NAME = "Pass numérique"
+
+
+def install(app: Flask) -> None:
+    """Make `app` look and answer as this product does.
+
+    Reads `app.config`: PROGRAMME_NAME, IS_DEMO (shows the demonstration strip), HELP_CONTACT (shown on error pages) and
+    SIGN_IN_ENDPOINT (where an HTML page that needs a person sends who has none). Raises RuntimeError when the application
+    serves static files of its own, which would hide ours.
+    """
+    if app.static_folder is not None:
+        raise RuntimeError("make the application with static_folder=None: static files are served by voucher.web")
+    app.config.setdefault("PROGRAMME_NAME", PROGRAMME_NAME)
+    app.config.setdefault("IS_DEMO", False)
+    app.config.setdefault("HELP_CONTACT", "")
+    app.config.setdefault("SIGN_IN_ENDPOINT", None)
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    web = Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
+    app.register_blueprint(web)
+    app.context_processor(lambda: {"shell": Shell()})
+    filters.install(app)
+    forms.install(app)
+    headers.install(app)
+    problems.install(app)
