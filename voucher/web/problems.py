@@ -125,7 +125,7 @@ def _log_exception(exc_info: ExceptionInfo) -> None:
     g.failure_reference = secrets.token_hex(REFERENCE_BYTES)
     # The rule that matched never holds a code; the address may.
     current_app.logger.error(
-        "failure %s at %s %s", g.failure_reference, request.method, request.url_rule, exc_info=trace
+        "failure %s at %s %s", g.failure_reference, request.method, request.url_rule, exc_info=exc_info
     )
 
 

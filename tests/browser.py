@@ -1,0 +1,81 @@
+"""A real Chromium for tests: start it, look at a page with axe, measure it, keep a picture.
+
+    with serve(app) as address, chromium() as browser:
+        page = browser.new_page(viewport=PHONE, color_scheme="dark")
+        page.goto(address + "/office")
+        assert axe(page) == []
+        assert overflow(page) == 0
+
+Pictures are kept only where PASS_TEST_PICTURES names a folder.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from werkzeug.serving import make_server
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+NARROW = ViewportSize(width=320, height=640)
+PHONE = ViewportSize(width=390, height=844)
+DESK = ViewportSize(width=1280, height=900)
+AXE = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PICTURES_VARIABLE = "PASS_TEST_PICTURES"
+
+
+@contextmanager
+def serve(app: Flask) -> Iterator[str]:
+    """Serve an application on a free port of 127.0.0.1 for the length of the block; give its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Start Chromium, Debian's where there is one, else Playwright's own; `arguments` are added to the command line."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=[*ARGUMENTS, *arguments]
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def axe(page: Page, *, tags: list[str] | None = None) -> list[str]:
+    """Return what axe-core finds wrong on a page, one line for each element: rule, place, what to mend."""
+    # The page's own policy forbids foreign scripts; axe is evaluated by the browser's debugger, which it does not bind.
+    page.evaluate(AXE.read_text())
+    found: dict[str, Any] = page.evaluate("tags => axe.run(document, {runOnly: tags})", tags or AXE_TAGS)
+    return [
+        f"{violation['id']}: {' '.join(map(str, node['target']))}: {node.get('failureSummary', '')}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+def overflow(page: Page) -> int:
+    """Return by how many pixels a page is wider than its window: zero when nothing scrolls sideways."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def screenshot(page: Page, name: str, *, full_page: bool = True) -> None:
+    """Keep a picture of a page as `name`.png, where PASS_TEST_PICTURES names a folder."""
+    folder = os.environ.get(PICTURES_VARIABLE)
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=full_page)
