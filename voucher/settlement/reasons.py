@@ -1,0 +1,99 @@
+"""Why a bank refused or sent back a transfer, in plain French, and what to do next.
+
+The codes are those of ISO 20022's external code sets (ExternalStatusReason1Code, ExternalReturnReason1Code) that the SEPA
+rulebook lists for credit transfers; the sentences are ours.
+"""
+
+from dataclasses import dataclass
+
+_NEW_RIB = "Demandez un nouveau RIB à la structure, puis payez-la dans le prochain lot."
+_CALL_STRUCTURE = "Appelez la structure : elle doit voir avec sa banque. Payez-la ensuite dans le prochain lot."
+_CALL_BANK = "Appelez votre banque avant de payer de nouveau."
+_CORRECT_FILE = "Prévenez l’équipe technique : le fichier doit être corrigé avant un nouvel envoi."
+_ADD_FUNDS = "Approvisionnez le compte, puis payez la structure dans le prochain lot."
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonText:
+    """What a reason code means and what a person does about it; `is_known` is False for a code outside the table."""
+
+    code: str
+    sentence: str
+    what_to_do: str
+    is_known: bool = True
+
+
+_TABLE: dict[str, tuple[str, str]] = {
+    "AB05": ("La banque de la structure n’a pas répondu à temps.", "Payez la structure dans le prochain lot."),
+    "AB06": ("La banque de la structure n’a pas répondu à temps.", "Payez la structure dans le prochain lot."),
+    "AC01": ("Le numéro de compte (IBAN) est faux ou n’existe pas.", _NEW_RIB),
+    "AC02": ("Le compte débité n’est pas reconnu par votre banque.", "Vérifiez l’IBAN du compte qui paie dans la convention."),
+    "AC03": ("Le numéro de compte (IBAN) de la structure est faux.", _NEW_RIB),
+    "AC04": ("Le compte de la structure est fermé.", _NEW_RIB),
+    "AC06": ("Le compte de la structure est bloqué.", _CALL_STRUCTURE),
+    "AC07": ("Le compte de la structure est fermé.", _NEW_RIB),
+    "AC13": ("Ce type de compte n’accepte pas ce virement.", _NEW_RIB),
+    "AG01": ("Ce compte ne peut pas recevoir de virement (un livret, par exemple).", _NEW_RIB),
+    "AG02": ("Le code d’opération n’est pas admis par la banque.", _CORRECT_FILE),
+    "AM01": ("Le montant du virement est nul.", _CORRECT_FILE),
+    "AM02": ("Le montant dépasse le plafond autorisé.", "Faites relever le plafond par votre banque, ou faites plusieurs lots."),
+    "AM03": ("La devise n’est pas admise : seul l’euro l’est.", _CORRECT_FILE),
+    "AM04": ("Le compte débité n’était pas assez approvisionné.", _ADD_FUNDS),
+    "AM05": ("La banque a déjà reçu ce virement.", "Ne payez pas de nouveau : cherchez d’abord le premier virement sur le relevé."),
+    "AM07": ("Le montant est bloqué par la banque.", _CALL_BANK),
+    "AM09": ("Le montant reçu n’est pas celui attendu.", "Comparez le bordereau et le relevé, puis appelez votre banque."),
+    "AM10": ("Le total du fichier ne correspond pas à ses virements.", _CORRECT_FILE),
+    "AM18": ("Le nombre de virements annoncé par le fichier est faux.", _CORRECT_FILE),
+    "BE01": ("Le nom ne correspond pas au titulaire du compte.", "Vérifiez le nom du titulaire sur le RIB, corrigez-le, puis payez dans le prochain lot."),
+    "BE04": ("Il manque l’adresse de la structure, que la banque exige.", "Demandez à votre banque quelle adresse fournir."),
+    "BE05": ("L’émetteur du fichier n’est pas reconnu par la banque.", _CALL_BANK),
+    "CNOR": ("La banque de la structure n’est pas joignable en SEPA.", _NEW_RIB),
+    "CURR": ("La devise du virement est fausse.", _CORRECT_FILE),
+    "CUST": ("Le virement a été annulé à la demande de l’émetteur.", "Vérifiez qui a demandé cette annulation avant de payer de nouveau."),
+    "DNOR": ("Votre banque n’est pas enregistrée pour ce type de virement.", _CALL_BANK),
+    "DT01": ("La date d’exécution est refusée par la banque.", "Choisissez un autre jour ouvré bancaire, puis payez dans le prochain lot."),
+    "DUPL": ("La banque a déjà reçu ce fichier ou ce virement.", "Ne payez pas de nouveau : cherchez d’abord le premier envoi sur le relevé."),
+    "ED05": ("Le règlement entre banques a échoué.", _CALL_BANK),
+    "FF01": ("Le format du fichier est refusé par la banque.", _CORRECT_FILE),
+    "FOCR": ("Le virement est revenu après une demande de rappel.", "Vérifiez qui a demandé le rappel, puis décidez s’il faut payer de nouveau."),
+    "FR01": ("La banque soupçonne une fraude.", "Ne payez pas de nouveau. Appelez votre banque et la structure, par un numéro déjà connu."),
+    "FRAD": ("Le virement est déclaré frauduleux.", "Ne payez pas de nouveau. Appelez votre banque et la structure, par un numéro déjà connu."),
+    "MD07": ("Le titulaire du compte est décédé.", "Appelez la structure pour savoir qui la représente, puis demandez un nouveau RIB."),
+    "MS02": ("La structure a refusé le virement, sans dire pourquoi.", "Appelez la structure avant de payer de nouveau."),
+    "MS03": ("La banque n’a pas donné de raison.", _CALL_STRUCTURE),
+    "NARR": ("La banque donne sa raison en toutes lettres.", "Lisez le message de la banque à côté de cette ligne."),
+    "NOAS": ("La structure n’a pas répondu à la demande de rappel.", "Appelez la structure."),
+    "NOOR": ("Le virement d’origine n’a jamais été reçu.", _CALL_BANK),
+    "RC01": ("Le code de la banque de la structure (BIC) est faux.", _NEW_RIB),
+    "RC03": ("Le code de votre banque (BIC) est faux.", "Corrigez le BIC du compte qui paie."),
+    "RC04": ("Le code de la banque de la structure (BIC) est faux.", _NEW_RIB),
+    "RF01": ("Un identifiant du fichier a déjà servi.", _CORRECT_FILE),
+    "RR01": ("Il manque le compte ou l’identité de l’émetteur, exigés par la loi.", "Vérifiez le compte qui paie, puis appelez votre banque."),
+    "RR02": ("Il manque le nom ou l’adresse de l’émetteur, exigés par la loi.", "Vérifiez le nom du compte qui paie, puis appelez votre banque."),
+    "RR03": ("Il manque le nom ou l’adresse de la structure, exigés par la loi.", "Vérifiez le nom du titulaire sur le RIB, puis appelez votre banque."),
+    "RR04": ("La banque refuse pour une raison réglementaire.", _CALL_BANK),
+    "SL01": ("La banque de la structure propose un service qui bloque ce virement.", _CALL_STRUCTURE),
+    "SVNR": ("Le service demandé n’a pas été rendu.", _CALL_BANK),
+    "TECH": ("Une panne technique a arrêté le virement.", "Payez la structure dans le prochain lot."),
+    "TM01": ("Le fichier est arrivé après l’heure limite de la banque.", "Choisissez un autre jour ouvré bancaire, puis payez dans le prochain lot."),
+    "UPAY": ("La structure dit que ce paiement n’était pas dû.", "Appelez la structure et vérifiez le bordereau avant de payer de nouveau."),
+}  # fmt: skip
+
+_UNKNOWN = "La banque donne le code « {code} », que nous ne connaissons pas."
+
+
+def known_codes() -> list[str]:
+    """Return the codes of the table, sorted."""
+    return sorted(_TABLE)
+
+
+def explain(code: str | None) -> ReasonText:
+    """Return what a reason code of a bank means; an unknown or missing code gets a sentence too, never an error."""
+    if not code:
+        return ReasonText("", "La banque n’a pas donné de raison.", _CALL_STRUCTURE, is_known=False)
+    known = _TABLE.get(code)
+    if known is None:
+        return ReasonText(
+            code, _UNKNOWN.format(code=code), "Demandez à votre banque ce qu’il veut dire.", is_known=False
+        )
+    return ReasonText(code, *known)

@@ -1,0 +1,162 @@
+"""The rules of a SEPA credit transfer that no XML schema holds: accounts, characters, lengths.
+
+Sources: EPC115-06 (rulebook) and EPC132-08 (implementation guidelines) for lengths and identifiers; EPC217-08 for the
+character set: letters `a-z A-Z`, digits, space and `/ - ? : ( ) . , ' +`.
+"""
+
+import re
+import unicodedata
+
+from schwifty import BIC, IBAN
+from schwifty.exceptions import SchwiftyException
+
+NAME_LENGTH_MAX = 70
+REMITTANCE_LENGTH_MAX = 140
+IDENTIFIER_LENGTH_MAX = 35
+AMOUNT_CENTS_MAX = 99_999_999_999  # 999 999 999,99 €, the ceiling of the scheme (rulebook, AT-T002)
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]+")
+_FORBIDDEN = re.compile(r"[^A-Za-z0-9/\-?:().,'+ ]")
+_SPACES = re.compile(r"\s+")
+_HAS_WORD = re.compile(r"[A-Za-z0-9]")
+
+# What Unicode does not decompose, and the signs EPC217-08 maps; any other character becomes a full stop.
+_REPLACEMENTS = str.maketrans(
+    {
+        "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "ß": "ss", "ẞ": "SS", "Ø": "O", "ø": "o", "Đ": "D", "đ": "d", "Ð": "D",
+        "ð": "d", "Þ": "TH", "þ": "th", "Ł": "L", "ł": "l", "Ħ": "H", "ħ": "h", "ı": "i", "Ŋ": "N", "ŋ": "n",
+        "&": "+", "€": "E", "@": "(at)", "_": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "~": "-",
+        "’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'", "°": "o", "º": "o", "ª": "a",
+        '"': "'", "“": "'", "”": "'", "«": "'", "»": "'", ";": ",", "[": "(", "]": ")", "{": "(", "}": ")", "\\": "/", "|": "/",
+        "\u00ad": None, "\u200b": None, "\u200c": None, "\u200d": None, "\ufeff": None,
+    }
+)  # fmt: skip
+
+
+class WrongPayment(ValueError):
+    """A transfer file cannot be written from this; `sentence` is French and says what to correct.
+
+    `end_to_end_id` names the transfer at fault, or is None when the fault is in the file as a whole.
+    """
+
+    def __init__(self, sentence: str, *, end_to_end_id: str | None = None) -> None:
+        super().__init__(sentence if end_to_end_id is None else f"Virement {end_to_end_id} : {sentence}")
+        self.sentence = sentence
+        self.end_to_end_id = end_to_end_id
+
+
+class WrongIdentifier(WrongPayment):
+    """An identifier is empty, too long, holds a forbidden character or slash, or is used twice."""
+
+
+class WrongName(WrongPayment):
+    """A name is empty, too long, or has nothing that the SEPA character set can write."""
+
+
+class WrongAccount(WrongPayment):
+    """An IBAN or a BIC is wrong, or the account lies outside SEPA."""
+
+
+class WrongAmount(WrongPayment):
+    """An amount is not a whole number of cents within the limits of the scheme."""
+
+
+class WrongRemittance(WrongPayment):
+    """The text for the payee is empty or too long."""
+
+
+class WrongExecutionDay(WrongPayment):
+    """The execution day is not a TARGET day, or lies before the file itself."""
+
+
+class NothingToPay(WrongPayment):
+    """A transfer file needs at least one transfer."""
+
+
+def sepa_text(text: str) -> str:
+    """Return the text in SEPA characters: accents dropped, ligatures spelt out, other signs replaced, spaces folded.
+
+    `&` becomes `+`, quotes an apostrophe, `;` a comma, brackets parentheses, dashes `-`; what has no counterpart (other
+    alphabets, symbols) becomes a full stop. Accepts any text; the result may be longer than the text, or have no letter.
+    """
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text.translate(_REPLACEMENTS))
+        text = "".join(char for char in decomposed if char.isascii() or not unicodedata.combining(char))
+    plain = _SPACES.sub(" ", text.translate(_REPLACEMENTS)).strip()
+    return _FORBIDDEN.sub(".", plain)
+
+
+def checked_identifier(identifier: str, what: str) -> str:
+    """Return the identifier if banks carry it unchanged from end to end, else raise WrongIdentifier."""
+    if not identifier or len(identifier) > IDENTIFIER_LENGTH_MAX:
+        raise WrongIdentifier(
+            f"{what} doit compter de 1 à {IDENTIFIER_LENGTH_MAX} caractères ; « {identifier} » en compte {len(identifier)}."
+        )
+    if not _IDENTIFIER.fullmatch(identifier) or identifier != identifier.strip():
+        raise WrongIdentifier(
+            f"{what} « {identifier} » contient un caractère refusé. Utilisez des lettres sans accent et des chiffres."
+        )
+    if identifier.startswith("/") or identifier.endswith("/") or "//" in identifier:
+        raise WrongIdentifier(f"{what} « {identifier} » ne doit ni commencer ni finir par « / », ni contenir « // ».")
+    return identifier
+
+
+def checked_name(name: str, what: str) -> str:
+    """Return the name in SEPA characters, at most 70 of them, else raise WrongName.
+
+    A name is never cut: banks compare it with the holder of the account (verification of payee, since 9 October 2025).
+    """
+    text = sepa_text(name)
+    if not _HAS_WORD.search(text):
+        raise WrongName(
+            f"{what} est vide ou illisible pour une banque. Écrivez-le en lettres latines, comme sur le RIB."
+        )
+    if len(text) > NAME_LENGTH_MAX:
+        raise WrongName(
+            f"{what} compte {len(text)} caractères ; une banque en accepte {NAME_LENGTH_MAX}. Reprenez le nom du RIB."
+        )
+    return text
+
+
+def checked_remittance(remittance: str) -> str:
+    """Return the text for the payee in SEPA characters, at most 140 of them, else raise WrongRemittance."""
+    text = sepa_text(remittance)
+    if not _HAS_WORD.search(text):
+        raise WrongRemittance("Le libellé du virement est vide. Écrivez un libellé que la structure reconnaîtra.")
+    if len(text) > REMITTANCE_LENGTH_MAX:
+        raise WrongRemittance(
+            f"Le libellé compte {len(text)} caractères ; une banque en accepte {REMITTANCE_LENGTH_MAX}. Raccourcissez-le."
+        )
+    return text
+
+
+def checked_iban(iban: str) -> str:
+    """Return the IBAN without spaces; its check digits, the French clé RIB and its SEPA country are verified."""
+    try:
+        account = IBAN(iban, validate_bban=True)
+    except SchwiftyException:
+        raise WrongAccount(f"L’IBAN « {iban} » est faux. Recopiez-le depuis le RIB.") from None
+    if not account.in_sepa_zone:
+        raise WrongAccount(f"L’IBAN « {iban} » est hors de la zone SEPA. Demandez un compte de la zone SEPA.")
+    return account.compact
+
+
+def checked_bic(bic: str) -> str:
+    """Return the BIC without spaces; its shape and its country are verified, not that the bank exists."""
+    try:
+        return BIC(bic).compact
+    except SchwiftyException:
+        raise WrongAccount(f"Le BIC « {bic} » est faux. Recopiez-le depuis le RIB, ou laissez-le vide.") from None
+
+
+def checked_amount(amount_cents: int) -> int:
+    """Return the amount if it is a whole number of cents from 0,01 € to 999 999 999,99 €, else raise WrongAmount."""
+    if type(amount_cents) is not int:
+        raise WrongAmount("Le montant doit être un nombre entier de centimes.")
+    if amount_cents < 1:
+        raise WrongAmount("Le montant doit être d’au moins 0,01 €. Retirez ce virement.")
+    if amount_cents > AMOUNT_CENTS_MAX:
+        raise WrongAmount(
+            "Le montant dépasse 999 999 999,99 €, le plafond d’un virement SEPA. Faites plusieurs virements."
+        )
+    return amount_cents
