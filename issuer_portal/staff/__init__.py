@@ -1,0 +1,11 @@
+"""People who work here: sign-in, one's own password, accounts and roles, the audit trail."""
+
+from issuer_portal.staff import people as people
+from issuer_portal.staff.accounts import blueprint as blueprint
+from voucher.access.model import Role
+from voucher.web.navigation import NavItem
+
+NAVIGATION = (
+    NavItem("Personnes", "staff.people", (Role.PROGRAMME,)),
+    NavItem("Journal des accès", "staff.trail", (Role.PROGRAMME, Role.AUDITOR)),
+)

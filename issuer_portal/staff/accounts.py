@@ -1,0 +1,93 @@
+"""Sign in, sign out, change one's own password."""
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
+from wtforms import EmailField, PasswordField
+from wtforms.validators import EqualTo, InputRequired
+
+from voucher.access import accounts, sessions
+from voucher.access.rules import PASSWORD_LENGTH_MIN, ROLE_NAMES
+from voucher.kernel.refusals import Refused
+from voucher.web.access import SESSION_COOKIE, keep_session, public, staff, viewer
+from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.house import house
+from voucher.web.navigation import home_for
+
+blueprint = Blueprint("staff", __name__, url_prefix="/personnes", template_folder="templates")
+
+
+class SignInForm(HouseForm):
+    """Address and password."""
+
+    email = EmailField("Adresse électronique", validators=[InputRequired()])
+    password = PasswordField("Mot de passe", validators=[InputRequired()])
+
+
+class PasswordForm(HouseForm):
+    """One's own new password."""
+
+    current = PasswordField("Mot de passe actuel", validators=[InputRequired()])
+    wanted = PasswordField("Nouveau mot de passe", validators=[InputRequired()])
+    again = PasswordField(
+        "Nouveau mot de passe, encore une fois",
+        validators=[EqualTo("wanted", "Ce n'est pas le même mot de passe. Écrivez-le de nouveau.")],
+    )
+
+
+@blueprint.route("/connexion", methods=["GET", "POST"])
+@public
+def sign_in() -> str | Response:
+    """Let a person in, and lead them to the page they asked for or to their own."""
+    form = SignInForm()
+    if form.validate_on_submit():
+        database, now = house().database, house().now()
+        try:
+            token = sessions.sign_in(database, form.email.data, form.password.data, now=now)
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            # A new person, a new form token: what was set before the sign-in is not kept.
+            session.clear()
+            found = sessions.viewer_of(database, token, now=now)
+            there = _local_path(request.args.get("suite", "")) or (home_for(found) if found else url_for("staff.me"))
+            return keep_session(make_response(redirect(there)), token)
+    return render_template("staff/sign_in.html", form=form)
+
+
+def _local_path(text: str) -> str | None:
+    """Return a path of this site, never an address elsewhere."""
+    parts = urlsplit(text)
+    is_local = text.startswith("/") and not text.startswith("//") and "\\" not in text and not parts.netloc
+    return text if is_local and not parts.scheme and text.isprintable() else None
+
+
+@blueprint.post("/deconnexion")
+@staff()
+def sign_out() -> Response:
+    """End this session."""
+    sessions.sign_out(house().database, viewer(), now=house().now())
+    session.clear()
+    response = make_response(redirect(url_for("staff.sign_in")))
+    response.delete_cookie(SESSION_COOKIE)
+    return response
+
+
+@blueprint.route("/moi", methods=["GET", "POST"])
+@staff()
+def me() -> str | Response:
+    """Show one's roles; change one's password."""
+    form = PasswordForm()
+    if form.validate_on_submit():
+        try:
+            accounts.change_password(
+                house().database, viewer().account_id, form.current.data, form.wanted.data, now=house().now()
+            )
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            flash("Votre mot de passe est changé. Connectez-vous avec le nouveau.", "success")
+            return redirect(url_for("staff.sign_in"))
+    roles = [ROLE_NAMES[role] for role, _ in viewer().grants]
+    return render_template("staff/me.html", form=form, who=viewer(), roles=roles, length_min=PASSWORD_LENGTH_MIN)

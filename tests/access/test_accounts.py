@@ -1,0 +1,170 @@
+"""Accounts, roles and passwords."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from tests.clients import PASSWORD, a_person
+from voucher.access import accounts, sessions
+from voucher.access.model import AuditLine, Role, StaffAccount
+from voucher.access.read import people, person, trail
+from voucher.access.rules import FAILURES_BEFORE_LOCK, LOCK_DURATION, SESSION_DURATION, incompatible_with
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+
+NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
+
+
+def test_a_password_is_kept_as_an_argon2id_hash(database: Database) -> None:
+    account_id = a_person(database, Role.AUDITOR, now=NOW)
+    with database.read() as session:
+        stored = session.scalar(select(StaffAccount.password_hash).where(StaffAccount.id == account_id))
+    assert stored is not None
+    assert stored.startswith("$argon2id$")
+
+
+@pytest.mark.parametrize("password", ["court", "aaaaaaaaaaaaaaaa", "paul.exemple2026 oui", "Durand et quelques mots"])
+def test_a_weak_password_is_refused_with_what_to_change(database: Database, password: str) -> None:
+    account = accounts.NewAccount(new_id(), "paul.exemple@lieu.example", "Paul Durand", password)
+    with pytest.raises(Refused, match="weak_password") as refused:
+        accounts.open_account(database, account, by=None, now=NOW)
+    assert refused.value.field == "password"
+    assert refused.value.sentence.endswith(".")
+
+
+def test_an_address_has_one_account_whatever_its_capitals(database: Database) -> None:
+    a_person(database, Role.AUDITOR, now=NOW, email="claire@lieu.example")
+    account = accounts.NewAccount(new_id(), "Claire@Lieu.example", "Claire Autre", PASSWORD)
+    with pytest.raises(Refused, match="email_taken"):
+        accounts.open_account(database, account, by=None, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "held, wanted",
+    [
+        (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER),
+        (Role.FINANCE_APPROVER, Role.PLACE_MANAGER),
+        (Role.AUDITOR, Role.PROGRAMME),
+        (Role.MEDIATOR, Role.FINANCE_PREPARER),
+        (Role.PROGRAMME, Role.FINANCE_APPROVER),
+        (Role.ISSUER, Role.MEDIATOR),
+    ],
+)
+def test_roles_on_two_sides_of_the_money_exclude_each_other(database: Database, held: Role, wanted: Role) -> None:
+    account_id = a_person(database, held, new_id() if held in (Role.MEDIATOR, Role.ISSUER) else None, now=NOW)
+    scope_id = new_id() if wanted in (Role.MEDIATOR, Role.PLACE_MANAGER) else None
+    with pytest.raises(Refused, match="roles_incompatible"):
+        accounts.grant_role(database, account_id, wanted, scope_id, by=None, now=NOW)
+    found = person(database, account_id)
+    assert found is not None
+    assert [role for role, _ in found.roles] == [held]
+
+
+def test_incompatibility_is_the_same_in_both_orders() -> None:
+    for one in Role:
+        for other in Role:
+            assert (incompatible_with(one, [other]) is None) == (incompatible_with(other, [one]) is None)
+
+
+def test_a_mediator_may_manage_the_place_too(database: Database) -> None:
+    structure_id = new_id()
+    account_id = a_person(database, Role.MEDIATOR, structure_id, now=NOW)
+    accounts.grant_role(database, account_id, Role.PLACE_MANAGER, structure_id, by=None, now=NOW)
+    found = person(database, account_id)
+    assert found is not None
+    assert {role for role, _ in found.roles} == {Role.MEDIATOR, Role.PLACE_MANAGER}
+
+
+def test_a_role_with_a_territory_needs_one_and_the_others_refuse_it(database: Database) -> None:
+    account_id = a_person(database, Role.FINANCE_PREPARER, now=NOW)
+    with pytest.raises(Refused, match="scope_missing"):
+        accounts.grant_role(database, account_id, Role.ISSUER, None, by=None, now=NOW)
+    with pytest.raises(Refused, match="scope_unwanted"):
+        accounts.grant_role(database, account_id, Role.AUDITOR, new_id(), by=None, now=NOW)
+
+
+def test_five_failures_lock_the_account_and_time_opens_it_again(database: Database) -> None:
+    a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
+    for _ in range(FAILURES_BEFORE_LOCK):
+        with pytest.raises(Refused, match="wrong_credentials"):
+            sessions.sign_in(database, "lea@lieu.example", "not this one", now=NOW)
+    with pytest.raises(Refused, match="account_locked"):
+        sessions.sign_in(database, "lea@lieu.example", PASSWORD, now=NOW)
+    later = NOW + LOCK_DURATION + timedelta(seconds=1)
+    assert sessions.sign_in(database, "lea@lieu.example", PASSWORD, now=later)
+
+
+def test_an_unknown_address_and_a_wrong_password_are_answered_alike(database: Database) -> None:
+    a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
+    sentences = []
+    for email in ("lea@lieu.example", "nobody@lieu.example"):
+        with pytest.raises(Refused) as refused:
+            sessions.sign_in(database, email, "not this one", now=NOW)
+        sentences.append(refused.value.sentence)
+    assert sentences[0] == sentences[1]
+
+
+def test_a_session_ends_with_time_sign_out_a_lost_role_or_a_closed_account(database: Database) -> None:
+    account_id = a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
+
+    def open_session() -> str:
+        return sessions.sign_in(database, "lea@lieu.example", PASSWORD, now=NOW)
+
+    token = open_session()
+    viewer = sessions.viewer_of(database, token, now=NOW)
+    assert viewer is not None
+    assert viewer.may(Role.AUDITOR)
+    assert sessions.viewer_of(database, token, now=NOW + SESSION_DURATION) is None
+    sessions.sign_out(database, viewer, now=NOW)
+    assert sessions.viewer_of(database, token, now=NOW) is None
+    token = open_session()
+    accounts.revoke_role(database, account_id, Role.AUDITOR, by=account_id, now=NOW)
+    assert sessions.viewer_of(database, token, now=NOW) is None
+    accounts.grant_role(database, account_id, Role.AUDITOR, None, by=None, now=NOW)
+    token = open_session()
+    accounts.close_account(database, account_id, by=account_id, now=NOW)
+    assert sessions.viewer_of(database, token, now=NOW) is None
+    with pytest.raises(Refused, match="wrong_credentials"):
+        open_session()
+
+
+def test_a_changed_password_ends_every_session(database: Database) -> None:
+    account_id = a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
+    token = sessions.sign_in(database, "lea@lieu.example", PASSWORD, now=NOW)
+    with pytest.raises(Refused, match="wrong_password"):
+        accounts.change_password(database, account_id, "not this one", "cinq autres mots très longs", now=NOW)
+    accounts.change_password(database, account_id, PASSWORD, "cinq autres mots très longs", now=NOW)
+    assert sessions.viewer_of(database, token, now=NOW) is None
+    assert sessions.sign_in(database, "lea@lieu.example", "cinq autres mots très longs", now=NOW)
+
+
+def test_a_token_is_never_stored(database: Database) -> None:
+    a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
+    token = sessions.sign_in(database, "lea@lieu.example", PASSWORD, now=NOW)
+    with database.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT * FROM staff_session").all()
+    assert len(rows) == 1
+    assert token not in str(rows)
+
+
+def test_the_audit_trail_tells_and_only_grows(database: Database) -> None:
+    a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
+    lines, total = trail(database, descending=False, limit=10, offset=0, filters={})
+    assert [line.action for line in lines] == ["account_opened", "role_granted"]
+    assert total == 2
+    for statement in ("DELETE FROM audit_line", "UPDATE audit_line SET action = 'nothing'"):
+        with pytest.raises(Exception, match="only grows"), database.engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+    with database.read() as session:
+        assert len(session.scalars(select(AuditLine.id)).all()) == 2
+
+
+def test_people_are_found_by_name_and_by_role(database: Database) -> None:
+    a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
+    a_person(database, Role.PROGRAMME, now=NOW, email="marc_100%@lieu.example")
+    found, total = people(database, sort="email", descending=False, limit=10, offset=0, filters={"role": "auditor"})
+    assert ([one.email for one in found], total) == (["lea@lieu.example"], 1)
+    found, _ = people(database, sort="email", descending=False, limit=10, offset=0, filters={"nom": "100%"})
+    assert [one.email for one in found] == ["marc_100%@lieu.example"]

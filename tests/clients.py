@@ -1,0 +1,75 @@
+"""An application over a test's database, and a browser-less client that is signed in."""
+
+import re
+from datetime import datetime
+from uuid import UUID
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from voucher.access import accounts, sessions
+from voucher.access.model import Role
+from voucher.access.read import person
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.settings import Settings
+from voucher.web.access import SESSION_COOKIE
+from voucher.web.house import utc_now
+from wsgi import create_app
+
+PASSWORD = "quatre mots bien longs"
+MASTER_KEY = "0f" * 32
+
+
+def settings_for(database: Database, **changes: object) -> Settings:
+    """Return the settings of a test's installation."""
+    values = {
+        "database_url": database.url,
+        "secret_key": "a secret for tests alone, thirty-two bytes",
+        "master_key": MASTER_KEY,
+        "base_url": "http://127.0.0.1:8000",
+    }
+    return Settings(**(values | changes))  # type: ignore[arg-type]  # pydantic reads the texts
+
+
+def app_for(database: Database, now: datetime | None = None, **changes: object) -> Flask:
+    """Return the application over a test's database; its clock stands at `now` where given."""
+    app = create_app(settings_for(database, **changes), (lambda: now) if now else utc_now)
+    app.config.update(TESTING=True)
+    return app
+
+
+def a_person(
+    database: Database, role: Role, scope_id: UUID | None = None, *, now: datetime | None = None, email: str = ""
+) -> UUID:
+    """Open a staff account with one role."""
+    account_id = new_id()
+    at = now or utc_now()
+    account = accounts.NewAccount(
+        account_id, email or f"{account_id.hex[-12:]}@lieu.example", "Camille Exemple", PASSWORD
+    )
+    accounts.open_account(database, account, by=None, now=at)
+    accounts.grant_role(database, account_id, role, scope_id, by=None, now=at)
+    return account_id
+
+
+def sign_in(app: Flask, database: Database, account_id: UUID) -> FlaskClient:
+    """Return a client signed in as this person."""
+    house = app.extensions["house"]
+    found = person(database, account_id)
+    assert found is not None
+    client = app.test_client()
+    client.set_cookie(SESSION_COOKIE, sessions.sign_in(database, found.email, PASSWORD, now=house.now()))
+    return client
+
+
+def signed_in_client(app: Flask, database: Database, role: Role, scope_id: UUID | None = None) -> FlaskClient:
+    """Return a client signed in as a new person with this role."""
+    return sign_in(app, database, a_person(database, role, scope_id, now=app.extensions["house"].now()))
+
+
+def csrf_token(page: str) -> str:
+    """Return the token that a page's form or its meta element holds."""
+    found = re.search(r'name="csrf[-_]token"[^>]*(?:value|content)="([^"]+)"', page)
+    assert found is not None, "the page has no form token"
+    return found[1]

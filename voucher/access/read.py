@@ -1,0 +1,110 @@
+"""What pages ask of access: people, their roles, the audit trail."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+
+from voucher.access.model import AuditLine, Role, RoleGrant, StaffAccount
+from voucher.kernel.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A staff account with the roles it holds."""
+
+    id: UUID
+    name: str
+    email: str
+    roles: tuple[tuple[Role, UUID | None], ...]
+    locked_until: datetime | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrailLine:
+    """A line of the audit trail."""
+
+    at: datetime
+    who: str
+    action: str
+    subject: str
+
+
+_PERSON = (StaffAccount.id, StaffAccount.name, StaffAccount.email, StaffAccount.locked_until, StaffAccount.closed_at)
+
+
+def people(
+    database: Database, *, sort: str, descending: bool, limit: int, offset: int, filters: Mapping[str, str]
+) -> tuple[list[Person], int]:
+    """Return a page of staff accounts and how many there are. Filters: `nom` (name or address), `role`."""
+    query = select(*_PERSON)
+    if text := filters.get("nom"):
+        query = query.where(
+            or_(StaffAccount.name.icontains(text, autoescape=True), StaffAccount.email.icontains(text, autoescape=True))
+        )
+    if role := filters.get("role"):
+        held = select(RoleGrant.account_id).where(RoleGrant.role == role, RoleGrant.revoked_at.is_(None))
+        query = query.where(StaffAccount.id.in_(held))
+    column = {"name": StaffAccount.name, "email": StaffAccount.email}[sort]
+    with database.read() as session:
+        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        rows = session.execute(
+            query.order_by(column.desc() if descending else column, StaffAccount.id).limit(limit).offset(offset)
+        ).all()
+        granted = session.execute(
+            select(RoleGrant.account_id, RoleGrant.role, RoleGrant.scope_id)
+            .where(RoleGrant.account_id.in_([row.id for row in rows]), RoleGrant.revoked_at.is_(None))
+            .order_by(RoleGrant.granted_at)
+        ).all()
+    roles: dict[UUID, list[tuple[Role, UUID | None]]] = {}
+    for grant in granted:
+        roles.setdefault(grant.account_id, []).append((Role(grant.role), grant.scope_id))
+    found = [
+        Person(row.id, row.name, row.email, tuple(roles.get(row.id, ())), row.locked_until, row.closed_at)
+        for row in rows
+    ]
+    return found, total
+
+
+def person(database: Database, account_id: UUID) -> Person | None:
+    """Return one staff account, or None."""
+    with database.read() as session:
+        row = session.execute(select(*_PERSON).where(StaffAccount.id == account_id)).one_or_none()
+        granted = session.execute(
+            select(RoleGrant.role, RoleGrant.scope_id)
+            .where(RoleGrant.account_id == account_id, RoleGrant.revoked_at.is_(None))
+            .order_by(RoleGrant.granted_at)
+        ).all()
+    if row is None:
+        return None
+    roles = tuple((Role(grant.role), grant.scope_id) for grant in granted)
+    return Person(row.id, row.name, row.email, roles, row.locked_until, row.closed_at)
+
+
+def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:
+    """Return the names of staff, for pages that say who did what."""
+    with database.read() as session:
+        rows = session.execute(select(StaffAccount.id, StaffAccount.name).where(StaffAccount.id.in_(account_ids))).all()
+    return {row.id: row.name for row in rows}
+
+
+def trail(
+    database: Database, *, descending: bool, limit: int, offset: int, filters: Mapping[str, str]
+) -> tuple[list[TrailLine], int]:
+    """Return a page of the audit trail by time, and how many lines there are. Filters: `qui`, `action`."""
+    query = select(
+        AuditLine.at, func.coalesce(StaffAccount.name, "le système").label("who"), AuditLine.action, AuditLine.subject
+    )
+    query = query.outerjoin(StaffAccount, StaffAccount.id == AuditLine.account_id)
+    if text := filters.get("qui"):
+        query = query.where(StaffAccount.name.icontains(text, autoescape=True))
+    if action := filters.get("action"):
+        query = query.where(AuditLine.action == action)
+    with database.read() as session:
+        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        order = (AuditLine.at.desc(), AuditLine.id.desc()) if descending else (AuditLine.at, AuditLine.id)
+        rows = session.execute(query.order_by(*order).limit(limit).offset(offset)).all()
+    return [TrailLine(row.at, row.who, row.action, row.subject) for row in rows], total

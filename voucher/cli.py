@@ -1,0 +1,19 @@
+"""The command line: `voucher …`. Each topic's commands stand in a file of their own and are gathered here."""
+
+import click
+
+from voucher import cli_books
+
+COMMANDS = (*cli_books.COMMANDS,)
+
+
+@click.group(help="Le Pass numérique, en ligne de commande.", context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Gather the commands."""
+
+
+for command in COMMANDS:
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

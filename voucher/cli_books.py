@@ -1,0 +1,42 @@
+"""Commands on the database as a whole: bring it to the newest schema, prove the books."""
+
+import os
+import sys
+
+import click
+
+from voucher.kernel.database import Database
+from voucher.kernel.migrations import upgrade
+from voucher.kernel.settings import Settings
+from voucher.reporting.verify import verify as verify_books
+
+
+def database_url() -> str:
+    """Return the address of the database from the environment, or the embedded default."""
+    return os.environ.get("PASS_DATABASE_URL") or str(Settings.model_fields["database_url"].default)
+
+
+@click.command(help="Amène la base à son dernier schéma.")
+def migrate() -> None:
+    """Run the migrations that this database has not seen."""
+    upgrade(database_url())
+    click.echo("La base est à jour.")
+
+
+@click.command(help="Prouve les livres : recalcule tout et nomme chaque écart. Sort avec 1 s'il y en a.")
+@click.option("--quiet", is_flag=True, help="N'écrit que les écarts.")
+def verify(quiet: bool) -> None:
+    """Run every check of every room; exit with 1 when one is violated."""
+    found = 0
+    for result in verify_books(Database(database_url())):
+        found += len(result.violations)
+        if not quiet:
+            mark = "✗" if result.violations else "✓"
+            click.echo(f"{mark} {result.room:<13} {result.sentence} ({result.seconds:.1f} s)")
+        for violation in result.violations:
+            click.echo(f"    {violation.subject} : {violation.detail}")
+    click.echo("Les livres sont justes." if found == 0 else f"{found} écarts. Rien n'a été changé.")
+    sys.exit(0 if found == 0 else 1)
+
+
+COMMANDS = (migrate, verify)

@@ -1,0 +1,178 @@
+"""What must be true of the ledger by itself (architecture.md §7, invariants 1 and 5; ledger.md §9, I1 to I4)."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from voucher.kernel.checks import Check, Violation
+from voucher.kernel.identifiers import derived_number
+from voucher.kernel.money import format_euros
+from voucher.ledger.chart import CHART, RULES, Dimension, EventType, Side
+from voucher.ledger.model import Account, Entry, Movement
+from voucher.ledger.read import balances_query
+
+
+def check_entries_are_whole(session: Session) -> list[Violation]:
+    """Chaque écriture compte et totalise ses mouvements."""
+    sums = (
+        select(Movement.entry_id, func.count().label("count"), func.sum(Movement.amount_cents).label("total"))
+        .group_by(Movement.entry_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(Entry.id, Entry.movement_count, Entry.total_cents, sums.c.count, sums.c.total)
+        .outerjoin(sums, sums.c.entry_id == Entry.id)
+        .where(
+            (func.coalesce(sums.c.count, 0) != Entry.movement_count)
+            | (func.coalesce(sums.c.total, 0) != Entry.total_cents)
+        )
+    )
+    return [
+        Violation(
+            "entries_are_whole",
+            f"écriture {row.id}",
+            f"{row.movement_count} mouvements et {format_euros(row.total_cents)} annoncés, "
+            f"{row.count or 0} et {format_euros(int(row.total or 0))} trouvés",
+        )
+        for row in rows
+    ]
+
+
+def check_movements_have_their_entry(session: Session) -> list[Violation]:
+    """Aucun mouvement n'est sans écriture."""
+    rows = session.scalars(
+        select(Movement.entry_id).outerjoin(Entry, Entry.id == Movement.entry_id).where(Entry.id.is_(None)).distinct()
+    )
+    return [Violation("movements_have_their_entry", f"mouvements de {row}", "leur écriture manque") for row in rows]
+
+
+def check_movements_follow_the_chart(session: Session) -> list[Violation]:
+    """Chaque mouvement suit la table « événement → mouvements », dans un seul livre."""
+    debit, credit = aliased(Account), aliased(Account)
+    seen = session.execute(
+        select(
+            Entry.event_type,
+            Entry.journal,
+            Movement.book,
+            debit.code.label("debit"),
+            credit.code.label("credit"),
+            debit.book.label("debit_book"),
+            credit.book.label("credit_book"),
+            func.count().label("count"),
+        )
+        .join(Movement, Movement.entry_id == Entry.id)
+        .join(debit, debit.id == Movement.debit_account_id)
+        .join(credit, credit.id == Movement.credit_account_id)
+        .group_by(Entry.event_type, Entry.journal, Movement.book, debit.code, credit.code, debit.book, credit.book)
+    )
+    reversible = {(c, d) for rule in RULES.values() for d, c in rule.moves}
+    violations = []
+    for row in seen:
+        allowed = set(RULES[EventType(row.event_type)].moves) if row.event_type in set(EventType) else set()
+        if row.event_type == EventType.REDEMPTION_UNDONE:
+            allowed = reversible
+        is_right = (row.debit, row.credit) in allowed and row.book == row.debit_book == row.credit_book
+        if not is_right or row.journal != RULES[EventType(row.event_type)].journal:
+            violations.append(
+                Violation(
+                    "movements_follow_the_chart",
+                    f"événement {row.event_type}",
+                    f"{row.count} mouvements débitent {row.debit} et créditent {row.credit} au journal {row.journal}",
+                )
+            )
+    return violations
+
+
+def check_reversals_are_contrary(session: Session) -> list[Violation]:
+    """Chaque contre-passation reprend, à l'envers, les mouvements de son écriture."""
+    reversal, first = aliased(Movement), aliased(Movement)
+    rows = session.execute(
+        select(Entry.id, func.count(reversal.rank).label("count"), func.count(first.rank).label("matched"))
+        .join(reversal, reversal.entry_id == Entry.id)
+        .outerjoin(
+            first,
+            (first.entry_id == Entry.reverses_id)
+            & (first.rank == reversal.rank)
+            & (first.debit_account_id == reversal.credit_account_id)
+            & (first.credit_account_id == reversal.debit_account_id)
+            & (first.amount_cents == reversal.amount_cents),
+        )
+        .where(Entry.reverses_id.is_not(None))
+        .group_by(Entry.id)
+        .having(func.count(reversal.rank) != func.count(first.rank))
+    )
+    return [
+        Violation(
+            "reversals_are_contrary", f"écriture {row.id}", f"{row.count - row.matched} mouvements ne s'annulent pas"
+        )
+        for row in rows
+    ]
+
+
+def check_accounts_are_well_made(session: Session) -> list[Violation]:
+    """Chaque compte est du plan, tenu par les bonnes dimensions, avec l'identifiant que sa clé donne."""
+    violations = []
+    for account in session.execute(select(Account.__table__)):
+        line = CHART.get(account.code)
+        filled = {d for d in Dimension if getattr(account, f"{d}_id") is not None}
+        expected_key = (
+            " ".join([account.code, *(f"{d}={getattr(account, f'{d}_id')}" for d in line.dimensions)]) if line else ""
+        )
+        if line is None or filled != set(line.dimensions) or line.book != account.book or expected_key != account.key:
+            violations.append(
+                Violation("accounts_are_well_made", f"compte {account.key}", "ne suit pas le plan comptable")
+            )
+        elif derived_number(account.key) != account.id:
+            violations.append(
+                Violation("accounts_are_well_made", f"compte {account.key}", "porte un autre identifiant")
+            )
+    return violations
+
+
+def check_no_balance_is_on_the_wrong_side(session: Session) -> list[Violation]:
+    """Aucun solde n'est du mauvais côté (hors banque, attente et financeurs)."""
+    free = {"5120", "4711", "4430"}
+    balances = balances_query().subquery()
+    rows = session.execute(
+        select(Account.key, Account.code, balances.c.balance_cents).join(balances, balances.c.id == Account.id)
+    )
+    violations = []
+    for row in rows:
+        balance = int(row.balance_cents)
+        wrong = balance < 0 if CHART[row.code].normal_side == Side.DEBIT else balance > 0
+        if wrong and row.code not in free:
+            violations.append(
+                Violation(
+                    "no_balance_is_on_the_wrong_side",
+                    f"compte {row.key}",
+                    f"solde {format_euros(balance)} (débit - crédit)",
+                )
+            )
+    return violations
+
+
+def check_budget_is_the_envelope(session: Session) -> list[Violation]:
+    """Pour chaque financeur : enveloppe = disponible + engagé + émis + remis + utilisé."""
+    balances = balances_query().subquery()
+    total = func.sum(balances.c.balance_cents)
+    rows = session.execute(
+        select(Account.funder_id, total.label("gap"))
+        .join(balances, balances.c.id == Account.id)
+        .where(Account.book == "budget")
+        .group_by(Account.funder_id)
+        .having(total != 0)
+    )
+    return [
+        Violation("budget_is_the_envelope", f"financeur {row.funder_id}", f"écart de {format_euros(int(row.gap))}")
+        for row in rows
+    ]
+
+
+CHECKS: tuple[Check, ...] = (
+    check_entries_are_whole,
+    check_movements_have_their_entry,
+    check_movements_follow_the_chart,
+    check_reversals_are_contrary,
+    check_accounts_are_well_made,
+    check_no_balance_is_on_the_wrong_side,
+    check_budget_is_the_envelope,
+)

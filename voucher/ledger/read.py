@@ -1,0 +1,270 @@
+"""What pages and checks ask of the ledger: balances, an account's movements, an entry with its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, String, cast, func, or_, select, union_all
+from sqlalchemy.orm import Session, aliased
+
+from voucher.kernel.database import Database
+from voucher.ledger.chart import CHART, RULES, EventType
+from voucher.ledger.model import Account, Entry, Movement
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """An account with what it was debited and credited, in cents; `balance_cents` is debit less credit."""
+
+    id: int
+    code: str
+    name: str
+    funder_id: UUID | None
+    agreement_id: UUID | None
+    structure_id: UUID | None
+    bank_account_id: UUID | None
+    debit_cents: int
+    credit_cents: int
+
+    @property
+    def balance_cents(self) -> int:
+        """Debit less credit."""
+        return self.debit_cents - self.credit_cents
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLine:
+    """An entry in a list."""
+
+    id: UUID
+    posted_at: datetime
+    effective_on: date
+    journal: str
+    event_type: str
+    event_name: str
+    narration: str
+    total_cents: int
+    movement_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MovementLine:
+    """A movement, with its two accounts by code and id."""
+
+    rank: int
+    debit_id: int
+    debit_code: str
+    credit_id: int
+    credit_code: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """One entry, whole."""
+
+    entry: EntryLine
+    event_id: UUID
+    posted_by: UUID | None
+    reverses_id: UUID | None
+    reversed_by_id: UUID | None
+    movements: tuple[MovementLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMovement:
+    """A movement as one account's ledger shows it: on which side, against which account."""
+
+    entry_id: UUID
+    posted_at: datetime
+    narration: str
+    other_id: int
+    other_code: str
+    debit_cents: int
+    credit_cents: int
+
+
+def balances_query() -> Select[Any]:
+    """Return the statement that sums every account: id, debit_cents, credit_cents, balance_cents (debit less credit)."""
+    zero = cast(0, Movement.amount_cents.type)
+    sides = union_all(
+        select(Movement.debit_account_id.label("id"), Movement.amount_cents.label("debit"), zero.label("credit")),
+        select(Movement.credit_account_id.label("id"), zero.label("debit"), Movement.amount_cents.label("credit")),
+    ).subquery()
+    debit, credit = func.sum(sides.c.debit), func.sum(sides.c.credit)
+    return select(
+        sides.c.id, debit.label("debit_cents"), credit.label("credit_cents"), (debit - credit).label("balance_cents")
+    ).group_by(sides.c.id)
+
+
+def balances(database: Database, agreement_ids: set[UUID] | None = None) -> list[AccountBalance]:
+    """Return every account with its sums, in the chart's order; only those of some agreements where these are given."""
+    with database.read() as session:
+        return balances_in(session, agreement_ids)
+
+
+def balances_in(session: Session, agreement_ids: set[UUID] | None = None) -> list[AccountBalance]:
+    """Return the same within a session that is open."""
+    sums = balances_query().subquery()
+    query = select(Account.__table__, sums.c.debit_cents, sums.c.credit_cents).outerjoin(sums, sums.c.id == Account.id)
+    if agreement_ids is not None:
+        query = query.where(Account.agreement_id.in_(agreement_ids))
+    rows = session.execute(query.order_by(Account.code, Account.key))
+    return [
+        AccountBalance(
+            row.id,
+            row.code,
+            CHART[row.code].name,
+            row.funder_id,
+            row.agreement_id,
+            row.structure_id,
+            row.bank_account_id,
+            int(row.debit_cents or 0),
+            int(row.credit_cents or 0),
+        )
+        for row in rows
+    ]
+
+
+_ENTRY = (
+    Entry.id,
+    Entry.posted_at,
+    Entry.effective_on,
+    Entry.journal,
+    Entry.event_type,
+    Entry.narration,
+    Entry.total_cents,
+    Entry.movement_count,
+)
+
+
+def _entry_line(row: Any) -> EntryLine:
+    return EntryLine(
+        row.id,
+        row.posted_at,
+        row.effective_on,
+        row.journal,
+        row.event_type,
+        RULES[EventType(row.event_type)].name,
+        row.narration,
+        row.total_cents,
+        row.movement_count,
+    )
+
+
+def entries(
+    database: Database, *, sort: str, descending: bool, limit: int, offset: int, filters: Mapping[str, str]
+) -> tuple[list[EntryLine], int]:
+    """Return a page of entries and how many there are. Filters: `quoi` (event type), `texte` (narration), `jour` (ISO)."""
+    query = select(*_ENTRY)
+    if event_type := filters.get("quoi"):
+        query = query.where(Entry.event_type == event_type)
+    if text := filters.get("texte"):
+        query = query.where(or_(Entry.narration.icontains(text, autoescape=True), cast(Entry.id, String) == text))
+    if day := filters.get("jour"):
+        try:
+            query = query.where(Entry.effective_on == date.fromisoformat(day))
+        except ValueError:
+            query = query.where(False)
+    column = {"posted_at": Entry.posted_at, "total": Entry.total_cents}[sort]
+    with database.read() as session:
+        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        order = (column.desc(), Entry.id.desc()) if descending else (column, Entry.id)
+        rows = session.execute(query.order_by(*order).limit(limit).offset(offset)).all()
+    return [_entry_line(row) for row in rows], total
+
+
+def entry(database: Database, entry_id: UUID) -> EntryPage | None:
+    """Return one entry with its movements, or None."""
+    debit, credit = aliased(Account), aliased(Account)
+    with database.read() as session:
+        row = session.execute(
+            select(*_ENTRY, Entry.event_id, Entry.posted_by, Entry.reverses_id).where(Entry.id == entry_id)
+        ).one_or_none()
+        if row is None:
+            return None
+        reversed_by_id = session.scalar(select(Entry.id).where(Entry.reverses_id == entry_id))
+        moves = session.execute(
+            select(
+                Movement.rank,
+                Movement.debit_account_id,
+                debit.code.label("debit_code"),
+                Movement.credit_account_id,
+                credit.code.label("credit_code"),
+                Movement.amount_cents,
+            )
+            .join(debit, debit.id == Movement.debit_account_id)
+            .join(credit, credit.id == Movement.credit_account_id)
+            .where(Movement.entry_id == entry_id)
+            .order_by(Movement.rank)
+        ).all()
+    lines = tuple(MovementLine(*move) for move in moves)
+    return EntryPage(_entry_line(row), row.event_id, row.posted_by, row.reverses_id, reversed_by_id, lines)
+
+
+def account(database: Database, account_id: int) -> AccountBalance | None:
+    """Return one account with its sums, or None."""
+    with database.read() as session:
+        row = session.execute(select(Account.__table__).where(Account.id == account_id)).one_or_none()
+        if row is None:
+            return None
+        debit = session.scalar(select(func.sum(Movement.amount_cents)).where(Movement.debit_account_id == account_id))
+        credit = session.scalar(select(func.sum(Movement.amount_cents)).where(Movement.credit_account_id == account_id))
+    return AccountBalance(
+        row.id,
+        row.code,
+        CHART[row.code].name,
+        row.funder_id,
+        row.agreement_id,
+        row.structure_id,
+        row.bank_account_id,
+        int(debit or 0),
+        int(credit or 0),
+    )
+
+
+def account_movements(
+    database: Database, account_id: int, *, descending: bool, limit: int, offset: int
+) -> tuple[list[AccountMovement], int]:
+    """Return a page of an account's movements by time, and how many there are."""
+    zero = cast(0, Movement.amount_cents.type)
+    sides = union_all(
+        select(
+            Movement.entry_id,
+            Movement.rank,
+            Movement.credit_account_id.label("other_id"),
+            Movement.amount_cents.label("debit"),
+            zero.label("credit"),
+        ).where(Movement.debit_account_id == account_id),
+        select(
+            Movement.entry_id,
+            Movement.rank,
+            Movement.debit_account_id.label("other_id"),
+            zero.label("debit"),
+            Movement.amount_cents.label("credit"),
+        ).where(Movement.credit_account_id == account_id),
+    ).subquery()
+    query = (
+        select(
+            sides.c.entry_id,
+            Entry.posted_at,
+            Entry.narration,
+            sides.c.other_id,
+            Account.code.label("other_code"),
+            sides.c.debit,
+            sides.c.credit,
+        )
+        .join(Entry, Entry.id == sides.c.entry_id)
+        .join(Account, Account.id == sides.c.other_id)
+    )
+    with database.read() as session:
+        total = session.scalar(select(func.count()).select_from(sides)) or 0
+        order = (
+            (Entry.posted_at.desc(), Entry.id.desc(), sides.c.rank)
+            if descending
+            else (Entry.posted_at, Entry.id, sides.c.rank)
+        )
+        rows = session.execute(query.order_by(*order).limit(limit).offset(offset)).all()
+    return [AccountMovement(*row) for row in rows], total

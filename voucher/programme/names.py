@@ -1,0 +1,10 @@
+"""The names of issuers, for choices in forms."""
+
+from voucher.kernel.database import Database
+from voucher.kernel.named import Named, names_in
+from voucher.programme.model import Issuer
+
+
+def issuer_names(database: Database) -> list[Named]:
+    """Return all issuers by name."""
+    return names_in(database, Issuer)

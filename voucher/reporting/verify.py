@@ -1,0 +1,48 @@
+"""`voucher verify`: every check of every room, over the database as it stands. It changes nothing."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from voucher.distribution import checks as distribution
+from voucher.issuing import checks as issuing
+from voucher.kernel.checks import Check, Violation
+from voucher.kernel.database import Database
+from voucher.ledger import checks as ledger
+from voucher.network import checks as network
+from voucher.programme import checks as programme
+from voucher.redemption import checks as redemption
+from voucher.reporting import checks as reporting
+from voucher.settlement import checks as settlement
+
+ROOMS: Sequence[tuple[str, Sequence[Check]]] = (
+    ("ledger", ledger.CHECKS),
+    ("programme", programme.CHECKS),
+    ("network", network.CHECKS),
+    ("issuing", issuing.CHECKS),
+    ("distribution", distribution.CHECKS),
+    ("redemption", redemption.CHECKS),
+    ("settlement", settlement.CHECKS),
+    ("reporting", reporting.CHECKS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check that was run: its room, its sentence, what it found, how long it took."""
+
+    room: str
+    sentence: str
+    violations: tuple[Violation, ...]
+    seconds: float
+
+
+def verify(database: Database) -> Iterator[CheckResult]:
+    """Run all checks in the rooms' order, over one state of the database; each result is given as it comes."""
+    with database.read() as session:
+        for room, checks in ROOMS:
+            for check in checks:
+                started = time.perf_counter()
+                violations = tuple(check(session))
+                sentence = (check.__doc__ or check.__name__).strip().splitlines()[0]
+                yield CheckResult(room, sentence, violations, time.perf_counter() - started)

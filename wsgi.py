@@ -1,0 +1,60 @@
+"""The composition root: settings, database, portals. Gunicorn calls `create_app()`; nobody else imports this but tests."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import Flask
+
+from voucher.kernel.database import Database
+from voucher.kernel.settings import Settings
+from voucher.web import access, install
+from voucher.web.house import House, utc_now
+
+PORTALS = (
+    "voucher.wallet",
+    "merchant_portal",
+    "merchant_portal.place",
+    "issuer_portal.programme",
+    "issuer_portal.issuer",
+    "issuer_portal.prescriber",
+    "issuer_portal.finance",
+    "issuer_portal.ledger",
+    "issuer_portal.staff",
+)
+"""The folders of pages, in the order of their menu entries."""
+
+UPLOAD_BYTES_MAX = 64 * 1024 * 1024
+
+
+def create_app(settings: Settings | None = None, now: Callable[[], datetime] = utc_now) -> Flask:
+    """Return the application. Settings come from the environment unless they are given (tests do); so does the hour."""
+    settings = settings or Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    app = Flask(__name__, static_folder=None)
+    is_https = settings.base_url.startswith("https:")
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value(),
+        PROGRAMME_NAME=settings.programme_name,
+        IS_DEMO=settings.is_demo,
+        HELP_CONTACT=settings.help_contact,
+        SIGN_IN_ENDPOINT="staff.sign_in",
+        MAX_CONTENT_LENGTH=UPLOAD_BYTES_MAX,
+        SESSION_COOKIE_NAME="pass_form",
+        SESSION_COOKIE_SECURE=is_https,
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
+    app.extensions["house"] = House(Database(settings.database_url), settings, now)
+    install(app)
+    navigation = []
+    for name in PORTALS:
+        if importlib.util.find_spec(name) is None:
+            continue
+        portal = importlib.import_module(name)
+        if not hasattr(portal, "blueprint"):
+            continue
+        app.register_blueprint(portal.blueprint)
+        navigation += portal.NAVIGATION
+    app.extensions["navigation"] = tuple(navigation)
+    access.install(app)
+    return app
