@@ -14,15 +14,15 @@ from voucher.ledger.read import balances_query
 def check_entries_are_whole(session: Session) -> list[Violation]:
     """Chaque écriture compte et totalise ses mouvements."""
     sums = (
-        select(Movement.entry_id, func.count().label("count"), func.sum(Movement.amount_cents).label("total"))
+        select(Movement.entry_id, func.count().label("found"), func.sum(Movement.amount_cents).label("total"))
         .group_by(Movement.entry_id)
         .subquery()
     )
     rows = session.execute(
-        select(Entry.id, Entry.movement_count, Entry.total_cents, sums.c.count, sums.c.total)
+        select(Entry.id, Entry.movement_count, Entry.total_cents, sums.c.found, sums.c.total)
         .outerjoin(sums, sums.c.entry_id == Entry.id)
         .where(
-            (func.coalesce(sums.c.count, 0) != Entry.movement_count)
+            (func.coalesce(sums.c.found, 0) != Entry.movement_count)
             | (func.coalesce(sums.c.total, 0) != Entry.total_cents)
         )
     )
@@ -31,7 +31,7 @@ def check_entries_are_whole(session: Session) -> list[Violation]:
             "entries_are_whole",
             f"écriture {row.id}",
             f"{row.movement_count} mouvements et {format_euros(row.total_cents)} annoncés, "
-            f"{row.count or 0} et {format_euros(int(row.total or 0))} trouvés",
+            f"{row.found or 0} et {format_euros(int(row.total or 0))} trouvés",
         )
         for row in rows
     ]
@@ -57,7 +57,7 @@ def check_movements_follow_the_chart(session: Session) -> list[Violation]:
             credit.code.label("credit"),
             debit.book.label("debit_book"),
             credit.book.label("credit_book"),
-            func.count().label("count"),
+            func.count().label("found"),
         )
         .join(Movement, Movement.entry_id == Entry.id)
         .join(debit, debit.id == Movement.debit_account_id)
@@ -76,7 +76,7 @@ def check_movements_follow_the_chart(session: Session) -> list[Violation]:
                 Violation(
                     "movements_follow_the_chart",
                     f"événement {row.event_type}",
-                    f"{row.count} mouvements débitent {row.debit} et créditent {row.credit} au journal {row.journal}",
+                    f"{row.found} mouvements débitent {row.debit} et créditent {row.credit} au journal {row.journal}",
                 )
             )
     return violations
@@ -86,7 +86,7 @@ def check_reversals_are_contrary(session: Session) -> list[Violation]:
     """Chaque contre-passation reprend, à l'envers, les mouvements de son écriture."""
     reversal, first = aliased(Movement), aliased(Movement)
     rows = session.execute(
-        select(Entry.id, func.count(reversal.rank).label("count"), func.count(first.rank).label("matched"))
+        select(Entry.id, func.count(reversal.rank).label("found"), func.count(first.rank).label("matched"))
         .join(reversal, reversal.entry_id == Entry.id)
         .outerjoin(
             first,
@@ -102,7 +102,7 @@ def check_reversals_are_contrary(session: Session) -> list[Violation]:
     )
     return [
         Violation(
-            "reversals_are_contrary", f"écriture {row.id}", f"{row.count - row.matched} mouvements ne s'annulent pas"
+            "reversals_are_contrary", f"écriture {row.id}", f"{row.found - row.matched} mouvements ne s'annulent pas"
         )
         for row in rows
     ]

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, String, cast, func, or_, select, union_all
+from sqlalchemy import Select, String, cast, false, func, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import Database
@@ -167,7 +167,7 @@ def entries(
         try:
             query = query.where(Entry.effective_on == date.fromisoformat(day))
         except ValueError:
-            query = query.where(False)
+            query = query.where(false())
     column = {"posted_at": Entry.posted_at, "total": Entry.total_cents}[sort]
     with database.read() as session:
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
