@@ -1,15 +1,30 @@
 """One relational database on two engines: SQLite embedded, PostgreSQL in production. Transactions start and end here."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, Engine, Integer, MetaData, create_engine, event, text
-from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Engine,
+    Executable,
+    Integer,
+    MetaData,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import CursorResult, Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
+
+from voucher.kernel.identifiers import derived_number
 
 LOCK_TIMEOUT_MILLISECONDS = 30_000
 POOL_SIZE = 32
@@ -93,6 +108,33 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def take_turn(session: Session, name: str) -> None:
+    """Wait until no other transaction holds the turn of this name, and hold it until the end of this one.
+
+    SQLite has one writer at a time: there a transaction of `write` has its turn already.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(derived_number(name))))
+
+
+def insert_new(session: Session, table: type[Base], values: Mapping[str, object]) -> bool:
+    """Insert one row and return True; return False, changing nothing, where a unique constraint already holds another.
+
+    Whoever races waits for the other's end, so a False means that the other row is there to be read.
+    """
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    key = table.__table__.primary_key.columns[0]
+    statement = dialect.insert(table.__table__).values(**values).on_conflict_do_nothing().returning(key)
+    return session.execute(statement).first() is not None
+
+
+def changed(session: Session, statement: Executable) -> int:
+    """Run an UPDATE or a DELETE and return how many rows it changed: a conditional one that says 0 lost its race."""
+    result = session.execute(statement)
+    assert isinstance(result, CursorResult)
+    return result.rowcount
 
 
 def _postgresql_engine(url: str, pool_size: int) -> Engine:

@@ -23,3 +23,8 @@ class Settings(BaseSettings):
     help_contact: str = Field("aide@pass-numerique.example", description="where people can ask for help")
     help_phone: str = Field("01 99 00 12 34", description="telephone number printed on booklets")
     redemption_undo_minutes: int = Field(30, ge=1, le=24 * 60, description="how long a mediator may undo a redemption")
+
+    @property
+    def master_secret(self) -> bytes:
+        """The bytes of `master_key`, as the rooms that seal and derive keys take them."""
+        return bytes.fromhex(self.master_key.get_secret_value())

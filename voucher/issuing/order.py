@@ -1,0 +1,182 @@
+"""Order vouchers: reserve their serials, their positions and the credit that pays them, in one transaction.
+
+Nothing is signed here: `make_batch` makes what an order promised, as often as it needs to be run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from voucher.issuing.code import SERIAL_MAX
+from voucher.issuing.model import IssueBatch, IssuerKey, KeyState, SerialCounter
+from voucher.issuing.shares import shares_of_agreement
+from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.database import Database, changed
+from voucher.kernel.money import NO_BREAK_SPACE, format_euros
+from voucher.kernel.refusals import Refused
+from voucher.ledger.chart import Dimension, EventType
+from voucher.ledger.post import Event, post_event
+from voucher.programme.model import Agreement, Credit, Funder
+
+VOUCHERS_PER_ORDER_MAX = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What an order reserved. `is_new` is False when the same order had been taken before."""
+
+    batch_id: UUID
+    first_serial: int
+    voucher_count: int
+    first_booklet_number: int
+    booklet_count: int
+    value_cents: int
+    is_new: bool
+
+
+def order_vouchers(
+    database: Database,
+    batch_id: UUID,
+    agreement_id: UUID,
+    booklet_count: int,
+    *,
+    by: UUID,
+    now: datetime,
+    issuer_id: UUID | None = None,
+) -> Ordered:
+    """Take an order of whole booklets and return what it reserved; the same `batch_id` again returns the same.
+
+    `issuer_id` is the scope of who asks: another issuer's agreement does not exist for them. Raises Refused: unknown
+    agreement, no booklet or too many, last day of use passed, no signing key, not enough credit, another order of that id.
+    """
+    with database.write() as session:
+        # Orders of one agreement follow each other from here on: each sees the positions the one before took.
+        agreement = session.get(Agreement, agreement_id, with_for_update={"key_share": True})
+        if agreement is None or issuer_id not in (None, agreement.issuer_id):
+            raise Refused("agreement_unknown", "Cette convention n'existe pas. Choisissez-la dans la liste.")
+        earlier = session.get(IssueBatch, batch_id)
+        if earlier is not None:
+            return _same_order(earlier, agreement_id, booklet_count)
+        voucher_count = booklet_count * agreement.booklet_size
+        _check_order(agreement, booklet_count, voucher_count, now)
+        key_id = _active_key(session, agreement.issuer_id)
+        first_position = agreement.issued_count
+        shares = shares_of_agreement(session, agreement_id)
+        amounts_cents = shares.amounts(agreement.face_value_cents, first_position, voucher_count)
+        _take_credit(session, agreement_id, amounts_cents)
+        session.execute(
+            update(Agreement)
+            .where(Agreement.id == agreement_id)
+            .values(issued_count=Agreement.issued_count + voucher_count)
+        )
+        first_serial, first_booklet_number = _take_numbers(session, voucher_count, booklet_count)
+        session.execute(
+            insert(IssueBatch).values(
+                id=batch_id,
+                agreement_id=agreement_id,
+                key_id=key_id,
+                first_serial=first_serial,
+                voucher_count=voucher_count,
+                first_booklet_number=first_booklet_number,
+                booklet_count=booklet_count,
+                booklet_size=agreement.booklet_size,
+                first_position=first_position,
+                made_booklet_count=0,
+                face_value_cents=agreement.face_value_cents,
+                use_by=agreement.use_by,
+                grace_until=agreement.grace_until,
+                present_by=agreement.present_by,
+                is_handover_required=agreement.is_handover_required,
+                ordered_at=now,
+                ordered_by=by,
+            )
+        )
+        narration = f"Commande de {voucher_count} chèques, convention {agreement.number}"
+        event = Event(EventType.VOUCHERS_ISSUED, batch_id, now, narration, by)
+        post_event(session, event, {Dimension.AGREEMENT: agreement_id}, amounts_cents)
+        value_cents = voucher_count * agreement.face_value_cents
+    return Ordered(batch_id, first_serial, voucher_count, first_booklet_number, booklet_count, value_cents, is_new=True)
+
+
+def _same_order(earlier: IssueBatch, agreement_id: UUID, booklet_count: int) -> Ordered:
+    if (earlier.agreement_id, earlier.booklet_count) != (agreement_id, booklet_count):
+        raise Refused(
+            "order_changed", "Cette commande a déjà été passée avec d'autres quantités. Ouvrez une nouvelle commande."
+        )
+    return Ordered(
+        earlier.id,
+        earlier.first_serial,
+        earlier.voucher_count,
+        earlier.first_booklet_number,
+        earlier.booklet_count,
+        earlier.voucher_count * earlier.face_value_cents,
+        is_new=False,
+    )
+
+
+def _check_order(agreement: Agreement, booklet_count: int, voucher_count: int, now: datetime) -> None:
+    if booklet_count < 1:
+        raise Refused("nothing_ordered", "Commandez au moins un carnet.", "booklet_count")
+    if voucher_count > VOUCHERS_PER_ORDER_MAX:
+        most = VOUCHERS_PER_ORDER_MAX // agreement.booklet_size
+        raise Refused("order_too_big", f"Une commande compte {most} carnets au plus. Passez-en deux.", "booklet_count")
+    if paris_day(now) > agreement.use_by:
+        raise Refused(
+            "agreement_ended",
+            f"Les chèques de cette convention étaient à utiliser avant le {french_date(agreement.use_by)}. "
+            "Commandez sur une convention en cours.",
+        )
+
+
+def _active_key(session: Session, issuer_id: UUID) -> int:
+    key_id = session.scalar(
+        select(IssuerKey.id).where(IssuerKey.issuer_id == issuer_id, IssuerKey.state == KeyState.ACTIVE)
+    )
+    if key_id is None:
+        raise Refused("no_key", "Cette collectivité n'a pas de clé de signature. Créez-en une, puis commandez.")
+    return key_id
+
+
+def _take_credit(session: Session, agreement_id: UUID, amounts_cents: Mapping[UUID, int]) -> None:
+    """Take each funder's part, in the order of their ids so that two orders never wait for each other in a circle."""
+    missing = []
+    for funder_id in sorted(amounts_cents):
+        cents = amounts_cents[funder_id]
+        enough = (
+            update(Credit)
+            .where(Credit.agreement_id == agreement_id, Credit.funder_id == funder_id, Credit.available_cents >= cents)
+            .values(available_cents=Credit.available_cents - cents)
+        )
+        if cents and changed(session, enough) == 0:
+            missing.append(_missing(session, agreement_id, funder_id, cents))
+    if missing:
+        sentence = f"Le crédit ne suffit pas. Il manque {' et '.join(missing)}."
+        raise Refused("credit_short", f"{sentence} Commandez moins de carnets ou engagez un crédit.", "booklet_count")
+
+
+def _missing(session: Session, agreement_id: UUID, funder_id: UUID, cents: int) -> str:
+    available = session.scalar(
+        select(Credit.available_cents).where(Credit.agreement_id == agreement_id, Credit.funder_id == funder_id)
+    )
+    name = session.scalar(select(Funder.name).where(Funder.id == funder_id))
+    return f"{format_euros(cents - (available or 0))} ({name})".replace(" (", f"{NO_BREAK_SPACE}(")
+
+
+def _take_numbers(session: Session, voucher_count: int, booklet_count: int) -> tuple[int, int]:
+    """Take the next serials and booklet numbers of the programme: one statement, last, so that nobody waits for long."""
+    first = session.execute(
+        update(SerialCounter)
+        .where(SerialCounter.id == 1, SerialCounter.next_serial + voucher_count - 1 <= SERIAL_MAX)
+        .values(
+            next_serial=SerialCounter.next_serial + voucher_count,
+            next_booklet_number=SerialCounter.next_booklet_number + booklet_count,
+        )
+        .returning(SerialCounter.next_serial, SerialCounter.next_booklet_number)
+    ).one_or_none()
+    if first is None:
+        raise Refused("serials_spent", "Il n'y a plus de numéro de chèque libre. Prévenez l'équipe technique.")
+    return first.next_serial - voucher_count, first.next_booklet_number - booklet_count

@@ -1,0 +1,91 @@
+"""Sign many booklets fast: what a signing process runs. It knows codes and keys, nothing of any database."""
+
+import os
+from dataclasses import dataclass
+from datetime import date
+
+from voucher.issuing.code import SIGNATURE_BYTES, Algorithm, Kind, Payload
+from voucher.issuing.signing import PrivateKey, open_private_key, sign
+
+_TAG_BYTES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SigningPlan:
+    """What all booklets of a batch share, and the sealed key that signs them. `repr` shows no secret."""
+
+    key_id: int
+    algorithm: Algorithm
+    first_serial: int
+    booklet_size: int
+    use_by: date
+    face_value_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBooklets:
+    """Booklets `first` to `first + count - 1` of a batch (counted from 0), each as its cover then its vouchers.
+
+    `tags` holds three bytes and `signatures` sixty-four bytes for each code.
+    """
+
+    first: int
+    count: int
+    tags: bytes
+    signatures: bytes
+
+    def code(self, index: int) -> tuple[int, bytes]:
+        """Return the tag and the signature of the code at `index`, counted over covers and vouchers."""
+        tag = int.from_bytes(self.tags[index * _TAG_BYTES : (index + 1) * _TAG_BYTES])
+        return tag, self.signatures[index * SIGNATURE_BYTES : (index + 1) * SIGNATURE_BYTES]
+
+
+class Signer:
+    """A plan with its private key open."""
+
+    def __init__(self, plan: SigningPlan, private_key: PrivateKey) -> None:
+        self._plan = plan
+        self._key = private_key
+
+    def sign_booklets(self, first: int, count: int) -> SignedBooklets:
+        """Draw fresh tags and sign the codes of `count` booklets."""
+        plan = self._plan
+        code_count = count * (plan.booklet_size + 1)
+        tags = os.urandom(code_count * _TAG_BYTES)
+        signatures = bytearray()
+        index = 0
+        for booklet in range(first, first + count):
+            serial = plan.first_serial + booklet * plan.booklet_size
+            for kind, offset in [(Kind.BOOKLET, 0), *((Kind.VOUCHER, rank) for rank in range(plan.booklet_size))]:
+                tag = int.from_bytes(tags[index * _TAG_BYTES : (index + 1) * _TAG_BYTES])
+                signatures += sign(self._key, self._payload(kind, serial + offset, tag)).signature
+                index += 1
+        return SignedBooklets(first, count, tags, bytes(signatures))
+
+    def _payload(self, kind: Kind, serial: int, tag: int) -> Payload:
+        plan = self._plan
+        return Payload(
+            kind, plan.booklet_size, plan.key_id, serial, plan.use_by, plan.face_value_cents, tag, plan.algorithm
+        )
+
+
+_signer: Signer | None = None
+
+
+def start_process(plan: SigningPlan, sealed_private_key: bytes, master_secret: bytes) -> None:
+    """Open the key once in a signing process."""
+    global _signer  # a process signs for one plan, from its start to its end
+    _signer = Signer(plan, opened_key(plan, sealed_private_key, master_secret))
+
+
+def sign_in_process(first: int, count: int) -> SignedBooklets:
+    """Sign booklets in a process that `start_process` prepared."""
+    assert _signer is not None
+    return _signer.sign_booklets(first, count)
+
+
+def opened_key(plan: SigningPlan, sealed_private_key: bytes, master_secret: bytes) -> PrivateKey:
+    """Open the plan's private key. Raises signing.SealBroken with the wrong master secret."""
+    return open_private_key(
+        sealed_private_key, key_id=plan.key_id, algorithm=plan.algorithm, master_secret=master_secret
+    )
