@@ -1,31 +1,25 @@
 """The nine services of the « lieux de médiation numérique » standard: what a voucher may pay for."""
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Service(Enum):
-    """A service rendered at the counter. `value` is the stable code; `label` the French words of the standard, v1.0.2, to the letter."""
+class Service(StrEnum):
+    """A service rendered at the counter, by its stable code; `label` is its French name."""
 
-    label: str
+    ADMINISTRATIVE_PROCEDURES = "administrative_procedures"
+    EVERYDAY_DIGITAL_TOOLS = "everyday_digital_tools"
+    DIGITAL_EMPLOYABILITY = "digital_employability"
+    SAFE_DIGITAL_USE = "safe_digital_use"
+    PARENTHOOD_AND_EDUCATION = "parenthood_and_education"
+    LEISURE_AND_CREATION = "leisure_and_creation"
+    DIGITAL_WORLD_UNDERSTANDING = "digital_world_understanding"
+    INTERNET_AND_EQUIPMENT_ACCESS = "internet_and_equipment_access"
+    SOLIDARITY_EQUIPMENT_PURCHASE = "solidarity_equipment_purchase"
 
-    ADMINISTRATIVE_PROCEDURES = "administrative_procedures", "Aide aux démarches administratives"
-    EVERYDAY_DIGITAL_TOOLS = "everyday_digital_tools", "Maîtrise des outils numériques du quotidien"
-    DIGITAL_EMPLOYABILITY = "digital_employability", "Insertion professionnelle via le numérique"
-    SAFE_DIGITAL_USE = "safe_digital_use", "Utilisation sécurisée du numérique"
-    PARENTHOOD_AND_EDUCATION = "parenthood_and_education", "Parentalité et éducation avec le numérique"
-    LEISURE_AND_CREATION = "leisure_and_creation", "Loisirs et créations numériques"
-    DIGITAL_WORLD_UNDERSTANDING = "digital_world_understanding", "Compréhension du monde numérique"
-    INTERNET_AND_EQUIPMENT_ACCESS = "internet_and_equipment_access", "Accès internet et matériel informatique"
-    SOLIDARITY_EQUIPMENT_PURCHASE = (
-        "solidarity_equipment_purchase",
-        "Acquisition de matériel informatique à prix solidaire",
-    )
-
-    def __new__(cls, code: str, label: str) -> "Service":
-        service = object.__new__(cls)
-        service._value_ = code
-        service.label = label
-        return service
+    @property
+    def label(self) -> str:
+        """The French words of the standard v1.0.2, to the letter."""
+        return _LABELS[self]
 
     @classmethod
     def of_label(cls, label: str) -> "Service":
@@ -33,4 +27,15 @@ class Service(Enum):
         return _BY_LABEL[label]
 
 
-_BY_LABEL = {service.label: service for service in Service}
+_LABELS = {
+    Service.ADMINISTRATIVE_PROCEDURES: "Aide aux démarches administratives",
+    Service.EVERYDAY_DIGITAL_TOOLS: "Maîtrise des outils numériques du quotidien",
+    Service.DIGITAL_EMPLOYABILITY: "Insertion professionnelle via le numérique",
+    Service.SAFE_DIGITAL_USE: "Utilisation sécurisée du numérique",
+    Service.PARENTHOOD_AND_EDUCATION: "Parentalité et éducation avec le numérique",
+    Service.LEISURE_AND_CREATION: "Loisirs et créations numériques",
+    Service.DIGITAL_WORLD_UNDERSTANDING: "Compréhension du monde numérique",
+    Service.INTERNET_AND_EQUIPMENT_ACCESS: "Accès internet et matériel informatique",
+    Service.SOLIDARITY_EQUIPMENT_PURCHASE: "Acquisition de matériel informatique à prix solidaire",
+}
+_BY_LABEL = {label: service for service, label in _LABELS.items()}
