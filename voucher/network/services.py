@@ -22,6 +22,11 @@ class Service(StrEnum):
         return _LABELS[self]
 
     @classmethod
+    def of_code(cls, code: str) -> "Service":
+        """The service of this code. Raises KeyError if there is none."""
+        return _BY_CODE[code]
+
+    @classmethod
     def of_label(cls, label: str) -> "Service":
         """The service with exactly this French label. Raises KeyError if there is none."""
         return _BY_LABEL[label]
@@ -39,3 +44,4 @@ _LABELS = {
     Service.SOLIDARITY_EQUIPMENT_PURCHASE: "Acquisition de matériel informatique à prix solidaire",
 }
 _BY_LABEL = {label: service for service, label in _LABELS.items()}
+_BY_CODE = {service.value: service for service in Service}
