@@ -125,7 +125,7 @@ def insert_new(session: Session, table: type[Base], values: Mapping[str, object]
     Whoever races waits for the other's end, so a False means that the other row is there to be read.
     """
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    key = table.__table__.primary_key.columns[0]
+    key: Any = table.__mapper__.primary_key[0]
     statement = dialect.insert(table.__table__).values(**values).on_conflict_do_nothing().returning(key)
     return session.execute(statement).first() is not None
 

@@ -1,0 +1,167 @@
+"""A structure's life: proposed, qualified by the programme, perhaps suspended; and the bank details it is paid on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from voucher.kernel.database import Database, changed
+from voucher.kernel.identifiers import bic_of_iban, check_bic, check_iban
+from voucher.kernel.refusals import Refused
+from voucher.kernel.replays import insert_once
+from voucher.kernel.typed import identifier, optional_text, required_text
+from voucher.network.lieux_cells import BadCell, pivot_of
+from voucher.network.model import BankDetails, Structure, StructureState
+
+
+@dataclass(frozen=True, slots=True)
+class NewStructure:
+    """A legal person that wishes to be paid. `pivot` is its SIRET or, for an association without one, its RNA number."""
+
+    id: UUID
+    pivot: str
+    name: str
+    contact_email: str = ""
+    vat_regime: str = "non communiqué"
+
+
+@dataclass(frozen=True, slots=True)
+class NewBankDetails:
+    """A RIB as the bank wrote it: `holder_name` is the account's exact title, for the verification of payee."""
+
+    id: UUID
+    structure_id: UUID
+    holder_name: str
+    iban: str
+    iban_again: str
+    bic: str | None = None
+
+
+def propose_structure(database: Database, structure: NewStructure, *, by: UUID, now: datetime) -> UUID:  # noqa: ARG001 - a use case says who acts
+    """Record a structure as proposed and return its id; the same command again changes nothing. Raises Refused (SIRET or RNA, name)."""
+    row: dict[str, object] = {
+        "id": structure.id,
+        "pivot": _pivot(structure.pivot),
+        "name": required_text(structure.name, "name", 150),
+        "contact_email": optional_text(structure.contact_email, "contact_email", 200),
+        "vat_regime": optional_text(structure.vat_regime, "vat_regime", 60) or "non communiqué",
+    }
+    born = {"state": StructureState.PROPOSED, "created_at": now, "state_changed_at": now, "state_reason": ""}
+    taken = Refused("structure_exists", "Une structure porte déjà ce numéro. Cherchez-la dans la liste.", "pivot")
+    with database.write() as session:
+        insert_once(session, Structure, row, born, taken)
+    return structure.id
+
+
+def describe_structure(
+    database: Database,
+    structure_id: UUID,
+    *,
+    name: str,
+    contact_email: str,
+    vat_regime: str,
+    by: UUID,  # noqa: ARG001 - a use case says who acts
+    now: datetime,  # noqa: ARG001 - and when
+) -> None:
+    """Correct what is said of a structure; its number never changes. Raises Refused."""
+    row = {
+        "name": required_text(name, "name", 150),
+        "contact_email": optional_text(contact_email, "contact_email", 200),
+        "vat_regime": optional_text(vat_regime, "vat_regime", 60) or "non communiqué",
+    }
+    with database.write() as session:
+        if changed(session, update(Structure).where(Structure.id == structure_id).values(**row)) == 0:
+            raise _unknown_structure()
+
+
+def qualify_structure(database: Database, structure_id: UUID, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - a use case says who acts
+    """Let a structure take vouchers: one that was proposed, or whose suspension ends. Raises Refused."""
+    _change_state(
+        database,
+        structure_id,
+        (StructureState.PROPOSED, StructureState.SUSPENDED),
+        StructureState.QUALIFIED,
+        "",
+        now,
+        Refused("already_qualified", "Cette structure est déjà qualifiée. Il n’y a rien à faire."),
+    )
+
+
+def suspend_structure(database: Database, structure_id: UUID, reason: str, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - a use case says who acts
+    """Stop a qualified structure from taking vouchers; what it is owed stays owed. Raises Refused; a reason is required."""
+    _change_state(
+        database,
+        structure_id,
+        (StructureState.QUALIFIED,),
+        StructureState.SUSPENDED,
+        required_text(reason, "reason", 200),
+        now,
+        Refused("not_qualified", "Seule une structure qualifiée peut être suspendue. Regardez son état."),
+    )
+
+
+def record_bank_details(database: Database, details: NewBankDetails, *, by: UUID, now: datetime) -> UUID:
+    """Record a structure's RIB and end the one before, which is kept; the same command again changes nothing.
+
+    The IBAN is typed twice. Raises Refused (ISO key, clé RIB, second typing, BIC, holder's name).
+    """
+    iban = identifier(check_iban, details.iban, "iban")
+    if identifier(check_iban, details.iban_again, "iban_again") != iban:
+        raise Refused(
+            "iban_differs", "Les deux IBAN sont différents. Recopiez-les tous les deux depuis le RIB.", "iban_again"
+        )
+    row: dict[str, object] = {
+        "id": details.id,
+        "structure_id": details.structure_id,
+        "holder_name": required_text(details.holder_name, "holder_name", 70),
+        "iban": iban,
+        "bic": identifier(check_bic, details.bic, "bic") if details.bic else bic_of_iban(iban),
+    }
+    raced = Refused("details_changed", "Quelqu’un vient de changer ce RIB. Relisez-le, puis recommencez.", "iban")
+    with database.write() as session:
+        # The structure's row orders those who change its bank details.
+        structure = session.execute(
+            select(Structure.id).where(Structure.id == details.structure_id).with_for_update()
+        ).one_or_none()
+        if structure is None:
+            raise _unknown_structure()
+        if session.get(BankDetails, details.id) is None:
+            session.execute(
+                update(BankDetails)
+                .where(BankDetails.structure_id == details.structure_id, BankDetails.ended_at.is_(None))
+                .values(ended_at=now)
+                .execution_options(synchronize_session=False)
+            )
+        insert_once(session, BankDetails, row, {"recorded_by": by, "recorded_at": now, "ended_at": None}, raced)
+    return details.id
+
+
+def _pivot(text: str) -> str:
+    try:
+        return pivot_of(text, "")[0]
+    except BadCell as bad:
+        raise Refused("invalid_identifier", bad.sentence, "pivot") from None
+
+
+def _change_state(
+    database: Database,
+    structure_id: UUID,
+    before: tuple[StructureState, ...],
+    after: StructureState,
+    reason: str,
+    now: datetime,
+    refusal: Refused,
+) -> None:
+    with database.write() as session:
+        change = (
+            update(Structure)
+            .where(Structure.id == structure_id, Structure.state.in_(before))
+            .values(state=after, state_changed_at=now, state_reason=reason)
+        )
+        if changed(session, change) == 0:
+            raise refusal if session.get(Structure, structure_id) else _unknown_structure()
+
+
+def _unknown_structure() -> Refused:
+    return Refused("unknown_structure", "Cette structure n’existe pas. Cherchez-la dans la liste.")
