@@ -21,6 +21,11 @@ from voucher.settlement.xml_guard import line_of
 _AMOUNT = re.compile(r"\+?(?:\d{1,18}(?:\.\d{0,17})?|\.\d{1,17})", re.ASCII)
 _SIDES = {"CRDT": True, "DBIT": False}
 _TRUE = frozenset({"true", "1"})
+# Lengths of the schema, held here too because a file is not validated against it: banks add what it does not know.
+_IDENTIFIER_LENGTH_MAX = 35
+_NAME_LENGTH_MAX = 140
+_TEXT_LENGTH_MAX = 500
+_REASON_CODE = re.compile(r"[A-Z0-9]{4}", re.ASCII)
 _NO_REFERENCE = frozenset({"NOTPROVIDED", "NONREF", "NONE", "NOREF", "N/A", "0"})
 
 _NOTE_NO_AMOUNTS = "Écriture globale : la banque ne donne pas le montant de chaque virement."
@@ -85,6 +90,11 @@ class Fields:
         self.nested: list[etree._Element] = []
         self._read(element, "", nested_name)
 
+    @classmethod
+    def empty(cls) -> "Fields":
+        """Return the fields of an element that has none."""
+        return cls(etree.Element("Empty"))
+
     def _read(self, element: etree._Element, prefix: str, nested_name: str) -> None:
         texts = self._texts
         for child in element:
@@ -121,9 +131,16 @@ class Fields:
         return [text for path in paths for text in self._texts.get(path, ())]
 
     def reference(self, *paths: str) -> str | None:
-        """Return the first identifier, or None for the words banks write when they have none."""
+        """Return the first identifier, or None for the words banks write when they have none.
+
+        Raises WrongEntry if it is longer than the 35 characters of the standard: cut, it could pass for another one.
+        """
         text = self.first(*paths)
-        return None if text is None or text.upper() in _NO_REFERENCE else text
+        if text is None or text.upper() in _NO_REFERENCE:
+            return None
+        if len(text) > _IDENTIFIER_LENGTH_MAX:
+            raise WrongEntry(f"L’identifiant « {text[:40]}… » dépasse {_IDENTIFIER_LENGTH_MAX} caractères.")
+        return text
 
     def day(self, path: str) -> date | None:
         """Return a civil day in Paris from `<path>/Dt`, `/DtTm` or `<path>DtTm`. Raises WrongEntry for what is no date."""
@@ -279,6 +296,7 @@ def _line(
     empty = _EMPTY if detail is None else detail
     has_return = "RtrInf" in empty
     name, iban = _counterparty(empty, account_iban, is_debtor=is_credit and not has_return)
+    reason, additional = _return_reason(empty) if has_return else (None, None)
     batch_count = fields.first("NtryDtls/Btch/NbOfTxs")
     return BankLine(
         account_iban=account_iban,
@@ -292,9 +310,9 @@ def _line(
         end_to_end_id=empty.reference("Refs/EndToEndId"),
         counterparty_name=name,
         counterparty_iban=iban,
-        return_reason=empty.first("RtrInf/Rsn/Cd", "RtrInf/Rsn/Prtry") or ("NARR" if has_return else None),
-        return_additional=" ".join(empty.every("RtrInf/AddtlInf")) or None,
-        remittance=_remittance(empty) or fields.first("AddtlNtryInf") or "",
+        return_reason=reason,
+        return_additional=additional,
+        remittance=(_remittance(empty) or fields.first("AddtlNtryInf") or "")[:_TEXT_LENGTH_MAX],
         domain_code=_domain_code(empty) or _domain_code(fields),
         message_id=empty.reference("Refs/MsgId") or fields.reference("NtryDtls/Btch/MsgId"),
         payment_information_id=empty.reference("Refs/PmtInfId") or fields.reference("NtryDtls/Btch/PmtInfId"),
@@ -304,7 +322,7 @@ def _line(
     )
 
 
-_EMPTY = Fields(etree.Element("TxDtls"))
+_EMPTY = Fields.empty()
 
 
 def _counterparty(detail: Fields, account_iban: str, *, is_debtor: bool) -> tuple[str | None, str | None]:
@@ -314,8 +332,17 @@ def _counterparty(detail: Fields, account_iban: str, *, is_debtor: bool) -> tupl
         name = detail.first(f"RltdPties/{role}/Pty/Nm", f"RltdPties/{role}/Nm")
         iban = detail.first(f"RltdPties/{role}Acct/Id/IBAN")
         if (name or iban) and iban != account_iban:
-            return name, iban
+            return name and name[:_NAME_LENGTH_MAX], iban and iban[:_IDENTIFIER_LENGTH_MAX]
     return None, None
+
+
+def _return_reason(detail: Fields) -> tuple[str, str | None]:
+    """Return the code of a return and the bank's text; a reason that is no ISO code is NARR, told in the text."""
+    code = detail.first("RtrInf/Rsn/Cd") or ""
+    texts = detail.every("RtrInf/Rsn/Prtry", "RtrInf/AddtlInf")
+    if not _REASON_CODE.fullmatch(code):
+        texts, code = [code, *texts], "NARR"
+    return code, " ".join(texts).strip()[:_TEXT_LENGTH_MAX] or None
 
 
 def _remittance(detail: Fields) -> str:
@@ -325,6 +352,6 @@ def _remittance(detail: Fields) -> str:
 def _domain_code(fields: Fields) -> str | None:
     domain = fields.first("BkTxCd/Domn/Cd")
     if domain is None:
-        return fields.first("BkTxCd/Prtry/Cd")
+        return fields.reference("BkTxCd/Prtry/Cd")
     family = fields.first("BkTxCd/Domn/Fmly/Cd")
     return "-".join(part for part in (domain, family, fields.first("BkTxCd/Domn/Fmly/SubFmlyCd")) if part)
