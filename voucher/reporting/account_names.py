@@ -1,0 +1,31 @@
+"""For whom an account is kept, in words: its funder, agreement, structure or bank account."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from voucher.kernel.database import Database
+from voucher.ledger.read import AccountBalance
+from voucher.network.model import Structure
+from voucher.programme.model import Agreement, Funder, PayingAccount
+
+
+def account_names(database: Database, accounts: Sequence[AccountBalance]) -> dict[int, str]:
+    """Return « État, convention 2026-33-01 » for each account, by its id."""
+    with database.read() as session:
+        words = {row.id: row.name for row in session.execute(select(Funder.id, Funder.name))}
+        words |= {row.id: f"convention {row.number}" for row in session.execute(select(Agreement.id, Agreement.number))}
+        words |= {row.id: row.name for row in session.execute(select(PayingAccount.id, PayingAccount.name))}
+        wanted = {one.structure_id for one in accounts if one.structure_id is not None}
+        if wanted:
+            words |= {
+                row.id: row.name for row in session.execute(select(Structure.id, Structure.name)) if row.id in wanted
+            }
+    return {
+        one.id: ", ".join(
+            words.get(dimension, str(dimension))
+            for dimension in (one.funder_id, one.agreement_id, one.structure_id, one.bank_account_id)
+            if dimension is not None
+        )
+        for one in accounts
+    }
