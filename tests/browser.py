@@ -48,9 +48,7 @@ def serve(app: Flask) -> Iterator[str]:
 def chromium(*arguments: str) -> Iterator[Browser]:
     """Start Chromium, Debian's where there is one, else Playwright's own; `arguments` are added to the command line."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=[*ARGUMENTS, *arguments]
-        )
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*ARGUMENTS, *arguments])
         try:
             yield browser
         finally:

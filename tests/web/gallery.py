@@ -12,8 +12,6 @@ from wtforms import (
     FormField,
     IntegerField,
     PasswordField,
-    RadioField,
-    SelectField,
     StringField,
     TextAreaField,
 )
@@ -31,6 +29,8 @@ from voucher.web.forms import (
     HouseForm,
     IbanField,
     PercentField,
+    RadioField,
+    SelectField,
     SiretField,
     show_refusal,
 )

@@ -16,13 +16,13 @@ from voucher.kernel.calendar import french_date
 from voucher.web.filters import number, percent, slug
 
 WIDTH = 600
-ROW_HEIGHT = 64
+ROW_HEIGHT = 76
 BAR_HEIGHT = 26
 LINE_HEIGHT = 300
-MARGIN_TOP = 28
+MARGIN_TOP = 44
 MARGIN_BOTTOM = 40
 MARGIN_SIDE = 8
-LABEL_BASELINE = 20
+LABEL_BASELINE = 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _row(at: int, item: Bar, greatest: int, label: str, kind: str) -> Markup:
     ).format(
         baseline=top + LABEL_BASELINE,
         label=label,
-        top=top + LABEL_BASELINE + 8,
+        top=top + LABEL_BASELINE + 10,
         width=WIDTH,
         height=BAR_HEIGHT,
         kind=kind,
@@ -164,4 +164,4 @@ def _point_labels(place: tuple[int, int], point: Point, say: Callable[[int], str
     return Markup(
         '<text class="strong" x="{x}" y="{y}" text-anchor="{anchor}">{value}</text>'
         '<text x="{x}" y="{base}" text-anchor="{anchor}">{day}</text>'
-    ).format(x=x, y=max(y - 12, 16), anchor=anchor, value=say(point.value), base=LINE_HEIGHT - 12, day=day)
+    ).format(x=x, y=max(y - 14, 26), anchor=anchor, value=say(point.value), base=LINE_HEIGHT - 12, day=day)

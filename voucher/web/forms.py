@@ -2,10 +2,11 @@
 
     class AgreementForm(HouseForm):
         name = StringField("Nom", validators=[InputRequired()])
-        ceiling = EurosField("Plafond", validators=[InputRequired(), EurosRange(1)])  .data: int cents
-        use_by = DateField("À utiliser avant le", validators=[InputRequired()])                  .data: date
-        share = PercentField("Part de l'État", validators=[InputRequired()])                     .data: int basis points
-        siret = SiretField("SIRET", validators=[Optional()])                                     .data: str, "" when empty
+        ceiling = EurosField("Plafond", validators=[InputRequired(), EurosRange(1)])      .data: int cents
+        use_by = DateField("À utiliser avant le", validators=[InputRequired()])                 .data: date
+        share = PercentField("Part de l'État", validators=[InputRequired()])                    .data: int basis points
+        siret = SiretField("SIRET", validators=[Optional()])                                    .data: str, "" when empty
+        kind = SelectField("Type", choices=[("asso", "Association"), ("mairie", "Mairie")])
 
     if form.validate_on_submit():
         try:
@@ -13,7 +14,8 @@
         except Refused as refused:
             show_refusal(form, refused)
 
-Use `InputRequired`, not `DataRequired`, for amounts: zero is a value.
+Take `SelectField`, `RadioField` and `CheckboxesField` from here: WTForms' own no longer take (value, word) pairs. Use
+`InputRequired`, not `DataRequired`, for amounts: zero is a value.
 """
 
 import re
@@ -27,6 +29,7 @@ import wtforms
 from flask import Flask
 from flask_wtf import CSRFProtect, FlaskForm
 from flask_wtf.file import FileField, MultipleFileField
+from wtforms.fields import SelectChoice
 from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -225,7 +228,38 @@ class BicField(_IdentifierField):
     check = staticmethod(check_bic)
 
 
-class CheckboxesField(wtforms.SelectMultipleField):  # type: ignore[misc]
+def _as_choices(choices: Any) -> Any:
+    """Turn (value, word) pairs into what WTForms takes; the rest is left as it is."""
+    if choices is None or callable(choices) or isinstance(choices, dict):
+        return choices
+    return [SelectChoice(*choice) if isinstance(choice, tuple) else choice for choice in choices]
+
+
+class _PairsOfWords:
+    """Choices are given as (value, word) pairs, at declaration or later by `form.field.choices = …`."""
+
+    def __init__(self, label: str | None = None, validators: Any = None, *, choices: Any = None, **kwargs: Any) -> None:
+        super().__init__(label, validators, choices=_as_choices(choices), **kwargs)  # type: ignore[call-arg]
+
+    @property
+    def choices(self) -> Any:
+        """Return the choices as WTForms holds them."""
+        return wtforms.SelectField.choices.fget(self)
+
+    @choices.setter
+    def choices(self, choices: Any) -> None:
+        wtforms.SelectField.choices.fset(self, _as_choices(choices))
+
+
+class SelectField(_PairsOfWords, wtforms.SelectField):  # type: ignore[misc]
+    """One choice among many, in a list."""
+
+
+class RadioField(_PairsOfWords, wtforms.RadioField):  # type: ignore[misc]
+    """One choice among a few, all in view."""
+
+
+class CheckboxesField(_PairsOfWords, wtforms.SelectMultipleField):  # type: ignore[misc]
     """Several choices among a few; `.data` is the list of those ticked."""
 
     widget = ListWidget(prefix_label=False)
