@@ -47,7 +47,7 @@ QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "dynamic_shared_memory_type": "mmap"}
 
 
-class EngineMissing(RuntimeError):  # noqa: N818 — it says what happened
+class EngineMissing(RuntimeError):
     """No PostgreSQL can be had on this machine; the message says what to install."""
 
 

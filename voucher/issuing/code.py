@@ -92,7 +92,7 @@ _SENTENCES = {
 }
 
 
-class UnreadableCode(ValueError):  # noqa: N818 - it is what the code is, not what we did wrong
+class UnreadableCode(ValueError):
     """The text is no code of ours; `reason` says why."""
 
     def __init__(self, reason: Unreadable) -> None:

@@ -35,7 +35,7 @@ class KeyState(StrEnum):
     REVOKED = "revoked"
 
 
-class UntrustedKeyDocument(ValueError):  # noqa: N818 - it is what the document is
+class UntrustedKeyDocument(ValueError):
     """The document is not one the programme signed."""
 
 

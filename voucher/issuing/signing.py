@@ -33,7 +33,7 @@ _CURVE = ec.SECP256R1()
 _ES256 = ec.ECDSA(SHA256(), deterministic_signing=True)
 
 
-class SealBroken(Exception):  # noqa: N818 - it says what happened to the seal
+class SealBroken(Exception):
     """A sealed private key does not open: wrong master secret, wrong key id or algorithm, or changed bytes."""
 
 
