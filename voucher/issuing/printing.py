@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 import typst
 
 from voucher.issuing.code import Kind, SignedCode, format_serial
-from voucher.issuing.qr import PAPER, QUIET_ZONE_MODULES, matrix, svg_path
+from voucher.issuing.qr import PAPER, press, svg_path
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.calendar import french_date
 from voucher.kernel.money import NO_BREAK_SPACE, format_round_euros
@@ -33,8 +33,8 @@ _TEMPLATE = Path(__file__).parent / "print" / "booklet.typ"
 # A typeface made for low vision where its wheel is installed, else the one that typst carries.
 _TYPEFACE_PACKAGE = "fontpkg_atkinson_hyperlegible"
 _FALLBACK_FONT = "Libertinus Serif"
-# What fits a voucher 57 mm high at 12 points.
-_LENGTHS_MAX = {"issuer_name": 60, "issuer_address": 75, "authority_name": 50, "services": 95, "number": 20}
+# What fits a voucher 57 mm high at 12 points (the issuer at 9 when everything is longest).
+_LENGTHS_MAX = {"issuer_name": 80, "issuer_address": 100, "authority_name": 80, "services": 95, "number": 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +248,8 @@ def _booklet_values(batch: PrintBatch, booklet: PrintBooklet) -> dict[str, Any]:
 
 
 def _symbol(text: str) -> str:
-    side = PAPER.modules + 2 * QUIET_ZONE_MODULES
-    path = svg_path(matrix(text, PAPER))
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}"><path d="{path}"/></svg>'
+    side, path = PAPER.side, svg_path(press(PAPER).symbol(text))
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}"><path stroke="#000" d="{path}"/></svg>'
 
 
 def _issuer(batch: PrintBatch) -> str:
