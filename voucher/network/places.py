@@ -17,9 +17,7 @@ from voucher.network.lieux_schema import SEPARATOR
 from voucher.network.model import Place, Structure
 from voucher.network.place_row import row_of
 from voucher.network.services import Service
-
-PLACES_TURN = "places"
-"""The name of the turn that whoever writes places takes, so that an import and a hand never meet."""
+from voucher.network.structures import NETWORK_TURN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +64,7 @@ def add_place(
     `external_id` is the standard's id; without one the place takes its own.
     """
     with database.write() as session:
-        take_turn(session, PLACES_TURN)
+        take_turn(session, NETWORK_TURN)
         pivot = session.execute(select(Structure.pivot).where(Structure.id == structure_id)).scalar_one_or_none()
         if pivot is None:
             raise Refused("unknown_structure", "Cette structure n’existe pas. Cherchez-la dans la liste.")
@@ -91,7 +89,7 @@ def describe_place(
     With a `structure_id`, only a place of that structure.
     """
     with database.write() as session:
-        take_turn(session, PLACES_TURN)
+        take_turn(session, NETWORK_TURN)
         place = _place(session, place_id, structure_id)
         pivot = session.execute(select(Structure.pivot).where(Structure.id == place.structure_id)).scalar_one()
         row = row_of(_judged(description, place.external_id, pivot, now))
@@ -125,7 +123,7 @@ def reopen_place(
 
 def _set_open(database: Database, place_id: UUID, structure_id: UUID | None, now: datetime, *, is_open: bool) -> None:
     with database.write() as session:
-        take_turn(session, PLACES_TURN)
+        take_turn(session, NETWORK_TURN)
         _place(session, place_id, structure_id)
         change = (
             update(Place)

@@ -6,13 +6,16 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from voucher.kernel.database import Database, changed
+from voucher.kernel.database import Database, changed, take_turn
 from voucher.kernel.identifiers import bic_of_iban, check_bic, check_iban
 from voucher.kernel.refusals import Refused
 from voucher.kernel.replays import insert_once
 from voucher.kernel.typed import identifier, optional_text, required_text
 from voucher.network.lieux_cells import BadCell, pivot_of
 from voucher.network.model import BankDetails, Structure, StructureState
+
+NETWORK_TURN = "network"
+"""The turn that whoever writes structures or places takes, so that an import and a hand never meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ def propose_structure(database: Database, structure: NewStructure, *, by: UUID, 
     born = {"state": StructureState.PROPOSED, "created_at": now, "state_changed_at": now, "state_reason": ""}
     taken = Refused("structure_exists", "Une structure porte déjà ce numéro. Cherchez-la dans la liste.", "pivot")
     with database.write() as session:
+        take_turn(session, NETWORK_TURN)
         insert_once(session, Structure, row, born, taken)
     return structure.id
 

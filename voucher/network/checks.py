@@ -1,0 +1,100 @@
+"""What must be true of structures, their bank details and their places."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from voucher.kernel.checks import Check, Violation
+from voucher.kernel.identifiers import InvalidIdentifier, check_iban
+from voucher.network.import_report import counts_of, read_report
+from voucher.network.lieux_cells import BadCell, pivot_of
+from voucher.network.model import BankDetails, Place, PlacesImport, Structure, StructureState
+from voucher.network.place_row import values_of
+from voucher.network.services import Service
+from voucher.programme.territories import department_of_postcode, region_of_department
+
+
+def check_structures_can_be_named(session: Session) -> list[Violation]:
+    """Chaque structure porte un SIRET ou un RNA qui peut exister ; une suspension dit sa raison."""
+    rows = session.execute(
+        select(Structure.id, Structure.name, Structure.pivot, Structure.state, Structure.state_reason)
+    )
+    violations = []
+    for row in rows:
+        if not _is_pivot(row.pivot):
+            violations.append(
+                Violation("structures_can_be_named", f"structure {row.id}", f"{row.pivot} ne peut pas exister")
+            )
+        if (row.state == StructureState.SUSPENDED) != bool(row.state_reason):
+            violations.append(
+                Violation("structures_can_be_named", f"structure {row.id}", "état et raison ne vont pas ensemble")
+            )
+    return violations
+
+
+def check_structures_have_one_rib_at_a_time(session: Session) -> list[Violation]:
+    """Une structure a un seul RIB à la fois, dont les deux clés sont justes."""
+    several = session.execute(
+        select(BankDetails.structure_id, func.count().label("found"))
+        .where(BankDetails.ended_at.is_(None))
+        .group_by(BankDetails.structure_id)
+        .having(func.count() > 1)
+    )
+    name = "structures_have_one_rib_at_a_time"
+    violations = [Violation(name, f"structure {row.structure_id}", f"{row.found} RIB en cours") for row in several]
+    rows = session.execute(select(BankDetails.id, BankDetails.iban))
+    violations += [Violation(name, f"RIB {row.id}", "IBAN impossible") for row in rows if not _is_iban(row.iban)]
+    return violations
+
+
+def check_places_are_located_and_useful(session: Session) -> list[Violation]:
+    """Chaque lieu est dans le département et la région de son code postal, et n'offre que les services du standard."""
+    rows = session.execute(
+        select(Place.id, Place.postcode, Place.insee_code, Place.department_code, Place.region_code, Place.services)
+    )
+    known = set(Service)
+    violations = []
+    for row in rows:
+        department = department_of_postcode(row.postcode, row.insee_code)
+        region = None if department is None else region_of_department(department).code
+        if (row.department_code, row.region_code) != (department, region):
+            detail = f"rangé en {row.department_code} / {row.region_code}, le code postal dit {department} / {region}"
+            violations.append(Violation("places_are_located_and_useful", f"lieu {row.id}", detail))
+        if not known.issuperset(values_of(row.services)):
+            violations.append(Violation("places_are_located_and_useful", f"lieu {row.id}", f"services {row.services}"))
+    return violations
+
+
+def check_imports_count_their_lines(session: Session) -> list[Violation]:
+    """Le compte rendu d'un import a une ligne par ligne du fichier : prise, inchangée ou refusée."""
+    rows = session.scalars(select(PlacesImport).order_by(PlacesImport.imported_at))
+    violations = []
+    for row in rows:
+        lines = read_report(row.report)
+        said = (row.taken_count, row.unchanged_count, row.refused_count)
+        found = counts_of(lines)
+        if found != said:
+            detail = f"{said} annoncés, {found} trouvés (prises, inchangées, refusées)"
+            violations.append(Violation("imports_count_their_lines", f"import {row.id}", detail))
+    return violations
+
+
+def _is_pivot(text: str) -> bool:
+    try:
+        return pivot_of(text, "")[0] == text
+    except BadCell:
+        return False
+
+
+def _is_iban(text: str) -> bool:
+    try:
+        return check_iban(text) == text
+    except InvalidIdentifier:
+        return False
+
+
+CHECKS: tuple[Check, ...] = (
+    check_structures_can_be_named,
+    check_structures_have_one_rib_at_a_time,
+    check_places_are_located_and_useful,
+    check_imports_count_their_lines,
+)

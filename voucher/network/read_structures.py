@@ -1,0 +1,146 @@
+"""What pages ask of structures: their state, their RIB (masked) and their places."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session
+
+from voucher.kernel.database import Database
+from voucher.kernel.paging import page_of
+from voucher.network.model import BankDetails, Place, Structure, StructureState
+from voucher.network.read import PlaceLine, place_line, places_query
+
+STATE_NAMES: Mapping[str, str] = {
+    StructureState.PROPOSED: "Proposée",
+    StructureState.QUALIFIED: "Qualifiée",
+    StructureState.SUSPENDED: "Suspendue",
+}
+VISIBLE_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StructureLine:
+    """A structure in a list."""
+
+    id: UUID
+    pivot: str
+    name: str
+    state: str
+    place_count: int
+    has_bank_details: bool
+    state_changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BankDetailsLine:
+    """A RIB as pages show it: the end of its IBAN only. `ended_at` is None for the one in use."""
+
+    holder_name: str
+    masked_iban: str
+    bic: str | None
+    recorded_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StructurePage:
+    """A structure whole, its RIB in use first."""
+
+    line: StructureLine
+    contact_email: str
+    vat_regime: str
+    state_reason: str
+    created_at: datetime
+    bank_details: tuple[BankDetailsLine, ...]
+    places: tuple[PlaceLine, ...]
+
+
+def masked_iban(iban: str) -> str:
+    """Return « FR•• …… 0172 »: the country and the last four digits."""
+    return f"{iban[:2]}•• …… {iban[-VISIBLE_DIGITS:]}"
+
+
+def structures(
+    database: Database, *, sort: str, descending: bool, limit: int, offset: int, filters: Mapping[str, str]
+) -> tuple[list[StructureLine], int]:
+    """Return a page of structures and how many there are. Sorts: name, state_changed_at.
+
+    Filters: `nom` (name or number), `etat` (state), `rib` (with, without).
+    """
+    query = _structures()
+    if text := filters.get("nom"):
+        plain = text.replace(" ", "")
+        query = query.where(
+            or_(Structure.name.icontains(text, autoescape=True), Structure.pivot.icontains(plain, autoescape=True))
+        )
+    if state := filters.get("etat"):
+        query = query.where(Structure.state == state)
+    if rib := filters.get("rib"):
+        has_one = (
+            select(BankDetails.id)
+            .where(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None))
+            .exists()
+        )
+        query = query.where(has_one if rib == "with" else ~has_one)
+    column = {"name": Structure.name, "state_changed_at": Structure.state_changed_at}[sort]
+    with database.read() as session:
+        rows, total = page_of(session, query, column, Structure.id, descending, limit, offset)
+    return [_structure_line(row) for row in rows], total
+
+
+def structure(database: Database, structure_id: UUID) -> StructurePage | None:
+    """Return a structure with its RIBs (masked) and its places, or None."""
+    with database.read() as session:
+        row = session.execute(_structures().where(Structure.id == structure_id)).one_or_none()
+        if row is None:
+            return None
+        whole = session.get_one(Structure, structure_id)
+        found = session.execute(
+            places_query().where(Place.structure_id == structure_id).order_by(Place.name, Place.id)
+        ).all()
+        return StructurePage(
+            _structure_line(row),
+            whole.contact_email,
+            whole.vat_regime,
+            whole.state_reason,
+            whole.created_at,
+            _bank_details(session, structure_id),
+            tuple(place_line(place, name) for place, name in found),
+        )
+
+
+def _structures() -> Select[*tuple[Any, ...]]:
+    place_count = (
+        select(func.count()).where(Place.structure_id == Structure.id, Place.is_open.is_(True)).scalar_subquery()
+    )
+    rib = select(BankDetails.id).where(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None))
+    return select(
+        Structure.id,
+        Structure.pivot,
+        Structure.name,
+        Structure.state,
+        place_count.label("place_count"),
+        rib.exists().label("has_bank_details"),
+        Structure.state_changed_at,
+    )
+
+
+def _structure_line(row: Any) -> StructureLine:
+    return StructureLine(
+        row.id, row.pivot, row.name, row.state, row.place_count, bool(row.has_bank_details), row.state_changed_at
+    )
+
+
+def _bank_details(session: Session, structure_id: UUID) -> tuple[BankDetailsLine, ...]:
+    rows = session.scalars(
+        select(BankDetails)
+        .where(BankDetails.structure_id == structure_id)
+        .order_by(BankDetails.ended_at.is_not(None), BankDetails.recorded_at.desc(), BankDetails.id.desc())
+    )
+    return tuple(
+        BankDetailsLine(row.holder_name, masked_iban(row.iban), row.bic, row.recorded_at, row.ended_at) for row in rows
+    )

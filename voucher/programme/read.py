@@ -1,0 +1,230 @@
+"""What pages ask of the programme: its key figures, agreements and their stages. Amounts in cents."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session
+
+from voucher.kernel.database import Database
+from voucher.kernel.paging import page_of
+from voucher.ledger.model import Account
+from voucher.programme.model import (
+    Agreement,
+    AgreementShare,
+    Commitment,
+    Envelope,
+    Funder,
+    Issuer,
+    PayingAccount,
+    SettlementChannel,
+)
+from voucher.programme.rules import parts_of
+from voucher.programme.stages import balances_of
+
+CHANNELS: Mapping[str, str] = {
+    SettlementChannel.PUBLIC_ACCOUNTANT: "Comptable public",
+    SettlementChannel.MANDATED_OPERATOR: "Opérateur mandaté",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigures:
+    """The programme in a few amounts, in cents, and counts."""
+
+    envelope_count: int
+    amount_cents: int
+    allocated_cents: int
+    agreement_count: int
+    ceiling_cents: int
+    committed_cents: int
+    issued_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementLine:
+    """An agreement in a list."""
+
+    id: UUID
+    number: str
+    name: str
+    issuer_id: UUID
+    issuer_name: str
+    settlement_channel: str
+    ceiling_cents: int
+    committed_cents: int
+    issued_cents: int
+    signed_on: date
+    use_by: date
+
+
+@dataclass(frozen=True, slots=True)
+class ShareStages:
+    """A funder's part of an agreement, and where its euros are: the stages are balances of the ledger."""
+
+    funder_name: str
+    envelope_name: str
+    share_basis_points: int
+    ceiling_cents: int
+    committed_cents: int
+    available_cents: int
+    issued_cents: int
+    handed_over_cents: int
+    redeemed_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentLine:
+    """An amount committed."""
+
+    id: UUID
+    reference: str
+    amount_cents: int
+    committed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementPage:
+    """An agreement whole."""
+
+    line: AgreementLine
+    paying_account_name: str
+    commitment_number: str
+    face_value_cents: int
+    booklet_size: int
+    is_handover_required: bool
+    grace_until: date
+    present_by: date
+    shares: tuple[ShareStages, ...]
+    commitments: tuple[CommitmentLine, ...]
+
+    @property
+    def left_cents(self) -> int:
+        """What may still be committed under the ceiling."""
+        return self.line.ceiling_cents - self.line.committed_cents
+
+
+def key_figures(database: Database) -> KeyFigures:
+    """Return the programme's sums."""
+    with database.read() as session:
+        envelopes = session.execute(
+            select(func.count(), func.sum(Envelope.amount_cents), func.sum(Envelope.allocated_cents))
+        ).one()
+        agreements = session.execute(
+            select(
+                func.count(),
+                func.sum(Agreement.ceiling_cents),
+                func.sum(Agreement.committed_cents),
+                func.sum(Agreement.issued_count * Agreement.face_value_cents),
+            )
+        ).one()
+    return KeyFigures(*(int(value or 0) for value in (*envelopes, *agreements)))
+
+
+def agreements(
+    database: Database,
+    *,
+    sort: str = "number",
+    descending: bool = False,
+    limit: int,
+    offset: int = 0,
+    filters: Mapping[str, str],
+    issuer_id: UUID | None = None,
+) -> tuple[list[AgreementLine], int]:
+    """Return a page of agreements and how many there are; with an `issuer_id`, only that issuer's.
+
+    Sorts: number, issuer, ceiling, committed. Filters: `nom` (number, name or issuer), `circuit` (channel).
+    """
+    query = _agreements(issuer_id)
+    if text := filters.get("nom"):
+        query = query.where(
+            or_(
+                *(column.icontains(text, autoescape=True) for column in (Agreement.number, Agreement.name, Issuer.name))
+            )
+        )
+    if channel := filters.get("circuit"):
+        query = query.where(Agreement.settlement_channel == channel)
+    column = {
+        "number": Agreement.number,
+        "issuer": Issuer.name,
+        "ceiling": Agreement.ceiling_cents,
+        "committed": Agreement.committed_cents,
+    }[sort]
+    with database.read() as session:
+        rows, total = page_of(session, query, column, Agreement.id, descending, limit, offset)
+    return [AgreementLine(*row) for row in rows], total
+
+
+def agreement(database: Database, agreement_id: UUID, issuer_id: UUID | None = None) -> AgreementPage | None:
+    """Return an agreement with its stages by funder, or None; with an `issuer_id`, only one of that issuer."""
+    with database.read() as session:
+        line = session.execute(_agreements(issuer_id).where(Agreement.id == agreement_id)).one_or_none()
+        if line is None:
+            return None
+        whole = session.get_one(Agreement, agreement_id)
+        account_name = session.execute(
+            select(PayingAccount.name).where(PayingAccount.id == whole.paying_account_id)
+        ).scalar_one()
+        committed = session.execute(
+            select(Commitment.id, Commitment.reference, Commitment.amount_cents, Commitment.committed_at)
+            .where(Commitment.agreement_id == agreement_id)
+            .order_by(Commitment.committed_at.desc(), Commitment.id.desc())
+        )
+        return AgreementPage(
+            AgreementLine(*line),
+            account_name,
+            whole.commitment_number,
+            whole.face_value_cents,
+            whole.booklet_size,
+            whole.is_handover_required,
+            whole.grace_until,
+            whole.present_by,
+            _stages(session, whole),
+            tuple(CommitmentLine(*row) for row in committed),
+        )
+
+
+def _agreements(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
+    query = select(
+        Agreement.id,
+        Agreement.number,
+        Agreement.name,
+        Agreement.issuer_id,
+        Issuer.name,
+        Agreement.settlement_channel,
+        Agreement.ceiling_cents,
+        Agreement.committed_cents,
+        Agreement.issued_count * Agreement.face_value_cents,
+        Agreement.signed_on,
+        Agreement.use_by,
+    ).join(Issuer, Issuer.id == Agreement.issuer_id)
+    return query if issuer_id is None else query.where(Agreement.issuer_id == issuer_id)
+
+
+def _stages(session: Session, agreement: Agreement) -> tuple[ShareStages, ...]:
+    shares = session.execute(
+        select(AgreementShare.funder_id, Funder.name, Envelope.name, AgreementShare.share_basis_points)
+        .join(Funder, Funder.id == AgreementShare.funder_id)
+        .join(Envelope, Envelope.id == AgreementShare.envelope_id)
+        .where(AgreementShare.agreement_id == agreement.id)
+        .order_by(AgreementShare.rank)
+    ).all()
+    basis_points = [share.share_basis_points for share in shares]
+    ceilings = parts_of(agreement.ceiling_cents, agreement.face_value_cents, basis_points)
+    committed = parts_of(agreement.committed_cents, agreement.face_value_cents, basis_points)
+    held = {
+        (balance.code, balance.funder_id): balance.cents
+        for balance in balances_of(session, Account.agreement_id == agreement.id)
+    }
+    return tuple(
+        ShareStages(
+            *share[1:],
+            ceiling,
+            part,
+            *(held.get((code, share.funder_id), 0) for code in ("8030", "8040", "8045", "8050")),
+        )
+        for share, ceiling, part in zip(shares, ceilings, committed, strict=True)
+    )

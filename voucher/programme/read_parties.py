@@ -1,0 +1,235 @@
+"""What pages ask of the parties: funders and their envelopes, issuers, paying accounts. Amounts in cents."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from voucher.kernel.database import Database
+from voucher.kernel.paging import page_of
+from voucher.programme.model import (
+    Agreement,
+    AgreementShare,
+    Envelope,
+    Funder,
+    FunderKind,
+    Issuer,
+    IssuerKind,
+    PayingAccount,
+)
+from voucher.programme.rules import parts_of
+
+FUNDER_KINDS: Mapping[str, str] = {
+    FunderKind.STATE: "État",
+    FunderKind.EUROPE: "Union européenne",
+    FunderKind.REGION: "Région",
+    FunderKind.DEPARTMENT: "Département",
+    FunderKind.INTERCOMMUNAL: "Intercommunalité",
+    FunderKind.OTHER: "Autre financeur",
+}
+ISSUER_KINDS: Mapping[str, str] = {
+    IssuerKind.REGION: "Région",
+    IssuerKind.DEPARTMENT: "Département",
+    IssuerKind.EPCI: "EPCI (communauté de communes ou d’agglomération)",
+    IssuerKind.METROPOLE: "Métropole",
+    IssuerKind.SYNDICAT_MIXTE: "Syndicat mixte",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FunderLine:
+    """A funder with the sum of its envelopes."""
+
+    id: UUID
+    name: str
+    kind: str
+    siren: str | None
+    envelope_count: int
+    amount_cents: int
+    allocated_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeLine:
+    """An envelope: what it holds, what ceilings took of it, what is committed out of it."""
+
+    id: UUID
+    name: str
+    funder_id: UUID
+    funder_name: str
+    fiscal_year: int
+    amount_cents: int
+    allocated_cents: int
+    committed_cents: int
+
+    @property
+    def left_cents(self) -> int:
+        """What a new agreement may still take."""
+        return self.amount_cents - self.allocated_cents
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerLine:
+    """A collectivité with the sums of its agreements."""
+
+    id: UUID
+    siren: str
+    name: str
+    kind: str
+    city: str
+    contact_email: str
+    agreement_count: int
+    ceiling_cents: int
+    committed_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class PayingAccountLine:
+    """A paying account; only the end of its IBAN is given."""
+
+    id: UUID
+    name: str
+    holder_name: str
+    iban_end: str
+    bic: str | None
+    channel: str
+
+
+def funders(
+    database: Database,
+    *,
+    sort: str = "name",
+    descending: bool = False,
+    limit: int,
+    offset: int = 0,
+    filters: Mapping[str, str],
+) -> tuple[list[FunderLine], int]:
+    """Return a page of funders and how many there are. Sorts: name, amount. Filters: `nom`, `type`."""
+    amount = func.coalesce(func.sum(Envelope.amount_cents), 0)
+    query = (
+        select(
+            Funder.id,
+            Funder.name,
+            Funder.kind,
+            Funder.siren,
+            func.count(Envelope.id),
+            amount.label("amount"),
+            func.coalesce(func.sum(Envelope.allocated_cents), 0),
+        )
+        .outerjoin(Envelope, Envelope.funder_id == Funder.id)
+        .group_by(Funder.id, Funder.name, Funder.kind, Funder.siren)
+    )
+    if text := filters.get("nom"):
+        query = query.where(Funder.name.icontains(text, autoescape=True))
+    if kind := filters.get("type"):
+        query = query.where(Funder.kind == kind)
+    with database.read() as session:
+        rows, total = page_of(
+            session, query, {"name": Funder.name, "amount": amount}[sort], Funder.id, descending, limit, offset
+        )
+    return [FunderLine(*row[:5], int(row[5]), int(row[6])) for row in rows], total
+
+
+def envelopes(
+    database: Database,
+    *,
+    sort: str = "name",
+    descending: bool = False,
+    limit: int,
+    offset: int = 0,
+    filters: Mapping[str, str],
+) -> tuple[list[EnvelopeLine], int]:
+    """Return a page of envelopes and how many there are. Sorts: name, amount, year. Filters: `nom` (its own or its funder's), `annee`."""
+    query = select(
+        Envelope.id,
+        Envelope.name,
+        Envelope.funder_id,
+        Funder.name,
+        Envelope.fiscal_year,
+        Envelope.amount_cents,
+        Envelope.allocated_cents,
+    ).join(Funder, Funder.id == Envelope.funder_id)
+    if text := filters.get("nom"):
+        query = query.where(
+            or_(Envelope.name.icontains(text, autoescape=True), Funder.name.icontains(text, autoescape=True))
+        )
+    if (year := filters.get("annee", "")).isdigit():
+        query = query.where(Envelope.fiscal_year == int(year[:4]))
+    column = {"name": Envelope.name, "amount": Envelope.amount_cents, "year": Envelope.fiscal_year}[sort]
+    with database.read() as session:
+        rows, total = page_of(session, query, column, Envelope.id, descending, limit, offset)
+        committed = _committed_by_envelope(session, [row[0] for row in rows])
+    return [EnvelopeLine(*row, committed[row[0]]) for row in rows], total
+
+
+def issuers(
+    database: Database,
+    *,
+    sort: str = "name",
+    descending: bool = False,
+    limit: int,
+    offset: int = 0,
+    filters: Mapping[str, str],
+) -> tuple[list[IssuerLine], int]:
+    """Return a page of issuers and how many there are. Sorts: name, ceiling. Filters: `nom` (name or SIREN), `type`."""
+    ceiling = func.coalesce(func.sum(Agreement.ceiling_cents), 0)
+    columns = (Issuer.id, Issuer.siren, Issuer.name, Issuer.kind, Issuer.city, Issuer.contact_email)
+    query = (
+        select(
+            *columns,
+            func.count(Agreement.id),
+            ceiling.label("ceiling"),
+            func.coalesce(func.sum(Agreement.committed_cents), 0),
+        )
+        .outerjoin(Agreement, Agreement.issuer_id == Issuer.id)
+        .group_by(*columns)
+    )
+    if text := filters.get("nom"):
+        plain = text.replace(" ", "")
+        query = query.where(or_(Issuer.name.icontains(text, autoescape=True), Issuer.siren == plain))
+    if kind := filters.get("type"):
+        query = query.where(Issuer.kind == kind)
+    with database.read() as session:
+        rows, total = page_of(
+            session, query, {"name": Issuer.name, "ceiling": ceiling}[sort], Issuer.id, descending, limit, offset
+        )
+    return [IssuerLine(*row[:7], int(row[7]), int(row[8])) for row in rows], total
+
+
+def paying_accounts(database: Database) -> list[PayingAccountLine]:
+    """Return the paying accounts by name."""
+    with database.read() as session:
+        rows = session.scalars(select(PayingAccount).order_by(PayingAccount.name, PayingAccount.id))
+        return [
+            PayingAccountLine(row.id, row.name, row.holder_name, row.iban[-4:], row.bic, row.channel) for row in rows
+        ]
+
+
+def _committed_by_envelope(session: Session, envelope_ids: Iterable[UUID]) -> Mapping[UUID, int]:
+    touched = select(AgreementShare.agreement_id).where(AgreementShare.envelope_id.in_(list(envelope_ids)))
+    rows = session.execute(
+        select(
+            AgreementShare.agreement_id,
+            AgreementShare.envelope_id,
+            AgreementShare.share_basis_points,
+            Agreement.committed_cents,
+            Agreement.face_value_cents,
+        )
+        .join(Agreement, Agreement.id == AgreementShare.agreement_id)
+        .where(AgreementShare.agreement_id.in_(touched))
+        .order_by(AgreementShare.agreement_id, AgreementShare.rank)
+    )
+    by_agreement: dict[UUID, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_agreement[row.agreement_id].append(row)
+    committed: dict[UUID, int] = defaultdict(int)
+    for shares in by_agreement.values():
+        basis_points = [share.share_basis_points for share in shares]
+        parts = parts_of(shares[0].committed_cents, shares[0].face_value_cents, basis_points)
+        for share, part_cents in zip(shares, parts, strict=True):
+            committed[share.envelope_id] += part_cents
+    return committed
