@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.hand_over import hand_over
 from voucher.distribution.prescribers import NewPrescriber, register_prescriber
+from voucher.issuing.codes import stored_codes
 from voucher.issuing.keys import make_key
 from voucher.issuing.make_batch import make_batch
 from voucher.issuing.order import Ordered, order_vouchers
+from voucher.issuing.typing_code import typing_code
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.network.places import PlaceDescription, add_place
+from voucher.network.structures import NewStructure, propose_structure, qualify_structure
 from voucher.programme.commit import NewCommitment, commit
 from voucher.programme.open_envelope import NewEnvelope, open_envelope
 from voucher.programme.parties import (
@@ -24,6 +27,7 @@ from voucher.programme.parties import (
     register_issuer,
 )
 from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agreement
+from voucher.redemption.answers import Counter
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SOMEONE = UUID("01890000-0000-7000-8000-000000000001")  # who acts, where the test does not care
@@ -84,7 +88,7 @@ def an_agreement(
     now: datetime = NOW,
 ) -> Agreed:
     """Sign an agreement between a new issuer and new funders (the first is the State), commit credits, make the key."""
-    rank = new_id().int % 50_000_000
+    rank = new_id().int % 1_000_000  # a SIREN in 21 is a commune
     act = {"by": SOMEONE, "now": now}
     issuer_id, account_id, agreement_id = new_id(), new_id(), new_id()
     register_issuer(
@@ -159,3 +163,32 @@ def handed_over_booklets(
     for number in range(issued.first_booklet_number, issued.first_booklet_number + booklet_count):
         hand_over(database, new_id(), number, prescriber_id, by=SOMEONE, now=now)
     return issued
+
+
+def a_counter(database: Database, *, structure_id: UUID | None = None, now: datetime = NOW) -> Counter:
+    """Open a place, of a new qualified structure unless one is given."""
+    rank = new_id().int % 90_000_000
+    act = {"by": SOMEONE, "now": now}
+    if structure_id is None:
+        structure_id = propose_structure(
+            database, NewStructure(new_id(), f"W{rank:09d}", f"Association du Numérique {rank}"), **act
+        )
+        qualify_structure(database, structure_id, **act)
+    place = PlaceDescription(
+        name=f"Comptoir {rank}", address="3 rue des Essais", postcode="51100", city="Bellerive",
+        opening_hours="Mo-Fr 09:00-12:00", services=("everyday_digital_tools",),
+    )  # fmt: skip
+    return Counter(add_place(database, new_id(), structure_id, place, **act), structure_id)
+
+
+def scanned_codes(database: Database, booklet_number: int) -> list[str]:
+    """Return what a scanner reads on each voucher of a booklet, in order."""
+    with database.read() as session:
+        return [code.to_url("http://127.0.0.1:8000") for code in stored_codes(session, booklet_number, 1)[0].vouchers]
+
+
+def typed_codes(database: Database, booklet_number: int) -> list[str]:
+    """Return what a person types of each voucher of a booklet, in order."""
+    with database.read() as session:
+        vouchers = stored_codes(session, booklet_number, 1)[0].vouchers
+    return [typing_code(code.payload.serial, code.payload.tag) for code in vouchers]

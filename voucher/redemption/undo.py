@@ -79,10 +79,12 @@ def _lock(session: Session, redemption_id: UUID) -> _Found:
 
 
 def _why_not(found: _Found, undo_minutes: int, now: datetime) -> Refusal | None:
-    limits = [undo_limit(found.redeemed_at, undo_minutes), found.period_closed_at, found.lapsed_at]
-    last_at = min(limit for limit in limits if limit is not None)
-    if now >= last_at:
-        return Refusal(CounterRefusal.UNDO_TOO_LATE, at=last_at)
+    # A period that is closed is closed, even for a request that was sent before.
+    for ended_at in (found.period_closed_at, found.lapsed_at):
+        if ended_at is not None:
+            return Refusal(CounterRefusal.UNDO_TOO_LATE, at=ended_at)
+    if now >= (limit := undo_limit(found.redeemed_at, undo_minutes)):
+        return Refusal(CounterRefusal.UNDO_TOO_LATE, at=limit)
     if found.booklet_state in (BookletState.STOPPED, BookletState.VOID):
         return Refusal(CounterRefusal.UNDO_STOPPED)
     return None

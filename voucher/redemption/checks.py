@@ -1,0 +1,218 @@
+"""What must be true at the counter (architecture.md §7: invariants 4, 5, 8 and 9)."""
+
+from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from voucher.issuing.model import Booklet, IssueBatch, Voucher, VoucherState
+from voucher.kernel.calendar import end_of_day
+from voucher.kernel.checks import Check, Violation
+from voucher.kernel.money import format_euros
+from voucher.ledger.chart import EventType
+from voucher.ledger.model import Entry
+from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
+
+ROWS_MAX = 100  # what is wrong a hundred times is said a hundred times, not a million
+_REDEEMED = (EventType.VOUCHERS_REDEEMED, EventType.VOUCHERS_REDEEMED_FROM_STOCK)
+
+
+def check_a_voucher_is_used_once(session: Session) -> list[Violation]:
+    """Un chèque a au plus un encaissement qui compte."""
+    rows = session.execute(
+        select(RedeemedVoucher.serial, func.count().label("found"))
+        .where(RedeemedVoucher.is_live)
+        .group_by(RedeemedVoucher.serial)
+        .having(func.count() > 1)
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation("a_voucher_is_used_once", f"chèque {row.serial}", f"{row.found} encaissements qui comptent")
+        for row in rows
+    ]
+
+
+def check_states_and_redemptions_agree(session: Session) -> list[Violation]:
+    """Un chèque est « encaissé » exactement quand un encaissement non annulé le dit."""
+    live = exists().where(RedeemedVoucher.serial == Voucher.serial, RedeemedVoucher.is_live)
+    rows = session.execute(
+        select(Voucher.serial, Voucher.state)
+        .where(
+            or_(and_(Voucher.state == VoucherState.REDEEMED, ~live), and_(Voucher.state != VoucherState.REDEEMED, live))
+        )
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation("states_and_redemptions_agree", f"chèque {row.serial}", f"état {row.state}, contraire à ses lignes")
+        for row in rows
+    ]
+
+
+def check_lines_follow_their_redemption(session: Session) -> list[Violation]:
+    """Les lignes d'un encaissement comptent ses chèques, de son carnet, et vivent avec lui."""
+    lines = (
+        select(
+            RedeemedVoucher.redemption_id,
+            func.count().label("found"),
+            func.count().filter(RedeemedVoucher.is_live).label("live"),
+            func.min(Voucher.booklet_number).label("first_booklet"),
+            func.max(Voucher.booklet_number).label("last_booklet"),
+        )
+        .join(Voucher, Voucher.serial == RedeemedVoucher.serial)
+        .group_by(RedeemedVoucher.redemption_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(Redemption.id, Redemption.voucher_count, Redemption.state, lines.c.found, lines.c.live)
+        .outerjoin(lines, lines.c.redemption_id == Redemption.id)
+        .where(
+            or_(
+                func.coalesce(lines.c.found, 0) != Redemption.voucher_count,
+                and_(Redemption.state == RedemptionState.CONFIRMED, lines.c.live != Redemption.voucher_count),
+                and_(Redemption.state == RedemptionState.UNDONE, lines.c.live != 0),
+                lines.c.first_booklet != Redemption.booklet_number,
+                lines.c.last_booklet != Redemption.booklet_number,
+            )
+        )
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation(
+            "lines_follow_their_redemption",
+            f"encaissement {row.id}",
+            f"{row.voucher_count} chèques, {row.state} ; {row.found or 0} lignes, {row.live or 0} qui comptent",
+        )
+        for row in rows
+    ]
+
+
+def check_amounts_are_face_values(session: Session) -> list[Violation]:
+    """Un encaissement vaut la valeur faciale de ses chèques."""
+    rows = session.execute(
+        select(Redemption.id, Redemption.amount_cents, Redemption.voucher_count, IssueBatch.face_value_cents)
+        .join(Booklet, Booklet.number == Redemption.booklet_number)
+        .join(IssueBatch, IssueBatch.id == Booklet.batch_id)
+        .where(
+            or_(
+                Redemption.amount_cents != Redemption.voucher_count * IssueBatch.face_value_cents,
+                Redemption.agreement_id != IssueBatch.agreement_id,
+            )
+        )
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation(
+            "amounts_are_face_values",
+            f"encaissement {row.id}",
+            f"{format_euros(row.amount_cents)} pour {row.voucher_count} chèques de {format_euros(row.face_value_cents)}",
+        )
+        for row in rows
+    ]
+
+
+def check_each_redemption_has_its_entry(session: Session) -> list[Violation]:
+    """Chaque encaissement a une écriture de son montant, et chaque annulation la sienne ; et réciproquement."""
+    missing = session.execute(
+        select(Redemption.id, Redemption.amount_cents, Entry.total_cents)
+        .outerjoin(Entry, and_(Entry.event_id == Redemption.id, Entry.event_type.in_(_REDEEMED)))
+        # An entry of a redemption moves its amount in both books.
+        .where(or_(Entry.id.is_(None), Entry.total_cents != 2 * Redemption.amount_cents))
+        .limit(ROWS_MAX)
+    )
+    found = [
+        Violation(
+            "each_redemption_has_its_entry",
+            f"encaissement {row.id}",
+            f"{format_euros(row.amount_cents)} encaissés, écriture : {format_euros(row.total_cents) if row.total_cents else 'aucune'}",
+        )
+        for row in missing
+    ]
+    reversal = exists().where(Entry.event_id == Redemption.id, Entry.event_type == EventType.REDEMPTION_UNDONE)
+    unpaired = session.scalars(
+        select(Redemption.id)
+        .where(
+            or_(
+                and_(Redemption.state == RedemptionState.UNDONE, ~reversal),
+                and_(Redemption.state != RedemptionState.UNDONE, reversal),
+            )
+        )
+        .limit(ROWS_MAX)
+    )
+    found += [
+        Violation(
+            "each_redemption_has_its_entry", f"encaissement {one}", "annulation et contre-écriture ne vont pas ensemble"
+        )
+        for one in unpaired
+    ]
+    orphans = session.execute(
+        select(Entry.id, Entry.event_id)
+        .outerjoin(Redemption, Redemption.id == Entry.event_id)
+        .where(Entry.event_type.in_((*_REDEEMED, EventType.REDEMPTION_UNDONE)), Redemption.id.is_(None))
+        .limit(ROWS_MAX)
+    )
+    found += [
+        Violation("each_redemption_has_its_entry", f"écriture {row.id}", f"l'encaissement {row.event_id} manque")
+        for row in orphans
+    ]
+    return found
+
+
+def check_nothing_is_redeemed_after_grace(session: Session) -> list[Violation]:
+    """Aucun chèque n'est encaissé après son dernier jour de tolérance, à Paris."""
+    found = []
+    for batch in session.execute(select(IssueBatch.id, IssueBatch.grace_until)):
+        rows = session.execute(
+            select(Redemption.id, Redemption.redeemed_at)
+            .join(Booklet, Booklet.number == Redemption.booklet_number)
+            .where(Booklet.batch_id == batch.id, Redemption.redeemed_at >= end_of_day(batch.grace_until))
+            .limit(ROWS_MAX)
+        )
+        found += [
+            Violation(
+                "nothing_is_redeemed_after_grace",
+                f"encaissement {row.id}",
+                f"le {row.redeemed_at.isoformat()}, toléré jusqu'au {batch.grace_until.isoformat()}",
+            )
+            for row in rows
+        ]
+    return found
+
+
+def check_closed_periods_stay_closed(session: Session) -> list[Violation]:
+    """Rien n'entre dans une période ni n'en sort après sa clôture, et elle est de la même convention."""
+    rows = session.execute(
+        select(Redemption.id, Period.number, Period.closed_at)
+        .join(Period, Period.id == Redemption.period_id)
+        .where(
+            or_(
+                Redemption.redeemed_at > Period.closed_at,
+                Redemption.undone_at > Period.closed_at,
+                Redemption.agreement_id != Period.agreement_id,
+            )
+        )
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation(
+            "closed_periods_stay_closed", f"encaissement {row.id}", f"période {row.number}, close le {row.closed_at}"
+        )
+        for row in rows
+    ]
+
+
+def check_an_attempt_has_one_answer(session: Session) -> list[Violation]:
+    """Une même demande n'est pas à la fois acceptée et refusée."""
+    rows = session.scalars(
+        select(Redemption.id).join(RefusedAttempt, RefusedAttempt.id == Redemption.id).limit(ROWS_MAX)
+    )
+    return [Violation("an_attempt_has_one_answer", f"demande {one}", "encaissée et refusée") for one in rows]
+
+
+CHECKS: tuple[Check, ...] = (
+    check_a_voucher_is_used_once,
+    check_states_and_redemptions_agree,
+    check_lines_follow_their_redemption,
+    check_amounts_are_face_values,
+    check_each_redemption_has_its_entry,
+    check_nothing_is_redeemed_after_grace,
+    check_closed_periods_stay_closed,
+    check_an_attempt_has_one_answer,
+)
