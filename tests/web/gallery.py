@@ -10,7 +10,6 @@ from wtforms import (
     BooleanField,
     FieldList,
     FormField,
-    IntegerField,
     PasswordField,
     StringField,
     TextAreaField,
@@ -22,6 +21,7 @@ from voucher.kernel.refusals import Refused
 from voucher.web.charts import Bar, Point, bars, funnel, line
 from voucher.web.forms import (
     CheckboxesField,
+    CountField,
     DateField,
     EurosField,
     EurosRange,
@@ -74,7 +74,7 @@ class PlaceForm(HouseForm):
     iban = IbanField("IBAN", validators=[Optional()])
     ceiling = EurosField("Plafond", validators=[InputRequired(), EurosRange(1)])
     share = PercentField("Part de l'État", validators=[InputRequired()])
-    count = IntegerField("Nombre de chèques", validators=[Optional()])
+    count = CountField("Nombre de chèques", validators=[Optional()])
     opens_on = DateField("Ouvert depuis le", validators=[Optional()])
     kind = SelectField("Type de lieu", choices=[("", "Choisissez"), ("asso", "Association"), ("mairie", "Mairie")])
     channel = RadioField(

@@ -157,7 +157,8 @@ def test_the_narrow_menu_opens_and_the_form_is_sent_without_script(gallery: Gall
 
 
 @pytest.mark.browser
-def test_a_button_pressed_twice_sends_its_form_once() -> None:
+def test_a_button_pressed_twice_sends_its_form_once(gallery: Gallery) -> None:
+    _, browser = gallery
     app = create_gallery()
     received: list[str] = []
 
@@ -166,7 +167,7 @@ def test_a_button_pressed_twice_sends_its_form_once() -> None:
         if request.method == "POST":
             received.append(request.path)
 
-    with serve(app) as address, chromium() as browser:
+    with serve(app) as address:
         page, _ = visit(browser, address, "/form", DESK, "light")
         page.get_by_role("button", name="Ajouter le lieu").dblclick()
         page.wait_for_load_state("networkidle")

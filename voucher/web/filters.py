@@ -76,8 +76,11 @@ def basis_points(value: int) -> str:
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """Return « 1 chèque », « 3 chèques »: in French the plural begins at two, and « 0 chèque » has none."""
-    word = one if abs(count) < FRENCH_PLURAL_FROM else many or " ".join(f"{part}s" for part in one.split(" "))
+    """Return « 1 chèque », « 3 chèques »: in French the plural begins at two, and « 0 chèque » has none.
+
+    Each word of `one` takes an s; give `many` for the others (« lots de règlement »).
+    """
+    word = one if abs(count) < FRENCH_PLURAL_FROM else many or " ".join(map(_with_s, one.split(" ")))
     return f"{number(count)}{NO_BREAK_SPACE}{word}"
 
 
@@ -85,6 +88,10 @@ def slug(text: str) -> str:
     """Return a text as an HTML id or a file name holds it: ASCII letters, digits and hyphens."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+
+
+def _with_s(word: str) -> str:
+    return word if word.endswith(("s", "x", "z")) else f"{word}s"
 
 
 def _tenths(value: int) -> str:

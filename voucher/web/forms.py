@@ -6,6 +6,7 @@
         use_by = DateField("À utiliser avant le", validators=[InputRequired()])                 .data: date
         share = PercentField("Part de l'État", validators=[InputRequired()])                    .data: int basis points
         siret = SiretField("SIRET", validators=[Optional()])                                    .data: str, "" when empty
+        ordered = CountField("Nombre de chèques", validators=[NumberRange(min=1)])                .data: int
         kind = SelectField("Type", choices=[("asso", "Association"), ("mairie", "Mairie")])
 
     if form.validate_on_submit():
@@ -119,6 +120,21 @@ class EurosField(_TypedField):
     def say(self, value: int) -> str:
         """Return « 1 234,50 » without its sign, which stands beside the field."""
         return format_euros(value).removesuffix(f"{NO_BREAK_SPACE}€")
+
+
+class CountField(_TypedField):
+    """A whole number of things, from zero; `.data` is an int that any table holds."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["render_kw"] = {"inputmode": "numeric", "autocomplete": "off"} | (kwargs.get("render_kw") or {})
+        super().__init__(*args, **kwargs)
+
+    def read(self, text: str) -> int:
+        """Return the number, its thousands apart or not."""
+        plain = re.sub(r"\s", "", text)
+        if not re.fullmatch(r"[0-9]{1,9}", plain):
+            raise ValueError("Écrivez un nombre entier, par exemple 12.")
+        return int(plain)
 
 
 class PercentField(_TypedField):

@@ -55,6 +55,10 @@ COUNTED: Mapping[str, tuple[str, str]] = {
         "Écrivez %(max)d caractère au plus.",
         "Écrivez %(max)d caractères au plus.",
     ),
+    "'%(value)s' is not a valid choice for this field.": (
+        "Choisissez parmi les réponses proposées.",
+        "Choisissez parmi les réponses proposées.",
+    ),
     "Field must be exactly %(max)d character long.": (
         "Écrivez exactement %(max)d caractère.",
         "Écrivez exactement %(max)d caractères.",

@@ -1,0 +1,48 @@
+"""How values are said in French."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from voucher.web import filters
+
+NBSP, THIN = "\u00a0", "\u202f"
+
+
+@pytest.mark.parametrize(
+    "said, expected",
+    [
+        (filters.euros(1_234_50), f"1{THIN}234,50{NBSP}€"),
+        (filters.euros(None), "–"),
+        (filters.round_euros(30_00), f"30{NBSP}€"),
+        (filters.day(date(2026, 3, 12)), f"12{NBSP}mars{NBSP}2026"),
+        (
+            filters.instant(datetime(2026, 3, 12, 13, 5, tzinfo=UTC)),
+            f"12{NBSP}mars{NBSP}2026{NBSP}à{NBSP}14{NBSP}h{NBSP}05",
+        ),
+        (filters.number(1_234_567), f"1{THIN}234{THIN}567"),
+        (filters.serial(412), "0412"),
+        (filters.serial(12_345), f"0001{NBSP}2345"),
+        (filters.serial("12345678"), f"1234{NBSP}5678"),
+        (filters.percent(7, 20), f"35{NBSP}% (7 sur 20)"),
+        (filters.percent(1, 3), f"33,3{NBSP}% (1 sur 3)"),
+        (filters.percent(0, 0), "– (0 sur 0)"),
+        (filters.basis_points(3550), f"35,5{NBSP}%"),
+        (filters.basis_points(10_000), f"100{NBSP}%"),
+        (filters.basis_points(5), f"0,05{NBSP}%"),
+        (filters.plural(0, "chèque"), f"0{NBSP}chèque"),
+        (filters.plural(1, "chèque"), f"1{NBSP}chèque"),
+        (filters.plural(1200, "chèque remis"), f"1{THIN}200{NBSP}chèques remis"),
+        (filters.plural(2, "avis", "avis"), f"2{NBSP}avis"),
+        (filters.slug("Lot d'août, 7e"), "lot-d-aout-7e"),
+    ],
+)
+def test_each_value_is_said_as_french_typography_wants(said: str, expected: str) -> None:
+    assert said == expected
+
+
+def test_a_naive_instant_and_an_instant_taken_for_a_day_are_refused() -> None:
+    with pytest.raises(ValueError, match="naive"):
+        filters.instant(datetime(2026, 3, 12, 13, 5))  # noqa: DTZ001 - the very thing that is refused
+    with pytest.raises(TypeError):
+        filters.day(datetime(2026, 3, 12, 13, 5, tzinfo=UTC))
