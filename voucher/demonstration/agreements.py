@@ -1,0 +1,159 @@
+"""Three agreements: a département and an EPCI of this year, a région of the year before whose vouchers have lapsed."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from voucher.access.model import Role
+from voucher.demonstration.story import Story, invented_iban, invented_siren
+from voucher.issuing.keys import make_key
+from voucher.kernel.calendar import start_of_day
+from voucher.programme.commit import NewCommitment, commit
+from voucher.programme.open_envelope import NewEnvelope, open_envelope
+from voucher.programme.parties import (
+    NewFunder,
+    NewIssuer,
+    NewPayingAccount,
+    open_paying_account,
+    register_funder,
+    register_issuer,
+)
+from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agreement
+
+STATE_ENVELOPE_CENTS = 1_000_000_000  # the 10 M€ of 17 June 2019
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """An agreement of the story: what its later chapters need of it."""
+
+    agreement_id: UUID
+    issuer_id: UUID
+    number: str
+    paying_account_id: UUID
+    iban: str
+    signed_on: date
+    use_by: date
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What an agreement of the story is to be."""
+
+    number: str
+    issuer: NewIssuer
+    account: NewPayingAccount
+    shares: tuple[tuple[str, int], ...]
+    ceiling_cents: int
+    committed_cents: int
+    signed_on: date
+    use_by: date
+
+
+def open_money(story: Story) -> dict[str, UUID]:
+    """Open five funders with an envelope each; return the envelopes by the funder's short name."""
+    by, now = story.by[Role.PROGRAMME], start_of_day(story.days_ago(660))
+    funders = (
+        ("state", "État", "state", None, "Pass numérique 2019", 2019, STATE_ENVELOPE_CENTS),
+        ("europe", "Union européenne (FSE+)", "europe", None, "Inclusion", now.year, 60_000_000),
+        ("department", "Département de la Vèze", "department", invented_siren(1), "Autonomie", now.year, 40_000_000),
+        ("epci", "Communauté du Val d'Orme", "intercommunal", invented_siren(2), "Aller vers", now.year, 20_000_000),
+        ("region", "Région Grand Littoral", "region", invented_siren(3), "Chèques numériques", now.year, 80_000_000),
+    )
+    envelopes = {}
+    for short, name, kind, siren, label, fiscal_year, cents in funders:
+        funder_id, envelope_id = story.some_id(), story.some_id()
+        register_funder(story.database, NewFunder(funder_id, name, kind, siren), by=by, now=now)
+        envelope = NewEnvelope(envelope_id, funder_id, label, fiscal_year, cents)
+        open_envelope(story.database, envelope, by=by, now=now)
+        envelopes[short] = envelope_id
+    return envelopes
+
+
+def sign_agreements(story: Story) -> tuple[Signed, Signed, Signed]:
+    """Sign and commit the three agreements: département (operator pays), EPCI (accountant pays), région (operator, ended)."""
+    envelopes = open_money(story)
+    ended = _last_presentation(story.today)
+    use_by = date((story.today + timedelta(days=30)).year, 12, 31)
+    department, epci, region = (
+        _sign(story, envelopes, plan)
+        for plan in (
+            _Plan(
+                f"{use_by.year}-VEZ-01",
+                NewIssuer(
+                    story.some_id(), invented_siren(1), "Département de la Vèze", "department", "1 place de la Préfecture",
+                    "51000", "Vèze-sur-Orme", "pass@veze.example", "03 99 00 10 10", "44",
+                ),
+                NewPayingAccount(
+                    story.some_id(), "Opérateur, compte cantonné Vèze", "OPERATEUR PASS VEZE", invented_iban(1),
+                    "mandated_operator",
+                ),
+                (("state", 5000), ("europe", 1400), ("department", 3600)),
+                5_000_000, 3_000_000, story.days_ago(200), use_by,
+            ),
+            _Plan(
+                f"{use_by.year}-ORM-01",
+                NewIssuer(
+                    story.some_id(), invented_siren(2), "Communauté du Val d'Orme", "epci", "12 rue des Tilleuls",
+                    "35000", "Orme-le-Val", "numerique@valdorme.example", "02 99 00 20 20", "53",
+                ),
+                NewPayingAccount(
+                    story.some_id(), "Trésorerie du Val d'Orme", "TRESORERIE DU VAL D ORME", invented_iban(2),
+                    "public_accountant",
+                ),
+                (("state", 3500), ("epci", 6500)),
+                4_000_000, 2_500_000, story.days_ago(190), use_by,
+            ),
+            _Plan(
+                f"{ended.year - 1}-LIT-01",
+                NewIssuer(
+                    story.some_id(), invented_siren(3), "Région Grand Littoral", "region", "200 quai des Écluses",
+                    "34000", "Port-Grand", "inclusion@grandlittoral.example", "04 99 00 30 30", "76",
+                ),
+                NewPayingAccount(
+                    story.some_id(), "Opérateur, compte cantonné Littoral", "OPERATEUR PASS LITTORAL", invented_iban(3),
+                    "mandated_operator",
+                ),
+                (("state", 6500), ("europe", 1400), ("region", 2100)),
+                3_000_000, 1_000_000, date(ended.year - 1, 4, 3), date(ended.year - 1, 12, 31),
+            ),
+        )
+    )  # fmt: skip
+    return department, epci, region
+
+
+def _last_presentation(today: date) -> date:
+    """Return the last 28 February that is over: the day after which the ended agreement's vouchers lapsed."""
+    this_year = date(today.year, 2, 28)
+    return this_year if this_year < today else date(today.year - 1, 2, 28)
+
+
+def _sign(story: Story, envelopes: dict[str, UUID], plan: _Plan) -> Signed:
+    database, by, now = story.database, story.by[Role.PROGRAMME], start_of_day(plan.signed_on)
+    register_issuer(database, plan.issuer, by=by, now=now)
+    open_paying_account(database, plan.account, by=by, now=now)
+    agreement = NewAgreement(
+        id=story.some_id(),
+        number=plan.number,
+        name=f"Pass numérique — {plan.issuer.name}",
+        issuer_id=plan.issuer.id,
+        paying_account_id=plan.account.id,
+        settlement_channel=plan.account.channel,
+        ceiling_cents=plan.ceiling_cents,
+        face_value_cents=1000,
+        booklet_size=10,
+        is_handover_required=True,
+        signed_on=plan.signed_on,
+        use_by=plan.use_by,
+        grace_until=date(plan.use_by.year + 1, 1, 31),
+        present_by=date(plan.use_by.year + 1, 2, 28),
+        shares=tuple(FunderShare(envelopes[short], part) for short, part in plan.shares),
+        commitment_number=f"E{plan.use_by.year}{plan.number[5:8]}01",
+    )
+    sign_agreement(database, agreement, by=by, now=now)
+    commitment = NewCommitment(story.some_id(), agreement.id, plan.committed_cents, f"Délibération {plan.number}")
+    commit(database, commitment, by=by, now=now)
+    make_key(database, plan.issuer.id, master_secret=story.master_secret, by=by, now=now)
+    return Signed(
+        agreement.id, plan.issuer.id, plan.number, plan.account.id, plan.account.iban, plan.signed_on, plan.use_by
+    )

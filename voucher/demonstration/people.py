@@ -1,0 +1,28 @@
+"""One demonstration account for each role."""
+
+from voucher.access.accounts import NewAccount, grant_role, open_account
+from voucher.access.model import Role
+from voucher.demonstration.story import Story
+
+DEMO_PASSWORD = "démonstration-2019"  # noqa: S105 - printed on the screen, for invented data alone
+
+DEMO_STAFF = {
+    Role.PROGRAMME: ("programme@pass.example", "Dominique Lebrun"),
+    Role.ISSUER: ("emetteur@pass.example", "Nadia Ferrand"),
+    Role.PRESCRIBER: ("prescripteur@pass.example", "Yann Kermoal"),
+    Role.MEDIATOR: ("mediation@pass.example", "Inès Vasseur"),
+    Role.PLACE_MANAGER: ("lieu@pass.example", "Bruno Castel"),
+    Role.FINANCE_PREPARER: ("preparation@pass.example", "Alice Roy"),
+    Role.FINANCE_APPROVER: ("validation@pass.example", "Claire Morel"),
+    Role.AUDITOR: ("controle@pass.example", "Étienne Gauthier"),
+}
+
+
+def open_accounts(story: Story) -> None:
+    """Open the accounts; roles are given once their organisations exist."""
+    for role, (email, name) in DEMO_STAFF.items():
+        account_id = story.some_id()
+        open_account(story.database, NewAccount(account_id, email, name, DEMO_PASSWORD), by=None, now=story.now)
+        story.by[role] = account_id
+    for role in (Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR):
+        grant_role(story.database, story.by[role], role, None, by=None, now=story.now)
