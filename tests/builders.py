@@ -58,7 +58,7 @@ class Issued:
 
 def a_siren(rank: int) -> str:
     """Return the rank-th of some SIREN that pass the Luhn key."""
-    base = f"{20000000 + rank:08d}"
+    base = f"{30000000 + rank:08d}"  # Insee keeps 21… for communes, which may not issue
     digits = [int(digit) * (2 if place % 2 else 1) for place, digit in enumerate(base)]
     return base + str(-sum(digit - 9 if digit > 9 else digit for digit in digits) % 10)
 
