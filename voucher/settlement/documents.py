@@ -8,11 +8,13 @@ finance software makes the payment orders (domain.md §2): it carries the « ser
 import csv
 import io
 import json
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import typst
 
@@ -23,6 +25,11 @@ from voucher.settlement.amount_in_words import euros_in_words
 _TEMPLATES = Path(__file__).parent / "print"
 # What makes a spreadsheet run a cell as a formula (OWASP, CSV injection), full-width twins included.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# What the font of typst can draw (tried character by character): Latin, Greek and Cyrillic letters, French typography, money.
+# PDF/UA refuses a page with a letter that cannot be drawn, and one name must never stop the payment of all the others.
+_UNDRAWABLE = re.compile(
+    "[^\u0020-\u007e\u00a0-\u024f\u0370-\u03ff\u0400-\u045f\u1e00-\u1eff\u2010-\u2027\u202f-\u2040\u20a0-\u20bf\u2116\u2122]"
+)
 _CSV_HEADER = (
     "Lot",
     "Numéro d’engagement",
@@ -231,13 +238,31 @@ def _pdf(template: str, values: Mapping[str, Any], dated_on: date) -> bytes:
     pdf = typst.compile(
         _TEMPLATES / template,
         root=_TEMPLATES,
-        sys_inputs={"data": json.dumps(values, ensure_ascii=False)},
+        sys_inputs={"data": json.dumps(_drawable(values), ensure_ascii=False)},
         ignore_system_fonts=True,
         format="pdf",
         pdf_standards=["ua-1"],
         timestamp=datetime(dated_on.year, dated_on.month, dated_on.day, tzinfo=UTC),
     )
-    return cast("bytes", pdf)
+    return pdf
+
+
+def _drawable(value: Any) -> Any:
+    """Return the values with their texts made of characters that can be printed; the others become « ? »."""
+    match value:
+        case str():
+            return _UNDRAWABLE.sub(_nearest, unicodedata.normalize("NFC", value))
+        case list():
+            return [_drawable(item) for item in value]
+        case dict():
+            return {name: _drawable(item) for name, item in value.items()}
+        case _:
+            return value
+
+
+def _nearest(undrawable: re.Match[str]) -> str:
+    plain = unicodedata.normalize("NFKC", undrawable[0])
+    return " " if plain.isspace() else "?" if _UNDRAWABLE.search(plain) else plain
 
 
 def _safe_cell(text: str) -> str:
@@ -256,8 +281,8 @@ def _grouped_siret(siret: str) -> str:
     """Return « 123 456 789 00012 »."""
     if len(siret) != 14:
         return siret
-    return NARROW_NO_BREAK_SPACE.join((siret[:3], siret[3:6], siret[6:9], siret[9:]))
+    return NO_BREAK_SPACE.join((siret[:3], siret[3:6], siret[6:9], siret[9:]))
 
 
 def _grouped_iban(iban: str) -> str:
-    return NARROW_NO_BREAK_SPACE.join(iban[start : start + 4] for start in range(0, len(iban), 4))
+    return NO_BREAK_SPACE.join(iban[start : start + 4] for start in range(0, len(iban), 4))

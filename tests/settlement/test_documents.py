@@ -1,0 +1,240 @@
+"""What a batch prints: payment advices and états liquidatifs."""
+
+import csv
+import io
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pypdf import PdfReader
+
+from voucher.settlement.amount_in_words import euros_in_words, number_in_words
+from voucher.settlement.documents import (
+    Advice,
+    AdviceAdjustment,
+    AdviceReceipt,
+    Contact,
+    Liquidation,
+    Payee,
+    advice_pdf,
+    liquidation_csv,
+    liquidation_pdf,
+)
+
+ADVICE = Advice(
+    reference="L2026-33-01-0001",
+    batch_number="2026-33-01/04",
+    agreement_name="Vallée-Claire 2026",
+    payer_name="Département de Vallée-Claire",
+    issued_on=date(2026, 7, 5),
+    period_first_on=date(2026, 6, 1),
+    period_last_on=date(2026, 6, 30),
+    payment_on=date(2026, 7, 10),
+    structure_name="Association Clic & Cie",
+    siret="12345678900012",
+    account_holder="Clic et Cie",
+    iban="FR7630006000011234567890189",
+    receipts=[
+        AdviceReceipt("Médiathèque du Port", date(2026, 6, 1), 12, 12_000),
+        AdviceReceipt("Tiers-lieu l’Écluse", date(2026, 6, 17), 1_200, 1_200_000),
+    ],
+    adjustments=[
+        AdviceAdjustment("Reporté du lot 03 : virement revenu", 5_050),
+        AdviceAdjustment("Repris : chèque compté deux fois", -1_000),
+    ],
+    total_cents=1_216_050,
+    contact=Contact("le service numérique", "pass@vallee-claire.example", "01 99 00 00 00"),
+)
+
+
+def liquidation(*payees: Payee) -> Liquidation:
+    return Liquidation(
+        batch_number="2026-33-01/04",
+        agreement_name="Vallée-Claire 2026",
+        authority_name="Département de Vallée-Claire",
+        signatory="la présidente du conseil départemental",
+        commitment_number="E2026-00417",
+        drawn_up_on=date(2026, 7, 5),
+        period_first_on=date(2026, 6, 1),
+        period_last_on=date(2026, 6, 30),
+        payees=payees,
+    )
+
+
+CLIC = Payee("12345678900012", "Association Clic & Cie", "Clic et Cie", "FR7630006000011234567890189", 12, 12_080)
+
+
+def text_of(pdf: bytes) -> str:
+    """The words of a PDF, one blank between each: lines break where the page does."""
+    return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
+
+
+def test_an_advice_says_first_how_much_when_and_for_which_period() -> None:
+    text = text_of(advice_pdf(ADVICE))
+    summary, detail = text.split("Les chèques encaissés")
+    for words in (
+        "12 160,50 €",
+        "Le 10 juillet 2026",
+        "du 1er juin 2026 au 30 juin 2026",
+        "Clic et Cie, qui finit par 0189",
+    ):
+        assert words in summary
+    for words in (
+        "Médiathèque du Port 1er juin 2026 12 120,00 €",
+        "1 212 12 120,00 €",
+        "virement revenu 50,50 €",
+        "-10,00 €",
+        "L2026-33-01-0001",
+    ):
+        assert words in detail
+    assert "pass@vallee-claire.example" in detail
+    assert "FR7630006000011234567890189" not in text.replace(" ", "")
+
+
+def test_an_advice_without_a_known_day_says_who_fixes_it() -> None:
+    assert "fixée par le comptable public" in text_of(advice_pdf(replace(ADVICE, payment_on=None)))
+
+
+def test_an_advice_of_nothing_says_that_nothing_is_paid() -> None:
+    nothing = replace(ADVICE, receipts=[], adjustments=[], total_cents=0)
+    text = text_of(advice_pdf(nothing))
+    assert "Rien n’est versé cette fois" in text
+    assert "Aucun chèque" in text
+
+
+def test_an_advice_whose_lines_do_not_sum_up_is_never_made() -> None:
+    with pytest.raises(ValueError, match="do not sum up"):
+        replace(ADVICE, total_cents=1)
+    with pytest.raises(ValueError, match="would take money"):
+        replace(ADVICE, receipts=[], adjustments=[AdviceAdjustment("Repris", -1)], total_cents=-1)
+
+
+def test_the_same_values_give_the_same_bytes() -> None:
+    assert advice_pdf(ADVICE) == advice_pdf(ADVICE)
+    assert liquidation_pdf(liquidation(CLIC)) == liquidation_pdf(liquidation(CLIC))
+    assert liquidation_csv(liquidation(CLIC)) == liquidation_csv(liquidation(CLIC))
+
+
+@pytest.mark.parametrize("pdf", [advice_pdf(ADVICE), liquidation_pdf(liquidation(CLIC))])
+def test_documents_are_tagged_in_french_with_a_title(pdf: bytes) -> None:
+    reader = PdfReader(io.BytesIO(pdf))
+    catalogue = reader.trailer["/Root"]
+    assert catalogue["/MarkInfo"]["/Marked"]
+    assert catalogue["/Lang"] == "fr-FR"
+    assert "/StructTreeRoot" in catalogue
+    assert reader.metadata is not None
+    assert reader.metadata.title
+    assert b"pdfuaid" in pdf or b"pdfuaid" in catalogue["/Metadata"].get_data()
+
+
+def test_an_etat_liquidatif_certifies_the_service_done_and_leaves_room_to_sign() -> None:
+    text = text_of(
+        liquidation_pdf(
+            liquidation(CLIC, replace(CLIC, siret="98765432100019", name="Le Fournil", amount_cents=100_000))
+        )
+    )
+    for words in (
+        "Numéro d’engagement E2026-00417",
+        "1 123 456 789 00012 Association Clic & Cie Clic et Cie FR76 3000 6000 0112 3456 7890 189 12 120,80 €",
+        "certifie le service fait",
+        "la présidente du conseil départemental, ordonnateur de Département de Vallée-Claire",
+        "mille cent vingt euros et quatre-vingts centimes",
+        "1 120,80 €, pour 24 chèques et 2 structures",
+        "signature",
+    ):
+        assert words in text
+
+
+def test_two_thousand_structures_fit_an_etat_liquidatif() -> None:
+    big = liquidation(*(replace(CLIC, name=f"Structure {rank}", amount_cents=rank) for rank in range(1, 2_001)))
+    reader = PdfReader(io.BytesIO(liquidation_pdf(big)))
+    last = " ".join(reader.pages[-1].extract_text().split())
+    assert "vingt mille dix euros" in last
+    assert f"Page {len(reader.pages)} sur {len(reader.pages)}" in last
+    assert "Titulaire du compte" in reader.pages[len(reader.pages) // 2].extract_text()
+    assert liquidation_csv(big).count(b"\r\n") == 2_001
+
+
+def test_the_csv_opens_in_a_spreadsheet_and_runs_nothing() -> None:
+    evil = replace(CLIC, name='=HYPERLINK("http://x";"y")', account_holder="+33;\n", amount_cents=5)
+    content = liquidation_csv(liquidation(CLIC, evil))
+    assert content.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=";"))
+    assert rows[0][3:] == ["SIRET", "Structure", "Titulaire du compte", "IBAN", "Nombre de chèques", "Montant en euros"]
+    assert rows[1] == [
+        "2026-33-01/04",
+        "E2026-00417",
+        "1",
+        "12345678900012",
+        CLIC.name,
+        "Clic et Cie",
+        CLIC.iban,
+        "12",
+        "120,80",
+    ]
+    assert rows[2][4:6] == ['\'=HYPERLINK("http://x";"y")', "'+33;\n"]
+    assert rows[2][-1] == "0,05"
+
+
+def test_a_letter_that_the_font_cannot_draw_does_not_stop_a_payment() -> None:
+    text = text_of(advice_pdf(replace(ADVICE, structure_name="Cafe\u0301 🚲 جمعية Ω ﬁn\tœuvre")))
+    assert "Café ? ????? Ω fin œuvre" in text
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(max_size=40))
+def test_no_name_can_break_a_document_or_become_typst_code(name: str) -> None:
+    assert advice_pdf(replace(ADVICE, structure_name=name + "#panic()")).startswith(b"%PDF")
+    (_header, row) = csv.reader(
+        io.StringIO(liquidation_csv(liquidation(replace(CLIC, name=name))).decode("utf-8-sig"), newline=""),
+        delimiter=";",
+    )
+    assert row[4].removeprefix("'") == name.removeprefix("'")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "zéro"),
+        (21, "vingt et un"),
+        (71, "soixante et onze"),
+        (80, "quatre-vingts"),
+        (81, "quatre-vingt-un"),
+        (99, "quatre-vingt-dix-neuf"),
+        (100, "cent"),
+        (200, "deux cents"),
+        (201, "deux cent un"),
+        (1_000, "mille"),
+        (80_000, "quatre-vingt mille"),
+        (200_000, "deux cent mille"),
+        (80_000_000, "quatre-vingts millions"),
+        (1_001_001, "un million mille un"),
+        (
+            999_999_999_999,
+            "neuf cent quatre-vingt-dix-neuf milliards neuf cent quatre-vingt-dix-neuf millions neuf cent quatre-vingt-dix-neuf mille neuf cent quatre-vingt-dix-neuf",
+        ),
+    ],
+)
+def test_numbers_are_spelt_as_french_spells_them(number: int, words: str) -> None:
+    assert number_in_words(number) == words
+
+
+@pytest.mark.parametrize(
+    ("cents", "words"),
+    [
+        (0, "zéro euro"),
+        (101, "un euro et un centime"),
+        (123_480, "mille deux cent trente-quatre euros et quatre-vingts centimes"),
+        (1_000_000_00, "un million d’euros"),
+        (1_000_200_00, "un million deux cents euros"),
+    ],
+)
+def test_amounts_are_spelt_in_euros_and_centimes(cents: int, words: str) -> None:
+    assert euros_in_words(cents) == words
+
+
+def test_an_amount_below_zero_is_not_spelt() -> None:
+    with pytest.raises(ValueError, match="from 0"):
+        euros_in_words(-1)
