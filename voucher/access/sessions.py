@@ -113,7 +113,7 @@ _VIEWER = (
         RoleGrant.scope_id,
     )
     .join(StaffAccount, StaffAccount.id == StaffSession.account_id)
-    .join(RoleGrant, (RoleGrant.account_id == StaffAccount.id) & RoleGrant.revoked_at.is_(None))
+    .outerjoin(RoleGrant, (RoleGrant.account_id == StaffAccount.id) & RoleGrant.revoked_at.is_(None))
     .where(StaffSession.token_sha256 == bindparam("token_sha256"), StaffSession.ends_at > bindparam("now"))
     .where(StaffAccount.closed_at.is_(None))
     .order_by(RoleGrant.granted_at)
@@ -131,7 +131,7 @@ def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None
     if now - first.seen_at > SEEN_EVERY:
         with database.write() as session:
             session.execute(update(StaffSession).where(StaffSession.token_sha256 == hashed).values(seen_at=now))
-    grants = tuple((Role(row.role), row.scope_id) for row in rows)
+    grants = tuple((Role(row.role), row.scope_id) for row in rows if row.role is not None)
     return Viewer(first.id, first.name, first.email, grants, first.place_id, hashed)
 
 

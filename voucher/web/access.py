@@ -26,6 +26,9 @@ SESSION_COOKIE = "pass_session"
 EVERYONE: frozenset[Role] = frozenset()
 """The access class of a public view."""
 
+SIGNED_IN = frozenset(Role)
+"""The access class of what anyone signed in may do, even without a role yet."""
+
 FRAMEWORK_ENDPOINTS = frozenset({"web.static"})
 
 
@@ -39,7 +42,7 @@ def staff(*roles: Role) -> Callable[[View], View]:
     """Open a view to people who are signed in with one of `roles`; with none named, to anyone signed in."""
 
     def mark(view: View) -> View:
-        view.__dict__["access"] = frozenset(roles or Role)
+        view.__dict__["access"] = frozenset(roles) or SIGNED_IN
         return view
 
     return mark
@@ -81,7 +84,7 @@ def _guard() -> BaseResponse | None:
     found = viewer_of(house().database, token, now=house().now()) if token else None
     if found is None:
         return _ask_to_sign_in()
-    if not found.may(*roles):
+    if roles != SIGNED_IN and not found.may(*roles):
         abort(403)
     g.viewer = found
     return None
