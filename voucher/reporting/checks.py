@@ -1,0 +1,116 @@
+"""What must be true across rooms (architecture.md §7): each side of an equation comes from other tables than the other's."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from voucher.distribution.model import Lapse, StockVoid, StopOrder
+from voucher.issuing.model import Booklet, IssueBatch
+from voucher.kernel.checks import Check, Violation
+from voucher.kernel.money import format_euros
+from voucher.ledger.model import Account
+from voucher.ledger.read import balances_query
+from voucher.programme.model import Agreement
+from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+
+OUTSTANDING = ("8040", "8045")
+OWED = ("4670", "4675", "5115")
+
+
+def check_everything_issued_is_accounted_for(session: Session) -> list[Violation]:
+    """Pour chaque convention : émis = en circulation + dû + en transit + payé + rendu, au centime."""
+    issued = _sums(
+        session,
+        select(IssueBatch.agreement_id, func.sum(IssueBatch.voucher_count * IssueBatch.face_value_cents)).group_by(
+            IssueBatch.agreement_id
+        ),
+    )
+    balances = _balances(session)
+    paid = _sums(
+        session,
+        select(SettlementBatch.agreement_id, func.sum(PaymentAdvice.amount_cents))
+        .join(PaymentAdvice, PaymentAdvice.batch_id == SettlementBatch.id)
+        .where(PaymentAdvice.state == AdviceState.PAID)
+        .group_by(SettlementBatch.agreement_id),
+    )
+    released = _released(session)
+    violations = []
+    for agreement in session.execute(select(Agreement.id, Agreement.number).order_by(Agreement.number)):
+        outstanding = sum(balances.get((agreement.id, code), 0) for code in OUTSTANDING)
+        owed = -sum(balances.get((agreement.id, code), 0) for code in OWED)
+        ended = paid.get(agreement.id, 0) + released.get(agreement.id, 0)
+        gap = issued.get(agreement.id, 0) - outstanding - owed - ended
+        if gap != 0:
+            violations.append(
+                Violation(
+                    "everything_issued_is_accounted_for",
+                    f"convention {agreement.number}",
+                    f"émis {format_euros(issued.get(agreement.id, 0))}, en circulation {format_euros(outstanding)}, "
+                    f"dû ou en transit {format_euros(owed)}, payé {format_euros(paid.get(agreement.id, 0))}, "
+                    f"rendu {format_euros(released.get(agreement.id, 0))} : écart {format_euros(gap)}",
+                )
+            )
+    return violations
+
+
+def check_what_is_used_is_owed_by_funders(session: Session) -> list[Violation]:
+    """Pour chaque financeur et convention : les chèques utilisés sont ce que le financeur doit."""
+    sums = balances_query().subquery()
+    rows = session.execute(
+        select(Account.code, Account.agreement_id, Account.funder_id, sums.c.balance_cents)
+        .join(sums, sums.c.id == Account.id)
+        .where(Account.code.in_(("8050", "4430")))
+    ).all()
+    sides: dict[tuple[UUID, UUID], dict[str, int]] = {}
+    for row in rows:
+        sides.setdefault((row.agreement_id, row.funder_id), {})[row.code] = int(row.balance_cents)
+    return [
+        Violation(
+            "what_is_used_is_owed_by_funders",
+            f"financeur {funder_id}, convention {agreement_id}",
+            f"utilisé {format_euros(side.get('8050', 0))}, à appeler {format_euros(side.get('4430', 0))}",
+        )
+        for (agreement_id, funder_id), side in sorted(sides.items())
+        if side.get("8050", 0) != side.get("4430", 0)
+    ]
+
+
+def _balances(session: Session) -> dict[tuple[UUID, str], int]:
+    sums = balances_query().subquery()
+    total = func.sum(sums.c.balance_cents)
+    rows = session.execute(
+        select(Account.agreement_id, Account.code, total.label("balance"))
+        .join(sums, sums.c.id == Account.id)
+        .where(Account.agreement_id.is_not(None))
+        .group_by(Account.agreement_id, Account.code)
+    )
+    return {(row.agreement_id, row.code): int(row.balance) for row in rows}
+
+
+def _released(session: Session) -> Mapping[UUID, int]:
+    """Return what stop orders, destroyed stock and lapses gave back, by agreement, in cents."""
+    parts = (
+        select(IssueBatch.agreement_id, func.sum(StopOrder.released_cents))
+        .join(Booklet, Booklet.number == StopOrder.booklet_number)
+        .join(IssueBatch, IssueBatch.id == Booklet.batch_id),
+        select(IssueBatch.agreement_id, func.sum(StockVoid.released_cents))
+        .join(Booklet, Booklet.number == StockVoid.first_booklet_number)
+        .join(IssueBatch, IssueBatch.id == Booklet.batch_id),
+        select(IssueBatch.agreement_id, func.sum(Lapse.released_cents)).join(
+            IssueBatch, IssueBatch.id == Lapse.batch_id
+        ),
+    )
+    released: dict[UUID, int] = {}
+    for part in parts:
+        for agreement_id, cents in _sums(session, part.group_by(IssueBatch.agreement_id)).items():
+            released[agreement_id] = released.get(agreement_id, 0) + cents
+    return released
+
+
+def _sums(session: Session, query: Select[tuple[UUID, int]]) -> dict[UUID, int]:
+    return {agreement_id: int(cents) for agreement_id, cents in session.execute(query)}
+
+
+CHECKS: tuple[Check, ...] = (check_everything_issued_is_accounted_for, check_what_is_used_is_owed_by_funders)
