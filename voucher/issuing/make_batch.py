@@ -19,7 +19,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.issuing.code import Algorithm
-from voucher.issuing.model import Booklet, BookletState, IssueBatch, IssuerKey, KeyState, Voucher, VoucherState
+from voucher.issuing.model import Booklet, BookletState, IssueBatch, IssuerKey, Voucher, VoucherState
 from voucher.issuing.sign_many import (
     SignedBooklets,
     Signer,
@@ -32,8 +32,7 @@ from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 
 CODES_PER_CHUNK = 11_000  # a transaction of about a tenth of a second: 1,000 booklets of ten
-# Starting processes costs half a second, which is what signing this many codes takes.
-CODES_WORTH_PROCESSES = 30_000
+CHUNKS_WORTH_PROCESSES = 4  # starting processes costs half a second, about what signing three chunks takes
 AHEAD = 2  # chunks signed and not stored yet, for each process: it bounds the memory
 
 
@@ -72,12 +71,14 @@ def make_batch(
     master_secret: bytes,
     now: datetime,
     processes: int = 2,
+    codes_per_chunk: int = CODES_PER_CHUNK,
     told: Callable[[Progress], None] | None = None,
 ) -> Progress:
     """Make what remains of a batch; a finished one is left as it is. `told` hears of each chunk stored.
 
-    Run it again after a kill, or beside another run: each chunk is stored once. Raises Refused for an unknown batch or a
-    revoked key, and signing.SealBroken when `master_secret` is not the one that sealed the issuer's key.
+    Run it again after a kill, or beside another run: each chunk is stored once. A batch whose key was revoked since is made
+    all the same, so that it can be destroyed whole and its credit given back; nobody prints it or hands it over. Raises
+    Refused for an unknown batch, and signing.SealBroken when `master_secret` is not the one that sealed the issuer's key.
     """
     while True:
         work = _remaining(database, batch_id)
@@ -86,7 +87,7 @@ def make_batch(
             told(progress)
         if progress.is_finished:
             return progress
-        with closing(_signed(work, master_secret, processes)) as chunks:
+        with closing(_signed(work, master_secret, processes, codes_per_chunk)) as chunks:
             for chunk in chunks:
                 if not _store(database, work, chunk, now):
                     break  # another run stored it first: look again at what remains
@@ -116,11 +117,6 @@ def _remaining(database: Database, batch_id: UUID) -> _Work:
             raise Refused("batch_unknown", "Cette commande n'existe pas. Choisissez-la dans la liste.")
         batch, key = found
         progress = Progress(batch.made_booklet_count, batch.booklet_count, batch.booklet_size)
-        if key.state == KeyState.REVOKED and not progress.is_finished:
-            raise Refused(
-                "key_revoked",
-                "La clé de cette commande est révoquée. Détruisez ses carnets et passez une autre commande.",
-            )
         plan = SigningPlan(
             key_id=key.id,
             algorithm=Algorithm(key.algorithm),
@@ -132,20 +128,21 @@ def _remaining(database: Database, batch_id: UUID) -> _Work:
         return _Work(batch.id, batch.first_booklet_number, plan, key.sealed_private_key, progress)
 
 
-def _chunks(progress: Progress) -> Iterator[tuple[int, int]]:
+def _chunks(progress: Progress, codes_per_chunk: int) -> list[tuple[int, int]]:
     """Cut what remains into (first booklet, count), the first counted from 0 in the batch."""
-    size = max(1, CODES_PER_CHUNK // (progress.booklet_size + 1))
-    for first in range(progress.made_booklet_count, progress.booklet_count, size):
-        yield first, min(size, progress.booklet_count - first)
+    size = max(1, codes_per_chunk // (progress.booklet_size + 1))
+    starts = range(progress.made_booklet_count, progress.booklet_count, size)
+    return [(first, min(size, progress.booklet_count - first)) for first in starts]
 
 
-def _signed(work: _Work, master_secret: bytes, processes: int) -> Generator[SignedBooklets]:
+def _signed(
+    work: _Work, master_secret: bytes, processes: int, codes_per_chunk: int
+) -> Generator[SignedBooklets, None, None]:
     """Give the chunks in order, signed here when there are few, else by processes that stay a little ahead."""
-    progress = work.progress
-    code_count = (progress.booklet_count - progress.made_booklet_count) * (progress.booklet_size + 1)
-    if processes == 1 or code_count < CODES_WORTH_PROCESSES:
+    chunks = _chunks(work.progress, codes_per_chunk)
+    if processes == 1 or len(chunks) < CHUNKS_WORTH_PROCESSES:
         signer = Signer(work.plan, opened_key(work.plan, work.sealed_private_key, master_secret))
-        for first, count in _chunks(progress):
+        for first, count in chunks:
             yield signer.sign_booklets(first, count)
         return
     opened_key(work.plan, work.sealed_private_key, master_secret)  # a wrong secret is said here, not in a process
@@ -157,7 +154,7 @@ def _signed(work: _Work, master_secret: bytes, processes: int) -> Generator[Sign
     )
     try:
         waiting: deque[Future[SignedBooklets]] = deque()
-        for first, count in _chunks(progress):
+        for first, count in chunks:
             waiting.append(pool.submit(sign_in_process, first, count))
             if len(waiting) > processes * AHEAD:
                 yield waiting.popleft().result()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Subquery, cast, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Executable, Subquery, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from voucher.issuing.model import Booklet, IssueBatch, Voucher
@@ -72,8 +72,8 @@ def share_cents(reached: Subquery) -> ColumnElement[int]:
     return up_to(reached.c.up_to) - up_to(reached.c.below)
 
 
-def amounts_by_agreement(*conditions: ColumnElement[bool]) -> Select[tuple[UUID, UUID, str, int, int]]:
-    """Return the statement (agreement_id, funder_id, voucher state, vouchers, cents) over the vouchers that match.
+def amounts_by_agreement(*conditions: ColumnElement[bool]) -> Executable:
+    """Return the statement (agreement_id, funder_id, state, voucher_count, cents) over the vouchers that match.
 
     `conditions` speak of Voucher, Booklet and IssueBatch.
     """
@@ -83,8 +83,8 @@ def amounts_by_agreement(*conditions: ColumnElement[bool]) -> Select[tuple[UUID,
             IssueBatch.agreement_id,
             reached.c.funder_id,
             Voucher.state,
-            func.count(),
-            cast(func.sum(share_cents(reached)), BigInteger),
+            func.count().label("voucher_count"),
+            cast(func.sum(share_cents(reached)), BigInteger).label("cents"),
         )
         .select_from(Voucher)
         .join(Booklet, Booklet.number == Voucher.booklet_number)

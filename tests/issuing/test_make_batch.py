@@ -1,0 +1,154 @@
+"""Making what was ordered: whole, once, whatever happens in between."""
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select, text
+
+from tests.builders import MASTER_SECRET, NOW, SOMEONE, Agreed, an_agreement
+from voucher.distribution import checks as distribution_checks
+from voucher.issuing import checks
+from voucher.issuing.make_batch import make_batch, unfinished_batches
+from voucher.issuing.model import Booklet, IssueBatch, Voucher
+from voucher.issuing.order import order_vouchers
+from voucher.issuing.signing import SealBroken
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+
+ROOT = Path(__file__).parents[2]
+
+
+def an_order(database: Database, booklet_count: int, agreed: Agreed | None = None) -> UUID:
+    agreed = agreed or an_agreement(database, committed_cents=50_000_000)
+    return order_vouchers(database, new_id(), agreed.agreement_id, booklet_count, by=SOMEONE, now=NOW).batch_id
+
+
+def assert_whole(database: Database) -> None:
+    with database.read() as session:
+        found = [
+            violation for room in (checks, distribution_checks) for check in room.CHECKS for violation in check(session)
+        ]
+        batch = session.scalars(select(IssueBatch)).one()
+        assert session.scalar(select(func.count()).select_from(Voucher)) == batch.voucher_count
+        assert session.scalar(select(func.count()).select_from(Booklet)) == batch.booklet_count
+        assert session.scalar(select(func.count(func.distinct(Voucher.signature)))) == batch.voucher_count
+        assert batch.finished_at is not None
+    assert found == []
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_batch_is_made_whole_with_one_process_or_several(database: Database, processes: int) -> None:
+    batch_id = an_order(database, 50)
+    heard: list[int] = []
+    progress = make_batch(
+        database, batch_id, master_secret=MASTER_SECRET, now=NOW, processes=processes, codes_per_chunk=110,
+        told=lambda progress: heard.append(progress.made_booklet_count),
+    )  # fmt: skip
+    assert progress.is_finished
+    assert heard == [0, 10, 20, 30, 40, 50, 50]
+    assert unfinished_batches(database) == []
+    assert_whole(database)
+
+
+def test_a_finished_batch_is_left_as_it_is(database: Database) -> None:
+    batch_id = an_order(database, 2)
+    make_batch(database, batch_id, master_secret=MASTER_SECRET, now=NOW)
+    with database.read() as session:
+        before = session.scalars(select(Voucher.signature).order_by(Voucher.serial)).all()
+    make_batch(database, batch_id, master_secret=MASTER_SECRET, now=NOW)
+    with database.read() as session:
+        assert session.scalars(select(Voucher.signature).order_by(Voucher.serial)).all() == before
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize("chunks_before_the_kill", [0, 1, 2])
+def test_a_kill_leaves_whole_chunks_and_running_again_ends_without_gap_or_double(
+    database: Database, database_url: str, chunks_before_the_kill: int
+) -> None:
+    batch_id = an_order(database, 400)
+    child = subprocess.Popen(
+        [sys.executable, ROOT / "tests/issuing/make_batch_child.py", database_url, str(batch_id)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    )
+    assert child.stdout is not None
+    for _ in range(chunks_before_the_kill + 1):
+        assert child.stdout.readline()
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    with database.read() as session:
+        made = session.scalars(select(IssueBatch.made_booklet_count)).one()
+        assert session.scalar(select(func.count()).select_from(Booklet)) == made
+        assert session.scalar(select(func.count()).select_from(Voucher)) == made * 10
+        found = [
+            violation for room in (checks, distribution_checks) for check in room.CHECKS for violation in check(session)
+        ]
+    assert chunks_before_the_kill * 10 <= made < 400
+    assert found == []
+    assert unfinished_batches(database) == [batch_id]
+    make_batch(database, batch_id, master_secret=MASTER_SECRET, now=NOW, processes=1)
+    assert_whole(database)
+
+
+@pytest.mark.race
+def test_two_makers_of_one_batch_make_each_booklet_once(database: Database) -> None:
+    batch_id = an_order(database, 60)
+    with ThreadPoolExecutor(2) as pool:
+        ends = list(
+            pool.map(
+                lambda _: make_batch(
+                    database, batch_id, master_secret=MASTER_SECRET, now=NOW, processes=1, codes_per_chunk=55
+                ),
+                range(2),
+            )
+        )
+    assert all(end.is_finished for end in ends)
+    assert_whole(database)
+
+
+def test_a_wrong_master_secret_is_said_and_makes_nothing(sqlite_database: Database) -> None:
+    batch_id = an_order(sqlite_database, 2)
+    with pytest.raises(SealBroken):
+        make_batch(sqlite_database, batch_id, master_secret=b"x" * 32, now=NOW)
+    assert unfinished_batches(sqlite_database) == [batch_id]
+
+
+def test_an_unknown_batch_is_refused(sqlite_database: Database) -> None:
+    with pytest.raises(Refused, match="batch_unknown"):
+        make_batch(sqlite_database, new_id(), master_secret=MASTER_SECRET, now=NOW)
+
+
+PLANTED = [
+    ("DELETE FROM voucher WHERE serial = 7", "batches_are_whole"),
+    ("UPDATE issue_batch SET made_booklet_count = 2", "batches_are_whole"),
+    ("UPDATE serial_counter SET next_serial = next_serial + 1", "numbers_are_dense"),
+    ("UPDATE agreement SET issued_count = issued_count + 1", "numbers_are_dense"),
+    ("UPDATE issue_batch SET face_value_cents = 1001", "orders_are_posted"),
+    ("UPDATE voucher SET tag = tag + 1 WHERE serial = 11", "signatures_are_good"),
+    ("UPDATE voucher SET state = 'redeemed' WHERE serial = 3", "stages_hold_their_vouchers"),
+    ("UPDATE credit SET available_cents = available_cents + 1", "stages_hold_their_vouchers"),
+    ("UPDATE booklet SET state = 'handed_over' WHERE number = 1", "booklets_agree_with_their_slips"),
+    ("UPDATE voucher SET state = 'handed_over' WHERE serial = 3", "vouchers_agree_with_their_booklet"),
+]
+
+
+@pytest.mark.parametrize("corruption, check_name", PLANTED)
+def test_each_planted_corruption_is_found(sqlite_database: Database, corruption: str, check_name: str) -> None:
+    batch_id = an_order(sqlite_database, 3, an_agreement(sqlite_database, shares=(3333, 6667)))
+    make_batch(sqlite_database, batch_id, master_secret=MASTER_SECRET, now=NOW)
+    with sqlite_database.write() as session:
+        session.execute(text(corruption))
+    with sqlite_database.read() as session:
+        found = {v.check for room in (checks, distribution_checks) for check in room.CHECKS for v in check(session)}
+    assert check_name in found

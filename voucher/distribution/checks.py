@@ -1,0 +1,137 @@
+"""What `voucher verify` proves of distribution: the money of each stage is that of the vouchers which stand at it.
+
+For each agreement and funder: 8040 holds the vouchers issued (and those ordered, not made yet), 8045 those handed over,
+8050 those used; and 8030 is the credit that may still be ordered.
+"""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from sqlalchemy import BigInteger, and_, cast, func, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from voucher.distribution.model import Handover, StopOrder
+from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
+from voucher.issuing.shares import amounts_by_agreement, shares_of_agreement
+from voucher.kernel.checks import Check, Violation
+from voucher.ledger.model import Account, Movement
+from voucher.programme.model import Credit
+
+STAGES = {VoucherState.ISSUED: "8040", VoucherState.HANDED_OVER: "8045", VoucherState.REDEEMED: "8050"}
+ROWS_MAX = 100
+
+Key = tuple[str, UUID, UUID]  # account, agreement, funder
+
+
+def check_stages_hold_their_vouchers(session: Session) -> list[Violation]:
+    """Les comptes 8040, 8045 et 8050 valent les chèques émis, remis et utilisés, et 8030 le crédit, par financeur."""
+    expected = dict(_expected(session))
+    balances = _balances(session)
+    return [
+        Violation(
+            "stages_hold_their_vouchers",
+            f"compte {code}, convention {agreement_id}, financeur {funder_id}",
+            f"solde {balances.get((code, agreement_id, funder_id), 0)} centimes, "
+            f"attendu {expected.get((code, agreement_id, funder_id), 0)}",
+        )
+        for code, agreement_id, funder_id in sorted(expected.keys() | balances.keys())
+        if balances.get((code, agreement_id, funder_id), 0) != expected.get((code, agreement_id, funder_id), 0)
+    ]
+
+
+def _expected(session: Session) -> Iterator[tuple[Key, int]]:
+    totals: dict[Key, int] = {}
+    for row in session.execute(amounts_by_agreement(Voucher.state.in_(STAGES))):
+        totals[STAGES[VoucherState(row.state)], row.agreement_id, row.funder_id] = row.cents
+    for batch in session.scalars(select(IssueBatch).where(IssueBatch.made_booklet_count < IssueBatch.booklet_count)):
+        made = batch.made_booklet_count * batch.booklet_size
+        shares = shares_of_agreement(session, batch.agreement_id)
+        unmade = shares.amounts(batch.face_value_cents, batch.first_position + made, batch.voucher_count - made)
+        for funder_id, cents in unmade.items():
+            key = STAGES[VoucherState.ISSUED], batch.agreement_id, funder_id
+            totals[key] = totals.get(key, 0) + cents
+    yield from totals.items()
+    for credit in session.scalars(select(Credit)):
+        yield ("8030", credit.agreement_id, credit.funder_id), credit.available_cents
+
+
+def _balances(session: Session) -> dict[Key, int]:
+    sides = union_all(
+        select(Movement.debit_account_id.label("account_id"), Movement.amount_cents.label("cents")),
+        select(Movement.credit_account_id, -Movement.amount_cents),
+    ).subquery()
+    rows = session.execute(
+        select(
+            Account.code,
+            Account.agreement_id,
+            Account.funder_id,
+            cast(func.sum(sides.c.cents), BigInteger).label("cents"),
+        )
+        .join(sides, sides.c.account_id == Account.id)
+        .where(Account.code.in_([*STAGES.values(), "8030"]))
+        .group_by(Account.code, Account.agreement_id, Account.funder_id)
+    )
+    return {(row.code, row.agreement_id, row.funder_id): row.cents for row in rows}
+
+
+def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:
+    """Chaque carnet remis a sa remise, par qui le détenait ; chaque carnet bloqué a son opposition."""
+    wrong = session.execute(
+        select(Booklet.number, Booklet.state)
+        .outerjoin(Handover, Handover.booklet_number == Booklet.number)
+        .outerjoin(StopOrder, StopOrder.booklet_number == Booklet.number)
+        .where(
+            or_(
+                and_(Booklet.state == BookletState.HANDED_OVER, Handover.id.is_(None)),
+                and_(Booklet.state.in_((BookletState.ISSUED, BookletState.VOID)), Handover.id.is_not(None)),
+                and_(Handover.id.is_not(None), Handover.prescriber_id.is_distinct_from(Booklet.prescriber_id)),
+                (Booklet.state == BookletState.STOPPED) != StopOrder.id.is_not(None),
+            )
+        )
+        .order_by(Booklet.number)
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation(
+            "booklets_agree_with_their_slips",
+            f"carnet {row.number}",
+            f"état {row.state} sans la remise ou l'opposition qui le dit, ou chez un autre prescripteur",
+        )
+        for row in wrong
+    ]
+
+
+def check_vouchers_agree_with_their_booklet(session: Session) -> list[Violation]:
+    """Aucun chèque n'est utilisable dans un carnet bloqué ou annulé, ni remis dans un carnet qui ne l'est pas."""
+    wrong = session.execute(
+        select(Voucher.serial, Voucher.state, Booklet.state.label("booklet_state"))
+        .join(Booklet, Booklet.number == Voucher.booklet_number)
+        .where(
+            or_(
+                and_(Voucher.state == VoucherState.HANDED_OVER, Booklet.state != BookletState.HANDED_OVER),
+                and_(Voucher.state == VoucherState.STOPPED, Booklet.state != BookletState.STOPPED),
+                and_(Voucher.state == VoucherState.VOID, Booklet.state != BookletState.VOID),
+                and_(
+                    Voucher.state == VoucherState.ISSUED,
+                    Booklet.state.in_((BookletState.STOPPED, BookletState.VOID)),
+                ),
+            )
+        )
+        .order_by(Voucher.serial)
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation(
+            "vouchers_agree_with_their_booklet",
+            f"chèque {row.serial}",
+            f"état {row.state} dans un carnet {row.booklet_state}",
+        )
+        for row in wrong
+    ]
+
+
+CHECKS: tuple[Check, ...] = (
+    check_stages_hold_their_vouchers,
+    check_booklets_agree_with_their_slips,
+    check_vouchers_agree_with_their_booklet,
+)

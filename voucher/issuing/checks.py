@@ -1,0 +1,185 @@
+"""What `voucher verify` proves of issuing: numbers without a gap, whole batches, money that follows vouchers, good signatures."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from voucher.issuing.code import Algorithm, Kind, Payload, SignedCode
+from voucher.issuing.model import Booklet, IssueBatch, IssuerKey, SerialCounter, Voucher
+from voucher.issuing.shares import shares_of_agreement
+from voucher.issuing.signing import is_authentic
+from voucher.kernel.checks import Check, Violation
+from voucher.ledger import model as ledger
+from voucher.ledger.chart import EventType
+from voucher.programme.model import Agreement
+
+SIGNATURES_CHECKED_PER_BATCH = 200
+_FRENCH = {Kind.VOUCHER: "chèque", Kind.BOOKLET: "carnet du chèque"}
+
+
+def check_numbers_are_dense(session: Session) -> list[Violation]:
+    """Les numéros de chèques et de carnets se suivent sans trou, d'une commande à l'autre, jusqu'au compteur."""
+    found = []
+    counter = session.get_one(SerialCounter, 1)
+    serial, number = 1, 1
+    positions: dict[UUID, int] = {}
+    for batch in session.scalars(select(IssueBatch).order_by(IssueBatch.first_serial)):
+        position = positions.get(batch.agreement_id, 0)
+        expected = (serial, number, position)
+        stored = (batch.first_serial, batch.first_booklet_number, batch.first_position)
+        if stored != expected:
+            detail = f"(série, carnet, position) vaut {stored}, attendu {expected}"
+            found.append(Violation("numbers_are_dense", f"commande {batch.id}", detail))
+        serial = batch.first_serial + batch.voucher_count
+        number = batch.first_booklet_number + batch.booklet_count
+        positions[batch.agreement_id] = batch.first_position + batch.voucher_count
+    if (counter.next_serial, counter.next_booklet_number) != (serial, number):
+        detail = f"compteur {counter.next_serial} et {counter.next_booklet_number}, attendu {serial} et {number}"
+        found.append(Violation("numbers_are_dense", "compteur", detail))
+    for agreement_id, issued in session.execute(select(Agreement.id, Agreement.issued_count)):
+        if issued != positions.get(agreement_id, 0):
+            detail = f"{issued} positions données, {positions.get(agreement_id, 0)} commandées"
+            found.append(Violation("numbers_are_dense", f"convention {agreement_id}", detail))
+    return found
+
+
+def check_batches_are_whole(session: Session) -> list[Violation]:
+    """Chaque commande a les carnets qu'elle dit avoir fabriqués, et chaque carnet tous ses chèques."""
+    found = []
+    counts = {
+        row.batch_id: row
+        for row in session.execute(
+            select(
+                Booklet.batch_id,
+                func.count().label("booklets"),
+                func.min(Booklet.number).label("lowest"),
+                func.max(Booklet.number).label("highest"),
+                func.sum(Booklet.size).label("vouchers"),
+            ).group_by(Booklet.batch_id)
+        )
+    }
+    for batch in session.scalars(select(IssueBatch)):
+        row = counts.get(batch.id)
+        made = batch.made_booklet_count
+        lowest, last = batch.first_booklet_number, batch.first_booklet_number + made - 1
+        stored = (row.booklets, row.lowest, row.highest, row.vouchers) if row else (0, lowest, last, 0)
+        if stored != (made, lowest, last, made * batch.booklet_size):
+            detail = f"(carnets, premier, dernier, chèques) vaut {stored}, {made} carnets fabriqués"
+            found.append(Violation("batches_are_whole", f"commande {batch.id}", detail))
+        if (batch.finished_at is not None) != (made == batch.booklet_count):
+            detail = f"{made} carnets sur {batch.booklet_count}, fini le {batch.finished_at}"
+            found.append(Violation("batches_are_whole", f"commande {batch.id}", detail))
+    return found + _booklets_lacking(session)
+
+
+def _booklets_lacking(session: Session) -> list[Violation]:
+    held = (
+        select(
+            Voucher.booklet_number,
+            func.count().label("vouchers"),
+            func.min(Voucher.serial).label("lowest"),
+            func.max(Voucher.serial).label("highest"),
+        )
+        .group_by(Voucher.booklet_number)
+        .subquery()
+    )
+    start = IssueBatch.first_serial + (Booklet.number - IssueBatch.first_booklet_number) * IssueBatch.booklet_size
+    wrong = session.scalars(
+        select(Booklet.number)
+        .join(IssueBatch, IssueBatch.id == Booklet.batch_id)
+        .outerjoin(held, held.c.booklet_number == Booklet.number)
+        .where(
+            (func.coalesce(held.c.vouchers, 0) != Booklet.size)
+            | (held.c.lowest != Booklet.first_serial)
+            | (held.c.highest != Booklet.first_serial + Booklet.size - 1)
+            | (Booklet.first_serial != start)
+        )
+        .order_by(Booklet.number)
+        .limit(100)
+    )
+    detail = "il manque des chèques, ou leurs numéros ne se suivent pas"
+    return [Violation("batches_are_whole", f"carnet {number}", detail) for number in wrong]
+
+
+def check_orders_are_posted(session: Session) -> list[Violation]:
+    """Chaque commande a une écriture, à la part exacte de chaque financeur."""
+    debit = aliased(ledger.Account)
+    posted: dict[UUID, dict[UUID, int]] = {}
+    for row in session.execute(
+        select(ledger.Entry.event_id, debit.funder_id, func.sum(ledger.Movement.amount_cents).label("cents"))
+        .join(ledger.Movement, ledger.Movement.entry_id == ledger.Entry.id)
+        .join(debit, debit.id == ledger.Movement.debit_account_id)
+        .where(ledger.Entry.event_type == EventType.VOUCHERS_ISSUED)
+        .group_by(ledger.Entry.event_id, debit.funder_id)
+    ):
+        posted.setdefault(row.event_id, {})[row.funder_id] = int(row.cents)
+    found = []
+    for batch in session.scalars(select(IssueBatch)):
+        shares = shares_of_agreement(session, batch.agreement_id)
+        amounts = shares.amounts(batch.face_value_cents, batch.first_position, batch.voucher_count)
+        expected = {funder_id: cents for funder_id, cents in amounts.items() if cents}
+        stored = posted.pop(batch.id, {})
+        if stored != expected:
+            detail = f"{sum(stored.values())} centimes écrits, {sum(expected.values())} commandés, ou d'autres parts"
+            found.append(Violation("orders_are_posted", f"commande {batch.id}", detail))
+    found += [
+        Violation("orders_are_posted", f"commande {event_id}", "écriture d'une commande qui n'existe pas")
+        for event_id in posted
+    ]
+    return found
+
+
+def check_signatures_are_good(session: Session) -> list[Violation]:
+    """Les codes de chaque commande, par sondage, portent la signature de sa clé."""
+    found = []
+    for batch, key in session.execute(
+        select(IssueBatch, IssuerKey).join(IssuerKey, IssuerKey.id == IssueBatch.key_id)
+    ).all():
+        step = max(1, batch.made_booklet_count * 2 // SIGNATURES_CHECKED_PER_BATCH)
+        booklets = session.execute(
+            select(Booklet.first_serial, Booklet.tag, Booklet.signature).where(
+                Booklet.batch_id == batch.id, (Booklet.number - batch.first_booklet_number) % step == 0
+            )
+        ).all()
+        vouchers = session.execute(
+            select(Voucher.serial, Voucher.tag, Voucher.signature).where(
+                Voucher.serial.in_([row.first_serial for row in booklets])
+            )
+        ).all()
+        codes: Iterable[tuple[Kind, int, int, bytes]] = [
+            *((Kind.BOOKLET, *row) for row in booklets),
+            *((Kind.VOUCHER, *row) for row in vouchers),
+        ]
+        found += [
+            Violation("signatures_are_good", f"{_FRENCH[kind]} {serial}", "sa signature n'est pas bonne")
+            for kind, serial, tag, signature in codes
+            if not _is_good(batch, key, kind, serial, tag, signature)
+        ]
+    return found
+
+
+def _is_good(batch: IssueBatch, key: IssuerKey, kind: Kind, serial: int, tag: int, signature: bytes) -> bool:
+    try:
+        payload = Payload(
+            kind,
+            batch.booklet_size,
+            key.id,
+            serial,
+            batch.use_by,
+            batch.face_value_cents,
+            tag,
+            Algorithm(key.algorithm),
+        )
+        return is_authentic(key.public_key, SignedCode(payload, signature))
+    except ValueError:
+        return False
+
+
+CHECKS: tuple[Check, ...] = (
+    check_numbers_are_dense,
+    check_batches_are_whole,
+    check_orders_are_posted,
+    check_signatures_are_good,
+)
