@@ -109,7 +109,7 @@ def _released(session: Session) -> Mapping[UUID, int]:
     return released
 
 
-def _sums(session: Session, query: Select[tuple[UUID, int]]) -> dict[UUID, int]:
+def _sums(session: Session, query: Select[UUID, int]) -> dict[UUID, int]:
     return {agreement_id: int(cents) for agreement_id, cents in session.execute(query)}
 
 
