@@ -177,6 +177,7 @@ def test_the_summary_reaches_sub_forms_and_the_first_answer_of_a_group() -> None
     form = PlaceForm(formdata=MultiDict({"name": "Toul"}), meta={"csrf": False})
     form.validate()
     targets = [problem.target for problem in problems(form)]
+    assert form.channel.errors == ["Choisissez une réponse."]
     assert {"channel-0", "contact-name", "siret"} <= set(targets)
     assert "name" not in targets
 

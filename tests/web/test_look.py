@@ -170,7 +170,7 @@ def test_a_button_pressed_twice_sends_its_form_once(gallery: Gallery) -> None:
     with serve(app) as address:
         page, _ = visit(browser, address, "/form", DESK, "light")
         page.get_by_role("button", name="Ajouter le lieu").dblclick()
-        page.wait_for_load_state("networkidle")
+        page.locator(".error-summary").wait_for()
     assert received == ["/form"]
 
 

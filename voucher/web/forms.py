@@ -40,6 +40,7 @@ from voucher.kernel.refusals import Refused
 from voucher.web.messages import FRENCH
 
 CENTS_MAX = 10**14
+CHOOSE = "Choisissez une réponse."
 
 csrf = CSRFProtect()
 """Checks the token of every POST. API blueprints that carry no cookie say `csrf.exempt(blueprint)`."""
@@ -256,6 +257,10 @@ class _PairsOfWords:
 
     def __init__(self, label: str | None = None, validators: Any = None, *, choices: Any = None, **kwargs: Any) -> None:
         super().__init__(label, validators, choices=_as_choices(choices), **kwargs)  # type: ignore[call-arg]
+
+    def gettext(self, string: str) -> str:
+        """Say « choose » where other fields say « fill in »."""
+        return CHOOSE if string == "This field is required." else str(FRENCH.gettext(string))
 
     @property
     def choices(self) -> Any:
