@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.rows import insert_rows, row_values
 from voucher.ledger import model
 from voucher.ledger.chart import CHART, RULES, AccountKey, Dimension, EventType, Movement, movements_of
 
@@ -32,10 +35,13 @@ class Event:
 
 def open_accounts(session: Session, keys: Iterable[AccountKey]) -> None:
     """Make sure that these accounts exist; those that stand already are left as they are."""
+    _open(session, {key.id: key for key in keys})
+
+
+def _open(session: Session, wanted: Mapping[int, AccountKey]) -> None:
     engine = session.get_bind()
     assert isinstance(engine, Engine)
     known = _known.setdefault(engine, set())
-    wanted = {key.id: key for key in keys}
     unknown = [number for number in wanted if number not in known]
     if not unknown:
         return
@@ -43,14 +49,17 @@ def open_accounts(session: Session, keys: Iterable[AccountKey]) -> None:
     for start in range(0, len(unknown), 500):
         part = unknown[start : start + 500]
         standing.update(session.scalars(select(model.Account.id).where(model.Account.id.in_(part))))
-    known |= standing
+    # Those this transaction opened itself may still be rolled back: they are remembered by a later one.
+    opened: set[int] = session.info.setdefault("accounts_opened", set())
+    known |= standing - opened
     rows = [_account_row(wanted[number]) for number in sorted(unknown) if number not in standing]
     if rows:
         dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
         session.execute(dialect.insert(model.Account).on_conflict_do_nothing(), rows)
+        opened.update(row["id"] for row in rows)
 
 
-def _account_row(key: AccountKey) -> dict[str, object]:
+def _account_row(key: AccountKey) -> dict[str, Any]:
     return {
         "id": key.id,
         "key": key.key,
@@ -63,26 +72,53 @@ def _account_row(key: AccountKey) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A movement as the table holds it; `funder_id` says whose part its amount is, None for the whole."""
+
+    book: str
+    debit_account_id: int
+    credit_account_id: int
+    amount_cents: int
+    funder_id: UUID | None = None
+
+
 def post(session: Session, event: Event, movements: Sequence[Movement]) -> UUID:
     """Write one entry with its movements; return its id. Raises IntegrityError when the event was posted before."""
     open_accounts(session, (key for movement in movements for key in (movement.debit, movement.credit)))
-    entry_id = new_id()
-    session.execute(
-        insert(model.Movement),
-        [
-            {
-                "entry_id": entry_id,
-                "rank": rank,
-                "book": CHART[movement.debit.code].book,
-                "debit_account_id": movement.debit.id,
-                "credit_account_id": movement.credit.id,
-                "amount_cents": movement.amount_cents,
-            }
-            for rank, movement in enumerate(movements, 1)
-        ],
+    return _write(session, event, [_line(movement) for movement in movements])
+
+
+def post_event(
+    session: Session, event: Event, dimensions: Mapping[Dimension, UUID], amounts_cents: Mapping[UUID, int]
+) -> UUID:
+    """Post an event as the chart's table says; `amounts_cents` gives each funder's part, in cents."""
+    payers = tuple(funder_id for funder_id, amount_cents in amounts_cents.items() if amount_cents)
+    pattern, accounts = _pattern(event.event_type, tuple(dimensions.items()), payers)
+    _open(session, accounts)
+    total_cents = sum(amounts_cents.values())
+    lines = [
+        _Line(
+            line.book,
+            line.debit_account_id,
+            line.credit_account_id,
+            total_cents if line.funder_id is None else amounts_cents[line.funder_id],
+        )
+        for line in pattern
+    ]
+    return _write(session, event, lines)
+
+
+def reverse(session: Session, event: Event, entry_id: UUID) -> UUID:
+    """Post the contrary of an entry, movement by movement. Raises IntegrityError when it was reversed before."""
+    table = model.Movement
+    moves = session.execute(
+        select(table.book, table.debit_account_id, table.credit_account_id, table.amount_cents)
+        .where(table.entry_id == entry_id)
+        .order_by(table.rank)
     )
-    close_entry(session, event, entry_id, len(movements), sum(movement.amount_cents for movement in movements))
-    return entry_id
+    lines = [_Line(move.book, move.credit_account_id, move.debit_account_id, move.amount_cents) for move in moves]
+    return _write(session, event, lines, entry_id)
 
 
 def close_entry(
@@ -94,58 +130,61 @@ def close_entry(
     reverses_id: UUID | None = None,
 ) -> None:
     """Write the entry of movements that stand already: what a set-based statement wrote. The database checks the sums."""
-    session.execute(
-        insert(model.Entry).values(
-            id=entry_id,
-            event_type=event.event_type,
-            event_id=event.event_id,
-            journal=RULES[event.event_type].journal,
-            posted_at=event.at,
-            posted_by=event.by,
-            effective_on=paris_day(event.at),
-            narration=event.narration,
-            movement_count=movement_count,
-            total_cents=total_cents,
-            reverses_id=reverses_id,
-        )
-    )
+    row = {
+        "id": entry_id,
+        "event_type": event.event_type,
+        "event_id": event.event_id,
+        "journal": RULES[event.event_type].journal,
+        "posted_at": event.at,
+        "posted_by": event.by,
+        "effective_on": paris_day(event.at),
+        "narration": event.narration,
+        "movement_count": movement_count,
+        "total_cents": total_cents,
+        "reverses_id": reverses_id,
+    }
+    session.connection().execute(insert_rows(model.Entry, 1), row_values([row]))
 
 
-def post_event(
-    session: Session, event: Event, dimensions: Mapping[Dimension, UUID], amounts_cents: Mapping[UUID, int]
-) -> UUID:
-    """Post an event as the chart's table says; `amounts_cents` gives each funder's part, in cents."""
-    return post(session, event, movements_of(event.event_type, dimensions, amounts_cents))
+_LINES_MAX = 16  # movements written by one statement; longer entries are sent row by row
 
 
-def reverse(session: Session, event: Event, entry_id: UUID) -> UUID:
-    """Post the contrary of an entry, movement by movement. Raises IntegrityError when it was reversed before."""
-    moves = session.execute(
-        select(
-            model.Movement.rank,
-            model.Movement.book,
-            model.Movement.debit_account_id,
-            model.Movement.credit_account_id,
-            model.Movement.amount_cents,
-        ).where(model.Movement.entry_id == entry_id)
-    ).all()
-    reversal_id = new_id()
-    session.execute(
-        insert(model.Movement),
-        [
-            {
-                "entry_id": reversal_id,
-                "rank": move.rank,
-                "book": move.book,
-                "debit_account_id": move.credit_account_id,
-                "credit_account_id": move.debit_account_id,
-                "amount_cents": move.amount_cents,
-            }
-            for move in moves
-        ],
-    )
-    close_entry(session, event, reversal_id, len(moves), sum(move.amount_cents for move in moves), entry_id)
-    return reversal_id
+def _write(session: Session, event: Event, lines: Sequence[_Line], reverses_id: UUID | None = None) -> UUID:
+    entry_id = new_id()
+    rows = [
+        {
+            "entry_id": entry_id,
+            "rank": rank,
+            "book": line.book,
+            "debit_account_id": line.debit_account_id,
+            "credit_account_id": line.credit_account_id,
+            "amount_cents": line.amount_cents,
+        }
+        for rank, line in enumerate(lines, 1)
+    ]
+    connection = session.connection()
+    if len(rows) <= _LINES_MAX:
+        connection.execute(insert_rows(model.Movement, len(rows)), row_values(rows))
+    else:
+        connection.execute(insert_rows(model.Movement, 1), [row_values([row]) for row in rows])
+    close_entry(session, event, entry_id, len(lines), sum(line.amount_cents for line in lines), reverses_id)
+    return entry_id
+
+
+@lru_cache(maxsize=8192)
+def _pattern(
+    event_type: EventType, dimensions: tuple[tuple[Dimension, UUID], ...], payers: tuple[UUID, ...]
+) -> tuple[tuple[_Line, ...], Mapping[int, AccountKey]]:
+    """Return the movements of an event between its accounts, their amounts left open, and these accounts by id."""
+    movements = movements_of(event_type, dict(dimensions), dict.fromkeys(payers, 1))
+    accounts = {key.id: key for movement in movements for key in (movement.debit, movement.credit)}
+    return tuple(_line(movement) for movement in movements), accounts
+
+
+def _line(movement: Movement) -> _Line:
+    debit, credit = movement.debit, movement.credit
+    funder_id = debit.funder_id or credit.funder_id
+    return _Line(CHART[debit.code].book, debit.id, credit.id, movement.amount_cents, funder_id)
 
 
 def entry_of(session: Session, event_type: EventType, event_id: UUID) -> UUID:

@@ -39,6 +39,12 @@ def share_period(session: Session, agreement_id: UUID) -> None:
         session.execute(_SHARE, {"key": period_lock_key(agreement_id)})
 
 
+def hold_periods(session: Session, agreement_id: UUID) -> None:
+    """Wait for the redemptions under way and keep new ones waiting until the end of the caller's transaction."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(_TAKE, {"key": period_lock_key(agreement_id)})
+
+
 def open_period(session: Session, agreement_id: UUID, now: datetime) -> UUID:
     """Open the agreement's next period, unless another transaction just did; return the open one.
 
@@ -58,8 +64,7 @@ def close_period(session: Session, agreement_id: UUID, by: UUID, now: datetime) 
 
     It waits for the redemptions under way. The closing is dated after the last act it holds, whatever the clocks say.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(_TAKE, {"key": period_lock_key(agreement_id)})
+    hold_periods(session, agreement_id)
     period_id = session.scalar(_OPEN, {"agreement_id": agreement_id})
     if period_id is None:
         return None

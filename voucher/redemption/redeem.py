@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Insert,
     Update,
     and_,
     bindparam,
@@ -31,6 +30,7 @@ from sqlalchemy.orm import Session
 from voucher.issuing.model import IssuerKey, KeyState, Voucher, VoucherState
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.rows import insert_rows, row_values
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
 from voucher.network.model import Place, Structure, StructureState
@@ -154,8 +154,8 @@ def _use(session: Session, attempt: Attempt, tray: Tray, service: str, state: Vo
     if remaining_count is None:
         open_period(session, batch.agreement_id, attempt.at)
         remaining_count = connection.execute(_INSERT_REDEMPTION, row).scalar_one()
-    lines = {"redemption": attempt.id} | {f"serial_{rank}": serial for rank, serial in enumerate(serials)}
-    connection.execute(_insert_lines(len(serials)), lines)
+    lines = [{"redemption_id": attempt.id, "serial": serial, "is_live": True} for serial in serials]
+    connection.execute(insert_rows(RedeemedVoucher, len(lines)), row_values(lines))
     event = Event(
         _EVENTS[state], attempt.id, attempt.at, f"Carnet {tray.booklet_number} : {len(serials)} chèque(s)", attempt.by
     )
@@ -221,15 +221,6 @@ def _use_vouchers(count: int) -> Update:
         .where(~_REFUSED_BEFORE, _KEY_IS_GOOD, _PLACE_IS_GOOD)
         .values(state=literal_column(f"'{VoucherState.REDEEMED}'"))
     )
-
-
-@lru_cache(maxsize=VOUCHERS_MAX)
-def _insert_lines(count: int) -> Insert:
-    rows = [
-        {"redemption_id": bindparam("redemption"), "serial": bindparam(f"serial_{rank}"), "is_live": True}
-        for rank in range(count)
-    ]
-    return insert(RedeemedVoucher.__table__).values(rows)  # type: ignore[arg-type]
 
 
 def _insert_redemption() -> Any:
