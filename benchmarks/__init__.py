@@ -1,0 +1,1 @@
+"""Measurements, each beside a limit measured in the same run. `make bench` prints the table. Never a timed test."""
