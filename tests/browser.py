@@ -10,7 +10,6 @@ Pictures are kept only where PASS_TEST_PICTURES names a folder.
 """
 
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize, sync_playwright
 from werkzeug.serving import make_server
+
+from tools.chromium import find as find_chromium
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 NARROW = ViewportSize(width=320, height=640)
@@ -44,11 +45,36 @@ def serve(app: Flask) -> Iterator[str]:
         server.server_close()
 
 
+class _Driver:
+    """One Playwright for as long as any browser is open: it cannot run twice in a process, nor stay beside asyncio."""
+
+    def __init__(self) -> None:
+        self._running: Playwright | None = None
+        self._user_count = 0
+
+    @contextmanager
+    def running(self) -> Iterator[Playwright]:
+        if self._running is None:
+            self._running = sync_playwright().start()
+        self._user_count += 1
+        try:
+            yield self._running
+        finally:
+            self._user_count -= 1
+            if self._user_count == 0:
+                self._running.stop()
+                self._running = None
+
+
+_driver = _Driver()
+
+
 @contextmanager
 def chromium(*arguments: str) -> Iterator[Browser]:
-    """Start Chromium, Debian's where there is one, else Playwright's own; `arguments` are added to the command line."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*ARGUMENTS, *arguments])
+    """Start Chromium, the one `make test` found or installed; `arguments` are added to the command line."""
+    executable = find_chromium()  # before Playwright runs: it may have to be asked
+    with _driver.running() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=[*ARGUMENTS, *arguments])
         try:
             yield browser
         finally:
