@@ -1,0 +1,284 @@
+"""What pages ask of redemption: a place's day, a receipt, a structure's redemptions and what became of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import Row, Select, func, select
+
+from voucher.issuing.model import IssueBatch
+from voucher.kernel.calendar import end_of_day, start_of_day
+from voucher.kernel.database import Database
+from voucher.kernel.paging import page_of
+from voucher.network.model import Place, Structure
+from voucher.network.services import Service
+from voucher.programme.model import Agreement, Issuer
+from voucher.redemption.answers import Counter
+from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState
+from voucher.redemption.rules import undo_limit
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionLine:
+    """A redemption in a list. `service` is French; `undo_until` is None once it can no longer be undone."""
+
+    id: UUID
+    redeemed_at: datetime
+    place_id: UUID
+    place_name: str
+    booklet_number: int
+    voucher_count: int
+    amount_cents: int
+    service: str
+    agreement_id: UUID
+    period_id: UUID
+    is_undone: bool
+    undone_at: datetime | None
+    undo_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CounterDay:
+    """What a place redeemed on a Paris day, the last first; the totals leave out what was undone."""
+
+    on: date
+    lines: tuple[RedemptionLine, ...]
+    redemption_count: int
+    voucher_count: int
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What proves a redemption, with the provider's mentions (CGCT R.1611-8: name, SIRET or RNA number, address)."""
+
+    line: RedemptionLine
+    serials: tuple[int, ...]
+    remaining_count: int
+    structure_name: str
+    structure_pivot: str
+    place_address: str
+    place_town: str
+    issuer_name: str
+    agreement_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A step in what became of a redemption: what happened, when, in words. The last one may still be awaited."""
+
+    what: str
+    at: datetime | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionStory:
+    """A redemption, the moments this room knows, and its period: settlement goes on from there (period and structure)."""
+
+    line: RedemptionLine
+    structure_id: UUID
+    period_number: int
+    period_closed_at: datetime | None
+    moments: tuple[Moment, ...]
+
+
+def counter_day(database: Database, counter: Counter, on: date, *, undo_minutes: int, now: datetime) -> CounterDay:
+    """Return what a place redeemed on a day."""
+    query = _lines().where(
+        Redemption.place_id == counter.place_id,
+        Redemption.structure_id == counter.structure_id,
+        Redemption.redeemed_at >= start_of_day(on),
+        Redemption.redeemed_at < end_of_day(on),
+    )
+    with database.read() as session:
+        rows = session.execute(query.order_by(Redemption.redeemed_at.desc(), Redemption.id.desc())).all()
+    lines = tuple(_line(row, undo_minutes, now) for row in rows)
+    counted = [line for line in lines if not line.is_undone]
+    return CounterDay(
+        on,
+        lines,
+        len(counted),
+        sum(line.voucher_count for line in counted),
+        sum(line.amount_cents for line in counted),
+    )
+
+
+def receipt(
+    database: Database, redemption_id: UUID, structure_id: UUID, *, undo_minutes: int, now: datetime
+) -> Receipt | None:
+    """Return the receipt of a redemption of this structure, or None."""
+    query = (
+        _lines()
+        .add_columns(
+            Redemption.remaining_count,
+            Structure.name.label("structure_name"),
+            Structure.pivot,
+            Place.address,
+            Place.postcode,
+            Place.city,
+            Issuer.name.label("issuer_name"),
+            Agreement.name.label("agreement_name"),
+        )
+        .join(Structure, Structure.id == Redemption.structure_id)
+        .join(Agreement, Agreement.id == Redemption.agreement_id)
+        .join(Issuer, Issuer.id == Agreement.issuer_id)
+        .where(Redemption.id == redemption_id, Redemption.structure_id == structure_id)
+    )
+    with database.read() as session:
+        row = session.execute(query).one_or_none()
+        if row is None:
+            return None
+        serials = session.scalars(
+            select(RedeemedVoucher.serial)
+            .where(RedeemedVoucher.redemption_id == redemption_id)
+            .order_by(RedeemedVoucher.serial)
+        ).all()
+    return Receipt(
+        _line(row, undo_minutes, now),
+        tuple(serials),
+        row.remaining_count,
+        row.structure_name,
+        row.pivot,
+        row.address,
+        f"{row.postcode} {row.city}",
+        row.issuer_name,
+        row.agreement_name,
+    )
+
+
+def redemptions(
+    database: Database,
+    *,
+    structure_id: UUID,
+    sort: str,
+    descending: bool,
+    limit: int,
+    offset: int,
+    filters: Mapping[str, str],
+    undo_minutes: int,
+    now: datetime,
+) -> tuple[list[RedemptionLine], int]:
+    """Return a page of a structure's redemptions and how many there are. Sorts: at, place, amount.
+
+    Filters: `lieu` (a place's id), `etat` (`confirmed`, `undone`), `du` and `au` (Paris days, AAAA-MM-JJ), `carnet` (number).
+    """
+    query = _lines().where(Redemption.structure_id == structure_id)
+    if place_id := _uuid(filters.get("lieu", "")):
+        query = query.where(Redemption.place_id == place_id)
+    if state := filters.get("etat"):
+        query = query.where(Redemption.state == state)
+    if first_on := _day(filters.get("du", "")):
+        query = query.where(Redemption.redeemed_at >= start_of_day(first_on))
+    if last_on := _day(filters.get("au", "")):
+        query = query.where(Redemption.redeemed_at < end_of_day(last_on))
+    if (number := filters.get("carnet", "").replace("\u00a0", "").replace(" ", "")).isdecimal():
+        query = query.where(Redemption.booklet_number == int(number[:12]))
+    column = {"at": Redemption.redeemed_at, "place": Place.name, "amount": Redemption.amount_cents}[sort]
+    with database.read() as session:
+        rows, total = page_of(session, query, column, Redemption.id, descending, limit, offset)
+        return [_line(row, undo_minutes, now) for row in rows], total
+
+
+def redemption_story(
+    database: Database, redemption_id: UUID, structure_id: UUID, *, undo_minutes: int, now: datetime
+) -> RedemptionStory | None:
+    """Return what became of a redemption of this structure up to its period's closing, or None."""
+    query = (
+        _lines()
+        .add_columns(Period.number, IssueBatch.present_by)
+        .join(IssueBatch, IssueBatch.agreement_id == Redemption.agreement_id)
+        .where(IssueBatch.first_booklet_number <= Redemption.booklet_number)
+        .where(IssueBatch.first_booklet_number + IssueBatch.booklet_count > Redemption.booklet_number)
+        .where(Redemption.id == redemption_id, Redemption.structure_id == structure_id)
+    )
+    with database.read() as session:
+        row = session.execute(query).one_or_none()
+    if row is None:
+        return None
+    line = _line(row, undo_minutes, now)
+    moments = [Moment("Encaissé", line.redeemed_at, line.place_name)]
+    if line.is_undone:
+        moments.append(Moment("Annulé au comptoir", line.undone_at, "Rien n'est dû. Les chèques peuvent resservir."))
+    elif row.period_closed_at is None:
+        moments.append(
+            Moment(
+                "Arrêté dans un lot", None, f"La période {row.number} est encore ouverte. La collectivité la clôture."
+            )
+        )
+    else:
+        moments.append(Moment(f"Période {row.number} clôturée", row.period_closed_at, "Le montant ne change plus."))
+    return RedemptionStory(line, structure_id, row.number, row.period_closed_at, tuple(moments))
+
+
+def place_totals(database: Database, structure_id: UUID, since: datetime) -> dict[UUID, tuple[int, int]]:
+    """Return, by place of a structure, how many vouchers and cents were redeemed since an instant."""
+    with database.read() as session:
+        rows = session.execute(
+            select(Redemption.place_id, func.sum(Redemption.voucher_count), func.sum(Redemption.amount_cents))
+            .where(
+                Redemption.structure_id == structure_id,
+                Redemption.state == RedemptionState.CONFIRMED,
+                Redemption.redeemed_at >= since,
+            )
+            .group_by(Redemption.place_id)
+        ).all()
+    return {place_id: (int(count), int(cents)) for place_id, count, cents in rows}
+
+
+def _lines() -> Select[*tuple[object, ...]]:
+    return (
+        select(
+            Redemption.id,
+            Redemption.redeemed_at,
+            Redemption.place_id,
+            Place.name.label("place_name"),
+            Redemption.booklet_number,
+            Redemption.voucher_count,
+            Redemption.amount_cents,
+            Redemption.service,
+            Redemption.agreement_id,
+            Redemption.period_id,
+            Redemption.state,
+            Redemption.undone_at,
+            Period.closed_at.label("period_closed_at"),
+        )
+        .join(Place, Place.id == Redemption.place_id)
+        .join(Period, Period.id == Redemption.period_id)
+    )
+
+
+def _line(row: Row[*tuple[object, ...]], undo_minutes: int, now: datetime) -> RedemptionLine:
+    is_undone = row.state == RedemptionState.UNDONE
+    limit = undo_limit(row.redeemed_at, undo_minutes)
+    may_undo = not is_undone and row.period_closed_at is None and now < limit
+    return RedemptionLine(
+        row.id,
+        row.redeemed_at,
+        row.place_id,
+        row.place_name,
+        row.booklet_number,
+        row.voucher_count,
+        row.amount_cents,
+        Service(row.service).label,
+        row.agreement_id,
+        row.period_id,
+        is_undone,
+        row.undone_at,
+        limit if may_undo else None,
+    )
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
