@@ -124,3 +124,10 @@ def test_the_npm_lock_holds_what_is_asked_for() -> None:
     for kind in ("dependencies", "devDependencies"):
         assert locked[""][kind] == asked[kind]
         assert {name: locked[f"node_modules/{name}"]["version"] for name in asked[kind]} == asked[kind]
+
+
+def test_the_readme_opens_with_the_two_commands_and_the_build_server_runs_the_second() -> None:
+    first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:40])
+    assert "make demo" in first_screen
+    assert "make test" in first_screen
+    assert re.search(r"^make test\b", (ROOT / ".ci/run").read_text(), re.MULTILINE)
