@@ -124,7 +124,9 @@ def upgrade() -> None:
         sa.Column("bic", sa.String(length=11), nullable=True),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("state_reason", sa.String(length=200), nullable=False),
+        sa.Column("is_payable", sa.Boolean(), nullable=False),
         sa.Column("paid_on", sa.Date(), nullable=True),
+        sa.CheckConstraint("state <> 'held' OR NOT is_payable", name=op.f("ck_payment_advice_held_is_not_payable")),
         sa.CheckConstraint(
             "state = 'held' OR state = 'taken_up' OR iban IS NOT NULL", name=op.f("ck_payment_advice_iban_is_known")
         ),
@@ -203,8 +205,10 @@ def upgrade() -> None:
         sa.Column("is_credit", sa.Boolean(), nullable=False),
         sa.Column("end_to_end_id", sa.String(length=35), nullable=True),
         sa.Column("counterparty", sa.String(length=140), nullable=False),
+        sa.Column("counterparty_iban", sa.String(length=34), nullable=True),
         sa.Column("remittance", sa.String(length=500), nullable=False),
         sa.Column("return_reason", sa.String(length=4), nullable=True),
+        sa.Column("note", sa.String(length=200), nullable=False),
         sa.Column("advice_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint("amount_cents > 0", name=op.f("ck_bank_line_amount_is_positive")),
         sa.ForeignKeyConstraint(["advice_id"], ["payment_advice.id"], name=op.f("fk_bank_line_advice_id")),

@@ -83,12 +83,15 @@ class EventType(StrEnum):
     STOCK_LAPSED = "stock_lapsed"
     VOUCHERS_LAPSED = "vouchers_lapsed"
     BATCH_FROZEN = "batch_frozen"
+    ADVICE_SET_ASIDE = "advice_set_aside"
     BATCH_EXPORTED = "batch_exported"
     TRANSFER_BOOKED = "transfer_booked"
     TRANSFER_REJECTED = "transfer_rejected"
     TRANSFER_RETURNED = "transfer_returned"
     UNKNOWN_CREDIT_BOOKED = "unknown_credit_booked"
     UNKNOWN_DEBIT_BOOKED = "unknown_debit_booked"
+    DEBIT_IDENTIFIED = "debit_identified"
+    CREDIT_IDENTIFIED = "credit_identified"
 
 
 class Journal(StrEnum):
@@ -128,12 +131,15 @@ RULES: Mapping[EventType, EventRule] = {
     EventType.STOCK_LAPSED: EventRule(Journal.VOUCHERS, "Caducité de chèques non remis", (("8030", "8040"),)),
     EventType.VOUCHERS_LAPSED: EventRule(Journal.VOUCHERS, "Caducité de chèques remis", (("8030", "8045"),)),
     EventType.BATCH_FROZEN: EventRule(Journal.SETTLEMENT, "Lot de règlement arrêté", (("4670", "4675"),)),
+    EventType.ADVICE_SET_ASIDE: EventRule(Journal.SETTLEMENT, "Règlement mis de côté", (("4675", "4670"),)),
     EventType.BATCH_EXPORTED: EventRule(Journal.SETTLEMENT, "Lot de règlement transmis", (("4675", "5115"),)),
     EventType.TRANSFER_BOOKED: EventRule(Journal.BANK, "Virement exécuté", (("5115", "5120"),)),
     EventType.TRANSFER_REJECTED: EventRule(Journal.BANK, "Virement rejeté", (("5115", "4670"),)),
     EventType.TRANSFER_RETURNED: EventRule(Journal.BANK, "Virement retourné", (("5120", "4670"),)),
     EventType.UNKNOWN_CREDIT_BOOKED: EventRule(Journal.BANK, "Crédit à identifier", (("5120", "4711"),)),
     EventType.UNKNOWN_DEBIT_BOOKED: EventRule(Journal.BANK, "Débit à identifier", (("4711", "5120"),)),
+    EventType.DEBIT_IDENTIFIED: EventRule(Journal.BANK, "Débit identifié : virement exécuté", (("5115", "4711"),)),
+    EventType.CREDIT_IDENTIFIED: EventRule(Journal.BANK, "Crédit identifié : virement retourné", (("4711", "4670"),)),
 }
 
 

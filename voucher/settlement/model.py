@@ -91,12 +91,15 @@ class PaymentAdvice(Base):
     bic: Mapped[str | None] = mapped_column(String(11))
     state: Mapped[str] = mapped_column(String(10))
     state_reason: Mapped[str] = mapped_column(String(200), default="")  # code of a reject or return, or why it is held
+    is_payable: Mapped[bool]  # counted in the batch's total; False once held, whatever becomes of it
     paid_on: Mapped[date | None]
 
     __table_args__ = (
         # A structure is once in a batch.
         UniqueConstraint("batch_id", "structure_id"),
         CheckConstraint("amount_cents > 0", name="amount_is_positive"),
+        # What is held is in no total.
+        CheckConstraint("state <> 'held' OR NOT is_payable", name="held_is_not_payable"),
         # Money leaves to an account that is known.
         CheckConstraint("state = 'held' OR state = 'taken_up' OR iban IS NOT NULL", name="iban_is_known"),
     )
@@ -178,8 +181,10 @@ class BankLine(Base):
     is_credit: Mapped[bool]
     end_to_end_id: Mapped[str | None] = mapped_column(String(35), index=True)
     counterparty: Mapped[str] = mapped_column(String(140), default="")
+    counterparty_iban: Mapped[str | None] = mapped_column(String(34))
     remittance: Mapped[str] = mapped_column(String(500), default="")
     return_reason: Mapped[str | None] = mapped_column(String(4))
+    note: Mapped[str] = mapped_column(String(200), default="")  # what the bank's file leaves unsaid, in French
     advice_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_advice.id"))
 
     __table_args__ = (

@@ -1,0 +1,64 @@
+"""Post many facts of one type by set-based statements: each fact its entry, all inside the caller's transaction."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, select
+from sqlalchemy.orm import Session, aliased
+
+from voucher.ledger.chart import CHART, RULES, Dimension, EventType
+from voucher.ledger.model import Account, Entry, Movement
+
+
+def post_facts(
+    session: Session, event_type: EventType, facts: Select[*tuple[Any, ...]], *, by: UUID | None, now: datetime
+) -> int:
+    """Post one entry for each row of `facts` and return how many; the entry takes the id of its fact.
+
+    `facts` selects `id`, `amount_cents`, `effective_on`, `narration`, and a `<dimension>_id` for each dimension of the
+    accounts moved, which must be open. Only for events without a funder: each pair moves the whole amount. A fact may
+    have one entry only of those posted here. Raises IntegrityError for a fact posted before.
+    """
+    moves = RULES[event_type].moves
+    fact = facts.subquery()
+    for rank, (debit_code, credit_code) in enumerate(moves, 1):
+        debit, credit = aliased(Account), aliased(Account)
+        movements = (
+            select(
+                fact.c.id,
+                literal(rank),
+                literal(CHART[debit_code].book.value),
+                debit.id,
+                credit.id,
+                fact.c.amount_cents,
+            )
+            .join(debit, _is_account(debit, debit_code, fact))
+            .join(credit, _is_account(credit, credit_code, fact))
+        )
+        names = ["entry_id", "rank", "book", "debit_account_id", "credit_account_id", "amount_cents"]
+        session.execute(insert(Movement).from_select(names, movements))
+    entries = select(
+        fact.c.id,
+        literal(event_type.value),
+        fact.c.id.label("event_id"),
+        literal(RULES[event_type].journal.value),
+        literal(now, Entry.posted_at.type),
+        literal(by, Entry.posted_by.type),
+        fact.c.effective_on,
+        fact.c.narration,
+        literal(len(moves)),
+        (fact.c.amount_cents * len(moves)).label("total_cents"),
+    )
+    names = [
+        "id", "event_type", "event_id", "journal", "posted_at", "posted_by", "effective_on", "narration",
+        "movement_count", "total_cents",
+    ]  # fmt: skip
+    session.execute(insert(Entry).from_select(names, entries))
+    return session.scalar(select(func.count()).select_from(fact)) or 0
+
+
+def _is_account(account: type[Account], code: str, fact: object) -> ColumnElement[bool]:
+    columns = fact.c  # type: ignore[attr-defined]  # a subquery
+    kept_by: tuple[Dimension, ...] = CHART[code].dimensions
+    return and_(account.code == code, *(getattr(account, f"{one}_id") == columns[f"{one}_id"] for one in kept_by))

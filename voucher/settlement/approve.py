@@ -1,0 +1,66 @@
+"""Valider un lot: a second person says that it may be paid."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import update
+
+from voucher.kernel.calendar import french_instant
+from voucher.kernel.database import Database, changed
+from voucher.kernel.money import format_euros
+from voucher.kernel.refusals import Refused
+from voucher.settlement.find import batch_row, unknown_batch
+from voucher.settlement.model import BatchState, SettlementBatch
+
+
+def approve_batch(
+    database: Database,
+    batch_id: UUID,
+    *,
+    by: UUID,
+    now: datetime,
+    issuer_id: UUID | None = None,
+    seen_total_cents: int | None = None,
+) -> None:
+    """Approve a frozen batch; the same person asking again changes nothing. Raises Refused.
+
+    `seen_total_cents` is the total that the person saw: another one is not approved. Four eyes: who froze a batch may not approve it (the database refuses it too).
+    """
+    with database.write() as session:
+        batch = batch_row(session, batch_id, issuer_id)
+        if batch is None:
+            raise unknown_batch()
+        if batch.frozen_by == by:
+            raise Refused(
+                "four_eyes", "Vous avez arrêté ce lot. Une autre personne doit le valider : demandez à un collègue."
+            )
+        if seen_total_cents is not None and seen_total_cents != batch.total_cents:
+            raise Refused(
+                "total_changed",
+                f"Le lot est maintenant de {format_euros(batch.total_cents)} : un règlement a été mis de côté. Relisez-le.",
+            )
+        approval = (
+            update(SettlementBatch)
+            .where(
+                SettlementBatch.id == batch_id,
+                SettlementBatch.state == BatchState.FROZEN,
+                SettlementBatch.frozen_by != by,
+                SettlementBatch.total_cents == batch.total_cents,
+            )
+            .values(state=BatchState.APPROVED, approved_by=by, approved_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        if changed(session, approval) == 1:
+            return
+        batch = batch_row(session, batch_id, issuer_id)
+        assert batch is not None, "a batch never goes away"
+        if batch.approved_by == by:
+            return
+        if batch.state == BatchState.FROZEN:
+            raise Refused("total_changed", "Ce lot vient de changer. Relisez-le, puis validez-le.")
+        if batch.approved_at is None:
+            raise Refused("batch_empty", "Tous les règlements de ce lot ont été mis de côté. Il n’y a rien à valider.")
+        raise Refused(
+            "already_approved",
+            f"Ce lot a déjà été validé le {french_instant(batch.approved_at)}. Il n’y a rien à faire.",
+        )

@@ -1,0 +1,55 @@
+"""What every file from a bank goes through: refused whole with its lines, or kept whole, once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import exists, update
+from sqlalchemy.orm import Session
+
+from voucher.kernel.database import insert_new, take_turn
+from voucher.kernel.refusals import Refused
+from voucher.settlement.camt053 import FileError
+from voucher.settlement.model import AdviceState, BankFile, BatchState, PaymentAdvice, SettlementBatch
+
+NAME_LENGTH_MAX = 200
+
+
+class RefusedBankFile(Refused):
+    """A bank file is refused as a whole, nothing of it was kept; `errors` says every reason, with its line (0: the file)."""
+
+    def __init__(self, errors: Sequence[FileError]) -> None:
+        self.errors = tuple(errors)
+        first = errors[0]
+        where = f"Ligne {first.line} : " if first.line else ""
+        super().__init__("refused_bank_file", f"{where}{first.reason}", "file")
+
+
+def take_bank_turn(session: Session) -> None:
+    """Let one transaction at a time change what banks say: imports and matches by hand."""
+    take_turn(session, "bank files")
+
+
+def keep_file(session: Session, sha256: str, name: str, content: bytes, by: UUID, now: datetime) -> bool:
+    """Keep the bytes of a file and return True; False when they are kept already, and nothing is to be done."""
+    row = {
+        "sha256": sha256,
+        "name": " ".join(name.replace("\x00", "").split())[-NAME_LENGTH_MAX:] or "sans nom",
+        "content": content,
+        "imported_at": now,
+        "imported_by": by,
+    }
+    return insert_new(session, BankFile, row)
+
+
+def close_ended_batches(session: Session, now: datetime) -> None:
+    """Close the exported batches of which no payment is awaited any more."""
+    awaited = exists().where(
+        PaymentAdvice.batch_id == SettlementBatch.id, PaymentAdvice.state.in_((AdviceState.DUE, AdviceState.IN_FILE))
+    )
+    session.execute(
+        update(SettlementBatch)
+        .where(SettlementBatch.state == BatchState.EXPORTED, ~awaited)
+        .values(state=BatchState.CLOSED, closed_at=now)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,291 @@
+"""What must be true of settlement (architecture.md §7: invariants 2, 4, 5, 6, 7; ledger.md §9: I11 to I15, I19, I21).
+
+Sums on both sides of a promise are put in one list with opposite signs: what does not come to zero is a violation.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Row, Select, exists, func, or_, select, union_all
+from sqlalchemy.orm import Session, aliased
+
+from voucher.kernel.checks import Check, Violation
+from voucher.kernel.money import format_euros
+from voucher.ledger.chart import EventType
+from voucher.ledger.model import Account, Entry
+from voucher.ledger.read import balances_query
+from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.settlement import checks_bank, checks_files
+from voucher.settlement.model import AdviceLine, AdviceState, BankLine, BatchState, LineNature, PaymentAdvice
+from voucher.settlement.model import SettlementBatch as Batch
+
+ROWS_MAX = 100
+
+
+def check_a_period_is_in_one_batch(session: Session) -> list[Violation]:
+    """Une période close est dans un lot, et un seul ; une période ouverte n'est dans aucun."""
+    rows = session.execute(
+        select(Period.id, Period.closed_at, func.count(Batch.id).label("found"))
+        .outerjoin(Batch, Batch.period_id == Period.id)
+        .group_by(Period.id, Period.closed_at)
+    )
+    return [
+        Violation("a_period_is_in_one_batch", f"période {row.id}", f"{row.found} lots")
+        for row in rows
+        if row.found != (row.closed_at is not None)
+    ]
+
+
+def check_a_batch_totals_its_advices(session: Session) -> list[Violation]:
+    """Un lot compte et totalise les bordereaux qu'il paie, et le registre dit le même total."""
+    advices = (
+        select(
+            PaymentAdvice.batch_id,
+            func.count().label("found"),
+            func.sum(PaymentAdvice.amount_cents).label("total"),
+        )
+        .where(PaymentAdvice.is_payable)
+        .group_by(PaymentAdvice.batch_id)
+        .subquery()
+    )
+    frozen, exported = aliased(Entry), aliased(Entry)
+    set_aside = (
+        select(func.coalesce(func.sum(Entry.total_cents), 0))
+        .join(PaymentAdvice, PaymentAdvice.id == Entry.event_id)
+        .where(Entry.event_type == EventType.ADVICE_SET_ASIDE, PaymentAdvice.batch_id == Batch.id)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(
+            Batch.number,
+            Batch.advice_count,
+            Batch.total_cents,
+            Batch.exported_at,
+            func.coalesce(advices.c.found, 0).label("found"),
+            func.coalesce(advices.c.total, 0).label("total"),
+            (frozen.total_cents - set_aside).label("ordered"),
+            exported.total_cents.label("sent"),
+        )
+        .outerjoin(advices, advices.c.batch_id == Batch.id)
+        .outerjoin(frozen, (frozen.event_type == EventType.BATCH_FROZEN) & (frozen.event_id == Batch.id))
+        .outerjoin(exported, (exported.event_type == EventType.BATCH_EXPORTED) & (exported.event_id == Batch.id))
+    )
+    violations = []
+    for row in rows:
+        sides = {row.total_cents, int(row.total), _whole(row.ordered)}
+        sides.add(_whole(row.sent) if row.exported_at is not None else row.total_cents)
+        if len(sides) > 1 or row.found != row.advice_count or (row.exported_at is None) != (row.sent is None):
+            detail = (
+                f"{row.advice_count} règlements pour {format_euros(row.total_cents)} annoncés ; {row.found} bordereaux pour "
+                f"{format_euros(int(row.total))} ; au registre {_euros(row.ordered)} arrêtés, {_euros(row.sent)} transmis"
+            )
+            violations.append(Violation("a_batch_totals_its_advices", f"lot {row.number}", detail))
+    return violations
+
+
+def check_a_batch_says_who_did_what(session: Session) -> list[Violation]:
+    """Chaque étape d'un lot dit qui et quand, dans l'ordre ; qui a arrêté n'a pas validé."""
+    rows = session.execute(select(*Batch.__table__.columns))
+    return [
+        Violation("a_batch_says_who_did_what", f"lot {row.number}", f"état {row.state}, contraire à ses signatures")
+        for row in rows
+        if not _is_signed(row)
+    ]
+
+
+def _is_signed(row: Row[Any]) -> bool:
+    approved = row.approved_at is not None and row.approved_by is not None
+    exported = row.exported_at is not None and row.exported_by is not None
+    steps = [at for at in (row.frozen_at, row.approved_at, row.exported_at, row.closed_at) if at is not None]
+    expected = {
+        BatchState.FROZEN: not approved and not exported,
+        BatchState.APPROVED: approved and not exported,
+        BatchState.EXPORTED: approved and exported,
+        # Closed by its last payment, or emptied before it left.
+        BatchState.CLOSED: row.closed_at is not None and ((approved and exported) or row.advice_count == 0),
+    }
+    return expected[BatchState(row.state)] and row.approved_by != row.frozen_by and steps == sorted(steps)
+
+
+def check_an_advice_is_its_lines(session: Session) -> list[Violation]:
+    """Chaque bordereau vaut la somme de ses lignes, en euros et en chèques."""
+    sums = (
+        select(
+            AdviceLine.advice_id,
+            func.sum(AdviceLine.amount_cents).label("cents"),
+            func.sum(AdviceLine.voucher_count).label("vouchers"),
+        )
+        .group_by(AdviceLine.advice_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(PaymentAdvice.reference, PaymentAdvice.amount_cents, sums.c.cents)
+        .outerjoin(sums, sums.c.advice_id == PaymentAdvice.id)
+        .where(
+            or_(
+                func.coalesce(sums.c.cents, 0) != PaymentAdvice.amount_cents,
+                func.coalesce(sums.c.vouchers, 0) != PaymentAdvice.voucher_count,
+            )
+        )
+    )
+    return [
+        Violation(
+            "an_advice_is_its_lines",
+            f"règlement {row.reference}",
+            f"{format_euros(row.amount_cents)} annoncés, {_euros(row.cents)} en lignes",
+        )
+        for row in rows
+    ]
+
+
+def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
+    """Pour chaque structure, la ligne d'une période close vaut ses encaissements confirmés, en euros et en chèques."""
+    lines = select(
+        AdviceLine.source_id.label("period_id"),
+        AdviceLine.structure_id,
+        AdviceLine.amount_cents.label("cents"),
+        AdviceLine.voucher_count.label("vouchers"),
+    ).where(AdviceLine.nature == LineNature.PERIOD)
+    redeemed = (
+        select(
+            Redemption.period_id,
+            Redemption.structure_id,
+            (-func.sum(Redemption.amount_cents)).label("cents"),
+            (-func.sum(Redemption.voucher_count)).label("vouchers"),
+        )
+        .join(Period, Period.id == Redemption.period_id)
+        .where(Redemption.state == RedemptionState.CONFIRMED, Period.closed_at.is_not(None))
+        .group_by(Redemption.period_id, Redemption.structure_id)
+    )
+    both = union_all(lines, redeemed).subquery()
+    rows = session.execute(
+        select(both.c.period_id, both.c.structure_id, func.sum(both.c.cents).label("gap"))
+        .group_by(both.c.period_id, both.c.structure_id)
+        .having(or_(func.sum(both.c.cents) != 0, func.sum(both.c.vouchers) != 0))
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation(
+            "a_period_is_paid_in_full",
+            f"structure {row.structure_id}, période {row.period_id}",
+            f"écart de {format_euros(int(row.gap))}",
+        )
+        for row in rows
+    ]
+
+
+def check_what_failed_is_taken_up_once(session: Session) -> list[Violation]:
+    """Ce qui n'a pu être payé est repris une fois, pour le même montant et la même structure."""
+    source = aliased(PaymentAdvice)
+    carried = AdviceLine.nature == LineNature.CARRIED_OVER
+    wrong = session.scalars(
+        select(AdviceLine.source_id)
+        .outerjoin(source, source.id == AdviceLine.source_id)
+        .where(
+            carried,
+            or_(
+                source.id.is_(None),
+                source.state != AdviceState.TAKEN_UP,
+                source.amount_cents != AdviceLine.amount_cents,
+                source.voucher_count != AdviceLine.voucher_count,
+                source.structure_id != AdviceLine.structure_id,
+            ),
+        )
+    )
+    lost = session.scalars(
+        select(PaymentAdvice.id).where(
+            PaymentAdvice.state == AdviceState.TAKEN_UP,
+            ~exists().where(carried, AdviceLine.source_id == PaymentAdvice.id),
+        )
+    )
+    return [
+        *(
+            Violation("what_failed_is_taken_up_once", f"bordereau {one}", "repris autrement qu'il n'était")
+            for one in wrong
+        ),
+        *(Violation("what_failed_is_taken_up_once", f"bordereau {one}", "repris par aucun lot") for one in lost),
+    ]
+
+
+def check_the_ledger_owes_what_settlement_owes(session: Session) -> list[Violation]:
+    """Pour chaque structure : 4670 = encaissements à régler et règlements en attente ; 4675 = règlements arrêtés."""
+    advices = select(Batch.agreement_id, PaymentAdvice.structure_id, PaymentAdvice.amount_cents.label("cents")).join(
+        Batch, Batch.id == PaymentAdvice.batch_id
+    )
+    waiting = (AdviceState.HELD, AdviceState.REJECTED, AdviceState.RETURNED)
+    open_periods = (
+        select(Redemption.agreement_id, Redemption.structure_id, Redemption.amount_cents.label("cents"))
+        .join(Period, Period.id == Redemption.period_id)
+        .where(Redemption.state == RedemptionState.CONFIRMED, Period.closed_at.is_(None))
+    )
+    owed: dict[str, list[Select[*tuple[Any, ...]]]] = {
+        "4670": [open_periods, advices.where(PaymentAdvice.state.in_(waiting))],
+        "4675": [advices.where(PaymentAdvice.state == AdviceState.DUE)],
+    }
+    return [
+        Violation(
+            "the_ledger_owes_what_settlement_owes",
+            f"compte {code}, convention {row.agreement_id}, structure {row.structure_id}",
+            f"écart de {format_euros(int(row.gap))} avec les bordereaux",
+        )
+        for code, sources in owed.items()
+        for row in _gaps(session, code, sources, ("agreement_id", "structure_id"))
+    ]
+
+
+def check_the_ledger_waits_for_what_left(session: Session) -> list[Violation]:
+    """Pour chaque convention : 5115 = virements transmis, ni rejetés ni débités par la banque."""
+    debit, credit = aliased(BankLine), aliased(BankLine)
+    is_debited = exists().where(debit.advice_id == PaymentAdvice.id, debit.is_credit.is_(False))
+    is_credited = exists().where(credit.advice_id == PaymentAdvice.id, credit.is_credit)
+    left = (
+        select(Batch.agreement_id, PaymentAdvice.amount_cents.label("cents"))
+        .join(Batch, Batch.id == PaymentAdvice.batch_id)
+        .where(~is_debited, or_(PaymentAdvice.state == AdviceState.IN_FILE, is_credited))
+    )
+    return [
+        Violation(
+            "the_ledger_waits_for_what_left",
+            f"convention {row.agreement_id}",
+            f"écart de {format_euros(int(row.gap))} en transit",
+        )
+        for row in _gaps(session, "5115", [left], ("agreement_id",))
+    ]
+
+
+def _gaps(
+    session: Session, code: str, sources: Iterable[Select[*tuple[Any, ...]]], dimensions: tuple[str, ...]
+) -> list[Row[*tuple[Any, ...]]]:
+    """Return the accounts of a code whose balance (credit side) is not the sum of the rows of `sources`."""
+    balances = balances_query().subquery()
+    ledger = (
+        select(*(getattr(Account, name) for name in dimensions), balances.c.balance_cents.label("cents"))
+        .join(balances, balances.c.id == Account.id)
+        .where(Account.code == code)
+    )
+    both = union_all(*sources, ledger).subquery()
+    by = [both.c[name] for name in dimensions]
+    gap = func.sum(both.c.cents)
+    return list(session.execute(select(*by, gap.label("gap")).group_by(*by).having(gap != 0).limit(ROWS_MAX)))
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _euros(value: Any) -> str:
+    return "rien" if value is None else format_euros(int(value))
+
+
+CHECKS: tuple[Check, ...] = (
+    check_a_period_is_in_one_batch,
+    check_a_batch_totals_its_advices,
+    check_a_batch_says_who_did_what,
+    check_an_advice_is_its_lines,
+    check_a_period_is_paid_in_full,
+    check_what_failed_is_taken_up_once,
+    check_the_ledger_owes_what_settlement_owes,
+    check_the_ledger_waits_for_what_left,
+    *checks_files.CHECKS,
+    *checks_bank.CHECKS,
+)

@@ -1,0 +1,245 @@
+"""Transmettre un lot: write what the bank or the public accountant receives, keep it, and move the debt to « en transit ».
+
+Everything in the bytes comes from what is stored: identifiers from the batch's id, the instant of the message from its
+approval; the day of execution is the first TARGET day from the day of the export. A kill before the commit leaves nothing, and
+the file of the next try bears the same identifiers: the bank would answer DUPL rather than pay twice. Once written, the
+kept bytes are given again, for ever.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.orm import Session
+
+from voucher.kernel.calendar import paris_day
+from voucher.kernel.database import Database, changed
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.ledger.chart import AccountKey, EventType, Movement
+from voucher.ledger.post import Event, post
+from voucher.network.model import Structure
+from voucher.programme.model import Agreement, Issuer, IssuerKind, PayingAccount, SettlementChannel
+from voucher.redemption.model import Period
+from voucher.settlement.changed_details import changed_details
+from voucher.settlement.documents import Liquidation, Payee, liquidation_csv, liquidation_pdf
+from voucher.settlement.find import batch_row, unknown_batch
+from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, PaymentFile, SettlementBatch
+from voucher.settlement.pain001 import SCHEMA_NAME, Debtor, Transfer, write_credit_transfers
+from voucher.settlement.references import file_stem, message_id, payment_information_id
+from voucher.settlement.schemas import validate
+from voucher.settlement.sepa import WrongPayment
+from voucher.settlement.target_days import next_target_day
+
+_SIGNATORIES = {
+    IssuerKind.REGION: "La présidente ou le président du conseil régional",
+    IssuerKind.DEPARTMENT: "La présidente ou le président du conseil départemental",
+    IssuerKind.EPCI: "La présidente ou le président de l’intercommunalité",
+    IssuerKind.METROPOLE: "La présidente ou le président de la métropole",
+    IssuerKind.SYNDICAT_MIXTE: "La présidente ou le président du syndicat mixte",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """A kept file: its kind (`pain.001.001.09`, `liquidation_csv`, `liquidation_pdf`), its name and its bytes."""
+
+    kind: str
+    name: str
+    content: bytes
+
+
+def export_batch(
+    database: Database, batch_id: UUID, *, by: UUID, now: datetime, issuer_id: UUID | None = None
+) -> tuple[ExportedFile, ...]:
+    """Export an approved batch and return its files; exported before, it returns the same bytes and changes nothing.
+
+    MANDATED_OPERATOR: one credit-transfer file, valid against its schema. PUBLIC_ACCOUNTANT: the état liquidatif as CSV and
+    PDF, never a bank file. Raises Refused: not approved, bank details changed since the freeze, a payment banks would refuse.
+    """
+    with database.read() as session:
+        batch = batch_row(session, batch_id, issuer_id)
+        if batch is None:
+            raise unknown_batch()
+        if batch.exported_at is not None:
+            return kept_files(session, batch_id)
+        _refuse_unready(session, batch)
+        advices = _advices(session, batch_id)
+        execution_on = next_target_day(paris_day(now)) if batch.channel == SettlementChannel.MANDATED_OPERATOR else None
+        files = _files(session, batch, advices, execution_on)
+    # Documents are drawn outside the transaction: counters keep redeeming meanwhile. What they rest on is checked again inside.
+    with database.write() as session:
+        departure = (
+            update(SettlementBatch)
+            .where(
+                SettlementBatch.id == batch_id,
+                SettlementBatch.state == BatchState.APPROVED,
+                SettlementBatch.approved_at == batch.approved_at,
+                SettlementBatch.total_cents == batch.total_cents,
+            )
+            .values(state=BatchState.EXPORTED, exported_at=now, exported_by=by, execution_on=execution_on)
+            .execution_options(synchronize_session=False)
+        )
+        if changed(session, departure) == 0:
+            standing = batch_row(session, batch_id, issuer_id)
+            assert standing is not None, "a batch never goes away"
+            if standing.exported_at is not None:
+                return kept_files(session, batch_id)
+            raise Refused("batch_changed", "Ce lot vient de changer. Rien n’est parti. Relisez-le, puis recommencez.")
+        _refuse_changed_details(session, batch_id)
+        _depart(session, batch, advices, files, by, now)
+    return files
+
+
+def kept_files(session: Session, batch_id: UUID) -> tuple[ExportedFile, ...]:
+    """Return the files of a batch as they were written, by kind."""
+    rows = session.execute(
+        select(PaymentFile.kind, PaymentFile.name, PaymentFile.content)
+        .where(PaymentFile.batch_id == batch_id)
+        .order_by(PaymentFile.kind)
+    )
+    return tuple(ExportedFile(*row) for row in rows)
+
+
+def _refuse_unready(session: Session, batch: Row[Any]) -> None:
+    if batch.state == BatchState.CLOSED:
+        raise Refused("batch_empty", "Tous les règlements de ce lot ont été mis de côté. Il n’y a rien à transmettre.")
+    if batch.state != BatchState.APPROVED:
+        raise Refused("not_approved", "Ce lot n’est pas validé. Demandez à la personne qui valide de le faire d’abord.")
+    _refuse_changed_details(session, batch.id)
+
+
+def _refuse_changed_details(session: Session, batch_id: UUID) -> None:
+    found = changed_details(session, batch_id)
+    if found:
+        names = ", ".join(one.structure_name for one in found[:3]) + ("…" if len(found) > 3 else "")
+        raise Refused(
+            "details_changed",
+            f"{names} : le RIB ou l’état a changé depuis l’arrêt du lot. Rien n’est parti. Vérifiez auprès de la structure, "
+            "puis mettez ce règlement de côté : le lot suivant le reprendra.",
+        )
+
+
+def _advices(session: Session, batch_id: UUID) -> Sequence[Row[*tuple[Any, ...]]]:
+    return session.execute(
+        select(*PaymentAdvice.__table__.columns, Structure.name, Structure.pivot)
+        .join(Structure, Structure.id == PaymentAdvice.structure_id)
+        .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == AdviceState.DUE)
+        .order_by(PaymentAdvice.reference)
+    ).all()
+
+
+def _files(
+    session: Session, batch: Row[Any], advices: Sequence[Row[*tuple[Any, ...]]], execution_on: date | None
+) -> tuple[ExportedFile, ...]:
+    agreement = session.execute(
+        select(Agreement.name, Agreement.commitment_number, Agreement.paying_account_id, Issuer.name, Issuer.kind)
+        .join(Issuer, Issuer.id == Agreement.issuer_id)
+        .where(Agreement.id == batch.agreement_id)
+    ).one()
+    stem = file_stem(batch.number)
+    if execution_on is not None:
+        account = session.execute(
+            select(PayingAccount.holder_name, PayingAccount.iban, PayingAccount.bic).where(
+                PayingAccount.id == agreement.paying_account_id
+            )
+        ).one()
+        content = _credit_transfers(batch, advices, Debtor(*account), execution_on)
+        return (ExportedFile(SCHEMA_NAME, f"virements-{stem}.xml", content),)
+    period = session.execute(select(Period.opened_at, Period.closed_at).where(Period.id == batch.period_id)).one()
+    payees = [
+        Payee(one.pivot, one.name, one.holder_name, one.iban, one.voucher_count, one.amount_cents)
+        for one in sorted(advices, key=lambda one: (one.name, one.pivot))
+    ]
+    liquidation = Liquidation(
+        batch_number=batch.number,
+        agreement_name=agreement[0],
+        authority_name=agreement[3],
+        signatory=_SIGNATORIES[IssuerKind(agreement.kind)],
+        commitment_number=agreement.commitment_number or None,
+        drawn_up_on=paris_day(batch.approved_at),
+        period_first_on=paris_day(period.opened_at),
+        period_last_on=paris_day(period.closed_at),
+        payees=payees,
+    )
+    return (
+        ExportedFile("liquidation_csv", f"etat-liquidatif-{stem}.csv", liquidation_csv(liquidation)),
+        ExportedFile("liquidation_pdf", f"etat-liquidatif-{stem}.pdf", liquidation_pdf(liquidation)),
+    )
+
+
+def _credit_transfers(
+    batch: Row[Any], advices: Sequence[Row[*tuple[Any, ...]]], debtor: Debtor, execution_on: date
+) -> bytes:
+    transfers = [
+        Transfer(
+            one.reference,
+            one.holder_name,
+            one.iban,
+            one.bic,
+            one.amount_cents,
+            f"Pass numerique, lot {batch.number}, {one.voucher_count} cheques",
+        )
+        for one in advices
+    ]
+    try:
+        content = write_credit_transfers(
+            message_id(batch.id),
+            payment_information_id(batch.id),
+            batch.approved_at,
+            execution_on,
+            debtor,
+            transfers,
+        )
+    except WrongPayment as wrong:
+        raise Refused("wrong_payment", f"{wrong} Rien n’est parti. Mettez ce règlement de côté.") from None
+    if errors := validate(content, SCHEMA_NAME):
+        raise AssertionError(f"the file is not a {SCHEMA_NAME}: {errors[0]}")
+    return content
+
+
+def _depart(
+    session: Session,
+    batch: Row[Any],
+    advices: Sequence[Row[*tuple[Any, ...]]],
+    files: Sequence[ExportedFile],
+    by: UUID,
+    now: datetime,
+) -> None:
+    session.execute(
+        insert(PaymentFile),
+        [
+            {
+                "id": new_id(),
+                "batch_id": batch.id,
+                "kind": file.kind,
+                "name": file.name,
+                "sha256": hashlib.sha256(file.content).hexdigest(),
+                "content": file.content,
+                "made_at": now,
+            }
+            for file in files
+        ],
+    )
+    sent = (
+        update(PaymentAdvice)
+        .where(PaymentAdvice.batch_id == batch.id, PaymentAdvice.state == AdviceState.DUE)
+        .values(state=AdviceState.IN_FILE)
+        .execution_options(synchronize_session=False)
+    )
+    if changed(session, sent) != len(advices):
+        raise Refused("batch_changed", "Ce lot vient de changer. Rien n’est parti. Relisez-le, puis recommencez.")
+    transit = AccountKey("5115", agreement_id=batch.agreement_id)
+    movements = [
+        Movement(
+            AccountKey("4675", agreement_id=batch.agreement_id, structure_id=one.structure_id),
+            transit,
+            one.amount_cents,
+        )
+        for one in advices
+    ]
+    post(session, Event(EventType.BATCH_EXPORTED, batch.id, now, f"Lot {batch.number}", by), movements)

@@ -1,0 +1,111 @@
+"""Importer un compte rendu: what the bank says of our file before money moves (pain.002). It can only reject, never pay.
+
+A file that the bank calls a duplicate is not rejected: its first sending stands. An advice already paid is left as it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import literal, select, update
+from sqlalchemy.orm import Session
+
+from voucher.kernel.calendar import paris_day
+from voucher.kernel.database import Database, changed
+from voucher.ledger.chart import EventType
+from voucher.ledger.post_facts import post_facts
+from voucher.settlement.bank_files import RefusedBankFile, close_ended_batches, keep_file, take_bank_turn
+from voucher.settlement.camt053 import FileError
+from voucher.settlement.find import batch_row
+from voucher.settlement.model import AdviceState, PaymentAdvice
+from voucher.settlement.pain002 import StatusReport, read_status_report
+from voucher.settlement.references import batch_of_message, payment_information_id
+from voucher.settlement.xml_guard import RefusedXml, unpacked
+
+_DUPLICATE = frozenset({"DUPL", "AM05"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a status report changed: the batch it speaks of, how many transfers it rejects. `is_known`: read before."""
+
+    is_known: bool
+    batch_id: UUID
+    batch_number: str
+    rejected_count: int
+
+
+def import_report(
+    database: Database, name: str, content: bytes, *, by: UUID, now: datetime, issuer_id: UUID | None = None
+) -> Reported:
+    """Import a bank's status report on one of our files; again, it changes nothing. Raises RefusedBankFile.
+
+    Each rejected transfer leaves transit and is owed again (5115 to 4670); the next batch takes it up.
+    """
+    try:
+        report = read_status_report(content)
+        xml = unpacked(content)
+    except RefusedXml as refused:
+        raise RefusedBankFile([FileError(refused.line, refused.reason)]) from None
+    batch_id = batch_of_message(report.original_message_id)
+    with database.write() as session:
+        take_bank_turn(session)
+        batch = None if batch_id is None else batch_row(session, batch_id, issuer_id)
+        if batch is None or batch.exported_at is None:
+            reason = (
+                f"Ce compte rendu répond au fichier « {report.original_message_id} », qui n’est pas l’un de vos lots."
+            )
+            raise RefusedBankFile([FileError(0, f"{reason} Choisissez un autre fichier.")])
+        if not keep_file(session, report.sha256, name, xml, by, now):
+            return Reported(True, batch.id, batch.number, 0)
+        rejected = _reject(session, batch.id, report)
+        facts = select(
+            PaymentAdvice.id,
+            PaymentAdvice.amount_cents,
+            literal(paris_day(now)).label("effective_on"),
+            literal("Virement ").concat(PaymentAdvice.reference).label("narration"),
+            literal(batch.agreement_id).label("agreement_id"),
+            PaymentAdvice.structure_id,
+        ).where(PaymentAdvice.id.in_(rejected))
+        post_facts(session, EventType.TRANSFER_REJECTED, facts, by=by, now=now)
+        close_ended_batches(session, now)
+    return Reported(False, batch.id, batch.number, len(rejected))
+
+
+def _reject(session: Session, batch_id: UUID, report: StatusReport) -> list[UUID]:
+    """Reject the advices that the report refuses and that still wait; return them."""
+    reasons: dict[str, str] = {}
+    blocks = dict(report.rejected_blocks)
+    is_whole = report.is_rejected and report.reason not in _DUPLICATE and not report.transfers
+    if is_whole or payment_information_id(batch_id) in blocks:
+        reason = blocks.get(payment_information_id(batch_id)) or report.reason
+        reasons = dict.fromkeys(_references(session, batch_id), reason or "")
+    for transfer in report.transfers:
+        if transfer.is_rejected and transfer.reason not in _DUPLICATE:
+            reasons[transfer.end_to_end_id] = transfer.reason or ""
+    rejected = []
+    for reference, reason in sorted(reasons.items()):
+        reject = (
+            update(PaymentAdvice)
+            .where(
+                PaymentAdvice.batch_id == batch_id,
+                PaymentAdvice.reference == reference,
+                PaymentAdvice.state == AdviceState.IN_FILE,
+            )
+            .values(state=AdviceState.REJECTED, state_reason=reason[:200])
+            .execution_options(synchronize_session=False)
+        )
+        if changed(session, reject) == 1:
+            rejected.append(
+                session.execute(select(PaymentAdvice.id).where(PaymentAdvice.reference == reference)).scalar_one()
+            )
+    return rejected
+
+
+def _references(session: Session, batch_id: UUID) -> Sequence[str]:
+    return session.scalars(
+        select(PaymentAdvice.reference).where(
+            PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == AdviceState.IN_FILE
+        )
+    ).all()

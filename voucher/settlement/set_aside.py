@@ -1,0 +1,64 @@
+"""Mettre un règlement de côté: take one structure out of a batch that has not left yet.
+
+The way out when a RIB changed after the freeze, or a structure was suspended: the money stays owed to it (4670) and the next
+batch takes it up with the details of that moment. The total is another one, so an approval already given is withdrawn.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import case, select, update
+
+from voucher.kernel.database import Database, changed
+from voucher.kernel.refusals import Refused
+from voucher.kernel.typed import required_text
+from voucher.ledger.chart import Dimension, EventType
+from voucher.ledger.post import Event, post_event
+from voucher.settlement.find import batch_row, unknown_batch
+from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, SettlementBatch
+
+
+def set_aside(
+    database: Database, advice_id: UUID, reason: str, *, by: UUID, now: datetime, issuer_id: UUID | None = None
+) -> None:
+    """Hold one advice of a frozen or approved batch; again, it changes nothing. Raises Refused; a reason is required.
+
+    A batch that loses its last payment is closed.
+    """
+    why = required_text(reason, "reason", 200)
+    with database.write() as session:
+        advice = session.execute(
+            select(*PaymentAdvice.__table__.columns).where(PaymentAdvice.id == advice_id)
+        ).one_or_none()
+        batch = None if advice is None else batch_row(session, advice.batch_id, issuer_id, lock=True)
+        if advice is None or batch is None:
+            raise unknown_batch()
+        hold = (
+            update(PaymentAdvice)
+            .where(PaymentAdvice.id == advice_id, PaymentAdvice.state == AdviceState.DUE)
+            .values(state=AdviceState.HELD, state_reason=why, is_payable=False)
+            .execution_options(synchronize_session=False)
+        )
+        if changed(session, hold) == 0:
+            if not advice.is_payable:
+                return
+            raise Refused("already_sent", "Ce règlement est déjà transmis. Il ne peut plus être mis de côté.")
+        is_last = batch.advice_count == 1
+        session.execute(
+            update(SettlementBatch)
+            .where(SettlementBatch.id == batch.id)
+            .values(
+                advice_count=SettlementBatch.advice_count - 1,
+                total_cents=SettlementBatch.total_cents - advice.amount_cents,
+                state=case((SettlementBatch.advice_count == 1, BatchState.CLOSED), else_=BatchState.FROZEN),
+                closed_at=now if is_last else None,
+                approved_by=None,
+                approved_at=None,
+            )
+            .execution_options(synchronize_session=False)
+        )
+        event = Event(
+            EventType.ADVICE_SET_ASIDE, advice_id, now, f"Lot {batch.number} : règlement {advice.reference}", by
+        )
+        dimensions = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: advice.structure_id}
+        post_event(session, event, dimensions, {advice.structure_id: advice.amount_cents})
