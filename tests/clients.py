@@ -14,7 +14,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.settings import Settings
 from voucher.web.access import SESSION_COOKIE
-from voucher.web.house import utc_now
+from voucher.web.house import House, utc_now
 from wsgi import create_app
 
 PASSWORD = "quatre mots bien longs"
@@ -34,7 +34,10 @@ def settings_for(database: Database, **changes: object) -> Settings:
 
 def app_for(database: Database, now: datetime | None = None, **changes: object) -> Flask:
     """Return the application over a test's database; its clock stands at `now` where given."""
-    app = create_app(settings_for(database, **changes), (lambda: now) if now else utc_now)
+    settings, clock = settings_for(database, **changes), (lambda: now) if now else utc_now
+    app = create_app(settings, clock)
+    # The test's own pool, which its fixture closes; the one that the application made has not been connected yet.
+    app.extensions["house"] = House(database, settings, clock)
     app.config.update(TESTING=True)
     return app
 

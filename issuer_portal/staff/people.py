@@ -4,7 +4,7 @@ from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import EmailField, HiddenField, PasswordField, SelectField, StringField
+from wtforms import EmailField, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Optional
 
 from issuer_portal.staff.accounts import blueprint
@@ -15,7 +15,7 @@ from voucher.access.rules import ROLE_NAMES
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
-from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.forms import HouseForm, SelectField, show_refusal
 from voucher.web.house import house
 from voucher.web.listing import csv_response, read_listing
 

@@ -1,0 +1,293 @@
+"""Whatever happens, in whatever order, the books are right after each step: hypothesis lives the life of a programme."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import select
+
+from tests.builders import MASTER_SECRET, NOW, SOMEONE, a_counter, a_prescriber, an_agreement, an_iban, scanned_codes
+from voucher.demonstration.bank import BookedLine, statement
+from voucher.distribution.entrust import StockMove, entrust
+from voucher.distribution.hand_over import hand_over
+from voucher.distribution.lapse import lapse
+from voucher.distribution.stop import stop_booklet
+from voucher.distribution.void_stock import NewStockVoid, void_stock
+from voucher.issuing.make_batch import make_batch
+from voucher.issuing.order import order_vouchers
+from voucher.kernel.calendar import paris_day
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.network.structures import NewBankDetails, record_bank_details
+from voucher.programme.model import Agreement, PayingAccount
+from voucher.redemption.answers import Redeemed, Undone
+from voucher.redemption.redeem import redeem
+from voucher.redemption.rules import Refusal
+from voucher.redemption.undo import undo
+from voucher.reporting.verify import verify
+from voucher.settlement.approve import approve_batch
+from voucher.settlement.export import export_batch
+from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.import_statement import import_statement
+from voucher.settlement.model import PaymentAdvice
+
+PREPARER, APPROVER = UUID(int=11), UUID(int=12)
+UNDO_MINUTES = 30
+BOOKLET_SIZE = 4
+GRACE_UNTIL = date(2027, 1, 31)
+SUITE_EXAMPLES_MAX = 100
+
+
+class Life(RuleBasedStateMachine):
+    """One agreement with three funders, one prescriber, two counters, one bank; the days go by."""
+
+    open_database: Callable[[str], AbstractContextManager[Database]]
+    engine: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened = self.open_database(self.engine)
+        self.database = self.opened.__enter__()
+        self.now: datetime = NOW
+        self.states: dict[int, str] = {}  # of each voucher, by serial
+        self.booklets: dict[int, list[int]] = {}  # serials of each booklet
+        self.codes: dict[int, str] = {}
+        self.receipts: list[tuple[UUID, list[str], object, Redeemed]] = []
+        self.batches: list[tuple[UUID, str]] = []
+        self.in_transit: list[tuple[str, int]] = []
+        self.paid: list[tuple[str, int]] = []
+        self.bank_cents = 0
+        self.statement_count = 0
+
+    @initialize()
+    def begin(self) -> None:
+        self.agreed = an_agreement(self.database, shares=(3500, 1401, 5099), booklet_size=BOOKLET_SIZE)
+        self.prescriber_id = a_prescriber(self.database, self.agreed.issuer_id)
+        self.counters = [a_counter(self.database), a_counter(self.database)]
+        for rank, counter in enumerate(self.counters):
+            iban = an_iban(7000 + rank)
+            details = NewBankDetails(new_id(), counter.structure_id, f"STRUCTURE {rank}", iban, iban)
+            record_bank_details(self.database, details, by=SOMEONE, now=self.now)
+        with self.database.read() as session:
+            account = select(PayingAccount.iban).join(Agreement, Agreement.paying_account_id == PayingAccount.id)
+            self.iban = session.scalars(account.where(Agreement.id == self.agreed.agreement_id)).one()
+
+    @property
+    def today(self) -> date:
+        return paris_day(self.now)
+
+    def usable(self) -> list[int]:
+        return [serial for serial, state in self.states.items() if state == "handed_over"]
+
+    def in_stock(self) -> list[int]:
+        return [
+            number
+            for number, serials in self.booklets.items()
+            if all(self.states[serial] == "issued" for serial in serials)
+        ]
+
+    @precondition(lambda self: len(self.booklets) < 12)
+    @rule(booklet_count=st.integers(1, 3))
+    def order_and_entrust(self, booklet_count: int) -> None:
+        act = {"by": SOMEONE, "now": self.now}
+        if self.today > date(2026, 12, 31):
+            with pytest.raises(Refused):
+                order_vouchers(self.database, new_id(), self.agreed.agreement_id, booklet_count, **act)
+            return
+        order = order_vouchers(self.database, new_id(), self.agreed.agreement_id, booklet_count, **act)
+        make_batch(self.database, order.batch_id, master_secret=MASTER_SECRET, now=self.now, processes=1)
+        first = order.first_booklet_number
+        move = StockMove(new_id(), self.agreed.issuer_id, first, booklet_count, self.prescriber_id)
+        entrust(self.database, move, **act)
+        for rank in range(booklet_count):
+            start = order.first_serial + rank * BOOKLET_SIZE
+            self.booklets[first + rank] = list(range(start, start + BOOKLET_SIZE))
+            codes = scanned_codes(self.database, first + rank)
+            for serial, code in zip(self.booklets[first + rank], codes, strict=True):
+                self.states[serial] = "issued"
+                self.codes[serial] = code
+
+    @precondition(lambda self: self.in_stock())
+    @rule(data=st.data())
+    def hand_a_booklet_over(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(self.in_stock()))
+        if self.today > date(2026, 12, 31):
+            with pytest.raises(Refused):
+                hand_over(self.database, new_id(), number, self.prescriber_id, by=SOMEONE, now=self.now)
+            return
+        hand_over(self.database, new_id(), number, self.prescriber_id, by=SOMEONE, now=self.now)
+        for serial in self.booklets[number]:
+            self.states[serial] = "handed_over"
+
+    @precondition(lambda self: self.booklets)
+    @rule(data=st.data(), count=st.integers(1, BOOKLET_SIZE))
+    def redeem_some(self, data: st.DataObject, count: int) -> None:
+        number = data.draw(st.sampled_from(sorted(self.booklets)))
+        serials = self.booklets[number][:count] if data.draw(st.booleans()) else self.booklets[number][-count:]
+        codes, counter, attempt_id = (
+            [self.codes[serial] for serial in serials],
+            data.draw(st.sampled_from(self.counters)),
+            new_id(),
+        )
+        service = "everyday_digital_tools"
+        answer = redeem(self.database, attempt_id, codes, service, counter, by=SOMEONE, now=self.now)
+        may_be_used = all(self.states[serial] == "handed_over" for serial in serials) and self.today <= GRACE_UNTIL
+        assert isinstance(answer, Redeemed) == may_be_used
+        again = redeem(self.database, attempt_id, codes, service, counter, by=SOMEONE, now=self.now)
+        assert again == answer, "a retry hears the same answer"
+        if isinstance(answer, Redeemed):
+            assert answer.amount_cents == 1000 * count
+            self.receipts.append((attempt_id, codes, counter, answer))
+            for serial in serials:
+                self.states[serial] = "redeemed"
+
+    @precondition(lambda self: self.receipts)
+    @rule()
+    def undo_the_last(self) -> None:
+        attempt_id, _, counter, receipt = self.receipts.pop()
+        answer = undo(
+            self.database,
+            attempt_id,
+            counter,
+            undo_minutes=UNDO_MINUTES,
+            by=SOMEONE,
+            now=self.now,  # type: ignore[arg-type]
+        )
+        if isinstance(answer, Refusal):
+            return
+        assert isinstance(answer, Undone)
+        assert self.now - receipt.redeemed_at <= timedelta(minutes=UNDO_MINUTES)
+        for serial in receipt.serials:
+            self.states[serial] = "handed_over"
+
+    @precondition(lambda self: self.booklets)
+    @rule(data=st.data())
+    def stop_a_booklet(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(self.booklets)))
+        left = [serial for serial in self.booklets[number] if self.states[serial] in ("issued", "handed_over")]
+        try:
+            stopped = stop_booklet(self.database, new_id(), number, "lost", by=SOMEONE, now=self.now)
+        except Refused:
+            return
+        assert stopped.stopped_count == len(left)
+        for serial in left:
+            self.states[serial] = "stopped"
+
+    @precondition(lambda self: self.in_stock())
+    @rule(data=st.data())
+    def destroy_a_booklet(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(self.in_stock()))
+        void = NewStockVoid(new_id(), self.agreed.issuer_id, number, 1, "Mal imprimé")
+        void_stock(self.database, void, by=SOMEONE, now=self.now)
+        for serial in self.booklets.pop(number):
+            self.states[serial] = "void"
+
+    @rule(days=st.sampled_from([0, 0, 1, 12, 40, 150]), minutes=st.integers(1, 90))
+    def let_time_pass(self, days: int, minutes: int) -> None:
+        self.now += timedelta(days=days, minutes=minutes)
+
+    @rule()
+    def declare_lapsed(self) -> None:
+        lapse(self.database, by=None, now=self.now)
+        if self.today > date(2027, 2, 28):
+            for serial, state in self.states.items():
+                if state in ("issued", "handed_over"):
+                    self.states[serial] = "lapsed"
+
+    @rule()
+    def freeze(self) -> None:
+        batch_id = new_id()
+        try:
+            frozen = freeze_batch(self.database, batch_id, self.agreed.agreement_id, by=PREPARER, now=self.now)
+        except Refused:
+            return
+        assert frozen.total_cents > 0
+        again = freeze_batch(self.database, batch_id, self.agreed.agreement_id, by=PREPARER, now=self.now)
+        assert again == frozen
+        self.batches.append((batch_id, "frozen"))
+
+    @precondition(lambda self: any(state == "frozen" for _, state in self.batches))
+    @rule()
+    def approve_and_export(self) -> None:
+        rank = next(rank for rank, (_, state) in enumerate(self.batches) if state == "frozen")
+        batch_id = self.batches[rank][0]
+        with pytest.raises(Refused, match="four_eyes"):
+            approve_batch(self.database, batch_id, by=PREPARER, now=self.now)
+        approve_batch(self.database, batch_id, by=APPROVER, now=self.now)
+        files = export_batch(self.database, batch_id, by=PREPARER, now=self.now)
+        later = self.now + timedelta(minutes=7)
+        assert export_batch(self.database, batch_id, by=PREPARER, now=later) == files, "exported twice, the same bytes"
+        self.batches[rank] = (batch_id, "exported")
+        with self.database.read() as session:
+            advices = session.execute(
+                select(PaymentAdvice.reference, PaymentAdvice.amount_cents).where(
+                    PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == "in_file"
+                )
+            ).all()
+        self.in_transit += [(row.reference, row.amount_cents) for row in advices]
+
+    def bank_books(self, lines: list[BookedLine]) -> None:
+        self.statement_count += 1
+        content = statement(f"R-{self.statement_count}", self.iban, self.today, self.bank_cents, lines)
+        self.bank_cents += sum(line.amount_cents if line.is_credit else -line.amount_cents for line in lines)
+        import_statement(self.database, "releve.xml", content, by=PREPARER, now=self.now)
+        assert import_statement(self.database, "releve.xml", content, by=PREPARER, now=self.now).is_known
+
+    @precondition(lambda self: self.in_transit)
+    @rule()
+    def the_bank_pays(self) -> None:
+        lines = [
+            BookedLine(f"D{self.statement_count}-{rank}", cents, False, reference, "Structure")
+            for rank, (reference, cents) in enumerate(self.in_transit)
+        ]
+        self.bank_books(lines)
+        self.paid += self.in_transit
+        self.in_transit = []
+
+    @precondition(lambda self: self.paid)
+    @rule()
+    def a_payment_comes_back(self) -> None:
+        reference, cents = self.paid.pop()
+        self.bank_books(
+            [BookedLine(f"B{self.statement_count}", cents, True, reference, "Structure", return_reason="AC04")]
+        )
+
+    @rule(cents=st.integers(1, 10**7), is_credit=st.booleans())
+    def the_bank_books_something_unknown(self, cents: int, is_credit: bool) -> None:
+        self.bank_books([BookedLine(f"X{self.statement_count}", cents, is_credit, counterparty="Inconnu")])
+
+    @invariant()
+    def the_books_are_right(self) -> None:
+        violations = [violation for result in verify(self.database) for violation in result.violations]
+        assert violations == []
+
+    def teardown(self) -> None:
+        self.opened.__exit__(None, None, None)
+
+
+@pytest.mark.hypothesis
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_the_books_are_right_after_each_step_of_any_life(
+    engine: str, open_database: Callable[[str], AbstractContextManager[Database]]
+) -> None:
+    class LifeHere(Life):
+        pass
+
+    LifeHere.open_database = staticmethod(open_database)  # type: ignore[assignment]
+    LifeHere.engine = engine
+    # A whole life is dear: a few in the suite, as many as wanted with `make simulate`.
+    examples = settings.default.max_examples if settings.default.max_examples > SUITE_EXAMPLES_MAX else 6
+    run_state_machine_as_test(LifeHere, settings=settings(settings.default, max_examples=examples))
