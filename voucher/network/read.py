@@ -68,9 +68,9 @@ def places_near(
     if department is None:
         return []
     nearness = case(
-        (Place.insee_code == (insee_code or None), 0),
+        (Place.insee_code == insee_code, 0),
         (Place.postcode == postcode, 0),
-        (Place.postcode.startswith(postcode[:3] or "?"), 1),
+        (Place.postcode.startswith(postcode[:3], autoescape=True), 1),
         else_=2,
     )
     query = places_query().where(

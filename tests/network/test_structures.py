@@ -1,0 +1,247 @@
+"""Structures and places: who is paid, on which account, where; each refusal says what to do."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+
+import pytest
+from sqlalchemy import text
+
+from tests.builders import NOW, SOMEONE, an_iban
+from tests.parties import a_rank, a_structure
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.network import checks
+from voucher.network.places import PlaceDescription, add_place, close_place, describe_place, reopen_place
+from voucher.network.read import place, places, places_near
+from voucher.network.read_structures import StructurePage, structure, structures
+from voucher.network.structures import (
+    NewBankDetails,
+    NewStructure,
+    describe_structure,
+    propose_structure,
+    qualify_structure,
+    record_bank_details,
+    suspend_structure,
+)
+
+ACT = {"by": SOMEONE, "now": NOW}
+LAVOIR = PlaceDescription(
+    name="Comptoir du Lavoir",
+    address="3 rue du Lavoir",
+    postcode="51100",
+    city="Bellerive",
+    phone="03 26 00 00 01",
+    opening_hours="Mo-Fr 09:00-12:00",
+    services=("everyday_digital_tools",),
+)
+
+
+def page_of(database: Database, structure_id: object) -> StructurePage:
+    found = structure(database, structure_id)  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def violations(database: Database) -> list[str]:
+    with database.read() as session:
+        return [found.check for check in checks.CHECKS for found in check(session)]
+
+
+def test_a_structure_is_proposed_qualified_suspended_and_qualified_again(database: Database) -> None:
+    structure_id = a_structure(database, is_qualified=False)
+    assert page_of(database, structure_id).line.state == "proposed"
+    with pytest.raises(Refused, match="not_qualified"):
+        suspend_structure(database, structure_id, "Contrôle", **ACT)
+    qualify_structure(database, structure_id, **ACT)
+    with pytest.raises(Refused, match="already_qualified"):
+        qualify_structure(database, structure_id, **ACT)
+    with pytest.raises(Refused) as refused:
+        suspend_structure(database, structure_id, "  ", **ACT)
+    assert (refused.value.code, refused.value.field) == ("missing", "reason")
+    suspend_structure(database, structure_id, "Contrôle en cours", **ACT)
+    assert page_of(database, structure_id).state_reason == "Contrôle en cours"
+    qualify_structure(database, structure_id, **ACT)
+    assert (page_of(database, structure_id).line.state, page_of(database, structure_id).state_reason) == (
+        "qualified",
+        "",
+    )
+    for act in (qualify_structure, lambda *a, **k: suspend_structure(*a, "Contrôle", **k)):
+        with pytest.raises(Refused, match="unknown_structure"):
+            act(database, new_id(), **ACT)
+    assert violations(database) == []
+
+
+def test_a_structure_has_a_number_that_exists_and_is_known_once(database: Database) -> None:
+    siret = NewStructure(new_id(), "434 933 123 00029", "Anonymal")
+    propose_structure(database, siret, **ACT)
+    propose_structure(database, siret, **ACT)
+    assert page_of(database, siret.id).line.pivot == "43493312300029"
+    with pytest.raises(Refused, match="structure_exists"):
+        propose_structure(database, replace(siret, id=new_id()), **ACT)
+    for pivot, words in (("43493312300028", "erreur de frappe"), ("434933123", "SIREN"), ("W12", "RNA")):
+        with pytest.raises(Refused, match=words) as refused:
+            propose_structure(database, NewStructure(new_id(), pivot, "Personne"), **ACT)
+        assert refused.value.field == "pivot"
+    describe_structure(database, siret.id, name="Anonymal Reims", contact_email="a@b.example", vat_regime="", **ACT)
+    assert page_of(database, siret.id).vat_regime == "non communiqué"
+
+
+def test_a_new_rib_ends_the_one_before_which_is_kept(database: Database) -> None:
+    structure_id = a_structure(database, has_rib=False)
+    assert not page_of(database, structure_id).line.has_bank_details
+    first, second = an_iban(a_rank()), an_iban(a_rank())
+    details = NewBankDetails(new_id(), structure_id, "ASSOCIATION LE FIL", first, first)
+    for command in (details, details, NewBankDetails(new_id(), structure_id, "LE FIL", second, second.lower())):
+        record_bank_details(database, command, **ACT)
+    page = page_of(database, structure_id)
+    assert [(rib.holder_name, rib.masked_iban[-4:], rib.ended_at) for rib in page.bank_details] == [
+        ("LE FIL", second[-4:], None),
+        ("ASSOCIATION LE FIL", first[-4:], NOW),
+    ]
+    assert all(rib.masked_iban.count(first[4:20]) == 0 for rib in page.bank_details)
+    assert page.line.has_bank_details
+    # An old command sent again does not bring the old account back.
+    record_bank_details(database, details, **ACT)
+    assert page_of(database, structure_id).bank_details[0].holder_name == "LE FIL"
+    assert violations(database) == []
+
+
+def test_a_rib_is_checked_twice_over(sqlite_database: Database) -> None:
+    structure_id = a_structure(sqlite_database, has_rib=False)
+    iban, other = an_iban(1), an_iban(2)
+    wrong_rib_key = "FR7630006000011234567890188"  # its ISO key is right for no clé RIB of 88
+    good = NewBankDetails(new_id(), structure_id, "LE FIL", iban, iban)
+    for changes, code, field in (
+        ({"iban": iban[:-1] + str((int(iban[-1]) + 1) % 10)}, "invalid_identifier", "iban"),
+        ({"iban": wrong_rib_key, "iban_again": wrong_rib_key}, "invalid_identifier", "iban"),
+        ({"iban_again": other}, "iban_differs", "iban_again"),
+        ({"bic": "NOTABIC"}, "invalid_identifier", "bic"),
+        ({"holder_name": ""}, "missing", "holder_name"),
+        ({"holder_name": "x" * 71}, "too_long", "holder_name"),
+        ({"structure_id": new_id()}, "unknown_structure", None),
+    ):
+        with pytest.raises(Refused) as refused:
+            record_bank_details(sqlite_database, replace(good, **changes), **ACT)
+        assert (refused.value.code, refused.value.field) == (code, field)
+    assert page_of(sqlite_database, structure_id).bank_details == ()
+
+
+@pytest.mark.race
+def test_two_ribs_recorded_at_once_leave_one_in_use(database: Database) -> None:
+    structure_id = a_structure(database, has_rib=False)
+    start = Barrier(4)
+
+    def attempt(_: int) -> None:
+        iban = an_iban(a_rank())
+        start.wait()
+        record_bank_details(database, NewBankDetails(new_id(), structure_id, "LE FIL", iban, iban), **ACT)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(attempt, range(4)))
+    assert [rib.ended_at is None for rib in page_of(database, structure_id).bank_details] == [True, False, False, False]
+    assert violations(database) == []
+
+
+def test_a_place_is_added_corrected_closed_and_opened_again(database: Database) -> None:
+    structure_id, place_id = a_structure(database), new_id()
+    for _ in range(2):
+        add_place(database, place_id, structure_id, LAVOIR, **ACT)
+    describe_place(database, place_id, replace(LAVOIR, name="Le Lavoir", opening_hours="Sa 08:30-12:00"), **ACT)
+    found = place(database, place_id)
+    assert found is not None
+    assert (found.line.name, found.line.phone, found.line.department_code) == ("Le Lavoir", "+33326000001", "51")
+    assert found.line.opening_hours.replace("\u00a0", " ") == "samedi de 8 h 30 à 12 h"
+    close_place(database, place_id, **ACT)
+    with pytest.raises(Refused, match="déjà fermé"):
+        close_place(database, place_id, **ACT)
+    reopen_place(database, place_id, **ACT)
+    assert place(database, place_id, structure_id) is not None
+    assert place(database, place_id, a_structure(database)) is None
+    with pytest.raises(Refused, match="unknown_place"):
+        close_place(database, place_id, structure_id=a_structure(database), **ACT)
+    assert violations(database) == []
+
+
+@pytest.mark.parametrize(
+    "changes, field, words",
+    [
+        ({"name": ""}, "name", "obligatoire"),
+        ({"postcode": "5110"}, "postcode", "4 chiffres"),
+        ({"insee_code": "20100"}, "insee_code", "Corse"),
+        ({"phone": "12"}, "phone", "numéro"),
+        ({"email": "personne"}, "email", "adresse électronique"),
+        ({"website": "javascript:alert(1)"}, "website", "adresse comme https"),
+        ({"latitude": "43.5", "longitude": "5.4"}, "latitude", "vérifiez"),
+        ({"services": ("magic",)}, "services", "de la liste"),
+    ],
+)
+def test_a_place_typed_wrong_is_refused_at_its_field(
+    sqlite_database: Database, changes: dict[str, str], field: str, words: str
+) -> None:
+    with pytest.raises(Refused, match=words) as refused:
+        add_place(sqlite_database, new_id(), a_structure(sqlite_database), replace(LAVOIR, **changes), **ACT)
+    assert refused.value.field == field
+
+
+def test_places_near_somebody_are_those_of_the_commune_then_around_then_of_the_department(database: Database) -> None:
+    structure_id = a_structure(database)
+    for name, postcode, city in (
+        ("Au nord", "51300", "Bellefort"),
+        ("À côté", "51150", "Bellefont"),
+        ("Ici", "51100", "Bellerive"),
+        ("Ailleurs", "75004", "Paris"),
+    ):
+        described = replace(LAVOIR, name=name, postcode=postcode, city=city)
+        add_place(database, new_id(), structure_id, described, **ACT)
+    closed = add_place(database, new_id(), structure_id, replace(LAVOIR, name="Fermé"), **ACT)
+    close_place(database, closed, **ACT)
+    add_place(
+        database, new_id(), a_structure(database, is_qualified=False), replace(LAVOIR, name="Pas qualifié"), **ACT
+    )
+    assert [each.name for each in places_near(database, postcode="51100")] == ["Ici", "À côté", "Au nord"]
+    assert [each.name for each in places_near(database, department_code="75")] == ["Ailleurs"]
+    assert [each.name for each in places_near(database, insee_code="51454", limit=1)] == ["À côté"]
+    assert places_near(database, postcode="00000") == []
+    assert places_near(database) == []
+
+
+def test_lists_are_filtered_sorted_and_paged(database: Database) -> None:
+    with_rib, without = a_structure(database, "Atelier 100 %"), a_structure(database, "Zinc", has_rib=False)
+    add_place(database, new_id(), with_rib, LAVOIR, **ACT)
+    ask = {"sort": "name", "descending": False, "limit": 10, "offset": 0}
+    for filters, expected in (
+        ({"nom": "100 %"}, [with_rib]),
+        ({"nom": "%"}, [with_rib]),
+        ({"rib": "without"}, [without]),
+        ({"etat": "proposed"}, []),
+        ({}, [with_rib, without]),
+    ):
+        assert [row.id for row in structures(database, **ask, filters=filters)[0]] == expected
+    rows, total = structures(database, sort="name", descending=True, limit=1, offset=1, filters={})
+    assert ([row.id for row in rows], total) == ([with_rib], 2)
+    assert (
+        places(database, **ask, filters={"service": "everyday_digital_tools", "departement": "51", "etat": "open"})[1]
+        == 1
+    )
+    assert places(database, **ask, filters={"service": "digital"})[1] == 0
+    assert places(database, **ask, filters={}, structure_id=without)[1] == 0
+
+
+@pytest.mark.parametrize(
+    "corruption, check",
+    [
+        ("UPDATE structure SET pivot = '43493312300028'", "structures_can_be_named"),
+        ("UPDATE structure SET state = 'suspended'", "structures_can_be_named"),
+        ("UPDATE bank_details SET iban = 'FR7600000000000000000000000'", "structures_have_one_rib_at_a_time"),
+        ("UPDATE place SET region_code = '75'", "places_are_located_and_useful"),
+        ("UPDATE place SET services = 'magic'", "places_are_located_and_useful"),
+    ],
+)
+def test_each_planted_corruption_is_found(sqlite_database: Database, corruption: str, check: str) -> None:
+    add_place(sqlite_database, new_id(), a_structure(sqlite_database), LAVOIR, **ACT)
+    assert violations(sqlite_database) == []
+    with sqlite_database.write() as session:
+        session.execute(text(corruption))
+    assert set(violations(sqlite_database)) == {check}
