@@ -2,9 +2,9 @@
 
 import click
 
-from voucher import cli_books, cli_vouchers
+from voucher import cli_books, cli_serve, cli_vouchers
 
-COMMANDS = (*cli_books.COMMANDS, *cli_vouchers.COMMANDS)
+COMMANDS = (*cli_books.COMMANDS, *cli_vouchers.COMMANDS, *cli_serve.COMMANDS)
 
 
 @click.group(help="Le Pass numérique, en ligne de commande.", context_settings={"help_option_names": ["-h", "--help"]})
