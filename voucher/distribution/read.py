@@ -109,6 +109,42 @@ class Slip:
     made_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class HandoverView:
+    """A hand-over, for its receipt and the letter that goes with the booklet."""
+
+    id: UUID
+    booklet_number: int
+    voucher_count: int
+    face_value_cents: int
+    use_by: date
+    handed_over_at: datetime
+    prescriber_id: UUID
+    prescriber_name: str
+    postcode: str
+
+    @property
+    def value_cents(self) -> int:
+        """What the whole booklet is worth, in cents."""
+        return self.voucher_count * self.face_value_cents
+
+
+def handover(database: Database, handover_id: UUID, prescriber_id: UUID) -> HandoverView | None:
+    """Return a hand-over; None when there is none or it is another prescriber's."""
+    statement = _handovers().where(Handover.id == handover_id, Handover.prescriber_id == prescriber_id)
+    with database.read() as session:
+        row = session.execute(statement).one_or_none()
+    return HandoverView(**row._asdict()) if row else None
+
+
+def handovers(database: Database, prescriber_id: UUID, limit: int = 10) -> list[HandoverView]:
+    """Return a prescriber's last hand-overs, the newest first."""
+    statement = _handovers().where(Handover.prescriber_id == prescriber_id)
+    with database.read() as session:
+        rows = session.execute(statement.order_by(Handover.handed_over_at.desc()).limit(limit))
+        return [HandoverView(**row._asdict()) for row in rows]
+
+
 def stock(database: Database, issuer_id: UUID, agreement_id: UUID | None = None) -> Stock:
     """Return where an issuer's vouchers are, over all its agreements or one."""
     scope = [Agreement.issuer_id == issuer_id]
@@ -298,6 +334,25 @@ def _states(session: Session, first_serial: int, size: int) -> Mapping[str, int]
         .group_by(Voucher.state)
     )
     return {row.state: row[1] for row in rows}
+
+
+def _handovers() -> Any:
+    return (
+        select(
+            Handover.id,
+            Handover.booklet_number,
+            Booklet.size.label("voucher_count"),
+            IssueBatch.face_value_cents,
+            IssueBatch.use_by,
+            Handover.handed_over_at,
+            Handover.prescriber_id,
+            Prescriber.name.label("prescriber_name"),
+            Prescriber.postcode,
+        )
+        .join(Booklet, Booklet.number == Handover.booklet_number)
+        .join(IssueBatch, IssueBatch.id == Booklet.batch_id)
+        .join(Prescriber, Prescriber.id == Handover.prescriber_id)
+    )
 
 
 def _named(name: str) -> Any:

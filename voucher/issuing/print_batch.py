@@ -23,6 +23,7 @@ from voucher.kernel.settings import Settings
 from voucher.programme.model import Agreement, Issuer
 
 PLACES_PATH = "/lieux"
+VOUCHERS_PER_DOWNLOAD_MAX = 500  # a PDF that a page gives while the person waits: under a second
 BOOKLETS_PER_READ = 200
 
 

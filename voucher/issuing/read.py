@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, cast, func, select
 
 from voucher.issuing.model import IssueBatch, IssuerKey
 from voucher.kernel.database import Database
@@ -146,7 +146,7 @@ def keys(database: Database, issuer_id: UUID) -> list[Key]:
 
 def _agreements() -> Any:
     available = (
-        select(func.coalesce(func.sum(Credit.available_cents), 0))
+        select(cast(func.coalesce(func.sum(Credit.available_cents), 0), BigInteger))
         .where(Credit.agreement_id == Agreement.id)
         .scalar_subquery()
     )

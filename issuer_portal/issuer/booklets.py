@@ -1,0 +1,131 @@
+"""Booklets one by one: find them, stop what is lost, destroy what will not be handed over."""
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from issuer_portal.issuer.forms import StopForm, VoidForm, booklet_range
+from issuer_portal.issuer.home import blueprint, own_issuer
+from voucher.access.model import Role
+from voucher.distribution import read
+from voucher.distribution.stop import stop_booklet
+from voucher.distribution.void_stock import NewStockVoid, void_stock
+from voucher.distribution.words import BOOKLET_STATES, STOP_REASONS, VOUCHER_STATES
+from voucher.issuing.codes import booklet_label
+from voucher.kernel.money import format_euros
+from voucher.kernel.refusals import Refused
+from voucher.web.access import staff, viewer
+from voucher.web.forms import show_refusal
+from voucher.web.house import house
+from voucher.web.listing import csv_response, euros_cell, read_listing
+
+STATE_CHOICES = [(state, word) for state, (word, _) in BOOKLET_STATES.items()]
+FILTERS = ("numero", "etat", "convention", "prescripteur")
+
+
+@blueprint.get("/carnets")
+@staff(Role.ISSUER)
+def booklets() -> str | Response:
+    """List booklets, by number."""
+    database, issuer_id = house().database, own_issuer()
+    listing = read_listing(request.args, sorts=("number",), default_sort="number", filters=FILTERS)
+    rows, total = read.booklets(
+        database,
+        issuer_id=issuer_id,
+        filters=listing.filters,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+    )
+    if listing.wants_csv:
+        headers = ["Carnet", "État", "Chèques", "Valeur (€)", "Convention", "Prescripteur", "À utiliser avant le"]
+        lines = (
+            (
+                row.number,
+                BOOKLET_STATES[row.state][0],
+                row.size,
+                euros_cell(row.size * row.face_value_cents),
+                row.agreement_number,
+                row.prescriber_name,
+                row.use_by,
+            )
+            for row in rows
+        )
+        return csv_response("carnets", headers, lines)
+    return render_template(
+        "issuer/booklets.html",
+        listing=listing,
+        rows=rows,
+        total=total,
+        states=BOOKLET_STATES,
+        state_choices=STATE_CHOICES,
+        prescriber_choices=[(row.id, row.name) for row in read.prescribers(database, issuer_id)],
+    )
+
+
+@blueprint.route("/carnets/<int:number>", methods=["GET", "POST"])
+@staff(Role.ISSUER)
+def booklet(number: int) -> str | Response:
+    """Show a booklet; stop it, its consequence in view."""
+    here = house()
+    found = read.booklet(here.database, number, issuer_id=own_issuer())
+    if found is None:
+        abort(404)
+    form = StopForm()
+    if form.validate_on_submit():
+        try:
+            stopped = stop_booklet(
+                here.database,
+                form.command_id,
+                number,
+                form.reason.data,
+                by=viewer().account_id,
+                now=here.now(),
+                issuer_id=own_issuer(),
+            )
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            flash(
+                f"Le carnet {booklet_label(number)} est bloqué : {stopped.stopped_count} chèques, "
+                f"{format_euros(stopped.released_cents)} rendus à la convention.",
+                "success",
+            )
+            return redirect(url_for("issuer.booklet", number=number))
+    return render_template(
+        "issuer/booklet.html",
+        booklet=found,
+        form=form,
+        states=BOOKLET_STATES,
+        made_of=", ".join(f"{count} {VOUCHER_STATES[state]}" for state, count in found.made_of.items()),
+        reasons=STOP_REASONS,
+    )
+
+
+@blueprint.route("/carnets/annuler", methods=["GET", "POST"])
+@staff(Role.ISSUER)
+def void() -> str | Response:
+    """Destroy booklets that were not handed over: first the consequence, then the act."""
+    here, issuer_id, form = house(), own_issuer(), VoidForm()
+    consequence = None
+    if form.validate_on_submit():
+        first, count = booklet_range(form)
+        if form.takes():
+            void = NewStockVoid(form.command_id, issuer_id, first, count, form.reason.data)
+            try:
+                released_cents = void_stock(here.database, void, by=viewer().account_id, now=here.now())
+            except Refused as refused:
+                show_refusal(form, refused)
+            else:
+                flash(
+                    f"{count} carnets sont annulés : {format_euros(released_cents)} rendus à la convention.", "success"
+                )
+                return redirect(url_for("issuer.booklets", etat="void"))
+        else:
+            there, value_cents = read.stock_range(here.database, issuer_id, first, count)
+            if there == count:
+                consequence = (first, count, value_cents)
+            else:
+                form.first_booklet_number.errors = [
+                    f"Sur ces {count} carnets, {there} seulement sont encore en stock. Vérifiez les numéros."
+                ]
+    return render_template("issuer/void.html", form=form, consequence=consequence)

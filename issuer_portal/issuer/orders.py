@@ -1,0 +1,177 @@
+"""Ordering, watching an order being made, and its paper."""
+
+from io import BytesIO
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, send_file, url_for
+from werkzeug.wrappers import Response
+
+from issuer_portal.issuer.forms import OrderForm, PrintForm, booklet_range
+from issuer_portal.issuer.home import blueprint, own_issuer
+from issuer_portal.issuer.making import VOUCHERS_AT_ONCE_MAX, is_made_here, make_behind
+from voucher.access.audit import note_access
+from voucher.access.model import Role
+from voucher.issuing import read
+from voucher.issuing.codes import booklet_label
+from voucher.issuing.make_batch import make_batch
+from voucher.issuing.order import order_vouchers
+from voucher.issuing.print_batch import VOUCHERS_PER_DOWNLOAD_MAX, print_range
+from voucher.kernel.refusals import Refused
+from voucher.web.access import staff, viewer
+from voucher.web.forms import show_refusal
+from voucher.web.headers import shows_code
+from voucher.web.house import house
+from voucher.web.listing import csv_response, euros_cell, read_listing
+
+PARTS_SHOWN_MAX = 20
+
+
+@blueprint.get("/commandes")
+@staff(Role.ISSUER)
+def orders() -> str | Response:
+    """List the orders, the newest first."""
+    listing = read_listing(request.args, sorts=("number",), default_sort="-number")
+    batches = read.batches(house().database, issuer_id=own_issuer())
+    if not listing.descending:
+        batches.reverse()
+    if listing.wants_csv:
+        headers = [
+            "Premier carnet",
+            "Carnets",
+            "Chèques",
+            "Valeur (€)",
+            "Convention",
+            "Commandé le",
+            "Carnets fabriqués",
+        ]
+        lines = (
+            (
+                batch.first_booklet_number,
+                batch.booklet_count,
+                batch.voucher_count,
+                euros_cell(batch.value_cents),
+                batch.agreement_number,
+                batch.ordered_at,
+                batch.made_booklet_count,
+            )
+            for batch in batches
+        )
+        return csv_response("commandes", headers, lines)
+    shown = batches[listing.offset : listing.offset + listing.limit]
+    return render_template("issuer/orders.html", listing=listing, rows=shown, total=len(batches))
+
+
+@blueprint.route("/conventions/<uuid:agreement_id>/commander", methods=["GET", "POST"])
+@staff(Role.ISSUER)
+def order(agreement_id: UUID) -> str | Response:
+    """Order booklets: first the consequence, then the act."""
+    here = house()
+    agreement = read.agreement(here.database, agreement_id, own_issuer())
+    if agreement is None:
+        abort(404)
+    form = OrderForm()
+    if not form.validate_on_submit():
+        return render_template("issuer/order.html", form=form, agreement=agreement, count=None)
+    count = form.booklet_count.data
+    if form.takes() and count:
+        try:
+            ordered = order_vouchers(
+                here.database,
+                form.command_id,
+                agreement_id,
+                count,
+                by=viewer().account_id,
+                now=here.now(),
+                issuer_id=own_issuer(),
+            )
+        except Refused as refused:
+            show_refusal(form, refused)
+            return render_template("issuer/order.html", form=form, agreement=agreement, count=None)
+        flash("La commande est enregistrée. Son crédit est réservé.", "success")
+        _make(ordered.batch_id, ordered.voucher_count)
+        return redirect(url_for("issuer.batch", batch_id=ordered.batch_id))
+    if not count or count > agreement.orderable_booklet_count:
+        most = agreement.orderable_booklet_count
+        form.booklet_count.errors = [
+            "Commandez au moins un carnet."
+            if not count
+            else f"Le crédit permet {most} carnets au plus. Baissez ce nombre."
+        ]
+        count = None
+    return render_template("issuer/order.html", form=form, agreement=agreement, count=count)
+
+
+@blueprint.get("/commandes/<uuid:batch_id>")
+@staff(Role.ISSUER)
+def batch(batch_id: UUID) -> str:
+    """Show an order: how far its making went, and its paper."""
+    found = _own_batch(batch_id)
+    return render_template(
+        "issuer/batch.html",
+        batch=found,
+        is_made_here=is_made_here(house().database, batch_id),
+        parts=_parts(found)[:PARTS_SHOWN_MAX],
+        has_more_parts=len(_parts(found)) > PARTS_SHOWN_MAX,
+        print_form=PrintForm(formdata=None),
+    )
+
+
+@blueprint.post("/commandes/<uuid:batch_id>/fabriquer")
+@staff(Role.ISSUER)
+def make(batch_id: UUID) -> Response:
+    """Go on with the making of an order that was interrupted."""
+    found = _own_batch(batch_id)
+    _make(batch_id, found.voucher_count - found.made_booklet_count * found.booklet_size)
+    return redirect(url_for("issuer.batch", batch_id=batch_id))
+
+
+@blueprint.get("/commandes/<uuid:batch_id>/carnets.pdf")
+@staff(Role.ISSUER)
+@shows_code
+def print_booklets(batch_id: UUID) -> Response | tuple[str, int]:
+    """Give a PDF of some booklets; leave a line in the audit trail, because each code on it is money."""
+    here, found = house(), _own_batch(batch_id)
+    form = PrintForm(request.args)
+    if form.validate():
+        first, count = booklet_range(form)
+        out = BytesIO()
+        try:
+            print_range(here.database, batch_id, first, count, out, settings=here.settings, issuer_id=own_issuer())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            last = first + count - 1
+            note_access(here.database, viewer().account_id, "carnets imprimés", f"carnets {first} à {last}", here.now())
+            out.seek(0)
+            return send_file(out, "application/pdf", as_attachment=True, download_name=f"carnets-{first}-{last}.pdf")
+    page = render_template(
+        "issuer/batch.html", batch=found, is_made_here=False, parts=[], has_more_parts=True, print_form=form
+    )
+    return page, 422
+
+
+def _own_batch(batch_id: UUID) -> read.Batch:
+    found = read.batch(house().database, batch_id, own_issuer())
+    if found is None:
+        abort(404)
+    return found
+
+
+def _make(batch_id: UUID, voucher_count: int) -> None:
+    """Make a small order at once; start a big one behind the page."""
+    here = house()
+    maker = make_batch if voucher_count <= VOUCHERS_AT_ONCE_MAX else make_behind
+    maker(here.database, batch_id, master_secret=here.settings.master_secret, now=here.now())
+
+
+def _parts(batch: read.Batch) -> list[tuple[int, int, str]]:
+    """Cut what is made into files of a size a page can give: (first booklet, count, words)."""
+    if batch.key_state == "revoked":
+        return []
+    step = max(1, VOUCHERS_PER_DOWNLOAD_MAX // batch.booklet_size)
+    end = batch.first_booklet_number + batch.made_booklet_count
+    parts = []
+    for first in range(batch.first_booklet_number, end, step):
+        count = min(step, end - first)
+        parts.append((first, count, f"Carnets {booklet_label(first)} à {booklet_label(first + count - 1)} (PDF)"))
+    return parts

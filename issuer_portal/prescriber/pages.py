@@ -1,0 +1,157 @@
+"""Scan, hand over, print: the three gestures of a desk with a queue."""
+
+from uuid import UUID
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import HiddenField, StringField
+from wtforms.validators import InputRequired, Length
+
+from voucher.access.model import Role
+from voucher.distribution import read
+from voucher.distribution.hand_over import hand_over as hand_booklet_over
+from voucher.distribution.hand_over import look_up
+from voucher.distribution.words import BOOKLET_STATES
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.network.read import places_near
+from voucher.web.access import staff, viewer
+from voucher.web.forms import CountField, HouseForm, show_refusal
+from voucher.web.headers import scanner_page, shows_code
+from voucher.web.house import house
+from voucher.web.listing import csv_response, euros_cell, read_listing
+
+PLACES_IN_LETTER = 6
+CODE_LENGTH_MAX = 300
+POSTCODE_LENGTH = 5
+
+blueprint = Blueprint("prescriber", __name__, url_prefix="/prescripteur", template_folder="templates")
+
+
+class ScanForm(HouseForm):
+    """What a camera, a USB scanner or a person gives."""
+
+    code = StringField("Code de la couverture", validators=[InputRequired(), Length(max=CODE_LENGTH_MAX)])
+
+
+class HandoverForm(HouseForm):
+    """The booklet to hand over; its hidden id makes a double submit harmless."""
+
+    id = HiddenField(default=lambda: str(new_id()))
+    booklet_number = CountField("Carnet", validators=[InputRequired()])
+
+
+def own_prescriber() -> UUID:
+    """Return the prescriber of the person who looks."""
+    prescriber_id = viewer().scope(Role.PRESCRIBER)
+    assert prescriber_id is not None  # a role grant of a prescriber always has its scope
+    return prescriber_id
+
+
+@blueprint.route("/", methods=["GET", "POST"])
+@staff(Role.PRESCRIBER)
+@scanner_page
+@shows_code
+def home() -> str:
+    """Scan or type a cover; then show the booklet and the one act."""
+    here, form = house(), ScanForm()
+    prescriber_id = own_prescriber()
+    if form.validate_on_submit():
+        try:
+            booklet = look_up(here.database, form.code.data, prescriber_id, now=here.now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            act = HandoverForm(formdata=None, booklet_number=booklet.booklet_number)
+            return render_template("prescriber/booklet.html", booklet=booklet, form=act)
+    return render_template(
+        "prescriber/home.html",
+        form=form,
+        stock=read.prescriber_stock(here.database, prescriber_id),
+        last=read.handovers(here.database, prescriber_id),
+    )
+
+
+@blueprint.post("/remettre")
+@staff(Role.PRESCRIBER)
+def hand_over() -> str | Response:
+    """Hand the booklet over, then show its receipt."""
+    here, form = house(), HandoverForm()
+    number = form.booklet_number.data
+    if not form.validate_on_submit() or number is None:
+        flash("Scannez de nouveau le carnet. Rien n’a changé.", "warn")
+        return redirect(url_for("prescriber.home"))
+    try:
+        handover_id = UUID(str(form.id.data))
+    except ValueError:
+        abort(400)
+    try:
+        done = hand_booklet_over(
+            here.database,
+            handover_id,
+            number,
+            own_prescriber(),
+            by=viewer().account_id,
+            now=here.now(),
+        )
+    except Refused as refused:
+        flash(refused.sentence, "danger")
+        return redirect(url_for("prescriber.home"))
+    return redirect(url_for("prescriber.receipt", handover_id=done.handover_id))
+
+
+@blueprint.get("/remises/<uuid:handover_id>")
+@staff(Role.PRESCRIBER)
+def receipt(handover_id: UUID) -> str:
+    """Show the receipt of a hand-over and the letter to print, with the places near the person."""
+    here = house()
+    found = read.handover(here.database, handover_id, own_prescriber())
+    if found is None:
+        abort(404)
+    asked = request.args.get("code_postal", "").replace(" ", "")
+    is_postcode = len(asked) == POSTCODE_LENGTH and asked.isascii() and asked.isdigit()
+    postcode = asked if is_postcode else found.postcode
+    return render_template(
+        "prescriber/receipt.html",
+        handover=found,
+        postcode=postcode,
+        places=places_near(here.database, postcode=postcode, limit=PLACES_IN_LETTER),
+        settings=here.settings,
+    )
+
+
+@blueprint.get("/stock")
+@staff(Role.PRESCRIBER)
+def stock() -> str | Response:
+    """List the booklets of this prescriber."""
+    listing = read_listing(request.args, sorts=("number",), default_sort="number", filters=("numero", "etat"))
+    prescriber_id, database = own_prescriber(), house().database
+    rows, total = read.booklets(
+        database,
+        prescriber_id=prescriber_id,
+        filters=listing.filters,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+    )
+    if listing.wants_csv:
+        lines = (
+            (
+                row.number,
+                BOOKLET_STATES[row.state][0],
+                row.size,
+                euros_cell(row.size * row.face_value_cents),
+                row.use_by,
+            )
+            for row in rows
+        )
+        return csv_response("stock", ["Carnet", "État", "Chèques", "Valeur (€)", "À utiliser avant le"], lines)
+    return render_template(
+        "prescriber/stock.html",
+        listing=listing,
+        rows=rows,
+        total=total,
+        stock=read.prescriber_stock(database, prescriber_id),
+        states=BOOKLET_STATES,
+        state_choices=[(state, word) for state, (word, _) in BOOKLET_STATES.items()],
+    )

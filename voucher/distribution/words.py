@@ -1,0 +1,39 @@
+"""How distribution is said in French: what a state, a kind or a reason is called on pages, and in lists to choose from."""
+
+from collections.abc import Mapping
+
+from voucher.distribution.model import PrescriberKind, StopReason
+from voucher.issuing.model import BookletState, VoucherState
+
+PRESCRIBER_KINDS: Mapping[str, str] = {
+    PrescriberKind.CCAS: "CCAS ou CIAS",
+    PrescriberKind.FRANCE_SERVICES: "France services",
+    PrescriberKind.MISSION_LOCALE: "Mission locale",
+    PrescriberKind.FRANCE_TRAVAIL: "France Travail",
+    PrescriberKind.ASSOCIATION: "Association",
+    PrescriberKind.OTHER: "Autre",
+}
+
+STOP_REASONS: Mapping[str, str] = {
+    StopReason.LOST: "Perdu",
+    StopReason.STOLEN: "Volé",
+    StopReason.MISPRINTED: "Mal imprimé",
+    StopReason.OTHER: "Autre raison",
+}
+
+# The word, and the kind of tag that goes with it (voucher/web/templates/ui.html).
+BOOKLET_STATES: Mapping[str, tuple[str, str]] = {
+    BookletState.ISSUED: ("En stock", "info"),
+    BookletState.HANDED_OVER: ("Remis", "success"),
+    BookletState.STOPPED: ("Bloqué", "danger"),
+    BookletState.VOID: ("Annulé", "neutral"),
+}
+
+VOUCHER_STATES: Mapping[str, str] = {
+    VoucherState.ISSUED: "en stock",
+    VoucherState.HANDED_OVER: "à utiliser",
+    VoucherState.REDEEMED: "utilisés",
+    VoucherState.STOPPED: "bloqués",
+    VoucherState.LAPSED: "caducs",
+    VoucherState.VOID: "annulés",
+}
