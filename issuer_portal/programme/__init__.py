@@ -1,0 +1,24 @@
+"""Pages of the programme: envelopes, funders, issuers, agreements, structures, places and their import.
+
+The programme acts; the auditor reads the same pages; finance reads structures. Nothing here knows a voucher.
+"""
+
+from issuer_portal.programme import agreements as agreements
+from issuer_portal.programme import home as home
+from issuer_portal.programme import imports as imports
+from issuer_portal.programme import money as money
+from issuer_portal.programme import parties as parties
+from issuer_portal.programme import places as places
+from issuer_portal.programme import structures as structures
+from issuer_portal.programme.folder import blueprint as blueprint
+from voucher.access.model import Role
+from voucher.web.navigation import NavItem
+
+_READERS = (Role.PROGRAMME, Role.AUDITOR)
+NAVIGATION = (
+    NavItem("Programme", "programme.home", _READERS, is_exact=True),
+    NavItem("Enveloppes", "programme.envelopes", _READERS),
+    NavItem("Conventions", "programme.agreements", _READERS),
+    NavItem("Structures", "programme.structures", (*_READERS, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)),
+    NavItem("Lieux", "programme.places", _READERS),
+)

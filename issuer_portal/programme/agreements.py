@@ -1,0 +1,232 @@
+"""Agreements: list, sign, follow stage by stage, commit."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import BooleanField, FieldList, FormField, HiddenField, StringField
+from wtforms.validators import InputRequired, Length, Optional
+
+from issuer_portal.programme.folder import blueprint, id_of
+from voucher.access.model import Role
+from voucher.kernel.calendar import paris_day
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.money import format_euros
+from voucher.kernel.refusals import Refused
+from voucher.programme import read, read_parties
+from voucher.programme.commit import NewCommitment, commit
+from voucher.programme.read import CHANNELS
+from voucher.programme.rules import FUNDERS_MAX, three_dates_of
+from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agreement
+from voucher.web.access import staff, viewer
+from voucher.web.forms import CountField, DateField, EurosField, HouseForm, PercentField, SelectField, show_refusal
+from voucher.web.house import house
+from voucher.web.listing import csv_response, euros_cell, read_listing
+
+CHOICES_MAX = 1_000
+
+
+class ShareForm(HouseForm):
+    """One funder's line: which of its envelopes pays, and which share of each voucher."""
+
+    class Meta(HouseForm.Meta):
+        csrf = False  # the whole form has its token
+
+    envelope_id = SelectField("Enveloppe du financeur", validators=[Optional()])
+    share = PercentField("Part de chaque chèque", validators=[Optional()])
+
+
+class AgreementForm(HouseForm):
+    """What is signed."""
+
+    id = HiddenField()
+    number = StringField("Numéro de la convention", validators=[InputRequired(), Length(max=30)])
+    name = StringField("Nom", validators=[InputRequired(), Length(max=120)])
+    issuer_id = SelectField("Collectivité émettrice", validators=[InputRequired()])
+    paying_account_id = SelectField("Compte qui paie les structures", validators=[InputRequired()])
+    commitment_number = StringField("Numéro d’engagement du comptable", validators=[Optional(), Length(max=30)])
+    shares = FieldList(FormField(ShareForm), min_entries=FUNDERS_MAX, max_entries=FUNDERS_MAX)
+    ceiling_cents = EurosField("Plafond", validators=[InputRequired()])
+    face_value_cents = EurosField("Valeur d’un chèque", validators=[InputRequired()])
+    booklet_size = CountField("Chèques par carnet", validators=[InputRequired()])
+    is_handover_required = BooleanField("Un carnet doit être remis avant que ses chèques servent")
+    signed_on = DateField("Signée le", validators=[InputRequired()])
+    use_by = DateField("À utiliser avant la fin du", validators=[InputRequired()])
+    grace_until = DateField("Tolérance au comptoir jusqu’au", validators=[InputRequired()])
+    present_by = DateField("À présenter au paiement avant la fin du", validators=[InputRequired()])
+
+
+class CommitForm(HouseForm):
+    """An amount to commit."""
+
+    id = HiddenField()
+    amount_cents = EurosField("Montant à engager", validators=[InputRequired()])
+    reference = StringField("Référence de la décision", validators=[InputRequired(), Length(max=60)])
+
+
+@blueprint.get("/conventions")
+@staff(Role.PROGRAMME, Role.AUDITOR)
+def agreements() -> str | Response:
+    """List agreements."""
+    listing = read_listing(
+        request.args,
+        sorts=("number", "issuer", "ceiling", "committed"),
+        default_sort="number",
+        filters=("nom", "circuit"),
+    )
+    rows, total = read.agreements(
+        house().database,
+        sort=listing.sort,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+        filters=listing.filters,
+    )
+    if listing.wants_csv:
+        lines = (
+            (row.number, row.name, row.issuer_name, CHANNELS[row.settlement_channel], row.signed_on, row.use_by,
+             euros_cell(row.ceiling_cents), euros_cell(row.committed_cents), euros_cell(row.issued_cents))
+            for row in rows
+        )  # fmt: skip
+        heads = [
+            "Numéro",
+            "Nom",
+            "Collectivité",
+            "Circuit",
+            "Signée le",
+            "À utiliser avant",
+            "Plafond (€)",
+            "Engagé (€)",
+            "Émis (€)",
+        ]
+        return csv_response("conventions", heads, lines)
+    return render_template("programme/agreements.html", listing=listing, rows=rows, total=total, channels=CHANNELS)
+
+
+@blueprint.route("/conventions/nouvelle", methods=["GET", "POST"])
+@staff(Role.PROGRAMME)
+def new_agreement() -> str | Response:
+    """Sign an agreement."""
+    form: Any = _agreement_form()
+    if form.validate_on_submit():
+        try:
+            signed = _signed_terms(form)
+            sign_agreement(house().database, signed, by=viewer().account_id, now=house().now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            flash(f"La convention {form.number.data} est signée. Engagez maintenant des crédits.", "success")
+            return redirect(url_for("programme.agreement", agreement_id=signed.id))
+    return render_template("programme/new_agreement.html", form=form, missing=_missing(form))
+
+
+@blueprint.get("/conventions/<uuid:agreement_id>")
+@staff(Role.PROGRAMME, Role.AUDITOR)
+def agreement(agreement_id: UUID) -> str:
+    """Show an agreement with its stages by funder."""
+    return _agreement_page(agreement_id, CommitForm(id=str(new_id())))
+
+
+@blueprint.post("/conventions/<uuid:agreement_id>/engager")
+@staff(Role.PROGRAMME)
+def commit_credits(agreement_id: UUID) -> str | Response:
+    """Commit credits to an agreement."""
+    form: Any = CommitForm()
+    if form.validate_on_submit():
+        command = NewCommitment(id_of(form), agreement_id, form.amount_cents.data, form.reference.data)
+        try:
+            commit(house().database, command, by=viewer().account_id, now=house().now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            flash(
+                f"{format_euros(command.amount_cents)} sont engagés. La collectivité peut commander des chèques.",
+                "success",
+            )
+            return redirect(url_for("programme.agreement", agreement_id=agreement_id))
+    return _agreement_page(agreement_id, form)
+
+
+def _agreement_page(agreement_id: UUID, form: CommitForm) -> str:
+    page = read.agreement(house().database, agreement_id)
+    if page is None:
+        abort(404)
+    return render_template("programme/agreement.html", page=page, form=form, channels=CHANNELS)
+
+
+def _agreement_form() -> Any:
+    database, today = house().database, paris_day(house().now())
+    usual = three_dates_of(today)
+    form: Any = AgreementForm(
+        id=str(new_id()),
+        face_value_cents=1_000,
+        booklet_size=10,
+        is_handover_required=True,
+        signed_on=today,
+        use_by=usual.use_by,
+        grace_until=usual.grace_until,
+        present_by=usual.present_by,
+    )
+    issuers, _ = read_parties.issuers(database, limit=CHOICES_MAX, filters={})
+    envelopes, _ = read_parties.envelopes(database, limit=CHOICES_MAX, filters={})
+    accounts = read_parties.paying_accounts(database)
+    form.issuer_id.choices = _choices((row.id, row.name) for row in issuers)
+    form.paying_account_id.choices = _choices((row.id, f"{row.name} — {CHANNELS[row.channel]}") for row in accounts)
+    for line in form.shares:
+        line.envelope_id.choices = _choices(
+            (row.id, f"{row.funder_name} — {row.name} (reste {format_euros(row.left_cents)})") for row in envelopes
+        )
+    return form
+
+
+def _choices(pairs: Any) -> list[tuple[str, str]]:
+    return [("", "Choisissez"), *((str(key), label) for key, label in pairs)]
+
+
+def _missing(form: Any) -> list[tuple[str, str]]:
+    """Return what must be recorded before anything can be signed, with the page that does it."""
+    needs = (
+        (form.issuer_id, "une collectivité", "programme.new_issuer"),
+        (form.paying_account_id, "un compte payeur", "programme.new_paying_account"),
+        (form.shares[0].envelope_id, "une enveloppe", "programme.new_envelope"),
+    )
+    return [(label, url_for(endpoint)) for field, label, endpoint in needs if len(field.choices) == 1]
+
+
+def _signed_terms(form: Any) -> NewAgreement:
+    account_id = UUID(form.paying_account_id.data)
+    accounts = read_parties.paying_accounts(house().database)
+    channel = next((row.channel for row in accounts if row.id == account_id), "")
+    return NewAgreement(
+        id=id_of(form),
+        number=form.number.data,
+        name=form.name.data,
+        issuer_id=UUID(form.issuer_id.data),
+        paying_account_id=account_id,
+        settlement_channel=channel,
+        ceiling_cents=form.ceiling_cents.data,
+        face_value_cents=form.face_value_cents.data,
+        booklet_size=form.booklet_size.data,
+        is_handover_required=form.is_handover_required.data,
+        signed_on=form.signed_on.data,
+        use_by=form.use_by.data,
+        grace_until=form.grace_until.data,
+        present_by=form.present_by.data,
+        shares=_shares(form),
+        commitment_number=form.commitment_number.data or "",
+    )
+
+
+def _shares(form: Any) -> tuple[FunderShare, ...]:
+    """Return the lines that were filled. Raises Refused when one has an envelope without a share, or a share without one."""
+    shares = []
+    for rank, line in enumerate(form.shares, 1):
+        envelope_id, basis_points = line.envelope_id.data, line.share.data
+        if bool(envelope_id) != (basis_points is not None):
+            raise Refused(
+                "line_not_whole", f"Financeur {rank} : donnez l’enveloppe et la part, ou videz la ligne.", "shares"
+            )
+        if envelope_id:
+            shares.append(FunderShare(UUID(envelope_id), basis_points))
+    return tuple(shares)

@@ -1,0 +1,23 @@
+"""The programme's first page: its figures and the way to every list."""
+
+from flask import render_template
+
+from issuer_portal.programme.folder import blueprint
+from voucher.access.model import Role
+from voucher.network.read_structures import structures
+from voucher.programme.read import key_figures
+from voucher.web.access import staff
+from voucher.web.house import house
+
+
+@blueprint.get("/")
+@staff(Role.PROGRAMME, Role.AUDITOR)
+def home() -> str:
+    """Show the key figures and what needs an act."""
+    database = house().database
+    ask = {"sort": "name", "descending": False, "limit": 1, "offset": 0}
+    waiting = {
+        "proposed": structures(database, **ask, filters={"etat": "proposed"})[1],  # type: ignore[arg-type]
+        "without_rib": structures(database, **ask, filters={"etat": "qualified", "rib": "without"})[1],  # type: ignore[arg-type]
+    }
+    return render_template("programme/home.html", figures=key_figures(database), waiting=waiting)

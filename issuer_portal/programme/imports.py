@@ -1,0 +1,97 @@
+"""Import a file of places; read the report, line by line."""
+
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask_wtf.file import FileField, FileRequired
+from werkzeug.wrappers import Response
+from wtforms import HiddenField
+
+from issuer_portal.programme.folder import blueprint, id_of
+from voucher.access.model import Role
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.network import read_imports
+from voucher.network.import_places import import_places
+from voucher.network.import_report import Outcome
+from voucher.web.access import staff, viewer
+from voucher.web.filters import plural
+from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.house import house
+from voucher.web.listing import csv_response, read_listing
+
+OUTCOMES = {
+    Outcome.CREATED: "Ajouté",
+    Outcome.UPDATED: "Mis à jour",
+    Outcome.UNCHANGED: "Inchangé",
+    Outcome.REFUSED: "Refusé",
+}
+
+
+class ImportForm(HouseForm):
+    """A file of the standard."""
+
+    id = HiddenField()
+    file = FileField("Fichier CSV des lieux", validators=[FileRequired("Choisissez un fichier.")])
+
+
+@blueprint.get("/lieux/imports")
+@staff(Role.PROGRAMME, Role.AUDITOR)
+def imports() -> str:
+    """List imports, the newest first."""
+    listing = read_listing(request.args, sorts=("imported_at",), default_sort="-imported_at")
+    rows, total = read_imports.imports(house().database, limit=listing.limit, offset=listing.offset)
+    return render_template("programme/imports.html", listing=listing, rows=rows, total=total)
+
+
+@blueprint.route("/lieux/importer", methods=["GET", "POST"])
+@staff(Role.PROGRAMME)
+def import_file() -> str | Response:
+    """Import a file of the standard, whole."""
+    form = ImportForm(id=str(new_id()))
+    if form.validate_on_submit():
+        import_id, upload = id_of(form), form.file.data
+        try:
+            counts = import_places(
+                house().database,
+                import_id,
+                upload.filename or "lieux.csv",
+                upload.read(),
+                by=viewer().account_id,
+                now=house().now(),
+            )
+        except Refused as refused:
+            refused.field = refused.field or "file"
+            show_refusal(form, refused)
+        else:
+            flash(
+                f"Le fichier est lu : {plural(counts.taken_count, 'ligne prise', 'lignes prises')}, "
+                f"{plural(counts.unchanged_count, 'inchangée')}, {plural(counts.refused_count, 'refusée')}.",
+                "warn" if counts.refused_count else "success",
+            )
+            return redirect(url_for("programme.import_report", import_id=import_id))
+    return render_template("programme/import_file.html", form=form)
+
+
+@blueprint.get("/lieux/imports/<uuid:import_id>")
+@staff(Role.PROGRAMME, Role.AUDITOR)
+def import_report(import_id: UUID) -> str | Response:
+    """Show the report of an import, line by line."""
+    listing = read_listing(request.args, sorts=("line",), default_sort="line", filters=("issue", "dit"))
+    page = read_imports.import_report(
+        house().database,
+        import_id,
+        limit=listing.limit,
+        offset=listing.offset,
+        outcome=listing.filters.get("issue", ""),
+        only_told=listing.filters.get("dit") == "oui",
+    )
+    if page is None:
+        abort(404)
+    if listing.wants_csv:
+        lines = (
+            (line.number, line.external_id, line.name, OUTCOMES[line.outcome], " ".join(line.sentences))
+            for line in page.report
+        )
+        return csv_response("compte-rendu-import", ["Ligne", "Identifiant", "Lieu", "Résultat", "Remarques"], lines)
+    return render_template("programme/import_report.html", listing=listing, page=page, outcomes=OUTCOMES)

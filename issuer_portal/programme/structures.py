@@ -1,0 +1,235 @@
+"""Structures: list, detail with places and RIB (masked), proposal, qualification, suspension."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import EmailField, HiddenField, StringField
+from wtforms.validators import InputRequired, Length, Optional
+
+from issuer_portal.programme.folder import blueprint, id_of
+from voucher.access.audit import note_access
+from voucher.access.model import Role
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.network import read_structures
+from voucher.network.read_structures import STATE_NAMES
+from voucher.network.structures import (
+    NewBankDetails,
+    NewStructure,
+    describe_structure,
+    propose_structure,
+    qualify_structure,
+    record_bank_details,
+    suspend_structure,
+)
+from voucher.web.access import staff, viewer
+from voucher.web.forms import BicField, HouseForm, IbanField, show_refusal
+from voucher.web.house import house
+from voucher.web.listing import csv_response, read_listing
+
+READERS = (Role.PROGRAMME, Role.AUDITOR, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
+
+
+class StructureForm(HouseForm):
+    """A legal person that wishes to be paid."""
+
+    id = HiddenField()
+    pivot = StringField("SIRET ou RNA", validators=[InputRequired()])
+    name = StringField("Nom", validators=[InputRequired(), Length(max=150)])
+    contact_email = EmailField("Adresse électronique", validators=[Optional(), Length(max=200)])
+    vat_regime = StringField("Régime de TVA", validators=[Optional(), Length(max=60)])
+
+
+class DescriptionForm(HouseForm):
+    """What may be corrected of a structure."""
+
+    name = StringField("Nom", validators=[InputRequired(), Length(max=150)])
+    contact_email = EmailField("Adresse électronique", validators=[Optional(), Length(max=200)])
+    vat_regime = StringField("Régime de TVA", validators=[Optional(), Length(max=60)])
+
+
+class SuspensionForm(HouseForm):
+    """Why a structure is suspended."""
+
+    reason = StringField("Raison", validators=[InputRequired(), Length(max=200)])
+
+
+class RibForm(HouseForm):
+    """A RIB, its IBAN typed twice."""
+
+    id = HiddenField()
+    holder_name = StringField("Titulaire, comme sur le RIB", validators=[InputRequired(), Length(max=70)])
+    iban = IbanField("IBAN", validators=[InputRequired()])
+    iban_again = IbanField("IBAN, encore une fois", validators=[InputRequired()])
+    bic = BicField("BIC", validators=[Optional()])
+
+
+@blueprint.get("/structures")
+@staff(*READERS)
+def structures() -> str | Response:
+    """List structures."""
+    listing = read_listing(
+        request.args, sorts=("name", "state_changed_at"), default_sort="name", filters=("nom", "etat", "rib")
+    )
+    rows, total = read_structures.structures(
+        house().database,
+        sort=listing.sort,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+        filters=listing.filters,
+    )
+    if listing.wants_csv:
+        lines = (
+            (row.pivot, row.name, STATE_NAMES[row.state], row.place_count, row.has_bank_details, row.state_changed_at)
+            for row in rows
+        )
+        return csv_response("structures", ["SIRET ou RNA", "Nom", "État", "Lieux ouverts", "RIB", "État depuis"], lines)
+    return render_template("programme/structures.html", listing=listing, rows=rows, total=total, states=STATE_NAMES)
+
+
+@blueprint.route("/structures/nouvelle", methods=["GET", "POST"])
+@staff(Role.PROGRAMME)
+def new_structure() -> str | Response:
+    """Propose a structure by hand."""
+    form: Any = StructureForm(id=str(new_id()))
+    if form.validate_on_submit():
+        structure = NewStructure(
+            id_of(form),
+            form.pivot.data,
+            form.name.data,
+            form.contact_email.data or "",
+            form.vat_regime.data or "non communiqué",
+        )
+        try:
+            propose_structure(house().database, structure, by=viewer().account_id, now=house().now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            flash(f"« {form.name.data} » est proposée. Vérifiez ses pièces, puis qualifiez-la.", "success")
+            return redirect(url_for("programme.structure", structure_id=structure.id))
+    return render_template("programme/new_structure.html", form=form)
+
+
+@blueprint.get("/structures/<uuid:structure_id>")
+@staff(*READERS)
+def structure(structure_id: UUID) -> str:
+    """Show a structure, its places and its RIB, masked."""
+    return _structure_page(structure_id)
+
+
+@blueprint.post("/structures/<uuid:structure_id>/decrire")
+@staff(Role.PROGRAMME)
+def correct_structure(structure_id: UUID) -> str | Response:
+    """Correct what is said of a structure."""
+    form: Any = DescriptionForm()
+    if form.validate_on_submit():
+        try:
+            describe_structure(
+                house().database,
+                structure_id,
+                name=form.name.data,
+                contact_email=form.contact_email.data or "",
+                vat_regime=form.vat_regime.data or "",
+                by=viewer().account_id,
+                now=house().now(),
+            )
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            return _done(structure_id, "La fiche est à jour.")
+    return _structure_page(structure_id, description=form)
+
+
+@blueprint.post("/structures/<uuid:structure_id>/qualifier")
+@staff(Role.PROGRAMME)
+def qualify(structure_id: UUID) -> Response:
+    """Let a structure take vouchers."""
+    try:
+        qualify_structure(house().database, structure_id, by=viewer().account_id, now=house().now())
+    except Refused as refused:
+        flash(refused.sentence, "danger")
+    else:
+        _note("Structure qualifiée", structure_id)
+        flash("La structure est qualifiée. Ses lieux peuvent encaisser des chèques.", "success")
+    return redirect(url_for("programme.structure", structure_id=structure_id))
+
+
+@blueprint.post("/structures/<uuid:structure_id>/suspendre")
+@staff(Role.PROGRAMME)
+def suspend(structure_id: UUID) -> str | Response:
+    """Stop a structure from taking vouchers."""
+    form: Any = SuspensionForm()
+    if form.validate_on_submit():
+        try:
+            suspend_structure(
+                house().database, structure_id, form.reason.data, by=viewer().account_id, now=house().now()
+            )
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            _note("Structure suspendue", structure_id)
+            return _done(structure_id, "La structure est suspendue. Ce qui lui est dû reste dû.")
+    return _structure_page(structure_id, suspension=form)
+
+
+@blueprint.post("/structures/<uuid:structure_id>/rib")
+@staff(Role.PROGRAMME)
+def record_rib(structure_id: UUID) -> str | Response:
+    """Record a structure's RIB."""
+    form: Any = RibForm()
+    if form.validate_on_submit():
+        details = NewBankDetails(
+            id_of(form),
+            structure_id,
+            form.holder_name.data,
+            form.iban.data,
+            form.iban_again.data,
+            form.bic.data or None,
+        )
+        try:
+            record_bank_details(house().database, details, by=viewer().account_id, now=house().now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            _note("RIB changé", structure_id)
+            return _done(
+                structure_id,
+                f"Le RIB qui finit par {details.iban[-4:]} est enregistré. Il sert aux prochains règlements.",
+            )
+    return _structure_page(structure_id, rib=form)
+
+
+def _structure_page(
+    structure_id: UUID,
+    *,
+    description: DescriptionForm | None = None,
+    suspension: SuspensionForm | None = None,
+    rib: RibForm | None = None,
+) -> str:
+    page = read_structures.structure(house().database, structure_id)
+    if page is None:
+        abort(404)
+    if page.bank_details:
+        _note("Lecture d’un RIB", structure_id)
+    said = {"name": page.line.name, "contact_email": page.contact_email, "vat_regime": page.vat_regime}
+    return render_template(
+        "programme/structure.html",
+        page=page,
+        states=STATE_NAMES,
+        form=description or suspension or rib,
+        description=description or DescriptionForm(formdata=None, data=said),
+        suspension=suspension or SuspensionForm(formdata=None),
+        rib=rib or RibForm(formdata=None, id=str(new_id())),
+    )
+
+
+def _done(structure_id: UUID, sentence: str) -> Response:
+    flash(sentence, "success")
+    return redirect(url_for("programme.structure", structure_id=structure_id))
+
+
+def _note(action: str, structure_id: UUID) -> None:
+    note_access(house().database, viewer().account_id, action, f"structure {structure_id}", house().now())
