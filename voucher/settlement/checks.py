@@ -16,7 +16,7 @@ from voucher.ledger.model import Account, Entry
 from voucher.ledger.read import balances_query
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.settlement import checks_bank, checks_files
-from voucher.settlement.model import AdviceLine, AdviceState, BankLine, BatchState, LineNature, PaymentAdvice
+from voucher.settlement.model import AdviceLine, AdviceState, BatchState, LineNature, PaymentAdvice
 from voucher.settlement.model import SettlementBatch as Batch
 
 ROWS_MAX = 100
@@ -235,13 +235,10 @@ def check_the_ledger_owes_what_settlement_owes(session: Session) -> list[Violati
 
 def check_the_ledger_waits_for_what_left(session: Session) -> list[Violation]:
     """Pour chaque convention : 5115 = virements transmis, ni rejetés ni débités par la banque."""
-    debit, credit = aliased(BankLine), aliased(BankLine)
-    is_debited = exists().where(debit.advice_id == PaymentAdvice.id, debit.is_credit.is_(False))
-    is_credited = exists().where(credit.advice_id == PaymentAdvice.id, credit.is_credit)
     left = (
         select(Batch.agreement_id, PaymentAdvice.amount_cents.label("cents"))
         .join(Batch, Batch.id == PaymentAdvice.batch_id)
-        .where(~is_debited, or_(PaymentAdvice.state == AdviceState.IN_FILE, is_credited))
+        .where(PaymentAdvice.state == AdviceState.IN_FILE)
     )
     return [
         Violation(

@@ -102,7 +102,7 @@ def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]
                 & or_(
                     debit.id.is_(None), credit.id.is_not(None), PaymentAdvice.paid_on.is_distinct_from(debit.booked_on)
                 ),
-                (PaymentAdvice.state == AdviceState.RETURNED) & credit.id.is_(None),
+                (PaymentAdvice.state == AdviceState.RETURNED) & or_(credit.id.is_(None), debit.id.is_(None)),
                 (PaymentAdvice.state == AdviceState.REJECTED) & ~is_rejected,
                 PaymentAdvice.state.in_((AdviceState.HELD, AdviceState.DUE, AdviceState.IN_FILE, AdviceState.REJECTED))
                 & or_(debit.id.is_not(None), credit.id.is_not(None)),

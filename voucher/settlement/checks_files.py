@@ -81,6 +81,13 @@ def check_files_pay_their_batch(session: Session) -> list[Violation]:
     return violations
 
 
+def file_total_cents(kind: str, content: bytes) -> int | None:
+    """Return the control sum that a kept file carries, or None for a kind that is only read by people (PDF)."""
+    if kind == SCHEMA_NAME:
+        return _of_transfers(content)[0]
+    return _of_liquidation(content)[0] if kind == "liquidation_csv" else None
+
+
 def _of_transfers(content: bytes) -> tuple[int, list[tuple[str, str, int]]]:
     """Return the control sum of a payment file, and (reference, IBAN, cents) of each transfer, sorted."""
     # Our own bytes, whose SHA-256 is checked beside: nothing foreign is parsed here.

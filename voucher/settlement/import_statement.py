@@ -24,12 +24,14 @@ from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement import camt053
 from voucher.settlement.bank_files import RefusedBankFile, close_ended_batches, keep_file, take_bank_turn
 from voucher.settlement.camt053 import FileError, ParsedFile, Statement, UnreadableBankFile, read_statements
+from voucher.settlement.match_line import match_parked_returns
 from voucher.settlement.matching import Expected, Verdict, decide
 from voucher.settlement.model import AdviceState, BankLine, BankStatement, PaymentAdvice, SettlementBatch
 from voucher.settlement.post_lines import pay_and_return, post_lines
 from voucher.settlement.scope import account_in_scope
 
 CHUNK = 5_000
+_AFTER = {Verdict.PAYS: AdviceState.PAID, Verdict.RETURNS: AdviceState.RETURNED}
 
 T = TypeVar("T")
 
@@ -83,6 +85,7 @@ def import_statement(
         )
         pay_and_return(session, list(statements.values()))
         post_lines(session, list(statements.values()), by=by, now=now)
+        parked_count = match_parked_returns(session, by=by, now=now)
         close_ended_batches(session, now)
     return Imported(
         False,
@@ -90,7 +93,7 @@ def import_statement(
         len(lines),
         len(new),
         verdicts[Verdict.PAYS],
-        verdicts[Verdict.RETURNS],
+        verdicts[Verdict.RETURNS] + parked_count,
         verdicts[Verdict.UNKNOWN],
     )
 
@@ -199,15 +202,9 @@ def _advices(session: Session, references: Sequence[str]) -> dict[str, _Advice]:
             .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
             .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
             .where(PaymentAdvice.reference.in_(part))
-        ).all()
-        sides: dict[UUID, set[bool]] = {}
-        used = select(BankLine.advice_id, BankLine.is_credit).where(BankLine.advice_id.in_([row.id for row in rows]))
-        for advice_id, is_credit in session.execute(used):
-            assert advice_id is not None, "the query asks for lines of advices"
-            sides.setdefault(advice_id, set()).add(is_credit)
+        )
         for row in rows:
-            taken = sides.get(row.id, set())
-            expected = Expected(row.amount_cents, AdviceState(row.state), False in taken, True in taken)
+            expected = Expected(row.amount_cents, AdviceState(row.state))
             found[row.reference] = _Advice(row.id, row.paying_account_id, expected)
     return found
 
@@ -231,7 +228,9 @@ def _decided(
         verdicts[verdict] += 1
         is_matched = advice is not None and verdict is not Verdict.UNKNOWN
         if advice is not None and is_matched:
-            advices[line.end_to_end_id or ""] = replace(advice, expected=_after(advice.expected, verdict))
+            advices[line.end_to_end_id or ""] = replace(
+                advice, expected=replace(advice.expected, state=_AFTER[verdict])
+            )
         rows.append(
             {
                 "id": new_id(),
@@ -251,13 +250,6 @@ def _decided(
             }
         )
     return rows, verdicts
-
-
-def _after(expected: Expected, verdict: Verdict) -> Expected:
-    if verdict is Verdict.RETURNS:
-        return replace(expected, state=AdviceState.RETURNED, is_credited=True)
-    state = AdviceState.PAID if expected.state is AdviceState.IN_FILE else expected.state
-    return replace(expected, state=state, is_debited=True)
 
 
 def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

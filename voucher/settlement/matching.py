@@ -17,12 +17,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """An advice as a line finds it; `is_debited` and `is_credited` say which lines it has already."""
+    """The advice that bears a line's reference, as the line finds it."""
 
     amount_cents: int
     state: AdviceState
-    is_debited: bool
-    is_credited: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,39 +31,37 @@ class Decision:
     why: str = ""
 
 
-_LEFT = (AdviceState.IN_FILE, AdviceState.PAID, AdviceState.RETURNED, AdviceState.TAKEN_UP)
-"""States an advice can be in once its transfer left (a rejected one never did)."""
+_WHY_NOT_DEBIT = {
+    AdviceState.PAID: "Ce règlement est déjà payé : la banque l’a peut-être payé deux fois.",
+    AdviceState.REJECTED: "Le virement a été rejeté, et pourtant la banque l’a débité.",
+    AdviceState.RETURNED: "Ce virement est déjà revenu : la banque l’a peut-être payé deux fois.",
+}
+_WHY_NOT_CREDIT = {
+    AdviceState.IN_FILE: "Un retour arrivé avant son débit : il sera rapproché quand le débit viendra.",
+    AdviceState.REJECTED: "Le virement a été rejeté : ce crédit est sans doute son retour, après un débit inexpliqué.",
+    AdviceState.RETURNED: "Ce règlement est déjà revenu une fois.",
+}
+_ENDED = "Ce règlement n’attend rien de la banque : il n’est pas transmis, ou un autre lot l’a repris."
 
 
 def decide(amount_cents: int, is_credit: bool, is_reference_given: bool, expected: Expected | None) -> Decision:
     """Say what a booked line does, given the advice that bears its EndToEndId in the same account (None when none does).
 
-    A return may come before its own debit (banks send files in any order): each is booked when it comes, once.
+    A debit pays what was sent; a credit brings back what was paid. Anything else waits, its money in 4711.
     """
     if expected is None:
         if not is_reference_given:
             return Decision(Verdict.UNKNOWN, "La banque ne donne pas de référence.")
         return Decision(Verdict.UNKNOWN, "Aucun règlement de ce compte ne porte cette référence.")
-    has_left = expected.state in _LEFT and not (expected.state is AdviceState.TAKEN_UP and not expected.is_credited)
-    if not has_left:
-        return Decision(Verdict.UNKNOWN, _not_expected(expected.state, is_credit))
     if amount_cents != expected.amount_cents:
         return Decision(
             Verdict.UNKNOWN,
             f"La référence est la bonne, mais le montant attendu est {format_euros(expected.amount_cents)}.",
         )
     if is_credit:
-        if expected.is_credited:
-            return Decision(Verdict.UNKNOWN, "Ce règlement est déjà revenu une fois.")
-        return Decision(Verdict.RETURNS)
-    if expected.is_debited:
-        return Decision(Verdict.UNKNOWN, "Ce règlement est déjà payé : la banque l’a peut-être payé deux fois.")
-    return Decision(Verdict.PAYS)
-
-
-def _not_expected(state: AdviceState, is_credit: bool) -> str:
-    if state in (AdviceState.REJECTED, AdviceState.TAKEN_UP):
-        if is_credit:
-            return "Le virement a été rejeté : ce crédit est sans doute son retour, après un débit que rien n’explique."
-        return "Le virement a été rejeté, et pourtant la banque l’a débité."
-    return "Ce règlement n’est pas encore transmis : la banque ne devrait pas le connaître."
+        if expected.state is AdviceState.PAID:
+            return Decision(Verdict.RETURNS)
+        return Decision(Verdict.UNKNOWN, _WHY_NOT_CREDIT.get(expected.state, _ENDED))
+    if expected.state is AdviceState.IN_FILE:
+        return Decision(Verdict.PAYS)
+    return Decision(Verdict.UNKNOWN, _WHY_NOT_DEBIT.get(expected.state, _ENDED))

@@ -28,7 +28,7 @@ def pay_and_return(session: Session, statement_ids: Sequence[UUID]) -> None:
     )
     bring_back = (
         update(PaymentAdvice)
-        .where(PaymentAdvice.state.in_((AdviceState.IN_FILE, AdviceState.PAID)), PaymentAdvice.id.in_(credits_))
+        .where(PaymentAdvice.state == AdviceState.PAID, PaymentAdvice.id.in_(credits_))
         .values(state=AdviceState.RETURNED, state_reason=reason)
     )
     for statement in (pay, bring_back):

@@ -1,0 +1,36 @@
+"""The payment advice of a structure on paper."""
+
+from voucher.kernel.calendar import paris_day
+from voucher.settlement.documents import Advice, AdviceAdjustment, Contact, advice_pdf
+from voucher.settlement.read_advice import AdvicePage
+from voucher.settlement.references import file_stem
+
+
+def advice_document(page: AdvicePage, contact: Contact) -> tuple[str, bytes]:
+    """Return the name and the bytes of a payment advice as a PDF. Raises ValueError without an account (no RIB yet)."""
+    if page.holder_name is None or page.iban is None:
+        raise ValueError("an advice without an account has no document")
+    content = advice_pdf(
+        Advice(
+            reference=page.reference,
+            batch_number=page.batch_number,
+            agreement_name=page.agreement_name,
+            payer_name=page.payer_name,
+            issued_on=paris_day(page.frozen_at),
+            period_first_on=paris_day(page.period_opened_at),
+            period_last_on=paris_day(page.period_closed_at),
+            payment_on=page.paid_on or page.execution_on,
+            structure_name=page.structure_name,
+            siret=page.pivot,
+            account_holder=page.holder_name,
+            iban=page.iban,
+            receipts=page.receipts,
+            adjustments=[
+                AdviceAdjustment(f"Repris du lot {one.batch_number} (référence {one.reference})", one.amount_cents)
+                for one in page.carried
+            ],
+            total_cents=page.amount_cents,
+            contact=contact,
+        )
+    )
+    return f"bordereau-{file_stem(page.batch_number)}-{page.reference}.pdf", content

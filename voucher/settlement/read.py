@@ -1,0 +1,274 @@
+"""Batches as the finance pages ask for them: in a list, whole with their control sum, their kept files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import case, func, or_, select
+from sqlalchemy.orm import Session
+
+from voucher.kernel.database import Database
+from voucher.ledger.chart import EventType
+from voucher.ledger.model import Entry
+from voucher.programme.model import Agreement, Issuer
+from voucher.redemption.model import Period
+from voucher.settlement.changed_details import ChangedDetails, changed_details
+from voucher.settlement.checks_files import file_total_cents
+from voucher.settlement.export import ExportedFile
+from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, PaymentFile, SettlementBatch
+from voucher.settlement.owed import CARRIED_STATES
+from voucher.settlement.scope import in_scope
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """A batch in a list."""
+
+    id: UUID
+    number: str
+    agreement_name: str
+    issuer_name: str
+    channel: str
+    state: BatchState
+    advice_count: int
+    total_cents: int
+    frozen_at: datetime
+    failed_count: int
+    paid_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file of a batch, without its bytes."""
+
+    kind: str
+    name: str
+    sha256: str
+    byte_count: int
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSum:
+    """One total on three sides, in cents: the advices, the file (None before it is written), the ledger."""
+
+    advices_cents: int
+    file_cents: int | None
+    ledger_cents: int
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether all sides that exist agree."""
+        return len({self.advices_cents, self.ledger_cents, self.file_cents} - {None}) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """One batch, whole but for its advices; `…_by` are staff ids."""
+
+    id: UUID
+    number: str
+    agreement_id: UUID
+    agreement_number: str
+    agreement_name: str
+    issuer_name: str
+    channel: str
+    state: BatchState
+    advice_count: int
+    total_cents: int
+    period_opened_at: datetime
+    period_closed_at: datetime
+    execution_on: date | None
+    frozen_at: datetime
+    frozen_by: UUID
+    approved_at: datetime | None
+    approved_by: UUID | None
+    exported_at: datetime | None
+    exported_by: UUID | None
+    closed_at: datetime | None
+    control: ControlSum
+    states: Mapping[AdviceState, tuple[int, int]]  # how many advices, how many cents
+    changed: tuple[ChangedDetails, ...]
+    files: tuple[KeptFile, ...]
+
+
+def batches(
+    database: Database,
+    *,
+    sort: str,
+    descending: bool,
+    limit: int,
+    offset: int,
+    filters: Mapping[str, str],
+    issuer_id: UUID | None = None,
+) -> tuple[list[BatchLine], int]:
+    """Return a page of batches and how many there are. Filters: `etat`, `lot` (number or agreement). Sorts: frozen_at, total, number."""
+    paid = (AdviceState.PAID,)
+    states = (
+        select(
+            PaymentAdvice.batch_id,
+            func.sum(case((PaymentAdvice.state.in_(CARRIED_STATES), 1), else_=0)).label("failed"),
+            func.sum(case((PaymentAdvice.state.in_(paid), 1), else_=0)).label("paid"),
+        )
+        .group_by(PaymentAdvice.batch_id)
+        .subquery()
+    )
+    query = (
+        select(
+            SettlementBatch.id,
+            SettlementBatch.number,
+            Agreement.name.label("agreement_name"),
+            Issuer.name.label("issuer_name"),
+            SettlementBatch.channel,
+            SettlementBatch.state,
+            SettlementBatch.advice_count,
+            SettlementBatch.total_cents,
+            SettlementBatch.frozen_at,
+            states.c.failed,
+            states.c.paid,
+        )
+        .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+        .join(Issuer, Issuer.id == Agreement.issuer_id)
+        .outerjoin(states, states.c.batch_id == SettlementBatch.id)
+        .where(in_scope(Agreement.issuer_id, issuer_id))
+    )
+    if state := filters.get("etat"):
+        query = query.where(SettlementBatch.state == state)
+    if words := filters.get("lot"):
+        query = query.where(
+            or_(
+                SettlementBatch.number.icontains(words, autoescape=True),
+                Agreement.name.icontains(words, autoescape=True),
+            )
+        )
+    column: Any = {
+        "frozen_at": SettlementBatch.frozen_at,
+        "total": SettlementBatch.total_cents,
+        "number": SettlementBatch.number,
+    }[sort]
+    with database.read() as session:
+        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        rows = session.execute(
+            query.order_by(column.desc() if descending else column, SettlementBatch.id).limit(limit).offset(offset)
+        ).all()
+    found = [
+        BatchLine(
+            row.id,
+            row.number,
+            row.agreement_name,
+            row.issuer_name,
+            row.channel,
+            BatchState(row.state),
+            row.advice_count,
+            row.total_cents,
+            row.frozen_at,
+            int(row.failed or 0),
+            int(row.paid or 0),
+        )
+        for row in rows
+    ]
+    return found, total
+
+
+def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) -> BatchPage | None:
+    """Return one batch, or None when it does not exist in the scope."""
+    with database.read() as session:
+        row = session.execute(
+            select(
+                *SettlementBatch.__table__.columns,
+                Agreement.number.label("agreement_number"),
+                Agreement.name.label("agreement_name"),
+                Issuer.name.label("issuer_name"),
+                Period.opened_at,
+                Period.closed_at.label("period_closed_at"),
+            )
+            .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+            .join(Issuer, Issuer.id == Agreement.issuer_id)
+            .join(Period, Period.id == SettlementBatch.period_id)
+            .where(SettlementBatch.id == batch_id, in_scope(Agreement.issuer_id, issuer_id))
+        ).one_or_none()
+        if row is None:
+            return None
+        states = {
+            AdviceState(state): (count, int(cents))
+            for state, count, cents in session.execute(
+                select(PaymentAdvice.state, func.count(), func.sum(PaymentAdvice.amount_cents))
+                .where(PaymentAdvice.batch_id == batch_id)
+                .group_by(PaymentAdvice.state)
+            )
+        }
+        files = session.execute(
+            select(PaymentFile.kind, PaymentFile.name, PaymentFile.sha256, PaymentFile.content, PaymentFile.made_at)
+            .where(PaymentFile.batch_id == batch_id)
+            .order_by(PaymentFile.kind)
+        ).all()
+        file_cents = [file_total_cents(one.kind, one.content) for one in files]
+        control = ControlSum(
+            int(
+                session.scalar(
+                    select(func.coalesce(func.sum(PaymentAdvice.amount_cents), 0)).where(
+                        PaymentAdvice.batch_id == batch_id, PaymentAdvice.is_payable
+                    )
+                )
+                or 0
+            ),
+            next((cents for cents in file_cents if cents is not None), None),
+            _ledger_cents(session, batch_id, is_exported=row.exported_at is not None),
+        )
+        changed = changed_details(session, batch_id)
+    return BatchPage(
+        row.id,
+        row.number,
+        row.agreement_id,
+        row.agreement_number,
+        row.agreement_name,
+        row.issuer_name,
+        row.channel,
+        BatchState(row.state),
+        row.advice_count,
+        row.total_cents,
+        row.opened_at,
+        row.period_closed_at,
+        row.execution_on,
+        row.frozen_at,
+        row.frozen_by,
+        row.approved_at,
+        row.approved_by,
+        row.exported_at,
+        row.exported_by,
+        row.closed_at,
+        control,
+        states,
+        tuple(changed),
+        tuple(KeptFile(one.kind, one.name, one.sha256, len(one.content), one.made_at) for one in files),
+    )
+
+
+def _ledger_cents(session: Session, batch_id: UUID, *, is_exported: bool) -> int:
+    """Return what the ledger says of a batch: what was sent, or what was frozen less what was set aside."""
+    event_type = EventType.BATCH_EXPORTED if is_exported else EventType.BATCH_FROZEN
+    written = session.scalar(
+        select(Entry.total_cents).where(Entry.event_type == event_type, Entry.event_id == batch_id)
+    )
+    if is_exported:
+        return written or 0
+    aside = session.scalar(
+        select(func.coalesce(func.sum(Entry.total_cents), 0))
+        .join(PaymentAdvice, PaymentAdvice.id == Entry.event_id)
+        .where(Entry.event_type == EventType.ADVICE_SET_ASIDE, PaymentAdvice.batch_id == batch_id)
+    )
+    return (written or 0) - int(aside or 0)
+
+
+def kept_file(database: Database, batch_id: UUID, kind: str, *, issuer_id: UUID | None = None) -> ExportedFile | None:
+    """Return a file of a batch with its bytes, or None."""
+    with database.read() as session:
+        row = session.execute(
+            select(PaymentFile.kind, PaymentFile.name, PaymentFile.content)
+            .join(SettlementBatch, SettlementBatch.id == PaymentFile.batch_id)
+            .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+            .where(PaymentFile.batch_id == batch_id, PaymentFile.kind == kind, in_scope(Agreement.issuer_id, issuer_id))
+        ).one_or_none()
+    return None if row is None else ExportedFile(*row)

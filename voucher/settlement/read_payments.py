@@ -1,0 +1,283 @@
+"""What a structure asks: what it was paid, what it will be, and why not yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, func, select
+
+from voucher.kernel.calendar import paris_day
+from voucher.kernel.database import Database
+from voucher.network.model import Place
+from voucher.programme.model import Agreement, Issuer, SettlementChannel
+from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.settlement.model import AdviceLine, AdviceState, BatchState, LineNature, PaymentAdvice, SettlementBatch
+from voucher.settlement.reasons import explain
+
+PAYMENT_DAYS = 30
+"""The service level: a voucher used is paid within thirty days (domain.md §2)."""
+
+
+class Holder(StrEnum):
+    """Who a payment waits for."""
+
+    FINANCE = "finance"
+    APPROVER = "approver"
+    BANK = "bank"
+    ACCOUNTANT = "accountant"
+    STRUCTURE = "structure"
+    PROGRAMME = "programme"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentStep:
+    """Where a payment stands: what happened last, who holds it now, what they must do."""
+
+    what: str
+    at: datetime | None
+    holder: Holder
+    who: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionPayment:
+    """One redemption of a structure and the state of its payment. `due_on` is thirty days after the use, Paris time."""
+
+    redemption_id: UUID
+    place_name: str
+    redeemed_at: datetime
+    voucher_count: int
+    amount_cents: int
+    advice_id: UUID | None
+    paid_on: date | None
+    due_on: date
+    is_late: bool
+    steps: tuple[PaymentStep, ...]
+
+    @property
+    def now(self) -> PaymentStep:
+        """The last step: who holds the payment."""
+        return self.steps[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """What a structure is owed and was paid, in cents."""
+
+    open_cents: int
+    on_the_way_cents: int
+    waiting_cents: int
+    paid_cents: int
+
+
+def owing(database: Database, structure_id: UUID) -> Owing:
+    """Sum up a structure's money: not yet in a batch, on the way, waiting for something, paid."""
+    with database.read() as session:
+        open_cents = session.scalar(
+            select(func.coalesce(func.sum(Redemption.amount_cents), 0))
+            .join(Period, Period.id == Redemption.period_id)
+            .where(
+                Redemption.structure_id == structure_id,
+                Redemption.state == RedemptionState.CONFIRMED,
+                Period.closed_at.is_(None),
+            )
+        )
+        states = {
+            AdviceState(state): int(cents)
+            for state, cents in session.execute(
+                select(PaymentAdvice.state, func.sum(PaymentAdvice.amount_cents))
+                .where(PaymentAdvice.structure_id == structure_id)
+                .group_by(PaymentAdvice.state)
+            )
+        }
+
+    def cents(*wanted: AdviceState) -> int:
+        return sum(states.get(state, 0) for state in wanted)
+
+    return Owing(
+        int(open_cents or 0),
+        cents(AdviceState.DUE, AdviceState.IN_FILE),
+        cents(AdviceState.HELD, AdviceState.REJECTED, AdviceState.RETURNED),
+        cents(AdviceState.PAID),
+    )
+
+
+def redemption_payments(
+    database: Database,
+    structure_id: UUID,
+    *,
+    now: datetime,
+    descending: bool,
+    limit: int,
+    offset: int,
+    filters: Mapping[str, str],
+    redemption_id: UUID | None = None,
+) -> tuple[list[RedemptionPayment], int]:
+    """Return a page of a structure's redemptions by time, each with its payment, and how many there are. Filter: `lieu` (place id)."""
+    line = and_(
+        AdviceLine.nature == LineNature.PERIOD,
+        AdviceLine.source_id == Redemption.period_id,
+        AdviceLine.structure_id == Redemption.structure_id,
+    )
+    query = (
+        select(
+            Redemption.id,
+            Place.name,
+            Redemption.redeemed_at,
+            Redemption.voucher_count,
+            Redemption.amount_cents,
+            PaymentAdvice.id.label("advice_id"),
+            Issuer.name.label("issuer_name"),
+        )
+        .join(Place, Place.id == Redemption.place_id)
+        .join(Agreement, Agreement.id == Redemption.agreement_id)
+        .join(Issuer, Issuer.id == Agreement.issuer_id)
+        .outerjoin(AdviceLine, line)
+        .outerjoin(PaymentAdvice, PaymentAdvice.id == AdviceLine.advice_id)
+        .where(Redemption.structure_id == structure_id, Redemption.state == RedemptionState.CONFIRMED)
+    )
+    if redemption_id is not None:
+        query = query.where(Redemption.id == redemption_id)
+    if place := filters.get("lieu"):
+        query = query.where(Place.name == place)
+    with database.read() as session:
+        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        at = Redemption.redeemed_at.desc() if descending else Redemption.redeemed_at
+        rows = session.execute(query.order_by(at, Redemption.id).limit(limit).offset(offset)).all()
+        steps = _Steps(session)
+        return [_payment(row, steps, now) for row in rows], total
+
+
+def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:
+    found, paid_on, last_id = steps.of(row.advice_id, row.issuer_name)
+    due_on = paris_day(row.redeemed_at) + timedelta(days=PAYMENT_DAYS)
+    return RedemptionPayment(
+        row.id,
+        row.name,
+        row.redeemed_at,
+        row.voucher_count,
+        row.amount_cents,
+        last_id,
+        paid_on,
+        due_on,
+        (paid_on or paris_day(now)) > due_on,
+        (PaymentStep("Chèques encaissés", row.redeemed_at, Holder.NOBODY, "", ""), *found),
+    )
+
+
+class _Steps:
+    """The steps of advices, each followed to the one that took it up; read once for all the redemptions it pays."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._known: dict[UUID, tuple[tuple[PaymentStep, ...], date | None, UUID]] = {}
+
+    def of(self, advice_id: UUID | None, issuer_name: str) -> tuple[tuple[PaymentStep, ...], date | None, UUID | None]:
+        """Return the steps after the use, the day of payment if it is paid, and the last advice."""
+        if advice_id is None:
+            step = PaymentStep(
+                "Dans aucun lot de règlement pour le moment",
+                None,
+                Holder.FINANCE,
+                f"Le service des finances, {issuer_name}",
+                "Il doit arrêter le prochain lot.",
+            )
+            return (step,), None, None
+        if advice_id not in self._known:
+            self._known[advice_id] = self._read(advice_id, issuer_name)
+        return self._known[advice_id]
+
+    def _read(self, advice_id: UUID, issuer_name: str) -> tuple[tuple[PaymentStep, ...], date | None, UUID]:
+        steps: list[PaymentStep] = []
+        current: UUID | None = advice_id
+        paid_on = None
+        last = advice_id
+        while current is not None:
+            last = current
+            row = self._session.execute(
+                select(*PaymentAdvice.__table__.columns, *_BATCH)
+                .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+                .where(PaymentAdvice.id == current)
+            ).one()
+            steps += _steps_of(row, issuer_name)
+            paid_on = row.paid_on if row.state == AdviceState.PAID else None
+            current = (
+                self._session.scalar(
+                    select(AdviceLine.advice_id).where(
+                        AdviceLine.nature == LineNature.CARRIED_OVER, AdviceLine.source_id == current
+                    )
+                )
+                if row.state == AdviceState.TAKEN_UP
+                else None
+            )
+        return tuple(steps), paid_on, last
+
+
+_BATCH = (
+    SettlementBatch.number,
+    SettlementBatch.channel,
+    SettlementBatch.state.label("batch_state"),
+    SettlementBatch.frozen_at,
+    SettlementBatch.approved_at,
+    SettlementBatch.exported_at,
+)
+
+
+def _steps_of(row: Any, issuer_name: str) -> list[PaymentStep]:
+    """Return what happened to one advice, the last step saying who holds it."""
+    finance = f"Le service des finances, {issuer_name}"
+    is_operator = row.channel == SettlementChannel.MANDATED_OPERATOR
+    bank = (Holder.BANK, "La banque") if is_operator else (Holder.ACCOUNTANT, "Le comptable public")
+    nobody = (Holder.NOBODY, "", "")
+    done = [PaymentStep(f"Mis dans le lot {row.number}", row.frozen_at, *nobody)]
+    if row.is_payable and row.approved_at:
+        done.append(PaymentStep("Lot validé par une deuxième personne", row.approved_at, *nobody))
+    if row.is_payable and row.exported_at:
+        done.append(PaymentStep(f"Transmis : {bank[1].lower()} doit payer", row.exported_at, *nobody))
+    match AdviceState(row.state):
+        case AdviceState.HELD:
+            is_suspension = row.state_reason.startswith("Structure suspendue")
+            who = (Holder.PROGRAMME, "Le programme") if is_suspension else (Holder.STRUCTURE, "Votre structure")
+            act = (
+                "Appelez le programme pour lever la suspension."
+                if is_suspension
+                else "Donnez votre RIB à jour. Le lot suivant vous paiera."
+            )
+            done.append(PaymentStep(f"En attente. {row.state_reason}", None, *who, act))
+        case AdviceState.DUE if row.batch_state == BatchState.FROZEN:
+            done.append(
+                PaymentStep(
+                    "En attente de validation",
+                    None,
+                    Holder.APPROVER,
+                    finance,
+                    "Une deuxième personne doit valider le lot.",
+                )
+            )
+        case AdviceState.DUE:
+            done.append(PaymentStep("Prêt à partir", None, Holder.FINANCE, finance, "Il doit transmettre le lot."))
+        case AdviceState.IN_FILE:
+            done.append(
+                PaymentStep("En cours de paiement", None, *bank, "Le virement doit paraître sur le relevé de compte.")
+            )
+        case AdviceState.PAID:
+            done.append(PaymentStep("Payé, confirmé par la banque", None, *nobody))
+        case AdviceState.REJECTED | AdviceState.RETURNED:
+            why = explain(row.state_reason)
+            done.append(
+                PaymentStep(
+                    f"Virement refusé par la banque. {why.sentence}",
+                    None,
+                    Holder.STRUCTURE,
+                    "Votre structure",
+                    "Vérifiez votre RIB et donnez-en un nouveau s’il le faut. Le lot suivant vous paiera.",
+                )
+            )
+        case AdviceState.TAKEN_UP:
+            done.append(PaymentStep("Le paiement n’a pas abouti : un lot suivant l’a repris", None, *nobody))
+    return done
