@@ -35,7 +35,11 @@ class Person:
     sign_out_url: str | None = None
 
 
-FOOTER = (Link("Aide", "/aide"), Link("Accessibilité", "/accessibilite"))
+FOOTER = (
+    Link("Aide", "/aide"),
+    Link("Accessibilité", "/accessibilite"),
+    Link("Mentions légales", "/mentions-legales"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+"""The list of places that take vouchers."""
+
+from flask import render_template, request
+from wtforms import StringField
+from wtforms.validators import Length, Optional, Regexp
+
+from voucher.network import read as network
+from voucher.network.services import Service
+from voucher.programme.territories import DEPARTMENTS
+from voucher.wallet.pages import blueprint
+from voucher.web.access import public
+from voucher.web.forms import HouseForm, SelectField
+from voucher.web.house import house
+
+PLACES_MAX = 200
+
+
+class PlacesForm(HouseForm):
+    """Where, and for what. It is sent in the address: a list can be kept and shared."""
+
+    class Meta(HouseForm.Meta):
+        csrf = False
+
+    code_postal = StringField(
+        "Code postal",
+        validators=[Optional(), Length(max=5), Regexp(r"\d{5}", message="Écrivez les cinq chiffres du code postal.")],
+    )
+    departement = SelectField(
+        "Ou département",
+        choices=[("", "Choisissez"), *((one.code, f"{one.code} {one.name}") for one in DEPARTMENTS)],
+        default="",
+    )
+    service = SelectField(
+        "Pour faire quoi ?",
+        choices=[("", "Toutes les aides"), *((one.value, one.label) for one in Service)],
+        default="",
+    )
+
+
+@blueprint.get("/lieux")
+@public
+def places() -> str:
+    """List the open places of qualified structures near a postcode or in a département."""
+    form = PlacesForm(request.args)
+    is_asked = bool(form.code_postal.data or form.departement.data)
+    rows: list[network.PlaceLine] = []
+    if is_asked and form.validate():
+        rows = network.places_near(
+            house().database,
+            postcode=form.code_postal.data or "",
+            department_code="" if form.code_postal.data else form.departement.data,
+            limit=PLACES_MAX,
+        )
+        if form.service.data:
+            wanted = Service(form.service.data).label
+            rows = [row for row in rows if wanted in row.services]
+    return render_template("wallet/places.html", form=form, rows=rows, is_asked=is_asked and not form.errors)

@@ -1,0 +1,44 @@
+"""Logs without secrets: a voucher's code is never written, whatever wrote the line.
+
+gunicorn --logger-class voucher.web.logs.CodeFreeLogger …
+logging.getLogger("werkzeug").addFilter(CodeFilter())      the development server
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+
+HIDDEN = "/V/…"
+_PATH = re.compile(r"/v/[^\s\"'?#]*", re.IGNORECASE)
+_BARE = re.compile(r"\b[A-Z2-7]{100,}\b", re.IGNORECASE)
+
+
+def hide_codes(text: str) -> str:
+    """Return a text with every code replaced by `/V/…`, in a path or bare."""
+    return _BARE.sub("…", _PATH.sub(HIDDEN, text))
+
+
+class CodeFilter(logging.Filter):
+    """Hides codes in any record: its message, once put together, is what is kept."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record; never drop it."""
+        record.msg, record.args = hide_codes(record.getMessage()), None
+        return True
+
+
+class CodeFreeLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """Gunicorn's logger: the request line, the path and the referrer of the access log hold no code; nor do its errors."""
+
+    def setup(self, cfg: Any) -> None:
+        """Put the filter on the error log too."""
+        super().setup(cfg)
+        self.error_log.addFilter(CodeFilter())
+
+    def atoms(self, resp: Any, req: Any, environ: Mapping[str, Any], request_time: Any) -> dict[str, Any]:
+        """Return what an access line may say, codes hidden."""
+        found = super().atoms(resp, req, environ, request_time)
+        return {name: hide_codes(value) if isinstance(value, str) else value for name, value in found.items()}
