@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from voucher.issuing.code import SIGNATURE_BYTES, Algorithm, Kind, Payload
-from voucher.issuing.signing import PrivateKey, open_private_key, sign
+from voucher.issuing.signing import PrivateKey, open_private_key, signature_of
 
 _TAG_BYTES = 3
+_SERIAL, _AFTER, _TAG = 4, 8, 13  # where the serial begins and ends, and the tag begins (voucher.issuing.code)
 
 
 @dataclass(frozen=True, slots=True)
 class SigningPlan:
-    """What all booklets of a batch share, and the sealed key that signs them. `repr` shows no secret."""
+    """What all the codes of a batch share."""
 
     key_id: int
     algorithm: Algorithm
@@ -46,27 +47,40 @@ class Signer:
     def __init__(self, plan: SigningPlan, private_key: PrivateKey) -> None:
         self._plan = plan
         self._key = private_key
+        # All codes of a plan differ by their kind, serial and tag alone: the rest is written once.
+        self._cover, self._voucher = (self._payload(kind) for kind in (Kind.BOOKLET, Kind.VOUCHER))
 
     def sign_booklets(self, first: int, count: int) -> SignedBooklets:
         """Draw fresh tags and sign the codes of `count` booklets."""
-        plan = self._plan
-        code_count = count * (plan.booklet_size + 1)
-        tags = os.urandom(code_count * _TAG_BYTES)
-        signatures = bytearray()
-        index = 0
+        size, key = self._plan.booklet_size, self._key
+        tags = os.urandom(count * (size + 1) * _TAG_BYTES)
+        signatures = []
+        at = 0
         for booklet in range(first, first + count):
-            serial = plan.first_serial + booklet * plan.booklet_size
-            for kind, offset in [(Kind.BOOKLET, 0), *((Kind.VOUCHER, rank) for rank in range(plan.booklet_size))]:
-                tag = int.from_bytes(tags[index * _TAG_BYTES : (index + 1) * _TAG_BYTES])
-                signatures += sign(self._key, self._payload(kind, serial + offset, tag)).signature
-                index += 1
-        return SignedBooklets(first, count, tags, bytes(signatures))
+            first_serial = self._plan.first_serial + booklet * size
+            for serial, payload in (
+                (first_serial, self._cover),
+                *((first_serial + i, self._voucher) for i in range(size)),
+            ):
+                tag = tags[at : at + _TAG_BYTES]
+                at += _TAG_BYTES
+                signatures.append(
+                    signature_of(key, payload[:_SERIAL] + serial.to_bytes(4) + payload[_AFTER:_TAG] + tag)
+                )
+        return SignedBooklets(first, count, tags, b"".join(signatures))
 
-    def _payload(self, kind: Kind, serial: int, tag: int) -> Payload:
+    def _payload(self, kind: Kind) -> bytes:
         plan = self._plan
         return Payload(
-            kind, plan.booklet_size, plan.key_id, serial, plan.use_by, plan.face_value_cents, tag, plan.algorithm
-        )
+            kind,
+            plan.booklet_size,
+            plan.key_id,
+            plan.first_serial,
+            plan.use_by,
+            plan.face_value_cents,
+            0,
+            plan.algorithm,
+        ).encode()
 
 
 _signer: Signer | None = None

@@ -60,12 +60,17 @@ def sign(private_key: PrivateKey, payload: Payload) -> SignedCode:
     """Sign a payload. Raises ValueError when the payload names another algorithm than the key's."""
     if payload.algorithm is not algorithm_of(private_key):
         raise ValueError(f"a {algorithm_of(private_key).name} key cannot sign a {payload.algorithm.name} payload")
-    message = VOUCHER_DOMAIN + payload.encode()
+    return SignedCode(payload, signature_of(private_key, payload.encode()))
+
+
+def signature_of(private_key: PrivateKey, payload: bytes) -> bytes:
+    """Return the signature of sixteen bytes that `Payload.encode` wrote for this key's algorithm."""
+    message = VOUCHER_DOMAIN + payload
     if isinstance(private_key, Ed25519PrivateKey):
-        return SignedCode(payload, private_key.sign(message))
+        return private_key.sign(message)
     r, s = decode_dss_signature(private_key.sign(message, _ES256))
     half = SIGNATURE_BYTES // 2
-    return SignedCode(payload, r.to_bytes(half) + s.to_bytes(half))
+    return r.to_bytes(half) + s.to_bytes(half)
 
 
 def is_authentic(public_key: bytes, code: SignedCode) -> bool:
