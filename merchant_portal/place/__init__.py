@@ -1,4 +1,4 @@
-"""« Mon lieu »: what a structure says of itself, its places and its RIB. The place manager writes, the mediator reads.
+"""« Notre structure »: what a structure says of itself, its places and its RIB. The place manager writes, the mediator reads.
 
 Every page is held to the structure of the person who looks: another structure's place is not found.
 """
@@ -9,4 +9,4 @@ from merchant_portal.place.folder import blueprint as blueprint
 from voucher.access.model import Role
 from voucher.web.navigation import NavItem
 
-NAVIGATION = (NavItem("Mon lieu", "place.home", (Role.PLACE_MANAGER, Role.MEDIATOR)),)
+NAVIGATION = (NavItem("Notre structure", "place.home", (Role.PLACE_MANAGER, Role.MEDIATOR)),)
