@@ -106,7 +106,7 @@ def _paper(
             issuer_address=f"{issuer.address}, {issuer.postcode} {issuer.city}",
             face_value_cents=batch.face_value_cents,
             use_by=batch.use_by,
-            printed_at=batch.ordered_at,
+            printed_at=batch.ordered_at.replace(microsecond=0),  # a PDF is dated to the second
             help_phone=settings.help_phone or None,
             help_email=settings.help_contact or None,
             places_url=settings.base_url.rstrip("/").split("//", 1)[-1] + PLACES_PATH,
