@@ -16,6 +16,8 @@ PORTALS = (
     "voucher.wallet",
     "merchant_portal",
     "merchant_portal.place",
+    "merchant_portal.payments",
+    "issuer_portal.board",
     "issuer_portal.programme",
     "issuer_portal.issuer",
     "issuer_portal.prescriber",

@@ -135,6 +135,14 @@ def line(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) ->
         return found, [] if found.advice_id else _candidates(session, found)
 
 
+def waiting(database: Database, *, limit: int, issuer_id: UUID | None = None) -> list[tuple[LineRow, list[Candidate]]]:
+    """Return the newest lines to identify, each with the payments it could be."""
+    query = _lines(issuer_id).where(BankLine.advice_id.is_(None)).order_by(BankLine.booked_on.desc(), BankLine.id)
+    with database.read() as session:
+        found = [_row(session, row) for row in session.execute(query.limit(limit)).all()]
+        return [(one, _candidates(session, one)) for one in found]
+
+
 def line_counts(database: Database, *, issuer_id: UUID | None = None) -> LineCounts:
     """Count what is matched and what waits, in the scope."""
     waits = BankLine.advice_id.is_(None)
@@ -234,7 +242,24 @@ def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
             ).one_or_none()
             expected = None if found is None else Expected(found.amount_cents, AdviceState(found.state))
         why = decide(row.amount_cents, row.is_credit, row.end_to_end_id is not None, expected).why
-    return LineRow(*row, why=why)
+    return LineRow(
+        row.id,
+        row.booked_on,
+        row.name,
+        row.paying_account_id,
+        row.amount_cents,
+        row.is_credit,
+        row.end_to_end_id,
+        row.counterparty,
+        row.counterparty_iban,
+        row.remittance,
+        row.return_reason,
+        row.note,
+        row.advice_id,
+        row.reference,
+        row.structure_name,
+        why,
+    )
 
 
 def _advices(account_id: UUID) -> Select[*tuple[Any, ...]]:

@@ -1,0 +1,19 @@
+"""Pages of finance: close a period, check, approve, pay, reconcile. Preparers prepare, approvers approve, auditors read.
+
+Finance may be held for one issuer: every page passes that scope on, and what lies outside is not found.
+"""
+
+from issuer_portal.finance import advices as advices
+from issuer_portal.finance import bank as bank
+from issuer_portal.finance import batches as batches
+from issuer_portal.finance import home as home
+from issuer_portal.finance.folder import READERS
+from issuer_portal.finance.folder import blueprint as blueprint
+from voucher.web.navigation import NavItem
+
+NAVIGATION = (
+    NavItem("Finances", "finance.home", READERS, is_exact=True),
+    NavItem("Lots de règlement", "finance.batches", READERS),
+    NavItem("Rapprochement", "finance.reconciliation", READERS, is_exact=True),
+    NavItem("Lignes de banque", "finance.lines", READERS),
+)

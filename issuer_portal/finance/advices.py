@@ -1,0 +1,79 @@
+"""One payment: what it is made of, where it stands, its paper; and setting it aside while it has not left."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+from wtforms import StringField
+from wtforms.validators import InputRequired, Length
+
+from issuer_portal.finance.folder import READERS, blueprint, download, scope
+from voucher.access.audit import note_access
+from voucher.access.model import Role
+from voucher.kernel.refusals import Refused
+from voucher.settlement.advice_document import advice_document
+from voucher.settlement.documents import Contact
+from voucher.settlement.read_advice import AdvicePage, advice
+from voucher.settlement.reasons import explain
+from voucher.settlement.set_aside import set_aside
+from voucher.web.access import staff, viewer
+from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.house import house
+
+
+class SetAsideForm(HouseForm):
+    """Why a payment does not leave with its batch."""
+
+    reason = StringField("Raison", validators=[InputRequired(), Length(max=200)])
+
+
+@blueprint.route("/reglements/<uuid:advice_id>", methods=["GET", "POST"])
+@staff(*READERS)
+def advice_page(advice_id: UUID) -> str | Response:
+    """Show a payment; a preparer may set it aside."""
+    here = house()
+    page = _advice(advice_id)
+    form: Any = SetAsideForm()
+    if form.validate_on_submit():
+        if not viewer().may(Role.FINANCE_PREPARER):
+            abort(403)
+        try:
+            set_aside(
+                here.database,
+                advice_id,
+                form.reason.data,
+                by=viewer().account_id,
+                now=here.now(),
+                issuer_id=scope(),
+            )
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            flash(
+                "Le règlement est mis de côté. Le lot suivant le reprendra. Le lot est à valider de nouveau.", "success"
+            )
+            return redirect(url_for("finance.batch", batch_id=page.batch_id))
+    note_access(here.database, viewer().account_id, "Lecture d’un RIB", f"règlement {page.reference}", here.now())
+    return render_template("finance/advice.html", page=page, form=form, why=explain(page.state_reason))
+
+
+@blueprint.get("/reglements/<uuid:advice_id>/bordereau.pdf")
+@staff(*READERS)
+def advice_pdf(advice_id: UUID) -> Response:
+    """Download a payment's paper."""
+    here = house()
+    page = _advice(advice_id)
+    if page.iban is None:
+        abort(404)
+    contact = Contact(here.settings.programme_name, here.settings.help_contact, here.settings.help_phone)
+    name, content = advice_document(page, contact)
+    note_access(here.database, viewer().account_id, "Bordereau téléchargé", f"règlement {page.reference}", here.now())
+    return download(name, content, "application/pdf")
+
+
+def _advice(advice_id: UUID) -> AdvicePage:
+    found = advice(house().database, advice_id, issuer_id=scope())
+    if found is None:
+        abort(404)
+    return found

@@ -1,0 +1,237 @@
+"""A batch from its preview to its files: frozen by a preparer, approved by another person, sent by a preparer."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import HiddenField, IntegerField
+from wtforms.validators import InputRequired
+
+from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, download, flash_refusal, id_of, scope
+from voucher.access.audit import note_access
+from voucher.access.model import Role
+from voucher.access.read import names_of
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.money import format_euros
+from voucher.kernel.refusals import Refused
+from voucher.settlement import read
+from voucher.settlement.approve import approve_batch
+from voucher.settlement.export import export_batch
+from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.preview import preview_batch
+from voucher.settlement.read_advices import advices
+from voucher.settlement.words import ADVICE_STATES, BATCH_STATES, FILE_KINDS
+from voucher.web.access import staff, viewer
+from voucher.web.filters import plural
+from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.house import house
+from voucher.web.listing import csv_response, euros_cell, read_listing
+
+STATE_CHOICES = [(str(state), word) for state, (word, _) in BATCH_STATES.items()]
+ADVICE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
+
+
+class FreezeForm(HouseForm):
+    """The act of freezing: it carries the batch's id, so that a double click makes one batch."""
+
+    id = HiddenField()
+
+
+class ApproveForm(HouseForm):
+    """The act of approving: it carries the total that the person saw."""
+
+    total_cents = IntegerField(validators=[InputRequired()])
+
+
+@blueprint.get("/lots")
+@staff(*READERS)
+def batches() -> str | Response:
+    """List the batches, the newest first."""
+    listing = read_listing(
+        request.args, sorts=("frozen_at", "total", "number"), default_sort="-frozen_at", filters=("etat", "lot")
+    )
+    rows, total = read.batches(
+        house().database,
+        sort=listing.sort,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+        filters=listing.filters,
+        issuer_id=scope(),
+    )
+    if listing.wants_csv:
+        headers = ["Lot", "Convention", "Collectivité", "État", "Règlements", "Payés", "Total (€)", "Arrêté le"]
+        lines = (
+            (
+                row.number,
+                row.agreement_name,
+                row.issuer_name,
+                BATCH_STATES[row.state][0],
+                row.advice_count,
+                row.paid_count,
+                euros_cell(row.total_cents),
+                row.frozen_at,
+            )
+            for row in rows
+        )
+        return csv_response("lots-de-reglement", headers, lines)
+    return render_template("finance/batches.html", listing=listing, rows=rows, total=total, choices=STATE_CHOICES)
+
+
+@blueprint.route("/conventions/<uuid:agreement_id>/arreter", methods=["GET", "POST"])
+@staff(Role.FINANCE_PREPARER)
+def freeze(agreement_id: UUID) -> str | Response:
+    """Show what would be frozen, anomalies first; freeze it."""
+    here = house()
+    preview = preview_batch(here.database, agreement_id, issuer_id=scope())
+    if preview is None:
+        abort(404)
+    form: Any = FreezeForm(id=str(new_id()))
+    if form.validate_on_submit():
+        try:
+            frozen = freeze_batch(
+                here.database, id_of(form), agreement_id, by=viewer().account_id, now=here.now(), issuer_id=scope()
+            )
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            held = f" {plural(frozen.held_count, 'structure')} en attente." if frozen.held_count else ""
+            flash(
+                f"Le lot {frozen.number} est arrêté : {plural(frozen.advice_count, 'structure')}, "
+                f"{format_euros(frozen.total_cents)}.{held} Une autre personne doit maintenant le valider.",
+                "success",
+            )
+            return redirect(url_for("finance.batch", batch_id=frozen.batch_id))
+    return render_template("finance/freeze.html", form=form, preview=preview)
+
+
+@blueprint.get("/lots/<uuid:batch_id>")
+@staff(*READERS)
+def batch(batch_id: UUID) -> str | Response:
+    """Show a batch: its steps, its control sum, what is wrong, its advices, and the act of this step only."""
+    page = batch_or_404(batch_id)
+    listing = read_listing(
+        request.args, sorts=("structure", "amount"), default_sort="structure", filters=("etat", "structure")
+    )
+    rows, total = advices(
+        house().database,
+        sort=listing.sort,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+        filters=listing.filters,
+        batch_id=batch_id,
+        issuer_id=scope(),
+    )
+    if listing.wants_csv:
+        headers = ["Référence", "SIRET", "Structure", "Chèques", "Montant (€)", "État", "Raison", "Payé le"]
+        lines = (
+            (
+                row.reference,
+                row.pivot,
+                row.structure_name,
+                row.voucher_count,
+                euros_cell(row.amount_cents),
+                ADVICE_STATES[row.state][0],
+                row.state_reason,
+                row.paid_on,
+            )
+            for row in rows
+        )
+        return csv_response(f"lot-{page.number}", headers, lines)
+    people = {one for one in (page.frozen_by, page.approved_by, page.exported_by) if one is not None}
+    return render_template(
+        "finance/batch.html",
+        page=page,
+        steps=_steps(page, names_of(house().database, people)),
+        listing=listing,
+        rows=rows,
+        total=total,
+        choices=ADVICE_CHOICES,
+        approve_form=ApproveForm(total_cents=page.total_cents),
+        is_own=page.frozen_by == viewer().account_id,
+    )
+
+
+def _steps(page: read.BatchPage, names: dict[UUID, str]) -> list[dict[str, object]]:
+    """Return the line of steps: who did what and when, what is to be done now."""
+    is_empty = page.advice_count == 0
+    done = (
+        ("Arrêter", page.frozen_by, page.frozen_at),
+        ("Valider", page.approved_by, page.approved_at),
+        ("Transmettre", page.exported_by, page.exported_at),
+        ("Payer", None, page.closed_at),
+    )
+    steps: list[dict[str, object]] = []
+    is_current_given = False
+    for label, who, at in done:
+        if is_empty and label != "Arrêter":
+            state = "stopped"
+        elif at is not None:
+            state = "done"
+        else:
+            state = "todo" if is_current_given else "current"
+            is_current_given = True
+        steps.append(
+            {
+                "label": label,
+                "state": state,
+                "who": names.get(who) if who else None,
+                "at": None if state == "stopped" else at,
+            }
+        )
+    return steps
+
+
+@blueprint.post("/lots/<uuid:batch_id>/valider")
+@staff(Role.FINANCE_APPROVER)
+def approve(batch_id: UUID) -> Response:
+    """Approve a batch."""
+    page = batch_or_404(batch_id)
+    form: Any = ApproveForm()
+    if not form.validate():
+        abort(400)
+    try:
+        approve_batch(
+            house().database,
+            batch_id,
+            by=viewer().account_id,
+            now=house().now(),
+            issuer_id=scope(),
+            seen_total_cents=form.total_cents.data,
+        )
+    except Refused as refused:
+        flash_refusal(refused)
+    else:
+        flash(
+            f"Le lot {page.number} est validé : {format_euros(page.total_cents)}. Il peut maintenant être transmis.",
+            "success",
+        )
+    return redirect(url_for("finance.batch", batch_id=batch_id))
+
+
+@blueprint.post("/lots/<uuid:batch_id>/transmettre")
+@staff(Role.FINANCE_PREPARER)
+def export(batch_id: UUID) -> Response:
+    """Write the files of a batch; once written they are given again, the same."""
+    page = batch_or_404(batch_id)
+    try:
+        export_batch(house().database, batch_id, by=viewer().account_id, now=house().now(), issuer_id=scope())
+    except Refused as refused:
+        flash_refusal(refused)
+    else:
+        flash(f"Le lot {page.number} est prêt. Téléchargez ses fichiers et donnez-les à qui doit payer.", "success")
+    return redirect(url_for("finance.batch", batch_id=batch_id))
+
+
+@blueprint.get("/lots/<uuid:batch_id>/fichiers/<kind>")
+@staff(*READERS)
+def file(batch_id: UUID, kind: str) -> Response:
+    """Download a file of a batch, as it was written; the trail keeps who took it."""
+    here = house()
+    found = read.kept_file(here.database, batch_id, kind, issuer_id=scope())
+    if found is None:
+        abort(404)
+    note_access(here.database, viewer().account_id, "Fichier de règlement téléchargé", found.name, here.now())
+    return download(found.name, found.content, FILE_KINDS[kind][1])

@@ -1,0 +1,67 @@
+"""The folder's blueprint, the scope of who looks, and what its pages share."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, flash, g
+
+from voucher.access.model import Role
+from voucher.access.sessions import Viewer
+from voucher.kernel.refusals import Refused
+from voucher.settlement import words
+from voucher.settlement.read import BatchPage, batch
+from voucher.web.access import viewer
+from voucher.web.house import house
+
+READERS = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR)
+
+blueprint = Blueprint("finance", __name__, url_prefix="/finances", template_folder="templates")
+
+
+@blueprint.context_processor
+def shared() -> dict[str, object]:
+    """Give templates the words of settlement and what the person may do."""
+    found = g.get("viewer")
+    may = found.may if isinstance(found, Viewer) else lambda *_roles: False
+    return {
+        "may_prepare": may(Role.FINANCE_PREPARER),
+        "may_approve": may(Role.FINANCE_APPROVER),
+        "batch_words": {str(state): word for state, word in words.BATCH_STATES.items()},
+        "advice_words": {str(state): word for state, word in words.ADVICE_STATES.items()},
+        "channels": words.CHANNELS,
+        "file_kinds": words.FILE_KINDS,
+    }
+
+
+def scope() -> UUID | None:
+    """Return the issuer that the person's finance role is held for; None is the whole programme."""
+    return viewer().scope(*READERS)
+
+
+def batch_or_404(batch_id: UUID) -> BatchPage:
+    """Return a batch of the scope, or stop with 404."""
+    found = batch(house().database, batch_id, issuer_id=scope())
+    if found is None:
+        abort(404)
+    return found
+
+
+def id_of(form: Any) -> UUID:
+    """Return the id that a form was given when it was first shown: the same form sent twice does one thing."""
+    try:
+        return UUID(form.id.data)
+    except (TypeError, ValueError):
+        abort(400)
+
+
+def flash_refusal(refused: Refused) -> None:
+    """Say a refusal on the page that follows, where the act has no field."""
+    flash(refused.sentence, "danger")
+
+
+def download(name: str, content: bytes, media_type: str) -> Response:
+    """Return a file to save; nothing in between may keep it."""
+    response = Response(content, content_type=media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,173 @@
+"""Pages of a structure's payments. The structure comes from the person's role, never from the address."""
+
+from uuid import UUID
+
+from flask import Blueprint, abort, render_template, request
+from werkzeug.wrappers import Response
+
+from voucher.access.audit import note_access
+from voucher.access.model import Role
+from voucher.settlement.advice_document import advice_document
+from voucher.settlement.documents import Contact
+from voucher.settlement.read_advice import AdvicePage, advice
+from voucher.settlement.read_advices import advices
+from voucher.settlement.read_payments import PAYMENT_DAYS, Holder, RedemptionPayment, owing, redemption_payments
+from voucher.settlement.reasons import explain
+from voucher.settlement.words import ADVICE_STATES
+from voucher.web.access import staff, viewer
+from voucher.web.house import house
+from voucher.web.listing import csv_response, euros_cell, read_listing
+
+STATE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
+
+blueprint = Blueprint("payments", __name__, url_prefix="/comptoir/paiements", template_folder="templates")
+
+
+@blueprint.context_processor
+def words() -> dict[str, object]:
+    """Give templates the words of settlement."""
+    return {"advice_words": {str(state): word for state, word in ADVICE_STATES.items()}, "payment_days": PAYMENT_DAYS}
+
+
+def own_structure() -> UUID:
+    """Return the structure that the person manages."""
+    structure_id = viewer().scope(Role.PLACE_MANAGER)
+    if structure_id is None:
+        abort(404)
+    return structure_id
+
+
+@blueprint.get("/")
+@staff(Role.PLACE_MANAGER)
+def home() -> str | Response:
+    """Show what is owed and the payments, the newest first."""
+    database, structure_id = house().database, own_structure()
+    listing = read_listing(request.args, sorts=("frozen_at", "amount"), default_sort="-frozen_at", filters=("etat",))
+    rows, total = advices(
+        database,
+        sort=listing.sort,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+        filters=listing.filters,
+        structure_id=structure_id,
+    )
+    if listing.wants_csv:
+        headers = ["Référence", "Lot", "Chèques", "Montant (€)", "État", "Payé le"]
+        lines = (
+            (
+                row.reference,
+                row.batch_number,
+                row.voucher_count,
+                euros_cell(row.amount_cents),
+                ADVICE_STATES[row.state][0],
+                row.paid_on,
+            )
+            for row in rows
+        )
+        return csv_response("nos-paiements", headers, lines)
+    return render_template(
+        "payments/home.html",
+        listing=listing,
+        rows=rows,
+        total=total,
+        owing=owing(database, structure_id),
+        choices=STATE_CHOICES,
+    )
+
+
+@blueprint.get("/<uuid:advice_id>")
+@staff(Role.PLACE_MANAGER)
+def payment(advice_id: UUID) -> str:
+    """Show one payment, with what it is made of."""
+    page = _own(advice_id)
+    return render_template("payments/payment.html", page=page, why=explain(page.state_reason))
+
+
+@blueprint.get("/<uuid:advice_id>/bordereau.pdf")
+@staff(Role.PLACE_MANAGER)
+def payment_pdf(advice_id: UUID) -> Response:
+    """Download the paper of a payment."""
+    here = house()
+    page = _own(advice_id)
+    if page.iban is None:
+        abort(404)
+    contact = Contact(here.settings.programme_name, here.settings.help_contact, here.settings.help_phone)
+    name, content = advice_document(page, contact)
+    note_access(here.database, viewer().account_id, "Bordereau téléchargé", f"règlement {page.reference}", here.now())
+    response = Response(content, content_type="application/pdf")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("/encaissements")
+@staff(Role.PLACE_MANAGER)
+def redemptions() -> str | Response:
+    """List every redemption with where its payment stands."""
+    listing = read_listing(request.args, sorts=("redeemed_at",), default_sort="-redeemed_at", filters=("lieu",))
+    rows, total = redemption_payments(
+        house().database,
+        own_structure(),
+        now=house().now(),
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+        filters=listing.filters,
+    )
+    if listing.wants_csv:
+        headers = ["Encaissé le", "Lieu", "Chèques", "Montant (€)", "Où en est le paiement", "Payé le"]
+        lines = (
+            (
+                row.redeemed_at,
+                row.place_name,
+                row.voucher_count,
+                euros_cell(row.amount_cents),
+                row.now.what,
+                row.paid_on,
+            )
+            for row in rows
+        )
+        return csv_response("encaissements", headers, lines)
+    return render_template("payments/redemptions.html", listing=listing, rows=rows, total=total)
+
+
+@blueprint.get("/encaissements/<uuid:redemption_id>")
+@staff(Role.PLACE_MANAGER)
+def why(redemption_id: UUID) -> str:
+    """Say why a redemption is not paid yet: who holds it, until when, what they must do."""
+    rows, _ = redemption_payments(
+        house().database,
+        own_structure(),
+        now=house().now(),
+        descending=True,
+        limit=1,
+        offset=0,
+        filters={},
+        redemption_id=redemption_id,
+    )
+    if not rows:
+        abort(404)
+    return render_template("payments/why.html", one=rows[0], events=_events(rows[0]), nobody=Holder.NOBODY)
+
+
+def _events(one: RedemptionPayment) -> list[dict[str, object]]:
+    """Return the steps as a timeline takes them; the last one is late when the thirty days are over."""
+    last = len(one.steps) - 1
+    return [
+        {
+            "what": step.what,
+            "at": step.at,
+            "who": step.who,
+            "detail": step.next,
+            "is_late": one.is_late and rank == last and one.paid_on is None,
+        }
+        for rank, step in enumerate(one.steps)
+    ]
+
+
+def _own(advice_id: UUID) -> AdvicePage:
+    found = advice(house().database, advice_id, structure_id=own_structure())
+    if found is None:
+        abort(404)
+    return found
