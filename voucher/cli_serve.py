@@ -101,7 +101,7 @@ def _serve(bind: str, workers: int = 0) -> None:
     arguments = [
         sys.executable, "-m", "gunicorn", "wsgi:create_app()", "--bind", bind, "--workers", str(count),
         "--worker-class", "gthread", "--threads", str(THREADS), "--access-logfile", "-",
-        "--logger-class", "voucher.web.logs.CodeFreeLogger",
+        "--logger-class", "voucher.web.logs.CodeFreeLogger", "--no-control-socket",
     ]  # fmt: skip
     os.execv(sys.executable, arguments)  # noqa: S606 - the arguments are ours
 
