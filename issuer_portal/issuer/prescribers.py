@@ -20,7 +20,7 @@ from voucher.web.forms import show_refusal
 from voucher.web.house import house
 from voucher.web.listing import csv_response, read_listing
 
-TO_ISSUER = ""  # the choice « revenir à la collectivité »
+TO_ISSUER = ""  # without a giver it is no choice, and the use case says so
 
 
 @blueprint.get("/prescripteurs")
