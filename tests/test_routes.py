@@ -82,5 +82,5 @@ def test_the_sign_in_page_never_leads_to_another_site(sqlite_database: Database)
             data={"csrf_token": csrf_token(page), "email": "lea@lieu.example", "password": PASSWORD},
         )
         assert answer.status_code == 302
-        assert answer.location == "/registre/"
+        assert answer.location == "/tableau/"
         assert "HttpOnly" in answer.headers["Set-Cookie"]

@@ -50,11 +50,15 @@ class FunderStages:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """The programme's money at one moment: by funder, what is owed to structures, what was paid to them, all in cents."""
+    """The programme's money at one moment: by funder, what is owed to structures, what was paid to them, all in cents.
+
+    `bank_cents` is what the paying accounts hold by their statements; None for a part of the programme, which may share them.
+    """
 
     funders: tuple[FunderStages, ...]
     owed: tuple[tuple[Stage, int], ...]
     paid_cents: int
+    bank_cents: int | None = None
 
     @property
     def totals(self) -> tuple[int, ...]:
@@ -69,14 +73,19 @@ class Money:
         return self.totals[2] + self.totals[3]
 
     @property
+    def owed_cents(self) -> int:
+        """What structures are owed and did not receive."""
+        return sum(cents for _, cents in self.owed)
+
+    @property
     def used_cents(self) -> int:
         """What vouchers used at a counter cost."""
         return self.totals[4]
 
 
-def money(database: Database, issuer_id: UUID | None = None) -> Money:
-    """Return the programme's money by stage, or one issuer's agreements alone."""
-    agreement_ids = None
+def money(database: Database, issuer_id: UUID | None = None, agreement_id: UUID | None = None) -> Money:
+    """Return the programme's money by stage, or one issuer's agreements alone, or one agreement."""
+    agreement_ids = None if agreement_id is None else {agreement_id}
     with database.read() as session:
         names = {row.id: row.name for row in session.execute(select(Funder.id, Funder.name).order_by(Funder.name))}
         if issuer_id is not None:
@@ -88,7 +97,12 @@ def money(database: Database, issuer_id: UUID | None = None) -> Money:
     )
     owed = tuple((stage, -_sum(accounts, stage.code)) for stage in DEBT_STAGES)
     used_cents = _sum(accounts, "8050")
-    return Money(tuple(one for one in funders if any(one.cents)), owed, used_cents - sum(cents for _, cents in owed))
+    return Money(
+        tuple(one for one in funders if any(one.cents)),
+        owed,
+        used_cents - sum(cents for _, cents in owed),
+        _sum(accounts, "5120") if agreement_ids is None else None,
+    )
 
 
 def _sum(accounts: Iterable[AccountBalance], code: str, funder_id: UUID | None = None) -> int:

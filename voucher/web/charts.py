@@ -27,13 +27,14 @@ LABEL_BASELINE = 26
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing, the one sentence that says what to see, and the figures as a table."""
+    """A drawing, the one sentence that says what to see, and the figures as a table with its totals, if it has some."""
 
     title: str
     sentence: str
     svg: Markup
     columns: list[dict[str, object]]
     rows: Sequence[tuple[str, ...]]
+    totals: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

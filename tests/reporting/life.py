@@ -1,0 +1,58 @@
+"""A voucher's life for the tests of reporting: settled and paid through the real use cases, with a bank of our own making."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from tests.settlement.town import APPROVER, PREPARER, Town
+from voucher.demonstration.bank import BookedLine, statement
+from voucher.kernel.calendar import paris_day
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.programme.model import Agreement, PayingAccount
+from voucher.settlement.approve import approve_batch
+from voucher.settlement.export import export_batch
+from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.import_statement import import_statement
+from voucher.settlement.model import PaymentAdvice
+
+
+def export_period(town: Town, *, now: datetime) -> UUID:
+    """Freeze, approve and export what the agreement owes; return the batch."""
+    batch_id = new_id()
+    freeze_batch(town.database, batch_id, town.agreement_id, by=PREPARER, now=now)
+    approve_batch(town.database, batch_id, by=APPROVER, now=now)
+    export_batch(town.database, batch_id, by=PREPARER, now=now)
+    return batch_id
+
+
+def book(town: Town, lines: list[BookedLine], *, now: datetime) -> None:
+    """Let the agreement's bank book lines, on a first statement."""
+    day = paris_day(now)
+    with town.database.read() as session:
+        iban = session.scalars(
+            select(PayingAccount.iban)
+            .join(Agreement, Agreement.paying_account_id == PayingAccount.id)
+            .where(Agreement.id == town.agreement_id)
+        ).one()
+    content = statement(f"R-{new_id().hex[-8:]}", iban, day, 10_000_000, lines)
+    import_statement(town.database, "releve.xml", content, by=PREPARER, now=now + timedelta(hours=1))
+
+
+def pay_first_advice(town: Town, batch_id: UUID, *, now: datetime) -> int:
+    """Let the bank execute the first transfer of a batch; return its amount in cents."""
+    reference, cents = advices(town.database, batch_id)[0]
+    book(town, [BookedLine("T1", cents, False, reference)], now=now)
+    return cents
+
+
+def advices(database: Database, batch_id: UUID) -> list[tuple[str, int]]:
+    """Return the reference and cents of a batch's advices, by reference."""
+    with database.read() as session:
+        rows = session.execute(
+            select(PaymentAdvice.reference, PaymentAdvice.amount_cents)
+            .where(PaymentAdvice.batch_id == batch_id)
+            .order_by(PaymentAdvice.reference)
+        )
+        return [(row[0], row[1]) for row in rows]

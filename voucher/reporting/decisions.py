@@ -1,0 +1,287 @@
+"""What needs a decision: risks seen before they are losses, the most serious first.
+
+Each is one statement over what was recorded, and says who should act, on how much, and since when. Delays are the
+programme's: thirty days to pay is the public payment delay (domain.md §2).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, case, exists, func, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from voucher.distribution.model import Handover, StockSlip
+from voucher.distribution.read import STILL_DAYS
+from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
+from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.database import Database
+from voucher.network.model import BankDetails
+from voucher.programme.model import Agreement, Credit
+from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.settlement.model import AdviceState, BankLine, BatchState, PaymentAdvice, SettlementBatch
+from voucher.settlement.owed import CARRIED_STATES
+
+BATCH_WAITS_DAYS = 3
+PAYMENT_DELAY_DAYS = 30
+TRANSFER_UNCONFIRMED_DAYS = 10
+BANK_LINE_DAYS = 7
+LAST_DAY_NEAR_DAYS = 60
+LAST_DAY_VERY_NEAR_DAYS = 14
+CREDIT_LEFT_PERCENT = 10
+
+
+class Risk(StrEnum):
+    """Kinds of things to decide, the most serious first."""
+
+    BATCH_WAITS = "batch_waits"
+    NO_BANK_DETAILS = "no_bank_details"
+    TRANSFER_UNCONFIRMED = "transfer_unconfirmed"
+    BANK_LINES = "bank_lines"
+    LAST_DAY_NEAR = "last_day_near"
+    CREDIT_LOW = "credit_low"
+    STOCK_STILL = "stock_still"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One thing to decide: how many things it is about, how much money (cents), the day that matters most.
+
+    `sentence` says what is known and who should act; `is_urgent` puts it before all others.
+    """
+
+    risk: Risk
+    title: str
+    sentence: str
+    count: int
+    amount_cents: int
+    on: date | None
+    is_urgent: bool = False
+
+
+Find = Callable[[Session, date, datetime, UUID | None], Decision | None]
+
+
+def decisions(
+    database: Database, *, now: datetime, agreement_id: UUID | None = None, limit: int = 3
+) -> tuple[list[Decision], int]:
+    """Return the most serious things to decide, at most `limit`, and how many there are in all.
+
+    Urgent ones come first, then the order of `Risk`. With an agreement: those of it, its paying account's lines included.
+    """
+    today = paris_day(now)
+    with database.read() as session:
+        found = [one for find in _FINDERS if (one := find(session, today, now, agreement_id)) is not None]
+    found.sort(key=lambda one: (not one.is_urgent, list(Risk).index(one.risk)))
+    return found[:limit], len(found)
+
+
+def _of(column: Any, agreement_id: UUID | None) -> list[ColumnElement[bool]]:
+    return [] if agreement_id is None else [column == agreement_id]
+
+
+def _batches(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:
+    waits_since = case(
+        (SettlementBatch.state == BatchState.FROZEN, SettlementBatch.frozen_at), else_=SettlementBatch.approved_at
+    )
+    count, cents, since, oldest, frozen = session.execute(
+        select(
+            func.count(),
+            func.sum(SettlementBatch.total_cents),
+            func.min(SettlementBatch.frozen_at),
+            func.min(waits_since),
+            func.sum(case((SettlementBatch.state == BatchState.FROZEN, 1), else_=0)),
+        ).where(
+            SettlementBatch.state.in_((BatchState.FROZEN, BatchState.APPROVED)),
+            waits_since < now - timedelta(days=BATCH_WAITS_DAYS),
+            *_of(SettlementBatch.agreement_id, agreement_id),
+        )
+    ).one()
+    if not count:
+        return None
+    act = "les valider" if frozen == count else "les transmettre" if not frozen else "les valider, puis les transmettre"
+    return Decision(
+        Risk.BATCH_WAITS,
+        "Des lots de règlement attendent",
+        f"Le plus ancien attend depuis le {french_date(paris_day(oldest))}. Demandez aux finances de {act}.",
+        count,
+        int(cents),
+        paris_day(oldest),
+        is_urgent=paris_day(since) <= today - timedelta(days=PAYMENT_DELAY_DAYS),
+    )
+
+
+def _no_bank_details(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:  # noqa: ARG001
+    """Structures without a RIB that are owed money: by a period in no batch, or an advice that could not be paid."""
+    waiting = union_all(
+        select(Redemption.structure_id, Redemption.amount_cents, Redemption.redeemed_at.label("since"))
+        .join(Period, Period.id == Redemption.period_id)
+        .where(
+            Redemption.state == RedemptionState.CONFIRMED,
+            ~exists().where(SettlementBatch.period_id == Period.id),
+            *_of(Redemption.agreement_id, agreement_id),
+        ),
+        select(PaymentAdvice.structure_id, PaymentAdvice.amount_cents, SettlementBatch.frozen_at)
+        .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+        .where(PaymentAdvice.state.in_(CARRIED_STATES), *_of(SettlementBatch.agreement_id, agreement_id)),
+    ).subquery()
+    has_rib = exists().where(BankDetails.structure_id == waiting.c.structure_id, BankDetails.ended_at.is_(None))
+    count, cents, since = session.execute(
+        select(
+            func.count(waiting.c.structure_id.distinct()), func.sum(waiting.c.amount_cents), func.min(waiting.c.since)
+        ).where(~has_rib)
+    ).one()
+    if not count:
+        return None
+    return Decision(
+        Risk.NO_BANK_DETAILS,
+        "Des structures ont travaillé et ne peuvent pas être payées",
+        f"Elles n'ont pas donné leur RIB. La plus ancienne attend depuis le {french_date(paris_day(since))}. "
+        "Appelez-les.",
+        count,
+        int(cents),
+        paris_day(since),
+        is_urgent=paris_day(since) <= today - timedelta(days=PAYMENT_DELAY_DAYS),
+    )
+
+
+def _transfers(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:  # noqa: ARG001
+    count, cents, since = session.execute(
+        select(func.count(), func.sum(PaymentAdvice.amount_cents), func.min(SettlementBatch.exported_at))
+        .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+        .where(
+            PaymentAdvice.state == AdviceState.IN_FILE,
+            SettlementBatch.exported_at < now - timedelta(days=TRANSFER_UNCONFIRMED_DAYS),
+            *_of(SettlementBatch.agreement_id, agreement_id),
+        )
+    ).one()
+    if not count:
+        return None
+    return Decision(
+        Risk.TRANSFER_UNCONFIRMED,
+        "Des virements transmis ne sont pas confirmés",
+        f"Le plus ancien est parti le {french_date(paris_day(since))}. Demandez le relevé de la banque, puis importez-le.",
+        count,
+        int(cents),
+        paris_day(since),
+    )
+
+
+def _bank_lines(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:  # noqa: ARG001
+    accounts = select(Agreement.paying_account_id).where(*_of(Agreement.id, agreement_id))
+    count, cents, since = session.execute(
+        select(func.count(), func.sum(BankLine.amount_cents), func.min(BankLine.booked_on)).where(
+            BankLine.advice_id.is_(None),
+            BankLine.booked_on < today - timedelta(days=BANK_LINE_DAYS),
+            BankLine.paying_account_id.in_(accounts),
+        )
+    ).one()
+    if not count:
+        return None
+    return Decision(
+        Risk.BANK_LINES,
+        "Des lignes de la banque restent à identifier",
+        f"La plus ancienne date du {french_date(since)}. Demandez aux finances d'où vient cet argent, ou à qui il est allé.",
+        count,
+        int(cents),
+        since,
+    )
+
+
+def _last_day(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:  # noqa: ARG001
+    """Vouchers that nobody used yet, in stock or in people's hands, of batches whose day of use is near."""
+    in_batch = Voucher.serial.between(IssueBatch.first_serial, IssueBatch.first_serial + IssueBatch.voucher_count - 1)
+    is_held = case((Voucher.state == VoucherState.HANDED_OVER, 1), else_=0)
+    count, cents, held, first_on = session.execute(
+        select(func.count(), func.sum(IssueBatch.face_value_cents), func.sum(is_held), func.min(IssueBatch.use_by))
+        .select_from(IssueBatch)
+        .join(Voucher, in_batch)
+        .where(
+            IssueBatch.use_by.between(today, today + timedelta(days=LAST_DAY_NEAR_DAYS)),
+            Voucher.state.in_((VoucherState.ISSUED, VoucherState.HANDED_OVER)),
+            *_of(IssueBatch.agreement_id, agreement_id),
+        )
+    ).one()
+    if not count:
+        return None
+    return Decision(
+        Risk.LAST_DAY_NEAR,
+        "Des chèques arrivent à leur dernier jour",
+        f"Premier dernier jour : {french_date(first_on)}. {held} sont chez des personnes, {count - held} en stock. "
+        "Faites prévenir les personnes et remettre les carnets.",
+        count,
+        int(cents),
+        first_on,
+        is_urgent=first_on <= today + timedelta(days=LAST_DAY_VERY_NEAR_DAYS),
+    )
+
+
+def _credit(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:  # noqa: ARG001
+    left = (
+        select(Credit.agreement_id, func.sum(Credit.available_cents).label("left_cents"))
+        .group_by(Credit.agreement_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(Agreement.number, left.c.left_cents)
+        .join(left, left.c.agreement_id == Agreement.id)
+        .where(
+            Agreement.committed_cents > 0,
+            Agreement.use_by > today,
+            left.c.left_cents * 100 < Agreement.committed_cents * CREDIT_LEFT_PERCENT,
+            *_of(Agreement.id, agreement_id),
+        )
+        .order_by(left.c.left_cents, Agreement.number)
+    ).all()
+    if not rows:
+        return None
+    return Decision(
+        Risk.CREDIT_LOW,
+        "Des conventions ont presque tout émis",
+        f"Il leur reste moins de {CREDIT_LEFT_PERCENT} % de leur crédit, la convention {rows[0].number} d'abord. "
+        "Engagez de l'argent, ou dites à l'émetteur de ne plus commander.",
+        len(rows),
+        sum(int(row.left_cents) for row in rows),
+        None,
+    )
+
+
+def _still_stock(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:  # noqa: ARG001
+    """Booklets held by prescribers that neither received nor handed one over for thirty days."""
+    before = now - timedelta(days=STILL_DAYS)
+    moved = or_(
+        exists().where(Handover.prescriber_id == Booklet.prescriber_id, Handover.handed_over_at >= before),
+        exists().where(StockSlip.to_prescriber_id == Booklet.prescriber_id, StockSlip.made_at >= before),
+    )
+    prescriber_count, booklet_count, cents = session.execute(
+        select(
+            func.count(Booklet.prescriber_id.distinct()),
+            func.count(),
+            func.sum(Booklet.size * IssueBatch.face_value_cents),
+        )
+        .select_from(Booklet)
+        .join(IssueBatch, IssueBatch.id == Booklet.batch_id)
+        .where(
+            Booklet.state == BookletState.ISSUED,
+            Booklet.prescriber_id.is_not(None),
+            IssueBatch.lapsed_at.is_(None),
+            ~moved,
+            *_of(IssueBatch.agreement_id, agreement_id),
+        )
+    ).one()
+    if not prescriber_count:
+        return None
+    return Decision(
+        Risk.STOCK_STILL,
+        "Des carnets dorment chez des prescripteurs",
+        f"{booklet_count} carnets n'ont pas bougé depuis {STILL_DAYS} jours. Demandez aux émetteurs de les confier ailleurs.",
+        prescriber_count,
+        int(cents),
+        None,
+    )
+
+
+_FINDERS: tuple[Find, ...] = (_batches, _no_bank_details, _transfers, _bank_lines, _last_day, _credit, _still_stock)
