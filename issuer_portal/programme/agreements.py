@@ -1,5 +1,6 @@
 """Agreements: list, sign, follow stage by stage, commit."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,18 +9,26 @@ from werkzeug.wrappers import Response
 from wtforms import BooleanField, FieldList, FormField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.programme.folder import blueprint, id_of
+from issuer_portal.programme.folder import blueprint, id_of, is_seen
 from voucher.access.model import Role
-from voucher.kernel.calendar import paris_day
+from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.programme import read, read_parties
 from voucher.programme.commit import NewCommitment, commit
 from voucher.programme.read import CHANNELS
-from voucher.programme.rules import FUNDERS_MAX, three_dates_of
-from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agreement
+from voucher.programme.rules import (
+    FUNDERS_MAX,
+    parts_of,
+    refuse_bad_amount,
+    refuse_bad_terms,
+    refuse_part_of_voucher,
+    three_dates_of,
+)
+from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agreement, terms_of
 from voucher.web.access import staff, viewer
+from voucher.web.filters import plural
 from voucher.web.forms import CountField, DateField, EurosField, HouseForm, PercentField, SelectField, show_refusal
 from voucher.web.house import house
 from voucher.web.listing import csv_response, euros_cell, read_listing
@@ -41,6 +50,7 @@ class AgreementForm(HouseForm):
     """What is signed."""
 
     id = HiddenField()
+    seen = HiddenField()
     number = StringField("Numéro de la convention", validators=[InputRequired(), Length(max=30)])
     name = StringField("Nom", validators=[InputRequired(), Length(max=120)])
     issuer_id = SelectField("Collectivité émettrice", validators=[InputRequired()])
@@ -61,6 +71,7 @@ class CommitForm(HouseForm):
     """An amount to commit."""
 
     id = HiddenField()
+    seen = HiddenField()
     amount_cents = EurosField("Montant à engager", validators=[InputRequired()])
     reference = StringField("Référence de la décision", validators=[InputRequired(), Length(max=60)])
 
@@ -109,23 +120,26 @@ def agreements() -> str | Response:
 def new_agreement() -> str | Response:
     """Sign an agreement."""
     form: Any = _agreement_form()
+    consequences: list[str] = []
     if form.validate_on_submit():
         try:
             signed = _signed_terms(form)
-            sign_agreement(house().database, signed, by=viewer().account_id, now=house().now())
+            consequences = _signature_consequences(signed)
+            if is_seen(form, consequences):
+                sign_agreement(house().database, signed, by=viewer().account_id, now=house().now())
+                flash(f"La convention {signed.number} est signée. Engagez maintenant des crédits.", "success")
+                return redirect(url_for("programme.agreement", agreement_id=signed.id))
         except Refused as refused:
-            show_refusal(form, refused)
-        else:
-            flash(f"La convention {form.number.data} est signée. Engagez maintenant des crédits.", "success")
-            return redirect(url_for("programme.agreement", agreement_id=signed.id))
-    return render_template("programme/new_agreement.html", form=form, missing=_missing(form))
+            consequences = []
+            _show_at_line(form, refused)
+    return render_template("programme/new_agreement.html", form=form, missing=_missing(form), consequences=consequences)
 
 
 @blueprint.get("/conventions/<uuid:agreement_id>")
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def agreement(agreement_id: UUID) -> str:
     """Show an agreement with its stages by funder."""
-    return _agreement_page(agreement_id, CommitForm(id=str(new_id())))
+    return _agreement_page(_found(agreement_id), CommitForm(id=str(new_id())))
 
 
 @blueprint.post("/conventions/<uuid:agreement_id>/engager")
@@ -133,26 +147,64 @@ def agreement(agreement_id: UUID) -> str:
 def commit_credits(agreement_id: UUID) -> str | Response:
     """Commit credits to an agreement."""
     form: Any = CommitForm()
+    page = _found(agreement_id)
+    consequences: list[str] = []
     if form.validate_on_submit():
         command = NewCommitment(id_of(form), agreement_id, form.amount_cents.data, form.reference.data)
         try:
-            commit(house().database, command, by=viewer().account_id, now=house().now())
+            consequences = _commitment_consequences(page, command.amount_cents)
+            if is_seen(form, consequences):
+                commit(house().database, command, by=viewer().account_id, now=house().now())
+                amount = format_euros(command.amount_cents)
+                flash(f"{amount} sont engagés. La collectivité peut commander des chèques.", "success")
+                return redirect(url_for("programme.agreement", agreement_id=agreement_id))
         except Refused as refused:
+            consequences = []
             show_refusal(form, refused)
-        else:
-            flash(
-                f"{format_euros(command.amount_cents)} sont engagés. La collectivité peut commander des chèques.",
-                "success",
-            )
-            return redirect(url_for("programme.agreement", agreement_id=agreement_id))
-    return _agreement_page(agreement_id, form)
+    return _agreement_page(page, form, consequences)
 
 
-def _agreement_page(agreement_id: UUID, form: CommitForm) -> str:
+def _found(agreement_id: UUID) -> read.AgreementPage:
     page = read.agreement(house().database, agreement_id)
     if page is None:
         abort(404)
-    return render_template("programme/agreement.html", page=page, form=form, channels=CHANNELS)
+    return page
+
+
+def _agreement_page(page: read.AgreementPage, form: CommitForm, consequences: Sequence[str] = ()) -> str:
+    return render_template(
+        "programme/agreement.html", page=page, form=form, channels=CHANNELS, consequences=consequences
+    )
+
+
+def _commitment_consequences(page: read.AgreementPage, amount_cents: int) -> list[str]:
+    """Say what a commitment will take from whom. Raises Refused where the amount is not of whole vouchers below the ceiling."""
+    refuse_bad_amount(amount_cents, "amount_cents")
+    refuse_part_of_voucher(amount_cents, page.face_value_cents, "amount_cents")
+    basis_points = [share.share_basis_points for share in page.shares]
+    parts = parts_of(amount_cents, page.face_value_cents, basis_points, page.line.committed_cents)
+    takers = zip((share.funder_name for share in page.shares), parts, strict=True)
+    return [
+        f"{format_euros(amount_cents)} pourront être émis : {plural(amount_cents // page.face_value_cents, 'chèque')}.",
+        *(f"{format_euros(part_cents)} sont à la charge de {name}." for name, part_cents in takers),
+        "Un engagement ne se reprend pas.",
+    ]
+
+
+def _signature_consequences(agreement: NewAgreement) -> list[str]:
+    """Say what a signature will reserve in which envelope. Raises Refused where the terms cannot stand."""
+    refuse_bad_terms(terms_of(agreement))
+    known, _ = read_parties.envelopes(house().database, limit=CHOICES_MAX, filters={})
+    labels = {row.id: f"{row.funder_name}, enveloppe « {row.name} »" for row in known}
+    parts = parts_of(
+        agreement.ceiling_cents, agreement.face_value_cents, [share.share_basis_points for share in agreement.shares]
+    )
+    takers = zip((labels[share.envelope_id] for share in agreement.shares), parts, strict=True)
+    return [
+        *(f"{format_euros(part_cents)} seront réservés : {label}." for label, part_cents in takers),
+        f"Les chèques vaudront {format_euros(agreement.face_value_cents)}, à utiliser avant la fin du {french_date(agreement.use_by)}.",
+        "Une signature ne se reprend pas.",
+    ]
 
 
 def _agreement_form() -> Any:
@@ -169,15 +221,18 @@ def _agreement_form() -> Any:
         present_by=usual.present_by,
     )
     issuers, _ = read_parties.issuers(database, limit=CHOICES_MAX, filters={})
-    envelopes, _ = read_parties.envelopes(database, limit=CHOICES_MAX, filters={})
     accounts = read_parties.paying_accounts(database)
     form.issuer_id.choices = _choices((row.id, row.name) for row in issuers)
     form.paying_account_id.choices = _choices((row.id, f"{row.name} — {CHANNELS[row.channel]}") for row in accounts)
+    envelopes = [("", "Choisissez"), *_envelope_labels().items()]
     for line in form.shares:
-        line.envelope_id.choices = _choices(
-            (row.id, f"{row.funder_name} — {row.name} (reste {format_euros(row.left_cents)})") for row in envelopes
-        )
+        line.envelope_id.choices = envelopes
     return form
+
+
+def _envelope_labels() -> dict[str, str]:
+    envelopes, _ = read_parties.envelopes(house().database, limit=CHOICES_MAX, filters={})
+    return {str(row.id): f"{row.funder_name} — {row.name} (reste {format_euros(row.left_cents)})" for row in envelopes}
 
 
 def _choices(pairs: Any) -> list[tuple[str, str]]:
@@ -192,6 +247,14 @@ def _missing(form: Any) -> list[tuple[str, str]]:
         (form.shares[0].envelope_id, "une enveloppe", "programme.new_envelope"),
     )
     return [(label, url_for(endpoint)) for field, label, endpoint in needs if len(field.choices) == 1]
+
+
+def _show_at_line(form: Any, refused: Refused) -> None:
+    """Put what is said of the shares at the first line, and anything else at its own field."""
+    if refused.field == "shares":
+        show_refusal(form.shares[0].form, Refused(refused.code, refused.sentence, "share"))
+    else:
+        show_refusal(form, refused)
 
 
 def _signed_terms(form: Any) -> NewAgreement:

@@ -1,5 +1,7 @@
 """The folder's blueprint, and what its forms share."""
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,16 @@ def acts() -> dict[str, object]:
     """Tell templates whether the person may act, or only read."""
     found = g.get("viewer")
     return {"may_act": isinstance(found, Viewer) and found.may(Role.PROGRAMME)}
+
+
+def is_seen(form: Any, consequences: Sequence[str]) -> bool:
+    """Say whether the person has seen these very consequences and sends the form again; else they must be shown.
+
+    The hidden field `seen` holds their fingerprint: who changes an amount afterwards is asked again.
+    """
+    fingerprint = hashlib.sha256("\n".join(consequences).encode()).hexdigest()
+    sent, form.seen.data = str(form.seen.data), fingerprint
+    return sent == fingerprint
 
 
 def id_of(form: Any) -> UUID:

@@ -44,6 +44,15 @@ def send(client: FlaskClient, form_url: str, fields: dict[str, Any], url: str = 
     return answer.status_code, plain(answer.get_data(as_text=True))
 
 
+def send_seen(client: FlaskClient, form_url: str, fields: dict[str, Any], url: str = "") -> str:
+    """Send a form, see its consequences, send it again as its button does; return the page that comes at the end."""
+    _, shown = send(client, form_url, fields, url)
+    hidden = {name: re.search(rf'name="{name}"[^>]*value="([^"]*)"', shown) for name in ("id", "seen")}
+    again = {name: found[1] for name, found in hidden.items() if found}
+    assert len(again) == 2
+    return send(client, form_url, fields | again, url)[1]
+
+
 def test_the_programme_goes_from_an_envelope_to_committed_credits(database: Database) -> None:
     client = client_of(database, Role.PROGRAMME)
     assert "Aucune enveloppe." in client.get("/programme/enveloppes").get_data(as_text=True)
@@ -83,15 +92,25 @@ def test_the_programme_goes_from_an_envelope_to_committed_credits(database: Data
     status, page = send(client, "/programme/conventions/nouvelle", terms)
     assert status == 200
     assert "font 60 % en tout" in page
+    assert 'href="#shares-0-share"' in page
     assert 'value="PN-1"' in page
     _, page = send(client, "/programme/conventions/nouvelle", terms | {"shares-0-share": "100"})
+    assert "100 000,00 € seront réservés : État, enveloppe « Pass 2019 »" in page
+    assert "Signer pour 100 000,00 €" in page
+    assert read.agreements(database, **EVERYTHING)[1] == 0
+    page = send_seen(client, "/programme/conventions/nouvelle", terms | {"shares-0-share": "100"})
     assert "La convention PN-1 est signée" in page
 
     [agreement] = read.agreements(database, **EVERYTHING)[0]
     address = f"/programme/conventions/{agreement.id}"
-    _, page = send(client, address, {"amount_cents": "100 010", "reference": "Délib. 1"}, f"{address}/engager")
+    _, page = send(client, address, {"amount_cents": "15", "reference": "Délib. 1"}, f"{address}/engager")
+    assert "Écrivez 10,00 € ou 20,00 €" in page
+    page = send_seen(client, address, {"amount_cents": "100 010", "reference": "Délib. 1"}, f"{address}/engager")
     assert "Il reste 100 000,00 € à engager" in page
     _, page = send(client, address, {"amount_cents": "40 000", "reference": "Délib. 1"}, f"{address}/engager")
+    assert "4 000 chèques" in page
+    assert "Engager 40 000,00 €" in page
+    page = send_seen(client, address, {"amount_cents": "40 000", "reference": "Délib. 1"}, f"{address}/engager")
     assert "40 000,00 € sont engagés" in page
     assert "Il reste 60 000,00 € sous le plafond" in page
     assert "40 000,00 €" in plain(client.get("/programme/").get_data(as_text=True))

@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
+from voucher.kernel.money import NO_BREAK_SPACE
 from voucher.kernel.paging import page_of
 from voucher.network.model import BankDetails, Place, Structure, StructureState
 from voucher.network.read import PlaceLine, place_line, places_query
@@ -61,7 +62,7 @@ class StructurePage:
 
 def masked_iban(iban: str) -> str:
     """Return « FR•• …… 0172 »: the country and the last four digits."""
-    return f"{iban[:2]}•• …… {iban[-VISIBLE_DIGITS:]}"
+    return f"{iban[:2]}••{NO_BREAK_SPACE}……{NO_BREAK_SPACE}{iban[-VISIBLE_DIGITS:]}"
 
 
 def structures(

@@ -131,7 +131,7 @@ def funders(
         rows, total = page_of(
             session, query, {"name": Funder.name, "amount": amount}[sort], Funder.id, descending, limit, offset
         )
-    return [FunderLine(*row[:5], int(row[5]), int(row[6])) for row in rows], total
+    return [FunderLine(*(*row[:5], int(row[5]), int(row[6]))) for row in rows], total
 
 
 def envelopes(
@@ -163,7 +163,7 @@ def envelopes(
     with database.read() as session:
         rows, total = page_of(session, query, column, Envelope.id, descending, limit, offset)
         committed = _committed_by_envelope(session, [row[0] for row in rows])
-    return [EnvelopeLine(*row, committed[row[0]]) for row in rows], total
+    return [EnvelopeLine(*(*row, committed[row[0]])) for row in rows], total
 
 
 def issuers(
@@ -197,7 +197,7 @@ def issuers(
         rows, total = page_of(
             session, query, {"name": Issuer.name, "ceiling": ceiling}[sort], Issuer.id, descending, limit, offset
         )
-    return [IssuerLine(*row[:7], int(row[7]), int(row[8])) for row in rows], total
+    return [IssuerLine(*(*row[:7], int(row[7]), int(row[8]))) for row in rows], total
 
 
 def paying_accounts(database: Database) -> list[PayingAccountLine]:

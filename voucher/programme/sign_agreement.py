@@ -69,7 +69,7 @@ def sign_agreement(database: Database, agreement: NewAgreement, *, by: UUID, now
 
     Takes each funder's part of the ceiling from its envelope, whole or not at all. Raises Refused.
     """
-    refuse_bad_terms(_terms(agreement, tuple(share.share_basis_points for share in agreement.shares)))
+    refuse_bad_terms(terms_of(agreement))
     row = _row(agreement)
     number_taken = Refused(
         "agreement_exists", "Une convention porte déjà ce numéro. Écrivez le numéro de celle-ci.", "number"
@@ -87,7 +87,8 @@ def sign_agreement(database: Database, agreement: NewAgreement, *, by: UUID, now
     return agreement.id
 
 
-def _terms(agreement: NewAgreement, share_basis_points: tuple[int, ...]) -> AgreementTerms:
+def terms_of(agreement: NewAgreement) -> AgreementTerms:
+    """Return what the rules judge of an agreement."""
     return AgreementTerms(
         agreement.ceiling_cents,
         agreement.face_value_cents,
@@ -96,7 +97,7 @@ def _terms(agreement: NewAgreement, share_basis_points: tuple[int, ...]) -> Agre
         agreement.use_by,
         agreement.grace_until,
         agreement.present_by,
-        share_basis_points,
+        tuple(share.share_basis_points for share in agreement.shares),
     )
 
 
