@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from voucher.distribution.lapse import lapse as lapse_vouchers
 from voucher.issuing import read
+from voucher.issuing.keys import revoke_key
 from voucher.issuing.make_batch import Progress as Making
 from voucher.issuing.make_batch import make_batch, unfinished_batches
 from voucher.issuing.order import order_vouchers
@@ -125,6 +126,17 @@ def lapse_command() -> None:
         click.echo("Aucun chèque n'arrive au bout de sa validité.")
 
 
+@click.command("revoke-key", help="Révoque une clé de signature volée : tous ses codes sont refusés. C'est définitif.")
+@click.argument("key_id", metavar="CLÉ", type=click.IntRange(1, 65_535))
+@click.confirmation_option(prompt="Tous les chèques signés par cette clé seront refusés, pour toujours. Révoquer ?")
+@says_refusals
+def revoke_key_command(key_id: int) -> None:
+    """Revoke a key; counters learn it within seconds."""
+    _, database = _house()
+    revoke_key(database, key_id, by=COMMAND_LINE, now=datetime.now(UTC))
+    click.echo(f"La clé {key_id} est révoquée. Créez-en une autre pour la collectivité, puis annulez ses carnets.")
+
+
 def _house() -> tuple[Settings, Database]:
     settings = Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
     return settings, Database(settings.database_url)
@@ -174,4 +186,4 @@ def _bar(words: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda count: progress.advance(task, count)
 
 
-COMMANDS = (issue, print_vouchers, lapse_command)
+COMMANDS = (issue, print_vouchers, lapse_command, revoke_key_command)

@@ -107,9 +107,9 @@ def new_slip() -> str | Response:
     giver = _giver(request.args.get("de", ""), issuer_id)
     form = EntrustForm()
     own = [(str(row.id), f"{row.name} ({row.city})") for row in read.prescribers(here.database, issuer_id)]
-    back = [(TO_ISSUER, "La collectivité : reprendre ces carnets")] if giver else []
+    first = "La collectivité : reprendre ces carnets" if giver else "Choisissez un prescripteur"
     form.to_prescriber_id.choices = [
-        *back,
+        (TO_ISSUER, first),
         *((value, word) for value, word in own if not giver or value != str(giver.id)),
     ]
     if request.method == "GET":

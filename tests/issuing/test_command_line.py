@@ -95,3 +95,9 @@ def test_a_master_key_that_does_not_open_the_signing_key_is_said(
 
 def test_lapsing_when_nothing_ends_says_so(sqlite_database: Database, voucher: Command) -> None:
     assert "Aucun chèque n'arrive au bout de sa validité." in voucher("lapse").output
+
+
+def test_a_stolen_key_is_revoked_once(sqlite_database: Database, voucher: Command) -> None:
+    key_id = str(an_agreement(sqlite_database).key_id)
+    assert "est révoquée" in voucher("revoke-key", key_id, "--yes").output
+    assert "déjà révoquée" in voucher("revoke-key", key_id, "--yes").output
