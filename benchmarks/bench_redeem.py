@@ -22,7 +22,7 @@ from benchmarks.table import Row
 from tests.builders import MASTER_SECRET, NOW, SOMEONE, Issued, a_counter, an_agreement
 from tests.clients import MASTER_KEY, a_person, app_for, csrf_token, sign_in
 from tests.engines import postgresql_binaries
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.issuing.codes import stored_codes
 from voucher.issuing.make_batch import make_batch
 from voucher.issuing.order import order_vouchers

@@ -7,7 +7,7 @@ person's role, the place from the session, never from the address.
 from merchant_portal import api as api
 from merchant_portal import scan as scan
 from merchant_portal.counter import blueprint as blueprint
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.web.navigation import NavItem
 
 NAVIGATION = (

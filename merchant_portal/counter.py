@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.access.sessions import choose_place
 from voucher.kernel.calendar import paris_day
 from voucher.network import read as network

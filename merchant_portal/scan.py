@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from merchant_portal.counter import blueprint, own_counter, own_place
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.network.services import Service
 from voucher.redemption.answers import Counter, Redeemed

@@ -8,8 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from voucher.access import accounts, sessions
-from voucher.access.model import Role
 from voucher.access.read import person
+from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.settings import Settings

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser import DESK, NARROW, axe, chromium, overflow, screenshot, serve
 from tests.clients import MASTER_KEY, app_for
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.demonstration import DEMO_PASSWORD, DEMO_STAFF, fill
 from voucher.kernel.database import Database
 

@@ -3,7 +3,7 @@
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
 from tests.routes import ROUTES
 from voucher.access.accounts import revoke_role
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.web.access import SIGNED_IN, access_of

@@ -14,7 +14,7 @@ from tests.builders import a_siren, an_iban
 from tests.clients import a_person, app_for
 from tests.desk import Desk, seated, show_to_camera
 from tests.settlement.bank import OUR_IBAN, Bank
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.issuing.codes import stored_codes
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.database import Database

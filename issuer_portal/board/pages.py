@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.board import drawings
 from issuer_portal.board.links import WORDINGS, how_many, link_of
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.programme.read import agreements
 from voucher.reporting import stages
 from voucher.reporting.coverage import coverage

@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired, Length
 
 from issuer_portal.finance.folder import READERS, blueprint, download, scope
 from voucher.access.audit import note_access
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.settlement.advice_document import advice_document
 from voucher.settlement.documents import Contact

@@ -8,7 +8,7 @@ from flask_wtf.file import FileField, FileRequired
 from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, flash_refusal, scope
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.settlement import read_bank
 from voucher.settlement.bank_files import RefusedBankFile

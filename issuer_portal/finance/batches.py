@@ -10,8 +10,8 @@ from wtforms.validators import InputRequired
 
 from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, download, flash_refusal, id_of, scope
 from voucher.access.audit import note_access
-from voucher.access.model import Role
 from voucher.access.read import names_of
+from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused

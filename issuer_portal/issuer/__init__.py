@@ -7,7 +7,7 @@ from issuer_portal.issuer import booklets as booklets
 from issuer_portal.issuer import orders as orders
 from issuer_portal.issuer import prescribers as prescribers
 from issuer_portal.issuer.home import blueprint as blueprint
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.web.navigation import NavItem
 
 NAVIGATION = (

@@ -5,8 +5,8 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.issuer.forms import StopForm, VoidForm, booklet_range
 from issuer_portal.issuer.home import blueprint, own_issuer
-from voucher.access.model import Role
-from voucher.distribution import read
+from voucher.access.rules import Role
+from voucher.distribution import read, read_stock
 from voucher.distribution.stop import stop_booklet
 from voucher.distribution.void_stock import NewStockVoid, void_stock
 from voucher.distribution.words import BOOKLET_STATES, STOP_REASONS, VOUCHER_STATES
@@ -58,7 +58,7 @@ def booklets() -> str | Response:
         total=total,
         states=BOOKLET_STATES,
         state_choices=STATE_CHOICES,
-        prescriber_choices=[(row.id, row.name) for row in read.prescribers(database, issuer_id)],
+        prescriber_choices=[(row.id, row.name) for row in read_stock.prescribers(database, issuer_id)],
     )
 
 

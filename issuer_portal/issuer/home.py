@@ -5,8 +5,8 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from voucher.access.model import Role
-from voucher.distribution import read as distribution
+from voucher.access.rules import Role
+from voucher.distribution import read_stock
 from voucher.issuing import read as issuing
 from voucher.issuing.keys import make_key
 from voucher.kernel.refusals import Refused
@@ -30,9 +30,9 @@ def home() -> str:
     issuer_id, database = own_issuer(), house().database
     return render_template(
         "issuer/home.html",
-        stock=distribution.stock(database, issuer_id),
-        still=distribution.still_stock(database, issuer_id, now=house().now()),
-        still_days=distribution.STILL_DAYS,
+        stock=read_stock.stock(database, issuer_id),
+        still=read_stock.still_stock(database, issuer_id, now=house().now()),
+        still_days=read_stock.STILL_DAYS,
         unfinished=[batch for batch in issuing.batches(database, issuer_id=issuer_id) if batch.finished_at is None],
         agreements=issuing.agreements(database, issuer_id),
         has_key=any(key.state == "active" for key in issuing.keys(database, issuer_id)),
@@ -51,7 +51,7 @@ def agreement(agreement_id: UUID) -> str:
     return render_template(
         "issuer/agreement.html",
         agreement=found,
-        stock=distribution.stock(database, issuer_id, agreement_id),
+        stock=read_stock.stock(database, issuer_id, agreement_id),
         batches=issuing.batches(database, issuer_id=issuer_id, agreement_id=agreement_id),
     )
 

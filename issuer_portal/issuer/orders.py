@@ -10,7 +10,7 @@ from issuer_portal.issuer.forms import OrderForm, PrintForm, booklet_range
 from issuer_portal.issuer.home import blueprint, own_issuer
 from issuer_portal.issuer.making import VOUCHERS_AT_ONCE_MAX, is_made_here, make_behind
 from voucher.access.audit import note_access
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.issuing import read
 from voucher.issuing.codes import booklet_label
 from voucher.issuing.make_batch import make_batch

@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response
 from issuer_portal.issuer.forms import EntrustForm, PrescriberForm, booklet_range
 from issuer_portal.issuer.home import blueprint, own_issuer
 from voucher.access.audit import note_access
-from voucher.access.model import Role
-from voucher.distribution import read
+from voucher.access.rules import Role
+from voucher.distribution import read, read_stock
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.prescribers import NewPrescriber, register_prescriber
 from voucher.distribution.words import PRESCRIBER_KINDS
@@ -29,7 +29,7 @@ def prescribers() -> str | Response:
     """List prescribers with their stock."""
     sorts = {"name": lambda row: row.name.casefold(), "stock": lambda row: row.stock_count}
     listing = read_listing(request.args, sorts=tuple(sorts), default_sort="name", filters=("nom",))
-    rows = read.prescribers(house().database, own_issuer(), listing.filters)
+    rows = read_stock.prescribers(house().database, own_issuer(), listing.filters)
     rows.sort(key=sorts[listing.sort], reverse=listing.descending)
     if listing.wants_csv:
         headers = ["Prescripteur", "Genre", "Commune", "Carnets en stock", "Carnets remis", "Dernière remise"]
@@ -82,7 +82,7 @@ def new_prescriber() -> str | Response:
 def prescriber(prescriber_id: UUID) -> str:
     """Show a prescriber: its stock and what moved. Its contact is shown: a line in the audit trail."""
     here = house()
-    found = read.prescriber(here.database, prescriber_id, own_issuer())
+    found = read_stock.prescriber(here.database, prescriber_id, own_issuer())
     if found is None:
         abort(404)
     if found.contact_email:
@@ -92,8 +92,8 @@ def prescriber(prescriber_id: UUID) -> str:
         "issuer/prescriber.html",
         prescriber=found,
         kind=PRESCRIBER_KINDS[found.kind],
-        stock=read.prescriber_stock(here.database, prescriber_id),
-        slips=read.slips(here.database, prescriber_id),
+        stock=read_stock.prescriber_stock(here.database, prescriber_id),
+        slips=read_stock.slips(here.database, prescriber_id),
         booklets=lines,
         total=total,
     )
@@ -106,7 +106,7 @@ def new_slip() -> str | Response:
     here, issuer_id = house(), own_issuer()
     giver = _giver(request.args.get("de", ""), issuer_id)
     form = EntrustForm()
-    own = [(str(row.id), f"{row.name} ({row.city})") for row in read.prescribers(here.database, issuer_id)]
+    own = [(str(row.id), f"{row.name} ({row.city})") for row in read_stock.prescribers(here.database, issuer_id)]
     first = "La collectivité : reprendre ces carnets" if giver else "Choisissez un prescripteur"
     form.to_prescriber_id.choices = [
         (TO_ISSUER, first),
@@ -138,11 +138,11 @@ def new_slip() -> str | Response:
     return render_template("issuer/new_slip.html", form=form, giver=giver, has_prescribers=bool(own))
 
 
-def _giver(text: str, issuer_id: UUID) -> read.PrescriberFacts | None:
+def _giver(text: str, issuer_id: UUID) -> read_stock.PrescriberFacts | None:
     if not text:
         return None
     try:
-        found = read.prescriber(house().database, UUID(text), issuer_id)
+        found = read_stock.prescriber(house().database, UUID(text), issuer_id)
     except ValueError:
         found = None
     if found is None:

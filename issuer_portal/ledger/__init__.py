@@ -1,7 +1,7 @@
 """The ledger as people read it: the programme's money by stage and funder, accounts, entries. Nothing is changed here."""
 
 from issuer_portal.ledger.pages import blueprint as blueprint
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.web.navigation import NavItem
 
 READERS = (Role.AUDITOR, Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)

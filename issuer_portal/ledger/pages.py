@@ -5,8 +5,8 @@ from uuid import UUID
 from flask import Blueprint, abort, render_template, request
 from werkzeug.wrappers import Response
 
-from voucher.access.model import Role
 from voucher.access.read import names_of
+from voucher.access.rules import Role
 from voucher.ledger import read
 from voucher.ledger.chart import CHART, RULES
 from voucher.programme.names import funder_names

@@ -4,7 +4,7 @@ Nothing is asked about the person, and a prescriber never sees where a voucher w
 """
 
 from issuer_portal.prescriber.pages import blueprint as blueprint
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.web.navigation import NavItem
 
 NAVIGATION = (

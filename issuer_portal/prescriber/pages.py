@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length
 
-from voucher.access.model import Role
-from voucher.distribution import read
+from voucher.access.rules import Role
+from voucher.distribution import read, read_stock
 from voucher.distribution.hand_over import hand_over as hand_booklet_over
 from voucher.distribution.hand_over import look_up
 from voucher.distribution.words import BOOKLET_STATES
@@ -67,7 +67,7 @@ def home() -> str:
     return render_template(
         "prescriber/home.html",
         form=form,
-        stock=read.prescriber_stock(here.database, prescriber_id),
+        stock=read_stock.prescriber_stock(here.database, prescriber_id),
         last=read.handovers(here.database, prescriber_id),
     )
 
@@ -151,7 +151,7 @@ def stock() -> str | Response:
         listing=listing,
         rows=rows,
         total=total,
-        stock=read.prescriber_stock(database, prescriber_id),
+        stock=read_stock.prescriber_stock(database, prescriber_id),
         states=BOOKLET_STATES,
         state_choices=[(state, word) for state, (word, _) in BOOKLET_STATES.items()],
     )

@@ -11,7 +11,7 @@ from issuer_portal.programme import parties as parties
 from issuer_portal.programme import places as places
 from issuer_portal.programme import structures as structures
 from issuer_portal.programme.folder import blueprint as blueprint
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.web.navigation import NavItem
 
 _READERS = (Role.PROGRAMME, Role.AUDITOR)

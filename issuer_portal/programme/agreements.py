@@ -10,7 +10,7 @@ from wtforms import BooleanField, FieldList, FormField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from issuer_portal.programme.folder import blueprint, id_of, is_seen
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros

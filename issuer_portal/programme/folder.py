@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, abort, g
 
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
 
 blueprint = Blueprint("programme", __name__, url_prefix="/programme", template_folder="templates")

@@ -3,7 +3,7 @@
 from flask import render_template
 
 from issuer_portal.programme.folder import blueprint
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.network.read_structures import structures
 from voucher.programme.read import key_figures
 from voucher.web.access import staff

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
 from issuer_portal.programme.folder import blueprint, id_of
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.network import read_imports

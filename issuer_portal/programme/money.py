@@ -9,7 +9,7 @@ from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from issuer_portal.programme.folder import blueprint, id_of
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros

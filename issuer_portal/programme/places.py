@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.programme.folder import blueprint
 from voucher.access.audit import note_access
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.network import read
 from voucher.network.places import close_place, reopen_place

@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from issuer_portal.programme.folder import blueprint, id_of
 from voucher.access.audit import note_access
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.network import read_structures

@@ -2,7 +2,7 @@
 
 from issuer_portal.staff import people as people
 from issuer_portal.staff.accounts import blueprint as blueprint
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.web.navigation import NavItem
 
 NAVIGATION = (

@@ -10,8 +10,7 @@ from wtforms.validators import InputRequired, Optional
 from issuer_portal.staff.accounts import blueprint
 from issuer_portal.staff.scopes import scope_choices, scope_names
 from voucher.access import accounts, read
-from voucher.access.model import Role
-from voucher.access.rules import ROLE_NAMES
+from voucher.access.rules import ROLE_NAMES, Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, render_template, request
 from werkzeug.wrappers import Response
 
 from voucher.access.audit import note_access
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.settlement.advice_document import advice_document
 from voucher.settlement.documents import Contact
 from voucher.settlement.read_advice import AdvicePage, advice

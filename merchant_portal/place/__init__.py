@@ -6,7 +6,7 @@ Every page is held to the structure of the person who looks: another structure's
 from merchant_portal.place import bank as bank
 from merchant_portal.place import places as places
 from merchant_portal.place.folder import blueprint as blueprint
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.web.navigation import NavItem
 
 NAVIGATION = (NavItem("Notre structure", "place.home", (Role.PLACE_MANAGER, Role.MEDIATOR)),)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, abort, g
 
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
 from voucher.web.access import viewer
 

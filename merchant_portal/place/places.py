@@ -9,7 +9,7 @@ from wtforms import HiddenField, StringField, TelField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
 from merchant_portal.place.folder import blueprint, id_of, own_structure
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.network import read, read_structures

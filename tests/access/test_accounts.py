@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from tests.clients import PASSWORD, a_person
 from voucher.access import accounts, sessions
-from voucher.access.model import AuditLine, Role, StaffAccount
+from voucher.access.model import AuditLine, StaffAccount
 from voucher.access.read import people, person, trail
-from voucher.access.rules import FAILURES_BEFORE_LOCK, LOCK_DURATION, SESSION_DURATION, incompatible_with
+from voucher.access.rules import FAILURES_BEFORE_LOCK, LOCK_DURATION, SESSION_DURATION, Role, incompatible_with
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused

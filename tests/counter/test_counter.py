@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from tests.builders import NOW, a_counter, handed_over_booklets, scanned_codes, typed_codes
 from tests.clients import a_person, app_for, csrf_token, sign_in, signed_in_client
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.redemption.answers import Counter

@@ -6,8 +6,8 @@ from playwright.sync_api import Browser
 from tests.browser import DESK, PHONE, axe, chromium, overflow, screenshot, serve
 from tests.builders import NOW, a_prescriber, entrusted_booklets, issued_booklets
 from tests.clients import PASSWORD, a_person, app_for
-from voucher.access.model import Role
 from voucher.access.read import person
+from voucher.access.rules import Role
 from voucher.access.sessions import sign_in
 from voucher.distribution.hand_over import hand_over
 from voucher.issuing.code import Kind

@@ -1,8 +1,8 @@
 """The programme opens accounts and gives roles; a person changes their own password."""
 
 from tests.clients import PASSWORD, app_for, csrf_token, signed_in_client
-from voucher.access.model import Role
 from voucher.access.read import people
+from voucher.access.rules import Role
 from voucher.kernel.database import Database
 
 

@@ -9,7 +9,7 @@ from tests.builders import NOW, SOMEONE, an_iban
 from tests.clients import app_for, signed_in_client
 from tests.parties import a_structure
 from tests.programme.test_pages import plain, send
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.network.places import PlaceDescription, add_place

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from tests.builders import NOW, SOMEONE, a_siren, an_iban
 from tests.clients import app_for, csrf_token, signed_in_client
 from tests.parties import a_funder, a_structure, an_envelope, an_issuer, new_agreement
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.network.places import PlaceDescription, add_place

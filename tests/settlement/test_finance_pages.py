@@ -14,7 +14,8 @@ from sqlalchemy import select
 from tests.clients import app_for, csrf_token, signed_in_client
 from tests.settlement.bank import Bank
 from tests.settlement.town import NOW, Town, a_town, give_rib, wrong_books
-from voucher.access.model import AuditLine, Role
+from voucher.access.model import AuditLine
+from voucher.access.rules import Role
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id

@@ -8,12 +8,13 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
-from voucher.access.model import Role, RoleGrant, StaffAccount, StaffSession
+from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import hash_password, is_password
 from voucher.access.rules import (
     ROLE_NAMES,
     SCOPED_ROLES,
     UNSCOPED_ROLES,
+    Role,
     incompatible_with,
     password_weakness,
 )

@@ -1,26 +1,12 @@
 """Tables of access."""
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base
-
-
-class Role(StrEnum):
-    """What a person may do."""
-
-    PROGRAMME = "programme"
-    ISSUER = "issuer"
-    PRESCRIBER = "prescriber"
-    MEDIATOR = "mediator"
-    PLACE_MANAGER = "place_manager"
-    FINANCE_PREPARER = "finance_preparer"
-    FINANCE_APPROVER = "finance_approver"
-    AUDITOR = "auditor"
 
 
 class StaffAccount(Base):

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import func, or_, select
 
-from voucher.access.model import AuditLine, Role, RoleGrant, StaffAccount
+from voucher.access.model import AuditLine, RoleGrant, StaffAccount
+from voucher.access.rules import Role
 from voucher.kernel.database import Database
 
 

@@ -2,8 +2,21 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from enum import StrEnum
 
-from voucher.access.model import Role
+
+class Role(StrEnum):
+    """What a person may do."""
+
+    PROGRAMME = "programme"
+    ISSUER = "issuer"
+    PRESCRIBER = "prescriber"
+    MEDIATOR = "mediator"
+    PLACE_MANAGER = "place_manager"
+    FINANCE_PREPARER = "finance_preparer"
+    FINANCE_APPROVER = "finance_approver"
+    AUDITOR = "auditor"
+
 
 ROLE_NAMES: dict[Role, str] = {
     Role.PROGRAMME: "Programme",

@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from voucher.access.audit import note
-from voucher.access.model import Role, RoleGrant, StaffAccount, StaffSession
+from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import is_password
-from voucher.access.rules import FAILURES_BEFORE_LOCK, LOCK_DURATION, SESSION_DURATION
+from voucher.access.rules import FAILURES_BEFORE_LOCK, LOCK_DURATION, SESSION_DURATION, Role
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
@@ -123,8 +123,8 @@ _VIEWER = (
 def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None:
     """Return the person of a session that is still good, or None."""
     hashed = token_hash(token)
-    with database.read() as session:
-        rows = session.execute(_VIEWER, {"token_sha256": hashed, "now": now}).all()
+    with database.ask() as connection:
+        rows = connection.execute(_VIEWER, {"token_sha256": hashed, "now": now}).all()
     if not rows:
         return None
     first = rows[0]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.demonstration.story import Story, invented_iban, invented_siren
 from voucher.issuing.keys import make_key
 from voucher.kernel.calendar import start_of_day

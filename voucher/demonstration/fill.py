@@ -5,7 +5,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 
 from voucher.access.accounts import grant_role
-from voucher.access.model import Role, StaffAccount
+from voucher.access.model import StaffAccount
+from voucher.access.rules import Role
 from voucher.demonstration.agreements import Signed, sign_agreements
 from voucher.demonstration.finance import DemonstrationBank, fund, settle
 from voucher.demonstration.life import (

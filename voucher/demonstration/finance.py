@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import select
 
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.demonstration.agreements import Signed
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.demonstration.story import Story

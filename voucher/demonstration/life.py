@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.demonstration.agreements import Signed
 from voucher.demonstration.story import Story
 from voucher.distribution.entrust import StockMove, entrust

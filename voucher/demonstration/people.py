@@ -1,7 +1,7 @@
 """One demonstration account for each role."""
 
 from voucher.access.accounts import NewAccount, grant_role, open_account
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.demonstration.story import Story
 
 DEMO_PASSWORD = "démonstration-2019"  # noqa: S105 - printed on the screen, for invented data alone

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.demonstration.story import Story, invented_iban, invented_siret
 from voucher.kernel.calendar import start_of_day
 from voucher.network.import_places import import_places

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+import psycopg
 from sqlalchemy import (
     BigInteger,
+    Connection,
     DateTime,
     Engine,
     Executable,
@@ -21,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult, Dialect, make_url
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -69,7 +72,7 @@ class Base(DeclarativeBase):
 
 
 class Database:
-    """An engine, and the only two ways to use it: `read()` and `write()`."""
+    """An engine, and the only ways to use it: `write()`, `read()` and, for one question that stands alone, `ask()`."""
 
     def __init__(self, url: str, pool_size: int = POOL_SIZE) -> None:
         """Open the database at `url` (`sqlite:///file` or `postgresql://…`); connects on first use."""
@@ -78,6 +81,10 @@ class Database:
         # One writer at a time in this process: SQLite's own wait is unfair and starves threads for seconds (ledger.md §7.2).
         self._sqlite_writer = threading.Lock()
         self.engine = _postgresql_engine(url, pool_size) if self.is_postgresql else _sqlite_engine(url, pool_size)
+        # SQLite's driver is in this mode already.
+        self._asking = (
+            self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.is_postgresql else self.engine
+        )
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -105,9 +112,36 @@ class Database:
             finally:
                 session.rollback()
 
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """Give a connection for one SELECT: no transaction begins or ends, so one message goes and one comes back."""
+        with self._asking.connect() as connection:
+            yield connection
+
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+@contextmanager
+def sent_together(session: Session) -> Iterator[Connection]:
+    """Send the statements of the block without waiting for the answer of each, which nobody reads (PostgreSQL's pipeline).
+
+    What the database refuses is raised at the end of the block.
+    """
+    connection = session.connection()
+    if connection.dialect.name != "postgresql":
+        yield connection
+        return
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    try:
+        with driver.pipeline():
+            yield connection
+    except psycopg.IntegrityError as refused:
+        raise IntegrityError("statements sent together", None, refused) from refused
+    except psycopg.OperationalError as lost:
+        raise OperationalError("statements sent together", None, lost) from lost
 
 
 def take_turn(session: Session, name: str) -> None:

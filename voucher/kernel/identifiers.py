@@ -13,7 +13,7 @@ from stdnum.fr import siren, siret
 RNA_LENGTH = 10
 
 
-class InvalidIdentifier(ValueError):  # noqa: N818 - named after what it says of the text
+class InvalidIdentifier(ValueError):
     """An identifier that cannot exist; its text is a French sentence for the person who typed it."""
 
 

@@ -1,7 +1,7 @@
 """How the office says no. At the counter a refusal is a value of its own room, because it is recorded."""
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error
+class Refused(Exception):
     """A rule said no: nothing was written.
 
     `code` is stable and for programs; `sentence` is French, for the person, and says what to do next; `field` names the

@@ -8,11 +8,12 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Executable, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.database import sent_together
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.rows import insert_rows, row_values
 from voucher.ledger import model
@@ -90,9 +91,16 @@ def post(session: Session, event: Event, movements: Sequence[Movement]) -> UUID:
 
 
 def post_event(
-    session: Session, event: Event, dimensions: Mapping[Dimension, UUID], amounts_cents: Mapping[UUID, int]
+    session: Session,
+    event: Event,
+    dimensions: Mapping[Dimension, UUID],
+    amounts_cents: Mapping[UUID, int],
+    fact: tuple[Executable, Mapping[str, Any]] | None = None,
 ) -> UUID:
-    """Post an event as the chart's table says; `amounts_cents` gives each funder's part, in cents."""
+    """Post an event as the chart's table says; `amounts_cents` gives each funder's part, in cents.
+
+    `fact` is a statement with its parameters that tells the fact itself: it travels in the same message as the entry.
+    """
     payers = tuple(funder_id for funder_id, amount_cents in amounts_cents.items() if amount_cents)
     pattern, accounts = _pattern(event.event_type, tuple(dimensions.items()), payers)
     _open(session, accounts)
@@ -106,7 +114,7 @@ def post_event(
         )
         for line in pattern
     ]
-    return _write(session, event, lines)
+    return _write(session, event, lines, fact=fact)
 
 
 def reverse(session: Session, event: Event, entry_id: UUID) -> UUID:
@@ -149,7 +157,13 @@ def close_entry(
 _LINES_MAX = 16  # movements written by one statement; longer entries are sent row by row
 
 
-def _write(session: Session, event: Event, lines: Sequence[_Line], reverses_id: UUID | None = None) -> UUID:
+def _write(
+    session: Session,
+    event: Event,
+    lines: Sequence[_Line],
+    reverses_id: UUID | None = None,
+    fact: tuple[Executable, Mapping[str, Any]] | None = None,
+) -> UUID:
     entry_id = new_id()
     rows = [
         {
@@ -162,12 +176,14 @@ def _write(session: Session, event: Event, lines: Sequence[_Line], reverses_id: 
         }
         for rank, line in enumerate(lines, 1)
     ]
-    connection = session.connection()
-    if len(rows) <= _LINES_MAX:
-        connection.execute(insert_rows(model.Movement, len(rows)), row_values(rows))
-    else:
-        connection.execute(insert_rows(model.Movement, 1), [row_values([row]) for row in rows])
-    close_entry(session, event, entry_id, len(lines), sum(line.amount_cents for line in lines), reverses_id)
+    with sent_together(session) as connection:
+        if fact is not None:
+            connection.execute(*fact)
+        if len(rows) <= _LINES_MAX:
+            connection.execute(insert_rows(model.Movement, len(rows)), row_values(rows))
+        else:
+            connection.execute(insert_rows(model.Movement, 1), [row_values([row]) for row in rows])
+        close_entry(session, event, entry_id, len(lines), sum(line.amount_cents for line in lines), reverses_id)
     return entry_id
 
 

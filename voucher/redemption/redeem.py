@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from voucher.issuing.model import IssuerKey, KeyState, Voucher, VoucherState
 from voucher.kernel.calendar import paris_day
-from voucher.kernel.database import Database
+from voucher.kernel.database import Database, sent_together
 from voucher.kernel.rows import insert_rows, row_values
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
@@ -116,7 +116,8 @@ def _use(session: Session, attempt: Attempt, tray: Tray, service: str, state: Vo
     is_postgresql = connection.dialect.name == "postgresql"
     if is_postgresql:
         keys = {"period": period_lock_key(batch.agreement_id), "attempt": attempt_lock_key(attempt.id)}
-        connection.execute(_LOCKS, keys)
+        with sent_together(session):
+            connection.execute(_LOCKS, keys)
     if tray.is_typed and typing_lock(session, attempt.by, serials, attempt.at) is not None:
         raise _Missed
     wanted: dict[str, Any] = {
@@ -155,12 +156,12 @@ def _use(session: Session, attempt: Attempt, tray: Tray, service: str, state: Vo
         open_period(session, batch.agreement_id, attempt.at)
         remaining_count = connection.execute(_INSERT_REDEMPTION, row).scalar_one()
     lines = [{"redemption_id": attempt.id, "serial": serial, "is_live": True} for serial in serials]
-    connection.execute(insert_rows(RedeemedVoucher, len(lines)), row_values(lines))
     event = Event(
         _EVENTS[state], attempt.id, attempt.at, f"Carnet {tray.booklet_number} : {len(serials)} chèque(s)", attempt.by
     )
     dimensions = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: attempt.counter.structure_id}
-    post_event(session, event, dimensions, amounts_cents)
+    fact = (insert_rows(RedeemedVoucher, len(lines)), row_values(lines))
+    post_event(session, event, dimensions, amounts_cents, fact)
     return Redeemed(attempt.id, serials, tray.booklet_number, amount_cents, int(remaining_count), service, attempt.at)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, case, exists, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from voucher.distribution.model import Handover, StockSlip
-from voucher.distribution.read import STILL_DAYS
+from voucher.distribution.read_stock import STILL_DAYS
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database

@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from voucher.access.model import Role
-from voucher.access.rules import ROLE_NAMES
+from voucher.access.rules import ROLE_NAMES, Role
 from voucher.access.sessions import Viewer, viewer_of
 from voucher.web.house import house
 from voucher.web.navigation import home_for, links_for

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import current_app, url_for
 
-from voucher.access.model import Role
+from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
 from voucher.web.shell import Link
 
