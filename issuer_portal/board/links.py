@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask import current_app, url_for
 
@@ -19,7 +20,7 @@ class Wording:
     many: str
     amount: str
     act: str
-    pages: tuple[tuple[str, Mapping[str, str]], ...]
+    pages: tuple[tuple[str, Mapping[str, Any]], ...]
 
 
 WORDINGS: Mapping[Risk, Wording] = {

@@ -158,7 +158,7 @@ def _transfers(session: Session, today: date, now: datetime, agreement_id: UUID 
             *_of(SettlementBatch.agreement_id, agreement_id),
         )
     ).one()
-    if not count:
+    if not count or since is None:
         return None
     return Decision(
         Risk.TRANSFER_UNCONFIRMED,

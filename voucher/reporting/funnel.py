@@ -19,6 +19,9 @@ from voucher.kernel.database import Database
 from voucher.redemption.model import Redemption, RedemptionState
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
 
+Sums = Select[int, int]
+"""A statement that gives one row: vouchers and cents, both null where there are none."""
+
 
 class Step(StrEnum):
     """A stage that vouchers reach one after the other, or an end they met before."""
@@ -149,23 +152,21 @@ def funnel(database: Database, *, now: datetime, agreement_id: UUID | None = Non
     return Funnel(now, parts)
 
 
-def _part(
-    session: Session, query: Select[Any], agreement_id: UUID | None, column: Any = IssueBatch.agreement_id
-) -> Part:
+def _part(session: Session, query: Sums, agreement_id: UUID | None, column: Any = IssueBatch.agreement_id) -> Part:
     row = session.execute(query if agreement_id is None else query.where(column == agreement_id)).one()
     return Part(int(row[0] or 0), int(row[1] or 0))
 
 
-def _ordered() -> Select[Any]:
+def _ordered() -> Sums:
     return select(func.sum(IssueBatch.voucher_count), func.sum(IssueBatch.voucher_count * IssueBatch.face_value_cents))
 
 
-def _made() -> Select[Any]:
+def _made() -> Sums:
     made = IssueBatch.made_booklet_count * IssueBatch.booklet_size
     return select(func.sum(made), func.sum(made * IssueBatch.face_value_cents))
 
 
-def _booklets(condition: Any) -> Select[Any]:
+def _booklets(condition: Any) -> Sums:
     return (
         select(func.sum(Booklet.size), func.sum(Booklet.size * IssueBatch.face_value_cents))
         .join(IssueBatch, IssueBatch.id == Booklet.batch_id)
@@ -173,13 +174,13 @@ def _booklets(condition: Any) -> Select[Any]:
     )
 
 
-def _used() -> Select[Any]:
+def _used() -> Sums:
     return select(func.sum(Redemption.voucher_count), func.sum(Redemption.amount_cents)).where(
         Redemption.state == RedemptionState.CONFIRMED
     )
 
 
-def _used_without_handover() -> Select[Any]:
+def _used_without_handover() -> Sums:
     """Only where the agreement allows it: the others' redemptions are not looked at."""
     return (
         _used()
@@ -192,7 +193,7 @@ def _used_without_handover() -> Select[Any]:
     )
 
 
-def _paid() -> Select[Any]:
+def _paid() -> Sums:
     return (
         select(func.sum(PaymentAdvice.voucher_count), func.sum(PaymentAdvice.amount_cents))
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
@@ -200,7 +201,7 @@ def _paid() -> Select[Any]:
     )
 
 
-def _stopped() -> Select[Any]:
+def _stopped() -> Sums:
     return (
         select(func.sum(StopOrder.stopped_count), func.sum(StopOrder.released_cents))
         .join(Booklet, Booklet.number == StopOrder.booklet_number)
@@ -208,7 +209,7 @@ def _stopped() -> Select[Any]:
     )
 
 
-def _destroyed() -> Select[Any]:
+def _destroyed() -> Sums:
     """A destruction says what it gave back; the vouchers follow from the face value, whole by construction."""
     return (
         select(func.sum(StockVoid.released_cents // IssueBatch.face_value_cents), func.sum(StockVoid.released_cents))
@@ -217,7 +218,7 @@ def _destroyed() -> Select[Any]:
     )
 
 
-def _lapsed() -> Select[Any]:
+def _lapsed() -> Sums:
     return select(func.sum(Lapse.stock_count + Lapse.held_count), func.sum(Lapse.released_cents)).join(
         IssueBatch, IssueBatch.id == Lapse.batch_id
     )
