@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID
 
 from voucher.distribution.entrust import StockMove, entrust
@@ -89,7 +90,7 @@ def an_agreement(
 ) -> Agreed:
     """Sign an agreement between a new issuer and new funders (the first is the State), commit credits, make the key."""
     rank = new_id().int % 1_000_000  # a SIREN in 21 is a commune
-    act = {"by": SOMEONE, "now": now}
+    act: dict[str, Any] = {"by": SOMEONE, "now": now}
     issuer_id, account_id, agreement_id = new_id(), new_id(), new_id()
     register_issuer(
         database,
@@ -168,7 +169,7 @@ def handed_over_booklets(
 def a_counter(database: Database, *, structure_id: UUID | None = None, now: datetime = NOW) -> Counter:
     """Open a place, of a new qualified structure unless one is given."""
     rank = new_id().int % 90_000_000
-    act = {"by": SOMEONE, "now": now}
+    act: dict[str, Any] = {"by": SOMEONE, "now": now}
     if structure_id is None:
         structure_id = propose_structure(
             database, NewStructure(new_id(), f"W{rank:09d}", f"Association du Numérique {rank}"), **act
