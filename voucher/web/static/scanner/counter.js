@@ -12,6 +12,7 @@
   const field = form.elements.namedItem("code");
   const service = form.elements.namedItem("service");
   const tray = form.querySelector("[data-tray]");
+  const trayTotal = form.querySelector("[data-tray-total]");
   const trayIsEmpty = form.querySelector("[data-tray-empty]");
   const act = form.querySelector("[data-main-act]");
   const area = form.querySelector("[data-scanner]");
@@ -147,6 +148,7 @@
     const laid = lines();
     const total = laid.reduce((sum, line) => sum + line.cents, 0);
     trayIsEmpty.hidden = laid.length > 0;
+    trayTotal.textContent = laid.length ? ` : ${vouchers(laid.length)}, ${euros(total)}` : "";
     act.textContent = laid.length ? `Encaisser ${vouchers(laid.length)} — ${euros(total)}` : "Encaisser";
   }
 

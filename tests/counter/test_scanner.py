@@ -1,0 +1,157 @@
+"""The counter's script in a real Chromium: a code before the camera, a code typed, a network that fails."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import qrcode
+from playwright.sync_api import Browser, Page, Route, expect
+from sqlalchemy import func, select
+
+from tests.browser import PHONE, axe, chromium, overflow, serve
+from tests.builders import Issued, a_counter, handed_over_booklets, scanned_codes, typed_codes
+from tests.clients import PASSWORD, a_person, app_for
+from voucher.access import sessions
+from voucher.access.read import person
+from voucher.access.rules import Role
+from voucher.kernel.database import Database
+from voucher.redemption.answers import Counter
+from voucher.redemption.model import Redemption
+from voucher.web.access import SESSION_COOKIE
+
+pytestmark = pytest.mark.browser
+WIDTH, HEIGHT = 640, 480
+
+
+def film(path: Path, text: str) -> Path:
+    """Write a one-picture film (YUV4MPEG2, grey) of a QR code, as a camera that does not move would see it."""
+    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_Q, border=4, box_size=1)
+    code.add_data(text)
+    modules = code.get_matrix()
+    scale = (HEIGHT - 40) // len(modules)
+    left, top = (WIDTH - scale * len(modules)) // 2, (HEIGHT - scale * len(modules)) // 2
+    luma = bytearray(b"\xeb" * (WIDTH * HEIGHT))
+    for row, line in enumerate(modules):
+        for column, is_dark in enumerate(line):
+            if is_dark:
+                for y in range(top + row * scale, top + (row + 1) * scale):
+                    start = y * WIDTH + left + column * scale
+                    luma[start : start + scale] = b"\x10" * scale
+    chroma = b"\x80" * (WIDTH * HEIGHT // 2)
+    frame = b"FRAME\n" + bytes(luma) + chroma
+    path.write_bytes(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F10:1 Ip A1:1 C420jpeg\n".encode() + frame * 2)
+    return path
+
+
+@pytest.fixture
+def issued(sqlite_database: Database) -> Issued:
+    return handed_over_booklets(sqlite_database)
+
+
+@pytest.fixture
+def counter(sqlite_database: Database) -> Counter:
+    return a_counter(sqlite_database)
+
+
+@pytest.fixture
+def address(sqlite_database: Database, issued: Issued) -> Iterator[str]:
+    with serve(app_for(sqlite_database)) as found:
+        yield found
+
+
+def at_the_counter(browser: Browser, address: str, database: Database, counter: Counter) -> Page:
+    """Return the Scan page of a mediator on a phone."""
+    from voucher.web.house import utc_now
+
+    account = person(database, a_person(database, Role.MEDIATOR, counter.structure_id))
+    assert account is not None
+    token = sessions.sign_in(database, account.email, PASSWORD, now=utc_now())
+    context = browser.new_context(viewport=PHONE, permissions=["camera"])
+    context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
+    page = context.new_page()
+    page.goto(f"{address}/comptoir/lieux")
+    expect(page.get_by_role("heading", name="Encaisser")).to_be_visible()
+    return page
+
+
+def redemption_count(database: Database) -> int:
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(Redemption)) or 0
+
+
+def test_a_code_before_the_camera_is_laid_redeemed_and_undone(
+    sqlite_database: Database, issued: Issued, counter: Counter, address: str, tmp_path: Path
+) -> None:
+    codes = scanned_codes(sqlite_database, issued.first_booklet_number)
+    seen = film(tmp_path / "voucher.y4m", codes[0])
+    flags = (
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={seen}",
+    )
+    with chromium(*flags) as browser:
+        page = at_the_counter(browser, address, sqlite_database, counter)
+        main_act = page.locator("[data-main-act]")
+        # Allowed already, the camera starts by itself.
+        expect(main_act).to_have_text("Encaisser 1 chèque — 10 €", timeout=20_000)
+        page.get_by_label("Service rendu").select_option("safe_digital_use")
+        main_act.click()
+        result = page.locator("dialog")
+        expect(result).to_contain_text("Encaissé")
+        expect(result).to_contain_text("Il reste 9 chèques dans le carnet.")
+        assert axe(page) == []
+        expect(result).to_be_hidden(timeout=4_000)  # two seconds, then the camera again
+        assert redemption_count(sqlite_database) == 1
+        page.get_by_role("button", name="Éteindre la caméra").click()
+        page.get_by_role("button", name="Annuler cet encaissement").click()
+        expect(result).to_contain_text("Annulé")
+        page.reload()
+        expect(page.get_by_label("Service rendu")).to_have_value("safe_digital_use")
+
+
+def test_typing_lays_three_vouchers_and_an_answer_that_was_lost_is_asked_again(
+    sqlite_database: Database, issued: Issued, counter: Counter, address: str
+) -> None:
+    typed = typed_codes(sqlite_database, issued.first_booklet_number)
+    with chromium() as browser:
+        page = at_the_counter(browser, address, sqlite_database, counter)
+        assert axe(page) == []
+        assert overflow(page) == 0
+        for rank, code in enumerate(typed[:3], 1):
+            page.get_by_label("Code du chèque").fill(code)
+            page.keyboard.press("Enter")  # what a USB scanner sends at the end
+            expect(page.locator("[data-tray] li")).to_have_count(rank)
+        page.get_by_label("Service rendu").select_option("safe_digital_use")
+        bodies: list[str] = []
+
+        def lose_the_first_answer(route: Route) -> None:
+            bodies.append(route.request.post_data or "")
+            if len(bodies) == 1:
+                route.fetch()  # the server does its work; nobody hears of it
+                route.abort()
+            else:
+                route.continue_()
+
+        page.route("**/api/redeem", lose_the_first_answer)
+        page.get_by_role("button", name="Encaisser 3 chèques — 30 €").click()
+        result = page.locator("dialog")
+        expect(result).to_contain_text("Pas de réponse")
+        result.get_by_role("button", name="Réessayer").click()
+        expect(result).to_contain_text("3 chèques, 30 €.")
+        assert bodies[0] == bodies[1]
+        assert redemption_count(sqlite_database) == 1
+
+
+def test_a_refusal_stays_until_it_is_read(
+    sqlite_database: Database, issued: Issued, counter: Counter, address: str
+) -> None:
+    with chromium() as browser:
+        page = at_the_counter(browser, address, sqlite_database, counter)
+        page.get_by_label("Code du chèque").fill("0000 0000 0000 1")
+        page.keyboard.press("Enter")
+        result = page.locator("dialog")
+        expect(result).to_contain_text("Rien n’a été débité.")
+        page.wait_for_timeout(2_500)
+        expect(result).to_be_visible()
+        result.get_by_role("button", name="Continuer").click()
+        expect(page.get_by_label("Code du chèque")).to_have_value("0000 0000 0000 1")
