@@ -9,7 +9,7 @@ from datetime import date
 from types import TracebackType
 from typing import Any, Self
 
-from mockbank import Config, make_server
+from mockbank import Config, make_server  # type: ignore[import-untyped]  # it ships no types
 
 OUR_IBAN = "FR7630006000011234567890189"
 

@@ -25,7 +25,7 @@ class BookedLine:
 def statement(reference: str, iban: str, day: date, opening_cents: int, lines: Sequence[BookedLine]) -> bytes:
     """Return one statement of one account for one day: opening balance, lines, closing balance."""
     closing_cents = opening_cents + sum(line.amount_cents if line.is_credit else -line.amount_cents for line in lines)
-    root = etree.Element("Document", nsmap={None: NAMESPACE})
+    root = etree.Element("Document", nsmap={None: NAMESPACE})  # type: ignore[dict-item]  # None is the default one
     message = _add(root, "BkToCstmrStmt")
     header = _add(message, "GrpHdr")
     _add(header, "MsgId", f"{reference}-M")
