@@ -79,7 +79,7 @@ def money_chart(money: Money) -> charts.Chart:
 
 def coverage_chart(found: Coverage) -> charts.Chart:
     """Draw redemptions by region, with places and the census of 2018 beside."""
-    heads = ("En 2018", "Lieux", "Encaissements", "Euros")
+    heads = ("Encaissements", "Euros", "Lieux", "En 2018")
     names = {region.code: region.name for region in REGIONS}
     chart = tile_map(
         "Encaissements par région",
@@ -100,16 +100,10 @@ def _tile_value(row: RegionCoverage) -> int | str:
 
 def coverage_cells(row: RegionCoverage) -> tuple[str, ...]:
     """Return a region's line: a count too small to be shown says so, and hides what would tell it."""
-    census = NOT_COUNTED if row.third_place_count is None else number(row.third_place_count)
+    beside = number(row.place_count), NOT_COUNTED if row.third_place_count is None else number(row.third_place_count)
     if row.used is None:
-        return row.name, census, number(row.place_count), SMALL if row.is_small else HIDDEN, HIDDEN
-    return (
-        row.name,
-        census,
-        number(row.place_count),
-        number(row.used.redemption_count),
-        euros(row.used.amount_cents),
-    )
+        return row.name, SMALL if row.is_small else HIDDEN, HIDDEN, *beside
+    return row.name, number(row.used.redemption_count), euros(row.used.amount_cents), *beside
 
 
 def _of_hundred(rate: Rate, whole: str, part: str) -> str:

@@ -38,7 +38,11 @@ WORDINGS: Mapping[Risk, Wording] = {
         "virement", "virements", "en transit", "Voir le compte d'attente", (("ledger.accounts", {"compte": "5115"}),)
     ),
     Risk.BANK_LINES: Wording(
-        "ligne", "lignes", "à identifier", "Voir le compte d'attente", (("ledger.accounts", {"compte": "4711"}),)
+        "ligne",
+        "lignes",
+        "à identifier",
+        "Voir ces lignes",
+        (("finance.lines", {"etat": "a-identifier"}), ("ledger.accounts", {"compte": "4711"})),
     ),
     Risk.LAST_DAY_NEAR: Wording(
         "chèque", "chèques", "à utiliser", "Voir les conventions", (("programme.agreements", {}),)

@@ -19,6 +19,7 @@ from voucher.distribution.read_stock import STILL_DAYS
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.money import NARROW_NO_BREAK_SPACE
 from voucher.network.model import BankDetails
 from voucher.programme.model import Agreement, Credit
 from voucher.redemption.model import Period, Redemption, RedemptionState
@@ -81,6 +82,10 @@ def decisions(
 
 def _of(column: Any, agreement_id: UUID | None) -> list[ColumnElement[bool]]:
     return [] if agreement_id is None else [column == agreement_id]
+
+
+def _count(value: int) -> str:
+    return f"{value:,}".replace(",", NARROW_NO_BREAK_SPACE)
 
 
 def _batches(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:
@@ -210,7 +215,7 @@ def _last_day(session: Session, today: date, now: datetime, agreement_id: UUID |
     return Decision(
         Risk.LAST_DAY_NEAR,
         "Des chèques arrivent à leur dernier jour",
-        f"Premier dernier jour : {french_date(first_on)}. {held} sont chez des personnes, {count - held} en stock. "
+        f"Premier dernier jour : {french_date(first_on)}. {_count(held)} sont chez des personnes, {_count(count - held)} en stock. "
         "Faites prévenir les personnes et remettre les carnets.",
         count,
         int(cents),
@@ -277,7 +282,7 @@ def _still_stock(session: Session, today: date, now: datetime, agreement_id: UUI
     return Decision(
         Risk.STOCK_STILL,
         "Des carnets dorment chez des prescripteurs",
-        f"{booklet_count} carnets n'ont pas bougé depuis {STILL_DAYS} jours. Demandez aux émetteurs de les confier ailleurs.",
+        f"{_count(booklet_count)} carnets n'ont pas bougé depuis {STILL_DAYS} jours. Demandez aux émetteurs de les confier ailleurs.",
         prescriber_count,
         int(cents),
         None,
