@@ -17,9 +17,11 @@ def test_a_statement_is_valid_and_read_back_to_the_cent() -> None:
     ]
     content = statement("RELEVE-1", invented_iban(1), date(2026, 3, 12), 0, lines)
     assert validate(content, "camt.053.001.08") == []
-    (read,) = read_statements(content).statements
+    parsed = read_statements(content)
+    (read,) = parsed.statements
     assert (read.opening_cents, read.closing_cents) == (0, 500_000)
-    assert [(line.amount_cents, line.is_credit, line.end_to_end_id, line.return_reason) for line in read.lines] == [
+    lines_read = [line for _, line in parsed.lines()]
+    assert [(line.amount_cents, line.is_credit, line.end_to_end_id, line.return_reason) for line in lines_read] == [
         (500_000, True, None, None),
         (12_345, False, "PASS-1", None),
         (12_345, True, "PASS-1", "AC04"),
