@@ -109,6 +109,9 @@ class Database:
                 session.execute(text("BEGIN"))
             try:
                 yield session
+                if self.is_postgresql:
+                    # Nothing was written; a ROLLBACK would make the driver forget the statements it prepared.
+                    _driver(session.connection()).commit()
             finally:
                 session.rollback()
 
@@ -133,15 +136,19 @@ def sent_together(session: Session) -> Iterator[Connection]:
     if connection.dialect.name != "postgresql":
         yield connection
         return
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
     try:
-        with driver.pipeline():
+        with _driver(connection).pipeline():
             yield connection
     except psycopg.IntegrityError as refused:
         raise IntegrityError("statements sent together", None, refused) from refused
     except psycopg.OperationalError as lost:
         raise OperationalError("statements sent together", None, lost) from lost
+
+
+def _driver(connection: Connection) -> psycopg.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
 
 
 def take_turn(session: Session, name: str) -> None:
