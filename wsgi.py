@@ -1,29 +1,32 @@
 """The composition root: settings, database, portals. Gunicorn calls `create_app()`; nobody else imports this but tests."""
 
-import importlib
-import importlib.util
 from collections.abc import Callable
 from datetime import datetime
 
 from flask import Flask
 
+import merchant_portal
+from issuer_portal import board, finance, issuer, ledger, prescriber, programme, staff
+from merchant_portal import payments, place
+from voucher import wallet
 from voucher.kernel.database import Database
 from voucher.kernel.settings import Settings
 from voucher.web import access, install
 from voucher.web.house import House, utc_now
+from voucher.web.navigation import NavItem
 
 PORTALS = (
-    "voucher.wallet",
-    "merchant_portal",
-    "merchant_portal.place",
-    "merchant_portal.payments",
-    "issuer_portal.board",
-    "issuer_portal.programme",
-    "issuer_portal.issuer",
-    "issuer_portal.prescriber",
-    "issuer_portal.finance",
-    "issuer_portal.ledger",
-    "issuer_portal.staff",
+    wallet,
+    merchant_portal,
+    place,
+    payments,
+    board,
+    programme,
+    issuer,
+    prescriber,
+    finance,
+    ledger,
+    staff,
 )
 """The folders of pages, in the order of their menu entries."""
 
@@ -48,13 +51,8 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     )
     app.extensions["house"] = House(Database(settings.database_url), settings, now)
     install(app)
-    navigation = []
-    for name in PORTALS:
-        if importlib.util.find_spec(name) is None:
-            continue
-        portal = importlib.import_module(name)
-        if not hasattr(portal, "blueprint"):
-            continue
+    navigation: list[NavItem] = []
+    for portal in PORTALS:
         app.register_blueprint(portal.blueprint)
         navigation += portal.NAVIGATION
     app.extensions["navigation"] = tuple(navigation)
