@@ -199,6 +199,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.String(length=200), nullable=False),
         sa.Column("statement_id", sa.Uuid(), nullable=False),
+        sa.Column("bank_file", sa.String(length=64), nullable=False),
         sa.Column("paying_account_id", sa.Uuid(), nullable=False),
         sa.Column("booked_on", sa.Date(), nullable=False),
         sa.Column("amount_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -215,12 +216,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["paying_account_id"], ["paying_account.id"], name=op.f("fk_bank_line_paying_account_id")
         ),
+        sa.ForeignKeyConstraint(["bank_file"], ["bank_file.sha256"], name=op.f("fk_bank_line_bank_file")),
         sa.ForeignKeyConstraint(["statement_id"], ["bank_statement.id"], name=op.f("fk_bank_line_statement_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_line")),
         sa.UniqueConstraint("key", name=op.f("uq_bank_line_key")),
     )
     op.create_index(op.f("ix_bank_line_end_to_end_id"), "bank_line", ["end_to_end_id"], unique=False)
-    op.create_index(op.f("ix_bank_line_statement_id"), "bank_line", ["statement_id"], unique=False)
+    op.create_index(op.f("ix_bank_line_bank_file"), "bank_line", ["bank_file"], unique=False)
     op.create_index("uq_bank_line_advice", "bank_line", ["advice_id", "is_credit"], unique=True)
     op.create_table(
         "redeemed_voucher",

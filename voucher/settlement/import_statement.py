@@ -78,13 +78,15 @@ def import_statement(
         new = _new_lines(session, lines)
         advices = _advices(session, [line.end_to_end_id for _, line in new if line.end_to_end_id is not None])
         rows, verdicts = _decided(new, statements, accounts, advices)
+        for row in rows:
+            row["bank_file"] = parsed.sha256
         for part in _parts(rows, CHUNK):
             session.connection().execute(insert(BankLine.__table__), part)  # type: ignore[arg-type]  # a table
         open_accounts(
             session, (AccountKey(code, bank_account_id=one) for one in accounts.values() for code in ("5120", "4711"))
         )
-        pay_and_return(session, list(statements.values()))
-        post_lines(session, list(statements.values()), by=by, now=now)
+        pay_and_return(session, parsed.sha256)
+        post_lines(session, parsed.sha256, by=by, now=now)
         parked_count = match_parked_returns(session, by=by, now=now)
         close_ended_batches(session, now)
     return Imported(

@@ -174,7 +174,8 @@ class BankLine(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(200), unique=True)  # account, the bank's reference, rank, side
-    statement_id: Mapped[UUID] = mapped_column(ForeignKey("bank_statement.id"), index=True)
+    statement_id: Mapped[UUID] = mapped_column(ForeignKey("bank_statement.id"))
+    bank_file: Mapped[str] = mapped_column(ForeignKey("bank_file.sha256"), index=True)  # the one that brought it first
     paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
     booked_on: Mapped[date]
     amount_cents: Mapped[int] = mapped_column(BigInt)  # always positive; the side says which way

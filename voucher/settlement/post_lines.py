@@ -1,23 +1,21 @@
 """What new bank lines change, by set-based statements: the advices they pay or bring back, and their entries."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, literal, select, update
+from sqlalchemy import Select, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from voucher.ledger.chart import EventType
-from voucher.ledger.model import Entry
 from voucher.ledger.post_facts import post_facts
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 
 
-def pay_and_return(session: Session, statement_ids: Sequence[UUID]) -> None:
-    """Let the matched lines of these statements change their advices: first what was paid, then what came back."""
-    debits = select(BankLine.advice_id).where(BankLine.statement_id.in_(statement_ids), BankLine.is_credit.is_(False))
-    credits_ = select(BankLine.advice_id).where(BankLine.statement_id.in_(statement_ids), BankLine.is_credit)
+def pay_and_return(session: Session, bank_file: str) -> None:
+    """Let the lines that a file brought first change their advices: first what was paid, then what came back."""
+    debits = select(BankLine.advice_id).where(BankLine.bank_file == bank_file, BankLine.is_credit.is_(False))
+    credits_ = select(BankLine.advice_id).where(BankLine.bank_file == bank_file, BankLine.is_credit)
     of_advice = BankLine.advice_id == PaymentAdvice.id
     paid_on = select(BankLine.booked_on).where(of_advice, BankLine.is_credit.is_(False)).scalar_subquery()
     reason = select(func.coalesce(BankLine.return_reason, "")).where(of_advice, BankLine.is_credit).scalar_subquery()
@@ -35,9 +33,9 @@ def pay_and_return(session: Session, statement_ids: Sequence[UUID]) -> None:
         session.execute(statement.execution_options(synchronize_session=False))
 
 
-def post_lines(session: Session, statement_ids: Sequence[UUID], *, by: UUID, now: datetime) -> None:
-    """Post one entry for each line of these statements that has none yet."""
-    matched = _new_lines(statement_ids).add_columns(
+def post_lines(session: Session, bank_file: str, *, by: UUID, now: datetime) -> None:
+    """Post one entry for each line that a file brought first."""
+    matched = _new_lines(bank_file).add_columns(
         literal("Virement ").concat(PaymentAdvice.reference).label("narration"),
         SettlementBatch.agreement_id,
         PaymentAdvice.structure_id,
@@ -46,7 +44,7 @@ def post_lines(session: Session, statement_ids: Sequence[UUID], *, by: UUID, now
         SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id
     )
     unknown = (
-        _new_lines(statement_ids)
+        _new_lines(bank_file)
         .add_columns(literal("Ligne de relevé à identifier").label("narration"))
         .where(BankLine.advice_id.is_(None))
     )
@@ -60,10 +58,10 @@ def post_lines(session: Session, statement_ids: Sequence[UUID], *, by: UUID, now
         post_facts(session, event_type, lines, by=by, now=now)
 
 
-def _new_lines(statement_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
+def _new_lines(bank_file: str) -> Select[*tuple[Any, ...]]:
     return select(
         BankLine.id,
         BankLine.amount_cents,
         BankLine.booked_on.label("effective_on"),
         BankLine.paying_account_id.label("bank_account_id"),
-    ).where(BankLine.statement_id.in_(statement_ids), ~exists().where(Entry.id == BankLine.id))
+    ).where(BankLine.bank_file == bank_file)
