@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -143,7 +144,7 @@ class Two:
     def path(self, rule: Rule, world: World) -> str:
         """Return the address of a route with the ids of a world."""
         with self.app.test_request_context():
-            values = {name: world.value(rule.endpoint, name) for name in rule.arguments}
+            values: dict[str, Any] = {name: world.value(rule.endpoint, name) for name in rule.arguments}
             return self.app.url_for(rule.endpoint, **values)
 
     def token(self, role: Role) -> str:
@@ -302,7 +303,7 @@ def test_a_post_of_another_role_is_refused_and_the_auditor_changes_nothing(two: 
         roles = access_of(two.app, rule.endpoint) or frozenset()
         if not roles or "POST" not in (rule.methods or ()):
             continue
-        values = {name: "x" if name == "role" else new_id() for name in rule.arguments}
+        values: dict[str, Any] = {name: "x" if name == "role" else new_id() for name in rule.arguments}
         if "number" in values:
             values["number"] = 1
         with two.app.test_request_context():
