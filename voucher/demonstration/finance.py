@@ -8,7 +8,6 @@ from voucher.access.rules import Role
 from voucher.demonstration.agreements import Signed
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.demonstration.story import Story
-from voucher.kernel.calendar import start_of_day
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
@@ -36,7 +35,7 @@ class DemonstrationBank:
             f"{reference}.xml",
             content,
             by=self.story.by[Role.FINANCE_PREPARER],
-            now=start_of_day(day + timedelta(days=1)),
+            now=self.story.hour_of(day + timedelta(days=1)),
         )
 
 
@@ -51,9 +50,9 @@ def settle(story: Story, bank: DemonstrationBank, day: date, returned_count: int
     signed, database = bank.signed, story.database
     preparer, approver = story.by[Role.FINANCE_PREPARER], story.by[Role.FINANCE_APPROVER]
     batch_id = story.some_id()
-    freeze_batch(database, batch_id, signed.agreement_id, by=preparer, now=start_of_day(day))
-    approve_batch(database, batch_id, by=approver, now=start_of_day(day + timedelta(days=1)))
-    export_batch(database, batch_id, by=preparer, now=start_of_day(day + timedelta(days=2)))
+    freeze_batch(database, batch_id, signed.agreement_id, by=preparer, now=story.hour_of(day))
+    approve_batch(database, batch_id, by=approver, now=story.hour_of(day + timedelta(days=1)))
+    export_batch(database, batch_id, by=preparer, now=story.hour_of(day + timedelta(days=2)))
     with database.read() as session:
         advices = session.execute(
             select(PaymentAdvice.reference, PaymentAdvice.amount_cents, PaymentAdvice.holder_name)
