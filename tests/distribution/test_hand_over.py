@@ -114,7 +114,7 @@ def test_a_second_hand_over_says_when_and_by_whom(database: Database) -> None:
     other = a_prescriber(database, issued.agreed.issuer_id, name="Mission locale du Val")
     number = issued.first_booklet_number
     hand_over(database, new_id(), number, prescriber_id, by=SOMEONE, now=NOW)
-    with pytest.raises(Refused, match="le 2\u00a0mars\u00a02026\u00a0à\u00a010\u00a0h\u00a000, par vos services"):
+    with pytest.raises(Refused, match="le 2\u00a0mars\u00a02026 à\u00a010\u00a0h\u00a000, par vos services"):
         hand_over(database, new_id(), number, prescriber_id, by=SOMEONE, now=NOW)
     with pytest.raises(Refused, match="par CCAS"):
         hand_over(database, new_id(), number, other, by=SOMEONE, now=NOW)

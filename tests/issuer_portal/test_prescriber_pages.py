@@ -50,7 +50,7 @@ def test_a_cover_is_scanned_the_booklet_handed_over_and_the_letter_shown(databas
     assert hand_over(client, page) == receipt  # the same form sent again shows the same receipt
     again = scan(client, cover(database, issued, is_typed=True))
     assert (
-        "Ce carnet a déjà été remis le 2\u00a0mars\u00a02026\u00a0à\u00a010\u00a0h\u00a000, par vos services." in again
+        "Ce carnet a déjà été remis le 2\u00a0mars\u00a02026 à\u00a010\u00a0h\u00a000, par vos services." in again
     )
 
 

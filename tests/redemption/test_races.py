@@ -58,7 +58,7 @@ def test_a_voucher_scanned_twice_at_the_same_moment_is_redeemed_once(database: D
         assert sorted(type(answer).__name__ for answer in answers) == ["Redeemed", "Refusal"]
         loser = next(answer for answer in answers if isinstance(answer, Refusal))
         assert loser.reason is CounterRefusal.REDEEMED_ELSEWHERE
-        assert "le 2\u00a0mars\u00a02026\u00a0à\u00a010\u00a0h\u00a000, dans un autre lieu" in loser.sentence
+        assert "le 2\u00a0mars\u00a02026 à\u00a010\u00a0h\u00a000, dans un autre lieu" in loser.sentence
         assert "Comptoir" not in loser.sentence
     assert_clean(database)
 

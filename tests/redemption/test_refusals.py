@@ -153,7 +153,7 @@ def test_a_used_voucher_says_when_and_whether_it_was_here(database: Database) ->
     codes = scanned_codes(database, issued.first_booklet_number)
     redeem(database, new_id(), codes[:1], WORKSHOP, here, **ACT)
     assert say(database, codes[:1], here).sentence == (
-        "Ce chèque a déjà été encaissé le 2\u00a0mars\u00a02026\u00a0à\u00a010\u00a0h\u00a000, ici. Prenez un autre chèque du carnet."
+        "Ce chèque a déjà été encaissé le 2\u00a0mars\u00a02026 à\u00a010\u00a0h\u00a000, ici. Prenez un autre chèque du carnet."
     )
     assert "dans un autre lieu. Prenez un autre chèque" in say(database, codes[:1], elsewhere).sentence
 

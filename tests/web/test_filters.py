@@ -18,7 +18,7 @@ NBSP, THIN = "\u00a0", "\u202f"
         (filters.day(date(2026, 3, 12)), f"12{NBSP}mars{NBSP}2026"),
         (
             filters.instant(datetime(2026, 3, 12, 13, 5, tzinfo=UTC)),
-            f"12{NBSP}mars{NBSP}2026{NBSP}à{NBSP}14{NBSP}h{NBSP}05",
+            f"12{NBSP}mars{NBSP}2026 à{NBSP}14{NBSP}h{NBSP}05",
         ),
         (filters.number(1_234_567), f"1{THIN}234{THIN}567"),
         (filters.serial(412), "0412"),

@@ -33,9 +33,9 @@ def french_date(day: date) -> str:
 
 
 def french_instant(instant: datetime) -> str:
-    """Return « 12 mars 2026 à 14 h 05 », in Paris, with no-break spaces."""
+    """Return « 12 mars 2026 à 14 h 05 », in Paris; a line may break before the hour only."""
     local = instant.astimezone(PARIS)
-    return f"{french_date(local.date())}\u00a0à\u00a0{local.hour}\u00a0h\u00a0{local.minute:02d}"
+    return f"{french_date(local.date())} à\u00a0{local.hour}\u00a0h\u00a0{local.minute:02d}"
 
 
 @dataclass(frozen=True, slots=True)
