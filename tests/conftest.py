@@ -6,9 +6,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
 from tests.engines import Run, Server, temporary_server
+from voucher.access import passwords
 from voucher.kernel.database import Database
 
 RUN_VARIABLE = "PASS_TEST_RUN"
@@ -48,6 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return min(ranks, default=len(SLOWEST_FIRST))
 
     items.sort(key=rank)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_hashing() -> None:
+    """Hash passwords the same way with less work: hundreds of tests sign somebody in. One test keeps the real cost."""
+    passwords.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,11 @@ from voucher.access.rules import (
     incompatible_with,
     password_weakness,
 )
+from voucher.access.tries import AFTER_FIVE, forget_tries, take_try
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.kernel.typed import required_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,11 @@ class NewAccount:
 
 def open_account(database: Database, account: NewAccount, *, by: UUID | None, now: datetime) -> UUID:
     """Open a staff account. Raises Refused for a weak password or an address already known."""
-    email = account.email.strip().lower()
-    if weakness := password_weakness(account.password, email, account.name):
+    email = required_text(account.email, "email", 200).lower()
+    name = required_text(account.name, "name", 120)
+    if weakness := password_weakness(account.password, email, name):
         raise Refused("weak_password", weakness, "password")
+    password_hash = hash_password(account.password)  # slow on purpose: nobody waits for it with the writer's turn
     with database.write() as session:
         if session.scalar(select(StaffAccount.id).where(StaffAccount.email == email)) is not None:
             raise Refused("email_taken", "Cette adresse a déjà un compte. Cherchez-la dans la liste.", "email")
@@ -45,8 +49,8 @@ def open_account(database: Database, account: NewAccount, *, by: UUID | None, no
             insert(StaffAccount).values(
                 id=account.id,
                 email=email,
-                name=account.name.strip(),
-                password_hash=hash_password(account.password),
+                name=name,
+                password_hash=password_hash,
                 created_at=now,
             )
         )
@@ -112,20 +116,25 @@ def close_account(database: Database, account_id: UUID, *, by: UUID, now: dateti
 
 
 def change_password(database: Database, account_id: UUID, current: str, wanted: str, *, now: datetime) -> None:
-    """Change one's own password, and sign out everywhere. Raises Refused for a wrong current or a weak new password."""
-    with database.write() as session:
-        account = session.execute(
-            select(StaffAccount.email, StaffAccount.name, StaffAccount.password_hash).where(
-                StaffAccount.id == account_id
-            )
-        ).one()
-        if not is_password(account.password_hash, current):
-            raise Refused("wrong_password", "Ce n'est pas votre mot de passe actuel. Écrivez-le de nouveau.", "current")
-        if weakness := password_weakness(wanted, account.email, account.name):
-            raise Refused("weak_password", weakness, "wanted")
-        session.execute(
-            update(StaffAccount).where(StaffAccount.id == account_id).values(password_hash=hash_password(wanted))
+    """Change one's own password, and sign out everywhere. Raises Refused for a wrong current or a weak new password.
+
+    A wrong current one counts as a failed sign-in: who sits at a screen left open cannot guess at leisure.
+    """
+    account = take_try(database, StaffAccount.id == account_id, now)
+    if not is_password(account.password_hash if account else None, current) or account is None:
+        raise Refused(
+            "wrong_password",
+            f"Ce n'est pas votre mot de passe actuel. Écrivez-le de nouveau. {AFTER_FIVE}",
+            "current",
         )
+    if weakness := password_weakness(wanted, account.email, account.name):
+        with database.write() as session:
+            forget_tries(session, account_id)
+        raise Refused("weak_password", weakness, "wanted")
+    password_hash = hash_password(wanted)
+    with database.write() as session:
+        forget_tries(session, account_id)
+        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(password_hash=password_hash))
         session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
         note(session, account_id, "password_changed", account.email, now)
 

@@ -11,8 +11,8 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from voucher.access.audit import note
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import is_password
-from voucher.access.rules import FAILURES_BEFORE_LOCK, LOCK_DURATION, SESSION_DURATION, Role
-from voucher.kernel.calendar import french_instant
+from voucher.access.rules import SESSION_DURATION, Role
+from voucher.access.tries import AFTER_FIVE, forget_tries, note_failure, take_try
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 
@@ -43,31 +43,21 @@ class Viewer:
 
 
 def sign_in(database: Database, email: str, password: str, *, now: datetime) -> str:
-    """Return a new session's token. Raises Refused, with the same words for an unknown address and a wrong password.
-
-    After five failures the account waits fifteen minutes, whatever is typed (CNIL 2022-100).
+    """Return a new session's token. Raises Refused, in the same words for an unknown address, a wrong password and an account
+    that waits: nobody learns who works here, nor when a guess was right.
     """
     email = email.strip().lower()
-    with database.read() as session:
-        account = session.execute(
-            select(StaffAccount.id, StaffAccount.password_hash, StaffAccount.locked_until).where(
-                StaffAccount.email == email, StaffAccount.closed_at.is_(None)
-            )
-        ).one_or_none()
-    if account is not None and account.locked_until is not None and account.locked_until > now:
-        raise Refused(
-            "account_locked",
-            f"Trop d'essais. Ce compte se rouvrira le {french_instant(account.locked_until)}. Revenez à ce moment.",
-        )
+    account = take_try(database, StaffAccount.email == email, now)
     if not is_password(account.password_hash if account else None, password) or account is None:
         if account is not None:
-            _count_failure(database, account.id, now)
-        raise Refused("wrong_credentials", "L'adresse ou le mot de passe ne va pas. Vérifiez les deux et recommencez.")
+            note_failure(database, account.id, now)
+        raise Refused(
+            "wrong_credentials",
+            f"L'adresse ou le mot de passe ne va pas. Vérifiez les deux et recommencez. {AFTER_FIVE}",
+        )
     token = secrets.token_urlsafe(32)
     with database.write() as session:
-        session.execute(
-            update(StaffAccount).where(StaffAccount.id == account.id).values(failed_count=0, locked_until=None)
-        )
+        forget_tries(session, account.id)
         session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
         session.execute(
             insert(StaffSession).values(
@@ -80,21 +70,6 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime) -> 
         )
         note(session, account.id, "signed_in", email, now)
     return token
-
-
-def _count_failure(database: Database, account_id: UUID, now: datetime) -> None:
-    with database.write() as session:
-        failed_count = session.execute(
-            update(StaffAccount)
-            .where(StaffAccount.id == account_id)
-            .values(failed_count=StaffAccount.failed_count + 1)
-            .returning(StaffAccount.failed_count)
-        ).scalar_one()
-        note(session, account_id, "sign_in_failed", "", now)
-        if failed_count % FAILURES_BEFORE_LOCK == 0:
-            session.execute(
-                update(StaffAccount).where(StaffAccount.id == account_id).values(locked_until=now + LOCK_DURATION)
-            )
 
 
 def token_hash(token: str) -> bytes:
