@@ -8,6 +8,7 @@ from flask_wtf.file import FileField, FileRequired
 from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, flash_refusal, scope
+from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.settlement import read_bank
@@ -15,11 +16,13 @@ from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.import_bank_file import import_bank_file
 from voucher.settlement.import_statement import Imported
 from voucher.settlement.match_line import match_line
+from voucher.settlement.reasons import explain
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.house import house
 from voucher.web.listing import csv_response, euros_cell, read_listing
+from voucher.web.uploads import takes_files
 
 SHOWN_MAX = 20
 DAYS_SHOWN_MAX = 31
@@ -47,6 +50,7 @@ def reconciliation() -> str:
 
 @blueprint.route("/banque/importer", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@takes_files
 def import_file() -> str | Response:
     """Import a statement or a status report; a refused file says every reason with its line."""
     here = house()
@@ -139,10 +143,15 @@ def lines() -> str | Response:
 @staff(*READERS)
 def line(line_id: UUID) -> str:
     """Show a line, and the payments it could be."""
-    found = read_bank.line(house().database, line_id, issuer_id=scope())
+    here = house()
+    found = read_bank.line(here.database, line_id, issuer_id=scope())
     if found is None:
         abort(404)
-    return render_template("finance/line.html", line=found[0], candidates=found[1])
+    one, candidates = found
+    if one.counterparty_iban:
+        note_access(here.database, viewer().account_id, "Lecture d’un IBAN", f"ligne de banque {one.id}", here.now())
+    why = explain(one.return_reason) if one.return_reason else None
+    return render_template("finance/line.html", line=one, candidates=candidates, why=why)
 
 
 @blueprint.post("/banque/lignes/<uuid:line_id>/rapprocher")

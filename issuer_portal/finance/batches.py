@@ -103,7 +103,28 @@ def freeze(agreement_id: UUID) -> str | Response:
                 "success",
             )
             return redirect(url_for("finance.batch", batch_id=frozen.batch_id))
-    return render_template("finance/freeze.html", form=form, preview=preview)
+    listing = read_listing(request.args, sorts=("name", "amount"), default_sort="name")
+    owed = sorted(
+        preview.owed,
+        key=lambda one: one.amount_cents if listing.sort == "amount" else one.name.casefold(),
+        reverse=listing.descending,
+    )
+    if listing.wants_csv:
+        headers = ["Structure", "SIRET ou RNA", "Chèques", "Encaissé (€)", "À payer (€)", "Pourquoi en attente"]
+        lines = (
+            (
+                one.name,
+                one.pivot,
+                one.voucher_count,
+                euros_cell(one.period_cents),
+                euros_cell(one.amount_cents),
+                one.why_held,
+            )
+            for one in owed
+        )
+        return csv_response(f"a-regler-{preview.number}", headers, lines)
+    rows = owed[listing.offset : listing.offset + listing.limit]
+    return render_template("finance/freeze.html", form=form, preview=preview, listing=listing, rows=rows)
 
 
 @blueprint.get("/lots/<uuid:batch_id>")
@@ -230,6 +251,8 @@ def export(batch_id: UUID) -> Response:
 def file(batch_id: UUID, kind: str) -> Response:
     """Download a file of a batch, as it was written; the trail keeps who took it."""
     here = house()
+    if kind not in FILE_KINDS:
+        abort(404)
     found = read.kept_file(here.database, batch_id, kind, issuer_id=scope())
     if found is None:
         abort(404)
