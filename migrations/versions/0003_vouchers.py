@@ -87,7 +87,6 @@ def upgrade() -> None:
         sa.Column("first_booklet_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("booklet_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("booklet_size", sa.Integer(), nullable=False),
-        sa.Column("first_position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("made_booklet_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("face_value_cents", sa.Integer(), nullable=False),
         sa.Column("use_by", sa.Date(), nullable=False),
@@ -132,6 +131,18 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_stock_slip_issuer_id"), "stock_slip", ["issuer_id"], unique=False)
     op.create_index(op.f("ix_stock_slip_to_prescriber_id"), "stock_slip", ["to_prescriber_id"], unique=False)
+    op.create_table(
+        "batch_share",
+        sa.Column("batch_id", sa.Uuid(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("funder_id", sa.Uuid(), nullable=False),
+        sa.Column("amount_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.CheckConstraint("amount_cents >= 0", name=op.f("ck_batch_share_amount_is_not_negative")),
+        sa.ForeignKeyConstraint(["batch_id"], ["issue_batch.id"], name=op.f("fk_batch_share_batch_id")),
+        sa.ForeignKeyConstraint(["funder_id"], ["funder.id"], name=op.f("fk_batch_share_funder_id")),
+        sa.PrimaryKeyConstraint("batch_id", "rank", name=op.f("pk_batch_share")),
+        sa.UniqueConstraint("batch_id", "funder_id", name=op.f("uq_batch_share_batch_id_funder_id")),
+    )
     op.create_table(
         "booklet",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -204,6 +215,6 @@ def upgrade() -> None:
     )
 
     op.execute("INSERT INTO serial_counter (id, next_serial, next_booklet_number) VALUES (1, 1, 1)")
-    for table in ("handover", "stop_order", "stock_slip", "stock_void", "lapse"):
+    for table in ("batch_share", "handover", "stop_order", "stock_slip", "stock_void", "lapse"):
         for statement in append_only_statements(table, op.get_bind().dialect.name):
             op.execute(statement)

@@ -134,7 +134,7 @@ PLANTED = [
     ("UPDATE issue_batch SET made_booklet_count = 2", "batches_are_whole"),
     ("UPDATE serial_counter SET next_serial = next_serial + 1", "numbers_are_dense"),
     ("UPDATE agreement SET issued_count = issued_count + 1", "numbers_are_dense"),
-    ("UPDATE issue_batch SET face_value_cents = 1001", "orders_are_posted"),
+    ("UPDATE issue_batch SET face_value_cents = 1001", "orders_follow_the_shares"),
     ("UPDATE voucher SET tag = tag + 1 WHERE serial = 11", "signatures_are_good"),
     ("UPDATE voucher SET state = 'redeemed' WHERE serial = 3", "stages_hold_their_vouchers"),
     ("UPDATE credit SET available_cents = available_cents + 1", "stages_hold_their_vouchers"),

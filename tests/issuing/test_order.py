@@ -2,22 +2,24 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from tests.builders import NOW, SOMEONE, an_agreement
+from tests.builders import NOW, SOMEONE, an_agreement, issued_booklets
+from voucher.distribution.stop import stop_booklet
 from voucher.issuing.checks import CHECKS
 from voucher.issuing.model import IssueBatch
 from voucher.issuing.order import Ordered, order_vouchers
-from voucher.issuing.shares import FunderShares
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.kernel.money import BASIS_POINTS
+from voucher.kernel.money import BASIS_POINTS, shares_of, shares_of_order, spread
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Credit
+from voucher.reporting.verify import verify
 
 
 def credit_of(database: Database, agreement_id: object) -> dict[object, int]:
@@ -125,22 +127,82 @@ def test_the_same_order_sent_ten_times_at_once_is_taken_once(database: Database)
         assert session.scalars(select(IssueBatch.voucher_count)).all() == [20]
 
 
-@given(
-    face_value_cents=st.integers(100, 20_000),
-    weights=st.lists(st.integers(1, 9), min_size=1, max_size=4),
-    orders=st.lists(st.integers(1, 40), min_size=1, max_size=6),
-)
-def test_shares_of_any_orders_are_exact_for_the_state_and_sum_to_the_cent(
-    face_value_cents: int, weights: list[int], orders: list[int]
+def test_credit_given_back_can_be_ordered_again_to_the_last_booklet(database: Database) -> None:
+    """A third each of 10 €: a booklet gives back 33,33 € of one funder, and no other booklet would cost it just that."""
+    agreed = an_agreement(database, shares=(3333, 3333, 3334), committed_cents=60_000)
+    issued = issued_booklets(database, 6, agreed=agreed)
+    for number in (issued.first_booklet_number, issued.first_booklet_number + 3):
+        stop_booklet(database, new_id(), number, "lost", by=SOMEONE, now=NOW)
+    for _ in range(2):
+        issued_booklets(database, 1, agreed=agreed)
+    assert credit_of(database, agreed.agreement_id) == dict.fromkeys(agreed.funder_ids, 0)
+    with pytest.raises(Refused, match="credit_short"):
+        order_vouchers(database, new_id(), agreed.agreement_id, 1, by=SOMEONE, now=NOW)
+    assert [violation for result in verify(database) for violation in result.violations] == []
+
+
+@st.composite
+def agreed_shares(draw: st.DrawFn) -> tuple[int, list[int]]:
+    """A face value and shares in basis points, each worth a cent of a voucher at least."""
+    face_value_cents = draw(st.integers(100, 3_000))
+    count = draw(st.integers(1, 5))
+    least = -(-BASIS_POINTS // face_value_cents)
+    shares, left = [], BASIS_POINTS
+    for rank in range(count - 1):
+        shares.append(draw(st.integers(least, left - least * (count - 1 - rank))))
+        left -= shares[-1]
+    return face_value_cents, [*shares, left]
+
+
+@given(terms=agreed_shares(), orders=st.lists(st.integers(1, 40), min_size=1, max_size=6), more=st.integers(0, 90))
+def test_orders_are_exact_for_the_state_and_sum_to_the_cent(
+    terms: tuple[int, list[int]], orders: list[int], more: int
 ) -> None:
-    parts = [weight * BASIS_POINTS // sum(weights) for weight in weights]
-    parts[-1] += BASIS_POINTS - sum(parts)
-    shares = FunderShares(new_id(), tuple(new_id() for _ in parts), tuple(parts))
-    state, position, of_state = shares.funder_ids[0], 0, 0
+    face_value_cents, shares = terms
+    committed_cents = face_value_cents * (sum(orders) + more)
+    available = list(shares_of(face_value_cents, shares, 0, sum(orders) + more))
+    ordered_count, of_state = 0, 0
     for count in orders:
-        amounts = shares.amounts(face_value_cents, position, count)
-        assert sum(amounts.values()) == face_value_cents * count
-        assert amounts == shares.amounts_of(face_value_cents, range(position, position + count))
-        position += count
-        of_state += amounts[state]
-        assert of_state == face_value_cents * position * parts[0] // BASIS_POINTS
+        amounts = shares_of_order(face_value_cents, shares, committed_cents, available, count)
+        assert amounts == shares_of(face_value_cents, shares, ordered_count, count)
+        assert sum(amounts) == face_value_cents * count
+        available = [cents - taken for cents, taken in zip(available, amounts, strict=True)]
+        ordered_count += count
+        of_state += amounts[0]
+        assert of_state == face_value_cents * ordered_count * shares[0] // BASIS_POINTS
+
+
+@given(terms=agreed_shares(), data=st.data())
+def test_whatever_is_given_back_only_the_total_can_lack(terms: tuple[int, list[int]], data: st.DataObject) -> None:
+    """Commitments, orders and vouchers given back one by one, in any order: each funder always has its part of the next."""
+    face_value_cents, shares = terms
+    committed_count, available = 0, [0] * len(shares)
+    live: list[tuple[int, ...]] = []  # what each funder pays of each voucher that is not given back
+    for _ in range(data.draw(st.integers(1, 12))):
+        act = data.draw(st.sampled_from(["commit", "order", "give back"]))
+        ready_count = sum(available) // face_value_cents
+        if act == "commit":
+            count = data.draw(st.integers(1, 30))
+            parts = shares_of(face_value_cents, shares, committed_count, count)
+            available = [cents + part for cents, part in zip(available, parts, strict=True)]
+            committed_count += count
+        elif act == "order" and ready_count:
+            count = data.draw(st.integers(1, ready_count))
+            committed_cents = committed_count * face_value_cents
+            amounts = shares_of_order(face_value_cents, shares, committed_cents, available, count)
+            available = [cents - taken for cents, taken in zip(available, amounts, strict=True)]
+            vouchers = [spread(amounts, count, rank) for rank in range(count)]
+            assert tuple(map(sum, zip(*vouchers, strict=True))) == amounts == spread(amounts, count, 0, count)
+            for voucher in vouchers:
+                assert sum(voucher) == face_value_cents
+                assert min(voucher) >= 0
+                for reached, up_to in zip(accumulate(voucher), accumulate(shares), strict=True):
+                    assert abs(reached * BASIS_POINTS - face_value_cents * up_to) < BASIS_POINTS
+            live += vouchers
+        elif act == "give back" and live:
+            # Those that cost the first funder least: what its credit gets back lacks most.
+            live.sort(reverse=data.draw(st.booleans()))
+            for _ in range(data.draw(st.integers(1, len(live)))):
+                available = [cents + part for cents, part in zip(available, live.pop(), strict=True)]
+        assert min(available) >= 0
+        assert sum(available) == (committed_count - len(live)) * face_value_cents

@@ -126,6 +126,13 @@ PLANTED = {
         "UPDATE period SET closed_at = NULL WHERE id = (SELECT period_id FROM settlement_batch ORDER BY number LIMIT 1)",
         "a_period_is_in_one_batch",
     ),
+    "an order that one funder pays for another": (
+        (
+            "UPDATE batch_share SET amount_cents = amount_cents - 5000 WHERE rank = 1; "
+            "UPDATE batch_share SET amount_cents = amount_cents + 5000 WHERE rank = 2"
+        ),
+        "orders_follow_the_shares",
+    ),
     "an order counted twice": (
         (
             "UPDATE issue_batch SET voucher_count = voucher_count + booklet_size, booklet_count = booklet_count + 1 "

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
-from voucher.issuing.shares import shares_of_agreement
+from voucher.issuing.shares import shares_of_batch
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Agreement
 
@@ -30,7 +30,7 @@ class BookletFacts:
     agreement_id: UUID
     issuer_id: UUID
     face_value_cents: int
-    first_position: int
+    first_rank: int
     use_by: date
     present_by: date
 
@@ -46,7 +46,6 @@ def booklet_facts(session: Session, number: int, *, is_locked: bool = False) -> 
 
 
 def _facts() -> Any:
-    position = IssueBatch.first_position + Booklet.first_serial - IssueBatch.first_serial
     return (
         select(
             Booklet.number,
@@ -58,7 +57,7 @@ def _facts() -> Any:
             IssueBatch.agreement_id,
             Agreement.issuer_id,
             IssueBatch.face_value_cents,
-            position.label("first_position"),
+            (Booklet.first_serial - IssueBatch.first_serial).label("first_rank"),
             IssueBatch.use_by,
             IssueBatch.present_by,
         )
@@ -87,8 +86,8 @@ def change_vouchers(
 
 def amounts_of(session: Session, booklet: BookletFacts, serials: Sequence[int]) -> Mapping[UUID, int]:
     """Return what each funder pays, in cents, of some of a booklet's vouchers."""
-    positions = [booklet.first_position + serial - booklet.first_serial for serial in serials]
-    return shares_of_agreement(session, booklet.agreement_id).amounts_of(booklet.face_value_cents, positions)
+    ranks = [booklet.first_rank + serial - booklet.first_serial for serial in serials]
+    return shares_of_batch(session, booklet.batch_id).amounts_of(ranks)
 
 
 def in_stock(issuer_id: UUID, first_number: int, count: int) -> tuple[ColumnElement[bool], ...]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from voucher.distribution.model import Handover, StopOrder
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
-from voucher.issuing.shares import amounts_by_agreement, shares_of_agreement
+from voucher.issuing.shares import amounts_by_agreement, shares_of_batch
 from voucher.kernel.checks import Check, Violation
 from voucher.ledger.model import Account, Movement
 from voucher.programme.model import Credit
@@ -45,8 +45,7 @@ def _expected(session: Session) -> Iterator[tuple[Key, int]]:
         totals[STAGES[VoucherState(row.state)], row.agreement_id, row.funder_id] = row.cents
     for batch in session.scalars(select(IssueBatch).where(IssueBatch.made_booklet_count < IssueBatch.booklet_count)):
         made = batch.made_booklet_count * batch.booklet_size
-        shares = shares_of_agreement(session, batch.agreement_id)
-        unmade = shares.amounts(batch.face_value_cents, batch.first_position + made, batch.voucher_count - made)
+        unmade = shares_of_batch(session, batch.id).amounts(made, batch.voucher_count - made)
         for funder_id, cents in unmade.items():
             key = STAGES[VoucherState.ISSUED], batch.agreement_id, funder_id
             totals[key] = totals.get(key, 0) + cents

@@ -1,19 +1,20 @@
 """What `voucher verify` proves of issuing: numbers without a gap, whole batches, money that follows vouchers, good signatures."""
 
 from collections.abc import Iterable
+from itertools import groupby
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.issuing.code import Algorithm, Kind, Payload, SignedCode
-from voucher.issuing.model import Booklet, IssueBatch, IssuerKey, SerialCounter, Voucher
-from voucher.issuing.shares import shares_of_agreement
+from voucher.issuing.model import BatchShare, Booklet, IssueBatch, IssuerKey, SerialCounter, Voucher
 from voucher.issuing.signing import is_authentic
 from voucher.kernel.checks import Check, Violation
+from voucher.kernel.money import BASIS_POINTS, format_euros
 from voucher.ledger import model as ledger
 from voucher.ledger.chart import EventType
-from voucher.programme.model import Agreement
+from voucher.programme.model import Agreement, AgreementShare
 
 SIGNATURES_CHECKED_PER_BATCH = 200
 _FRENCH = {Kind.VOUCHER: "chèque", Kind.BOOKLET: "carnet du chèque"}
@@ -24,23 +25,22 @@ def check_numbers_are_dense(session: Session) -> list[Violation]:
     found = []
     counter = session.get_one(SerialCounter, 1)
     serial, number = 1, 1
-    positions: dict[UUID, int] = {}
+    ordered: dict[UUID, int] = {}
     for batch in session.scalars(select(IssueBatch).order_by(IssueBatch.first_serial)):
-        position = positions.get(batch.agreement_id, 0)
-        expected = (serial, number, position)
-        stored = (batch.first_serial, batch.first_booklet_number, batch.first_position)
+        expected = (serial, number)
+        stored = (batch.first_serial, batch.first_booklet_number)
         if stored != expected:
-            detail = f"(série, carnet, position) vaut {stored}, attendu {expected}"
+            detail = f"(série, carnet) vaut {stored}, attendu {expected}"
             found.append(Violation("numbers_are_dense", f"commande {batch.id}", detail))
         serial = batch.first_serial + batch.voucher_count
         number = batch.first_booklet_number + batch.booklet_count
-        positions[batch.agreement_id] = batch.first_position + batch.voucher_count
+        ordered[batch.agreement_id] = ordered.get(batch.agreement_id, 0) + batch.voucher_count
     if (counter.next_serial, counter.next_booklet_number) != (serial, number):
         detail = f"compteur {counter.next_serial} et {counter.next_booklet_number}, attendu {serial} et {number}"
         found.append(Violation("numbers_are_dense", "compteur", detail))
     for agreement_id, issued in session.execute(select(Agreement.id, Agreement.issued_count)):
-        if issued != positions.get(agreement_id, 0):
-            detail = f"{issued} positions données, {positions.get(agreement_id, 0)} commandées"
+        if issued != ordered.get(agreement_id, 0):
+            detail = f"{issued} chèques à la convention, {ordered.get(agreement_id, 0)} dans les commandes"
             found.append(Violation("numbers_are_dense", f"convention {agreement_id}", detail))
     return found
 
@@ -116,10 +116,11 @@ def check_orders_are_posted(session: Session) -> list[Violation]:
     ):
         posted.setdefault(row.event_id, {})[row.funder_id] = int(row.cents)
     found = []
+    paid: dict[UUID, dict[UUID, int]] = {}
+    for share in session.scalars(select(BatchShare)):
+        paid.setdefault(share.batch_id, {})[share.funder_id] = share.amount_cents
     for batch in session.scalars(select(IssueBatch)):
-        shares = shares_of_agreement(session, batch.agreement_id)
-        amounts = shares.amounts(batch.face_value_cents, batch.first_position, batch.voucher_count)
-        expected = {funder_id: cents for funder_id, cents in amounts.items() if cents}
+        expected = {funder_id: cents for funder_id, cents in paid.get(batch.id, {}).items() if cents}
         stored = posted.pop(batch.id, {})
         if stored != expected:
             detail = f"{sum(stored.values())} centimes écrits, {sum(expected.values())} commandés, ou d'autres parts"
@@ -128,6 +129,39 @@ def check_orders_are_posted(session: Session) -> list[Violation]:
         Violation("orders_are_posted", f"commande {event_id}", "écriture d'une commande qui n'existe pas")
         for event_id in posted
     ]
+    return found
+
+
+def check_orders_follow_the_shares(session: Session) -> list[Violation]:
+    """Les parts d'une commande font sa valeur, et s'écartent des taux de la convention de moins d'un centime par chèque."""
+    rows = session.execute(
+        select(
+            IssueBatch.id,
+            IssueBatch.voucher_count,
+            IssueBatch.face_value_cents,
+            AgreementShare.share_basis_points,
+            BatchShare.amount_cents,
+        )
+        .join(AgreementShare, AgreementShare.agreement_id == IssueBatch.agreement_id)
+        .outerjoin(
+            BatchShare, and_(BatchShare.batch_id == IssueBatch.id, BatchShare.funder_id == AgreementShare.funder_id)
+        )
+        .order_by(IssueBatch.id, AgreementShare.rank)
+    ).all()
+    found = []
+    for batch_id, shares in groupby(rows, key=lambda row: row.id):
+        reached, basis_points, is_right, last = 0, 0, True, None
+        for last in shares:
+            basis_points += last.share_basis_points
+            reached += last.amount_cents or 0
+            exact = last.voucher_count * last.face_value_cents * basis_points
+            is_right &= last.amount_cents is not None
+            is_right &= abs(reached * BASIS_POINTS - exact) < last.voucher_count * BASIS_POINTS
+        assert last is not None, "groupby gives no empty group"
+        value_cents = last.voucher_count * last.face_value_cents
+        if not is_right or reached != value_cents:
+            detail = f"{format_euros(reached)} répartis pour {format_euros(value_cents)}, ou à d'autres taux"
+            found.append(Violation("orders_follow_the_shares", f"commande {batch_id}", detail))
     return found
 
 
@@ -181,5 +215,6 @@ CHECKS: tuple[Check, ...] = (
     check_numbers_are_dense,
     check_batches_are_whole,
     check_orders_are_posted,
+    check_orders_follow_the_shares,
     check_signatures_are_good,
 )

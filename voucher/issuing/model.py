@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
@@ -90,9 +90,6 @@ class IssueBatch(Base):
     first_booklet_number: Mapped[int] = mapped_column(BigInt, unique=True)
     booklet_count: Mapped[int] = mapped_column(BigInt)
     booklet_size: Mapped[int]
-    first_position: Mapped[int] = mapped_column(
-        BigInt
-    )  # of its first voucher in the agreement, for cumulative rounding
     made_booklet_count: Mapped[int] = mapped_column(BigInt, default=0)
     face_value_cents: Mapped[int]
     use_by: Mapped[date]
@@ -107,6 +104,23 @@ class IssueBatch(Base):
     __table_args__ = (
         CheckConstraint("voucher_count = booklet_count * booklet_size AND booklet_count > 0", name="whole_booklets"),
         CheckConstraint("made_booklet_count BETWEEN 0 AND booklet_count", name="made_within_ordered"),
+    )
+
+
+class BatchShare(Base):
+    """What one funder pays of a whole order, fixed when it is taken; each voucher's parts follow from its rank in the order."""
+
+    __tablename__ = "batch_share"
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("issue_batch.id"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)  # the agreement's: the State first
+    funder_id: Mapped[UUID] = mapped_column(ForeignKey("funder.id"))
+    amount_cents: Mapped[int] = mapped_column(BigInt)
+
+    __table_args__ = (
+        # A funder pays an order once.
+        UniqueConstraint("batch_id", "funder_id"),
+        CheckConstraint("amount_cents >= 0", name="amount_is_not_negative"),
     )
 
 
@@ -128,7 +142,7 @@ class Booklet(Base):
 
 
 class Voucher(Base):
-    """A chèque. Its shares follow from its position (serial) in its batch; its state changes by one conditional statement."""
+    """A chèque. Its shares follow from its rank in its batch; its state changes by one conditional statement."""
 
     __tablename__ = "voucher"
 

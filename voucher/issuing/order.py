@@ -3,24 +3,24 @@
 Nothing is signed here: `make_batch` makes what an order promised, as often as it needs to be run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.issuing.code import SERIAL_MAX
-from voucher.issuing.model import IssueBatch, IssuerKey, KeyState, SerialCounter
-from voucher.issuing.shares import shares_of_agreement
+from voucher.issuing.model import BatchShare, IssueBatch, IssuerKey, KeyState, SerialCounter
 from voucher.kernel.calendar import french_date, paris_day
-from voucher.kernel.database import Database, changed
-from voucher.kernel.money import NO_BREAK_SPACE, format_euros
+from voucher.kernel.database import Database
+from voucher.kernel.money import NO_BREAK_SPACE, format_euros, shares_of, shares_of_order
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
-from voucher.programme.model import Agreement, Credit, Funder
+from voucher.programme.model import Agreement, AgreementShare, Credit, Funder
 
 VOUCHERS_PER_ORDER_MAX = 5_000_000
 
@@ -54,7 +54,7 @@ def order_vouchers(
     agreement, no booklet or too many, last day of use passed, no signing key, not enough credit, another order of that id.
     """
     with database.write() as session:
-        # Orders of one agreement follow each other from here on: each sees the positions the one before took.
+        # Orders of one agreement follow each other from here on: each sees the credit that the one before left.
         agreement = session.get(Agreement, agreement_id, with_for_update={"key_share": True})
         if agreement is None or issuer_id not in (None, agreement.issuer_id):
             raise Refused("agreement_unknown", "Cette convention n'existe pas. Choisissez-la dans la liste.")
@@ -64,10 +64,7 @@ def order_vouchers(
         voucher_count = booklet_count * agreement.booklet_size
         _check_order(agreement, booklet_count, voucher_count, now)
         key_id = _active_key(session, agreement.issuer_id)
-        first_position = agreement.issued_count
-        shares = shares_of_agreement(session, agreement_id)
-        amounts_cents = shares.amounts(agreement.face_value_cents, first_position, voucher_count)
-        _take_credit(session, agreement_id, amounts_cents)
+        amounts_cents = _take_credit(session, agreement, voucher_count)
         session.execute(
             update(Agreement)
             .where(Agreement.id == agreement_id)
@@ -84,7 +81,6 @@ def order_vouchers(
                 first_booklet_number=first_booklet_number,
                 booklet_count=booklet_count,
                 booklet_size=agreement.booklet_size,
-                first_position=first_position,
                 made_booklet_count=0,
                 face_value_cents=agreement.face_value_cents,
                 use_by=agreement.use_by,
@@ -94,6 +90,13 @@ def order_vouchers(
                 ordered_at=now,
                 ordered_by=by,
             )
+        )
+        session.execute(
+            insert(BatchShare),
+            [
+                {"batch_id": batch_id, "rank": rank, "funder_id": funder_id, "amount_cents": cents}
+                for rank, (funder_id, cents) in enumerate(amounts_cents.items(), 1)
+            ],
         )
         narration = f"Commande de {voucher_count} chèques, convention {agreement.number}"
         event = Event(EventType.VOUCHERS_ISSUED, batch_id, now, narration, by)
@@ -141,29 +144,65 @@ def _active_key(session: Session, issuer_id: UUID) -> int:
     return key_id
 
 
-def _take_credit(session: Session, agreement_id: UUID, amounts_cents: Mapping[UUID, int]) -> None:
-    """Take each funder's part, in the order of their ids so that two orders never wait for each other in a circle."""
-    missing = []
-    for funder_id in sorted(amounts_cents):
-        cents = amounts_cents[funder_id]
-        enough = (
+def _take_credit(session: Session, agreement: Agreement, count: int) -> Mapping[UUID, int]:
+    """Take what each funder pays of an order from its credit; return it, by rank. Raises Refused when the whole does not suffice."""
+    credits_ = _locked_credits(session, agreement.id)
+    available_cents = [credit.available_cents for credit in credits_]
+    share_basis_points = [credit.share_basis_points for credit in credits_]
+    ready_count = sum(available_cents) // agreement.face_value_cents
+    if count > ready_count:
+        raise _credit_short(agreement, credits_, count - ready_count)
+    amounts_cents = shares_of_order(
+        agreement.face_value_cents, share_basis_points, agreement.committed_cents, available_cents, count
+    )
+    for credit, cents in zip(credits_, amounts_cents, strict=True):
+        session.execute(
             update(Credit)
-            .where(Credit.agreement_id == agreement_id, Credit.funder_id == funder_id, Credit.available_cents >= cents)
+            .where(Credit.agreement_id == agreement.id, Credit.funder_id == credit.funder_id)
             .values(available_cents=Credit.available_cents - cents)
         )
-        if cents and changed(session, enough) == 0:
-            missing.append(_missing(session, agreement_id, funder_id, cents))
-    if missing:
-        sentence = f"Le crédit ne suffit pas. Il manque {' et '.join(missing)}."
-        raise Refused("credit_short", f"{sentence} Commandez moins de carnets ou engagez un crédit.", "booklet_count")
+    return dict(zip((credit.funder_id for credit in credits_), amounts_cents, strict=True))
 
 
-def _missing(session: Session, agreement_id: UUID, funder_id: UUID, cents: int) -> str:
-    available = session.scalar(
-        select(Credit.available_cents).where(Credit.agreement_id == agreement_id, Credit.funder_id == funder_id)
+def _locked_credits(session: Session, agreement_id: UUID) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return the agreement's credits by rank of their funders, kept as they are until the end of the transaction."""
+    # In the order of the funders' ids, as whoever gives credit back does: nobody waits for each other in a circle.
+    locked = session.execute(
+        select(
+            Credit.funder_id,
+            Credit.available_cents,
+            AgreementShare.rank,
+            AgreementShare.share_basis_points,
+            Funder.name,
+        )
+        .join(
+            AgreementShare,
+            (AgreementShare.agreement_id == Credit.agreement_id) & (AgreementShare.funder_id == Credit.funder_id),
+        )
+        .join(Funder, Funder.id == Credit.funder_id)
+        .where(Credit.agreement_id == agreement_id)
+        .order_by(Credit.funder_id)
+        .with_for_update(of=Credit, key_share=True)
+    ).all()
+    return sorted(locked, key=lambda credit: credit.rank)
+
+
+def _credit_short(agreement: Agreement, credits_: Sequence[Row[*tuple[Any, ...]]], lacking_count: int) -> Refused:
+    face_value_cents = agreement.face_value_cents
+    parts = shares_of(
+        face_value_cents,
+        [credit.share_basis_points for credit in credits_],
+        agreement.committed_cents // face_value_cents,
+        lacking_count,
     )
-    name = session.scalar(select(Funder.name).where(Funder.id == funder_id))
-    return f"{format_euros(cents - (available or 0))} ({name})".replace(" (", f"{NO_BREAK_SPACE}(")
+    missing = " et ".join(
+        f"{format_euros(cents)}{NO_BREAK_SPACE}({credit.name})" for credit, cents in zip(credits_, parts, strict=True)
+    )
+    return Refused(
+        "credit_short",
+        f"Le crédit ne suffit pas. Il manque {missing}. Commandez moins de carnets ou engagez un crédit.",
+        "booklet_count",
+    )
 
 
 def _take_numbers(session: Session, voucher_count: int, booklet_count: int) -> tuple[int, int]:

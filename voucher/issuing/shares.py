@@ -1,4 +1,4 @@
-"""What each funder pays of vouchers: their shares, fixed by their position in the agreement (kernel.money.shares_of).
+"""What each funder pays of vouchers: fixed for a whole order when it is taken, spread over its vouchers (kernel.money.spread).
 
 Shares are never stored for each voucher. For a booklet they are computed in Python; for a batch or an agreement by one
 statement, with the same whole-number arithmetic.
@@ -11,63 +11,63 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Executable, Subquery, cast, func, select, update
 from sqlalchemy.orm import Session
 
-from voucher.issuing.model import Booklet, IssueBatch, Voucher
-from voucher.kernel.money import BASIS_POINTS, shares_of
-from voucher.programme.model import AgreementShare, Credit
+from voucher.issuing.model import BatchShare, Booklet, IssueBatch, Voucher
+from voucher.kernel.money import spread
+from voucher.programme.model import Credit
 
 
 @dataclass(frozen=True, slots=True)
 class FunderShares:
-    """The funders of an agreement by rank, each with its share in basis points (they sum to 10,000)."""
+    """The funders of an order by rank, each with what it pays of the whole, in cents."""
 
-    agreement_id: UUID
     funder_ids: tuple[UUID, ...]
-    share_basis_points: tuple[int, ...]
+    amounts_cents: tuple[int, ...]
+    voucher_count: int
 
-    def amounts(self, face_value_cents: int, first_position: int, count: int = 1) -> dict[UUID, int]:
-        """Return what each funder pays, in cents, of `count` vouchers whose positions follow each other."""
-        amounts = shares_of(face_value_cents, self.share_basis_points, first_position, count)
-        return dict(zip(self.funder_ids, amounts, strict=True))
+    def amounts(self, first: int, count: int = 1) -> dict[UUID, int]:
+        """Return what each funder pays, in cents, of `count` vouchers from rank `first` of the order on (0 is the first)."""
+        return dict(zip(self.funder_ids, spread(self.amounts_cents, self.voucher_count, first, count), strict=True))
 
-    def amounts_of(self, face_value_cents: int, positions: Iterable[int]) -> dict[UUID, int]:
-        """Return what each funder pays, in cents, of the vouchers at `positions`, in any order."""
+    def amounts_of(self, ranks: Iterable[int]) -> dict[UUID, int]:
+        """Return what each funder pays, in cents, of the vouchers at these ranks of the order, in any order."""
         totals = dict.fromkeys(self.funder_ids, 0)
-        for position in positions:
-            for funder_id, cents in self.amounts(face_value_cents, position).items():
+        for rank in ranks:
+            for funder_id, cents in self.amounts(rank).items():
                 totals[funder_id] += cents
         return totals
 
 
-def shares_of_agreement(session: Session, agreement_id: UUID) -> FunderShares:
-    """Return the funders of an agreement and their shares, the State first."""
+def shares_of_batch(session: Session, batch_id: UUID) -> FunderShares:
+    """Return the funders of an order, the State first, and what each pays of it."""
     rows = session.execute(
-        select(AgreementShare.funder_id, AgreementShare.share_basis_points)
-        .where(AgreementShare.agreement_id == agreement_id)
-        .order_by(AgreementShare.rank)
+        select(BatchShare.funder_id, BatchShare.amount_cents, IssueBatch.voucher_count)
+        .join(IssueBatch, IssueBatch.id == BatchShare.batch_id)
+        .where(BatchShare.batch_id == batch_id)
+        .order_by(BatchShare.rank)
     ).all()
-    return FunderShares(agreement_id, tuple(row[0] for row in rows), tuple(row[1] for row in rows))
+    return FunderShares(tuple(row[0] for row in rows), tuple(row[1] for row in rows), rows[0].voucher_count)
 
 
-def reached_basis_points() -> Subquery:
-    """Return, for each funder of each agreement, the basis points reached with it and before it, by rank."""
-    reached = func.sum(AgreementShare.share_basis_points).over(
-        partition_by=AgreementShare.agreement_id, order_by=AgreementShare.rank
-    )
+def reached_cents() -> Subquery:
+    """Return, for each funder of each order, the cents of the order reached with it and before it, by rank."""
+    reached = func.sum(BatchShare.amount_cents).over(partition_by=BatchShare.batch_id, order_by=BatchShare.rank)
     return select(
-        AgreementShare.agreement_id,
-        AgreementShare.funder_id,
+        BatchShare.batch_id,
+        BatchShare.funder_id,
         cast(reached, BigInteger).label("up_to"),
-        cast(reached - AgreementShare.share_basis_points, BigInteger).label("below"),
+        cast(reached - BatchShare.amount_cents, BigInteger).label("below"),
     ).subquery("reached")
 
 
 def share_cents(reached: Subquery) -> ColumnElement[int]:
-    """Return what the funder of `reached` pays of the voucher of the row, in cents: the SQL twin of `shares_of`."""
-    position = IssueBatch.first_position + Voucher.serial - IssueBatch.first_serial
+    """Return what the funder of `reached` pays of the voucher of the row, in cents: the SQL twin of `spread`."""
+    rank = Voucher.serial - IssueBatch.first_serial
+    count = IssueBatch.voucher_count
 
-    def up_to(basis_points: ColumnElement[int]) -> ColumnElement[int]:
-        each = basis_points * IssueBatch.face_value_cents
-        return each * (position + 1) // BASIS_POINTS - each * position // BASIS_POINTS
+    def up_to(cents: ColumnElement[int]) -> ColumnElement[int]:
+        # Whole cents a voucher first: the product of what is over stays within 64 bits, whatever the order.
+        over = cents % count
+        return cents // count + over * (rank + 1) // count - over * rank // count
 
     return up_to(reached.c.up_to) - up_to(reached.c.below)
 
@@ -77,7 +77,7 @@ def amounts_by_agreement(*conditions: ColumnElement[bool]) -> Executable:
 
     `conditions` speak of Voucher, Booklet and IssueBatch.
     """
-    reached = reached_basis_points()
+    reached = reached_cents()
     return (
         select(
             IssueBatch.agreement_id,
@@ -89,7 +89,7 @@ def amounts_by_agreement(*conditions: ColumnElement[bool]) -> Executable:
         .select_from(Voucher)
         .join(Booklet, Booklet.number == Voucher.booklet_number)
         .join(IssueBatch, IssueBatch.id == Booklet.batch_id)
-        .join(reached, reached.c.agreement_id == IssueBatch.agreement_id)
+        .join(reached, reached.c.batch_id == IssueBatch.id)
         .where(*conditions)
         .group_by(IssueBatch.agreement_id, reached.c.funder_id, Voucher.state)
     )
@@ -97,10 +97,10 @@ def amounts_by_agreement(*conditions: ColumnElement[bool]) -> Executable:
 
 def give_back(session: Session, agreement_id: UUID, amounts_cents: Mapping[UUID, int]) -> None:
     """Add to the credit of an agreement what its vouchers no longer hold, funder by funder in the order of their ids."""
+    # One that gets nothing is touched too: whoever changes an agreement's credit meets its funders in the same order.
     for funder_id in sorted(amounts_cents):
-        if amounts_cents[funder_id]:
-            session.execute(
-                update(Credit)
-                .where(Credit.agreement_id == agreement_id, Credit.funder_id == funder_id)
-                .values(available_cents=Credit.available_cents + amounts_cents[funder_id])
-            )
+        session.execute(
+            update(Credit)
+            .where(Credit.agreement_id == agreement_id, Credit.funder_id == funder_id)
+            .values(available_cents=Credit.available_cents + amounts_cents[funder_id])
+        )

@@ -120,7 +120,7 @@ class Agreement(Base):
     face_value_cents: Mapped[int]
     booklet_size: Mapped[int]
     is_handover_required: Mapped[bool] = mapped_column(default=True)
-    issued_count: Mapped[int] = mapped_column(BigInt, default=0)  # positions given to vouchers, for cumulative rounding
+    issued_count: Mapped[int] = mapped_column(BigInt, default=0)  # vouchers ordered so far
     signed_on: Mapped[date]
     use_by: Mapped[date]
     grace_until: Mapped[date]

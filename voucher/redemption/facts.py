@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import bindparam, select
 
 from voucher.issuing.model import IssueBatch
-from voucher.issuing.shares import FunderShares, shares_of_agreement
+from voucher.issuing.shares import FunderShares, shares_of_batch
 from voucher.kernel.calendar import ThreeDates
 from voucher.kernel.database import Database
 from voucher.programme.model import Agreement
@@ -27,7 +27,6 @@ class BatchFacts:
     voucher_count: int
     first_booklet_number: int
     booklet_size: int
-    first_position: int
     face_value_cents: int
     dates: ThreeDates
     is_handover_required: bool
@@ -47,8 +46,7 @@ class BatchFacts:
 
     def amounts_of(self, serials: tuple[int, ...]) -> dict[UUID, int]:
         """Return what each funder pays, in cents, of these vouchers."""
-        start = self.first_position - self.first_serial
-        return self.shares.amounts_of(self.face_value_cents, (start + serial for serial in serials))
+        return self.shares.amounts_of(serial - self.first_serial for serial in serials)
 
 
 class _Shelf:
@@ -85,7 +83,6 @@ _BATCH = (
         IssueBatch.voucher_count,
         IssueBatch.first_booklet_number,
         IssueBatch.booklet_size,
-        IssueBatch.first_position,
         IssueBatch.face_value_cents,
         IssueBatch.use_by,
         IssueBatch.grace_until,
@@ -109,7 +106,7 @@ def find_batch(database: Database, serial: int) -> BatchFacts | None:
         row = session.execute(_BATCH, {"serial": serial}).one_or_none()
         if row is None:
             return None
-        shares = shares_of_agreement(session, row.agreement_id)
+        shares = shares_of_batch(session, row.id)
     batch = BatchFacts(
         batch_id=row.id,
         agreement_id=row.agreement_id,
@@ -119,7 +116,6 @@ def find_batch(database: Database, serial: int) -> BatchFacts | None:
         voucher_count=row.voucher_count,
         first_booklet_number=row.first_booklet_number,
         booklet_size=row.booklet_size,
-        first_position=row.first_position,
         face_value_cents=row.face_value_cents,
         dates=ThreeDates(row.use_by, row.grace_until, row.present_by),
         is_handover_required=row.is_handover_required,
