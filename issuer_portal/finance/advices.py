@@ -64,7 +64,7 @@ def advice_pdf(advice_id: UUID) -> Response:
     """Download a payment's paper."""
     here = house()
     page = _advice(advice_id)
-    if page.iban is None:
+    if not page.has_document:
         abort(404)
     contact = Contact(here.settings.programme_name, here.settings.help_contact, here.settings.help_phone)
     name, content = advice_document(page, contact)

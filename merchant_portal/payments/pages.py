@@ -90,7 +90,7 @@ def payment_pdf(advice_id: UUID) -> Response:
     """Download the paper of a payment."""
     here = house()
     page = _own(advice_id)
-    if page.iban is None:
+    if not page.has_document:
         abort(404)
     contact = Contact(here.settings.programme_name, here.settings.help_contact, here.settings.help_phone)
     name, content = advice_document(page, contact)

@@ -146,6 +146,24 @@ def test_a_structure_without_a_rib_is_held_then_taken_up_once_by_the_next_batch(
     assert wrong_books(database) == []
 
 
+def test_the_preview_shows_what_looks_unusual_and_pays_it_all_the_same(database: Database) -> None:
+    town = a_town(database, with_rib=0)
+    for structure_id in town.structure_ids:
+        give_rib(database, structure_id, 1)
+    for days_ago in (3, 2):
+        town.redeem(0, 1, now=NOW - timedelta(days=days_ago))
+    for _ in range(3):
+        town.redeem(0, 10)
+    town.redeem(1, 2)
+    preview = preview_batch(database, town.agreement_id)
+    assert preview is not None
+    said = [one.sentence for one in preview.anomalies]
+    assert said.count("Une autre structure a le même IBAN. Vérifiez les deux RIB.") == 2
+    assert [one for one in said if one.startswith("Journée inhabituelle : 30 chèques le 23")]
+    assert not any(one.is_blocking for one in preview.anomalies)
+    assert preview.total_cents == 34_000
+
+
 def test_what_failed_alone_is_enough_for_a_batch(database: Database) -> None:
     town = a_town(database, structure_count=2, with_rib=1)
     town.redeem(0, 3)

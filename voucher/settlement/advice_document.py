@@ -7,9 +7,9 @@ from voucher.settlement.references import file_stem
 
 
 def advice_document(page: AdvicePage, contact: Contact) -> tuple[str, bytes]:
-    """Return the name and the bytes of a payment advice as a PDF. Raises ValueError without an account (no RIB yet)."""
-    if page.holder_name is None or page.iban is None:
-        raise ValueError("an advice without an account has no document")
+    """Return the name and the bytes of a payment advice as a PDF. Raises ValueError for one that pays nothing (held)."""
+    if not page.has_document or page.holder_name is None or page.iban is None:
+        raise ValueError("an advice that pays nothing has no document")
     content = advice_pdf(
         Advice(
             reference=page.reference,

@@ -72,6 +72,7 @@ class AdvicePage:
     carried: tuple[CarriedLine, ...]
     bank_lines: tuple[BookedLine, ...]
     taken_up_by: CarriedLine | None
+    has_document: bool  # what was held pays nothing: it has no advice on paper
 
 
 def advice(
@@ -145,6 +146,7 @@ def advice(
             _carried(session, advice_id),
             tuple(BookedLine(*line) for line in bank_lines),
             _taken_up_by(session, advice_id),
+            row.is_payable,
         )
 
 
