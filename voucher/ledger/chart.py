@@ -87,6 +87,7 @@ class EventType(StrEnum):
     BATCH_EXPORTED = "batch_exported"
     TRANSFER_BOOKED = "transfer_booked"
     TRANSFER_REJECTED = "transfer_rejected"
+    REJECTION_WITHDRAWN = "rejection_withdrawn"
     TRANSFER_RETURNED = "transfer_returned"
     UNKNOWN_CREDIT_BOOKED = "unknown_credit_booked"
     UNKNOWN_DEBIT_BOOKED = "unknown_debit_booked"
@@ -135,6 +136,7 @@ RULES: Mapping[EventType, EventRule] = {
     EventType.BATCH_EXPORTED: EventRule(Journal.SETTLEMENT, "Lot de règlement transmis", (("4675", "5115"),)),
     EventType.TRANSFER_BOOKED: EventRule(Journal.BANK, "Virement exécuté", (("5115", "5120"),)),
     EventType.TRANSFER_REJECTED: EventRule(Journal.BANK, "Virement rejeté", (("5115", "4670"),)),
+    EventType.REJECTION_WITHDRAWN: EventRule(Journal.BANK, "Rejet démenti : virement débité", (("4670", "5115"),)),
     EventType.TRANSFER_RETURNED: EventRule(Journal.BANK, "Virement retourné", (("5120", "4670"),)),
     EventType.UNKNOWN_CREDIT_BOOKED: EventRule(Journal.BANK, "Crédit à identifier", (("5120", "4711"),)),
     EventType.UNKNOWN_DEBIT_BOOKED: EventRule(Journal.BANK, "Débit à identifier", (("4711", "5120"),)),

@@ -91,7 +91,10 @@ def check_a_line_is_its_advice(session: Session) -> list[Violation]:
 def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]:
     """« Payé » veut dire une ligne au débit, « retourné » une ligne au crédit, « rejeté » une écriture de rejet."""
     debit, credit = aliased(BankLine), aliased(BankLine)
-    is_rejected = exists().where(Entry.event_type == EventType.TRANSFER_REJECTED, Entry.event_id == PaymentAdvice.id)
+    of_advice = exists().where(Entry.event_id == PaymentAdvice.id)
+    is_rejected = of_advice.where(Entry.event_type == EventType.TRANSFER_REJECTED) & ~of_advice.where(
+        Entry.event_type == EventType.REJECTION_WITHDRAWN
+    )
     rows = session.execute(
         select(PaymentAdvice.reference, PaymentAdvice.state)
         .outerjoin(debit, (debit.advice_id == PaymentAdvice.id) & debit.is_credit.is_(False))

@@ -76,11 +76,12 @@ def import_report(
 def _reject(session: Session, batch_id: UUID, report: StatusReport) -> list[UUID]:
     """Reject the advices that the report refuses and that still wait; return them."""
     reasons: dict[str, str] = {}
-    blocks = dict(report.rejected_blocks)
-    is_whole = report.is_rejected and report.reason not in _DUPLICATE and not report.transfers
-    if is_whole or payment_information_id(batch_id) in blocks:
-        reason = blocks.get(payment_information_id(batch_id)) or report.reason
-        reasons = dict.fromkeys(_references(session, batch_id), reason or "")
+    blocks, ours = dict(report.rejected_blocks), payment_information_id(batch_id)
+    # The bank speaks of a second sending: whatever it says of its transfers, the first stands.
+    if report.reason in _DUPLICATE or blocks.get(ours) in _DUPLICATE:
+        return []
+    if ours in blocks or (report.is_rejected and not report.transfers):
+        reasons = dict.fromkeys(_references(session, batch_id), blocks.get(ours) or report.reason or "")
     for transfer in report.transfers:
         if transfer.is_rejected and transfer.reason not in _DUPLICATE:
             reasons[transfer.end_to_end_id] = transfer.reason or ""

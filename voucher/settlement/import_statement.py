@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import insert, select
@@ -29,6 +29,7 @@ from voucher.settlement.matching import Expected, Verdict, decide
 from voucher.settlement.model import AdviceState, BankLine, BankStatement, PaymentAdvice, SettlementBatch
 from voucher.settlement.post_lines import pay_and_return, post_lines
 from voucher.settlement.scope import account_in_scope
+from voucher.settlement.withdraw_rejections import hold_rejected, withdraw_rejections
 
 CHUNK = 5_000
 _AFTER = {Verdict.PAYS: AdviceState.PAID, Verdict.RETURNS: AdviceState.RETURNED}
@@ -76,7 +77,11 @@ def import_statement(
         accounts = _accounts(session, parsed, issuer_id)
         statements = _keep_statements(session, parsed, accounts)
         new = _new_lines(session, lines)
-        advices = _advices(session, [line.end_to_end_id for _, line in new if line.end_to_end_id is not None])
+        references = [line.end_to_end_id for _, line in new if line.end_to_end_id is not None]
+        for some in _parts(references, CHUNK):
+            hold_rejected(session, some)
+        advices = _advices(session, references)
+        rejected = {advice.id for advice in advices.values() if advice.expected.state is AdviceState.REJECTED}
         rows, verdicts = _decided(new, statements, accounts, advices)
         for row in rows:
             row["bank_file"] = parsed.sha256
@@ -85,6 +90,8 @@ def import_statement(
         open_accounts(
             session, (AccountKey(code, bank_account_id=one) for one in accounts.values() for code in ("5120", "4711"))
         )
+        debited = [row["advice_id"] for row in rows if row["advice_id"] in rejected]
+        withdraw_rejections(session, debited, by=by, now=now)
         pay_and_return(session, parsed.sha256)
         post_lines(session, parsed.sha256, by=by, now=now)
         parked_count = match_parked_returns(session, by=by, now=now)
@@ -216,9 +223,9 @@ def _decided(
     statements: Mapping[int, UUID],
     accounts: Mapping[str, UUID],
     advices: dict[str, _Advice],
-) -> tuple[list[dict[str, object]], Counter[Verdict]]:
+) -> tuple[list[dict[str, Any]], Counter[Verdict]]:
     """Decide line by line, each seeing what those before it did; return the rows to store and the count of each verdict."""
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     verdicts: Counter[Verdict] = Counter()
     for rank, line in new:
         account_id = accounts[line.account_iban]

@@ -20,6 +20,7 @@ from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.bank_files import close_ended_batches, take_bank_turn
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.scope import account_in_scope
+from voucher.settlement.withdraw_rejections import withdraw_rejections
 
 
 def match_line(
@@ -27,7 +28,7 @@ def match_line(
 ) -> None:
     """Match a line to identify with an advice: a debit pays it, a credit brings it back; again, it changes nothing.
 
-    Raises Refused: the line is used, the amounts differ, the advice is not in a file (for a debit) or not paid (a credit).
+    Raises Refused: the line is used, the amounts differ, the advice was not sent (for a debit) or not paid (a credit).
     """
     with database.write() as session:
         take_bank_turn(session)
@@ -62,6 +63,8 @@ def use_line(
         if line.is_credit
         else (AdviceState.IN_FILE, {"state": AdviceState.PAID, "paid_on": line.booked_on})
     )
+    if not line.is_credit:
+        withdraw_rejections(session, [advice.id], by=by, now=now)
     change = (
         update(PaymentAdvice)
         .where(PaymentAdvice.id == advice.id, PaymentAdvice.state == before)

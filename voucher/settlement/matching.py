@@ -31,14 +31,16 @@ class Decision:
     why: str = ""
 
 
+MAY_BE_PAID = (AdviceState.IN_FILE, AdviceState.REJECTED)
+"""States in which a debit pays an advice: it is in transit, or the bank said that it was not and debited it all the same."""
+
 _WHY_NOT_DEBIT = {
     AdviceState.PAID: "Ce règlement est déjà payé : la banque l’a peut-être payé deux fois.",
-    AdviceState.REJECTED: "Le virement a été rejeté, et pourtant la banque l’a débité.",
     AdviceState.RETURNED: "Ce virement est déjà revenu : la banque l’a peut-être payé deux fois.",
 }
 _WHY_NOT_CREDIT = {
     AdviceState.IN_FILE: "Un retour arrivé avant son débit : il sera rapproché quand le débit viendra.",
-    AdviceState.REJECTED: "Le virement a été rejeté : ce crédit est sans doute son retour, après un débit inexpliqué.",
+    AdviceState.REJECTED: "Le virement a été rejeté : ce crédit est sans doute son retour. Il sera rapproché si le débit vient.",
     AdviceState.RETURNED: "Ce règlement est déjà revenu une fois.",
 }
 _ENDED = "Ce règlement n’attend rien de la banque : il n’est pas transmis, ou un autre lot l’a repris."
@@ -47,7 +49,8 @@ _ENDED = "Ce règlement n’attend rien de la banque : il n’est pas transmis, 
 def decide(amount_cents: int, is_credit: bool, is_reference_given: bool, expected: Expected | None) -> Decision:
     """Say what a booked line does, given the advice that bears its EndToEndId in the same account (None when none does).
 
-    A debit pays what was sent; a credit brings back what was paid. Anything else waits, its money in 4711.
+    A debit pays what was sent, even if the bank had said that it refused it; a credit brings back what was paid. Anything
+    else waits, its money in 4711.
     """
     if expected is None:
         if not is_reference_given:
@@ -62,6 +65,6 @@ def decide(amount_cents: int, is_credit: bool, is_reference_given: bool, expecte
         if expected.state is AdviceState.PAID:
             return Decision(Verdict.RETURNS)
         return Decision(Verdict.UNKNOWN, _WHY_NOT_CREDIT.get(expected.state, _ENDED))
-    if expected.state is AdviceState.IN_FILE:
+    if expected.state in MAY_BE_PAID:
         return Decision(Verdict.PAYS)
     return Decision(Verdict.UNKNOWN, _WHY_NOT_DEBIT.get(expected.state, _ENDED))

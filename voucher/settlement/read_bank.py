@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import Database
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement, PayingAccount
-from voucher.settlement.matching import Expected, decide
+from voucher.settlement.matching import MAY_BE_PAID, Expected, decide
 from voucher.settlement.model import AdviceState, BankLine, BankStatement, PaymentAdvice, SettlementBatch
 from voucher.settlement.scope import account_in_scope
 
@@ -285,10 +285,10 @@ def _advices(account_id: UUID) -> Select[*tuple[Any, ...]]:
 
 def _candidates(session: Session, one: LineRow) -> list[Candidate]:
     """Return the payments of the same account and amount that expect such a line."""
-    expected = AdviceState.PAID if one.is_credit else AdviceState.IN_FILE
+    expected = (AdviceState.PAID,) if one.is_credit else MAY_BE_PAID
     rows = session.execute(
         _advices(one.account_id)
-        .where(PaymentAdvice.state == expected, PaymentAdvice.amount_cents == one.amount_cents)
+        .where(PaymentAdvice.state.in_(expected), PaymentAdvice.amount_cents == one.amount_cents)
         .order_by(SettlementBatch.frozen_at.desc())
         .limit(200)
     )

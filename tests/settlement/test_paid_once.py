@@ -1,0 +1,142 @@
+"""No structure is paid twice: duplicates, rejections that the bank does not keep, and two people at the same moment."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, credit, debit
+from tests.settlement.town import NOW, PREPARER, wrong_books
+from voucher.demonstration.bank import statement
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.settlement import read_bank
+from voucher.settlement.freeze import Frozen, freeze_batch
+from voucher.settlement.import_report import Reported, import_report
+from voucher.settlement.import_statement import Imported, import_statement
+from voucher.settlement.match_line import match_line
+from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.references import message_id, payment_information_id
+
+REJECTED = "<StsRsnInf><Rsn><Cd>{}</Cd></Rsn></StsRsnInf>"
+
+
+@pytest.fixture
+def paid(database: Database) -> Paid:
+    return Paid(database)
+
+
+def batch_id(paid: Paid) -> UUID:
+    with paid.database.read() as session:
+        return session.execute(select(PaymentAdvice.batch_id).where(PaymentAdvice.id == paid.first_id)).scalar_one()
+
+
+def report(paid: Paid, *, group: str = "", block: str = "", transfers: dict[str, str] | None = None) -> Reported:
+    """Import a pain.002 on the batch; `group`, `block` and each transfer are refused for a reason, when one is given."""
+    batch = batch_id(paid)
+    single = "".join(
+        f"<TxInfAndSts><OrgnlEndToEndId>{reference}</OrgnlEndToEndId><TxSts>RJCT</TxSts>"
+        f"{REJECTED.format(reason) if reason else ''}</TxInfAndSts>"
+        for reference, reason in (transfers or {}).items()
+    )
+    whole = f"<GrpSts>RJCT</GrpSts>{REJECTED.format(group)}" if group else ""
+    of_block = f"<PmtInfSts>RJCT</PmtInfSts>{REJECTED.format(block)}" if block else ""
+    content = (
+        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt>'
+        f"<GrpHdr><MsgId>{new_id().hex}</MsgId></GrpHdr>"
+        f"<OrgnlGrpInfAndSts><OrgnlMsgId>{message_id(batch)}</OrgnlMsgId>{whole}</OrgnlGrpInfAndSts>"
+        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{payment_information_id(batch)}</OrgnlPmtInfId>{of_block}{single}"
+        "</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"
+    ).encode()
+    return import_report(paid.database, "compte-rendu.xml", content, by=PREPARER, now=NOW)
+
+
+def freeze(paid: Paid) -> Frozen:
+    return freeze_batch(paid.database, new_id(), paid.town.agreement_id, by=PREPARER, now=NOW + timedelta(hours=1))
+
+
+def test_a_block_that_the_bank_calls_a_duplicate_is_not_rejected(paid: Paid) -> None:
+    assert report(paid, block="DUPL").rejected_count == 0
+    assert report(paid, group="DUPL", transfers={paid.first: "", paid.second: "AM05"}).rejected_count == 0
+    assert report(paid, block="AM05", transfers={paid.first: ""}).rejected_count == 0
+    assert paid.states() == ["in_file", "in_file"]
+    with pytest.raises(Refused, match="Rien n’est à régler"):
+        freeze(paid)
+
+
+def test_a_block_refused_for_another_reason_is_owed_again(paid: Paid) -> None:
+    assert report(paid, block="AC02", transfers={paid.first: ""}).rejected_count == 2
+    assert freeze(paid).total_cents == 7_000
+    assert wrong_books(paid.database) == []
+
+
+def test_a_rejected_transfer_that_the_bank_debits_all_the_same_is_paid_and_not_paid_again(paid: Paid) -> None:
+    report(paid, transfers={paid.first: "AC04"})
+    assert paid.take(debit("T1", 3_000, paid.first), debit("T2", 4_000, paid.second)).paid_count == 2
+    assert paid.states() == ["paid", "paid"]
+    assert wrong_books(paid.database) == []
+    with pytest.raises(Refused, match="Rien n’est à régler"):
+        freeze(paid)
+
+
+def test_a_rejected_transfer_that_is_debited_then_brought_back_is_owed_again_once(paid: Paid) -> None:
+    report(paid, transfers={paid.first: "AC04"})
+    paid.take(credit("B1", 3_000, paid.first, return_reason="AC04"))
+    assert paid.states() == ["rejected", "in_file"]
+    paid.take(debit("T1", 3_000, paid.first), name="R2", opening_cents=OPENING_CENTS + 3_000)
+    assert paid.states() == ["returned", "in_file"]
+    assert wrong_books(paid.database) == []
+    assert freeze(paid).total_cents == 3_000
+    assert wrong_books(paid.database) == []
+
+
+def test_a_rejected_transfer_debited_without_its_reference_is_matched_by_hand(paid: Paid) -> None:
+    report(paid, transfers={paid.first: "AC04"})
+    paid.take(debit("T1", 3_000, counterparty="ASSOCIATION 1"))
+    ((line, candidates),) = read_bank.waiting(paid.database, limit=9)
+    assert [one.advice_id for one in candidates] == [paid.first_id]
+    match_line(paid.database, line.id, paid.first_id, by=PREPARER, now=NOW)
+    assert paid.states() == ["paid", "in_file"]
+    assert wrong_books(paid.database) == []
+
+
+def test_a_rejected_transfer_debited_after_another_batch_took_it_up_waits_for_a_person(paid: Paid) -> None:
+    report(paid, transfers={paid.first: "AC04"})
+    freeze(paid)
+    assert paid.take(debit("T1", 3_000, paid.first)).unknown_count == 1
+    assert "un autre lot l’a repris" in paid.waiting()[-3_000]
+    assert wrong_books(paid.database) == []
+
+
+def test_a_rejection_that_comes_after_the_debit_changes_nothing(paid: Paid) -> None:
+    paid.take(debit("T1", 3_000, paid.first))
+    assert report(paid, transfers={paid.first: "AC04"}).rejected_count == 0
+    assert paid.states() == ["paid", "in_file"]
+
+
+@pytest.mark.race
+def test_a_rejected_transfer_is_debited_or_taken_up_never_both(database: Database) -> None:
+    paid = Paid(database)
+    report(paid, transfers={paid.first: "AC04", paid.second: "AC04"})
+    content = statement("R1", paid.iban, TODAY, OPENING_CENTS, [debit("T1", 3_000, paid.first)])
+    start = Barrier(2)
+
+    def take() -> Imported:
+        start.wait()
+        return import_statement(database, "r.xml", content, by=PREPARER, now=NOW)
+
+    def settle() -> int:
+        start.wait()
+        try:
+            return freeze(paid).total_cents
+        except Refused:  # an advice has just changed: asked again, it is left out
+            return freeze(paid).total_cents
+
+    with ThreadPoolExecutor(2) as people:
+        done, total_cents = people.submit(take), people.submit(settle)
+    assert (done.result().paid_count, total_cents.result()) in ((1, 4_000), (0, 7_000))
+    assert wrong_books(database) == []
