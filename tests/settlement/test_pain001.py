@@ -49,7 +49,7 @@ def test_a_file_is_valid_against_the_iso_schema_and_carries_its_sums() -> None:
     assert texts(xml, "EndToEndId") == ["L2026-33-01-0001", "L2026-33-01-0002"]
     assert texts(xml, "Cdtr/Nm") == ["Clic + Cie", "Le Fournil d'O"]
     assert texts(xml, "Ustrd") == ["Pass numerique - juin 2026", "Pass numerique"]
-    assert texts(xml, "SvcLvl/Cd") + texts(xml, "ChrgBr") + texts(xml, "BtchBookg") == ["SEPA", "SLEV", "true"]
+    assert texts(xml, "SvcLvl/Cd") + texts(xml, "ChrgBr") + texts(xml, "BtchBookg") == ["SEPA", "SLEV", "false"]
     assert texts(xml, "ReqdExctnDt/Dt") == ["2026-07-10"]
 
 

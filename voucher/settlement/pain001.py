@@ -170,7 +170,8 @@ def _write_payment_information(
 ) -> None:
     _write(xml, "PmtInfId", payment_information_id)
     _write(xml, "PmtMtd", "TRF")
-    _write(xml, "BtchBookg", "true")
+    # Each transfer is to be a line of its own on the statement: one debit for the whole file would prove none of them paid.
+    _write(xml, "BtchBookg", "false")
     for name, text in totals.items():
         _write(xml, name, text)
     _write(xml, "PmtTpInf/SvcLvl/Cd", "SEPA")
