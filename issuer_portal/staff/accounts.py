@@ -1,5 +1,7 @@
 """Sign in, sign out, change one's own password."""
 
+from datetime import timedelta
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
@@ -13,9 +15,13 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import SESSION_COOKIE, keep_session, public, staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.house import house
+from voucher.web.limits import Limiter, client_address
 from voucher.web.navigation import home_for
 
 blueprint = Blueprint("staff", __name__, url_prefix="/personnes", template_folder="templates")
+
+failed_sign_ins = Limiter(count_max=30, window=timedelta(minutes=10))
+"""By address, whatever the accounts: who tries them one after the other, or locks them out, is slowed down."""
 
 
 class SignInForm(HouseForm):
@@ -42,12 +48,16 @@ def sign_in() -> str | Response:
     """Let a person in, and lead them to the page they asked for or to their own."""
     form = SignInForm()
     if form.validate_on_submit():
-        database, now = house().database, house().now()
+        database, now, address = house().database, house().now(), client_address()
+        if not failed_sign_ins.allows(address, now):
+            form.form_errors.append("Trop d'essais depuis votre réseau. Attendez dix minutes, puis recommencez.")
+            return make_response(render_template("staff/sign_in.html", form=form), HTTPStatus.TOO_MANY_REQUESTS)
         try:
             token = sessions.sign_in(database, form.email.data, form.password.data, now=now)
         except Refused as refused:
             show_refusal(form, refused)
         else:
+            failed_sign_ins.take_back(address)
             # A new person, a new form token: what was set before the sign-in is not kept.
             session.clear()
             found = sessions.viewer_of(database, token, now=now)
@@ -58,9 +68,8 @@ def sign_in() -> str | Response:
 
 def _local_path(text: str) -> str | None:
     """Return a path of this site, never an address elsewhere."""
-    parts = urlsplit(text)
-    is_local = text.startswith("/") and not text.startswith("//") and "\\" not in text and not parts.netloc
-    return text if is_local and not parts.scheme and text.isprintable() else None
+    is_local = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
+    return text if is_local and not urlsplit(text).netloc else None
 
 
 @blueprint.post("/deconnexion")

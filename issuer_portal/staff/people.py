@@ -8,7 +8,7 @@ from wtforms import EmailField, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Optional
 
 from issuer_portal.staff.accounts import blueprint
-from issuer_portal.staff.scopes import scope_choices, scope_names
+from issuer_portal.staff.scopes import misfit, scope_choices, scope_names
 from voucher.access import accounts, read
 from voucher.access.rules import ROLE_NAMES, Role
 from voucher.kernel.identifiers import new_id
@@ -70,7 +70,11 @@ def open_person() -> str | Response:
     """Open an account."""
     form = PersonForm(id=str(new_id()))
     if form.validate_on_submit():
-        account = accounts.NewAccount(UUID(form.id.data), form.email.data, form.name.data, form.password.data)
+        try:
+            account_id = UUID(str(form.id.data))
+        except ValueError:
+            abort(400)
+        account = accounts.NewAccount(account_id, form.email.data, form.name.data, form.password.data)
         try:
             accounts.open_account(house().database, account, by=viewer().account_id, now=house().now())
         except Refused as refused:
@@ -94,6 +98,8 @@ def person(account_id: UUID) -> str | Response:
         scope_id = UUID(form.scope.data) if form.scope.data else None
         role = Role(form.role.data)
         try:
+            if scope_id is not None and (sentence := misfit(house().database, role, scope_id)):
+                raise Refused("scope_misfit", sentence, "scope")
             accounts.grant_role(house().database, account_id, role, scope_id, by=viewer().account_id, now=house().now())
         except Refused as refused:
             show_refusal(form, refused)

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from voucher.access.rules import Role
 from voucher.distribution.names import prescriber_names
 from voucher.kernel.database import Database
 from voucher.network.names import structure_names
@@ -15,6 +16,24 @@ def scope_names(database: Database) -> dict[UUID, str]:
         **{prescriber.id: prescriber.name for prescriber in prescriber_names(database)},
         **{structure.id: structure.name for structure in structure_names(database)},
     }
+
+
+_HELD_FOR = {
+    Role.ISSUER: ("une collectivité", issuer_names),
+    Role.FINANCE_PREPARER: ("une collectivité", issuer_names),
+    Role.FINANCE_APPROVER: ("une collectivité", issuer_names),
+    Role.PRESCRIBER: ("un prescripteur", prescriber_names),
+    Role.MEDIATOR: ("une structure", structure_names),
+    Role.PLACE_MANAGER: ("une structure", structure_names),
+}
+
+
+def misfit(database: Database, role: Role, scope_id: UUID) -> str | None:
+    """Return a French sentence when a role is not held for such an organisation, or None when it may be."""
+    kind, names = _HELD_FOR.get(role, ("", None))
+    if names is None or any(one.id == scope_id for one in names(database)):
+        return None
+    return f"Ce rôle se tient pour {kind}. Cherchez dans la liste l’organisme de cette sorte."
 
 
 def scope_choices(database: Database) -> list[tuple[str, str]]:

@@ -141,17 +141,16 @@ def change_password(database: Database, account_id: UUID, current: str, wanted: 
 
 def set_password(database: Database, account_id: UUID, wanted: str, *, by: UUID, now: datetime) -> None:
     """Give a person a new password (they lost theirs), unlock the account, sign it out everywhere. Raises Refused if weak."""
-    with database.write() as session:
+    with database.read() as session:
         account = session.execute(
             select(StaffAccount.email, StaffAccount.name).where(StaffAccount.id == account_id)
         ).one()
-        if weakness := password_weakness(wanted, account.email, account.name):
-            raise Refused("weak_password", weakness, "password")
-        session.execute(
-            update(StaffAccount)
-            .where(StaffAccount.id == account_id)
-            .values(password_hash=hash_password(wanted), failed_count=0, locked_until=None)
-        )
+    if weakness := password_weakness(wanted, account.email, account.name):
+        raise Refused("weak_password", weakness, "password")
+    password_hash = hash_password(wanted)
+    with database.write() as session:
+        forget_tries(session, account_id)
+        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(password_hash=password_hash))
         session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
         note(session, by, "password_set", account.email, now)
 
