@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import merchant_portal
 from issuer_portal import board, finance, issuer, ledger, prescriber, programme, staff
@@ -45,10 +46,15 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         HELP_CONTACT=settings.help_contact,
         SIGN_IN_ENDPOINT="staff.sign_in",
         MAX_CONTENT_LENGTH=UPLOAD_BYTES_MAX,
+        PREFERRED_URL_SCHEME="https" if is_https else "http",
         SESSION_COOKIE_NAME="pass_form",
         SESSION_COOKIE_SECURE=is_https,
         SESSION_COOKIE_SAMESITE="Lax",
     )
+    if settings.proxy_count:
+        # Never the host: no address of ours is made from what a request says.
+        forwarded = settings.proxy_count
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=forwarded, x_proto=forwarded)  # type: ignore[method-assign]
     app.extensions["house"] = House(Database(settings.database_url), settings, now)
     install(app)
     navigation: list[NavItem] = []

@@ -1,5 +1,6 @@
 """Scan, hand over, print: the three gestures of a desk with a queue."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -9,9 +10,10 @@ from wtforms.validators import InputRequired, Length
 
 from voucher.access.rules import Role
 from voucher.distribution import read, read_stock
+from voucher.distribution.hand_over import ReadyBooklet, look_up
 from voucher.distribution.hand_over import hand_over as hand_booklet_over
-from voucher.distribution.hand_over import look_up
 from voucher.distribution.words import BOOKLET_STATES
+from voucher.issuing.codes import Distrust, is_typed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.network.read import places_near
@@ -19,11 +21,13 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import CountField, HouseForm, show_refusal
 from voucher.web.headers import scanner_page, shows_code
 from voucher.web.house import house
+from voucher.web.limits import Limiter
 from voucher.web.listing import csv_response, euros_cell, read_listing
 
 PLACES_IN_LETTER = 6
 CODE_LENGTH_MAX = 300
 POSTCODE_LENGTH = 5
+typed_codes = Limiter(count_max=10, window=timedelta(minutes=10))  # wrong ones, by person
 
 blueprint = Blueprint("prescriber", __name__, url_prefix="/prescripteur", template_folder="templates")
 
@@ -58,7 +62,7 @@ def home() -> str:
     prescriber_id = own_prescriber()
     if form.validate_on_submit():
         try:
-            booklet = look_up(here.database, form.code.data, prescriber_id, now=here.now())
+            booklet = _look_up(form.code.data, prescriber_id)
         except Refused as refused:
             show_refusal(form, refused)
         else:
@@ -70,6 +74,27 @@ def home() -> str:
         stock=read_stock.prescriber_stock(here.database, prescriber_id),
         last=read.handovers(here.database, prescriber_id),
     )
+
+
+def _look_up(code: str, prescriber_id: UUID) -> ReadyBooklet:
+    """Look a code up; a typed one that was guessed wrong counts. Raises Refused, also when there were too many."""
+    here, person = house(), str(viewer().account_id)
+    if not is_typed(code):
+        return look_up(here.database, code, prescriber_id, now=here.now())
+    if not typed_codes.allows(person, here.now()):
+        raise Refused(
+            "typing_locked",
+            "Vous avez tapé trop de codes faux. Attendez dix minutes, ou scannez la couverture.",
+            "code",
+        )
+    try:
+        booklet = look_up(here.database, code, prescriber_id, now=here.now())
+    except Refused as refused:
+        if refused.code != Distrust.UNKNOWN_CODE:
+            typed_codes.take_back(person)
+        raise
+    typed_codes.take_back(person)
+    return booklet
 
 
 @blueprint.post("/remettre")

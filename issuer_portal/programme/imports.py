@@ -19,6 +19,7 @@ from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.house import house
 from voucher.web.listing import csv_response, read_listing
+from voucher.web.uploads import takes_files
 
 OUTCOMES = {
     Outcome.CREATED: "Ajouté",
@@ -46,6 +47,7 @@ def imports() -> str:
 
 @blueprint.route("/lieux/importer", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@takes_files
 def import_file() -> str | Response:
     """Import a file of the standard, whole."""
     form = ImportForm(id=str(new_id()))

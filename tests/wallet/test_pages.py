@@ -28,7 +28,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.redemption.redeem import redeem
 from voucher.wallet import pages
-from voucher.wallet.limits import Limiter
+from voucher.web.limits import Limiter
 from voucher.web.logs import CodeFilter, CodeFreeLogger, hide_codes
 
 WORKSHOP = "everyday_digital_tools"

@@ -73,13 +73,18 @@ class FoundCode:
     batch_id: UUID
 
 
+def is_typed(text: str) -> bool:
+    """Say whether a text is read as a typing code, which has no signature: whoever takes one limits wrong guesses."""
+    return len(text.strip()) <= TYPED_CHARACTERS_MAX and "/" not in text
+
+
 def recognise(database: Database, text: str) -> Recognised:
     """Read a scanned address, its 128 characters or a typing code, and check the signature where there is one.
 
     Raises UnreadableCode when it is no code, DistrustedCode when its key is unknown or revoked or its signature wrong.
     Touches no table but the keys, and those are kept in memory.
     """
-    if len(text.strip()) <= TYPED_CHARACTERS_MAX and "/" not in text:
+    if is_typed(text):
         typed = read_typing_code(text)
         return Recognised(typed.kind, typed.serial, typed.tag, is_signed=False)
     code = read_code(text)

@@ -178,15 +178,20 @@ def changed(session: Session, statement: Executable) -> int:
     return result.rowcount
 
 
+# An error's text goes to the log: it says the statement, never its values (codes' tags, IBANs, password hashes).
+
+
 def _postgresql_engine(url: str, pool_size: int) -> Engine:
     options = f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MILLISECONDS}"
-    return create_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args={"options": options})
+    return create_engine(url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True, connect_args={"options": options})
 
 
 def _sqlite_engine(url: str, pool_size: int) -> Engine:
     # The driver must not begin transactions by itself: `write` says BEGIN IMMEDIATE, `read` says BEGIN.
     connect_args = {"timeout": LOCK_TIMEOUT_MILLISECONDS / 1000, "check_same_thread": False, "isolation_level": None}
-    engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args=connect_args)
+    engine = create_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True, connect_args=connect_args
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

@@ -1,15 +1,18 @@
 """Settings come from the environment alone (PASS_…), are read once and never change."""
 
+import re
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRET_BYTES_MIN = 32
 
 
 class Settings(BaseSettings):
     """What an installation may choose. Secrets have no default: the demonstration makes its own and says so."""
 
-    model_config = SettingsConfigDict(env_prefix="PASS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="PASS_", frozen=True, hide_input_in_errors=True)
 
     database_url: str = Field(
         "sqlite:///var/pass.sqlite3", description="SQLite by default, postgresql:// in production"
@@ -18,11 +21,28 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(description="signs the forms' tokens; 32 random bytes or more")
     master_key: SecretStr = Field(description="encrypts signing keys at rest; 64 hexadecimal digits")
     is_demo: bool = Field(False, description="shows the demonstration banner and accounts")
+    proxy_count: int = Field(
+        0, ge=0, le=9, description="reverse proxies in front, whose X-Forwarded-For and -Proto are believed"
+    )
     data_folder: Path = Field(Path("var"), description="printed booklets and other large files")
     programme_name: str = Field("Pass numérique", description="name on pages, vouchers and letters")
     help_contact: str = Field("aide@pass-numerique.example", description="where people can ask for help")
     help_phone: str = Field("01 99 00 12 34", description="telephone number printed on booklets")
     redemption_undo_minutes: int = Field(30, ge=1, le=24 * 60, description="how long a mediator may undo a redemption")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_long(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value().encode()) < SECRET_BYTES_MIN:
+            raise ValueError(f"trop court : {SECRET_BYTES_MIN} octets tirés au hasard, ou plus")
+        return value
+
+    @field_validator("master_key")
+    @classmethod
+    def _is_hexadecimal(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[0-9A-Fa-f]{64}", value.get_secret_value()):
+            raise ValueError("64 chiffres hexadécimaux, 32 octets tirés au hasard")
+        return value
 
     @property
     def master_secret(self) -> bytes:

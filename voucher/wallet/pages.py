@@ -3,19 +3,21 @@
 from datetime import timedelta
 from http import HTTPStatus
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template
 from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
+from voucher.issuing.code import Unreadable
+from voucher.issuing.codes import is_typed
 from voucher.issuing.keys import keys_document
 from voucher.network import read as network
 from voucher.redemption.holder import HolderState, HolderView, look_at
 from voucher.redemption.rules import CounterRefusal, Refusal
-from voucher.wallet.limits import Limiter
 from voucher.web.access import public
 from voucher.web.forms import HouseForm, csrf
 from voucher.web.headers import cacheable, shows_code
 from voucher.web.house import house
+from voucher.web.limits import Limiter, client_address
 
 blueprint = Blueprint("wallet", __name__, template_folder="templates")
 NEAREST_MAX = 3
@@ -53,6 +55,9 @@ def home() -> str:
 def code(code: str) -> Response:
     """Open a scanned code: what it is worth, until when, where."""
     here = house()
+    if is_typed(code):
+        # Typed codes have one door, which counts wrong guesses.
+        return _answer(Refusal(CounterRefusal.UNREADABLE, detail=Unreadable.TRUNCATED.sentence))
     return _answer(look_at(here.database, code, now=here.now()))
 
 
@@ -72,10 +77,13 @@ def open_typed() -> Response:
     here, form = house(), CodeForm()
     if not form.validate_on_submit():
         return make_response(render_template("wallet/typed.html", form=form), HTTPStatus.UNPROCESSABLE_ENTITY)
-    if not typed_codes.allows(request.remote_addr or "", here.now()):
+    address = client_address()
+    if not typed_codes.allows(address, here.now()):
         form.code.errors = ["Vous avez essayé trop de codes. Attendez dix minutes, ou scannez le chèque."]
         return make_response(render_template("wallet/typed.html", form=form), HTTPStatus.TOO_MANY_REQUESTS)
     found = look_at(here.database, form.code.data, now=here.now())
+    if not isinstance(found, Refusal) or found.reason is CounterRefusal.UNREADABLE:
+        typed_codes.take_back(address)
     if isinstance(found, Refusal) and found.reason in (CounterRefusal.UNREADABLE, CounterRefusal.WRONG_CODE):
         form.code.errors = [found.sentence]
         return make_response(render_template("wallet/typed.html", form=form), HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -86,7 +86,8 @@ def _add_headers(response: Response) -> Response:
         ("Cross-Origin-Resource-Policy", "same-origin"),
     ):
         response.headers.setdefault(name, value)
-    if request.is_secure:
+    # Behind a proxy that speaks TLS the request itself may not know; the public address does.
+    if request.is_secure or current_app.config["PREFERRED_URL_SCHEME"] == "https":
         response.headers.setdefault("Strict-Transport-Security", f"max-age={2 * YEAR_SECONDS}")
     _set_cache(response, marks)
     return response

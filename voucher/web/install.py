@@ -1,11 +1,22 @@
 """One call puts the web room into an application: templates, static files, filters, forms, headers, error pages."""
 
-from flask import Blueprint, Flask
+from typing import Any
 
-from voucher.web import filters, forms, headers, problems
+from flask import Blueprint, Flask
+from werkzeug.routing import IntegerConverter
+
+from voucher.web import filters, forms, headers, logs, problems, uploads
 from voucher.web.shell import Shell
 
 PROGRAMME_NAME = "Pass numérique"
+STORED_INTEGER_MAX = 2**63 - 1
+
+
+class StoredInteger(IntegerConverter):
+    """A number in an address, `<int:…>`, that a table can hold: a greater one is found nowhere."""
+
+    def __init__(self, map: Any) -> None:  # noqa: A002 - Werkzeug's name
+        super().__init__(map, max=STORED_INTEGER_MAX)
 
 
 def install(app: Flask) -> None:
@@ -21,12 +32,15 @@ def install(app: Flask) -> None:
     app.config.setdefault("IS_DEMO", False)
     app.config.setdefault("HELP_CONTACT", "")
     app.config.setdefault("SIGN_IN_ENDPOINT", None)
+    app.url_map.converters["int"] = StoredInteger
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     web = Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
     app.register_blueprint(web)
     app.context_processor(lambda: {"shell": Shell()})
+    logs.install(app)
     filters.install(app)
+    uploads.install(app)
     forms.install(app)
     headers.install(app)
     problems.install(app)

@@ -9,10 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from flask import Flask
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 HIDDEN = "/V/…"
-_PATH = re.compile(r"/v/[^\s\"'?#]*", re.IGNORECASE)
+_PATH = re.compile(r"/v/[^\s\"'?#<][^\s\"'?#]*", re.IGNORECASE)  # a rule's own `<code>` is none
+_formatter = logging.Formatter()
 _BARE = re.compile(r"\b[A-Z2-7]{100,}\b", re.IGNORECASE)
 
 
@@ -22,11 +24,14 @@ def hide_codes(text: str) -> str:
 
 
 class CodeFilter(logging.Filter):
-    """Hides codes in any record: its message, once put together, is what is kept."""
+    """Hides codes in any record: its message, once put together, is what is kept; so is the trace of an exception."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record; never drop it."""
         record.msg, record.args = hide_codes(record.getMessage()), None
+        if record.exc_info:
+            # What is kept here is written as it is by whichever handler comes.
+            record.exc_text = hide_codes(_formatter.formatException(record.exc_info))
         return True
 
 
@@ -42,3 +47,9 @@ class CodeFreeLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
         """Return what an access line may say, codes hidden."""
         found = super().atoms(resp, req, environ, request_time)
         return {name: hide_codes(value) if isinstance(value, str) else value for name, value in found.items()}
+
+
+def install(app: Flask) -> None:
+    """Put the filter on the application's own log, which does not go through gunicorn's."""
+    if not any(isinstance(one, CodeFilter) for one in app.logger.filters):
+        app.logger.addFilter(CodeFilter())
