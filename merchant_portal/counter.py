@@ -20,6 +20,7 @@ from voucher.web.listing import csv_response, euros_cell
 
 blueprint = Blueprint("counter", __name__, url_prefix="/comptoir", template_folder="templates")
 PLACES_MAX = 500
+FIRST_DAY = date(2019, 1, 1)  # of the programme
 
 
 def own_structure() -> UUID:
@@ -160,6 +161,6 @@ def undo_redemption(redemption_id: UUID) -> Response:
 
 def _day(text: str, default: date) -> date:
     try:
-        return min(date.fromisoformat(text), default) if text else default
+        return max(FIRST_DAY, min(date.fromisoformat(text), default)) if text else default
     except ValueError:
         return default

@@ -59,7 +59,7 @@ def _fill_whole(database: Database, settings: Settings) -> None:
 
 def _demo_environment(port: int) -> dict[str, str]:
     """Return the demonstration's settings; its secrets are made once and kept in a file that its owner alone reads."""
-    DEMO_FOLDER.mkdir(parents=True, exist_ok=True)
+    DEMO_FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = DEMO_FOLDER / "secrets.env"
     if not path.exists():
         path.touch(OWNER_ONLY)

@@ -144,8 +144,9 @@ def places_in_the_standard(database: Database, structure_id: UUID | None = None)
     )
     if structure_id is not None:
         query = query.where(Place.structure_id == structure_id)
-    with database.read() as session:
-        rows = session.execute(query.order_by(Place.external_id).execution_options(yield_per=1_000))
+    query = query.order_by(Place.external_id).execution_options(yield_per=1_000)
+    # Whoever leaves in the middle of the file leaves no cursor open.
+    with database.read() as session, session.execute(query) as rows:
         yield from write_places(line_of(place, pivot) for place, pivot in rows)
 
 

@@ -157,7 +157,7 @@ def envelopes(
         query = query.where(
             or_(Envelope.name.icontains(text, autoescape=True), Funder.name.icontains(text, autoescape=True))
         )
-    if (year := filters.get("annee", "")).isdigit():
+    if (year := filters.get("annee", "")).isdecimal():
         query = query.where(Envelope.fiscal_year == int(year[:4]))
     column = {"name": Envelope.name, "amount": Envelope.amount_cents, "year": Envelope.fiscal_year}[sort]
     with database.read() as session:
