@@ -1,8 +1,10 @@
 """The command line: `voucher …`. Each topic's commands stand in a file of their own and are gathered here."""
 
 import os
+from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from voucher import cli_books, cli_serve, cli_vouchers
 
@@ -10,10 +12,31 @@ OTHERS_NOTHING = 0o077
 COMMANDS = (*cli_books.COMMANDS, *cli_vouchers.COMMANDS, *cli_serve.COMMANDS)
 
 
-@click.group(help="Le Pass numérique, en ligne de commande.", context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Says what is wrong in the settings in a line for each, never their values, instead of a trace of calls."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except ValidationError as error:
+            lines = [f"  PASS_{str(one['loc'][0]).upper()} : {_why(one['type'], one['msg'])}" for one in error.errors()]
+            raise click.ClickException("\n".join(["Des réglages ne vont pas. Voyez le README.", *lines])) from None
+
+
+def _why(kind: str, sentence: str) -> str:
+    return "à donner" if kind == "missing" else sentence.removeprefix("Value error, ")
+
+
+@click.group(
+    cls=Commands,
+    help="Le Pass numérique, en ligne de commande.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 def main() -> None:
     """Gather the commands. What any of them writes (database, paper, secrets) is its owner's alone: codes are money."""
-    os.umask(OTHERS_NOTHING)
+    before = os.umask(OTHERS_NOTHING)
+    click.get_current_context().call_on_close(lambda: os.umask(before))
 
 
 for command in COMMANDS:

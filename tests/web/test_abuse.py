@@ -322,3 +322,14 @@ def test_what_a_command_writes_is_its_owner_s_alone(tmp_path: Path, monkeypatch:
     finally:
         os.umask(before)
     assert (tmp_path / "pass.sqlite3").stat().st_mode & 0o077 == 0
+
+
+def test_a_command_says_which_setting_is_wrong_and_not_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASS_SECRET_KEY", "too short a secret")
+    monkeypatch.delenv("PASS_MASTER_KEY", raising=False)
+    answer = CliRunner().invoke(main, ["serve"])
+    assert answer.exit_code == 1
+    assert "PASS_SECRET_KEY : trop court" in answer.output
+    assert "PASS_MASTER_KEY : à donner" in answer.output
+    assert "too short a secret" not in answer.output
+    assert "Traceback" not in answer.output
