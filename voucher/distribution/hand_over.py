@@ -17,6 +17,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.kernel.replays import insert_once, is_replay
 from voucher.ledger.chart import Dimension, EventType
+from voucher.ledger.model import Entry
 from voucher.ledger.post import Event, post_event
 
 
@@ -138,5 +139,11 @@ def _done_before(session: Session, handover_id: UUID) -> HandedOver:
     handover = session.get_one(Handover, handover_id)
     booklet = booklet_facts(session, handover.booklet_number)
     assert booklet is not None
-    value_cents = booklet.size * booklet.face_value_cents
-    return HandedOver(handover_id, booklet.number, booklet.size, value_cents, handover.handed_over_at, is_new=False)
+    # Not all of the booklet, where vouchers may be used before hand-over: the entry says what was handed over.
+    value_cents = session.execute(
+        select(Entry.total_cents).where(
+            Entry.event_type == EventType.BOOKLET_HANDED_OVER, Entry.event_id == handover_id
+        )
+    ).scalar_one()
+    count = value_cents // booklet.face_value_cents
+    return HandedOver(handover_id, booklet.number, count, value_cents, handover.handed_over_at, is_new=False)

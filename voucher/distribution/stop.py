@@ -13,7 +13,7 @@ from voucher.issuing.model import Booklet, BookletState, VoucherState
 from voucher.issuing.shares import give_back
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once
+from voucher.kernel.replays import insert_once, is_replay
 from voucher.kernel.typed import member
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
@@ -54,8 +54,9 @@ def stop_booklet(
         booklet = booklet_facts(session, booklet_number, is_locked=True)
         if booklet is None or issuer_id not in (None, booklet.issuer_id):
             raise Refused("booklet_unknown", "Ce carnet n'existe pas. Vérifiez son numéro.", "booklet_number")
-        earlier = session.get(StopOrder, stop_id)
-        if earlier is not None and earlier.booklet_number == booklet_number:
+        row: dict[str, object] = {"id": stop_id, "booklet_number": booklet_number, "reason": why}
+        if is_replay(session, StopOrder, row):
+            earlier = session.get_one(StopOrder, stop_id)
             return Stopped(stop_id, booklet_number, earlier.stopped_count, earlier.released_cents)
         if booklet.state not in (BookletState.ISSUED, BookletState.HANDED_OVER):
             raise Refused("already_ended", "Ce carnet est déjà bloqué ou annulé. Il n'y a rien à faire.")
@@ -70,15 +71,9 @@ def stop_booklet(
                 "Ce carnet n'a plus de chèque utilisable : tous sont utilisés ou périmés. Rien n'a changé.",
             )
         session.execute(update(Booklet).where(Booklet.number == booklet_number).values(state=BookletState.STOPPED))
-        row: dict[str, object] = {
-            "id": stop_id,
-            "booklet_number": booklet_number,
-            "reason": why,
-            "stopped_count": stopped_count,
-            "released_cents": released_cents,
-        }
+        told = {"stopped_count": stopped_count, "released_cents": released_cents, "stopped_at": now, "stopped_by": by}
         taken = Refused("already_stopped", "Ce carnet vient d'être bloqué. Il n'y a rien à faire.")
-        insert_once(session, StopOrder, row, {"stopped_at": now, "stopped_by": by}, taken)
+        insert_once(session, StopOrder, row, told, taken)
     return Stopped(stop_id, booklet_number, stopped_count, released_cents)
 
 

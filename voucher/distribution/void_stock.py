@@ -13,7 +13,7 @@ from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, Vo
 from voucher.issuing.shares import amounts_by_agreement, give_back
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once
+from voucher.kernel.replays import insert_once, is_replay
 from voucher.kernel.typed import required_text
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
@@ -38,10 +38,16 @@ def void_stock(database: Database, void: NewStockVoid, *, by: UUID, now: datetim
     check_range(void.first_booklet_number, void.booklet_count)
     reason = required_text(void.reason, "reason", 200)
     last = void.first_booklet_number + void.booklet_count - 1
+    row: dict[str, object] = {
+        "id": void.id,
+        "issuer_id": void.issuer_id,
+        "first_booklet_number": void.first_booklet_number,
+        "booklet_count": void.booklet_count,
+        "reason": reason,
+    }
     with database.write() as session:
-        earlier = session.get(StockVoid, void.id)
-        if earlier is not None and earlier.first_booklet_number == void.first_booklet_number:
-            return earlier.released_cents
+        if is_replay(session, StockVoid, row):
+            return session.get_one(StockVoid, void.id).released_cents
         agreement_id = _agreement_of(session, void.first_booklet_number, last)
         destroyed = changed(
             session,
@@ -67,16 +73,9 @@ def void_stock(database: Database, void: NewStockVoid, *, by: UUID, now: datetim
         voided = Booklet.number.between(void.first_booklet_number, last), Voucher.state == VoucherState.VOID
         amounts_cents = {row.funder_id: row.cents for row in session.execute(amounts_by_agreement(*voided))}
         released_cents: int = sum(amounts_cents.values())
-        row: dict[str, object] = {
-            "id": void.id,
-            "issuer_id": void.issuer_id,
-            "first_booklet_number": void.first_booklet_number,
-            "booklet_count": void.booklet_count,
-            "reason": reason,
-            "released_cents": released_cents,
-        }
         taken = Refused("void_exists", "Cette annulation existe déjà. Ouvrez un nouveau formulaire.")
-        insert_once(session, StockVoid, row, {"voided_at": now, "voided_by": by}, taken)
+        told = {"released_cents": released_cents, "voided_at": now, "voided_by": by}
+        insert_once(session, StockVoid, row, told, taken)
         if released_cents:
             give_back(session, agreement_id, amounts_cents)
             narration = f"Destruction des carnets {void.first_booklet_number} à {last}"

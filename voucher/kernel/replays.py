@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from voucher.kernel.database import Base, insert_new
+from voucher.kernel.database import Base, insert_new, take_turn
 from voucher.kernel.refusals import Refused
 
 
@@ -24,7 +24,11 @@ def insert_once(
 
 
 def is_replay(session: Session, table: type[Base], row: Mapping[str, object]) -> bool:
-    """Say whether the row of this id stands with the same content. Raises Refused when it stands with another."""
+    """Say whether the row of this id stands with the same content. Raises Refused when it stands with another.
+
+    Two sendings of one command at the same moment are answered one after the other, so that the second finds the first's row.
+    """
+    take_turn(session, f"{table.__tablename__} {row['id']}")
     columns = table.__table__.columns
     stored = session.execute(select(*(columns[name] for name in row)).where(columns["id"] == row["id"])).one_or_none()
     if stored is None:
