@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from voucher.access.audit import note_access
 from voucher.distribution.lapse import lapse as lapse_vouchers
 from voucher.issuing import read
 from voucher.issuing.keys import revoke_key
@@ -108,6 +109,7 @@ def print_vouchers(order_id: UUID, folder: Path | None, processes: int) -> None:
     folder = folder or settings.data_folder / "carnets" / str(order_id)
     with _bar("Chèques imprimés", batch.voucher_count) as advance:
         paths = print_batch(database, order_id, folder, settings=settings, processes=processes, told=advance)
+    note_access(database, None, "carnets imprimés", f"commande {order_id}, ligne de commande", datetime.now(UTC))
     click.echo(f"{len(paths)} fichiers dans {folder}. Chaque code vaut de l'argent : gardez-les sous clé.")
 
 
@@ -134,6 +136,7 @@ def revoke_key_command(key_id: int) -> None:
     """Revoke a key; counters learn it within seconds."""
     _, database = _house()
     revoke_key(database, key_id, by=COMMAND_LINE, now=datetime.now(UTC))
+    note_access(database, None, "clé de signature révoquée", f"clé {key_id}, ligne de commande", datetime.now(UTC))
     click.echo(f"La clé {key_id} est révoquée. Créez-en une autre pour la collectivité, puis annulez ses carnets.")
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from tests.builders import NOW, SOMEONE, Agreed, an_agreement
 from tests.clients import MASTER_KEY
+from voucher.access.read import trail
 from voucher.cli import main
 from voucher.issuing.model import IssueBatch, Voucher
 from voucher.issuing.order import order_vouchers
@@ -101,3 +102,15 @@ def test_a_stolen_key_is_revoked_once(sqlite_database: Database, voucher: Comman
     key_id = str(an_agreement(sqlite_database).key_id)
     assert "est révoquée" in voucher("revoke-key", key_id, "--yes").output
     assert "déjà révoquée" in voucher("revoke-key", key_id, "--yes").output
+
+
+def test_printing_codes_and_revoking_a_key_leave_a_line_in_the_trail(
+    sqlite_database: Database, voucher: Command
+) -> None:
+    agreed, order_id = an_agreement(sqlite_database), str(new_id())
+    voucher("issue", number_of(sqlite_database, agreed), "--booklets", "1", "--order", order_id)
+    voucher("print", order_id, "--processes", "1")
+    voucher("revoke-key", str(agreed.key_id), "--yes")
+    lines, _ = trail(sqlite_database, descending=False, limit=10, offset=0, filters={})
+    assert [line.action for line in lines] == ["carnets imprimés", "clé de signature révoquée"]
+    assert order_id in lines[0].subject
