@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete, insert, text, update
 
 from tests.builders import NOW, SOMEONE, a_counter, handed_over_booklets, scanned_codes
-from voucher.issuing.model import Voucher
+from voucher.issuing.model import IssuerKey, Voucher
 from voucher.kernel.checks import Violation
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -88,6 +88,10 @@ PLANTED: dict[str, tuple[Callable[[Redeemed], tuple[object, ...]], set[str]]] = 
             update(Redemption.__table__).where(of(found)).values(redeemed_at=NOW + timedelta(days=400)),  # type: ignore[arg-type]
         ),
         {"nothing_is_redeemed_after_grace"},
+    ),
+    "a redemption after its key was revoked": (
+        lambda _: (update(IssuerKey.__table__).values(state="revoked", revoked_at=NOW - timedelta(hours=1)),),
+        {"revoked_keys_redeem_nothing"},
     ),
     "a redemption slipped into a closed period": (
         lambda _: (update(Period.__table__).values(closed_at=NOW - timedelta(days=1)),),

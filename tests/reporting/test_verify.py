@@ -20,6 +20,7 @@ A_USED_VOUCHER = "(SELECT min(serial) FROM voucher WHERE state = 'redeemed')"
 A_HELD_VOUCHER = "(SELECT min(serial) FROM voucher WHERE state = 'handed_over')"
 A_USE = "(SELECT id FROM redemption WHERE state = 'confirmed' ORDER BY redeemed_at LIMIT 1)"
 ITS_ENTRY = f"(SELECT id FROM entry WHERE event_type = 'vouchers_redeemed' AND event_id = {A_USE})"
+AN_UNDO = "(SELECT id FROM entry WHERE event_type = 'redemption_undone' ORDER BY posted_at, id LIMIT 1)"
 A_HANDOVER = "(SELECT id FROM handover ORDER BY handed_over_at LIMIT 1)"
 A_FILE = "(SELECT id FROM payment_file ORDER BY made_at, id LIMIT 1)"
 
@@ -39,6 +40,17 @@ PLANTED = {
     "an entry gone with its movements": (
         f"DELETE FROM movement WHERE entry_id = {ITS_ENTRY}; DELETE FROM entry WHERE id = {ITS_ENTRY}",
         "each_redemption_has_its_entry",
+    ),
+    "an undo that gives back a part only": (
+        (
+            f"DELETE FROM movement WHERE entry_id = {AN_UNDO} AND rank > 1; UPDATE entry SET movement_count = 1, "
+            f"total_cents = (SELECT sum(amount_cents) FROM movement WHERE entry_id = {AN_UNDO}) WHERE id = {AN_UNDO}"
+        ),
+        "reversals_are_contrary",
+    ),
+    "an undo that reverses nothing": (
+        f"UPDATE entry SET reverses_id = NULL WHERE id = {AN_UNDO}",
+        "reversals_are_contrary",
     ),
     "money moved to another account": (
         (
@@ -121,6 +133,10 @@ PLANTED = {
     "a batch that says another total": (
         "UPDATE settlement_batch SET total_cents = total_cents + 1 WHERE number = (SELECT min(number) FROM settlement_batch)",
         "a_batch_totals_its_advices",
+    ),
+    "a batch closed while the bank still has payments to book": (
+        f"UPDATE payment_advice SET state = 'in_file', paid_on = NULL WHERE id = {A_PAID_ADVICE}",
+        "a_batch_says_who_did_what",
     ),
     "a batch without its period": (
         "UPDATE period SET closed_at = NULL WHERE id = (SELECT period_id FROM settlement_batch ORDER BY number LIMIT 1)",

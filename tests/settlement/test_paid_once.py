@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, credit, debit
-from tests.settlement.town import NOW, PREPARER, wrong_books
+from tests.settlement.town import NOW, PREPARER, a_town, wrong_books
 from voucher.demonstration.bank import statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -19,8 +19,9 @@ from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.import_report import Reported, import_report
 from voucher.settlement.import_statement import Imported, import_statement
 from voucher.settlement.match_line import match_line
-from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.model import PaymentAdvice, SettlementBatch
 from voucher.settlement.references import message_id, payment_information_id
+from voucher.settlement.set_aside import set_aside
 
 REJECTED = "<StsRsnInf><Rsn><Cd>{}</Cd></Rsn></StsRsnInf>"
 
@@ -139,4 +140,27 @@ def test_a_rejected_transfer_is_debited_or_taken_up_never_both(database: Databas
     with ThreadPoolExecutor(2) as people:
         done, total_cents = people.submit(take), people.submit(settle)
     assert (done.result().paid_count, total_cents.result()) in ((1, 4_000), (0, 7_000))
+    assert wrong_books(database) == []
+
+
+@pytest.mark.race
+def test_a_payment_that_two_people_set_aside_at_once_leaves_the_batch_once(database: Database) -> None:
+    town = a_town(database)
+    town.redeem(0, 3)
+    town.redeem(1, 4)
+    frozen = freeze_batch(database, new_id(), town.agreement_id, by=PREPARER, now=NOW)
+    with database.read() as session:
+        advice_ids = session.scalars(select(PaymentAdvice.id).order_by(PaymentAdvice.amount_cents)).all()
+    for advice_id in advice_ids:
+        start = Barrier(4)
+
+        def act(_: int, advice_id: UUID = advice_id, start: Barrier = start) -> None:
+            start.wait()
+            set_aside(database, advice_id, "RIB à vérifier", by=PREPARER, now=NOW)
+
+        with ThreadPoolExecutor(4) as people:
+            list(people.map(act, range(4)))
+    with database.read() as session:
+        batch = session.get_one(SettlementBatch, frozen.batch_id)
+        assert (batch.state, batch.advice_count, batch.total_cents) == ("closed", 0, 0)
     assert wrong_books(database) == []

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.builders import SOMEONE, an_iban
 from tests.settlement.bank import Bank
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town, give_rib, wrong_books
+from voucher.demonstration.bank import BookedLine, statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -365,6 +366,35 @@ def test_a_file_the_bank_calls_a_duplicate_is_not_rejected(database: Database) -
         bank.advance_to(TODAY + timedelta(days=1))
         take_in(town, bank.statements())
     assert states(database) == {"paid": 3_000}
+
+
+def test_a_clock_that_goes_back_breaks_nothing(database: Database) -> None:
+    """Each step comes an hour before the one it follows, as clocks of several machines may say."""
+    town = a_town(database)
+    town.redeem(0, 3)
+    town.redeem(1, 4)
+    frozen = freeze(town, now=NOW - timedelta(hours=1))
+    approve_batch(database, frozen.batch_id, by=APPROVER, now=NOW - timedelta(hours=2))
+    export_batch(database, frozen.batch_id, by=PREPARER, now=NOW - timedelta(hours=3))
+    references = {cents: reference for reference, cents in in_file(database)}
+    lines = [BookedLine(f"T{cents}", cents, False, reference) for cents, reference in references.items()]
+    content = statement("R1", paying_iban(database), TODAY, 1_000_000, lines)
+    import_bank_file(database, "r.xml", content, by=PREPARER, now=NOW - timedelta(hours=4))
+    assert state_of(database, frozen.batch_id) == "closed"
+    town.redeem(0, 1, now=NOW - timedelta(hours=5))
+    alone = freeze(town, now=NOW - timedelta(hours=6))
+    with database.read() as session:
+        advice_id = session.execute(
+            select(PaymentAdvice.id).where(PaymentAdvice.batch_id == alone.batch_id)
+        ).scalar_one()
+    set_aside(database, advice_id, "RIB à vérifier", by=PREPARER, now=NOW - timedelta(hours=7))
+    assert wrong_books(database) == []
+
+
+def in_file(database: Database) -> list[tuple[str, int]]:
+    with database.read() as session:
+        query = select(PaymentAdvice.reference, PaymentAdvice.amount_cents).where(PaymentAdvice.state == "in_file")
+        return [(row[0], row[1]) for row in session.execute(query)]
 
 
 def test_another_issuers_agreement_and_batch_do_not_exist(database: Database) -> None:

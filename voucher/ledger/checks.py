@@ -1,6 +1,6 @@
 """What must be true of the ledger by itself (architecture.md §7, invariants 1 and 5; ledger.md §9, I1 to I4)."""
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.checks import Check, Violation
@@ -83,8 +83,8 @@ def check_movements_follow_the_chart(session: Session) -> list[Violation]:
 
 
 def check_reversals_are_contrary(session: Session) -> list[Violation]:
-    """Chaque contre-passation reprend, à l'envers, les mouvements de son écriture."""
-    reversal, first = aliased(Movement), aliased(Movement)
+    """Chaque contre-passation reprend, à l'envers, tous les mouvements de l'écriture du même fait."""
+    reversal, first, reversed_entry = aliased(Movement), aliased(Movement), aliased(Entry)
     rows = session.execute(
         select(Entry.id, func.count(reversal.rank).label("found"), func.count(first.rank).label("matched"))
         .join(reversal, reversal.entry_id == Entry.id)
@@ -96,13 +96,20 @@ def check_reversals_are_contrary(session: Session) -> list[Violation]:
             & (first.credit_account_id == reversal.debit_account_id)
             & (first.amount_cents == reversal.amount_cents),
         )
-        .where(Entry.reverses_id.is_not(None))
-        .group_by(Entry.id)
-        .having(func.count(reversal.rank) != func.count(first.rank))
+        .outerjoin(reversed_entry, reversed_entry.id == Entry.reverses_id)
+        .where(or_(Entry.reverses_id.is_not(None), Entry.event_type == EventType.REDEMPTION_UNDONE))
+        .group_by(Entry.id, Entry.event_id, reversed_entry.event_id, reversed_entry.movement_count)
+        .having(
+            or_(
+                func.count(reversal.rank) != func.count(first.rank),
+                func.count(reversal.rank).is_distinct_from(reversed_entry.movement_count),
+                Entry.event_id.is_distinct_from(reversed_entry.event_id),
+            )
+        )
     )
     return [
         Violation(
-            "reversals_are_contrary", f"écriture {row.id}", f"{row.found - row.matched} mouvements ne s'annulent pas"
+            "reversals_are_contrary", f"écriture {row.id}", f"{row.matched} mouvements annulés, sur {row.found} écrits"
         )
         for row in rows
     ]

@@ -1,9 +1,11 @@
 """What must be true at the counter (architecture.md §7: invariants 4, 5, 8 and 9)."""
 
+from datetime import timedelta
+
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from voucher.issuing.model import Booklet, IssueBatch, Voucher, VoucherState
+from voucher.issuing.model import Booklet, IssueBatch, IssuerKey, Voucher, VoucherState
 from voucher.kernel.calendar import end_of_day
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
@@ -11,6 +13,7 @@ from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
 from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
 
+CLOCKS_DIFFER = timedelta(minutes=1)  # of the machine that revokes a key and of the one that redeems
 ROWS_MAX = 100  # what is wrong a hundred times is said a hundred times, not a million
 _REDEEMED = (EventType.VOUCHERS_REDEEMED, EventType.VOUCHERS_REDEEMED_FROM_STOCK)
 
@@ -176,6 +179,28 @@ def check_nothing_is_redeemed_after_grace(session: Session) -> list[Violation]:
     return found
 
 
+def check_revoked_keys_redeem_nothing(session: Session) -> list[Violation]:
+    """Aucun chèque n'est encaissé après la révocation de la clé qui l'a signé, à une minute d'horloge près."""
+    found = []
+    revoked = select(IssueBatch.id, IssuerKey.revoked_at).join(IssuerKey, IssuerKey.id == IssueBatch.key_id)
+    for batch in session.execute(revoked.where(IssuerKey.revoked_at.is_not(None))):
+        rows = session.execute(
+            select(Redemption.id, Redemption.redeemed_at)
+            .join(Booklet, Booklet.number == Redemption.booklet_number)
+            .where(Booklet.batch_id == batch.id, Redemption.redeemed_at > batch.revoked_at + CLOCKS_DIFFER)
+            .limit(ROWS_MAX)
+        )
+        found += [
+            Violation(
+                "revoked_keys_redeem_nothing",
+                f"encaissement {row.id}",
+                f"le {row.redeemed_at.isoformat()}, clé révoquée le {batch.revoked_at.isoformat()}",
+            )
+            for row in rows
+        ]
+    return found
+
+
 def check_closed_periods_stay_closed(session: Session) -> list[Violation]:
     """Rien n'entre dans une période ni n'en sort après sa clôture, et elle est de la même convention."""
     rows = session.execute(
@@ -213,6 +238,7 @@ CHECKS: tuple[Check, ...] = (
     check_amounts_are_face_values,
     check_each_redemption_has_its_entry,
     check_nothing_is_redeemed_after_grace,
+    check_revoked_keys_redeem_nothing,
     check_closed_periods_stay_closed,
     check_an_attempt_has_one_answer,
 )

@@ -47,7 +47,8 @@ def approve_batch(
                 SettlementBatch.frozen_by != by,
                 SettlementBatch.total_cents == batch.total_cents,
             )
-            .values(state=BatchState.APPROVED, approved_by=by, approved_at=now)
+            # A step is never dated before the one it follows, whatever the clocks say.
+            .values(state=BatchState.APPROVED, approved_by=by, approved_at=max(now, batch.frozen_at))
             .execution_options(synchronize_session=False)
         )
         if changed(session, approval) == 1:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, update
+from sqlalchemy import case, exists, update
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import insert_new, take_turn
@@ -50,6 +50,9 @@ def close_ended_batches(session: Session, now: datetime) -> None:
     session.execute(
         update(SettlementBatch)
         .where(SettlementBatch.state == BatchState.EXPORTED, ~awaited)
-        .values(state=BatchState.CLOSED, closed_at=now)
+        .values(
+            state=BatchState.CLOSED,
+            closed_at=case((SettlementBatch.exported_at > now, SettlementBatch.exported_at), else_=now),
+        )
         .execution_options(synchronize_session=False)
     )

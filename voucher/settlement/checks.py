@@ -84,8 +84,11 @@ def check_a_batch_totals_its_advices(session: Session) -> list[Violation]:
 
 
 def check_a_batch_says_who_did_what(session: Session) -> list[Violation]:
-    """Chaque étape d'un lot dit qui et quand, dans l'ordre ; qui a arrêté n'a pas validé."""
-    rows = session.execute(select(*Batch.__table__.columns))
+    """Chaque étape d'un lot dit qui et quand, dans l'ordre ; qui a arrêté n'a pas validé ; clos, il n'attend plus rien."""
+    awaited = exists().where(
+        PaymentAdvice.batch_id == Batch.id, PaymentAdvice.state.in_((AdviceState.DUE, AdviceState.IN_FILE))
+    )
+    rows = session.execute(select(*Batch.__table__.columns, awaited.label("is_awaited")))
     return [
         Violation("a_batch_says_who_did_what", f"lot {row.number}", f"état {row.state}, contraire à ses signatures")
         for row in rows
@@ -93,7 +96,7 @@ def check_a_batch_says_who_did_what(session: Session) -> list[Violation]:
     ]
 
 
-def _is_signed(row: Row[Any]) -> bool:
+def _is_signed(row: Row[*tuple[Any, ...]]) -> bool:
     approved = row.approved_at is not None and row.approved_by is not None
     exported = row.exported_at is not None and row.exported_by is not None
     steps = [at for at in (row.frozen_at, row.approved_at, row.exported_at, row.closed_at) if at is not None]
@@ -102,7 +105,9 @@ def _is_signed(row: Row[Any]) -> bool:
         BatchState.APPROVED: approved and not exported,
         BatchState.EXPORTED: approved and exported,
         # Closed by its last payment, or emptied before it left.
-        BatchState.CLOSED: row.closed_at is not None and ((approved and exported) or row.advice_count == 0),
+        BatchState.CLOSED: row.closed_at is not None
+        and not row.is_awaited
+        and ((approved and exported) or row.advice_count == 0),
     }
     return expected[BatchState(row.state)] and row.approved_by != row.frozen_by and steps == sorted(steps)
 

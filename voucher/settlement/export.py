@@ -81,7 +81,12 @@ def export_batch(
                 SettlementBatch.approved_at == batch.approved_at,
                 SettlementBatch.total_cents == batch.total_cents,
             )
-            .values(state=BatchState.EXPORTED, exported_at=now, exported_by=by, execution_on=execution_on)
+            .values(
+                state=BatchState.EXPORTED,
+                exported_at=max(now, batch.approved_at),
+                exported_by=by,
+                execution_on=execution_on,
+            )
             .execution_options(synchronize_session=False)
         )
         if changed(session, departure) == 0:

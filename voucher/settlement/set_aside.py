@@ -40,7 +40,8 @@ def set_aside(
             .execution_options(synchronize_session=False)
         )
         if changed(session, hold) == 0:
-            if not advice.is_payable:
+            # Asked again now that the batch is held: another may have done it while we waited.
+            if session.scalar(select(PaymentAdvice.is_payable).where(PaymentAdvice.id == advice_id)) is False:
                 return
             raise Refused("already_sent", "Ce règlement est déjà transmis. Il ne peut plus être mis de côté.")
         is_last = batch.advice_count == 1
@@ -51,7 +52,7 @@ def set_aside(
                 advice_count=SettlementBatch.advice_count - 1,
                 total_cents=SettlementBatch.total_cents - advice.amount_cents,
                 state=case((SettlementBatch.advice_count == 1, BatchState.CLOSED), else_=BatchState.FROZEN),
-                closed_at=now if is_last else None,
+                closed_at=max(now, batch.frozen_at) if is_last else None,
                 approved_by=None,
                 approved_at=None,
             )
