@@ -91,9 +91,10 @@ def test_an_event_is_posted_once(database: Database) -> None:
 def test_an_entry_is_reversed_once_and_then_weighs_nothing(database: Database) -> None:
     with database.write() as session:
         entry_id = post_life(session, EventType.VOUCHERS_REDEEMED, {STATE: 350, DEPARTMENT: 650})
+        fact = session.get_one(model.Entry, entry_id).event_id
     before = balances(database)
     with database.write() as session:
-        reverse(session, an_event(EventType.REDEMPTION_UNDONE), entry_id)
+        reverse(session, an_event(EventType.REDEMPTION_UNDONE, fact), entry_id)
     after = balances(database)
     assert (before["8050 1"], after["8050 1"], after["8045 1"], after["4670"]) == (350, 0, 350, 0)
     with pytest.raises(IntegrityError), database.write() as session:
