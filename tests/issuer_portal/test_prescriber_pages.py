@@ -49,9 +49,7 @@ def test_a_cover_is_scanned_the_booklet_handed_over_and_the_letter_shown(databas
     assert "31\u00a0décembre\u00a02026" in receipt
     assert hand_over(client, page) == receipt  # the same form sent again shows the same receipt
     again = scan(client, cover(database, issued, is_typed=True))
-    assert (
-        "Ce carnet a déjà été remis le 2\u00a0mars\u00a02026 à\u00a010\u00a0h\u00a000, par vos services." in again
-    )
+    assert "Ce carnet a déjà été remis le 2\u00a0mars\u00a02026 à\u00a010\u00a0h\u00a000, par vos services." in again
 
 
 def test_a_typed_cover_works_like_a_scanned_one(sqlite_database: Database) -> None:

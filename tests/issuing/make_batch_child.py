@@ -16,5 +16,11 @@ def told(progress: Progress) -> None:
 
 if __name__ == "__main__":
     make_batch(
-        Database(sys.argv[1]), UUID(sys.argv[2]), master_secret=MASTER_SECRET, now=NOW, processes=1, codes_per_chunk=110, told=told
+        Database(sys.argv[1]),
+        UUID(sys.argv[2]),
+        master_secret=MASTER_SECRET,
+        now=NOW,
+        processes=1,
+        codes_per_chunk=110,
+        told=told,
     )

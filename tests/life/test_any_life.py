@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 
 from tests.builders import MASTER_SECRET, NOW, SOMEONE, a_counter, a_prescriber, an_agreement, an_iban, scanned_codes
+from tests.settlement.reports import status_report
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.hand_over import hand_over
@@ -41,6 +42,7 @@ from voucher.reporting.verify import verify
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.import_report import import_report
 from voucher.settlement.import_statement import import_statement
 from voucher.settlement.model import PaymentAdvice
 
@@ -256,6 +258,20 @@ class Life(RuleBasedStateMachine):
         self.bank_books(lines)
         self.paid += self.in_transit
         self.in_transit = []
+
+    @precondition(lambda self: self.in_transit)
+    @rule(data=st.data(), is_debited=st.booleans())
+    def the_bank_rejects_one(self, data: st.DataObject, is_debited: bool) -> None:
+        """The bank refuses a transfer; sometimes it debits it all the same."""
+        reference, cents = data.draw(st.sampled_from(self.in_transit))
+        with self.database.read() as session:
+            batch_id = session.scalars(select(PaymentAdvice.batch_id).where(PaymentAdvice.reference == reference)).one()
+        content = status_report(batch_id, transfers={reference: "AC04"})
+        assert import_report(self.database, "r.xml", content, by=PREPARER, now=self.now).rejected_count == 1
+        self.in_transit.remove((reference, cents))
+        if is_debited:
+            self.bank_books([BookedLine(f"Z{self.statement_count}", cents, False, reference, "Structure")])
+            self.paid.append((reference, cents))
 
     @precondition(lambda self: self.paid)
     @rule()

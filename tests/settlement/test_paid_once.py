@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from tests.settlement.reports import status_report
 from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, credit, debit
 from tests.settlement.town import NOW, PREPARER, a_town, wrong_books
 from voucher.demonstration.bank import statement
@@ -20,10 +21,7 @@ from voucher.settlement.import_report import Reported, import_report
 from voucher.settlement.import_statement import Imported, import_statement
 from voucher.settlement.match_line import match_line
 from voucher.settlement.model import PaymentAdvice, SettlementBatch
-from voucher.settlement.references import message_id, payment_information_id
 from voucher.settlement.set_aside import set_aside
-
-REJECTED = "<StsRsnInf><Rsn><Cd>{}</Cd></Rsn></StsRsnInf>"
 
 
 @pytest.fixture
@@ -37,22 +35,7 @@ def batch_id(paid: Paid) -> UUID:
 
 
 def report(paid: Paid, *, group: str = "", block: str = "", transfers: dict[str, str] | None = None) -> Reported:
-    """Import a pain.002 on the batch; `group`, `block` and each transfer are refused for a reason, when one is given."""
-    batch = batch_id(paid)
-    single = "".join(
-        f"<TxInfAndSts><OrgnlEndToEndId>{reference}</OrgnlEndToEndId><TxSts>RJCT</TxSts>"
-        f"{REJECTED.format(reason) if reason else ''}</TxInfAndSts>"
-        for reference, reason in (transfers or {}).items()
-    )
-    whole = f"<GrpSts>RJCT</GrpSts>{REJECTED.format(group)}" if group else ""
-    of_block = f"<PmtInfSts>RJCT</PmtInfSts>{REJECTED.format(block)}" if block else ""
-    content = (
-        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt>'
-        f"<GrpHdr><MsgId>{new_id().hex}</MsgId></GrpHdr>"
-        f"<OrgnlGrpInfAndSts><OrgnlMsgId>{message_id(batch)}</OrgnlMsgId>{whole}</OrgnlGrpInfAndSts>"
-        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{payment_information_id(batch)}</OrgnlPmtInfId>{of_block}{single}"
-        "</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"
-    ).encode()
+    content = status_report(batch_id(paid), group=group, block=block, transfers=transfers)
     return import_report(paid.database, "compte-rendu.xml", content, by=PREPARER, now=NOW)
 
 

@@ -183,7 +183,9 @@ def changed(session: Session, statement: Executable) -> int:
 
 def _postgresql_engine(url: str, pool_size: int) -> Engine:
     options = f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MILLISECONDS}"
-    return create_engine(url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True, connect_args={"options": options})
+    return create_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True, connect_args={"options": options}
+    )
 
 
 def _sqlite_engine(url: str, pool_size: int) -> Engine:
