@@ -15,6 +15,7 @@ OURS = ("voucher", "merchant_portal", "issuer_portal", "migrations", "tests", "t
 PACKAGES = ("voucher", "merchant_portal", "issuer_portal", "tools", "benchmarks")
 CAPABILITIES = (
     "access", "ledger", "programme", "network", "issuing", "distribution", "redemption", "settlement", "reporting",
+    "mail", "funding", "accounting", "proof", "takeover",
 )  # fmt: skip
 LINES_MAX = 450
 LOCKS = ("requirements.txt", "requirements-dev.txt", "package-lock.json")

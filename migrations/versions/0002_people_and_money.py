@@ -58,7 +58,14 @@ def upgrade() -> None:
         sa.Column("iban", sa.String(length=34), nullable=False),
         sa.Column("bic", sa.String(length=11), nullable=True),
         sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("siren", sa.String(length=9), nullable=True),
+        sa.Column("transfer_schema", sa.String(length=20), nullable=False),
+        sa.Column("transfers_per_file", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "transfer_schema IN ('pain.001.001.09', 'pain.001.001.03')", name=op.f("ck_paying_account_schema_is_known")
+        ),
+        sa.CheckConstraint("transfers_per_file BETWEEN 1 AND 100000", name=op.f("ck_paying_account_file_is_bounded")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_paying_account")),
         sa.UniqueConstraint("iban", name=op.f("uq_paying_account_iban")),
     )
@@ -112,6 +119,11 @@ def upgrade() -> None:
         sa.Column("paying_account_id", sa.Uuid(), nullable=False),
         sa.Column("settlement_channel", sa.String(length=20), nullable=False),
         sa.Column("commitment_number", sa.String(length=30), nullable=False),
+        sa.Column("service_code", sa.String(length=30), nullable=False),
+        sa.Column("settlement_rhythm", sa.String(length=10), nullable=False),
+        sa.Column("minimum_payment_cents", sa.Integer(), nullable=False),
+        sa.Column("payment_days", sa.Integer(), nullable=False),
+        sa.Column("cash_floor_basis_points", sa.Integer(), nullable=False),
         sa.Column("ceiling_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("committed_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("face_value_cents", sa.Integer(), nullable=False),
@@ -130,6 +142,12 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("face_value_cents BETWEEN 100 AND 16777215", name=op.f("ck_agreement_face_value_fits")),
         sa.CheckConstraint("signed_on <= use_by", name=op.f("ck_agreement_signed_before_use_by")),
+        sa.CheckConstraint("settlement_rhythm IN ('monthly', 'on_demand')", name=op.f("ck_agreement_rhythm_is_known")),
+        sa.CheckConstraint("minimum_payment_cents >= 0", name=op.f("ck_agreement_minimum_is_not_negative")),
+        sa.CheckConstraint("payment_days BETWEEN 1 AND 60", name=op.f("ck_agreement_payment_days_fit")),
+        sa.CheckConstraint(
+            "cash_floor_basis_points BETWEEN 0 AND 10000", name=op.f("ck_agreement_cash_floor_is_a_part")
+        ),
         sa.CheckConstraint(
             "use_by <= grace_until AND grace_until <= present_by", name=op.f("ck_agreement_dates_follow")
         ),

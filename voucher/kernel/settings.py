@@ -28,6 +28,13 @@ class Settings(BaseSettings):
     programme_name: str = Field("Pass numérique", description="name on pages, vouchers and letters")
     help_contact: str = Field("aide@pass-numerique.example", description="where people can ask for help")
     help_phone: str = Field("01 99 00 12 34", description="telephone number printed on booklets")
+    smtp_url: SecretStr | None = Field(
+        None, description="smtp://user:password@host:587 or smtps://…; without it e-mails wait, visible, in the outbox"
+    )
+    mail_from: str = Field("ne-pas-repondre@pass-numerique.example", description="sender of e-mails")
+    chart_file: Path | None = Field(
+        None, description="TOML file with the accountant's own numbers and names of accounts"
+    )
     redemption_undo_minutes: int = Field(30, ge=1, le=24 * 60, description="how long a mediator may undo a redemption")
 
     @field_validator("secret_key")

@@ -2,7 +2,8 @@
 
 Two books that no movement crosses. *Budget* follows an envelope's euros through the stages of a voucher's life, so that
 the programme's funnel in money is a list of balances. *General* holds what is owed, to whom, and what the bank did.
-The mapping to a public accountant's own chart is to be validated by that accountant.
+What a freeze nets of an overpayment (4670 to 4671) stands in the batch's own
+entry. The mapping to a public accountant's own chart is to be validated by that accountant.
 """
 
 from collections.abc import Mapping
@@ -58,11 +59,17 @@ CHART: Mapping[str, AccountClass] = {
         AccountClass("8045", "Chèques remis, à utiliser", Book.BUDGET, Side.DEBIT, (_F, _A)),
         AccountClass("8050", "Chèques utilisés", Book.BUDGET, Side.DEBIT, (_F, _A)),
         AccountClass("4430", "Financeurs, à appeler", Book.GENERAL, Side.DEBIT, (_F, _A)),
+        AccountClass("4431", "Financeurs, appelés à recevoir", Book.GENERAL, Side.DEBIT, (_F, _A)),
+        AccountClass("4432", "Financeurs, avances", Book.GENERAL, Side.CREDIT, (_F, _A)),
         AccountClass("4670", "Structures, chèques à régler", Book.GENERAL, Side.CREDIT, (_A, _S)),
+        AccountClass("4671", "Structures, trop-perçus à récupérer", Book.GENERAL, Side.DEBIT, (_A, _S)),
         AccountClass("4675", "Structures, règlements ordonnancés", Book.GENERAL, Side.CREDIT, (_A, _S)),
+        AccountClass("4678", "Structures, règlements suspendus", Book.GENERAL, Side.CREDIT, (_A, _S)),
         AccountClass("5115", "Virements transmis, non confirmés", Book.GENERAL, Side.CREDIT, (_A,)),
         AccountClass("5120", "Banque ou Trésor", Book.GENERAL, Side.DEBIT, (_B,)),
         AccountClass("4711", "Opérations bancaires à identifier", Book.GENERAL, Side.CREDIT, (_B,)),
+        AccountClass("6270", "Frais bancaires", Book.GENERAL, Side.DEBIT, (_B,)),
+        AccountClass("6540", "Trop-perçus non recouvrés", Book.GENERAL, Side.DEBIT, (_A, _S)),
     )
 }
 
@@ -93,6 +100,22 @@ class EventType(StrEnum):
     UNKNOWN_DEBIT_BOOKED = "unknown_debit_booked"
     DEBIT_IDENTIFIED = "debit_identified"
     CREDIT_IDENTIFIED = "credit_identified"
+    MATCH_UNDONE = "match_undone"
+    BANK_CHARGED = "bank_charged"
+    BANK_CHARGE_REFUNDED = "bank_charge_refunded"
+    CREDITS_RELEASED = "credits_released"
+    FUNDS_CALLED = "funds_called"
+    ADVANCE_CALLED = "advance_called"
+    ADVANCE_USED = "advance_used"
+    CALL_CANCELLED = "call_cancelled"
+    FUNDS_IDENTIFIED = "funds_identified"
+    ADVANCE_REFUNDED = "advance_refunded"
+    REDEMPTION_CLAWED_BACK = "redemption_clawed_back"
+    REDEMPTION_DISPUTED = "redemption_disputed"
+    DISPUTE_DISMISSED = "dispute_dismissed"
+    DISPUTE_UPHELD = "dispute_upheld"
+    OVERPAYMENT_REPAID = "overpayment_repaid"
+    OVERPAYMENT_WRITTEN_OFF = "overpayment_written_off"
 
 
 class Journal(StrEnum):
@@ -101,6 +124,7 @@ class Journal(StrEnum):
     BUDGET = "BU"
     VOUCHERS = "CH"
     SETTLEMENT = "RG"
+    FUNDING = "FI"
     BANK = "BQ"
 
 
@@ -142,6 +166,29 @@ RULES: Mapping[EventType, EventRule] = {
     EventType.UNKNOWN_DEBIT_BOOKED: EventRule(Journal.BANK, "Débit à identifier", (("4711", "5120"),)),
     EventType.DEBIT_IDENTIFIED: EventRule(Journal.BANK, "Débit identifié : virement exécuté", (("5115", "4711"),)),
     EventType.CREDIT_IDENTIFIED: EventRule(Journal.BANK, "Crédit identifié : virement retourné", (("4711", "4670"),)),
+    # A reversal of what a match had posted: the line's money waits in 4711 again.
+    EventType.MATCH_UNDONE: EventRule(Journal.BANK, "Rapprochement défait", ()),
+    EventType.BANK_CHARGED: EventRule(Journal.BANK, "Frais bancaires", (("6270", "5120"),)),
+    EventType.BANK_CHARGE_REFUNDED: EventRule(Journal.BANK, "Frais bancaires remboursés", (("5120", "6270"),)),
+    EventType.CREDITS_RELEASED: EventRule(Journal.BUDGET, "Crédits rendus à l'enveloppe", (("8020", "8030"),)),
+    EventType.FUNDS_CALLED: EventRule(Journal.FUNDING, "Appel de fonds sur l'utilisé", (("4431", "4430"),)),
+    EventType.ADVANCE_CALLED: EventRule(Journal.FUNDING, "Appel d'une avance", (("4431", "4432"),)),
+    EventType.ADVANCE_USED: EventRule(Journal.FUNDING, "Avance imputée sur l'utilisé", (("4432", "4430"),)),
+    # A reversal of the call.
+    EventType.CALL_CANCELLED: EventRule(Journal.FUNDING, "Appel de fonds annulé", ()),
+    # Money received first waits in 4711, as any unknown credit; a match says whose it is.
+    EventType.FUNDS_IDENTIFIED: EventRule(Journal.FUNDING, "Fonds reçus d'un financeur", (("4711", "4431"),)),
+    EventType.ADVANCE_REFUNDED: EventRule(Journal.FUNDING, "Avance rendue à un financeur", (("4432", "4711"),)),
+    EventType.REDEMPTION_CLAWED_BACK: EventRule(
+        Journal.SETTLEMENT, "Encaissement repris après règlement", (("8045", "8050"), ("4671", "4430"))
+    ),
+    EventType.REDEMPTION_DISPUTED: EventRule(Journal.SETTLEMENT, "Encaissement contesté", (("4670", "4678"),)),
+    EventType.DISPUTE_DISMISSED: EventRule(Journal.SETTLEMENT, "Contestation levée", (("4678", "4670"),)),
+    EventType.DISPUTE_UPHELD: EventRule(
+        Journal.SETTLEMENT, "Contestation fondée", (("8045", "8050"), ("4678", "4430"))
+    ),
+    EventType.OVERPAYMENT_REPAID: EventRule(Journal.BANK, "Trop-perçu remboursé", (("4711", "4671"),)),
+    EventType.OVERPAYMENT_WRITTEN_OFF: EventRule(Journal.SETTLEMENT, "Trop-perçu non recouvré", (("6540", "4671"),)),
 }
 
 

@@ -100,7 +100,22 @@ class PayingAccount(Base):
     iban: Mapped[str] = mapped_column(String(34), unique=True)
     bic: Mapped[str | None] = mapped_column(String(11))
     channel: Mapped[str] = mapped_column(String(20))
+    siren: Mapped[str | None] = mapped_column(String(9))  # of the holder: its FEC bears it
+    transfer_schema: Mapped[str] = mapped_column(String(20), default="pain.001.001.09")  # what its bank takes
+    transfers_per_file: Mapped[int] = mapped_column(default=10_000)
     created_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("transfer_schema IN ('pain.001.001.09', 'pain.001.001.03')", name="schema_is_known"),
+        CheckConstraint("transfers_per_file BETWEEN 1 AND 100000", name="file_is_bounded"),
+    )
+
+
+class SettlementRhythm(StrEnum):
+    """When an agreement's structures are paid: each month's redemptions together, or whenever finance decides."""
+
+    MONTHLY = "monthly"
+    ON_DEMAND = "on_demand"
 
 
 class Agreement(Base):
@@ -115,6 +130,12 @@ class Agreement(Base):
     paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
     settlement_channel: Mapped[str] = mapped_column(String(20))
     commitment_number: Mapped[str] = mapped_column(String(30), default="")  # numéro d'engagement of the accountant
+    service_code: Mapped[str] = mapped_column(String(30), default="")  # code service of the accountant
+    settlement_rhythm: Mapped[str] = mapped_column(String(10), default=SettlementRhythm.MONTHLY)
+    minimum_payment_cents: Mapped[int] = mapped_column(default=0)  # less than this waits for the next batch
+    payment_days: Mapped[int] = mapped_column(default=30)  # after the period's end, a structure is paid
+    # Of what is outstanding and owed, the part that must be held in the bank before more is issued; 0: pay on use.
+    cash_floor_basis_points: Mapped[int] = mapped_column(default=0)
     ceiling_cents: Mapped[int] = mapped_column(BigInt)
     committed_cents: Mapped[int] = mapped_column(BigInt, default=0)
     face_value_cents: Mapped[int]
@@ -137,6 +158,10 @@ class Agreement(Base):
         # The three ends follow each other.
         CheckConstraint("use_by <= grace_until AND grace_until <= present_by", name="dates_follow"),
         CheckConstraint("signed_on <= use_by", name="signed_before_use_by"),
+        CheckConstraint("settlement_rhythm IN ('monthly', 'on_demand')", name="rhythm_is_known"),
+        CheckConstraint("minimum_payment_cents >= 0", name="minimum_is_not_negative"),
+        CheckConstraint("payment_days BETWEEN 1 AND 60", name="payment_days_fit"),
+        CheckConstraint("cash_floor_basis_points BETWEEN 0 AND 10000", name="cash_floor_is_a_part"),
     )
 
 

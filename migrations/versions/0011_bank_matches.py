@@ -1,0 +1,10 @@
+"""Matches of bank lines, made and undone."""
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""

@@ -1,0 +1,10 @@
+"""Fiscal years, opening balances, matching letters, stock counts."""
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
