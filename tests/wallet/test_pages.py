@@ -22,10 +22,10 @@ from tests.builders import (
 from tests.clients import app_for
 from voucher.issuing.codes import stored_codes
 from voucher.issuing.key_document import verify_key_document
-from voucher.issuing.keys import programme_key
 from voucher.issuing.signing import public_key_of
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.programme.programme_key import programme_key
 from voucher.redemption.redeem import redeem
 from voucher.wallet import pages
 from voucher.web.limits import Limiter

@@ -1,8 +1,4 @@
-"""Issuers' signing keys: made, retired, revoked; the ring of public keys that codes are checked with; their publication.
-
-The programme's own key, which signs the published list, is derived from the master secret: there is nothing to store and
-nothing to lose beside it.
-"""
+"""Issuers' signing keys: made, retired, revoked; the ring of public keys that codes are checked with; their publication."""
 
 import time
 from collections.abc import Mapping
@@ -12,9 +8,6 @@ from threading import Lock
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import ColumnElement, Update, func, insert, select, update
 
 from voucher.issuing import key_document, signing
@@ -23,10 +16,10 @@ from voucher.issuing.model import IssuerKey, KeyState
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Issuer
+from voucher.programme.programme_key import programme_key
 
 REFRESH_SECONDS = 5.0  # how long another process may still accept a key that was just revoked
 UNKNOWN_REFRESH_SECONDS = 0.5  # invented key ids cost one query at most this often
-_PROGRAMME_KEY_DOMAIN = b"pass-numerique/programme-key/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +119,6 @@ def forget_keys(database: Database) -> None:
     """Make the next look-up read the keys again."""
     with _rings_lock:
         _rings.pop(database, None)
-
-
-def programme_key(master_secret: bytes) -> Ed25519PrivateKey:
-    """Return the programme's own key, which signs the published list of keys. The same secret gives the same key."""
-    seed = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PROGRAMME_KEY_DOMAIN).derive(master_secret)
-    return Ed25519PrivateKey.from_private_bytes(seed)
 
 
 def keys_document(database: Database, *, master_secret: bytes, now: datetime) -> bytes:
