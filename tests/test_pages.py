@@ -18,7 +18,18 @@ from voucher.kernel.database import Database
 
 NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
 PAGES_OF_ONE_KIND_MAX = 2
-DOWNLOADS = ("format=csv", ".pdf", ".csv", ".xml", "/pdf", "/telecharger", "/imprimer", "/fichiers/", "/export")
+DOWNLOADS = (
+    "format=csv",
+    "format=xlsx",
+    ".pdf",
+    ".csv",
+    ".xml",
+    "/pdf",
+    "/telecharger",
+    "/imprimer",
+    "/fichiers/",
+    "/export",
+)
 
 
 @pytest.fixture(scope="module")

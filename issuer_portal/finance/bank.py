@@ -21,7 +21,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.house import house
-from voucher.web.listing import csv_response, euros_cell, read_listing
+from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.uploads import takes_files
 
 SHOWN_MAX = 20
@@ -109,7 +109,7 @@ def lines() -> str | Response:
         filters=listing.filters,
         issuer_id=scope(),
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         headers = [
             "Jour",
             "Compte",
@@ -135,7 +135,7 @@ def lines() -> str | Response:
             )
             for row in rows
         )
-        return csv_response("lignes-de-banque", headers, cells)
+        return file_response("lignes-de-banque", headers, cells)
     return render_template("finance/lines.html", listing=listing, rows=rows, total=total, choices=LINE_CHOICES)
 
 

@@ -26,7 +26,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.house import house
-from voucher.web.listing import csv_response, euros_cell, read_listing
+from voucher.web.listing import euros_cell, file_response, read_listing
 
 STATE_CHOICES = [(str(state), word) for state, (word, _) in BATCH_STATES.items()]
 ADVICE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
@@ -60,7 +60,7 @@ def batches() -> str | Response:
         filters=listing.filters,
         issuer_id=scope(),
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         headers = ["Lot", "Convention", "Collectivité", "État", "Règlements", "Payés", "Total (€)", "Arrêté le"]
         lines = (
             (
@@ -75,7 +75,7 @@ def batches() -> str | Response:
             )
             for row in rows
         )
-        return csv_response("lots-de-reglement", headers, lines)
+        return file_response("lots-de-reglement", headers, lines)
     return render_template("finance/batches.html", listing=listing, rows=rows, total=total, choices=STATE_CHOICES)
 
 
@@ -109,7 +109,7 @@ def freeze(agreement_id: UUID) -> str | Response:
         key=lambda one: one.amount_cents if listing.sort == "amount" else one.name.casefold(),
         reverse=listing.descending,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         headers = ["Structure", "SIRET ou RNA", "Chèques", "Encaissé (€)", "À payer (€)", "Pourquoi en attente"]
         lines = (
             (
@@ -122,7 +122,7 @@ def freeze(agreement_id: UUID) -> str | Response:
             )
             for one in owed
         )
-        return csv_response(f"a-regler-{preview.number}", headers, lines)
+        return file_response(f"a-regler-{preview.number}", headers, lines)
     rows = owed[listing.offset : listing.offset + listing.limit]
     return render_template("finance/freeze.html", form=form, preview=preview, listing=listing, rows=rows)
 
@@ -145,7 +145,7 @@ def batch(batch_id: UUID) -> str | Response:
         batch_id=batch_id,
         issuer_id=scope(),
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         headers = ["Référence", "SIRET", "Structure", "Chèques", "Montant (€)", "État", "Raison", "Payé le"]
         lines = (
             (
@@ -160,7 +160,7 @@ def batch(batch_id: UUID) -> str | Response:
             )
             for row in rows
         )
-        return csv_response(f"lot-{page.number}", headers, lines)
+        return file_response(f"lot-{page.number}", headers, lines)
     people = {one for one in (page.frozen_by, page.approved_by, page.exported_by) if one is not None}
     return render_template(
         "finance/batch.html",

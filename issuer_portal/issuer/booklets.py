@@ -16,7 +16,7 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.house import house
-from voucher.web.listing import csv_response, euros_cell, read_listing
+from voucher.web.listing import euros_cell, file_response, read_listing
 
 STATE_CHOICES = [(state, word) for state, (word, _) in BOOKLET_STATES.items()]
 FILTERS = ("numero", "etat", "convention", "prescripteur")
@@ -36,7 +36,7 @@ def booklets() -> str | Response:
         limit=listing.limit,
         offset=listing.offset,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         headers = ["Carnet", "État", "Chèques", "Valeur (€)", "Convention", "Prescripteur", "À utiliser avant le"]
         lines = (
             (
@@ -50,7 +50,7 @@ def booklets() -> str | Response:
             )
             for row in rows
         )
-        return csv_response("carnets", headers, lines)
+        return file_response("carnets", headers, lines)
     return render_template(
         "issuer/booklets.html",
         listing=listing,

@@ -21,7 +21,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.headers import shows_code
 from voucher.web.house import house
-from voucher.web.listing import csv_response, euros_cell, read_listing
+from voucher.web.listing import euros_cell, file_response, read_listing
 
 PARTS_SHOWN_MAX = 20
 
@@ -34,7 +34,7 @@ def orders() -> str | Response:
     batches = read.batches(house().database, issuer_id=own_issuer())
     if not listing.descending:
         batches.reverse()
-    if listing.wants_csv:
+    if listing.wants_file:
         headers = [
             "Premier carnet",
             "Carnets",
@@ -56,7 +56,7 @@ def orders() -> str | Response:
             )
             for batch in batches
         )
-        return csv_response("commandes", headers, lines)
+        return file_response("commandes", headers, lines)
     shown = batches[listing.offset : listing.offset + listing.limit]
     return render_template("issuer/orders.html", listing=listing, rows=shown, total=len(batches))
 

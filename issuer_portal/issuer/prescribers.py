@@ -18,7 +18,7 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.house import house
-from voucher.web.listing import csv_response, read_listing
+from voucher.web.listing import file_response, read_listing
 
 TO_ISSUER = ""  # without a giver it is no choice, and the use case says so
 
@@ -31,7 +31,7 @@ def prescribers() -> str | Response:
     listing = read_listing(request.args, sorts=tuple(sorts), default_sort="name", filters=("nom",))
     rows = read_stock.prescribers(house().database, own_issuer(), listing.filters)
     rows.sort(key=sorts[listing.sort], reverse=listing.descending)
-    if listing.wants_csv:
+    if listing.wants_file:
         headers = ["Prescripteur", "Genre", "Commune", "Carnets en stock", "Carnets remis", "Dernière remise"]
         lines = (
             (
@@ -44,7 +44,7 @@ def prescribers() -> str | Response:
             )
             for row in rows
         )
-        return csv_response("prescripteurs", headers, lines)
+        return file_response("prescripteurs", headers, lines)
     shown = rows[listing.offset : listing.offset + listing.limit]
     return render_template(
         "issuer/prescribers.html", listing=listing, rows=shown, total=len(rows), kinds=PRESCRIBER_KINDS

@@ -14,7 +14,7 @@ from voucher.reporting import stages as reporting
 from voucher.reporting.account_names import account_names
 from voucher.web.access import staff, viewer
 from voucher.web.house import house
-from voucher.web.listing import Cell, csv_response, euros_cell, read_listing
+from voucher.web.listing import FILE_FORMATS, Cell, euros_cell, file_response, read_listing
 
 READERS = (Role.AUDITOR, Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 EVENT_CHOICES = [(str(event_type), rule.name) for event_type, rule in RULES.items()]
@@ -41,12 +41,12 @@ def stages() -> str | Response:
     if not who.may(Role.AUDITOR, Role.PROGRAMME):
         issuer_id = who.scope(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
     money = reporting.money(house().database, issuer_id)
-    if request.args.get("format") == "csv":
+    if request.args.get("format") in FILE_FORMATS:
         headers = ["Financeur", *(f"{stage.name} (€)" for stage in reporting.BUDGET_STAGES), "Total (€)"]
         lines: list[list[Cell]] = [
             [one.name, *(euros_cell(cents) for cents in (*one.cents, one.total_cents))] for one in money.funders
         ]
-        return csv_response("argent-par-etape", headers, lines)
+        return file_response("argent-par-etape", headers, lines)
     return render_template("ledger/stages.html", money=money, stages=reporting.BUDGET_STAGES, now=house().now())
 
 
@@ -66,7 +66,7 @@ def accounts() -> str | Response:
     if listing.descending:
         found.reverse()
     names = account_names(database, found)
-    if listing.wants_csv:
+    if listing.wants_file:
         lines = (
             (
                 one.code,
@@ -78,7 +78,7 @@ def accounts() -> str | Response:
             )
             for one in found
         )
-        return csv_response("comptes", ["Compte", "Nom", "Tenu pour", "Débit (€)", "Crédit (€)", "Solde (€)"], lines)
+        return file_response("comptes", ["Compte", "Nom", "Tenu pour", "Débit (€)", "Crédit (€)", "Solde (€)"], lines)
     page = found[listing.offset : listing.offset + listing.limit]
     classes = [(code, f"{code} {line.name}") for code, line in CHART.items()]
     funders = [(str(one.id), one.name) for one in funder_names(database)]
@@ -108,12 +108,12 @@ def account(account_id: int) -> str | Response:
     rows, total = read.account_movements(
         database, account_id, descending=listing.descending, limit=listing.limit, offset=listing.offset
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         lines = (
             (row.posted_at, row.narration, row.other_code, euros_cell(row.debit_cents), euros_cell(row.credit_cents))
             for row in rows
         )
-        return csv_response(
+        return file_response(
             f"compte-{found.code}", ["Date", "Libellé", "Contrepartie", "Débit (€)", "Crédit (€)"], lines
         )
     return render_template(
@@ -142,12 +142,12 @@ def entries() -> str | Response:
         offset=listing.offset,
         filters=listing.filters,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         lines = (
             (row.posted_at, row.journal, row.event_name, row.narration, euros_cell(row.total_cents), str(row.id))
             for row in rows
         )
-        return csv_response("ecritures", ["Date", "Journal", "Événement", "Libellé", "Montant (€)", "Écriture"], lines)
+        return file_response("ecritures", ["Date", "Journal", "Événement", "Libellé", "Montant (€)", "Écriture"], lines)
     return render_template("ledger/entries.html", listing=listing, rows=rows, total=total, events=EVENT_CHOICES)
 
 

@@ -22,7 +22,7 @@ from voucher.web.forms import CountField, HouseForm, show_refusal
 from voucher.web.headers import scanner_page, shows_code
 from voucher.web.house import house
 from voucher.web.limits import Limiter
-from voucher.web.listing import csv_response, euros_cell, read_listing
+from voucher.web.listing import euros_cell, file_response, read_listing
 
 PLACES_IN_LETTER = 6
 CODE_LENGTH_MAX = 300
@@ -159,7 +159,7 @@ def stock() -> str | Response:
         limit=listing.limit,
         offset=listing.offset,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         lines = (
             (
                 row.number,
@@ -170,7 +170,7 @@ def stock() -> str | Response:
             )
             for row in rows
         )
-        return csv_response("stock", ["Carnet", "État", "Chèques", "Valeur (€)", "À utiliser avant le"], lines)
+        return file_response("stock", ["Carnet", "État", "Chèques", "Valeur (€)", "À utiliser avant le"], lines)
     return render_template(
         "prescriber/stock.html",
         listing=listing,

@@ -31,7 +31,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import CountField, DateField, EurosField, HouseForm, PercentField, SelectField, show_refusal
 from voucher.web.house import house
-from voucher.web.listing import csv_response, euros_cell, read_listing
+from voucher.web.listing import euros_cell, file_response, read_listing
 
 CHOICES_MAX = 1_000
 
@@ -94,7 +94,7 @@ def agreements() -> str | Response:
         offset=listing.offset,
         filters=listing.filters,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         lines = (
             (row.number, row.name, row.issuer_name, CHANNELS[row.settlement_channel], row.signed_on, row.use_by,
              euros_cell(row.ceiling_cents), euros_cell(row.committed_cents), euros_cell(row.issued_cents))
@@ -111,7 +111,7 @@ def agreements() -> str | Response:
             "Engagé (€)",
             "Émis (€)",
         ]
-        return csv_response("conventions", heads, lines)
+        return file_response("conventions", heads, lines)
     return render_template("programme/agreements.html", listing=listing, rows=rows, total=total, channels=CHANNELS)
 
 

@@ -18,7 +18,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.house import house
-from voucher.web.listing import csv_response, read_listing
+from voucher.web.listing import file_response, read_listing
 from voucher.web.uploads import takes_files
 
 OUTCOMES = {
@@ -90,10 +90,10 @@ def import_report(import_id: UUID) -> str | Response:
     )
     if page is None:
         abort(404)
-    if listing.wants_csv:
+    if listing.wants_file:
         lines = (
             (line.number, line.external_id, line.name, OUTCOMES[line.outcome], " ".join(line.sentences))
             for line in page.report
         )
-        return csv_response("compte-rendu-import", ["Ligne", "Identifiant", "Lieu", "Résultat", "Remarques"], lines)
+        return file_response("compte-rendu-import", ["Ligne", "Identifiant", "Lieu", "Résultat", "Remarques"], lines)
     return render_template("programme/import_report.html", listing=listing, page=page, outcomes=OUTCOMES)

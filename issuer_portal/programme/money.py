@@ -21,7 +21,7 @@ from voucher.programme.read_parties import FUNDER_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import CountField, EurosField, HouseForm, SelectField, SirenField, show_refusal
 from voucher.web.house import house
-from voucher.web.listing import csv_response, euros_cell, read_listing
+from voucher.web.listing import euros_cell, file_response, read_listing
 
 CHOICES_MAX = 1_000
 
@@ -60,7 +60,7 @@ def envelopes() -> str | Response:
         offset=listing.offset,
         filters=listing.filters,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         lines = (
             (row.name, row.funder_name, row.fiscal_year,
              euros_cell(row.amount_cents), euros_cell(row.allocated_cents), euros_cell(row.committed_cents),
@@ -68,7 +68,7 @@ def envelopes() -> str | Response:
             for row in rows
         )  # fmt: skip
         heads = ["Enveloppe", "Financeur", "Exercice", "Montant (€)", "Plafonds signés (€)", "Engagé (€)", "Reste (€)"]
-        return csv_response("enveloppes", heads, lines)
+        return file_response("enveloppes", heads, lines)
     return render_template("programme/envelopes.html", listing=listing, rows=rows, total=total)
 
 
@@ -106,13 +106,13 @@ def funders() -> str | Response:
         offset=listing.offset,
         filters=listing.filters,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         lines = (
             (row.name, FUNDER_KINDS[row.kind], row.siren, row.envelope_count, euros_cell(row.amount_cents), euros_cell(row.allocated_cents))
             for row in rows
         )  # fmt: skip
         heads = ["Financeur", "Type", "SIREN", "Enveloppes", "Montant (€)", "Plafonds signés (€)"]
-        return csv_response("financeurs", heads, lines)
+        return file_response("financeurs", heads, lines)
     return render_template("programme/funders.html", listing=listing, rows=rows, total=total, kinds=FUNDER_KINDS)
 
 

@@ -21,7 +21,7 @@ from voucher.programme.territories import REGIONS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import BicField, HouseForm, IbanField, SelectField, SirenField, show_refusal
 from voucher.web.house import house
-from voucher.web.listing import csv_response, euros_cell, read_listing
+from voucher.web.listing import euros_cell, file_response, read_listing
 
 
 class IssuerForm(HouseForm):
@@ -72,7 +72,7 @@ def issuers() -> str | Response:
         offset=listing.offset,
         filters=listing.filters,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         note_access(house().database, viewer().account_id, "Export des émetteurs", f"{total} lignes", house().now())
         lines = (
             (row.name, row.siren, ISSUER_KINDS[row.kind], row.city, row.contact_email, row.agreement_count,
@@ -80,7 +80,7 @@ def issuers() -> str | Response:
             for row in rows
         )  # fmt: skip
         heads = ["Collectivité", "SIREN", "Type", "Ville", "Contact", "Conventions", "Plafonds (€)", "Engagé (€)"]
-        return csv_response("emetteurs", heads, lines)
+        return file_response("emetteurs", heads, lines)
     return render_template("programme/issuers.html", listing=listing, rows=rows, total=total, kinds=ISSUER_KINDS)
 
 

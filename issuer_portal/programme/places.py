@@ -15,7 +15,7 @@ from voucher.network.places import close_place, reopen_place
 from voucher.network.read import DEPARTMENT_NAMES, SERVICE_NAMES
 from voucher.web.access import staff, viewer
 from voucher.web.house import house
-from voucher.web.listing import csv_response, read_listing
+from voucher.web.listing import file_response, read_listing
 
 STATES = (("open", "Ouvert"), ("closed", "Fermé"))
 
@@ -38,7 +38,7 @@ def places() -> str | Response:
         offset=listing.offset,
         filters=listing.filters,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         note_access(house().database, viewer().account_id, "Export des lieux", f"{total} lignes", house().now())
         lines = (
             (row.external_id, row.name, row.structure_name, row.address, row.postcode, row.city, row.department_name,
@@ -47,7 +47,7 @@ def places() -> str | Response:
         )  # fmt: skip
         heads = ["Identifiant", "Lieu", "Structure", "Adresse", "Code postal", "Ville", "Département", "Téléphone",
                  "Courriels", "Services", "Ouvert", "Mis à jour le"]  # fmt: skip
-        return csv_response("lieux", heads, lines)
+        return file_response("lieux", heads, lines)
     return render_template(
         "programme/places.html",
         listing=listing,

@@ -27,7 +27,7 @@ from voucher.network.structures import (
 from voucher.web.access import staff, viewer
 from voucher.web.forms import BicField, HouseForm, IbanField, show_refusal
 from voucher.web.house import house
-from voucher.web.listing import csv_response, read_listing
+from voucher.web.listing import file_response, read_listing
 
 READERS = (Role.PROGRAMME, Role.AUDITOR, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 
@@ -81,12 +81,14 @@ def structures() -> str | Response:
         offset=listing.offset,
         filters=listing.filters,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         lines = (
             (row.pivot, row.name, STATE_NAMES[row.state], row.place_count, row.has_bank_details, row.state_changed_at)
             for row in rows
         )
-        return csv_response("structures", ["SIRET ou RNA", "Nom", "État", "Lieux ouverts", "RIB", "État depuis"], lines)
+        return file_response(
+            "structures", ["SIRET ou RNA", "Nom", "État", "Lieux ouverts", "RIB", "État depuis"], lines
+        )
     return render_template("programme/structures.html", listing=listing, rows=rows, total=total, states=STATE_NAMES)
 
 

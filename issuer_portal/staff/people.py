@@ -16,7 +16,7 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SelectField, show_refusal
 from voucher.web.house import house
-from voucher.web.listing import csv_response, read_listing
+from voucher.web.listing import file_response, read_listing
 
 ROLE_CHOICES = [(str(role), name) for role, name in ROLE_NAMES.items()]
 
@@ -56,9 +56,9 @@ def people() -> str | Response:
         offset=listing.offset,
         filters=listing.filters,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         lines = ((row.name, row.email, ", ".join(ROLE_NAMES[role] for role, _ in row.roles)) for row in rows)
-        return csv_response("personnes", ["Nom", "Adresse", "Rôles"], lines)
+        return file_response("personnes", ["Nom", "Adresse", "Rôles"], lines)
     return render_template(
         "staff/people.html", listing=listing, rows=rows, total=total, role_names=ROLE_NAMES, role_choices=ROLE_CHOICES
     )
@@ -169,7 +169,7 @@ def trail() -> str | Response:
         offset=listing.offset,
         filters=listing.filters,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         lines = ((row.at, row.who, row.action, row.subject) for row in rows)
-        return csv_response("journal-des-acces", ["Quand", "Qui", "Quoi", "Sur quoi"], lines)
+        return file_response("journal-des-acces", ["Quand", "Qui", "Quoi", "Sur quoi"], lines)
     return render_template("staff/trail.html", listing=listing, rows=rows, total=total)

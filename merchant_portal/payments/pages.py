@@ -16,7 +16,7 @@ from voucher.settlement.reasons import explain
 from voucher.settlement.words import ADVICE_STATES
 from voucher.web.access import staff, viewer
 from voucher.web.house import house
-from voucher.web.listing import csv_response, euros_cell, read_listing
+from voucher.web.listing import euros_cell, file_response, read_listing
 
 STATE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
 
@@ -52,7 +52,7 @@ def home() -> str | Response:
         filters=listing.filters,
         structure_id=structure_id,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         headers = ["Référence", "Lot", "Chèques", "Montant (€)", "État", "Payé le"]
         lines = (
             (
@@ -65,7 +65,7 @@ def home() -> str | Response:
             )
             for row in rows
         )
-        return csv_response("nos-paiements", headers, lines)
+        return file_response("nos-paiements", headers, lines)
     return render_template(
         "payments/home.html",
         listing=listing,
@@ -115,7 +115,7 @@ def redemptions() -> str | Response:
         offset=listing.offset,
         filters=listing.filters,
     )
-    if listing.wants_csv:
+    if listing.wants_file:
         headers = ["Encaissé le", "Lieu", "Chèques", "Montant (€)", "Où en est le paiement", "Payé le"]
         lines = (
             (
@@ -128,7 +128,7 @@ def redemptions() -> str | Response:
             )
             for row in rows
         )
-        return csv_response("encaissements", headers, lines)
+        return file_response("encaissements", headers, lines)
     return render_template("payments/redemptions.html", listing=listing, rows=rows, total=total)
 
 

@@ -35,7 +35,7 @@ from voucher.web.forms import (
     show_refusal,
 )
 from voucher.web.headers import scanner_page
-from voucher.web.listing import csv_response, euros_cell, read_listing
+from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.shell import Link, Person, Shell
 
 AT = datetime(2026, 8, 2, 12, 5, tzinfo=UTC)
@@ -205,8 +205,8 @@ def create_gallery() -> Flask:
 
 def _office() -> object:
     listing = read_listing(request.args, sorts=("name", "amount"), default_sort="-amount", filters=("nom", "etat"))
-    if listing.wants_csv:
-        return csv_response(
+    if listing.wants_file:
+        return file_response(
             "Bordereaux de juillet", ["Structure", "Montant (€)"], ((row[0], euros_cell(row[2])) for row in ROWS)
         )
     flash("Le lot est gelé.", "success")

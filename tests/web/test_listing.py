@@ -2,10 +2,12 @@
 
 import csv
 import io
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import openpyxl
 import pytest
 from flask import Flask
 from hypothesis import given
@@ -20,6 +22,7 @@ from voucher.web.listing import (
     csv_cell,
     csv_response,
     euros_cell,
+    file_response,
     read_listing,
 )
 
@@ -31,7 +34,7 @@ def asked(**args: str) -> Listing:
 def test_a_list_asked_without_a_word_is_its_first_page_in_its_own_order() -> None:
     listing = asked()
     assert (listing.page, listing.offset, listing.limit, listing.sort, listing.descending) == (1, 0, 50, "amount", True)
-    assert not listing.wants_csv
+    assert not listing.wants_file
 
 
 def test_page_sort_and_filters_are_read() -> None:
@@ -139,8 +142,39 @@ def test_a_csv_file_is_streamed_as_french_spreadsheets_open_it(app: Flask) -> No
     assert lines[-1] == ["L'Étang; « l'île »", "19999"]
 
 
-def test_the_page_offers_its_csv_file_and_its_sorts_as_links(app: Flask) -> None:
+def test_the_same_list_as_a_workbook_keeps_texts_as_texts_and_numbers_as_numbers(app: Flask) -> None:
+    row: tuple[Cell, ...] = (
+        "=HYPERLINK(1)", "https://ailleurs.example/", -3, euros_cell(-12_50), True, None, date(2026, 3, 1),
+        datetime(2026, 7, 1, 22, 30, tzinfo=UTC), 10**20,
+    )  # fmt: skip
+    with app.test_request_context("/?format=xlsx"):
+        response = file_response("Bordereaux d'août", ["Colonne"] * len(row), [row])
+        content = b"".join(response.response)  # type: ignore[arg-type]
+    assert response.headers["Content-Disposition"] == 'attachment; filename="bordereaux-d-aout.xlsx"'
+    sheet = openpyxl.load_workbook(io.BytesIO(content)).active
+    cells = next(iter(sheet.iter_rows(min_row=2)))
+    assert [cell.value for cell in cells] == [
+        "=HYPERLINK(1)", "https://ailleurs.example/", -3, -12.5, "oui", None, datetime.fromisoformat("2026-03-01"),
+        datetime.fromisoformat("2026-07-02T00:30"), str(10**20),
+    ]  # fmt: skip
+    assert cells[0].data_type == "s"
+    assert cells[1].hyperlink is None
+
+
+def test_a_long_workbook_costs_no_memory(app: Flask) -> None:
+    with app.test_request_context("/?format=xlsx"):
+        response = file_response("long", ["Structure", "N°"], (("L'Étang" * 20, at) for at in range(20_000)))
+        tracemalloc.start()
+        length = sum(len(chunk) for chunk in response.response)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert length > 100_000
+    assert peak < 3_000_000
+
+
+def test_the_page_offers_its_files_and_its_sorts_as_links(app: Flask) -> None:
     page = app.test_client().get("/office?nom=Clic").text
     assert 'href="?nom=Clic&amp;format=csv"' in page
+    assert 'href="?nom=Clic&amp;format=xlsx"' in page
     assert 'aria-sort="descending"' in page
     assert 'value="Clic"' in page

@@ -1,12 +1,13 @@
-"""One helper for every list: which page, sorted how, filtered by what, and the same list as a CSV file.
+"""One helper for every list: which page, sorted how, filtered by what, and the same list as a CSV or XLSX file.
 
     listing = read_listing(request.args, sorts=("name", "amount"), default_sort="-amount", filters=("etat", "nom"))
     rows, total = read.advices(database, …, sort=listing.sort, descending=listing.descending,
                                limit=listing.limit, offset=listing.offset, **listing.filters)
-    if listing.wants_csv:
-        return csv_response("bordereaux", ["Structure", "Montant (€)"], ((row.name, euros_cell(row.amount_cents)) for row in rows))
+    if listing.wants_file:
+        return file_response("bordereaux", ["Structure", "Montant (€)"], ((row.name, euros_cell(row.amount_cents)) for row in rows))
 
-In the address: `page`, `tri` (a sort, `-` before it for descending), `format=csv`, and the filters by their own names.
+In the address: `page`, `tri` (a sort, `-` before it for descending), `format` (`csv` or `xlsx`), and the filters by their own
+names.
 Whatever is unknown or out of range is left aside: an old bookmark still opens the list.
 """
 
@@ -19,16 +20,18 @@ from decimal import Decimal
 from itertools import chain
 from urllib.parse import urlencode
 
-from flask import Response, stream_with_context
+from flask import Response, has_request_context, request, stream_with_context
 
 from voucher.kernel.calendar import PARIS
 from voucher.web.filters import slug
+from voucher.web.spreadsheet import MEDIA_TYPE, workbook_chunks
 
 PER_PAGE = 50
 PAGE_MAX = 100_000
 FILTER_LENGTH_MAX = 100
-CSV_ROWS_MAX = 1_000_000
+FILE_ROWS_MAX = 1_000_000  # a sheet of a workbook holds 1,048,576
 CHUNK_LENGTH = 32_768
+FILE_FORMATS = ("csv", "xlsx")
 RESERVED = frozenset({"page", "tri", "format"})
 # What makes a spreadsheet read a cell as a formula (OWASP, CSV injection), full-width twins included.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -45,7 +48,7 @@ class Listing:
     sort: str = ""
     direction: str = "asc"
     filters: Mapping[str, str] = field(default_factory=dict)
-    wants_csv: bool = False
+    wants_file: bool = False
     default_sort: str = ""
 
     @property
@@ -55,13 +58,13 @@ class Listing:
 
     @property
     def offset(self) -> int:
-        """Count the rows before this page; a CSV file starts at the first."""
-        return 0 if self.wants_csv else (self.page - 1) * self.per_page
+        """Count the rows before this page; a file starts at the first."""
+        return 0 if self.wants_file else (self.page - 1) * self.per_page
 
     @property
     def limit(self) -> int:
-        """Count the rows to read: a page, or the whole list for a CSV file."""
-        return CSV_ROWS_MAX if self.wants_csv else self.per_page
+        """Count the rows to read: a page, or the whole list for a file."""
+        return FILE_ROWS_MAX if self.wants_file else self.per_page
 
     @property
     def sort_text(self) -> str:
@@ -94,6 +97,10 @@ class Listing:
     def csv_url(self) -> str:
         """Return the address of the whole list, filtered and sorted the same, as a CSV file."""
         return self.url(file_format="csv")
+
+    def xlsx_url(self) -> str:
+        """Return the address of the same as an XLSX workbook."""
+        return self.url(file_format="xlsx")
 
     def reset_url(self) -> str:
         """Return the address of the list without filters."""
@@ -132,9 +139,21 @@ def read_listing(
         sort=chosen.removeprefix("-"),
         direction="desc" if chosen.startswith("-") else "asc",
         filters={name: value for name, value in kept.items() if value},
-        wants_csv=args.get("format") == "csv",
+        wants_file=args.get("format") in FILE_FORMATS,
         default_sort=default_sort,
     )
+
+
+def file_response(name: str, headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
+    """Stream rows as the file that the address asks for: an XLSX workbook for `format=xlsx`, else a CSV file.
+
+    `name` becomes the file's name. Texts are never formulas, in either.
+    """
+    if not (has_request_context() and request.args.get("format") == "xlsx"):
+        return csv_response(name, headers, rows)
+    response = Response(stream_with_context(workbook_chunks(headers, rows)), mimetype=MEDIA_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="{slug(name) or "liste"}.xlsx"'
+    return response
 
 
 def csv_response(name: str, headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
