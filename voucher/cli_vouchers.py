@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from voucher.access.audit import note_access
 from voucher.distribution.lapse import lapse as lapse_vouchers
 from voucher.issuing import read
-from voucher.issuing.keys import revoke_key
+from voucher.issuing.keys import retire_key, revoke_key
 from voucher.issuing.make_batch import Progress as Making
 from voucher.issuing.make_batch import make_batch, unfinished_batches
 from voucher.issuing.order import order_vouchers
@@ -128,6 +128,17 @@ def lapse_command() -> None:
         click.echo("Aucun chèque n'arrive au bout de sa validité.")
 
 
+@click.command("retire-key", help="Retire une clé de signature : elle ne signe plus, ses chèques restent bons.")
+@click.argument("key_id", metavar="CLÉ", type=click.IntRange(1, 65_535))
+@says_refusals
+def retire_key_command(key_id: int) -> None:
+    """Retire a key: nothing is signed by it any more, and what it signed stays good."""
+    _, database = _house()
+    retire_key(database, key_id, by=COMMAND_LINE, now=datetime.now(UTC))
+    note_access(database, None, "clé de signature retirée", f"clé {key_id}, ligne de commande", datetime.now(UTC))
+    click.echo(f"La clé {key_id} ne signe plus. Créez-en une autre avant la prochaine commande de la collectivité.")
+
+
 @click.command("revoke-key", help="Révoque une clé de signature volée : tous ses codes sont refusés. C'est définitif.")
 @click.argument("key_id", metavar="CLÉ", type=click.IntRange(1, 65_535))
 @click.confirmation_option(prompt="Tous les chèques signés par cette clé seront refusés, pour toujours. Révoquer ?")
@@ -189,4 +200,4 @@ def _bar(words: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda count: progress.advance(task, count)
 
 
-COMMANDS = (issue, print_vouchers, lapse_command, revoke_key_command)
+COMMANDS = (issue, print_vouchers, lapse_command, retire_key_command, revoke_key_command)

@@ -104,6 +104,14 @@ def test_a_stolen_key_is_revoked_once(sqlite_database: Database, voucher: Comman
     assert "déjà révoquée" in voucher("revoke-key", key_id, "--yes").output
 
 
+def test_a_retired_key_signs_no_more_and_can_still_be_revoked(sqlite_database: Database, voucher: Command) -> None:
+    agreed = an_agreement(sqlite_database)
+    assert "ne signe plus" in voucher("retire-key", str(agreed.key_id)).output
+    assert "Il n'y a rien à faire" in voucher("retire-key", str(agreed.key_id)).output
+    assert "n'a pas de clé" in voucher("issue", number_of(sqlite_database, agreed), "--booklets", "1").output
+    assert "est révoquée" in voucher("revoke-key", str(agreed.key_id), "--yes").output
+
+
 def test_printing_codes_and_revoking_a_key_leave_a_line_in_the_trail(
     sqlite_database: Database, voucher: Command
 ) -> None:
