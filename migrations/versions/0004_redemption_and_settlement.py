@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "bank_file",
         sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
@@ -68,6 +69,7 @@ def upgrade() -> None:
         sa.Column("agreement_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_by", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(["agreement_id"], ["agreement.id"], name=op.f("fk_period_agreement_id")),
@@ -87,7 +89,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.String(length=40), nullable=False),
         sa.Column("agreement_id", sa.Uuid(), nullable=False),
-        sa.Column("period_id", sa.Uuid(), nullable=False),
+        sa.Column("period_id", sa.Uuid(), nullable=True),
         sa.Column("channel", sa.String(length=20), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("advice_count", sa.Integer(), nullable=False),
@@ -122,15 +124,22 @@ def upgrade() -> None:
         sa.Column("holder_name", sa.String(length=70), nullable=True),
         sa.Column("iban", sa.String(length=34), nullable=True),
         sa.Column("bic", sa.String(length=11), nullable=True),
+        sa.Column("part", sa.Integer(), nullable=True),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("state_reason", sa.String(length=200), nullable=False),
         sa.Column("is_payable", sa.Boolean(), nullable=False),
         sa.Column("paid_on", sa.Date(), nullable=True),
         sa.CheckConstraint("state <> 'held' OR NOT is_payable", name=op.f("ck_payment_advice_held_is_not_payable")),
         sa.CheckConstraint(
-            "state = 'held' OR state = 'taken_up' OR iban IS NOT NULL", name=op.f("ck_payment_advice_iban_is_known")
+            "state IN ('held', 'taken_up', 'settled') OR iban IS NOT NULL", name=op.f("ck_payment_advice_iban_is_known")
         ),
-        sa.CheckConstraint("amount_cents > 0", name=op.f("ck_payment_advice_amount_is_positive")),
+        sa.CheckConstraint(
+            "state <> 'settled' OR amount_cents = 0", name=op.f("ck_payment_advice_settled_pays_nothing")
+        ),
+        sa.CheckConstraint(
+            "amount_cents > 0 OR (amount_cents = 0 AND state = 'settled' AND NOT is_payable)",
+            name=op.f("ck_payment_advice_amount_is_positive"),
+        ),
         sa.ForeignKeyConstraint(["batch_id"], ["settlement_batch.id"], name=op.f("fk_payment_advice_batch_id")),
         sa.ForeignKeyConstraint(["structure_id"], ["structure.id"], name=op.f("fk_payment_advice_structure_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_advice")),
@@ -143,13 +152,15 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("batch_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["batch_id"], ["settlement_batch.id"], name=op.f("fk_payment_file_batch_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_file")),
-        sa.UniqueConstraint("batch_id", "kind", name=op.f("uq_payment_file_batch_id_kind")),
+        sa.UniqueConstraint("batch_id", "kind", "part", name=op.f("uq_payment_file_batch_id_kind_part")),
+        sa.CheckConstraint("part >= 1", name=op.f("ck_payment_file_part_counts_from_one")),
     )
     op.create_table(
         "redemption",
@@ -198,7 +209,7 @@ def upgrade() -> None:
         "bank_line",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.String(length=200), nullable=False),
-        sa.Column("statement_id", sa.Uuid(), nullable=False),
+        sa.Column("statement_id", sa.Uuid(), nullable=True),
         sa.Column("bank_file", sa.String(length=64), nullable=False),
         sa.Column("paying_account_id", sa.Uuid(), nullable=False),
         sa.Column("booked_on", sa.Date(), nullable=False),

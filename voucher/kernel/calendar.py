@@ -26,6 +26,12 @@ def end_of_day(day: date) -> datetime:
     return start_of_day(day + timedelta(days=1))
 
 
+def end_of_month(instant: datetime) -> datetime:
+    """Return the UTC instant at which the Paris month of an instant is over (the next one begins)."""
+    first = paris_day(instant).replace(day=1)
+    return start_of_day((first + timedelta(days=31)).replace(day=1))
+
+
 def french_date(day: date) -> str:
     """Return « 12 mars 2026 » (« 1er mars 2026 » for a first) with no-break spaces."""
     text = format_date(day, "d MMMM y", locale="fr")

@@ -11,14 +11,27 @@ from voucher.kernel.database import Base, BigInt
 
 
 class RedemptionState(StrEnum):
-    """A redemption counts while it is confirmed; the mediator may undo it until the cut-off."""
+    """A redemption counts while it is confirmed or disputed; the mediator may undo a confirmed one until the cut-off.
+
+    A disputed one is not paid until the dispute is decided; a reversed one gave its vouchers back.
+    """
 
     CONFIRMED = "confirmed"
     UNDONE = "undone"
+    DISPUTED = "disputed"
+    REVERSED = "reversed"
+
+
+USED_STATES = (RedemptionState.CONFIRMED, RedemptionState.DISPUTED)
+"""States in which a redemption's vouchers are used: they stand in 8050, and their funders owe them."""
 
 
 class Period(Base):
-    """A stretch of time of one agreement whose redemptions are settled together. One is open, always the last."""
+    """A stretch of time of one agreement whose redemptions are settled together. One is open, always the last.
+
+    `ends_at` is the end of its Paris month where the agreement is settled by the month: nothing is redeemed in it after,
+    closed or not yet. None where it lasts until finance closes it.
+    """
 
     __tablename__ = "period"
 
@@ -26,8 +39,9 @@ class Period(Base):
     agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"))
     number: Mapped[int]
     opened_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
-    closed_by: Mapped[UUID | None]
+    closed_by: Mapped[UUID | None]  # nobody, where its month was over
 
     __table_args__ = (
         UniqueConstraint("agreement_id", "number"),
@@ -74,7 +88,7 @@ class Redemption(Base):
 
 
 class RedeemedVoucher(Base):
-    """A voucher in a redemption; live until the redemption is undone."""
+    """A voucher in a redemption; live until the redemption is undone or reversed."""
 
     __tablename__ = "redeemed_voucher"
 

@@ -1,10 +1,12 @@
-"""Periods of an agreement: opened by the first redemption that needs one, closed by settlement.
+"""Periods of an agreement: opened by the first redemption that needs one, closed at the end of their Paris month, or by
+settlement before.
 
 Closing takes a lock that every redemption and undo shares (PostgreSQL; SQLite has one writer), so none falls between two
-periods: what holds the lock before the closing is in the closed period, what waits for it goes to the next.
+periods: what holds the lock before the closing is in the closed period, what waits for it goes to the next. A period of a
+month that is over takes no redemption more, whoever comes first, the worker that closes it or a counter.
 """
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
@@ -12,7 +14,10 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
+from voucher.kernel.calendar import end_of_month, paris_day
+from voucher.kernel.database import Database
 from voucher.kernel.identifiers import derived_number, new_id
+from voucher.programme.model import Agreement, SettlementRhythm
 from voucher.redemption.model import Period, Redemption
 
 _SHARE = select(func.pg_advisory_xact_lock_shared(bindparam("key")))
@@ -24,13 +29,6 @@ _OPEN = select(Period.id).where(Period.agreement_id == bindparam("agreement_id")
 def period_lock_key(agreement_id: UUID) -> int:
     """Return the advisory lock of an agreement's periods."""
     return derived_number(f"period {agreement_id}")
-
-
-def share_open_period(session: Session, agreement_id: UUID, now: datetime) -> UUID:
-    """Return the agreement's open period, opened if none is; it cannot close before the caller's transaction ends."""
-    share_period(session, agreement_id)
-    found = session.scalar(_OPEN, {"agreement_id": agreement_id})
-    return found if found is not None else open_period(session, agreement_id, now)
 
 
 def share_period(session: Session, agreement_id: UUID) -> None:
@@ -48,18 +46,31 @@ def hold_periods(session: Session, agreement_id: UUID) -> None:
 def open_period(session: Session, agreement_id: UUID, now: datetime) -> UUID:
     """Open the agreement's next period, unless another transaction just did; return the open one.
 
-    The caller shares the lock of the agreement's periods.
+    The caller shares the lock of the agreement's periods. A clock that is late never opens a month that another closed.
     """
-    last = select(func.coalesce(func.max(Period.number), 0) + 1).where(Period.agreement_id == agreement_id)
-    values = {"id": new_id(), "agreement_id": agreement_id, "number": last.scalar_subquery(), "opened_at": now}
+    agreement = session.execute(
+        select(Agreement.settlement_rhythm, func.coalesce(func.max(Period.number), 0), func.max(Period.closed_at))
+        .outerjoin(Period, Period.agreement_id == Agreement.id)
+        .where(Agreement.id == agreement_id)
+        .group_by(Agreement.settlement_rhythm)
+    ).one()
+    rhythm, last_number, last_closed_at = agreement
+    begins_at = max(now, last_closed_at) if last_closed_at else now
+    values = {
+        "id": new_id(),
+        "agreement_id": agreement_id,
+        "number": last_number + 1,
+        "opened_at": now,
+        "ends_at": end_of_month(begins_at) if rhythm == SettlementRhythm.MONTHLY else None,
+    }
     if session.get_bind().dialect.name == "postgresql":
         session.execute(postgresql.insert(Period).values(values).on_conflict_do_nothing())
-    else:
+    elif session.scalar(_OPEN, {"agreement_id": agreement_id}) is None:
         session.execute(insert(Period).values(values))
     return session.execute(_OPEN, {"agreement_id": agreement_id}).scalar_one()
 
 
-def close_period(session: Session, agreement_id: UUID, by: UUID, now: datetime) -> UUID | None:
+def close_period(session: Session, agreement_id: UUID, by: UUID | None, now: datetime) -> UUID | None:
     """Close the agreement's open period inside the caller's transaction; return it, or None when none is open.
 
     It waits for the redemptions under way. The closing is dated after the last act it holds, whatever the clocks say.
@@ -80,3 +91,36 @@ def close_period(session: Session, agreement_id: UUID, by: UUID, now: datetime) 
         .values(closed_at=closed_at, closed_by=by)
     )
     return period_id
+
+
+def close_ended_period(database: Database, agreement_id: UUID, now: datetime) -> bool:
+    """Close the agreement's open period if its month is over, and say whether it was; again, it changes nothing."""
+    with database.write() as session:
+        hold_periods(session, agreement_id)
+        ended = _OPEN.where(Period.ends_at <= bindparam("now", type_=Period.__table__.c.ends_at.type))
+        if session.scalar(ended, {"agreement_id": agreement_id, "now": now}) is None:
+            return False
+        close_period(session, agreement_id, None, now)
+        return True
+
+
+def close_ended_periods(database: Database, now: datetime) -> int:
+    """Close every open period whose month is over; return how many. An agreement at a time: counters wait for no other."""
+    with database.read() as session:
+        ended = session.scalars(
+            select(Period.agreement_id)
+            .where(Period.closed_at.is_(None), Period.ends_at <= now)
+            .order_by(Period.agreement_id)
+        ).all()
+    return sum(close_ended_period(database, agreement_id, now) for agreement_id in ended)
+
+
+def last_day(opened_at: datetime, ends_at: datetime | None, closed_at: datetime | None) -> date:
+    """Return the last Paris day of a period: of its month, or the day it was closed before.
+
+    An open period that no month ends counts from the day it was opened: where nobody closes it, that shows.
+    """
+    if ends_at is None:
+        return paris_day(closed_at or opened_at)
+    month_end = paris_day(ends_at) - timedelta(days=1)
+    return min(month_end, paris_day(closed_at)) if closed_at else month_end

@@ -46,7 +46,7 @@ from voucher.redemption.attempts import (
 )
 from voucher.redemption.diagnosis import typing_lock, usable_states, why_not
 from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
-from voucher.redemption.period import open_period, period_lock_key
+from voucher.redemption.period import close_ended_period, open_period, period_lock_key
 from voucher.redemption.rules import VOUCHERS_MAX, CounterRefusal, Refusal, end_of_life
 from voucher.redemption.tray import Tray, read_tray
 
@@ -60,6 +60,10 @@ _EVENTS = {
 
 class _Missed(Exception):
     """The conditional statement did not change every voucher: roll everything back."""
+
+
+class _MonthOver(Exception):
+    """The open period is of a month that is over: roll everything back, close it, begin again in the next one."""
 
 
 def redeem(
@@ -103,11 +107,21 @@ def _use_in_some_state(database: Database, attempt: Attempt, tray: Tray, service
         return None
     for state in usable_states(tray.batch.is_handover_required):
         try:
-            with database.write() as session:
-                return _use(session, attempt, tray, service, state)
+            return _use_in_its_month(database, attempt, tray, service, state)
         except _Missed:
             continue
     return None
+
+
+def _use_in_its_month(database: Database, attempt: Attempt, tray: Tray, service: str, state: VoucherState) -> Redeemed:
+    """Redeem in the open period, closed first and followed by the next one when its month is over and no job came yet."""
+    try:
+        with database.write() as session:
+            return _use(session, attempt, tray, service, state)
+    except _MonthOver:
+        close_ended_period(database, tray.batch.agreement_id, attempt.at)
+    with database.write() as session:
+        return _use(session, attempt, tray, service, state)
 
 
 def _use(session: Session, attempt: Attempt, tray: Tray, service: str, state: VoucherState) -> Redeemed:
@@ -154,7 +168,9 @@ def _use(session: Session, attempt: Attempt, tray: Tray, service: str, state: Vo
     remaining_count = connection.execute(_INSERT_REDEMPTION, row).scalar_one_or_none()
     if remaining_count is None:
         open_period(session, batch.agreement_id, attempt.at)
-        remaining_count = connection.execute(_INSERT_REDEMPTION, row).scalar_one()
+        remaining_count = connection.execute(_INSERT_REDEMPTION, row).scalar_one_or_none()
+    if remaining_count is None:
+        raise _MonthOver
     lines = [{"redemption_id": attempt.id, "serial": serial, "is_live": True} for serial in serials]
     event = Event(
         _EVENTS[state], attempt.id, attempt.at, f"Carnet {tray.booklet_number} : {len(serials)} chèque(s)", attempt.by
@@ -225,7 +241,9 @@ def _use_vouchers(count: int) -> Update:
 
 
 def _insert_redemption() -> Any:
-    """The redemption goes into the open period, with what remains of its booklet; nothing is written when none is open."""
+    """The redemption goes into the open period, with what remains of its booklet; nothing is written when none is open,
+    or when its month is over.
+    """
     table = Redemption.__table__
     given = (
         "id",
@@ -255,7 +273,9 @@ def _insert_redemption() -> Any:
     values = [bindparam(name, type_=table.c[name].type) for name in given]
     state: ColumnElement[str] = literal_column(f"'{RedemptionState.CONFIRMED}'")
     source = select(*values, Period.id, remaining, state).where(
-        Period.agreement_id == bindparam("agreement_id"), Period.closed_at.is_(None)
+        Period.agreement_id == bindparam("agreement_id"),
+        Period.closed_at.is_(None),
+        or_(Period.ends_at.is_(None), Period.ends_at > bindparam("redeemed_at", type_=table.c.redeemed_at.type)),
     )
     return (
         insert(table)  # type: ignore[arg-type]
