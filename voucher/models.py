@@ -1,6 +1,7 @@
 """Every table of the house, for migrations: importing this module fills the metadata."""
 
 from voucher.access import model as access
+from voucher.accounting import model as accounting
 from voucher.distribution import model as distribution
 from voucher.issuing import model as issuing
 from voucher.kernel.database import Base
@@ -10,4 +11,6 @@ from voucher.programme import model as programme
 from voucher.redemption import model as redemption
 from voucher.settlement import model as settlement
 
-__all__ = ["Base", "access", "distribution", "issuing", "ledger", "network", "programme", "redemption", "settlement"]
+__all__ = [
+    "Base", "access", "accounting", "distribution", "issuing", "ledger", "network", "programme", "redemption", "settlement",
+]  # fmt: skip

@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("reverses_id", name=op.f("uq_entry_reverses_id")),
     )
     op.create_index(op.f("ix_entry_posted_at"), "entry", ["posted_at"], unique=False)
+    op.create_index(op.f("ix_entry_journal_effective_on"), "entry", ["journal", "effective_on"], unique=False)
     op.create_table(
         "movement",
         sa.Column("entry_id", sa.Uuid(), nullable=False),

@@ -1,4 +1,5 @@
-"""Tables of the ledger. All three only grow: triggers refuse UPDATE, DELETE and TRUNCATE (migration 0001)."""
+"""Tables of the ledger. Accounts, movements, entries and opening balances only grow: triggers refuse UPDATE, DELETE and
+TRUNCATE (migrations 0001 and 0012). A fiscal year that is closed does not change either."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -82,4 +83,37 @@ class Entry(Base):
         # An entry is reversed at most once.
         UniqueConstraint("reverses_id"),
         CheckConstraint("movement_count > 0 AND total_cents > 0", name="moves_something"),
+        # A journal is read month by month.
+        Index(None, "journal", "effective_on"),
     )
+
+
+class FiscalYear(Base):
+    """A year whose close one person proposed and another confirmed; then no entry takes effect in it (a trigger refuses it)."""
+
+    __tablename__ = "fiscal_year"
+
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    following_on: Mapped[date]  # the first day after it: what comes late takes effect there
+    proposed_at: Mapped[datetime]
+    proposed_by: Mapped[UUID]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[UUID | None]
+
+    __table_args__ = (
+        CheckConstraint("(closed_at IS NULL) = (closed_by IS NULL)", name="closed_by_somebody"),
+        # Four eyes: who proposed the close may not confirm it.
+        CheckConstraint("closed_by IS NULL OR closed_by <> proposed_by", name="four_eyes"),
+    )
+
+
+class OpeningBalance(Base):
+    """What an account carries into a year from all those before it: debit less credit, never zero."""
+
+    __tablename__ = "opening_balance"
+
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    balance_cents: Mapped[int] = mapped_column(BigInt)
+
+    __table_args__ = (CheckConstraint("balance_cents <> 0", name="carries_something"),)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Executable, select
+from sqlalchemy import Engine, Executable, TextClause, bindparam, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.rows import insert_rows, row_values
 from voucher.ledger import model
 from voucher.ledger.chart import CHART, RULES, AccountKey, Dimension, EventType, Movement, movements_of
+from voucher.ledger.fiscal_years import BOOKS_OPEN_ON, late_narration
 
 # Accounts seen committed, by engine: they never change nor go, so that a redemption need not ask for them again.
 _known: WeakKeyDictionary[Engine, set[int]] = WeakKeyDictionary()
@@ -25,13 +26,18 @@ _known: WeakKeyDictionary[Engine, set[int]] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened: its type, the id of the fact it tells (posted once), when, by whom, in words."""
+    """What happened: its type, the id of the fact it tells (posted once), when, by whom, in words.
+
+    It takes effect on `effective_on`, the day of `at` in Paris by default; where that day's year is closed, on the first day
+    of the first open one, and the words say the real day.
+    """
 
     event_type: EventType
     event_id: UUID
     at: datetime
     narration: str
     by: UUID | None = None
+    effective_on: date | None = None
 
 
 def open_accounts(session: Session, keys: Iterable[AccountKey]) -> None:
@@ -138,6 +144,7 @@ def close_entry(
     reverses_id: UUID | None = None,
 ) -> None:
     """Write the entry of movements that stand already: what a set-based statement wrote. The database checks the sums."""
+    day = event.effective_on or paris_day(event.at)
     row = {
         "id": entry_id,
         "event_type": event.event_type,
@@ -145,13 +152,26 @@ def close_entry(
         "journal": RULES[event.event_type].journal,
         "posted_at": event.at,
         "posted_by": event.by,
-        "effective_on": paris_day(event.at),
+        "effective_on": day,
         "narration": event.narration,
         "movement_count": movement_count,
         "total_cents": total_cents,
         "reverses_id": reverses_id,
     }
-    session.connection().execute(insert_rows(model.Entry, 1), row_values([row]))
+    late = {"late_narration": late_narration(event.narration, day)}
+    session.connection().execute(_insert_entry(), row_values([row]) | late)
+
+
+@lru_cache(maxsize=1)
+def _insert_entry() -> TextClause:
+    """Return the INSERT of one entry, which finds by itself the year that is open: no question is asked before it."""
+    is_late = f":effective_on_0 < {BOOKS_OPEN_ON}"
+    values = {column.name: f":{column.name}_0" for column in model.Entry.__table__.columns}
+    values["effective_on"] = f"CASE WHEN {is_late} THEN {BOOKS_OPEN_ON} ELSE :effective_on_0 END"
+    values["narration"] = f"CASE WHEN {is_late} THEN :late_narration ELSE :narration_0 END"
+    statement = text(f"INSERT INTO entry ({', '.join(values)}) VALUES ({', '.join(values.values())})")  # noqa: S608 - our own names
+    types = [bindparam(f"{column.name}_0", type_=column.type) for column in model.Entry.__table__.columns]
+    return statement.bindparams(*types, bindparam("late_narration", type_=model.Entry.__table__.columns.narration.type))
 
 
 _LINES_MAX = 16  # movements written by one statement; longer entries are sent row by row

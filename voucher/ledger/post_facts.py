@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, selec
 from sqlalchemy.orm import Session, aliased
 
 from voucher.ledger.chart import CHART, RULES, Dimension, EventType
+from voucher.ledger.fiscal_years import dated_narration, open_day
 from voucher.ledger.model import Account, Entry, Movement
 
 
@@ -17,7 +18,7 @@ def post_facts(
     """Post one entry for each row of `facts` and return how many; the entry takes the id of its fact.
 
     `facts` selects `id`, `amount_cents`, `effective_on`, `narration`, and a `<dimension>_id` for each dimension of the
-    accounts moved, which must be open. Only for events without a funder: each pair moves the whole amount. A fact may
+    accounts moved, which must be open. A fact of a closed year takes effect in the first open one. Only for events without a funder: each pair moves the whole amount. A fact may
     have one entry only of those posted here. Raises IntegrityError for a fact posted before.
     """
     moves = RULES[event_type].moves
@@ -45,8 +46,8 @@ def post_facts(
         literal(RULES[event_type].journal.value),
         literal(now, Entry.posted_at.type),
         literal(by, Entry.posted_by.type),
-        fact.c.effective_on,
-        fact.c.narration,
+        open_day(fact.c.effective_on),
+        dated_narration(fact.c.narration, fact.c.effective_on),
         literal(len(moves)),
         (fact.c.amount_cents * len(moves)).label("total_cents"),
     )

@@ -1,11 +1,12 @@
 """What must be true of bank lines: each used once, each in the books, and nothing paid without one."""
 
-from sqlalchemy import Case, case, exists, func, or_, select, union_all
+from sqlalchemy import Case, case, exists, func, not_, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import EventType
+from voucher.ledger.fiscal_years import takes_effect_of
 from voucher.ledger.model import Account, Entry
 from voucher.ledger.read import balances_query
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice
@@ -33,7 +34,7 @@ def check_a_line_is_booked_once(session: Session) -> list[Violation]:
             or_(
                 booked.id.is_(None),
                 booked.total_cents != BankLine.amount_cents,
-                booked.effective_on != BankLine.booked_on,
+                not_(takes_effect_of(booked, BankLine.booked_on)),
                 identified.total_cents != BankLine.amount_cents,
                 booked.event_type != _expected_event(identified),
             )
