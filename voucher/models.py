@@ -3,6 +3,7 @@
 from voucher.access import model as access
 from voucher.accounting import model as accounting
 from voucher.distribution import model as distribution
+from voucher.funding import model as funding
 from voucher.issuing import model as issuing
 from voucher.kernel.database import Base
 from voucher.ledger import model as ledger
@@ -12,5 +13,5 @@ from voucher.redemption import model as redemption
 from voucher.settlement import model as settlement
 
 __all__ = [
-    "Base", "access", "accounting", "distribution", "issuing", "ledger", "network", "programme", "redemption", "settlement",
+    "Base", "access", "accounting", "distribution", "funding", "issuing", "ledger", "network", "programme", "redemption", "settlement",
 ]  # fmt: skip

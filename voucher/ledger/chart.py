@@ -108,6 +108,7 @@ class EventType(StrEnum):
     ADVANCE_CALLED = "advance_called"
     ADVANCE_USED = "advance_used"
     CALL_CANCELLED = "call_cancelled"
+    OVERCALL_CARRIED = "overcall_carried"
     FUNDS_IDENTIFIED = "funds_identified"
     ADVANCE_REFUNDED = "advance_refunded"
     REDEMPTION_CLAWED_BACK = "redemption_clawed_back"
@@ -176,6 +177,8 @@ RULES: Mapping[EventType, EventRule] = {
     EventType.ADVANCE_USED: EventRule(Journal.FUNDING, "Avance imputée sur l'utilisé", (("4432", "4430"),)),
     # A reversal of the call.
     EventType.CALL_CANCELLED: EventRule(Journal.FUNDING, "Appel de fonds annulé", ()),
+    # At the final balance: what was clawed back after it was called is the funder's, as what remains of an advance is.
+    EventType.OVERCALL_CARRIED: EventRule(Journal.FUNDING, "Trop appelé porté en avance", (("4430", "4432"),)),
     # Money received first waits in 4711, as any unknown credit; a match says whose it is.
     EventType.FUNDS_IDENTIFIED: EventRule(Journal.FUNDING, "Fonds reçus d'un financeur", (("4711", "4431"),)),
     EventType.ADVANCE_REFUNDED: EventRule(Journal.FUNDING, "Avance rendue à un financeur", (("4432", "4711"),)),

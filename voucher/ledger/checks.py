@@ -10,6 +10,7 @@ from voucher.ledger.chart import CHART, RULES, Dimension, EventType, Side
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.ledger.read import balances_query
 
+REVERSALS = [event_type for event_type, rule in RULES.items() if not rule.moves]
 
 def check_entries_are_whole(session: Session) -> list[Violation]:
     """Chaque écriture compte et totalise ses mouvements."""
@@ -68,7 +69,7 @@ def check_movements_follow_the_chart(session: Session) -> list[Violation]:
     violations = []
     for row in seen:
         allowed = set(RULES[EventType(row.event_type)].moves) if row.event_type in set(EventType) else set()
-        if row.event_type == EventType.REDEMPTION_UNDONE:
+        if row.event_type in REVERSALS:
             allowed = reversible
         is_right = (row.debit, row.credit) in allowed and row.book == row.debit_book == row.credit_book
         if not is_right or row.journal != RULES[EventType(row.event_type)].journal:
@@ -97,7 +98,7 @@ def check_reversals_are_contrary(session: Session) -> list[Violation]:
             & (first.amount_cents == reversal.amount_cents),
         )
         .outerjoin(reversed_entry, reversed_entry.id == Entry.reverses_id)
-        .where(or_(Entry.reverses_id.is_not(None), Entry.event_type == EventType.REDEMPTION_UNDONE))
+        .where(or_(Entry.reverses_id.is_not(None), Entry.event_type.in_(REVERSALS)))
         .group_by(Entry.id, Entry.event_id, reversed_entry.event_id, reversed_entry.movement_count)
         .having(
             or_(

@@ -1,0 +1,53 @@
+"""Money of funders for tests: an agreement whose vouchers were used, and a bank line that waits to be identified."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from tests.builders import SOMEONE, a_counter, an_agreement
+from tests.settlement.town import NOW, Town, give_rib
+from voucher.funding.accounts import account, balance_cents
+from voucher.funding.receive import BookedMoney, receive_funds
+from voucher.kernel.calendar import paris_day
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.ledger.chart import Dimension, EventType
+from voucher.ledger.post import Event, post_event
+from voucher.programme.model import Agreement
+
+PERSON = UUID("01890000-0000-7000-8000-00000000000c")
+
+
+def a_funded_town(database: Database, *, shares: tuple[int, ...] = (5000, 5000), **terms: object) -> Town:
+    """Sign an agreement of some shares and open a counter with bank details."""
+    agreed = an_agreement(database, shares=shares, **terms)  # type: ignore[arg-type]
+    counter = a_counter(database)
+    give_rib(database, counter.structure_id, 1)
+    return Town(database, agreed, (counter,))
+
+
+def balance(town: Town, code: str, rank: int = 0) -> int:
+    """Return the balance (debit less credit) of the account of the rank-th funder of a town's agreement."""
+    with town.database.read() as session:
+        return balance_cents(session, account(code, town.agreement_id, town.agreed.funder_ids[rank]))
+
+
+def booked(town: Town, amount_cents: int, *, is_credit: bool = True, now: datetime = NOW) -> BookedMoney:
+    """Book money of nobody knows whom on the agreement's account, as an import of a statement does."""
+    with town.database.write() as session:
+        account_id = session.execute(
+            select(Agreement.paying_account_id).where(Agreement.id == town.agreement_id)
+        ).scalar_one()
+        event_type = EventType.UNKNOWN_CREDIT_BOOKED if is_credit else EventType.UNKNOWN_DEBIT_BOOKED
+        event = Event(event_type, new_id(), now, "Ligne de banque", SOMEONE)
+        post_event(session, event, {Dimension.BANK_ACCOUNT: account_id}, {account_id: amount_cents})
+    return BookedMoney(account_id, amount_cents, paris_day(now))
+
+
+def received(town: Town, call_id: UUID, amount_cents: int, *, now: datetime = NOW + timedelta(days=3)) -> UUID:
+    """Let a bank line of an amount pay a call; return the match."""
+    match_id, line = new_id(), booked(town, amount_cents, now=now)
+    with town.database.write() as session:
+        receive_funds(session, match_id, call_id, line, by=PERSON, now=now)
+    return match_id

@@ -1,0 +1,200 @@
+"""Money that a funder sent, or that it gets back, as a bank line says. These functions work inside the transaction of the match.
+
+The line's money waits in 4711 (its bank account's) since it was booked. A receipt takes of it what the call still asks
+for; what is beyond stays in 4711, to be identified by another match.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import case, insert, select, update
+from sqlalchemy.orm import Session
+
+from voucher.funding.accounts import funder_of
+from voucher.funding.model import AdvanceRefund, CallState, FundingClose, FundsCall, FundsReceipt
+from voucher.kernel.database import changed
+from voucher.kernel.money import format_euros
+from voucher.kernel.refusals import Refused
+from voucher.ledger.chart import Dimension, EventType
+from voucher.ledger.post import Event, entry_of, post_event, reverse
+from voucher.programme.model import Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class BookedMoney:
+    """What a bank line offers: its account, what of it is not identified yet (cents above zero), its day."""
+
+    paying_account_id: UUID
+    amount_cents: int
+    booked_on: date
+
+
+def receive_funds(
+    session: Session,
+    match_id: UUID,
+    call_id: UUID,
+    line: BookedMoney,
+    *,
+    by: UUID,
+    now: datetime,
+    issuer_id: UUID | None = None,
+) -> int:
+    """Let a booked credit pay a call; return the cents taken of it, the rest waits in 4711. The same match again takes the same.
+
+    Raises Refused: unknown call, another bank account, nothing more is due on the call.
+    """
+    earlier = session.execute(select(*FundsReceipt.__table__.columns).where(FundsReceipt.id == match_id)).one_or_none()
+    if earlier is not None:
+        if earlier.call_id != call_id or earlier.undone_at is not None:
+            raise Refused("match_changed", "Ce rapprochement a déjà été fait ou défait. Rechargez la page.")
+        return int(earlier.amount_cents)
+    call = session.get(FundsCall, call_id, with_for_update=True)
+    if call is None:
+        raise Refused("unknown_call", "Cet appel de fonds n’existe pas. Choisissez-le dans la liste.")
+    _refuse_other_account(session, call.agreement_id, call.funder_id, line, issuer_id)
+    taken_cents = min(line.amount_cents, call.called_cents - call.received_cents)
+    if call.state == CallState.CANCELLED or taken_cents <= 0:
+        raise Refused("nothing_due", f"L’appel {call.reference} n’attend plus rien. Choisissez-en un autre.")
+    session.execute(
+        insert(FundsReceipt).values(
+            id=match_id,
+            call_id=call_id,
+            paying_account_id=line.paying_account_id,
+            amount_cents=taken_cents,
+            booked_on=line.booked_on,
+            received_at=now,
+            received_by=by,
+        )
+    )
+    _change_received(session, call_id, taken_cents)
+    dimensions = {Dimension.AGREEMENT: call.agreement_id, Dimension.BANK_ACCOUNT: line.paying_account_id}
+    event = Event(EventType.FUNDS_IDENTIFIED, match_id, now, f"Reçu pour l’appel {call.reference}", by)
+    post_event(session, event, dimensions, {call.funder_id: taken_cents})
+    return taken_cents
+
+
+def undo_receipt(session: Session, match_id: UUID, *, by: UUID, now: datetime) -> None:
+    """Take back what a match said: the call is due again, the money waits in 4711 again. Again, it changes nothing.
+
+    Posts MATCH_UNDONE under the match's id. Raises Refused for an unknown match.
+    """
+    receipt = session.execute(
+        select(FundsReceipt.call_id, FundsReceipt.amount_cents).where(FundsReceipt.id == match_id)
+    ).one_or_none()
+    if receipt is None:
+        raise Refused("unknown_match", "Ce rapprochement n’existe pas. Rechargez la page.")
+    undone = (
+        update(FundsReceipt)
+        .where(FundsReceipt.id == match_id, FundsReceipt.undone_at.is_(None))
+        .values(undone_at=now, undone_by=by)
+    )
+    if changed(session, undone) == 0:
+        return
+    _change_received(session, receipt.call_id, -receipt.amount_cents)
+    event = Event(EventType.MATCH_UNDONE, match_id, now, "Rapprochement d’un appel de fonds défait", by)
+    reverse(session, event, entry_of(session, EventType.FUNDS_IDENTIFIED, match_id))
+
+
+def refund_advance(
+    session: Session,
+    match_id: UUID,
+    close_id: UUID,
+    line: BookedMoney,
+    *,
+    by: UUID,
+    now: datetime,
+    issuer_id: UUID | None = None,
+) -> int:
+    """Let a booked debit give back what remained of an advance; return the cents taken of it. The same match again takes the same.
+
+    Raises Refused: unknown final balance, another bank account, nothing more to give back.
+    """
+    earlier = session.execute(
+        select(*AdvanceRefund.__table__.columns).where(AdvanceRefund.id == match_id)
+    ).one_or_none()
+    if earlier is not None:
+        if earlier.close_id != close_id or earlier.undone_at is not None:
+            raise Refused("match_changed", "Ce rapprochement a déjà été fait ou défait. Rechargez la page.")
+        return int(earlier.amount_cents)
+    close = session.get(FundingClose, close_id, with_for_update=True)
+    if close is None:
+        raise Refused("unknown_close", "Ce décompte final n’existe pas. Choisissez-le dans la liste.")
+    agreement = _refuse_other_account(session, close.agreement_id, close.funder_id, line, issuer_id)
+    taken_cents = min(line.amount_cents, close.refund_cents - close.refunded_cents)
+    if taken_cents <= 0:
+        raise Refused("nothing_to_refund", "Il n’y a plus rien à rendre à ce financeur. Choisissez-en un autre.")
+    session.execute(
+        insert(AdvanceRefund).values(
+            id=match_id,
+            close_id=close_id,
+            paying_account_id=line.paying_account_id,
+            amount_cents=taken_cents,
+            booked_on=line.booked_on,
+            refunded_at=now,
+            refunded_by=by,
+        )
+    )
+    _change_refunded(session, close_id, taken_cents)
+    dimensions = {Dimension.AGREEMENT: close.agreement_id, Dimension.BANK_ACCOUNT: line.paying_account_id}
+    narration = f"Avance rendue, {format_euros(taken_cents)}, convention {agreement.number}"
+    event = Event(EventType.ADVANCE_REFUNDED, match_id, now, narration, by)
+    post_event(session, event, dimensions, {close.funder_id: taken_cents})
+    return taken_cents
+
+
+def undo_refund(session: Session, match_id: UUID, *, by: UUID, now: datetime) -> None:
+    """Take back what a match said of a refund; again, it changes nothing. Posts MATCH_UNDONE. Raises Refused."""
+    refund = session.execute(
+        select(AdvanceRefund.close_id, AdvanceRefund.amount_cents).where(AdvanceRefund.id == match_id)
+    ).one_or_none()
+    if refund is None:
+        raise Refused("unknown_match", "Ce rapprochement n’existe pas. Rechargez la page.")
+    undone = (
+        update(AdvanceRefund)
+        .where(AdvanceRefund.id == match_id, AdvanceRefund.undone_at.is_(None))
+        .values(undone_at=now, undone_by=by)
+    )
+    if changed(session, undone) == 0:
+        return
+    _change_refunded(session, refund.close_id, -refund.amount_cents)
+    event = Event(EventType.MATCH_UNDONE, match_id, now, "Rapprochement d’une avance rendue défait", by)
+    reverse(session, event, entry_of(session, EventType.ADVANCE_REFUNDED, match_id))
+
+
+def _refuse_other_account(
+    session: Session, agreement_id: UUID, funder_id: UUID, line: BookedMoney, issuer_id: UUID | None
+) -> Agreement:
+    agreement, _ = funder_of(session, agreement_id, funder_id, issuer_id)
+    if agreement.paying_account_id != line.paying_account_id:
+        raise Refused(
+            "other_account",
+            "Cette ligne est d’un autre compte que celui de la convention. Choisissez une convention de ce compte.",
+        )
+    return agreement
+
+
+def _change_received(session: Session, call_id: UUID, by_cents: int) -> None:
+    after = FundsCall.received_cents + by_cents
+    state = case(
+        (after == FundsCall.called_cents, CallState.PAID.value),
+        (after == 0, CallState.CALLED.value),
+        else_=CallState.PARTLY_PAID.value,
+    )
+    session.execute(
+        update(FundsCall)
+        .where(FundsCall.id == call_id)
+        .values(received_cents=after, state=state)
+        .execution_options(synchronize_session=False)
+    )
+    session.expire_all()
+
+
+def _change_refunded(session: Session, close_id: UUID, by_cents: int) -> None:
+    session.execute(
+        update(FundingClose)
+        .where(FundingClose.id == close_id)
+        .values(refunded_cents=FundingClose.refunded_cents + by_cents)
+        .execution_options(synchronize_session=False)
+    )
+    session.expire_all()
