@@ -7,11 +7,12 @@ from voucher.funding import model as funding
 from voucher.issuing import model as issuing
 from voucher.kernel.database import Base
 from voucher.ledger import model as ledger
+from voucher.ledger import seal_model as seals
 from voucher.network import model as network
 from voucher.programme import model as programme
 from voucher.redemption import model as redemption
 from voucher.settlement import model as settlement
 
 __all__ = [
-    "Base", "access", "accounting", "distribution", "funding", "issuing", "ledger", "network", "programme", "redemption", "settlement",
+    "Base", "access", "accounting", "distribution", "funding", "issuing", "ledger", "network", "programme", "redemption", "seals", "settlement",
 ]  # fmt: skip

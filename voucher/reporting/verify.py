@@ -9,6 +9,8 @@ from voucher.issuing import checks as issuing
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.database import Database
 from voucher.ledger import checks as ledger
+from voucher.ledger import checks_seals as seals
+from voucher.ledger.checks_seals import Witness, hear_witness
 from voucher.network import checks as network
 from voucher.programme import checks as programme
 from voucher.redemption import checks as redemption
@@ -16,7 +18,7 @@ from voucher.reporting import checks as reporting
 from voucher.settlement import checks as settlement
 
 ROOMS: Sequence[tuple[str, Sequence[Check]]] = (
-    ("ledger", ledger.CHECKS),
+    ("ledger", (*ledger.CHECKS, *seals.CHECKS)),
     ("programme", programme.CHECKS),
     ("network", network.CHECKS),
     ("issuing", issuing.CHECKS),
@@ -37,9 +39,13 @@ class CheckResult:
     seconds: float
 
 
-def verify(database: Database) -> Iterator[CheckResult]:
-    """Run all checks in the rooms' order, over one state of the database; each result is given as it comes."""
+def verify(database: Database, witness: Witness | None = None) -> Iterator[CheckResult]:
+    """Run all checks in the rooms' order, over one state of the database; each result is given as it comes.
+
+    A witness says what is known of the sealed journal from outside: the programme's key, checkpoints that left the house.
+    """
     with database.read() as session:
+        hear_witness(session, witness or Witness())
         for room, checks in ROOMS:
             for check in checks:
                 started = time.perf_counter()

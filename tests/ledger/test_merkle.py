@@ -1,0 +1,104 @@
+"""The tree of the sealed journal is RFC 6962's: another implementation finds the same roots and believes the same proofs."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymerkle import InmemoryTree, verify_consistency, verify_inclusion
+from pymerkle.proof import MerkleProof
+
+from voucher.ledger.merkle import (
+    EMPTY_ROOT,
+    Frontier,
+    consistency_path,
+    inclusion_path,
+    is_consistent,
+    leaf_hash,
+    node_hash,
+    peaks_of,
+    root_of_inclusion,
+    split,
+)
+
+SIZES = st.integers(min_value=1, max_value=600)
+
+
+def a_tree(size: int) -> list[bytes]:
+    return [leaf_hash(f"écriture {number}".encode()) for number in range(size)]
+
+
+def range_root(hashes: list[bytes], start: int, end: int) -> bytes:
+    """The definition of RFC 6962 §2.1, written again."""
+    if end - start == 1:
+        return hashes[start]
+    middle = start + split(end - start)
+    return node_hash(range_root(hashes, start, middle), range_root(hashes, middle, end))
+
+
+def the_oracle(size: int) -> InmemoryTree:
+    tree = InmemoryTree(algorithm="sha256")
+    for number in range(size):
+        tree.append_entry(f"écriture {number}".encode())
+    return tree
+
+
+def grown(hashes: list[bytes]) -> Frontier:
+    frontier = Frontier()
+    for one in hashes:
+        frontier.append(one)
+    return frontier
+
+
+def test_an_empty_tree_has_the_hash_of_nothing() -> None:
+    assert Frontier().root() == EMPTY_ROOT
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 255, 256, 257, 1000])
+def test_the_root_is_the_one_another_implementation_finds(size: int) -> None:
+    hashes = a_tree(size)
+    assert grown(hashes).root() == the_oracle(size).get_root() == range_root(hashes, 0, size)
+
+
+@given(SIZES, SIZES)
+def test_a_tree_taken_up_again_grows_as_if_it_had_never_stopped(before: int, added: int) -> None:
+    hashes = a_tree(before + added)
+    taken_up = Frontier(before, peaks_of(before, lambda start, end: range_root(hashes, start, end)))
+    for one in hashes[before:]:
+        taken_up.append(one)
+    assert taken_up.root() == grown(hashes).root()
+
+
+@given(SIZES, st.data())
+def test_an_inclusion_proof_leads_to_the_root_and_the_oracle_gives_the_same(size: int, data: st.DataObject) -> None:
+    leaf = data.draw(st.integers(min_value=0, max_value=size - 1))
+    hashes = a_tree(size)
+    root = grown(hashes).root()
+    path = inclusion_path(leaf, size, lambda start, end: range_root(hashes, start, end))
+    assert root_of_inclusion(leaf, size, hashes[leaf], path) == root
+    theirs = the_oracle(size).prove_inclusion(leaf + 1, size)
+    assert [bytes.fromhex(one) for one in theirs.serialize()["path"]][1:] == path
+    verify_inclusion(hashes[leaf], root, MerkleProof.deserialize(theirs.serialize()))
+    assert root_of_inclusion(leaf, size, leaf_hash(b"another"), path) != root
+    assert root_of_inclusion(leaf, size, hashes[leaf], [*path, root]) != root
+    if path:
+        assert root_of_inclusion(leaf, size, hashes[leaf], path[:-1]) != root
+
+
+@given(SIZES, SIZES)
+def test_a_consistency_proof_is_believed_and_a_fork_is_not(one: int, other: int) -> None:
+    first, second = sorted((one, other))
+    hashes = a_tree(second)
+    path = consistency_path(first, second, lambda start, end: range_root(hashes, start, end))
+    old, new = grown(hashes[:first]).root(), grown(hashes).root()
+    assert is_consistent(first, second, old, new, path)
+    forked = grown([*hashes[: first - 1], leaf_hash(b"fork")]).root()
+    assert not is_consistent(first, second, forked, new, path)
+    if first < second:
+        assert not is_consistent(first, second, old, old, path)
+    verify_consistency(old, new, the_oracle(second).prove_consistency(first, second))
+
+
+def test_kept_nodes_stand_for_256_each() -> None:
+    hashes = a_tree(513)
+    frontier = Frontier()
+    kept = [node for one in hashes for node in frontier.append(one)]
+    assert kept == [(1, 0, range_root(hashes, 0, 256)), (1, 1, range_root(hashes, 256, 512))]

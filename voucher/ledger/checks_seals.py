@@ -1,0 +1,152 @@
+"""What must be true of the sealed journal: nothing sealed was removed, changed or renumbered since (ledger.md §9, I16, I17, I20).
+
+A database that was rewritten whole, seals included, is only told from the true one by a checkpoint kept outside: a `Witness`
+brings those, and the programme's public key.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from voucher.kernel.checks import Check, Violation
+from voucher.ledger.canonical import canonical_entries, canonical_query
+from voucher.ledger.checkpoint import BadNote, Checkpoint, open_checkpoint, read_checkpoint
+from voucher.ledger.merkle import Frontier, leaf_hash
+from voucher.ledger.model import Entry
+from voucher.ledger.seal import is_unsealed, sealed_size
+from voucher.ledger.seal_model import CheckpointRow, Seal, SealNode
+
+ROWS_MAX = 100
+UNSEALED_FOR_MAX = timedelta(days=2)
+NOBODYS_KEY = bytes(32)
+_WITNESS = "witness of the sealed journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What is known of the journal from outside its database: the programme's public key (raw), notes with their names."""
+
+    public_key: bytes | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+def hear_witness(session: Session, witness: Witness) -> None:
+    """Let the checks of this session compare the journal with what is known from outside."""
+    session.info[_WITNESS] = witness
+
+
+def check_sealed_entries_stand(session: Session) -> list[Violation]:
+    """Chaque écriture scellée est là, telle quelle, à son rang ; chaque point de contrôle en donne la racine."""
+    claims: dict[int, list[tuple[str, Checkpoint]]] = {}
+    for name, checkpoint in _claims(session):
+        claims.setdefault(checkpoint.size, []).append((name, checkpoint))
+    nodes = {(row.generation, row.place): row.hash for row in session.execute(select(SealNode.__table__))}
+    found: list[Violation] = []
+    frontier = Frontier()
+    query = canonical_query(session, Seal.leaf, Seal.entry_id, Seal.leaf_hash)
+    rows = query.select_from(Seal).outerjoin(Entry, Entry.id == Seal.entry_id).order_by(Seal.leaf)
+    for one in canonical_entries(session, rows):
+        leaf, entry_id, hashed = one.others
+        if wrong := _what_is_wrong(frontier.size, leaf, one.data, hashed):
+            found.append(Violation("sealed_entries_stand", f"écriture {entry_id}", f"feuille {leaf} : {wrong}"))
+        for generation, place, node in frontier.append(hashed):
+            if nodes.pop((generation, place), None) != node:
+                detail = "ce nœud de l'arbre n'est pas celui de ses feuilles"
+                found.append(Violation("sealed_entries_stand", f"nœud {generation}/{place}", detail))
+        for name, checkpoint in claims.pop(frontier.size, ()):
+            if checkpoint.root != frontier.root():
+                detail = f"sa racine n'est pas celle des {checkpoint.size} premières écritures scellées : journal réécrit"
+                found.append(Violation("sealed_entries_stand", name, detail))
+        if len(found) >= ROWS_MAX:
+            return found
+    for size, late in sorted(claims.items()):
+        detail = f"il scelle {size} écritures, le journal n'en a que {frontier.size} : la fin a été retirée"
+        found += [Violation("sealed_entries_stand", name, detail) for name, _ in late]
+    found += [Violation("sealed_entries_stand", f"nœud {key[0]}/{key[1]}", "il n'a pas ses feuilles") for key in nodes]
+    return found
+
+
+def _what_is_wrong(expected: int, leaf: int, data: bytes, hashed: bytes) -> str:
+    if leaf != expected:
+        return f"il manque les scellés {expected} à {leaf - 1}"
+    if not data:
+        return "cette écriture a été retirée après son scellement"
+    if leaf_hash(data) != hashed:
+        return "cette écriture, ou un de ses mouvements, a changé après son scellement"
+    return ""
+
+
+def check_checkpoints_are_signed(session: Session) -> list[Violation]:
+    """Chaque point de contrôle porte la signature du programme, et dit ce que la base en a retenu ; le dernier scelle tout."""
+    witness = _witness(session)
+    rows = session.execute(select(CheckpointRow.__table__).order_by(CheckpointRow.size)).all()
+    found = []
+    for row in rows:
+        subject = f"point de contrôle {row.size}"
+        try:
+            checkpoint = open_checkpoint(row.note, witness.public_key or row.public_key)
+        except BadNote as bad:
+            found.append(Violation("checkpoints_are_signed", subject, str(bad)))
+            continue
+        if (checkpoint.size, checkpoint.root) != (row.size, row.root):
+            found.append(Violation("checkpoints_are_signed", subject, "la note dit une autre taille ou une autre racine"))
+        if row.public_key != rows[0].public_key:
+            found.append(Violation("checkpoints_are_signed", subject, "signé d'une autre clé que le premier"))
+    size, last = sealed_size(session), rows[-1].size if rows else 0
+    if size > last:
+        detail = f"{size} écritures scellées, {last} sous le dernier point de contrôle"
+        found.append(Violation("checkpoints_are_signed", "journal scellé", detail))
+    key = witness.public_key or (rows[0].public_key if rows else NOBODYS_KEY)
+    for name, note in witness.notes:
+        try:
+            open_checkpoint(note, key)
+        except BadNote as bad:
+            found.append(Violation("checkpoints_are_signed", name, str(bad)))
+    return found
+
+
+def check_old_entries_are_sealed(session: Session) -> list[Violation]:
+    """Depuis le premier scellement, aucune écriture n'attend le sien plus de deux jours."""
+    last_sealed_at = session.scalar(select(func.max(CheckpointRow.sealed_at)))
+    last_posted_at = session.scalar(select(func.max(Entry.posted_at)))
+    if last_sealed_at is None or last_posted_at is None:
+        return []
+    # The ledger's own time: the day of what was done last, whatever the hour of whoever verifies.
+    before = max(last_sealed_at, last_posted_at) - UNSEALED_FOR_MAX
+    rows = session.execute(
+        select(Entry.id, Entry.posted_at)
+        .where(is_unsealed(), Entry.posted_at < before)
+        .order_by(Entry.posted_at, Entry.id)
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation("old_entries_are_sealed", f"écriture {row.id}", f"écrite le {row.posted_at.isoformat()}, sans scellé")
+        for row in rows
+    ]
+
+
+def _witness(session: Session) -> Witness:
+    found = session.info.get(_WITNESS, Witness())
+    assert isinstance(found, Witness)
+    return found
+
+
+def _claims(session: Session) -> Iterator[tuple[str, Checkpoint]]:
+    """Give what each checkpoint says, ours by the row, those from outside by their note."""
+    for row in session.execute(select(CheckpointRow.size, CheckpointRow.root)):
+        yield f"point de contrôle {row.size}", Checkpoint("", row.size, row.root)
+    for name, note in _witness(session).notes:
+        try:
+            yield name, read_checkpoint(note)
+        except BadNote:
+            continue  # the check of signatures names it
+
+
+CHECKS: tuple[Check, ...] = (
+    check_sealed_entries_stand,
+    check_checkpoints_are_signed,
+    check_old_entries_are_sealed,
+)
