@@ -88,7 +88,7 @@ def refusal(data: bytes) -> UnreadableBankFile:
 
 
 def test_the_files_that_the_tests_read_are_valid_against_the_iso_schemas() -> None:
-    assert schema_names() == ["camt.053.001.02", "camt.053.001.08", "pain.001.001.09"]
+    assert schema_names() == ["camt.053.001.02", "camt.053.001.08", "pain.001.001.03", "pain.001.001.09"]
     assert validate(BATCH, "camt.053.001.02") == []
     made = document(statement(entry(-500, details=detail("E1", 500, side="DBIT")), closing=99_500))
     assert validate(made, "camt.053.001.08") == []

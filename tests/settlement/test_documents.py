@@ -1,6 +1,5 @@
-"""What a batch prints: payment advices and états liquidatifs."""
+"""Payment advices on paper, and amounts in words."""
 
-import csv
 import io
 from dataclasses import replace
 from datetime import date
@@ -16,11 +15,7 @@ from voucher.settlement.documents import (
     AdviceAdjustment,
     AdviceReceipt,
     Contact,
-    Liquidation,
-    Payee,
     advice_pdf,
-    liquidation_csv,
-    liquidation_pdf,
 )
 
 ADVICE = Advice(
@@ -29,8 +24,7 @@ ADVICE = Advice(
     agreement_name="Vallée-Claire 2026",
     payer_name="Département de Vallée-Claire",
     issued_on=date(2026, 7, 5),
-    period_first_on=date(2026, 6, 1),
-    period_last_on=date(2026, 6, 30),
+    period=(date(2026, 6, 1), date(2026, 6, 30)),
     payment_on=date(2026, 7, 10),
     structure_name="Association Clic & Cie",
     siret="12345678900012",
@@ -47,23 +41,6 @@ ADVICE = Advice(
     total_cents=1_216_050,
     contact=Contact("le service numérique", "pass@vallee-claire.example", "01 99 00 00 00"),
 )
-
-
-def liquidation(*payees: Payee) -> Liquidation:
-    return Liquidation(
-        batch_number="2026-33-01/04",
-        agreement_name="Vallée-Claire 2026",
-        authority_name="Département de Vallée-Claire",
-        signatory="la présidente du conseil départemental",
-        commitment_number="E2026-00417",
-        drawn_up_on=date(2026, 7, 5),
-        period_first_on=date(2026, 6, 1),
-        period_last_on=date(2026, 6, 30),
-        payees=payees,
-    )
-
-
-CLIC = Payee("12345678900012", "Association Clic & Cie", "Clic et Cie", "FR7630006000011234567890189", 12, 12_080)
 
 
 def text_of(pdf: bytes) -> str:
@@ -113,69 +90,15 @@ def test_an_advice_whose_lines_do_not_sum_up_is_never_made() -> None:
 
 def test_the_same_values_give_the_same_bytes() -> None:
     assert advice_pdf(ADVICE) == advice_pdf(ADVICE)
-    assert liquidation_pdf(liquidation(CLIC)) == liquidation_pdf(liquidation(CLIC))
-    assert liquidation_csv(liquidation(CLIC)) == liquidation_csv(liquidation(CLIC))
 
 
-@pytest.mark.parametrize("pdf", [advice_pdf(ADVICE), liquidation_pdf(liquidation(CLIC))])
-def test_documents_are_tagged_in_french_with_a_title(pdf: bytes) -> None:
-    reader = PdfReader(io.BytesIO(pdf))
-    catalogue = reader.trailer["/Root"]
-    assert catalogue["/MarkInfo"]["/Marked"]
-    assert catalogue["/Lang"] == "fr-FR"
-    assert "/StructTreeRoot" in catalogue
-    assert reader.metadata is not None
-    assert reader.metadata.title
-    assert b"pdfuaid" in pdf or b"pdfuaid" in catalogue["/Metadata"].get_data()
-
-
-def test_an_etat_liquidatif_certifies_the_service_done_and_leaves_room_to_sign() -> None:
-    text = text_of(
-        liquidation_pdf(
-            liquidation(CLIC, replace(CLIC, siret="98765432100019", name="Le Fournil", amount_cents=100_000))
-        )
+def test_an_advice_of_payments_made_again_says_so_and_has_no_period() -> None:
+    again = replace(
+        ADVICE, period=None, receipts=[], adjustments=[AdviceAdjustment("Repris du lot 03", 5_050)], total_cents=5_050
     )
-    for words in (
-        "Numéro d’engagement E2026-00417",
-        "1 123 456 789 00012 Association Clic & Cie Clic et Cie FR76 3000 6000 0112 3456 7890 189 12 120,80 €",
-        "certifie le service fait",
-        "la présidente du conseil départemental, ordonnateur de Département de Vallée-Claire",
-        "mille cent vingt euros et quatre-vingts centimes",
-        "1 120,80 €, pour 24 chèques et 2 structures",
-        "signature",
-    ):
-        assert words in text
-
-
-def test_two_thousand_structures_fit_an_etat_liquidatif() -> None:
-    big = liquidation(*(replace(CLIC, name=f"Structure {rank}", amount_cents=rank) for rank in range(1, 2_001)))
-    reader = PdfReader(io.BytesIO(liquidation_pdf(big)))
-    last = " ".join(reader.pages[-1].extract_text().split())
-    assert "vingt mille dix euros" in last
-    assert f"Page {len(reader.pages)} sur {len(reader.pages)}" in last
-    assert "Titulaire du compte" in reader.pages[len(reader.pages) // 2].extract_text()
-    assert liquidation_csv(big).count(b"\r\n") == 2_001
-
-
-def test_the_csv_opens_in_a_spreadsheet_and_runs_nothing() -> None:
-    evil = replace(CLIC, name='=HYPERLINK("http://x";"y")', account_holder="+33;\n", amount_cents=5)
-    content = liquidation_csv(liquidation(CLIC, evil))
-    assert content.startswith(b"\xef\xbb\xbf")
-    rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=";"))
-    assert rows[0][3:] == ["SIRET", "Structure", "Titulaire du compte", "IBAN", "Nombre de chèques", "Montant en euros"]
-    assert rows[1] == [
-        "2026-33-01/04",
-        "E2026-00417",
-        "1",
-        "12345678900012",
-        CLIC.name,
-        "Clic et Cie",
-        CLIC.iban,
-        "12",
-        "120,80",
-    ]
-    assert rows[2][4:6] == ['\'=HYPERLINK("http://x";"y")', "'+33;\n"]
-    assert rows[2][-1] == "0,05"
+    text = text_of(advice_pdf(again))
+    assert "Un paiement d’avant qui n’avait pas abouti" in text
+    assert "Repris du lot 03 50,50 €" in text
 
 
 def test_a_letter_that_the_font_cannot_draw_does_not_stop_a_payment() -> None:
@@ -187,11 +110,6 @@ def test_a_letter_that_the_font_cannot_draw_does_not_stop_a_payment() -> None:
 @given(st.text(max_size=40))
 def test_no_name_can_break_a_document_or_become_typst_code(name: str) -> None:
     assert advice_pdf(replace(ADVICE, structure_name=name + "#panic()")).startswith(b"%PDF")
-    (_header, row) = csv.reader(
-        io.StringIO(liquidation_csv(liquidation(replace(CLIC, name=name))).decode("utf-8-sig"), newline=""),
-        delimiter=";",
-    )
-    assert row[4].removeprefix("'") == name.removeprefix("'")
 
 
 @pytest.mark.parametrize(

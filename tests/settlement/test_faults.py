@@ -28,6 +28,7 @@ from voucher.settlement.find import batch_row
 from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.import_statement import import_statement
 from voucher.settlement.model import PaymentAdvice, SettlementBatch
+from voucher.settlement.outgoing import ExportedFile, files_of
 
 ROOT = Path(__file__).resolve().parents[2]
 MOMENTS = ("3", "9", "commit")
@@ -177,9 +178,9 @@ def test_an_import_killed_anywhere_leaves_nothing_and_run_again_is_whole(
     assert wrong_books(database) == []
 
 
-def files_to_come(database: Database, batch_id: UUID) -> tuple[export.ExportedFile, ...]:
+def files_to_come(database: Database, batch_id: UUID) -> tuple[ExportedFile, ...]:
     """Return what an export of this approved batch will write, without writing it."""
     with database.read() as session:
         batch = batch_row(session, batch_id, None)
         assert batch is not None
-        return export._files(session, batch, export._advices(session, batch_id), TODAY)
+        return files_of(session, batch, export._due_advices(session, batch_id), TODAY)

@@ -10,7 +10,14 @@ from lxml import etree
 from schwifty import IBAN
 
 from voucher.settlement import sepa
-from voucher.settlement.pain001 import NAMESPACE, Debtor, Transfer, next_target_day, write_credit_transfers
+from voucher.settlement.pain001 import (
+    SCHEMA_NAME,
+    Debtor,
+    Transfer,
+    namespace_of,
+    next_target_day,
+    write_credit_transfers,
+)
 from voucher.settlement.schemas import validate
 from voucher.settlement.target_days import easter_sunday, is_target_day
 
@@ -36,7 +43,7 @@ def write(*transfers: Transfer, **changed: object) -> bytes:
 
 
 def texts(xml: bytes, path: str) -> list[str]:
-    steps = "/".join(f"{{{NAMESPACE}}}{step}" for step in path.split("/"))
+    steps = "/".join(f"{{{namespace_of(SCHEMA_NAME)}}}{step}" for step in path.split("/"))
     return [element.text for element in etree.fromstring(xml).iterfind(f".//{steps}")]
 
 

@@ -18,10 +18,11 @@ from voucher.network.structures import suspend_structure
 from voucher.programme.model import PayingAccount
 from voucher.redemption.undo import undo
 from voucher.settlement.approve import approve_batch
-from voucher.settlement.export import ExportedFile, export_batch
+from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.import_bank_file import import_bank_file
 from voucher.settlement.model import PaymentAdvice, SettlementBatch
+from voucher.settlement.outgoing import ExportedFile
 from voucher.settlement.preview import preview_batch
 from voucher.settlement.schemas import validate
 from voucher.settlement.set_aside import set_aside
@@ -223,9 +224,10 @@ def test_a_public_accountant_gets_an_etat_liquidatif_and_never_a_bank_file(datab
     town.redeem(0, 3)
     town.redeem(1, 4)
     frozen, files = sent(town)
-    assert [file.kind for file in files] == ["liquidation_csv", "liquidation_pdf"]
-    assert files[1].content.startswith(b"%PDF")
+    assert [file.kind for file in files] == ["liquidation_csv", "liquidation_json", "liquidation_pdf", "supporting_csv"]
+    assert files[2].content.startswith(b"%PDF")
     assert "30,00" in files[0].content.decode("utf-8-sig")
+    assert "Encaissement" in files[3].content.decode("utf-8-sig")
     assert export_batch(database, frozen.batch_id, by=PREPARER, now=NOW + timedelta(days=1)) == files
     assert wrong_books(database) == []
 

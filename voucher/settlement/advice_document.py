@@ -1,9 +1,17 @@
 """The payment advice of a structure on paper."""
 
+from datetime import date
+
 from voucher.kernel.calendar import paris_day
 from voucher.settlement.documents import Advice, AdviceAdjustment, Contact, advice_pdf
 from voucher.settlement.read_advice import AdvicePage
 from voucher.settlement.references import file_stem
+
+
+def _period(page: AdvicePage) -> tuple[date, date] | None:
+    if page.period_opened_at is None or page.period_closed_at is None:
+        return None
+    return paris_day(page.period_opened_at), paris_day(page.period_closed_at)
 
 
 def advice_document(page: AdvicePage, contact: Contact) -> tuple[str, bytes]:
@@ -17,8 +25,7 @@ def advice_document(page: AdvicePage, contact: Contact) -> tuple[str, bytes]:
             agreement_name=page.agreement_name,
             payer_name=page.payer_name,
             issued_on=paris_day(page.frozen_at),
-            period_first_on=paris_day(page.period_opened_at),
-            period_last_on=paris_day(page.period_closed_at),
+            period=_period(page),
             payment_on=page.paid_on or page.execution_on,
             structure_name=page.structure_name,
             siret=page.pivot,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import insert_new, take_turn
 from voucher.kernel.refusals import Refused
 from voucher.settlement.camt053 import FileError
-from voucher.settlement.model import AdviceState, BankFile, BatchState, PaymentAdvice, SettlementBatch
+from voucher.settlement.model import AdviceState, BankFile, BankFileKind, BatchState, PaymentAdvice, SettlementBatch
 
 NAME_LENGTH_MAX = 200
 
@@ -30,10 +30,19 @@ def take_bank_turn(session: Session) -> None:
     take_turn(session, "bank files")
 
 
-def keep_file(session: Session, sha256: str, name: str, content: bytes, by: UUID, now: datetime) -> bool:
+def keep_file(
+    session: Session,
+    sha256: str,
+    name: str,
+    content: bytes,
+    by: UUID,
+    now: datetime,
+    kind: BankFileKind = BankFileKind.STATEMENT,
+) -> bool:
     """Keep the bytes of a file and return True; False when they are kept already, and nothing is to be done."""
     row = {
         "sha256": sha256,
+        "kind": kind,
         "name": " ".join(name.replace("\x00", "").split())[-NAME_LENGTH_MAX:] or "sans nom",
         "content": content,
         "imported_at": now,

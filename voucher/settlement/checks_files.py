@@ -1,25 +1,28 @@
-"""What must be true of the files that were kept: their bytes, and what a payment file pays."""
+"""What must be true of the files that were kept: their bytes, and what they pay."""
 
 import csv
 import hashlib
 import io
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
 
 from lxml import etree
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
-from voucher.kernel.money import format_euros
-from voucher.programme.model import SettlementChannel
+from voucher.kernel.money import format_euros, parse_euros
+from voucher.programme.model import Agreement, PayingAccount, SettlementChannel
 from voucher.settlement.camt_entry import cents_of
 from voucher.settlement.model import BankFile, PaymentAdvice, PaymentFile, SettlementBatch
-from voucher.settlement.pain001 import NAMESPACE, SCHEMA_NAME
+from voucher.settlement.pain001 import SCHEMA_NAMES, namespace_of
 
-_KINDS = {
-    SettlementChannel.MANDATED_OPERATOR: {SCHEMA_NAME},
-    SettlementChannel.PUBLIC_ACCOUNTANT: {"liquidation_csv", "liquidation_pdf"},
-}
-_TX = f"{{{NAMESPACE}}}"
+_FOR_AN_ACCOUNTANT = frozenset({"liquidation_csv", "liquidation_json", "liquidation_pdf", "supporting_csv"})
+
+Payment = tuple[str, str, int]
+"""Its reference, its IBAN, its cents."""
 
 
 def check_kept_files_are_whole(session: Session) -> list[Violation]:
@@ -35,80 +38,152 @@ def check_kept_files_are_whole(session: Session) -> list[Violation]:
 
 
 def check_files_fit_their_channel(session: Session) -> list[Violation]:
-    """Un lot transmis a les fichiers de son circuit : jamais un fichier bancaire pour le comptable public."""
-    kinds: dict[object, set[str]] = {}
-    for row in session.execute(select(PaymentFile.batch_id, PaymentFile.kind)):
-        kinds.setdefault(row.batch_id, set()).add(row.kind)
+    """Un lot transmis a les fichiers de son circuit, toutes les parties : jamais un fichier bancaire pour le comptable public."""
+    kinds: defaultdict[UUID, set[str]] = defaultdict(set)
+    parts: defaultdict[UUID, list[int]] = defaultdict(list)
+    for row in session.execute(select(PaymentFile.batch_id, PaymentFile.kind, PaymentFile.part)):
+        kinds[row.batch_id].add(row.kind)
+        parts[row.batch_id].append(row.part)
     batches = session.execute(
         select(SettlementBatch.id, SettlementBatch.number, SettlementBatch.channel, SettlementBatch.exported_at)
     )
     return [
-        Violation("files_fit_their_channel", f"lot {row.number}", f"fichiers {sorted(kinds.get(row.id, ()))}")
+        Violation(
+            "files_fit_their_channel", f"lot {row.number}", f"fichiers {sorted(kinds[row.id])}, parties {parts[row.id]}"
+        )
         for row in batches
-        if kinds.get(row.id, set()) != (_KINDS[SettlementChannel(row.channel)] if row.exported_at else set())
+        if not _fit(row, kinds[row.id], sorted(parts[row.id]))
     ]
 
 
+def _fit(batch: Row[*tuple[Any, ...]], kinds: set[str], parts: list[int]) -> bool:
+    if batch.exported_at is None:
+        return not kinds
+    if batch.channel == SettlementChannel.PUBLIC_ACCOUNTANT:
+        return kinds == _FOR_AN_ACCOUNTANT and set(parts) == {1}
+    # One version of the schema in a batch, its parts numbered without a gap.
+    return len(kinds) == 1 and kinds <= set(SCHEMA_NAMES) and parts == list(range(1, len(parts) + 1))
+
+
 def check_files_pay_their_batch(session: Session) -> list[Violation]:
-    """Le fichier d'un lot paie ses bordereaux, chacun pour son montant, et son total de contrôle est celui du lot."""
+    """Les fichiers d'un lot paient ses bordereaux, chacun une fois, dans sa partie, pour son montant ; leur total est celui du lot."""
+    violations = []
+    for batch, files in _batches_with_files(session):
+        advices = session.execute(
+            select(PaymentAdvice.reference, PaymentAdvice.iban, PaymentAdvice.amount_cents, PaymentAdvice.part).where(
+                PaymentAdvice.batch_id == batch.id, PaymentAdvice.is_payable
+            )
+        ).all()
+        announced, is_right = 0, True
+        for file in files:
+            cents, payments = _of_file(file.kind, file.content)
+            expected = sorted(
+                (row.reference, row.iban or "", row.amount_cents) for row in advices if row.part == file.part
+            )
+            is_right = is_right and payments == expected and cents == sum(one[2] for one in payments)
+            announced += cents
+        if (
+            announced != batch.total_cents
+            or not is_right
+            or not {row.part for row in advices} <= {file.part for file in files}
+        ):
+            detail = f"total des fichiers {format_euros(announced)}, du lot {format_euros(batch.total_cents)}"
+            violations.append(Violation("files_pay_their_batch", f"lot {batch.number}", detail))
+    return violations
+
+
+def check_a_file_debits_one_account(session: Session) -> list[Violation]:
+    """Un fichier de virements débite un seul compte : un compte payeur connu, celui de sa convention."""
     files = session.execute(
-        select(
-            PaymentFile.batch_id,
-            PaymentFile.kind,
-            PaymentFile.content,
-            SettlementBatch.number,
-            SettlementBatch.total_cents,
-        )
+        select(PaymentFile.name, PaymentFile.kind, PaymentFile.content, PayingAccount.iban)
         .join(SettlementBatch, SettlementBatch.id == PaymentFile.batch_id)
-        .where(PaymentFile.kind.in_((SCHEMA_NAME, "liquidation_csv")))
+        .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+        .join(PayingAccount, PayingAccount.id == Agreement.paying_account_id)
+        .where(PaymentFile.kind.in_(SCHEMA_NAMES))
     )
     violations = []
     for file in files:
-        advices = session.execute(
-            select(PaymentAdvice.reference, PaymentAdvice.iban, PaymentAdvice.amount_cents).where(
-                PaymentAdvice.batch_id == file.batch_id, PaymentAdvice.is_payable
-            )
-        ).all()
-        if file.kind == SCHEMA_NAME:
-            announced, payments = _of_transfers(file.content)
-            expected = sorted((row.reference, row.iban or "", row.amount_cents) for row in advices)
-        else:
-            announced, payments = _of_liquidation(file.content)
-            expected = sorted(("", row.iban or "", row.amount_cents) for row in advices)
-        if announced != file.total_cents or payments != expected:
-            detail = f"total du fichier {format_euros(announced)}, du lot {format_euros(file.total_cents)}"
-            violations.append(Violation("files_pay_their_batch", f"lot {file.number}", detail))
+        tag = f"{{{namespace_of(file.kind)}}}"
+        root = etree.fromstring(file.content)
+        debited = [one.findtext(f"{tag}Id/{tag}IBAN") for one in root.iter(f"{tag}DbtrAcct")]
+        if debited != [file.iban]:
+            violations.append(Violation("a_file_debits_one_account", f"fichier {file.name}", f"débite {debited}"))
+    return violations
+
+
+def check_the_supporting_list_supports(session: Session) -> list[Violation]:
+    """La pièce justificative d'un état liquidatif donne, ligne à ligne, chaque somme de cet état."""
+    violations = []
+    for batch, files in _batches_with_files(session, ("liquidation_csv", "supporting_csv")):
+        content = {file.kind: file.content for file in files}
+        if len(content) < 2:
+            continue
+        sums: defaultdict[str, int] = defaultdict(int)
+        for row in _rows(content["supporting_csv"]):
+            sums[row["Référence du règlement"]] += parse_euros(row["Montant en euros"])
+        state = {row["Référence"]: parse_euros(row["Montant en euros"]) for row in _rows(content["liquidation_csv"])}
+        if state != dict(sums):
+            detail = f"pièce de {format_euros(sum(sums.values()))}, état de {format_euros(sum(state.values()))}"
+            violations.append(Violation("the_supporting_list_supports", f"lot {batch.number}", detail))
     return violations
 
 
 def file_total_cents(kind: str, content: bytes) -> int | None:
-    """Return the control sum that a kept file carries, or None for a kind that is only read by people (PDF)."""
-    if kind == SCHEMA_NAME:
-        return _of_transfers(content)[0]
-    return _of_liquidation(content)[0] if kind == "liquidation_csv" else None
+    """Return the control sum that a kept file carries, or None for a kind that pays nothing by itself."""
+    return _of_file(kind, content)[0] if kind in (*SCHEMA_NAMES, "liquidation_csv") else None
 
 
-def _of_transfers(content: bytes) -> tuple[int, list[tuple[str, str, int]]]:
-    """Return the control sum of a payment file, and (reference, IBAN, cents) of each transfer, sorted."""
+def _batches_with_files(
+    session: Session, kinds: tuple[str, ...] = (*SCHEMA_NAMES, "liquidation_csv")
+) -> Iterator[tuple[Row[*tuple[Any, ...]], list[Row[*tuple[Any, ...]]]]]:
+    batches = session.execute(
+        select(SettlementBatch.id, SettlementBatch.number, SettlementBatch.total_cents).where(
+            SettlementBatch.exported_at.is_not(None)
+        )
+    ).all()
+    for batch in batches:
+        files = session.execute(
+            select(PaymentFile.kind, PaymentFile.part, PaymentFile.content).where(
+                PaymentFile.batch_id == batch.id, PaymentFile.kind.in_(kinds)
+            )
+        ).all()
+        yield batch, list(files)
+
+
+def _of_file(kind: str, content: bytes) -> tuple[int, list[Payment]]:
+    return _of_liquidation(content) if kind == "liquidation_csv" else _of_transfers(content, namespace_of(kind))
+
+
+def _of_transfers(content: bytes, namespace: str) -> tuple[int, list[Payment]]:
+    """Return the control sum of a payment file, and its payments, sorted."""
     # Our own bytes, whose SHA-256 is checked beside: nothing foreign is parsed here.
-    root = etree.fromstring(content)
-    announced = cents_of(root.findtext(f".//{_TX}GrpHdr/{_TX}CtrlSum", ""), "EUR")
+    root, tag = etree.fromstring(content), f"{{{namespace}}}"
+    announced = cents_of(root.findtext(f".//{tag}GrpHdr/{tag}CtrlSum", ""), "EUR")
     payments = [
         (
-            one.findtext(f"{_TX}PmtId/{_TX}EndToEndId", ""),
-            one.findtext(f"{_TX}CdtrAcct/{_TX}Id/{_TX}IBAN", ""),
-            cents_of(one.findtext(f"{_TX}Amt/{_TX}InstdAmt", ""), "EUR"),
+            one.findtext(f"{tag}PmtId/{tag}EndToEndId", ""),
+            one.findtext(f"{tag}CdtrAcct/{tag}Id/{tag}IBAN", ""),
+            cents_of(one.findtext(f"{tag}Amt/{tag}InstdAmt", ""), "EUR"),
         )
-        for one in root.iter(f"{_TX}CdtTrfTxInf")
+        for one in root.iter(f"{tag}CdtTrfTxInf")
     ]
     return announced, sorted(payments)
 
 
-def _of_liquidation(content: bytes) -> tuple[int, list[tuple[str, str, int]]]:
-    """Return the sum of an état liquidatif, and ("", IBAN, cents) of each line, sorted."""
-    rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig")), delimiter=";"))[1:]
-    payments = sorted(("", row[6], int(row[8].replace(",", ""))) for row in rows)
+def _of_liquidation(content: bytes) -> tuple[int, list[Payment]]:
+    """Return the sum of an état liquidatif, and its payments, sorted."""
+    payments = sorted((row["Référence"], row["IBAN"], parse_euros(row["Montant en euros"])) for row in _rows(content))
     return sum(cents for _, _, cents in payments), payments
 
 
-CHECKS: tuple[Check, ...] = (check_kept_files_are_whole, check_files_fit_their_channel, check_files_pay_their_batch)
+def _rows(content: bytes) -> Iterator[dict[str, str]]:
+    return csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=";")
+
+
+CHECKS: tuple[Check, ...] = (
+    check_kept_files_are_whole,
+    check_files_fit_their_channel,
+    check_files_pay_their_batch,
+    check_a_file_debits_one_account,
+    check_the_supporting_list_supports,
+)

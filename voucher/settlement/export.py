@@ -1,15 +1,14 @@
 """Transmettre un lot: write what the bank or the public accountant receives, keep it, and move the debt to « en transit ».
 
-Everything in the bytes comes from what is stored: identifiers from the batch's id, the instant of the message from its
-approval; the day of execution is the first TARGET day from the day of the export. A kill before the commit leaves nothing, and
+Everything in the bytes comes from what is stored: identifiers from the batch's id and the part, the instant of the message from
+its approval; the day of execution is the first TARGET day from the day of the export. A kill before the commit leaves nothing, and
 the file of the next try bears the same identifiers: the bank would answer DUPL rather than pay twice. Once written, the
 kept bytes are given again, for ever.
 """
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,34 +22,13 @@ from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import AccountKey, EventType, Movement
 from voucher.ledger.post import Event, post
 from voucher.network.model import Structure
-from voucher.programme.model import Agreement, Issuer, IssuerKind, PayingAccount, SettlementChannel
-from voucher.redemption.model import Period
+from voucher.programme.model import SettlementChannel
 from voucher.settlement.changed_details import changed_details
-from voucher.settlement.documents import Liquidation, Payee, liquidation_csv, liquidation_pdf
 from voucher.settlement.find import batch_row, unknown_batch
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, PaymentFile, SettlementBatch
-from voucher.settlement.pain001 import SCHEMA_NAME, Debtor, Transfer, write_credit_transfers
-from voucher.settlement.references import file_stem, message_id, payment_information_id
-from voucher.settlement.schemas import validate
-from voucher.settlement.sepa import WrongPayment
+from voucher.settlement.outgoing import ExportedFile, files_of
+from voucher.settlement.split import even_parts
 from voucher.settlement.target_days import next_target_day
-
-_SIGNATORIES = {
-    IssuerKind.REGION: "La présidente ou le président du conseil régional",
-    IssuerKind.DEPARTMENT: "La présidente ou le président du conseil départemental",
-    IssuerKind.EPCI: "La présidente ou le président de l’intercommunalité",
-    IssuerKind.METROPOLE: "La présidente ou le président de la métropole",
-    IssuerKind.SYNDICAT_MIXTE: "La présidente ou le président du syndicat mixte",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ExportedFile:
-    """A kept file: its kind (`pain.001.001.09`, `liquidation_csv`, `liquidation_pdf`), its name and its bytes."""
-
-    kind: str
-    name: str
-    content: bytes
 
 
 def export_batch(
@@ -58,8 +36,9 @@ def export_batch(
 ) -> tuple[ExportedFile, ...]:
     """Export an approved batch and return its files; exported before, it returns the same bytes and changes nothing.
 
-    MANDATED_OPERATOR: one credit-transfer file, valid against its schema. PUBLIC_ACCOUNTANT: the état liquidatif as CSV and
-    PDF, never a bank file. Raises Refused: not approved, bank details changed since the freeze, a payment banks would refuse.
+    MANDATED_OPERATOR: credit-transfer files, each valid against its schema, as many as the paying account's terms ask for.
+    PUBLIC_ACCOUNTANT: the état liquidatif and its supporting list, never a bank file. Raises Refused: not approved, bank details
+    changed since the freeze, a payment banks would refuse.
     """
     with database.read() as session:
         batch = batch_row(session, batch_id, issuer_id)
@@ -68,9 +47,9 @@ def export_batch(
         if batch.exported_at is not None:
             return kept_files(session, batch_id)
         _refuse_unready(session, batch)
-        advices = _advices(session, batch_id)
+        advices = _due_advices(session, batch_id)
         execution_on = next_target_day(paris_day(now)) if batch.channel == SettlementChannel.MANDATED_OPERATOR else None
-        files = _files(session, batch, advices, execution_on)
+        files = files_of(session, batch, advices, execution_on)
     # Documents are drawn outside the transaction: counters keep redeeming meanwhile. What they rest on is checked again inside.
     with database.write() as session:
         departure = (
@@ -101,11 +80,11 @@ def export_batch(
 
 
 def kept_files(session: Session, batch_id: UUID) -> tuple[ExportedFile, ...]:
-    """Return the files of a batch as they were written, by kind."""
+    """Return the files of a batch as they were written, by kind and part."""
     rows = session.execute(
-        select(PaymentFile.kind, PaymentFile.name, PaymentFile.content)
+        select(PaymentFile.kind, PaymentFile.name, PaymentFile.content, PaymentFile.part)
         .where(PaymentFile.batch_id == batch_id)
-        .order_by(PaymentFile.kind)
+        .order_by(PaymentFile.kind, PaymentFile.part)
     )
     return tuple(ExportedFile(*row) for row in rows)
 
@@ -129,82 +108,13 @@ def _refuse_changed_details(session: Session, batch_id: UUID) -> None:
         )
 
 
-def _advices(session: Session, batch_id: UUID) -> Sequence[Row[*tuple[Any, ...]]]:
+def _due_advices(session: Session, batch_id: UUID) -> Sequence[Row[*tuple[Any, ...]]]:
     return session.execute(
         select(*PaymentAdvice.__table__.columns, Structure.name, Structure.pivot)
         .join(Structure, Structure.id == PaymentAdvice.structure_id)
         .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == AdviceState.DUE)
         .order_by(PaymentAdvice.reference)
     ).all()
-
-
-def _files(
-    session: Session, batch: Row[Any], advices: Sequence[Row[*tuple[Any, ...]]], execution_on: date | None
-) -> tuple[ExportedFile, ...]:
-    agreement = session.execute(
-        select(Agreement.name, Agreement.commitment_number, Agreement.paying_account_id, Issuer.name, Issuer.kind)
-        .join(Issuer, Issuer.id == Agreement.issuer_id)
-        .where(Agreement.id == batch.agreement_id)
-    ).one()
-    stem = file_stem(batch.number)
-    if execution_on is not None:
-        account = session.execute(
-            select(PayingAccount.holder_name, PayingAccount.iban, PayingAccount.bic).where(
-                PayingAccount.id == agreement.paying_account_id
-            )
-        ).one()
-        content = _credit_transfers(batch, advices, Debtor(*account), execution_on)
-        return (ExportedFile(SCHEMA_NAME, f"virements-{stem}.xml", content),)
-    period = session.execute(select(Period.opened_at, Period.closed_at).where(Period.id == batch.period_id)).one()
-    payees = [
-        Payee(one.pivot, one.name, one.holder_name, one.iban, one.voucher_count, one.amount_cents)
-        for one in sorted(advices, key=lambda one: (one.name, one.pivot))
-    ]
-    liquidation = Liquidation(
-        batch_number=batch.number,
-        agreement_name=agreement[0],
-        authority_name=agreement[3],
-        signatory=_SIGNATORIES[IssuerKind(agreement.kind)],
-        commitment_number=agreement.commitment_number or None,
-        drawn_up_on=paris_day(batch.approved_at),
-        period_first_on=paris_day(period.opened_at),
-        period_last_on=paris_day(period.closed_at),
-        payees=payees,
-    )
-    return (
-        ExportedFile("liquidation_csv", f"etat-liquidatif-{stem}.csv", liquidation_csv(liquidation)),
-        ExportedFile("liquidation_pdf", f"etat-liquidatif-{stem}.pdf", liquidation_pdf(liquidation)),
-    )
-
-
-def _credit_transfers(
-    batch: Row[Any], advices: Sequence[Row[*tuple[Any, ...]]], debtor: Debtor, execution_on: date
-) -> bytes:
-    transfers = [
-        Transfer(
-            one.reference,
-            one.holder_name,
-            one.iban,
-            one.bic,
-            one.amount_cents,
-            f"Pass numerique, lot {batch.number}, {one.voucher_count} cheques",
-        )
-        for one in advices
-    ]
-    try:
-        content = write_credit_transfers(
-            message_id(batch.id),
-            payment_information_id(batch.id),
-            batch.approved_at,
-            execution_on,
-            debtor,
-            transfers,
-        )
-    except WrongPayment as wrong:
-        raise Refused("wrong_payment", f"{wrong} Rien n’est parti. Mettez ce règlement de côté.") from None
-    if errors := validate(content, SCHEMA_NAME):
-        raise AssertionError(f"the file is not a {SCHEMA_NAME}: {errors[0]}")
-    return content
 
 
 def _depart(
@@ -222,6 +132,7 @@ def _depart(
                 "id": new_id(),
                 "batch_id": batch.id,
                 "kind": file.kind,
+                "part": file.part,
                 "name": file.name,
                 "sha256": hashlib.sha256(file.content).hexdigest(),
                 "content": file.content,
@@ -230,13 +141,20 @@ def _depart(
             for file in files
         ],
     )
-    sent = (
-        update(PaymentAdvice)
-        .where(PaymentAdvice.batch_id == batch.id, PaymentAdvice.state == AdviceState.DUE)
-        .values(state=AdviceState.IN_FILE)
-        .execution_options(synchronize_session=False)
-    )
-    if changed(session, sent) != len(advices):
+    sent_count = 0
+    for part, some in enumerate(even_parts(advices, max(file.part for file in files)), 1):
+        sent = (
+            update(PaymentAdvice)
+            .where(
+                PaymentAdvice.batch_id == batch.id,
+                PaymentAdvice.state == AdviceState.DUE,
+                PaymentAdvice.reference.between(some[0].reference, some[-1].reference),
+            )
+            .values(state=AdviceState.IN_FILE, part=part)
+            .execution_options(synchronize_session=False)
+        )
+        sent_count += changed(session, sent)
+    if sent_count != len(advices):
         raise Refused("batch_changed", "Ce lot vient de changer. Rien n’est parti. Relisez-le, puis recommencez.")
     transit = AccountKey("5115", agreement_id=batch.agreement_id)
     movements = [

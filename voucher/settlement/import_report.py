@@ -18,9 +18,9 @@ from voucher.ledger.post_facts import post_facts
 from voucher.settlement.bank_files import RefusedBankFile, close_ended_batches, keep_file, take_bank_turn
 from voucher.settlement.camt053 import FileError
 from voucher.settlement.find import batch_row
-from voucher.settlement.model import AdviceState, PaymentAdvice
+from voucher.settlement.model import AdviceState, BankFileKind, PaymentAdvice
 from voucher.settlement.pain002 import StatusReport, read_status_report
-from voucher.settlement.references import batch_of_message, payment_information_id
+from voucher.settlement.references import part_of_message, payment_information_id
 from voucher.settlement.xml_guard import RefusedXml, unpacked
 
 _DUPLICATE = frozenset({"DUPL", "AM05"})
@@ -48,7 +48,7 @@ def import_report(
         xml = unpacked(content)
     except RefusedXml as refused:
         raise RefusedBankFile([FileError(refused.line, refused.reason)]) from None
-    batch_id = batch_of_message(report.original_message_id)
+    batch_id, part = part_of_message(report.original_message_id) or (None, 1)
     with database.write() as session:
         take_bank_turn(session)
         batch = None if batch_id is None else batch_row(session, batch_id, issuer_id)
@@ -57,9 +57,9 @@ def import_report(
                 f"Ce compte rendu répond au fichier « {report.original_message_id} », qui n’est pas l’un de vos lots."
             )
             raise RefusedBankFile([FileError(0, f"{reason} Choisissez un autre fichier.")])
-        if not keep_file(session, report.sha256, name, xml, by, now):
+        if not keep_file(session, report.sha256, name, xml, by, now, BankFileKind.REPORT):
             return Reported(True, batch.id, batch.number, 0)
-        rejected = _reject(session, batch.id, report)
+        rejected = _reject(session, batch.id, part, report)
         facts = select(
             PaymentAdvice.id,
             PaymentAdvice.amount_cents,
@@ -73,15 +73,15 @@ def import_report(
     return Reported(False, batch.id, batch.number, len(rejected))
 
 
-def _reject(session: Session, batch_id: UUID, report: StatusReport) -> list[UUID]:
-    """Reject the advices that the report refuses and that still wait; return them."""
+def _reject(session: Session, batch_id: UUID, part: int, report: StatusReport) -> list[UUID]:
+    """Reject the advices of a part of a batch that the report refuses and that still wait; return them."""
     reasons: dict[str, str] = {}
-    blocks, ours = dict(report.rejected_blocks), payment_information_id(batch_id)
+    blocks, ours = dict(report.rejected_blocks), payment_information_id(batch_id, part)
     # The bank speaks of a second sending: whatever it says of its transfers, the first stands.
     if report.reason in _DUPLICATE or blocks.get(ours) in _DUPLICATE:
         return []
     if ours in blocks or (report.is_rejected and not report.transfers):
-        reasons = dict.fromkeys(_references(session, batch_id), blocks.get(ours) or report.reason or "")
+        reasons = dict.fromkeys(_references(session, batch_id, part), blocks.get(ours) or report.reason or "")
     for transfer in report.transfers:
         if transfer.is_rejected and transfer.reason not in _DUPLICATE:
             reasons[transfer.end_to_end_id] = transfer.reason or ""
@@ -91,6 +91,7 @@ def _reject(session: Session, batch_id: UUID, report: StatusReport) -> list[UUID
             update(PaymentAdvice)
             .where(
                 PaymentAdvice.batch_id == batch_id,
+                PaymentAdvice.part == part,
                 PaymentAdvice.reference == reference,
                 PaymentAdvice.state == AdviceState.IN_FILE,
             )
@@ -104,9 +105,11 @@ def _reject(session: Session, batch_id: UUID, report: StatusReport) -> list[UUID
     return rejected
 
 
-def _references(session: Session, batch_id: UUID) -> Sequence[str]:
+def _references(session: Session, batch_id: UUID, part: int) -> Sequence[str]:
     return session.scalars(
         select(PaymentAdvice.reference).where(
-            PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == AdviceState.IN_FILE
+            PaymentAdvice.batch_id == batch_id,
+            PaymentAdvice.part == part,
+            PaymentAdvice.state == AdviceState.IN_FILE,
         )
     ).all()

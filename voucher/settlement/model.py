@@ -33,6 +33,15 @@ class AdviceState(StrEnum):
     REJECTED = "rejected"
     RETURNED = "returned"
     TAKEN_UP = "taken_up"
+    SETTLED = "settled"
+
+
+class BankFileKind(StrEnum):
+    """What came in: the bank's statements, its reports on our files, the return file of a public accountant."""
+
+    STATEMENT = "statement"
+    REPORT = "report"
+    ACCOUNTANT_RETURN = "accountant_return"
 
 
 class LineNature(StrEnum):
@@ -43,16 +52,19 @@ class LineNature(StrEnum):
 
 
 class SettlementBatch(Base):
-    """What one closed period of one agreement owes, frozen; then approved by a second person, exported, closed."""
+    """What one closed period of one agreement owes, frozen; then approved by a second person, exported, closed.
+
+    An urgent batch has no period: it pays again, at once, what earlier batches could not pay, while the open period stays open.
+    """
 
     __tablename__ = "settlement_batch"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(
         String(40), unique=True
-    )  # agreement's number and the period's: « 2026-33-01/04 »
+    )  # agreement's number and the period's: « 2026-33-01/04 »; urgent, with its rank after that period: « 2026-33-01/04-U1 »
     agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"), index=True)
-    period_id: Mapped[UUID] = mapped_column(ForeignKey("period.id"), unique=True)
+    period_id: Mapped[UUID | None] = mapped_column(ForeignKey("period.id"), unique=True)  # None: urgent
     channel: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(10))
     advice_count: Mapped[int]  # those that are paid by it, the held ones left out
@@ -89,6 +101,7 @@ class PaymentAdvice(Base):
     holder_name: Mapped[str | None] = mapped_column(String(70))
     iban: Mapped[str | None] = mapped_column(String(34))
     bic: Mapped[str | None] = mapped_column(String(11))
+    part: Mapped[int | None]  # which file of its batch holds it, once it left
     state: Mapped[str] = mapped_column(String(10))
     state_reason: Mapped[str] = mapped_column(String(200), default="")  # code of a reject or return, or why it is held
     is_payable: Mapped[bool]  # counted in the batch's total; False once held, whatever becomes of it
@@ -130,21 +143,27 @@ class PaymentFile(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     batch_id: Mapped[UUID] = mapped_column(ForeignKey("settlement_batch.id"))
-    kind: Mapped[str] = mapped_column(String(20))  # pain.001.001.09, liquidation_csv, liquidation_pdf
+    kind: Mapped[str] = mapped_column(String(20))  # one of words.FILE_KINDS
+    part: Mapped[int] = mapped_column(default=1)  # a batch of many transfers leaves in several files, from 1
     name: Mapped[str] = mapped_column(String(120))
     sha256: Mapped[str] = mapped_column(String(64))
     content: Mapped[bytes] = mapped_column(LargeBinary)
     made_at: Mapped[datetime]
 
-    __table_args__ = (UniqueConstraint("batch_id", "kind"),)
+    __table_args__ = (
+        # A part is written once.
+        UniqueConstraint("batch_id", "kind", "part"),
+        CheckConstraint("part >= 1", name="part_counts_from_one"),
+    )
 
 
 class BankFile(Base):
-    """A file the bank sent, known by its bytes: the same one twice changes nothing."""
+    """A file from the bank or the accountant, known by its bytes: the same one twice changes nothing."""
 
     __tablename__ = "bank_file"
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
     name: Mapped[str] = mapped_column(String(200))
     content: Mapped[bytes] = mapped_column(LargeBinary)
     imported_at: Mapped[datetime]
@@ -174,7 +193,7 @@ class BankLine(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(200), unique=True)  # account, the bank's reference, rank, side
-    statement_id: Mapped[UUID] = mapped_column(ForeignKey("bank_statement.id"))
+    statement_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_statement.id"))  # None: the accountant says so
     bank_file: Mapped[str] = mapped_column(ForeignKey("bank_file.sha256"), index=True)  # the one that brought it first
     paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
     booked_on: Mapped[date]

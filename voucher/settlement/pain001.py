@@ -1,18 +1,14 @@
-"""Bank files out: the SEPA credit-transfer file, ISO 20022 pain.001.001.09.
+"""Bank files out: the SEPA credit-transfer file, ISO 20022 pain.001.001.09, or pain.001.001.03 for banks that still ask for it.
 
 The same input always gives the same bytes: identifiers and instants are passed in, so that a file written again after a
-crash is the same file, and a bank that gets it twice answers DUPL instead of paying twice. Postal addresses are left out:
-unstructured ones are refused since 15 November 2026, and none is required inside the EEA.
+crash is the same file, and a bank that gets it twice answers DUPL instead of paying twice. An unstructured postal address is
+refused since 15 November 2026, and none is required inside the EEA: a town and its country are written when they are known,
+else nothing. A file has one payment block, hence one account that pays.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from io import BytesIO
-from typing import Any
-
-from lxml import etree
 
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.settlement import sepa
@@ -21,12 +17,16 @@ from voucher.settlement.target_days import is_target_day, next_target_day
 __all__ = ["Debtor", "Transfer", "next_target_day", "write_credit_transfers"]
 
 SCHEMA_NAME = "pain.001.001.09"
-NAMESPACE = f"urn:iso:std:iso:20022:tech:xsd:{SCHEMA_NAME}"
+OLD_SCHEMA_NAME = "pain.001.001.03"
+SCHEMA_NAMES = (SCHEMA_NAME, OLD_SCHEMA_NAME)
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One transfer to a structure; `creditor_name` is the holder of the account as its RIB gives it."""
+    """One transfer to a structure; `creditor_name` is the holder of the account as its RIB gives it.
+
+    `creditor_town` and `creditor_country` (ISO 3166) are the holder's, given both or not at all.
+    """
 
     end_to_end_id: str
     creditor_name: str
@@ -34,6 +34,8 @@ class Transfer:
     creditor_bic: str | None
     amount_cents: int
     remittance: str
+    creditor_town: str | None = None
+    creditor_country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Debtor:
     bic: str | None
 
 
+def namespace_of(schema_name: str) -> str:
+    """Return the XML namespace of a schema."""
+    return f"urn:iso:std:iso:20022:tech:xsd:{schema_name}"
+
+
 def write_credit_transfers(
     message_id: str,
     payment_information_id: str,
@@ -52,14 +59,20 @@ def write_credit_transfers(
     execution_on: date,
     debtor: Debtor,
     transfers: Sequence[Transfer],
+    *,
+    schema_name: str = SCHEMA_NAME,
+    is_urgent: bool = False,
 ) -> bytes:
-    """Return a pain.001.001.09 file, valid against the ISO schema and the SEPA rules, as UTF-8 bytes.
+    """Return a credit-transfer file, valid against its ISO schema and the SEPA rules, as UTF-8 bytes.
 
-    One payment block, SLEV charges, one batch debit, in euros. `created_at` is an aware instant, `execution_on` a TARGET day
-    not before it. Raises a `sepa.WrongPayment` whose sentence names the first fault; nothing is written in part.
+    One payment block, SLEV charges, one debit a transfer, in euros; priority HIGH when urgent. `created_at` is an aware instant,
+    `execution_on` a TARGET day not before it. Raises a `sepa.WrongPayment` whose sentence names the first fault; nothing is
+    written in part. Raises ValueError for a schema that is not in SCHEMA_NAMES.
     """
     if created_at.tzinfo is None:
         raise ValueError("created_at must carry its time zone")
+    if schema_name not in SCHEMA_NAMES:
+        raise ValueError(f"no payment file is written as {schema_name}")
     sepa.checked_identifier(message_id, "L’identifiant du fichier")
     sepa.checked_identifier(payment_information_id, "L’identifiant du lot de paiement")
     _check_execution_day(execution_on, created_at)
@@ -69,23 +82,65 @@ def write_credit_transfers(
         None if debtor.bic is None else sepa.checked_bic(debtor.bic),
     )
     checked = _checked_transfers(transfers)
-    totals = {"NbOfTxs": str(len(checked)), "CtrlSum": decimal_euros(sum(t.amount_cents for t in checked))}
+    is_old = schema_name == OLD_SCHEMA_NAME
+    bic_tag = "BIC" if is_old else "BICFI"
+    day = execution_on.isoformat()
+    head = {
+        "namespace": namespace_of(schema_name),
+        "message_id": message_id,
+        "payment_information_id": payment_information_id,
+        "created_at": created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "count": str(len(checked)),
+        "sum": decimal_euros(sum(transfer.amount_cents for transfer in checked)),
+        "name": payer.name,
+        "iban": payer.iban,
+        "agent": _agent(payer.bic, bic_tag),
+        "day": day if is_old else f"<Dt>{day}</Dt>",
+        "priority": "<InstrPrty>HIGH</InstrPrty>" if is_urgent else "",
+    }
+    lines = [_transaction(transfer, bic_tag) for transfer in checked]
+    return (_HEAD.format_map(head) + "".join(lines) + _FOOT).encode()
 
-    out = BytesIO()
-    with etree.xmlfile(out, encoding="UTF-8") as xml:
-        xml.write_declaration()
-        with xml.element(_tag("Document"), nsmap={None: NAMESPACE}), _block(xml, "CstmrCdtTrfInitn"):
-            _write_group_header(xml, message_id, created_at, totals, payer)
-            with _block(xml, "PmtInf"):
-                _write_payment_information(xml, payment_information_id, totals, execution_on, payer)
-                for transfer in checked:
-                    _write_transaction(xml, transfer)
-    return out.getvalue()
+
+# Nothing is escaped below: every text was checked to be of SEPA characters, among which there is no <, > nor &; and the
+# file is validated whole against its schema before it is kept. Large elements start on a line of their own, so that a bank
+# can say which line it refuses.
+# BtchBookg: each transfer is to be a line of its own on the statement: one debit for the whole file would prove none paid.
+_HEAD = """<?xml version='1.0' encoding='UTF-8'?>
+<Document xmlns="{namespace}"><CstmrCdtTrfInitn>
+<GrpHdr>
+<MsgId>{message_id}</MsgId><CreDtTm>{created_at}</CreDtTm><NbOfTxs>{count}</NbOfTxs><CtrlSum>{sum}</CtrlSum>\
+<InitgPty><Nm>{name}</Nm></InitgPty></GrpHdr>
+<PmtInf>
+<PmtInfId>{payment_information_id}</PmtInfId><PmtMtd>TRF</PmtMtd><BtchBookg>false</BtchBookg><NbOfTxs>{count}</NbOfTxs>\
+<CtrlSum>{sum}</CtrlSum><PmtTpInf>{priority}<SvcLvl><Cd>SEPA</Cd></SvcLvl></PmtTpInf><ReqdExctnDt>{day}</ReqdExctnDt>\
+<Dbtr><Nm>{name}</Nm></Dbtr><DbtrAcct><Id><IBAN>{iban}</IBAN></Id><Ccy>EUR</Ccy></DbtrAcct>\
+<DbtrAgt><FinInstnId>{agent}</FinInstnId></DbtrAgt><ChrgBr>SLEV</ChrgBr>
+"""
+_FOOT = "</PmtInf>\n</CstmrCdtTrfInitn>\n</Document>"
 
 
 def decimal_euros(cents: int) -> str:
     """Return « 1234.50 » for 123450 cents: the way XML writes euros."""
     return f"{cents // 100}.{cents % 100:02d}"
+
+
+def _agent(bic: str | None, bic_tag: str) -> str:
+    # The agent of the debtor is mandatory in the schema; without a BIC the guidelines ask for this word (IBAN only).
+    return "<Othr><Id>NOTPROVIDED</Id></Othr>" if bic is None else f"<{bic_tag}>{bic}</{bic_tag}>"
+
+
+def _transaction(transfer: Transfer, bic_tag: str) -> str:
+    bic, town = transfer.creditor_bic, transfer.creditor_town
+    agent = f"<CdtrAgt><FinInstnId><{bic_tag}>{bic}</{bic_tag}></FinInstnId></CdtrAgt>" if bic else ""
+    address = f"<PstlAdr><TwnNm>{town}</TwnNm><Ctry>{transfer.creditor_country}</Ctry></PstlAdr>" if town else ""
+    return (
+        f"<CdtTrfTxInf><PmtId><EndToEndId>{transfer.end_to_end_id}</EndToEndId></PmtId>"
+        f'<Amt><InstdAmt Ccy="EUR">{decimal_euros(transfer.amount_cents)}</InstdAmt></Amt>{agent}'
+        f"<Cdtr><Nm>{transfer.creditor_name}</Nm>{address}</Cdtr>"
+        f"<CdtrAcct><Id><IBAN>{transfer.creditor_iban}</IBAN></Id></CdtrAcct>"
+        f"<RmtInf><Ustrd>{transfer.remittance}</Ustrd></RmtInf></CdtTrfTxInf>\n"
+    )
 
 
 def _check_execution_day(execution_on: date, created_at: datetime) -> None:
@@ -103,99 +158,25 @@ def _check_execution_day(execution_on: date, created_at: datetime) -> None:
 def _checked_transfers(transfers: Sequence[Transfer]) -> list[Transfer]:
     if not transfers:
         raise sepa.NothingToPay("Ce lot ne contient aucun virement. Vérifiez les bordereaux à payer.")
-    checked: list[Transfer] = []
-    seen: set[str] = set()
+    checked: dict[str, Transfer] = {}
     for transfer in transfers:
-        with _named(transfer.end_to_end_id):
-            end_to_end_id = sepa.checked_identifier(transfer.end_to_end_id, "L’identifiant du virement")
-            if end_to_end_id in seen:
+        try:
+            one = _checked(transfer)
+            if one.end_to_end_id in checked:
                 raise sepa.WrongIdentifier("Cet identifiant est utilisé deux fois. Chaque virement doit avoir le sien.")
-            seen.add(end_to_end_id)
-            checked.append(
-                Transfer(
-                    end_to_end_id,
-                    sepa.checked_name(transfer.creditor_name, "Le nom du titulaire du compte"),
-                    sepa.checked_iban(transfer.creditor_iban),
-                    None if transfer.creditor_bic is None else sepa.checked_bic(transfer.creditor_bic),
-                    sepa.checked_amount(transfer.amount_cents),
-                    sepa.checked_remittance(transfer.remittance),
-                )
-            )
-    return checked
+        except sepa.WrongPayment as wrong:
+            raise type(wrong)(wrong.sentence, end_to_end_id=transfer.end_to_end_id) from None
+        checked[one.end_to_end_id] = one
+    return list(checked.values())
 
 
-@contextmanager
-def _named(end_to_end_id: str) -> Iterator[None]:
-    """Say which transfer a fault is in."""
-    try:
-        yield
-    except sepa.WrongPayment as wrong:
-        raise type(wrong)(wrong.sentence, end_to_end_id=end_to_end_id) from None
-
-
-def _tag(name: str) -> str:
-    return f"{{{NAMESPACE}}}{name}"
-
-
-@contextmanager
-def _block(xml: Any, name: str) -> Iterator[None]:
-    """Write a large element that starts on a line of its own, so that a bank can say which line it refuses."""
-    with xml.element(_tag(name)):
-        xml.write("\n")
-        yield
-    xml.write("\n")
-
-
-def _write(xml: Any, path: str, text: str, **attributes: str) -> None:
-    """Write nested elements (`Cdtr/Nm`) around a text; the attributes go to the last one."""
-    outer, _, inner = path.partition("/")
-    with xml.element(_tag(outer), None if inner else attributes):
-        if inner:
-            _write(xml, inner, text, **attributes)
-        else:
-            xml.write(text)
-
-
-def _write_group_header(xml: Any, message_id: str, created_at: datetime, totals: dict[str, str], payer: Debtor) -> None:
-    with _block(xml, "GrpHdr"):
-        _write(xml, "MsgId", message_id)
-        _write(xml, "CreDtTm", created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-        for name, text in totals.items():
-            _write(xml, name, text)
-        _write(xml, "InitgPty/Nm", payer.name)
-
-
-def _write_payment_information(
-    xml: Any, payment_information_id: str, totals: dict[str, str], execution_on: date, payer: Debtor
-) -> None:
-    _write(xml, "PmtInfId", payment_information_id)
-    _write(xml, "PmtMtd", "TRF")
-    # Each transfer is to be a line of its own on the statement: one debit for the whole file would prove none of them paid.
-    _write(xml, "BtchBookg", "false")
-    for name, text in totals.items():
-        _write(xml, name, text)
-    _write(xml, "PmtTpInf/SvcLvl/Cd", "SEPA")
-    _write(xml, "ReqdExctnDt/Dt", execution_on.isoformat())
-    _write(xml, "Dbtr/Nm", payer.name)
-    with xml.element(_tag("DbtrAcct")):
-        _write(xml, "Id/IBAN", payer.iban)
-        _write(xml, "Ccy", "EUR")
-    # The agent of the debtor is mandatory in the schema; without a BIC the guidelines ask for this word (IBAN only).
-    if payer.bic is None:
-        _write(xml, "DbtrAgt/FinInstnId/Othr/Id", "NOTPROVIDED")
-    else:
-        _write(xml, "DbtrAgt/FinInstnId/BICFI", payer.bic)
-    _write(xml, "ChrgBr", "SLEV")
-    xml.write("\n")
-
-
-def _write_transaction(xml: Any, transfer: Transfer) -> None:
-    with xml.element(_tag("CdtTrfTxInf")):
-        _write(xml, "PmtId/EndToEndId", transfer.end_to_end_id)
-        _write(xml, "Amt/InstdAmt", decimal_euros(transfer.amount_cents), Ccy="EUR")
-        if transfer.creditor_bic is not None:
-            _write(xml, "CdtrAgt/FinInstnId/BICFI", transfer.creditor_bic)
-        _write(xml, "Cdtr/Nm", transfer.creditor_name)
-        _write(xml, "CdtrAcct/Id/IBAN", transfer.creditor_iban)
-        _write(xml, "RmtInf/Ustrd", transfer.remittance)
-    xml.write("\n")
+def _checked(transfer: Transfer) -> Transfer:
+    return Transfer(
+        sepa.checked_identifier(transfer.end_to_end_id, "L’identifiant du virement"),
+        sepa.checked_name(transfer.creditor_name, "Le nom du titulaire du compte"),
+        sepa.checked_iban(transfer.creditor_iban),
+        None if transfer.creditor_bic is None else sepa.checked_bic(transfer.creditor_bic),
+        sepa.checked_amount(transfer.amount_cents),
+        sepa.checked_remittance(transfer.remittance),
+        *sepa.checked_address(transfer.creditor_town, transfer.creditor_country),
+    )

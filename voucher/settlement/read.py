@@ -16,8 +16,8 @@ from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Period
 from voucher.settlement.changed_details import ChangedDetails, changed_details
 from voucher.settlement.checks_files import file_total_cents
-from voucher.settlement.export import ExportedFile
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, PaymentFile, SettlementBatch
+from voucher.settlement.outgoing import ExportedFile
 from voucher.settlement.owed import CARRIED_STATES
 from voucher.settlement.scope import in_scope
 
@@ -44,6 +44,7 @@ class KeptFile:
     """A file of a batch, without its bytes."""
 
     kind: str
+    part: int
     name: str
     sha256: str
     byte_count: int
@@ -52,7 +53,7 @@ class KeptFile:
 
 @dataclass(frozen=True, slots=True)
 class ControlSum:
-    """One total on three sides, in cents: the advices, the file (None before it is written), the ledger."""
+    """One total on three sides, in cents: the advices, the files (None before they are written), the ledger."""
 
     advices_cents: int
     file_cents: int | None
@@ -78,8 +79,8 @@ class BatchPage:
     state: BatchState
     advice_count: int
     total_cents: int
-    period_opened_at: datetime
-    period_closed_at: datetime
+    period_opened_at: datetime | None  # None: an urgent batch has no period
+    period_closed_at: datetime | None
     execution_on: date | None
     frozen_at: datetime
     frozen_by: UUID
@@ -186,7 +187,7 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
             )
             .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
             .join(Issuer, Issuer.id == Agreement.issuer_id)
-            .join(Period, Period.id == SettlementBatch.period_id)
+            .outerjoin(Period, Period.id == SettlementBatch.period_id)
             .where(SettlementBatch.id == batch_id, in_scope(Agreement.issuer_id, issuer_id))
         ).one_or_none()
         if row is None:
@@ -200,11 +201,18 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
             )
         }
         files = session.execute(
-            select(PaymentFile.kind, PaymentFile.name, PaymentFile.sha256, PaymentFile.content, PaymentFile.made_at)
+            select(
+                PaymentFile.kind,
+                PaymentFile.part,
+                PaymentFile.name,
+                PaymentFile.sha256,
+                PaymentFile.content,
+                PaymentFile.made_at,
+            )
             .where(PaymentFile.batch_id == batch_id)
-            .order_by(PaymentFile.kind)
+            .order_by(PaymentFile.kind, PaymentFile.part)
         ).all()
-        file_cents = [file_total_cents(one.kind, one.content) for one in files]
+        file_cents = [cents for one in files if (cents := file_total_cents(one.kind, one.content)) is not None]
         control = ControlSum(
             int(
                 session.scalar(
@@ -214,7 +222,7 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
                 )
                 or 0
             ),
-            next((cents for cents in file_cents if cents is not None), None),
+            sum(file_cents) if file_cents else None,
             _ledger_cents(session, batch_id, is_exported=row.exported_at is not None),
         )
         changed = changed_details(session, batch_id)
@@ -242,7 +250,7 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
         control,
         states,
         tuple(changed),
-        tuple(KeptFile(one.kind, one.name, one.sha256, len(one.content), one.made_at) for one in files),
+        tuple(KeptFile(one.kind, one.part, one.name, one.sha256, len(one.content), one.made_at) for one in files),
     )
 
 
@@ -262,13 +270,20 @@ def _ledger_cents(session: Session, batch_id: UUID, *, is_exported: bool) -> int
     return (written or 0) - int(aside or 0)
 
 
-def kept_file(database: Database, batch_id: UUID, kind: str, *, issuer_id: UUID | None = None) -> ExportedFile | None:
+def kept_file(
+    database: Database, batch_id: UUID, kind: str, part: int = 1, *, issuer_id: UUID | None = None
+) -> ExportedFile | None:
     """Return a file of a batch with its bytes, or None."""
     with database.read() as session:
         row = session.execute(
-            select(PaymentFile.kind, PaymentFile.name, PaymentFile.content)
+            select(PaymentFile.kind, PaymentFile.name, PaymentFile.content, PaymentFile.part)
             .join(SettlementBatch, SettlementBatch.id == PaymentFile.batch_id)
             .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-            .where(PaymentFile.batch_id == batch_id, PaymentFile.kind == kind, in_scope(Agreement.issuer_id, issuer_id))
+            .where(
+                PaymentFile.batch_id == batch_id,
+                PaymentFile.kind == kind,
+                PaymentFile.part == part,
+                in_scope(Agreement.issuer_id, issuer_id),
+            )
         ).one_or_none()
     return None if row is None else ExportedFile(*row)

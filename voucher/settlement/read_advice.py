@@ -62,8 +62,8 @@ class AdvicePage:
     agreement_name: str
     issuer_name: str
     payer_name: str
-    period_opened_at: datetime
-    period_closed_at: datetime
+    period_opened_at: datetime | None  # None: an urgent batch has no period
+    period_closed_at: datetime | None
     frozen_at: datetime
     approved_at: datetime | None
     exported_at: datetime | None
@@ -99,7 +99,7 @@ def advice(
         )
         .join(Structure, Structure.id == PaymentAdvice.structure_id)
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
-        .join(Period, Period.id == SettlementBatch.period_id)
+        .outerjoin(Period, Period.id == SettlementBatch.period_id)
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
         .join(Issuer, Issuer.id == Agreement.issuer_id)
         .join(PayingAccount, PayingAccount.id == Agreement.paying_account_id)
@@ -150,7 +150,7 @@ def advice(
         )
 
 
-def _receipts(session: Session, period_id: UUID, structure_id: UUID) -> tuple[AdviceReceipt, ...]:
+def _receipts(session: Session, period_id: UUID | None, structure_id: UUID) -> tuple[AdviceReceipt, ...]:
     """Gather the redemptions of a structure in a period by place and Paris day."""
     rows = session.execute(
         select(Place.name, Redemption.redeemed_at, Redemption.voucher_count, Redemption.amount_cents)

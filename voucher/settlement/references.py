@@ -7,6 +7,10 @@ from uuid import UUID
 # Crockford's alphabet: what a person reads out on the telephone is not misheard (no I, L, O, U).
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _GROUPS, _GROUP = 4, 4
+_MESSAGE = re.compile(r"(?P<batch>[0-9a-f]{32})(?P<part>[0-9]{3})?")
+
+PARTS_MAX = 999
+"""A part is told by three figures: with the batch's 32 characters they fill the 35 of an identifier."""
 
 
 def end_to_end_id(batch_id: UUID, structure_id: UUID) -> str:
@@ -16,23 +20,29 @@ def end_to_end_id(batch_id: UUID, structure_id: UUID) -> str:
     return "-".join(["PN", *(letters[at : at + _GROUP] for at in range(0, len(letters), _GROUP))])
 
 
-def message_id(batch_id: UUID) -> str:
-    """Return the identifier of a batch's payment file (MsgId): the batch's own, on 32 characters."""
-    return batch_id.hex
+def message_id(batch_id: UUID, part: int = 1) -> str:
+    """Return the identifier of a part of a batch's payment files (MsgId): the batch's own, on 32 characters, then the part from the second."""
+    return batch_id.hex if part == 1 else f"{batch_id.hex}{part:03d}"
 
 
-def payment_information_id(batch_id: UUID) -> str:
-    """Return the identifier of the one payment block of a batch's file (PmtInfId)."""
-    return f"{batch_id.hex}-1"
+def payment_information_id(batch_id: UUID, part: int = 1) -> str:
+    """Return the identifier of the one payment block of a file (PmtInfId)."""
+    return f"{batch_id.hex}-1" if part == 1 else f"{batch_id.hex}{part:03d}"
+
+
+def part_of_message(text: str) -> tuple[UUID, int] | None:
+    """Return the batch and the part whose file has this identifier, or None when the file is not one of ours."""
+    found = _MESSAGE.fullmatch(text)
+    if found is None:
+        return None
+    batch_id, part = UUID(hex=found["batch"]), int(found["part"] or 1)
+    return (batch_id, part) if message_id(batch_id, part) == text else None
 
 
 def batch_of_message(text: str) -> UUID | None:
-    """Return the batch whose file has this identifier, or None when the file is not one of ours."""
-    try:
-        found = UUID(hex=text)
-    except ValueError:
-        return None
-    return found if message_id(found) == text else None
+    """Return the batch of which a file has this identifier, or None when the file is not one of ours."""
+    found = part_of_message(text)
+    return found and found[0]
 
 
 def file_stem(batch_number: str) -> str:

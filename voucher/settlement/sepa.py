@@ -13,10 +13,18 @@ from schwifty.exceptions import SchwiftyException
 NAME_LENGTH_MAX = 70
 REMITTANCE_LENGTH_MAX = 140
 IDENTIFIER_LENGTH_MAX = 35
+TOWN_LENGTH_MAX = 35
 AMOUNT_CENTS_MAX = 99_999_999_999  # 999 999 999,99 €, the ceiling of the scheme (rulebook, AT-T002)
 
+# Text that banks carry as it is; most is, and needs nothing more.
+_PLAIN = re.compile(r"[A-Za-z0-9/\-?:().,'+]+(?: [A-Za-z0-9/\-?:().,'+]+)*")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]+")
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9/\-?:().,'+ ]")
+_FRENCH_IBAN = re.compile(r"FR[0-9]{12}[0-9A-Z]{11}[0-9]{2}")
+_IBAN_DIGITS = {ord(letter): str(number) for number, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)}
+# A letter of an account number counts as a digit: A and J are 1, B, K and S are 2, and so on.
+_RIB_DIGITS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "12345678912345678923456789")
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _SPACES = re.compile(r"\s+")
 _HAS_WORD = re.compile(r"[A-Za-z0-9]")
 
@@ -57,6 +65,10 @@ class WrongAccount(WrongPayment):
     """An IBAN or a BIC is wrong, or the account lies outside SEPA."""
 
 
+class WrongAddress(WrongPayment):
+    """A town comes without its country, or the other way round, or cannot be written."""
+
+
 class WrongAmount(WrongPayment):
     """An amount is not a whole number of cents within the limits of the scheme."""
 
@@ -79,6 +91,8 @@ def sepa_text(text: str) -> str:
     `&` becomes `+`, quotes an apostrophe, `;` a comma, brackets parentheses, dashes `-`; what has no counterpart (other
     alphabets, symbols) becomes a full stop. Accepts any text; the result may be longer than the text, or have no letter.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text.translate(_REPLACEMENTS))
         text = "".join(char for char in decomposed if char.isascii() or not unicodedata.combining(char))
@@ -132,6 +146,9 @@ def checked_remittance(remittance: str) -> str:
 
 def checked_iban(iban: str) -> str:
     """Return the IBAN without spaces; its check digits, the French clé RIB and its SEPA country are verified."""
+    # Nearly all are French and right: two sums say so thirty times faster than what knows every country.
+    if _FRENCH_IBAN.fullmatch(iban) and _is_right(iban):
+        return iban
     try:
         account = IBAN(iban, validate_bban=True)
     except SchwiftyException:
@@ -141,12 +158,37 @@ def checked_iban(iban: str) -> str:
     return account.compact
 
 
+def _is_right(french_iban: str) -> bool:
+    """Whether the check digits (ISO 13616) and the clé RIB (97 less 89 × bank + 15 × branch + 3 × account modulo 97) are right."""
+    bban = french_iban[4:]
+    if 98 - int(f"{bban}FR00".translate(_IBAN_DIGITS)) % 97 != int(french_iban[2:4]):
+        return False
+    plain = bban.translate(_RIB_DIGITS)
+    bank, branch, account, key = int(plain[:5]), int(plain[5:10]), int(plain[10:21]), int(plain[21:])
+    return 97 - (89 * bank + 15 * branch + 3 * account) % 97 == key
+
+
 def checked_bic(bic: str) -> str:
     """Return the BIC without spaces; its shape and its country are verified, not that the bank exists."""
     try:
         return BIC(bic).compact
     except SchwiftyException:
         raise WrongAccount(f"Le BIC « {bic} » est faux. Recopiez-le depuis le RIB, ou laissez-le vide.") from None
+
+
+def checked_address(town: str | None, country: str | None) -> tuple[str, str] | tuple[None, None]:
+    """Return a structured address, a town (35 SEPA characters) and its country (ISO 3166), or none. Raises WrongAddress.
+
+    Only these two are kept: the rest of an address would be unstructured, which banks refuse since 15 November 2026.
+    """
+    if not town and not country:
+        return None, None
+    plain = sepa_text(town or "")
+    if not _HAS_WORD.search(plain) or len(plain) > TOWN_LENGTH_MAX or not _COUNTRY.fullmatch(country or ""):
+        raise WrongAddress(
+            f"L’adresse « {town or ''}, {country or ''} » est incomplète. Donnez la ville et le pays, ou rien."
+        )
+    return plain, country or ""
 
 
 def checked_amount(amount_cents: int) -> int:

@@ -29,7 +29,10 @@ CHANNELS: dict[str, str] = {
 
 FILE_KINDS: dict[str, tuple[str, str]] = {
     "pain.001.001.09": ("Fichier de virements pour la banque", "application/xml"),
+    "pain.001.001.03": ("Fichier de virements pour la banque, ancienne version", "application/xml"),
     "liquidation_csv": ("État liquidatif (CSV)", "text/csv; charset=utf-8"),
+    "liquidation_json": ("État liquidatif (JSON)", "application/json"),
+    "supporting_csv": ("Pièce justificative : les encaissements (CSV)", "text/csv; charset=utf-8"),
     "liquidation_pdf": ("État liquidatif (PDF à signer)", "application/pdf"),
 }
 """The name of each kind of kept file, and its media type."""
