@@ -100,7 +100,7 @@ def today() -> str | Response:
                 line.voucher_count,
                 euros_cell(line.amount_cents),
                 line.service,
-                "Annulé" if line.is_undone else "Confirmé",
+                line.state[0],
             )
             for line in day.lines
         )

@@ -12,7 +12,20 @@ from voucher.network import model as network
 from voucher.programme import model as programme
 from voucher.redemption import model as redemption
 from voucher.settlement import model as settlement
+from voucher.settlement import model_overpayments as overpayments
 
 __all__ = [
-    "Base", "access", "accounting", "distribution", "funding", "issuing", "ledger", "network", "programme", "redemption", "seals", "settlement",
-]  # fmt: skip
+    "Base",
+    "access",
+    "accounting",
+    "distribution",
+    "funding",
+    "issuing",
+    "ledger",
+    "network",
+    "overpayments",
+    "programme",
+    "redemption",
+    "seals",
+    "settlement",
+]

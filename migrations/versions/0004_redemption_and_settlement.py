@@ -128,6 +128,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("state_reason", sa.String(length=200), nullable=False),
         sa.Column("is_payable", sa.Boolean(), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=False),
         sa.Column("paid_on", sa.Date(), nullable=True),
         sa.CheckConstraint("state <> 'held' OR NOT is_payable", name=op.f("ck_payment_advice_held_is_not_payable")),
         sa.CheckConstraint(
@@ -146,6 +147,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("batch_id", "structure_id", name=op.f("uq_payment_advice_batch_id_structure_id")),
         sa.UniqueConstraint("reference", name=op.f("uq_payment_advice_reference")),
     )
+    op.create_index(op.f("ix_payment_advice_due_on"), "payment_advice", ["due_on"], unique=False)
     op.create_index(op.f("ix_payment_advice_structure_id"), "payment_advice", ["structure_id"], unique=False)
     op.create_table(
         "payment_file",

@@ -131,12 +131,19 @@ class Journal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventRule:
-    """One line of the table: the journal of an event and the (debit, credit) pairs it moves."""
+    """One line of the table: the journal of an event and the (debit, credit) pairs it moves.
+
+    `may_move` are pairs that some of these events move too, in the place of others or beside them; their verb writes them.
+    """
 
     journal: Journal
     name: str
     moves: tuple[tuple[str, str], ...]
+    may_move: tuple[tuple[str, str], ...] = ()
 
+
+# Vouchers of a reversed redemption go back to stock if they were never handed over; stopped or lapsed since, their credit is free.
+_GIVEN_BACK = (("8040", "8050"), ("8030", "8050"))
 
 RULES: Mapping[EventType, EventRule] = {
     EventType.ENVELOPE_OPENED: EventRule(Journal.BUDGET, "Ouverture d'enveloppe", (("8020", "8010"),)),
@@ -156,8 +163,13 @@ RULES: Mapping[EventType, EventRule] = {
     EventType.VOUCHERS_STOPPED: EventRule(Journal.VOUCHERS, "Opposition après remise", (("8030", "8045"),)),
     EventType.STOCK_LAPSED: EventRule(Journal.VOUCHERS, "Caducité de chèques non remis", (("8030", "8040"),)),
     EventType.VOUCHERS_LAPSED: EventRule(Journal.VOUCHERS, "Caducité de chèques remis", (("8030", "8045"),)),
-    EventType.BATCH_FROZEN: EventRule(Journal.SETTLEMENT, "Lot de règlement arrêté", (("4670", "4675"),)),
-    EventType.ADVICE_SET_ASIDE: EventRule(Journal.SETTLEMENT, "Règlement mis de côté", (("4675", "4670"),)),
+    # What a structure owes back is netted in the batch's own entry, and restored when its advice is set aside.
+    EventType.BATCH_FROZEN: EventRule(
+        Journal.SETTLEMENT, "Lot de règlement arrêté", (("4670", "4675"),), (("4670", "4671"),)
+    ),
+    EventType.ADVICE_SET_ASIDE: EventRule(
+        Journal.SETTLEMENT, "Règlement mis de côté", (("4675", "4670"),), (("4671", "4670"),)
+    ),
     EventType.BATCH_EXPORTED: EventRule(Journal.SETTLEMENT, "Lot de règlement transmis", (("4675", "5115"),)),
     EventType.TRANSFER_BOOKED: EventRule(Journal.BANK, "Virement exécuté", (("5115", "5120"),)),
     EventType.TRANSFER_REJECTED: EventRule(Journal.BANK, "Virement rejeté", (("5115", "4670"),)),
@@ -183,12 +195,12 @@ RULES: Mapping[EventType, EventRule] = {
     EventType.FUNDS_IDENTIFIED: EventRule(Journal.FUNDING, "Fonds reçus d'un financeur", (("4711", "4431"),)),
     EventType.ADVANCE_REFUNDED: EventRule(Journal.FUNDING, "Avance rendue à un financeur", (("4432", "4711"),)),
     EventType.REDEMPTION_CLAWED_BACK: EventRule(
-        Journal.SETTLEMENT, "Encaissement repris après règlement", (("8045", "8050"), ("4671", "4430"))
+        Journal.SETTLEMENT, "Encaissement repris après règlement", (("8045", "8050"), ("4671", "4430")), _GIVEN_BACK
     ),
     EventType.REDEMPTION_DISPUTED: EventRule(Journal.SETTLEMENT, "Encaissement contesté", (("4670", "4678"),)),
     EventType.DISPUTE_DISMISSED: EventRule(Journal.SETTLEMENT, "Contestation levée", (("4678", "4670"),)),
     EventType.DISPUTE_UPHELD: EventRule(
-        Journal.SETTLEMENT, "Contestation fondée", (("8045", "8050"), ("4678", "4430"))
+        Journal.SETTLEMENT, "Contestation fondée", (("8045", "8050"), ("4678", "4430")), _GIVEN_BACK
     ),
     EventType.OVERPAYMENT_REPAID: EventRule(Journal.BANK, "Trop-perçu remboursé", (("4711", "4671"),)),
     EventType.OVERPAYMENT_WRITTEN_OFF: EventRule(Journal.SETTLEMENT, "Trop-perçu non recouvré", (("6540", "4671"),)),

@@ -12,6 +12,7 @@ from voucher.ledger.read import balances_query
 
 REVERSALS = [event_type for event_type, rule in RULES.items() if not rule.moves]
 
+
 def check_entries_are_whole(session: Session) -> list[Violation]:
     """Chaque écriture compte et totalise ses mouvements."""
     sums = (
@@ -68,7 +69,8 @@ def check_movements_follow_the_chart(session: Session) -> list[Violation]:
     reversible = {(c, d) for rule in RULES.values() for d, c in rule.moves}
     violations = []
     for row in seen:
-        allowed = set(RULES[EventType(row.event_type)].moves) if row.event_type in set(EventType) else set()
+        rule = RULES[EventType(row.event_type)] if row.event_type in set(EventType) else None
+        allowed = {*rule.moves, *rule.may_move} if rule else set()
         if row.event_type in REVERSALS:
             allowed = reversible
         is_right = (row.debit, row.credit) in allowed and row.book == row.debit_book == row.credit_book

@@ -11,7 +11,7 @@ from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
-from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
+from voucher.redemption.model import USED_STATES, Period, RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
 
 CLOCKS_DIFFER = timedelta(minutes=1)  # of the machine that revokes a key and of the one that redeems
 ROWS_MAX = 100  # what is wrong a hundred times is said a hundred times, not a million
@@ -34,7 +34,7 @@ def check_a_voucher_is_used_once(session: Session) -> list[Violation]:
 
 
 def check_states_and_redemptions_agree(session: Session) -> list[Violation]:
-    """Un chèque est « encaissé » exactement quand un encaissement non annulé le dit."""
+    """Un chèque est « encaissé » exactement quand un encaissement ni annulé ni repris le dit."""
     live = exists().where(RedeemedVoucher.serial == Voucher.serial, RedeemedVoucher.is_live)
     rows = session.execute(
         select(Voucher.serial, Voucher.state)
@@ -69,8 +69,8 @@ def check_lines_follow_their_redemption(session: Session) -> list[Violation]:
         .where(
             or_(
                 func.coalesce(lines.c.found, 0) != Redemption.voucher_count,
-                and_(Redemption.state == RedemptionState.CONFIRMED, lines.c.live != Redemption.voucher_count),
-                and_(Redemption.state == RedemptionState.UNDONE, lines.c.live != 0),
+                and_(Redemption.state.in_(USED_STATES), lines.c.live != Redemption.voucher_count),
+                and_(Redemption.state.not_in(USED_STATES), lines.c.live != 0),
                 lines.c.first_booklet != Redemption.booklet_number,
                 lines.c.last_booklet != Redemption.booklet_number,
             )

@@ -15,7 +15,7 @@ from voucher.network.model import Place, Structure
 from voucher.network.services import Service
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.answers import Counter
-from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState
+from voucher.redemption.model import USED_STATES, Period, RedeemedVoucher, Redemption, RedemptionState
 from voucher.redemption.rules import undo_limit
 
 
@@ -36,11 +36,27 @@ class RedemptionLine:
     is_undone: bool
     undone_at: datetime | None
     undo_until: datetime | None
+    is_disputed: bool = False
+    is_reversed: bool = False
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """The word of its state, and the kind of its tag."""
+        if self.is_undone:
+            return "Annulé", "neutral"
+        if self.is_reversed:
+            return "Repris", "neutral"
+        return ("Contesté", "warn") if self.is_disputed else ("Confirmé", "success")
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its vouchers are used: neither undone nor reversed."""
+        return not self.is_undone and not self.is_reversed
 
 
 @dataclass(frozen=True, slots=True)
 class CounterDay:
-    """What a place redeemed on a Paris day, the last first; the totals leave out what was undone."""
+    """What a place redeemed on a Paris day, the last first; the totals leave out what was undone or reversed."""
 
     on: date
     lines: tuple[RedemptionLine, ...]
@@ -95,7 +111,7 @@ def counter_day(database: Database, counter: Counter, on: date, *, undo_minutes:
     with database.read() as session:
         rows = session.execute(query.order_by(Redemption.redeemed_at.desc(), Redemption.id.desc())).all()
     lines = tuple(_line(row, undo_minutes, now) for row in rows)
-    counted = [line for line in lines if not line.is_undone]
+    counted = [line for line in lines if line.is_counted]
     return CounterDay(
         on,
         lines,
@@ -162,7 +178,7 @@ def redemptions(
 ) -> tuple[list[RedemptionLine], int]:
     """Return a page of a structure's redemptions and how many there are. Sorts: at, place, amount.
 
-    Filters: `lieu` (a place's id), `etat` (`confirmed`, `undone`), `du` and `au` (Paris days, AAAA-MM-JJ), `carnet` (number).
+    Filters: `lieu` (a place's id), `etat` (`confirmed`, `undone`, `disputed`, `reversed`), `du` and `au` (Paris days, AAAA-MM-JJ), `carnet` (number).
     """
     query = _lines().where(Redemption.structure_id == structure_id)
     if place_id := _uuid(filters.get("lieu", "")):
@@ -201,6 +217,10 @@ def redemption_story(
     moments = [Moment("Encaissé", line.redeemed_at, line.place_name)]
     if line.is_undone:
         moments.append(Moment("Annulé au comptoir", line.undone_at, "Rien n'est dû. Les chèques peuvent resservir."))
+    elif line.is_reversed:
+        moments.append(Moment("Repris après contestation", None, "Rien n'est dû. La raison est dans vos paiements."))
+    elif line.is_disputed:
+        moments.append(Moment("Contesté", None, "Le montant attend la décision du service des finances."))
     elif row.period_closed_at is None:
         moments.append(
             Moment(
@@ -219,7 +239,7 @@ def place_totals(database: Database, structure_id: UUID, since: datetime) -> dic
             select(Redemption.place_id, func.sum(Redemption.voucher_count), func.sum(Redemption.amount_cents))
             .where(
                 Redemption.structure_id == structure_id,
-                Redemption.state == RedemptionState.CONFIRMED,
+                Redemption.state.in_(USED_STATES),
                 Redemption.redeemed_at >= since,
             )
             .group_by(Redemption.place_id)
@@ -252,7 +272,7 @@ def _lines() -> Select[*tuple[object, ...]]:
 def _line(row: Row[*tuple[object, ...]], undo_minutes: int, now: datetime) -> RedemptionLine:
     is_undone = row.state == RedemptionState.UNDONE
     limit = undo_limit(row.redeemed_at, undo_minutes)
-    may_undo = not is_undone and row.period_closed_at is None and now < limit
+    may_undo = row.state == RedemptionState.CONFIRMED and row.period_closed_at is None and now < limit
     return RedemptionLine(
         row.id,
         row.redeemed_at,
@@ -267,6 +287,8 @@ def _line(row: Row[*tuple[object, ...]], undo_minutes: int, now: datetime) -> Re
         is_undone,
         row.undone_at,
         limit if may_undo else None,
+        row.state == RedemptionState.DISPUTED,
+        row.state == RedemptionState.REVERSED,
     )
 
 

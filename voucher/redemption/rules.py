@@ -44,6 +44,7 @@ class CounterRefusal(StrEnum):
     UNDO_UNKNOWN = "undo_unknown"
     UNDO_TOO_LATE = "undo_too_late"
     UNDO_STOPPED = "undo_stopped"
+    UNDO_DISPUTED = "undo_disputed"
 
     @property
     def template(self) -> str:
@@ -99,6 +100,9 @@ _TEMPLATES = {
     CounterRefusal.UNDO_UNKNOWN: "Cet encaissement n'est pas de ce lieu. Annulez-le depuis le lieu où il a été fait.",
     CounterRefusal.UNDO_TOO_LATE: "Il est trop tard pour annuler : c'était possible jusqu'au {at}. Prévenez votre responsable.",
     CounterRefusal.UNDO_STOPPED: "Le carnet est en opposition depuis. Cet encaissement ne s'annule plus. Prévenez votre responsable.",
+    CounterRefusal.UNDO_DISPUTED: (
+        "Le service des finances regarde cet encaissement. Il ne s'annule plus ici. Prévenez votre responsable."
+    ),
 }
 _MAY_RETRY = frozenset(
     {

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
-from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
+from voucher.issuing.model import Booklet, BookletState, IssueBatch
 from voucher.kernel.database import Database
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
@@ -14,13 +14,10 @@ from voucher.ledger.post import Event, reverse
 from voucher.redemption.answers import Counter, Undone
 from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState
 from voucher.redemption.period import share_period
+from voucher.redemption.reverse import STATE_BEFORE, give_vouchers_back
 from voucher.redemption.rules import CounterRefusal, Refusal, undo_limit
 
 _Found = Row[UUID, str, datetime | None, datetime, int, datetime | None, str, datetime | None]
-_STATE_BEFORE = {
-    EventType.VOUCHERS_REDEEMED: VoucherState.HANDED_OVER,
-    EventType.VOUCHERS_REDEEMED_FROM_STOCK: VoucherState.ISSUED,
-}
 
 
 def undo(
@@ -29,7 +26,7 @@ def undo(
     """Undo a whole redemption of this place; undone before, it answers the same again.
 
     Its vouchers go back to the state they had, its entry is reversed, and its structure is no longer owed. Refused once the
-    period is closed or `undo_minutes` have passed, and when the booklet was stopped since.
+    period is closed or `undo_minutes` have passed, when the booklet was stopped since, and while it is disputed.
     """
     with database.write() as session:
         agreement_id = session.scalar(
@@ -43,6 +40,8 @@ def undo(
             return Refusal(CounterRefusal.UNDO_UNKNOWN)
         share_period(session, agreement_id)
         found = _lock(session, redemption_id)
+        if found.state in (RedemptionState.DISPUTED, RedemptionState.REVERSED):
+            return Refusal(CounterRefusal.UNDO_DISPUTED)
         if found.state == RedemptionState.CONFIRMED:
             if (refusal := _why_not(found, undo_minutes, now)) is not None:
                 return refusal
@@ -92,21 +91,9 @@ def _why_not(found: _Found, undo_minutes: int, now: datetime) -> Refusal | None:
 
 def _give_back(session: Session, found: _Found, by: UUID, now: datetime) -> None:
     entry = session.execute(
-        select(Entry.id, Entry.event_type).where(Entry.event_id == found.id, Entry.event_type.in_(_STATE_BEFORE))
+        select(Entry.id, Entry.event_type).where(Entry.event_id == found.id, Entry.event_type.in_(STATE_BEFORE))
     ).one()
-    lines = select(RedeemedVoucher.serial).where(RedeemedVoucher.redemption_id == found.id)
-    session.execute(
-        update(Voucher)
-        .where(Voucher.serial.in_(lines), Voucher.state == VoucherState.REDEEMED)
-        .values(state=_STATE_BEFORE[EventType(entry.event_type)])
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(RedeemedVoucher)
-        .where(RedeemedVoucher.redemption_id == found.id)
-        .values(is_live=False)
-        .execution_options(synchronize_session=False)
-    )
+    give_vouchers_back(session, found.id, STATE_BEFORE[EventType(entry.event_type)])
     session.execute(
         update(Redemption)
         .where(Redemption.id == found.id)

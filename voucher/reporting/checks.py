@@ -7,16 +7,20 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from voucher.distribution.model import Lapse, StockVoid, StopOrder
+from voucher.funding.balance import called_cents
 from voucher.issuing.model import Booklet, IssueBatch
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_query
 from voucher.programme.model import Agreement
+from voucher.redemption.reverse import ENDED_STATES
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_overpayments import Dispute, Overpayment, Recovery, RecoveryKind
 
 OUTSTANDING = ("8040", "8045")
-OWED = ("4670", "4675", "5115")
+# What a structure owes back is owed less; what is suspended is owed still.
+OWED = ("4670", "4671", "4675", "4678", "5115")
 
 
 def check_everything_issued_is_accounted_for(session: Session) -> list[Violation]:
@@ -35,12 +39,21 @@ def check_everything_issued_is_accounted_for(session: Session) -> list[Violation
         .where(PaymentAdvice.state == AdviceState.PAID)
         .group_by(SettlementBatch.agreement_id),
     )
+    returned = _sums(
+        session,
+        select(Overpayment.agreement_id, func.sum(Recovery.amount_cents))
+        .join(Recovery, Recovery.overpayment_id == Overpayment.id)
+        .where(Recovery.kind != RecoveryKind.NETTED, Recovery.cancelled_at.is_(None))
+        .group_by(Overpayment.agreement_id),
+    )
     released = _released(session)
     violations = []
     for agreement in session.execute(select(Agreement.id, Agreement.number).order_by(Agreement.number)):
         outstanding = sum(balances.get((agreement.id, code), 0) for code in OUTSTANDING)
         owed = -sum(balances.get((agreement.id, code), 0) for code in OWED)
-        ended = paid.get(agreement.id, 0) + released.get(agreement.id, 0)
+        # What came back of an overpayment, or was given up, pays for no voucher any more.
+        kept_cents = paid.get(agreement.id, 0) - returned.get(agreement.id, 0)
+        ended = kept_cents + released.get(agreement.id, 0)
         gap = issued.get(agreement.id, 0) - outstanding - owed - ended
         if gap != 0:
             violations.append(
@@ -48,7 +61,7 @@ def check_everything_issued_is_accounted_for(session: Session) -> list[Violation
                     "everything_issued_is_accounted_for",
                     f"convention {agreement.number}",
                     f"émis {format_euros(issued.get(agreement.id, 0))}, en circulation {format_euros(outstanding)}, "
-                    f"dû ou en transit {format_euros(owed)}, payé {format_euros(paid.get(agreement.id, 0))}, "
+                    f"dû ou en transit {format_euros(owed)}, payé et gardé {format_euros(kept_cents)}, "
                     f"rendu {format_euros(released.get(agreement.id, 0))} : écart {format_euros(gap)}",
                 )
             )
@@ -56,7 +69,7 @@ def check_everything_issued_is_accounted_for(session: Session) -> list[Violation
 
 
 def check_what_is_used_is_owed_by_funders(session: Session) -> list[Violation]:
-    """Pour chaque financeur et convention : les chèques utilisés sont ce que le financeur doit."""
+    """Pour chaque financeur et convention : les chèques utilisés sont ce qui lui fut appelé et ce qui reste à appeler."""
     sums = balances_query().subquery()
     rows = session.execute(
         select(Account.code, Account.agreement_id, Account.funder_id, sums.c.balance_cents)
@@ -66,14 +79,16 @@ def check_what_is_used_is_owed_by_funders(session: Session) -> list[Violation]:
     sides: dict[tuple[UUID, UUID], dict[str, int]] = {}
     for row in rows:
         sides.setdefault((row.agreement_id, row.funder_id), {})[row.code] = int(row.balance_cents)
+    called = called_cents(session)
     return [
         Violation(
             "what_is_used_is_owed_by_funders",
-            f"financeur {funder_id}, convention {agreement_id}",
-            f"utilisé {format_euros(side.get('8050', 0))}, à appeler {format_euros(side.get('4430', 0))}",
+            f"financeur {key[1]}, convention {key[0]}",
+            f"utilisé {format_euros(side.get('8050', 0))}, appelé {format_euros(called.get(key, 0))}, "
+            f"à appeler {format_euros(side.get('4430', 0))}",
         )
-        for (agreement_id, funder_id), side in sorted(sides.items())
-        if side.get("8050", 0) != side.get("4430", 0)
+        for key, side in sorted(sides.items())
+        if side.get("8050", 0) != side.get("4430", 0) + called.get(key, 0)
     ]
 
 
@@ -90,7 +105,7 @@ def _balances(session: Session) -> dict[tuple[UUID, str], int]:
 
 
 def _released(session: Session) -> Mapping[UUID, int]:
-    """Return what stop orders, destroyed stock and lapses gave back, by agreement, in cents."""
+    """Return what stop orders, destroyed stock, lapses and reversals after them gave back, by agreement, in cents."""
     parts = (
         select(IssueBatch.agreement_id, func.sum(StopOrder.released_cents))
         .join(Booklet, Booklet.number == StopOrder.booklet_number)
@@ -102,7 +117,10 @@ def _released(session: Session) -> Mapping[UUID, int]:
             IssueBatch, IssueBatch.id == Lapse.batch_id
         ),
     )
-    released: dict[UUID, int] = {}
+    ended = select(Dispute.agreement_id, func.sum(Dispute.amount_cents)).where(
+        Dispute.vouchers_became.in_(ENDED_STATES)
+    )
+    released = _sums(session, ended.group_by(Dispute.agreement_id))
     for part in parts:
         for agreement_id, cents in _sums(session, part.group_by(IssueBatch.agreement_id)).items():
             released[agreement_id] = released.get(agreement_id, 0) + cents

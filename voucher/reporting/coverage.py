@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from voucher.kernel.database import Database
 from voucher.network.model import Place
 from voucher.programme.territories import OTHER_TERRITORIES, REGIONS, THIRD_PLACES_2018, Region
-from voucher.redemption.model import Redemption, RedemptionState
+from voucher.redemption.model import USED_STATES, Redemption
 from voucher.reporting.small_cells import SMALL_CELL_MAX, TOTAL, hidden_cells, with_totals
 
 NOT_LOCATED = "not_located"
@@ -80,7 +80,7 @@ def coverage(database: Database, *, now: datetime, agreement_id: UUID | None = N
             select(
                 Redemption.agreement_id, Redemption.place_id, *(one.label(f"n{at}") for at, one in enumerate(counts))
             )
-            .where(Redemption.state == RedemptionState.CONFIRMED)
+            .where(Redemption.state.in_(USED_STATES))
             .group_by(Redemption.agreement_id, Redemption.place_id)
             .subquery()
         )

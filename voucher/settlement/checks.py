@@ -3,7 +3,6 @@
 Sums on both sides of a promise are put in one list with opposite signs: what does not come to zero is a violation.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Row, Select, exists, func, or_, select, union_all
@@ -12,18 +11,21 @@ from sqlalchemy.orm import Session, aliased
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import EventType
-from voucher.ledger.model import Account, Entry
-from voucher.ledger.read import balances_query
+from voucher.ledger.model import Entry
 from voucher.redemption.model import Period, Redemption, RedemptionState
-from voucher.settlement import checks_bank, checks_files
+from voucher.settlement import checks_bank, checks_files, checks_overpayments
+from voucher.settlement.check_sums import gaps
+from voucher.settlement.due_periods import IN_A_BATCH
 from voucher.settlement.model import AdviceLine, AdviceState, BatchState, LineNature, PaymentAdvice
 from voucher.settlement.model import SettlementBatch as Batch
+from voucher.settlement.model_overpayments import Recovery
+from voucher.settlement.overpayments import in_period_line, released_unpaid
 
 ROWS_MAX = 100
 
 
 def check_a_period_is_in_one_batch(session: Session) -> list[Violation]:
-    """Une période close est dans un lot, et un seul ; une période ouverte n'est dans aucun."""
+    """Une période close est dans un lot au plus ; une période ouverte n'est dans aucun."""
     rows = session.execute(
         select(Period.id, Period.closed_at, func.count(Batch.id).label("found"))
         .outerjoin(Batch, Batch.period_id == Period.id)
@@ -32,7 +34,7 @@ def check_a_period_is_in_one_batch(session: Session) -> list[Violation]:
     return [
         Violation("a_period_is_in_one_batch", f"période {row.id}", f"{row.found} lots")
         for row in rows
-        if row.found != (row.closed_at is not None)
+        if row.found > (row.closed_at is not None)
     ]
 
 
@@ -55,6 +57,13 @@ def check_a_batch_totals_its_advices(session: Session) -> list[Violation]:
         .where(Entry.event_type == EventType.ADVICE_SET_ASIDE, PaymentAdvice.batch_id == Batch.id)
         .scalar_subquery()
     )
+    # What was netted stands in the entries of the batch too, and no transfer pays it.
+    netted = (
+        select(func.coalesce(func.sum(Recovery.amount_cents), 0))
+        .join(PaymentAdvice, PaymentAdvice.id == Recovery.advice_id)
+        .where(PaymentAdvice.batch_id == Batch.id, Recovery.cancelled_at.is_(None))
+        .scalar_subquery()
+    )
     rows = session.execute(
         select(
             Batch.number,
@@ -63,7 +72,8 @@ def check_a_batch_totals_its_advices(session: Session) -> list[Violation]:
             Batch.exported_at,
             func.coalesce(advices.c.found, 0).label("found"),
             func.coalesce(advices.c.total, 0).label("total"),
-            (frozen.total_cents - set_aside).label("ordered"),
+            # A batch that pays nobody has no entry.
+            (func.coalesce(frozen.total_cents, 0) - set_aside - netted).label("ordered"),
             exported.total_cents.label("sent"),
         )
         .outerjoin(advices, advices.c.batch_id == Batch.id)
@@ -144,7 +154,7 @@ def check_an_advice_is_its_lines(session: Session) -> list[Violation]:
 
 
 def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
-    """Pour chaque structure, la ligne d'une période close vaut ses encaissements confirmés, en euros et en chèques."""
+    """Pour chaque structure, la ligne d'une période réglée vaut les encaissements confirmés quand elle fut réglée, en euros et en chèques."""
     lines = select(
         AdviceLine.source_id.label("period_id"),
         AdviceLine.structure_id,
@@ -159,7 +169,7 @@ def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
             (-func.sum(Redemption.voucher_count)).label("vouchers"),
         )
         .join(Period, Period.id == Redemption.period_id)
-        .where(Redemption.state == RedemptionState.CONFIRMED, Period.closed_at.is_not(None))
+        .where(in_period_line(), IN_A_BATCH)
         .group_by(Redemption.period_id, Redemption.structure_id)
     )
     both = union_all(lines, redeemed).subquery()
@@ -218,13 +228,13 @@ def check_the_ledger_owes_what_settlement_owes(session: Session) -> list[Violati
         Batch, Batch.id == PaymentAdvice.batch_id
     )
     waiting = (AdviceState.HELD, AdviceState.REJECTED, AdviceState.RETURNED)
-    open_periods = (
+    waiting_periods = (
         select(Redemption.agreement_id, Redemption.structure_id, Redemption.amount_cents.label("cents"))
         .join(Period, Period.id == Redemption.period_id)
-        .where(Redemption.state == RedemptionState.CONFIRMED, Period.closed_at.is_(None))
+        .where(Redemption.state == RedemptionState.CONFIRMED, ~IN_A_BATCH)
     )
     owed: dict[str, list[Select[*tuple[Any, ...]]]] = {
-        "4670": [open_periods, advices.where(PaymentAdvice.state.in_(waiting))],
+        "4670": [waiting_periods, advices.where(PaymentAdvice.state.in_(waiting)), released_unpaid()],
         "4675": [advices.where(PaymentAdvice.state == AdviceState.DUE)],
     }
     return [
@@ -234,7 +244,7 @@ def check_the_ledger_owes_what_settlement_owes(session: Session) -> list[Violati
             f"écart de {format_euros(int(row.gap))} avec les bordereaux",
         )
         for code, sources in owed.items()
-        for row in _gaps(session, code, sources, ("agreement_id", "structure_id"))
+        for row in gaps(session, code, sources, ("agreement_id", "structure_id"))
     ]
 
 
@@ -251,24 +261,8 @@ def check_the_ledger_waits_for_what_left(session: Session) -> list[Violation]:
             f"convention {row.agreement_id}",
             f"écart de {format_euros(int(row.gap))} en transit",
         )
-        for row in _gaps(session, "5115", [left], ("agreement_id",))
+        for row in gaps(session, "5115", [left], ("agreement_id",))
     ]
-
-
-def _gaps(
-    session: Session, code: str, sources: Iterable[Select[*tuple[Any, ...]]], dimensions: tuple[str, ...]
-) -> list[Row[*tuple[Any, ...]]]:
-    """Return the accounts of a code whose balance (credit side) is not the sum of the rows of `sources`."""
-    balances = balances_query().subquery()
-    ledger = (
-        select(*(getattr(Account, name) for name in dimensions), balances.c.balance_cents.label("cents"))
-        .join(balances, balances.c.id == Account.id)
-        .where(Account.code == code)
-    )
-    both = union_all(*sources, ledger).subquery()
-    by = [both.c[name] for name in dimensions]
-    gap = func.sum(both.c.cents)
-    return list(session.execute(select(*by, gap.label("gap")).group_by(*by).having(gap != 0).limit(ROWS_MAX)))
 
 
 def _whole(value: Any) -> int | None:
@@ -290,4 +284,5 @@ CHECKS: tuple[Check, ...] = (
     check_the_ledger_waits_for_what_left,
     *checks_files.CHECKS,
     *checks_bank.CHECKS,
+    *checks_overpayments.CHECKS,
 )

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
@@ -23,7 +23,7 @@ class AdviceState(StrEnum):
     """An advice is due, then in a file, then paid by a booked bank line; what failed is owed again by the next batch.
 
     `held` could not be put into the file (no bank details, structure suspended); `held`, `rejected` and `returned` become
-    `taken_up` when a later advice carries their amount.
+    `taken_up` when a later advice carries their amount. `settled` needs no transfer: what the structure owed back paid it whole.
     """
 
     HELD = "held"
@@ -45,10 +45,16 @@ class BankFileKind(StrEnum):
 
 
 class LineNature(StrEnum):
-    """Where an advice's amount comes from."""
+    """Where an advice's amount comes from; the source is a period, an advice, a dispute, or a recovery (the last two).
+
+    `netted` takes an overpayment away; `restored` gives it back, when the advice is set aside before it leaves.
+    """
 
     PERIOD = "period"
     CARRIED_OVER = "carried_over"
+    RELEASED = "released"
+    NETTED = "netted"
+    RESTORED = "restored"
 
 
 class SettlementBatch(Base):
@@ -105,27 +111,32 @@ class PaymentAdvice(Base):
     state: Mapped[str] = mapped_column(String(10))
     state_reason: Mapped[str] = mapped_column(String(200), default="")  # code of a reject or return, or why it is held
     is_payable: Mapped[bool]  # counted in the batch's total; False once held, whatever becomes of it
+    due_on: Mapped[date] = mapped_column(index=True)  # when its oldest part had to be paid
     paid_on: Mapped[date | None]
 
     __table_args__ = (
         # A structure is once in a batch.
         UniqueConstraint("batch_id", "structure_id"),
-        CheckConstraint("amount_cents > 0", name="amount_is_positive"),
+        # What is netted to nothing needs no transfer, and only that.
+        CheckConstraint(
+            "amount_cents > 0 OR (amount_cents = 0 AND state = 'settled' AND NOT is_payable)", name="amount_is_positive"
+        ),
+        CheckConstraint("state <> 'settled' OR amount_cents = 0", name="settled_pays_nothing"),
         # What is held is in no total.
         CheckConstraint("state <> 'held' OR NOT is_payable", name="held_is_not_payable"),
         # Money leaves to an account that is known.
-        CheckConstraint("state = 'held' OR state = 'taken_up' OR iban IS NOT NULL", name="iban_is_known"),
+        CheckConstraint("state IN ('held', 'taken_up', 'settled') OR iban IS NOT NULL", name="iban_is_known"),
     )
 
 
 class AdviceLine(Base):
-    """A part of an advice: the period's redemptions, or an advice before it that could not be paid."""
+    """A part of an advice: the period's redemptions, what waited from before, what the structure owes back (below zero)."""
 
     __tablename__ = "advice_line"
 
     advice_id: Mapped[UUID] = mapped_column(ForeignKey("payment_advice.id"), primary_key=True)
     nature: Mapped[str] = mapped_column(String(14), primary_key=True)
-    source_id: Mapped[UUID] = mapped_column(primary_key=True)  # the period, or the advice taken up
+    source_id: Mapped[UUID] = mapped_column(primary_key=True)  # the period, the advice taken up, the dispute or recovery
     structure_id: Mapped[UUID]
     amount_cents: Mapped[int] = mapped_column(BigInt)
     voucher_count: Mapped[int] = mapped_column(BigInt)
@@ -134,6 +145,32 @@ class AdviceLine(Base):
         # A source is paid to a structure once, for ever.
         UniqueConstraint("nature", "source_id", "structure_id"),
     )
+
+
+class PaymentHold(Base):
+    """A decision that a structure is not paid for now, by one agreement or by all; what it is owed stays owed."""
+
+    __tablename__ = "payment_hold"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    structure_id: Mapped[UUID] = mapped_column(ForeignKey("structure.id"), index=True)
+    agreement_id: Mapped[UUID | None] = mapped_column(ForeignKey("agreement.id"))  # None: all of them
+    reason: Mapped[str] = mapped_column(String(150))
+    placed_at: Mapped[datetime]
+    placed_by: Mapped[UUID]
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[UUID | None]
+    lift_reason: Mapped[str] = mapped_column(String(150), default="")
+
+    __table_args__ = (
+        # A structure is held once at a time by an agreement, and once by all of them.
+        Index("uq_payment_hold_live", "structure_id", "agreement_id", unique=True,
+              sqlite_where=text("lifted_at IS NULL"), postgresql_where=text("lifted_at IS NULL")),
+        Index("uq_payment_hold_live_everywhere", "structure_id", unique=True,
+              sqlite_where=text("lifted_at IS NULL AND agreement_id IS NULL"),
+              postgresql_where=text("lifted_at IS NULL AND agreement_id IS NULL")),
+        CheckConstraint("(lifted_at IS NULL) = (lifted_by IS NULL)", name="lifting_is_signed"),
+    )  # fmt: skip
 
 
 class PaymentFile(Base):

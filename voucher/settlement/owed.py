@@ -1,19 +1,27 @@
-"""What an agreement owes its structures at this moment: the confirmed redemptions of a period, and what earlier batches
-could not pay. Preview shows it, freeze writes it; both read it here, so that they cannot differ.
+"""What an agreement owes its structures at this moment: the confirmed redemptions of a period, what earlier batches could not
+pay, what dismissed disputes freed; less what the structure owes back. Preview shows it, freeze writes it; both read it here,
+so that they cannot differ.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.calendar import paris_day
+from voucher.kernel.money import format_euros
 from voucher.network.model import BankDetails, Structure, StructureState
-from voucher.redemption.model import Redemption, RedemptionState
+from voucher.programme.model import Agreement
+from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.redemption.period import last_day
 from voucher.settlement import sepa
-from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+from voucher.settlement.model import AdviceState, PaymentAdvice, PaymentHold, SettlementBatch
+from voucher.settlement.overpayments import OpenOverpayment, Released, net_of, open_overpayments, released_amounts
 
 CARRIED_STATES = (AdviceState.HELD, AdviceState.REJECTED, AdviceState.RETURNED)
 """States in which an advice is still owed and waits for the next batch."""
@@ -31,11 +39,25 @@ class Carried:
     state: AdviceState
     state_reason: str
     iban: str | None
+    due_on: date
+
+
+class Held(StrEnum):
+    """Why a structure is not paid now, as a sentence begins that says it."""
+
+    SUSPENDED = "Structure suspendue"
+    BLOCKED = "Paiement bloqué"
+    NO_RIB = "RIB manquant"
+    BAD_RIB = "RIB inutilisable"
+    BELOW_MINIMUM = "Sous le minimum"
 
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What one structure is owed, and where to pay it. `why_held` is a French sentence, empty when it can be paid."""
+    """What one structure is owed, and where to pay it. `why_held` is a French sentence, empty when it can be paid.
+
+    `due_on` is the day by which the oldest part should be paid. `overpaid` is what the structure owes back and may be netted.
+    """
 
     structure_id: UUID
     name: str
@@ -47,47 +69,114 @@ class Owed:
     iban: str | None
     bic: str | None
     why_held: str
+    due_on: date
+    released: tuple[Released, ...] = ()
+    overpaid: tuple[OpenOverpayment, ...] = ()
 
     @property
     def is_payable(self) -> bool:
         """Whether the structure goes into the batch's total."""
-        return not self.why_held
+        return not self.why_held and self.amount_cents > 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what the structure owes back pays all that it is owed: no transfer is needed."""
+        return not self.why_held and self.amount_cents == 0
+
+    @property
+    def gross_cents(self) -> int:
+        """All that is owed: the period, what is carried over, what disputes freed."""
+        carried_cents = sum(one.amount_cents for one in self.carried)
+        return self.period_cents + carried_cents + sum(one.amount_cents for one in self.released)
+
+    @property
+    def netted(self) -> tuple[tuple[UUID, int], ...]:
+        """The overpayments that this payment nets, each with its cents; nothing while the structure is held."""
+        return () if self.why_held else net_of(self.gross_cents, self.overpaid)
+
+    @property
+    def netted_cents(self) -> int:
+        """What is netted in all."""
+        return sum(cents for _, cents in self.netted)
 
     @property
     def amount_cents(self) -> int:
-        """All that is owed: the period and what is carried over."""
-        return self.period_cents + sum(one.amount_cents for one in self.carried)
+        """What is left to pay."""
+        return self.gross_cents - self.netted_cents
 
     @property
     def voucher_count(self) -> int:
-        """The vouchers behind that amount."""
-        return self.period_voucher_count + sum(one.voucher_count for one in self.carried)
+        """The vouchers behind all that is owed."""
+        carried_count = sum(one.voucher_count for one in self.carried)
+        return self.period_voucher_count + carried_count + sum(one.voucher_count for one in self.released)
 
 
-def owed_by(session: Session, agreement_id: UUID, period_id: UUID | None) -> list[Owed]:
+def owed_by(session: Session, agreement_id: UUID, period_id: UUID | None, *, now: datetime) -> list[Owed]:
     """Return what each structure is owed, in the order of structures' ids: one sum over the period, whatever its size."""
+    terms = _terms(session, agreement_id, period_id, now)
     sums = {} if period_id is None else {row[0]: row for row in session.execute(_period_sums(period_id))}
     carried: dict[UUID, list[Carried]] = {}
     for one in _carried(session, agreement_id):
         carried.setdefault(one.structure_id, []).append(one)
+    released: dict[UUID, list[Released]] = {}
+    for freed in released_amounts(session, agreement_id):
+        released.setdefault(freed.structure_id, []).append(freed)
+    overpaid: dict[UUID, list[OpenOverpayment]] = {}
+    for debt in open_overpayments(session, agreement_id):
+        overpaid.setdefault(debt.structure_id, []).append(debt)
+    blocked = _blocked(session, agreement_id)
     found = []
-    for row in _structures(session, [*sums, *carried]):
-        period = sums.get(row.id)
+    for row in _structures(session, [*sums, *carried, *released]):
+        period, before = sums.get(row.id), tuple(carried.get(row.id, ()))
+        period_cents = int(period[1]) if period else 0
+        freed_before, debts = tuple(released.get(row.id, ())), tuple(overpaid.get(row.id, ()))
+        gross_cents = period_cents + sum(one.amount_cents for one in before)
+        gross_cents += sum(one.amount_cents for one in freed_before)
+        amount_cents = gross_cents - sum(cents for _, cents in net_of(gross_cents, debts))
         found.append(
             Owed(
                 row.id,
                 row.name,
                 row.pivot,
-                int(period[1]) if period else 0,
+                period_cents,
                 int(period[2]) if period else 0,
-                tuple(carried.get(row.id, ())),
+                before,
                 row.holder_name,
                 row.iban,
                 row.bic,
-                _why_held(row.state, row.state_reason, row.holder_name, row.iban),
+                _why_held(row, blocked.get(row.id), amount_cents, terms.minimum_cents),
+                # What a dispute freed is due with the period that pays it.
+                min([*(one.due_on for one in before), *([terms.due_on] if period or freed_before else [])]),
+                freed_before,
+                debts,
             )
         )
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What the agreement says of a payment made now: less than `minimum_cents` waits; the period is due on `due_on`."""
+
+    minimum_cents: int
+    due_on: date
+
+
+def _terms(session: Session, agreement_id: UUID, period_id: UUID | None, now: datetime) -> _Terms:
+    agreement = session.execute(
+        select(Agreement.minimum_payment_cents, Agreement.present_by, Agreement.payment_days).where(
+            Agreement.id == agreement_id
+        )
+    ).one()
+    # Nothing can be added any more to what is small: it is paid as it is.
+    is_final = paris_day(now) > agreement.present_by
+    ended_on = paris_day(now)
+    if period_id is not None:
+        period = session.execute(
+            select(Period.opened_at, Period.ends_at, Period.closed_at).where(Period.id == period_id)
+        ).one()
+        ended_on = last_day(period.opened_at, period.ends_at, period.closed_at or max(now, period.opened_at))
+    return _Terms(0 if is_final else agreement.minimum_payment_cents, ended_on + timedelta(days=agreement.payment_days))
 
 
 def _period_sums(period_id: UUID) -> Select[UUID, int, int]:
@@ -110,6 +199,7 @@ def _carried(session: Session, agreement_id: UUID) -> list[Carried]:
             PaymentAdvice.state,
             PaymentAdvice.state_reason,
             PaymentAdvice.iban,
+            PaymentAdvice.due_on,
         )
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .where(SettlementBatch.agreement_id == agreement_id, PaymentAdvice.state.in_(CARRIED_STATES))
@@ -138,17 +228,35 @@ def _structures(session: Session, wanted: Sequence[UUID]) -> Iterator[Row[*tuple
         yield from session.execute(query.where(Structure.id.in_(ids[start : start + 1000])))
 
 
-def _why_held(state: str, state_reason: str, holder_name: str | None, iban: str | None) -> str:
+def _blocked(session: Session, agreement_id: UUID) -> dict[UUID, str]:
+    """Return the structures that a person decided not to pay for now, with the reason."""
+    return {
+        row.structure_id: row.reason
+        for row in session.execute(
+            select(PaymentHold.structure_id, PaymentHold.reason)
+            .where(PaymentHold.lifted_at.is_(None))
+            .where(or_(PaymentHold.agreement_id.is_(None), PaymentHold.agreement_id == agreement_id))
+            .order_by(PaymentHold.placed_at)
+        )
+    }
+
+
+def _why_held(row: Row[Any], blocked: str | None, amount_cents: int, minimum_cents: int) -> str:
     """Return why a structure cannot be paid, with what to do; empty when it can."""
-    if state == StructureState.SUSPENDED:
-        return f"Structure suspendue : {state_reason}"[:200]
-    if iban is None or holder_name is None:
-        return "RIB manquant : demandez-le à la structure."
+    if row.state == StructureState.SUSPENDED:
+        return f"{Held.SUSPENDED} : {row.state_reason}"[:200]
+    if blocked is not None:
+        return f"{Held.BLOCKED} : {blocked}"[:200]
+    if row.iban is None or row.holder_name is None:
+        return f"{Held.NO_RIB} : demandez-le à la structure."
     try:
-        sepa.checked_iban(iban)
-        sepa.checked_name(holder_name, "Le nom du titulaire du compte")
+        sepa.checked_iban(row.iban)
+        sepa.checked_name(row.holder_name, "Le nom du titulaire du compte")
     except sepa.WrongPayment as wrong:
-        return f"RIB inutilisable : {wrong.sentence}"[:200]
+        return f"{Held.BAD_RIB} : {wrong.sentence}"[:200]
+    # What is netted to nothing is settled at once, however little it is.
+    if 0 < amount_cents < minimum_cents:
+        return f"{Held.BELOW_MINIMUM} de {format_euros(minimum_cents)} : la somme ira dans le lot qui l’atteint."
     return ""
 
 

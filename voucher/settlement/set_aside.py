@@ -1,7 +1,7 @@
 """Mettre un règlement de côté: take one structure out of a batch that has not left yet.
 
-The way out when a RIB changed after the freeze, or a structure was suspended: the money stays owed to it (4670) and the next
-batch takes it up with the details of that moment. The total is another one, so an approval already given is withdrawn.
+The way out when a RIB changed after the freeze, or a structure was suspended: the money stays owed to it (4670), whole again if
+a part was netted, and the next batch takes it up with the details of that moment. The total is another one, so an approval already given is withdrawn.
 """
 
 from datetime import datetime
@@ -12,10 +12,11 @@ from sqlalchemy import case, select, update
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed import required_text
-from voucher.ledger.chart import Dimension, EventType
-from voucher.ledger.post import Event, post_event
+from voucher.ledger.chart import AccountKey, EventType, Movement
+from voucher.ledger.post import Event, post
 from voucher.settlement.find import batch_row, unknown_batch
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, SettlementBatch
+from voucher.settlement.overpayments import restore_netted
 
 
 def set_aside(
@@ -44,6 +45,14 @@ def set_aside(
             if session.scalar(select(PaymentAdvice.is_payable).where(PaymentAdvice.id == advice_id)) is False:
                 return
             raise Refused("already_sent", "Ce règlement est déjà transmis. Il ne peut plus être mis de côté.")
+        restored_cents = restore_netted(session, advice_id, advice.structure_id, by=by, now=now)
+        if restored_cents:
+            session.execute(
+                update(PaymentAdvice)
+                .where(PaymentAdvice.id == advice_id)
+                .values(amount_cents=PaymentAdvice.amount_cents + restored_cents)
+                .execution_options(synchronize_session=False)
+            )
         is_last = batch.advice_count == 1
         session.execute(
             update(SettlementBatch)
@@ -61,5 +70,9 @@ def set_aside(
         event = Event(
             EventType.ADVICE_SET_ASIDE, advice_id, now, f"Lot {batch.number} : règlement {advice.reference}", by
         )
-        dimensions = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: advice.structure_id}
-        post_event(session, event, dimensions, {advice.structure_id: advice.amount_cents})
+        of = {"agreement_id": batch.agreement_id, "structure_id": advice.structure_id}
+        owed = AccountKey("4670", **of)
+        movements = [Movement(AccountKey("4675", **of), owed, advice.amount_cents)]
+        if restored_cents:
+            movements.append(Movement(AccountKey("4671", **of), owed, restored_cents))
+        post(session, event, movements)

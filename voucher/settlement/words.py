@@ -2,6 +2,7 @@
 
 from voucher.programme.model import SettlementChannel
 from voucher.settlement.model import AdviceState, BatchState
+from voucher.settlement.model_overpayments import DisputeReason, RecoveryKind
 
 BATCH_STATES: dict[BatchState, tuple[str, str]] = {
     BatchState.FROZEN: ("À valider", "wait"),
@@ -19,6 +20,7 @@ ADVICE_STATES: dict[AdviceState, tuple[str, str]] = {
     AdviceState.REJECTED: ("Rejeté", "danger"),
     AdviceState.RETURNED: ("Retourné", "danger"),
     AdviceState.TAKEN_UP: ("Repris dans un autre lot", "neutral"),
+    AdviceState.SETTLED: ("Soldé, sans virement", "success"),
 }
 """The word of each state of an advice, and the kind of its tag."""
 
@@ -36,3 +38,37 @@ FILE_KINDS: dict[str, tuple[str, str]] = {
     "liquidation_pdf": ("État liquidatif (PDF à signer)", "application/pdf"),
 }
 """The name of each kind of kept file, and its media type."""
+
+DISPUTE_REASONS: dict[str, str] = {
+    DisputeReason.NOT_RENDERED: "Service non rendu",
+    DisputeReason.WRONG_COUNT: "Nombre de chèques inexact",
+    DisputeReason.TWICE: "Même service encaissé deux fois",
+    DisputeReason.OUT_OF_SCOPE: "Service hors du dispositif",
+    DisputeReason.COMPLAINT: "Réclamation reçue",
+    DisputeReason.CONTROL: "Contrôle sur place ou sur pièces",
+    DisputeReason.OTHER: "Autre fait",
+}
+"""Why a redemption is contested, in French."""
+
+DISPUTE_STATES: dict[str, tuple[str, str]] = {
+    "open": ("À décider", "wait"),
+    "dismissed": ("Levée", "success"),
+    "upheld": ("Fondée", "warn"),
+}
+"""The word of each state of a dispute, and the kind of its tag."""
+
+OVERPAYMENT_STATES: dict[str, tuple[str, str]] = {
+    "open": ("À retenir", "wait"),
+    "due": ("À réclamer", "warn"),
+    "claimed": ("Titre demandé", "info"),
+    "settled": ("Soldé", "success"),
+    "written_off": ("Abandonné", "neutral"),
+}
+"""The word of each state of an overpayment, and the kind of its tag."""
+
+RECOVERY_KINDS: dict[str, str] = {
+    RecoveryKind.NETTED: "Retenu sur un règlement",
+    RecoveryKind.REPAID: "Remboursé par virement",
+    RecoveryKind.WRITTEN_OFF: "Abandonné",
+}
+"""How an overpayment came back, in French."""
