@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, insert, literal, select, text
 from sqlalchemy.exc import DatabaseError
 
+from tests.builders import handed_over_booklets, scanned_codes
 from tests.settlement.town import APPROVER, PREPARER, Town, a_town, wrong_books
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -18,6 +19,8 @@ from voucher.ledger.model import Entry, FiscalYear, Movement, OpeningBalance
 from voucher.ledger.post import Event, post_event
 from voucher.ledger.post_facts import post_facts
 from voucher.ledger.read import balances
+from voucher.redemption.answers import Redeemed
+from voucher.redemption.redeem import redeem
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
@@ -31,6 +34,16 @@ def closed(database: Database, year: int = 2026, *, now: datetime = FEBRUARY) ->
     """Close a year by two people."""
     propose_close(database, year, by=PREPARER, now=now)
     return close_year(database, year, by=APPROVER, now=now)
+
+
+def used_in_january(town: Town) -> None:
+    """Use, in its last days, a booklet handed over the year before."""
+    issued = handed_over_booklets(town.database, agreed=town.agreed, now=DECEMBER)
+    codes = scanned_codes(town.database, issued.first_booklet_number)[:4]
+    answer = redeem(
+        town.database, new_id(), codes, "everyday_digital_tools", town.counters[1], by=PREPARER, now=NEW_YEAR
+    )
+    assert isinstance(answer, Redeemed), answer
 
 
 def code_of(refused: pytest.ExceptionInfo[Refused]) -> str:
@@ -77,7 +90,7 @@ def test_a_proposal_may_be_taken_back_until_it_is_confirmed(database: Database) 
 
 def test_years_are_closed_in_their_order(database: Database) -> None:
     town = a_town(database)
-    town.redeem(now=NEW_YEAR)
+    used_in_january(town)
     with pytest.raises(Refused) as skipped:
         propose_close(database, 2027, by=PREPARER, now=datetime(2028, 1, 2, 9, 0, tzinfo=UTC))
     assert code_of(skipped) == "earlier_open"
@@ -89,7 +102,7 @@ def test_years_are_closed_in_their_order(database: Database) -> None:
 def test_each_account_carries_over_what_it_holds(database: Database) -> None:
     town = a_town(database)
     town.redeem(now=DECEMBER)
-    town.redeem(1, 4, now=NEW_YEAR)
+    used_in_january(town)
     before = {one.id: one.balance_cents for one in balances(database) if one.balance_cents}
     closed(database)
     with database.read() as session:
