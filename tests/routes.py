@@ -15,6 +15,14 @@ CLASSES = {
         "GET /finances/lots/<uuid:batch_id>/fichiers/<kind>",
         "GET/POST /finances/reglements/<uuid:advice_id>",
         "GET /finances/reglements/<uuid:advice_id>/bordereau.pdf",
+        "GET /finances/tableau-de-bord",
+        "GET /finances/tableau-de-bord/dettes",
+        "GET /finances/tableau-de-bord/dettes/lignes",
+        "GET /finances/tableau-de-bord/encaissements",
+        "GET /finances/tableau-de-bord/lots",
+        "GET /finances/tableau-de-bord/rejets",
+        "GET /finances/tableau-de-bord/rejets/lignes",
+        "GET /finances/tableau-de-bord/tresorerie",
     ),
     "auditor finance_approver finance_preparer programme": (
         "GET /programme/structures",
@@ -42,7 +50,7 @@ CLASSES = {
         "GET /tableau/",
         "GET /tableau/<name>.csv",
     ),
-    "finance_approver": ("POST /finances/lots/<uuid:batch_id>/valider",),
+    "finance_approver": ("GET/POST /finances/lots/<uuid:batch_id>/valider",),
     "finance_preparer": (
         "GET/POST /finances/banque/importer",
         "POST /finances/banque/lignes/<uuid:line_id>/rapprocher",

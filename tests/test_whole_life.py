@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.browser import chromium, serve
 from tests.builders import a_siren, an_iban
-from tests.clients import a_person, app_for
+from tests.clients import PASSWORD, a_person, app_for
 from tests.desk import Desk, seated, show_to_camera
 from tests.settlement.bank import OUR_IBAN, Bank
 from voucher.access.rules import Role
@@ -105,7 +105,7 @@ def test_the_whole_life_of_a_voucher(database: Database, tmp_path: Path) -> None
             desk.open("/finances/").follow("RIVE-1").press("Arrêter le lot").sees("10,00 €")
             batch = desk.page.url.removeprefix(address)
         with seated(browser, address, "finance_approver@rive.example") as desk:
-            desk.open(batch).press("Valider le lot")
+            desk.open(batch).fill(password=PASSWORD).press("Valider le lot")
         with seated(browser, address, "finance_preparer@rive.example") as desk:
             desk.open(batch).press("Transmettre le lot")
             answers = bank.send(desk.download("virements"))

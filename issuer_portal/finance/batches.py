@@ -1,15 +1,17 @@
 """A batch from its preview to its files: frozen by a preparer, approved by another person, sent by a preparer."""
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import HiddenField, IntegerField
+from wtforms import HiddenField, IntegerField, PasswordField
 from wtforms.validators import InputRequired
 
 from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, download, flash_refusal, id_of, scope
 from voucher.access.audit import note_access
+from voucher.access.confirm import confirm_password
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -18,7 +20,7 @@ from voucher.kernel.refusals import Refused
 from voucher.settlement import read
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.preview import preview_batch
 from voucher.settlement.read_advices import advices
 from voucher.settlement.words import ADVICE_STATES, BATCH_STATES, FILE_KINDS
@@ -33,15 +35,17 @@ ADVICE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items
 
 
 class FreezeForm(HouseForm):
-    """The act of freezing: it carries the batch's id, so that a double click makes one batch."""
+    """The act of freezing: it carries the batch's id, so that a double click makes one batch, and the number that was seen."""
 
     id = HiddenField()
+    seen_number = HiddenField()
 
 
 class ApproveForm(HouseForm):
-    """The act of approving: it carries the total that the person saw."""
+    """The act of approving: it carries the total that the person saw, and asks for the password again."""
 
     total_cents = IntegerField(validators=[InputRequired()])
+    password = PasswordField("Votre mot de passe", validators=[InputRequired()])
 
 
 @blueprint.get("/lots")
@@ -84,24 +88,25 @@ def batches() -> str | Response:
 def freeze(agreement_id: UUID) -> str | Response:
     """Show what would be frozen, anomalies first; freeze it."""
     here = house()
-    preview = preview_batch(here.database, agreement_id, issuer_id=scope())
+    preview = preview_batch(here.database, agreement_id, now=here.now(), issuer_id=scope())
     if preview is None:
         abort(404)
-    form: Any = FreezeForm(id=str(new_id()))
+    form: Any = FreezeForm(id=str(new_id()), seen_number=preview.number)
     if form.validate_on_submit():
         try:
             frozen = freeze_batch(
-                here.database, id_of(form), agreement_id, by=viewer().account_id, now=here.now(), issuer_id=scope()
+                here.database,
+                id_of(form),
+                agreement_id,
+                by=viewer().account_id,
+                now=here.now(),
+                issuer_id=scope(),
+                seen_number=form.seen_number.data or None,
             )
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            held = f" {plural(frozen.held_count, 'structure')} en attente." if frozen.held_count else ""
-            flash(
-                f"Le lot {frozen.number} est arrêté : {plural(frozen.advice_count, 'structure')}, "
-                f"{format_euros(frozen.total_cents)}.{held} Une autre personne doit maintenant le valider.",
-                "success",
-            )
+            flash(_frozen_sentence(frozen), "success")
             return redirect(url_for("finance.batch", batch_id=frozen.batch_id))
     listing = read_listing(request.args, sorts=("name", "amount"), default_sort="name")
     owed = sorted(
@@ -127,11 +132,25 @@ def freeze(agreement_id: UUID) -> str | Response:
     return render_template("finance/freeze.html", form=form, preview=preview, listing=listing, rows=rows)
 
 
+def _frozen_sentence(frozen: Frozen) -> str:
+    held = f" {plural(frozen.held_count, 'structure')} en attente." if frozen.held_count else ""
+    if not frozen.advice_count:
+        return f"Le lot {frozen.number} est arrêté sans paiement.{held} Un lot suivant reprendra leurs sommes."
+    return (
+        f"Le lot {frozen.number} est arrêté : {plural(frozen.advice_count, 'structure')}, "
+        f"{format_euros(frozen.total_cents)}.{held} Une autre personne doit maintenant le valider."
+    )
+
+
 @blueprint.get("/lots/<uuid:batch_id>")
 @staff(*READERS)
 def batch(batch_id: UUID) -> str | Response:
     """Show a batch: its steps, its control sum, what is wrong, its advices, and the act of this step only."""
     page = batch_or_404(batch_id)
+    return _batch_page(page, ApproveForm(total_cents=page.total_cents))
+
+
+def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Response:
     listing = read_listing(
         request.args, sorts=("structure", "amount"), default_sort="structure", filters=("etat", "structure")
     )
@@ -142,7 +161,7 @@ def batch(batch_id: UUID) -> str | Response:
         limit=listing.limit,
         offset=listing.offset,
         filters=listing.filters,
-        batch_id=batch_id,
+        batch_id=page.id,
         issuer_id=scope(),
     )
     if listing.wants_file:
@@ -170,7 +189,7 @@ def batch(batch_id: UUID) -> str | Response:
         rows=rows,
         total=total,
         choices=ADVICE_CHOICES,
-        approve_form=ApproveForm(total_cents=page.total_cents),
+        approve_form=approve_form,
         is_own=page.frozen_by == viewer().account_id,
     )
 
@@ -205,30 +224,38 @@ def _steps(page: read.BatchPage, names: dict[UUID, str]) -> list[dict[str, objec
     return steps
 
 
-@blueprint.post("/lots/<uuid:batch_id>/valider")
+@blueprint.route("/lots/<uuid:batch_id>/valider", methods=["GET", "POST"])
 @staff(Role.FINANCE_APPROVER)
-def approve(batch_id: UUID) -> Response:
-    """Approve a batch."""
-    page = batch_or_404(batch_id)
+def approve(batch_id: UUID) -> str | Response:
+    """Approve a batch, with the password typed again; what is refused is said on the batch's page."""
+    here, page = house(), batch_or_404(batch_id)
+    if request.method == "GET":  # a link of the page that said a refusal
+        return redirect(f"{url_for('finance.batch', batch_id=batch_id)}?{urlencode(request.args)}")
     form: Any = ApproveForm()
     if not form.validate():
-        abort(400)
+        if form.total_cents.errors:
+            abort(400)
+        return _batch_page(page, form)
     try:
+        confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
         approve_batch(
-            house().database,
+            here.database,
             batch_id,
             by=viewer().account_id,
-            now=house().now(),
+            now=here.now(),
             issuer_id=scope(),
             seen_total_cents=form.total_cents.data,
         )
     except Refused as refused:
-        flash_refusal(refused)
-    else:
-        flash(
-            f"Le lot {page.number} est validé : {format_euros(page.total_cents)}. Il peut maintenant être transmis.",
-            "success",
-        )
+        if refused.field is None:
+            flash_refusal(refused)
+            return redirect(url_for("finance.batch", batch_id=batch_id))
+        show_refusal(form, refused)
+        return _batch_page(page, form)
+    flash(
+        f"Le lot {page.number} est validé : {format_euros(page.total_cents)}. Il peut maintenant être transmis.",
+        "success",
+    )
     return redirect(url_for("finance.batch", batch_id=batch_id))
 
 

@@ -4,7 +4,7 @@ from flask import render_template
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.settlement.read_bank import line_counts
-from voucher.settlement.read_periods import open_periods, to_do
+from voucher.settlement.read_periods import to_do, to_settle
 from voucher.web.access import staff
 from voucher.web.house import house
 
@@ -18,6 +18,6 @@ def home() -> str:
         "finance/home.html",
         todo=to_do(database, issuer_id=issuer_id),
         lines=line_counts(database, issuer_id=issuer_id),
-        periods=open_periods(database, issuer_id=issuer_id),
+        periods=to_settle(database, issuer_id=issuer_id),
         now=house().now(),
     )

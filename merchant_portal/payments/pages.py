@@ -11,7 +11,7 @@ from voucher.settlement.advice_document import advice_document
 from voucher.settlement.documents import Contact
 from voucher.settlement.read_advice import AdvicePage, advice
 from voucher.settlement.read_advices import advices
-from voucher.settlement.read_payments import PAYMENT_DAYS, Holder, RedemptionPayment, owing, redemption_payments
+from voucher.settlement.read_payments import Holder, RedemptionPayment, owing, redemption_payments
 from voucher.settlement.reasons import explain
 from voucher.settlement.words import ADVICE_STATES
 from voucher.web.access import staff, viewer
@@ -26,7 +26,7 @@ blueprint = Blueprint("payments", __name__, url_prefix="/comptoir/paiements", te
 @blueprint.context_processor
 def words() -> dict[str, object]:
     """Give templates the words of settlement."""
-    return {"advice_words": {str(state): word for state, word in ADVICE_STATES.items()}, "payment_days": PAYMENT_DAYS}
+    return {"advice_words": {str(state): word for state, word in ADVICE_STATES.items()}}
 
 
 def own_structure() -> UUID:
@@ -116,7 +116,15 @@ def redemptions() -> str | Response:
         filters=listing.filters,
     )
     if listing.wants_file:
-        headers = ["Encaissé le", "Lieu", "Chèques", "Montant (€)", "Où en est le paiement", "Payé le"]
+        headers = [
+            "Encaissé le",
+            "Lieu",
+            "Chèques",
+            "Montant (€)",
+            "Où en est le paiement",
+            "À payer avant le",
+            "Payé le",
+        ]
         lines = (
             (
                 row.redeemed_at,
@@ -124,6 +132,7 @@ def redemptions() -> str | Response:
                 row.voucher_count,
                 euros_cell(row.amount_cents),
                 row.now.what,
+                row.due_on,
                 row.paid_on,
             )
             for row in rows
@@ -152,7 +161,7 @@ def why(redemption_id: UUID) -> str:
 
 
 def _events(one: RedemptionPayment) -> list[dict[str, object]]:
-    """Return the steps as a timeline takes them; the last one is late when the thirty days are over."""
+    """Return the steps as a timeline takes them; the last one is late when its day is over."""
     last = len(one.steps) - 1
     return [
         {

@@ -64,9 +64,9 @@ def test_the_story_of_a_redemption_says_what_is_awaited(database: Database) -> N
     assert story(paid).moments[-1].at is None
     assert [moment.what for moment in story(undone).moments] == ["Encaissé", "Annulé au comptoir"]
     with database.write() as session:
-        close_period(session, issued.agreed.agreement_id, SOMEONE, NOW + timedelta(days=30))
+        close_period(session, issued.agreed.agreement_id, SOMEONE, NOW + timedelta(days=20))
     closed = story(paid)
-    assert closed.period_closed_at == NOW + timedelta(days=30)
+    assert closed.period_closed_at == NOW + timedelta(days=20)
     assert [moment.what for moment in closed.moments] == ["Encaissé", "Période 1 clôturée"]
     assert closed.line.undo_until is None
     assert read.redemption_story(database, paid.id, new_id(), **SEEN) is None  # type: ignore[arg-type]

@@ -107,6 +107,10 @@ PLANTED = {
         f"UPDATE redemption SET state = 'undone', undone_at = '2031-01-01 10:00:00.000000' WHERE id = {A_USE}",
         "closed_periods_stay_closed",
     ),
+    "a redemption in a month that was over": (
+        f"UPDATE period SET ends_at = opened_at WHERE id = (SELECT period_id FROM redemption WHERE id = {A_USE})",
+        "a_month_takes_its_own",
+    ),
     "an advice that pays more": (
         f"UPDATE payment_advice SET amount_cents = amount_cents + 500 WHERE id = {A_PAID_ADVICE}",
         "an_advice_is_its_lines",
@@ -139,7 +143,10 @@ PLANTED = {
         "a_batch_says_who_did_what",
     ),
     "a batch without its period": (
-        "UPDATE period SET closed_at = NULL WHERE id = (SELECT period_id FROM settlement_batch ORDER BY number LIMIT 1)",
+        (
+            "UPDATE period SET closed_at = opened_at WHERE closed_at IS NULL; "
+            "UPDATE period SET closed_at = NULL WHERE id = (SELECT period_id FROM settlement_batch ORDER BY number LIMIT 1)"
+        ),
         "a_period_is_in_one_batch",
     ),
     "an order that one funder pays for another": (

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.clients import app_for, csrf_token, signed_in_client
+from tests.clients import PASSWORD, app_for, csrf_token, signed_in_client
 from tests.settlement.bank import Bank
 from tests.settlement.town import NOW, Town, a_town, give_rib, wrong_books
 from voucher.access.model import AuditLine
@@ -71,7 +71,7 @@ def test_a_batch_goes_from_the_preview_to_the_bank_line_through_the_pages(databa
     assert "Valider le lot" in page
     assert "Les totaux sont égaux." in page
     assert "Valider le lot" not in office.preparer.get(batch).get_data(as_text=True)
-    assert "est validé" in office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000)
+    assert "est validé" in office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000, password=PASSWORD)
     assert "est prêt" in office.post(office.preparer, batch, f"{batch}/transmettre")
     file = office.preparer.get(f"{batch}/fichiers/pain.001.001.09")
     assert file.headers["Cache-Control"] == "no-store"
@@ -94,6 +94,24 @@ def test_a_batch_goes_from_the_preview_to_the_bank_line_through_the_pages(databa
         assert "Égaux" in said
     assert "Terminé" in office.preparer.get("/finances/lots").get_data(as_text=True)
     assert wrong_books(database) == []
+
+
+def test_a_batch_is_approved_with_the_password_typed_again(office: Office) -> None:
+    batch = office.freeze()
+    said = office.post(
+        office.approver, batch, f"{batch}/valider", total_cents=7_000, password="pas le bon mot de passe"
+    )
+    assert "Ce n’est pas votre mot de passe. Rien n’a changé." in said
+    assert "Valider le lot" in said
+    assert "Votre mot de passe" in office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000)
+    for _ in range(4):
+        office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000, password="pas le bon mot de passe")
+    said = office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000, password=PASSWORD)
+    assert "Après cinq essais manqués" in said, "the account waits, whatever is typed"
+    assert "À valider" in office.preparer.get("/finances/lots").get_data(as_text=True)
+    other = office.as_role(Role.FINANCE_APPROVER)
+    assert "est validé" in office.post(other, batch, f"{batch}/valider", total_cents=7_000, password=PASSWORD)
+    assert other.get(f"{batch}/valider?etat=due").location == f"{batch}?etat=due"
 
 
 def test_every_finance_page_opens_for_those_who_read_and_for_nobody_else(office: Office) -> None:
@@ -128,7 +146,7 @@ def test_another_issuers_batch_is_not_found(office: Office) -> None:
         assert "Aucun lot" in stranger.get("/finances/lots").get_data(as_text=True)
         token = csrf_token(stranger.get("/finances/").get_data(as_text=True))
         act = "valider" if role is Role.FINANCE_APPROVER else "transmettre"
-        answer = stranger.post(f"{batch}/{act}", data={"csrf_token": token, "total_cents": 7_000})
+        answer = stranger.post(f"{batch}/{act}", data={"csrf_token": token, "total_cents": 7_000, "password": PASSWORD})
         assert answer.status_code == 404
 
 
@@ -156,7 +174,7 @@ def test_a_refused_bank_file_says_its_line_and_keeps_nothing(office: Office) -> 
 def test_an_etat_liquidatif_is_paid_by_matching_the_accountants_line_by_hand(sqlite_database: Database) -> None:
     office = Office(sqlite_database, channel="public_accountant")
     batch = office.freeze()
-    office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000)
+    office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000, password=PASSWORD)
     said = office.post(office.preparer, batch, f"{batch}/transmettre")
     assert "État liquidatif (PDF à signer)" in said
     assert "pain.001" not in said
@@ -185,7 +203,7 @@ def test_a_place_manager_sees_when_and_why_and_nobody_elses_money(office: Office
     assert redemption is not None
     why = manager.get(redemption[0]).get_data(as_text=True)
     assert "Le service des finances" in why
-    assert "23\u00a0décembre\u00a02026" in why
+    assert "30\u00a0décembre\u00a02026" in why
     assert other.get(redemption[0]).status_code == 404
     office.freeze()
     home = manager.get("/comptoir/paiements/").get_data(as_text=True)

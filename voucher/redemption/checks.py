@@ -223,6 +223,24 @@ def check_closed_periods_stay_closed(session: Session) -> list[Violation]:
     ]
 
 
+def check_a_month_takes_its_own(session: Session) -> list[Violation]:
+    """Rien n'est encaissé dans une période dont le mois est fini, à Paris."""
+    rows = session.execute(
+        select(Redemption.id, Redemption.redeemed_at, Period.number, Period.ends_at)
+        .join(Period, Period.id == Redemption.period_id)
+        .where(Redemption.redeemed_at >= Period.ends_at)
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation(
+            "a_month_takes_its_own",
+            f"encaissement {row.id}",
+            f"le {row.redeemed_at.isoformat()}, période {row.number}, finie le {row.ends_at.isoformat()}",
+        )
+        for row in rows
+    ]
+
+
 def check_an_attempt_has_one_answer(session: Session) -> list[Violation]:
     """Une même demande n'est pas à la fois acceptée et refusée."""
     rows = session.scalars(
@@ -240,5 +258,6 @@ CHECKS: tuple[Check, ...] = (
     check_nothing_is_redeemed_after_grace,
     check_revoked_keys_redeem_nothing,
     check_closed_periods_stay_closed,
+    check_a_month_takes_its_own,
     check_an_attempt_has_one_answer,
 )

@@ -8,6 +8,7 @@ month that is over takes no redemption more, whoever comes first, the worker tha
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, insert, select, update
@@ -20,6 +21,7 @@ from voucher.kernel.identifiers import derived_number, new_id
 from voucher.programme.model import Agreement, SettlementRhythm
 from voucher.redemption.model import Period, Redemption
 
+_INSTANT = timedelta(microseconds=1)  # the smallest that both engines keep
 _SHARE = select(func.pg_advisory_xact_lock_shared(bindparam("key")))
 _TAKE = select(func.pg_advisory_xact_lock(bindparam("key")))
 _OPEN = select(Period.id).where(Period.agreement_id == bindparam("agreement_id"), Period.closed_at.is_(None))
@@ -55,7 +57,7 @@ def open_period(session: Session, agreement_id: UUID, now: datetime) -> UUID:
         .group_by(Agreement.settlement_rhythm)
     ).one()
     rhythm, last_number, last_closed_at = agreement
-    begins_at = max(now, last_closed_at) if last_closed_at else now
+    begins_at = max(now, last_closed_at + _INSTANT) if last_closed_at else now
     values = {
         "id": new_id(),
         "agreement_id": agreement_id,
@@ -73,24 +75,27 @@ def open_period(session: Session, agreement_id: UUID, now: datetime) -> UUID:
 def close_period(session: Session, agreement_id: UUID, by: UUID | None, now: datetime) -> UUID | None:
     """Close the agreement's open period inside the caller's transaction; return it, or None when none is open.
 
-    It waits for the redemptions under way. The closing is dated after the last act it holds, whatever the clocks say.
+    It waits for the redemptions under way. The closing of a month that is over is dated at its last instant, however late it
+    comes; and any closing after the last act that the period holds, whatever the clocks say.
     """
     hold_periods(session, agreement_id)
-    period_id = session.scalar(_OPEN, {"agreement_id": agreement_id})
-    if period_id is None:
+    period = session.execute(_OPEN.add_columns(Period.ends_at), {"agreement_id": agreement_id}).one_or_none()
+    if period is None:
         return None
+    period_id, ends_at = period
     last_at = session.execute(
         select(func.max(Redemption.redeemed_at), func.max(Redemption.undone_at)).where(
             Redemption.period_id == period_id
         )
     ).one()
-    closed_at = max(at for at in (now, *last_at) if at is not None)
+    cut_off = now if ends_at is None else min(now, ends_at - _INSTANT)
+    closed_at = max(at for at in (cut_off, *last_at) if at is not None)
     session.execute(
         update(Period)
         .where(Period.id == period_id, Period.closed_at.is_(None))
         .values(closed_at=closed_at, closed_by=by)
     )
-    return period_id
+    return cast("UUID", period_id)
 
 
 def close_ended_period(database: Database, agreement_id: UUID, now: datetime) -> bool:

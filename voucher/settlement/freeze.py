@@ -72,7 +72,7 @@ def freeze_batch(
             raise Refused("unknown_agreement", "Cette convention n’existe pas. Choisissez-la dans la liste.")
         # Under the lock, whoever raced us has finished.
         hold_periods(session, agreement_id)
-        if (standing := _standing(session, batch_id, agreement_id)) is not None:
+        if (standing := standing_batch(session, batch_id, agreement_id)) is not None:
             return standing
         period = next_period(session, agreement_id)
         if period is not None and period.closed_at is None:
@@ -114,14 +114,14 @@ def freeze_batch(
             )
         )
         write_advices(session, batch_id, period_id, owed, by=by, now=now)
-        _take_up(session, [*payable, *settled])
+        take_up(session, [*payable, *settled])
         movements = movements_of(agreement_id, owed)
         if movements:
             post(session, Event(EventType.BATCH_FROZEN, batch_id, now, f"Lot {frozen.number}", by), movements)
     return frozen
 
 
-def _standing(session: Session, batch_id: UUID, agreement_id: UUID) -> Frozen | None:
+def standing_batch(session: Session, batch_id: UUID, agreement_id: UUID) -> Frozen | None:
     """Return the batch of this id if the same command was done before. Raises Refused if it was another one."""
     batch = session.get(SettlementBatch, batch_id)
     if batch is None:
@@ -171,7 +171,7 @@ def _empty_period(session: Session, agreement_id: UUID, by: UUID, now: datetime)
     return period_id
 
 
-def _take_up(session: Session, payable: Sequence[Owed]) -> None:
+def take_up(session: Session, payable: Sequence[Owed]) -> None:
     """End the advices whose amounts this batch carries. Each was read under the lock: all must still be as they were."""
     taken = [carried for one in payable for carried in one.carried]
     for carried in taken:

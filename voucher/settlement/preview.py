@@ -1,6 +1,5 @@
 """What would be frozen now: who is paid how much, who cannot be, and what looks unusual, before anyone decides."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -8,35 +7,24 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from voucher.kernel.calendar import french_date
 from voucher.kernel.database import Database
-from voucher.kernel.money import format_euros
-from voucher.network.model import Structure
 from voucher.programme.model import Agreement, Issuer
-from voucher.redemption.model import Period, Redemption, RedemptionState
-from voucher.settlement.model import AdviceState
+from voucher.redemption.model import Period
+from voucher.redemption.period import last_day
+from voucher.settlement.anomalies import Anomaly, anomalies_of
+from voucher.settlement.due_periods import is_over, next_period
 from voucher.settlement.owed import Owed, owed_by
-from voucher.settlement.reasons import explain
 from voucher.settlement.scope import in_scope
-
-HIGH_DAY_VOUCHERS_MIN = 30
-HIGH_DAY_RATIO = 4
-_ANOMALIES_MAX = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Anomaly:
-    """Something to look at before freezing; `is_blocking` says that the structure will not be paid by this batch."""
-
-    structure_name: str
-    sentence: str
-    is_blocking: bool
-    amount_cents: int
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What freezing would do now. `opened_at` is None when no period is open. Amounts in cents."""
+    """What freezing would do now. Amounts in cents. `opened_at` and `last_on` are None when no period waits.
+
+    `is_early`: the period's month is not over, and freezing would close it now. `may_freeze`: there is something to freeze,
+    perhaps only to note that nobody can be paid of a month that is over. `netted_cents` is kept for what structures owe back;
+    `settled_count` of them need no transfer.
+    """
 
     agreement_id: UUID
     agreement_name: str
@@ -44,6 +32,9 @@ class Preview:
     issuer_name: str
     channel: str
     opened_at: datetime | None
+    last_on: date | None
+    is_early: bool
+    may_freeze: bool
     payable_count: int
     total_cents: int
     held_count: int
@@ -51,9 +42,13 @@ class Preview:
     voucher_count: int
     anomalies: tuple[Anomaly, ...]
     owed: tuple[Owed, ...]
+    settled_count: int
+    netted_cents: int
 
 
-def preview_batch(database: Database, agreement_id: UUID, *, issuer_id: UUID | None = None) -> Preview | None:
+def preview_batch(
+    database: Database, agreement_id: UUID, *, now: datetime, issuer_id: UUID | None = None
+) -> Preview | None:
     """Return what freezing an agreement would do now, or None when the agreement is not there for this scope."""
     with database.read() as session:
         agreement = session.execute(
@@ -63,16 +58,15 @@ def preview_batch(database: Database, agreement_id: UUID, *, issuer_id: UUID | N
         ).one_or_none()
         if agreement is None:
             return None
-        period = session.execute(
-            select(Period.id, Period.number, Period.opened_at).where(
-                Period.agreement_id == agreement_id, Period.closed_at.is_(None)
-            )
-        ).one_or_none()
+        period = next_period(session, agreement_id)
         number = period.number if period else 1 + _last_number(session, agreement_id)
-        owed = sorted(owed_by(session, agreement_id, period.id if period else None), key=lambda one: one.name)
-        anomalies = [*_of_structures(owed), *(_high_days(session, period.id) if period else [])]
+        period_id = period.id if period else None
+        owed = sorted(owed_by(session, agreement_id, period_id, now=now), key=lambda one: one.name)
+        anomalies = anomalies_of(session, period_id, owed, now)
     payable = [one for one in owed if one.is_payable]
-    held = [one for one in owed if not one.is_payable]
+    settled = [one for one in owed if one.is_settled]
+    held = [one for one in owed if one.why_held]
+    is_finished = period is not None and is_over(period, now)
     return Preview(
         agreement_id,
         agreement[0],
@@ -80,6 +74,9 @@ def preview_batch(database: Database, agreement_id: UUID, *, issuer_id: UUID | N
         agreement[3],
         agreement.settlement_channel,
         period.opened_at if period else None,
+        last_day(period.opened_at, period.ends_at, period.closed_at or now) if period else None,
+        period is not None and period.ends_at is not None and not is_finished,
+        bool(payable or settled) or (is_finished and any(one.period_cents for one in held)),
         len(payable),
         sum(one.amount_cents for one in payable),
         len(held),
@@ -87,77 +84,10 @@ def preview_batch(database: Database, agreement_id: UUID, *, issuer_id: UUID | N
         sum(one.voucher_count for one in payable),
         tuple(anomalies),
         tuple(owed),
+        len(settled),
+        sum(one.netted_cents for one in owed),
     )
 
 
 def _last_number(session: Session, agreement_id: UUID) -> int:
     return session.scalar(select(func.max(Period.number)).where(Period.agreement_id == agreement_id)) or 0
-
-
-def _of_structures(owed: list[Owed]) -> list[Anomaly]:
-    found = [Anomaly(one.name, one.why_held, True, one.amount_cents) for one in owed if not one.is_payable]
-    ibans = Counter(one.iban for one in owed if one.iban)
-    found += [
-        Anomaly(one.name, "Une autre structure a le même IBAN. Vérifiez les deux RIB.", False, one.amount_cents)
-        for one in owed
-        if one.iban and ibans[one.iban] > 1
-    ]
-    for one in owed:
-        failed = [carried for carried in one.carried if carried.state is not AdviceState.HELD]
-        if one.is_payable and any(carried.iban == one.iban for carried in failed):
-            why = explain(failed[-1].state_reason)
-            sentence = f"Un virement a échoué sur ce même compte. {why.sentence} {why.what_to_do}"
-            found.append(Anomaly(one.name, sentence, False, one.amount_cents))
-    return found
-
-
-def _high_days(session: Session, period_id: UUID) -> list[Anomaly]:
-    """Return the days on which a structure took far more vouchers than on its other days. A sign, not a proof."""
-    day = func.date(Redemption.redeemed_at)
-    days = (
-        select(
-            Redemption.structure_id,
-            day.label("day"),
-            func.sum(Redemption.voucher_count).label("vouchers"),
-            func.sum(Redemption.amount_cents).label("cents"),
-        )
-        .where(Redemption.period_id == period_id, Redemption.state == RedemptionState.CONFIRMED)
-        .group_by(Redemption.structure_id, day)
-        .subquery()
-    )
-    totals = (
-        select(
-            days.c.structure_id,
-            func.sum(days.c.vouchers).label("vouchers"),
-            func.count().label("day_count"),
-        )
-        .group_by(days.c.structure_id)
-        .having(func.count() > 1)
-        .subquery()
-    )
-    rows = session.execute(
-        select(Structure.name, days.c.day, days.c.vouchers, days.c.cents, totals.c.vouchers, totals.c.day_count)
-        .join(totals, totals.c.structure_id == days.c.structure_id)
-        .join(Structure, Structure.id == days.c.structure_id)
-        .where(
-            days.c.vouchers >= HIGH_DAY_VOUCHERS_MIN,
-            # Above so many times the mean of the other days, in whole numbers.
-            days.c.vouchers * (totals.c.day_count - 1) >= HIGH_DAY_RATIO * (totals.c.vouchers - days.c.vouchers),
-        )
-        .order_by(days.c.vouchers.desc())
-        .limit(_ANOMALIES_MAX)
-    ).all()
-    return [
-        Anomaly(
-            row[0],
-            f"Journée inhabituelle : {int(row[2])} chèques le {french_date(_day(row[1]))}, pour {format_euros(int(row[3]))}. "
-            "Regardez cette journée avec la structure.",
-            False,
-            int(row[3]),
-        )
-        for row in rows
-    ]
-
-
-def _day(value: date | str) -> date:
-    return date.fromisoformat(value) if isinstance(value, str) else value

@@ -14,11 +14,11 @@ from voucher.kernel.database import Database
 from voucher.network.model import Place
 from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.redemption.period import last_day
+from voucher.settlement.due_periods import IN_A_BATCH
 from voucher.settlement.model import AdviceLine, AdviceState, BatchState, LineNature, PaymentAdvice, SettlementBatch
+from voucher.settlement.owed import Held
 from voucher.settlement.reasons import explain
-
-PAYMENT_DAYS = 30
-"""The service level: a voucher used is paid within thirty days (domain.md §2)."""
 
 
 class Holder(StrEnum):
@@ -46,7 +46,7 @@ class PaymentStep:
 
 @dataclass(frozen=True, slots=True)
 class RedemptionPayment:
-    """One redemption of a structure and the state of its payment. `due_on` is thirty days after the use, Paris time."""
+    """One redemption of a structure and the state of its payment. `due_on`: the days of the agreement after its period's end."""
 
     redemption_id: UUID
     place_name: str
@@ -84,7 +84,7 @@ def owing(database: Database, structure_id: UUID) -> Owing:
             .where(
                 Redemption.structure_id == structure_id,
                 Redemption.state == RedemptionState.CONFIRMED,
-                Period.closed_at.is_(None),
+                ~IN_A_BATCH,
             )
         )
         states = {
@@ -133,7 +133,12 @@ def redemption_payments(
             Redemption.amount_cents,
             PaymentAdvice.id.label("advice_id"),
             Issuer.name.label("issuer_name"),
+            Agreement.payment_days,
+            Period.opened_at,
+            Period.ends_at,
+            Period.closed_at,
         )
+        .join(Period, Period.id == Redemption.period_id)
         .join(Place, Place.id == Redemption.place_id)
         .join(Agreement, Agreement.id == Redemption.agreement_id)
         .join(Issuer, Issuer.id == Agreement.issuer_id)
@@ -155,7 +160,7 @@ def redemption_payments(
 
 def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:
     found, paid_on, last_id = steps.of(row.advice_id, row.issuer_name)
-    due_on = paris_day(row.redeemed_at) + timedelta(days=PAYMENT_DAYS)
+    due_on = last_day(row.opened_at, row.ends_at, row.closed_at) + timedelta(days=row.payment_days)
     return RedemptionPayment(
         row.id,
         row.name,
@@ -228,6 +233,17 @@ _BATCH = (
 )
 
 
+def _who_lifts(state_reason: str, finance: str) -> tuple[tuple[Holder, str], str]:
+    """Return who can make a held payment leave, and what they must do."""
+    if state_reason.startswith(Held.SUSPENDED):
+        return (Holder.PROGRAMME, "Le programme"), "Appelez le programme pour lever la suspension."
+    if state_reason.startswith(Held.BLOCKED):
+        return (Holder.FINANCE, finance), "Appelez le service des finances pour en parler."
+    if state_reason.startswith(Held.BELOW_MINIMUM):
+        return (Holder.FINANCE, finance), "Le lot qui atteint le minimum vous paiera."
+    return (Holder.STRUCTURE, "Votre structure"), "Donnez votre RIB à jour. Le lot suivant vous paiera."
+
+
 def _steps_of(row: Any, issuer_name: str) -> list[PaymentStep]:
     """Return what happened to one advice, the last step saying who holds it."""
     finance = f"Le service des finances, {issuer_name}"
@@ -241,13 +257,7 @@ def _steps_of(row: Any, issuer_name: str) -> list[PaymentStep]:
         done.append(PaymentStep(f"Transmis : {bank[1].lower()} doit payer", row.exported_at, *nobody))
     match AdviceState(row.state):
         case AdviceState.HELD:
-            is_suspension = row.state_reason.startswith("Structure suspendue")
-            who = (Holder.PROGRAMME, "Le programme") if is_suspension else (Holder.STRUCTURE, "Votre structure")
-            act = (
-                "Appelez le programme pour lever la suspension."
-                if is_suspension
-                else "Donnez votre RIB à jour. Le lot suivant vous paiera."
-            )
+            who, act = _who_lifts(row.state_reason, finance)
             done.append(PaymentStep(f"En attente. {row.state_reason}", None, *who, act))
         case AdviceState.DUE if row.batch_state == BatchState.FROZEN:
             done.append(

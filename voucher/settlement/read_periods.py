@@ -10,29 +10,37 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import Database
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.settlement.due_periods import IN_A_BATCH
 from voucher.settlement.model import BatchState, PaymentAdvice, SettlementBatch
+from voucher.settlement.overpayments import released_unpaid
 from voucher.settlement.owed import CARRIED_STATES
 from voucher.settlement.scope import in_scope
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPeriod:
-    """An agreement with something to settle: its open period so far, and what earlier batches could not pay. Cents."""
+class ToSettle:
+    """An agreement with something to settle: its periods in no batch, and what earlier batches could not pay or disputes freed since. Cents.
+
+    `closed_cents` is of periods that are over, `open_cents` of the one still open, which began at `opened_at` and whose
+    month ends at `ends_at` (None: whenever finance decides).
+    """
 
     agreement_id: UUID
     agreement_number: str
     agreement_name: str
     issuer_name: str
     opened_at: datetime | None
+    ends_at: datetime | None
     structure_count: int
     voucher_count: int
-    period_cents: int
+    closed_cents: int
+    open_cents: int
     carried_cents: int
 
     @property
     def total_cents(self) -> int:
         """All that is owed and in no batch."""
-        return self.period_cents + self.carried_cents
+        return self.closed_cents + self.open_cents + self.carried_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +57,28 @@ class ToDo:
     failed_cents: int
 
 
-def open_periods(database: Database, *, issuer_id: UUID | None = None) -> list[OpenPeriod]:
+def to_settle(database: Database, *, issuer_id: UUID | None = None) -> list[ToSettle]:
     """Return the agreements that owe something not yet in a batch, the greatest first."""
     with database.read() as session:
-        return _open_periods(session, issuer_id)
+        return _to_settle(session, issuer_id)
 
 
-def _open_periods(session: Session, issuer_id: UUID | None) -> list[OpenPeriod]:
-    so_far = (
+def _to_settle(session: Session, issuer_id: UUID | None) -> list[ToSettle]:
+    is_open = Period.closed_at.is_(None)
+    cents = func.coalesce(func.sum(Redemption.amount_cents), 0)
+    periods = (
         select(
             Period.agreement_id,
-            Period.opened_at,
+            func.min(Period.opened_at).label("opened_at"),
+            func.max(Period.ends_at).filter(is_open).label("ends_at"),
             func.count(func.distinct(Redemption.structure_id)).label("structures"),
             func.coalesce(func.sum(Redemption.voucher_count), 0).label("vouchers"),
-            func.coalesce(func.sum(Redemption.amount_cents), 0).label("cents"),
+            (cents - func.coalesce(func.sum(Redemption.amount_cents).filter(is_open), 0)).label("closed_cents"),
+            func.coalesce(func.sum(Redemption.amount_cents).filter(is_open), 0).label("open_cents"),
         )
         .outerjoin(Redemption, and_(Redemption.period_id == Period.id, Redemption.state == RedemptionState.CONFIRMED))
-        .where(Period.closed_at.is_(None))
-        .group_by(Period.agreement_id, Period.opened_at)
+        .where(~IN_A_BATCH)
+        .group_by(Period.agreement_id)
         .subquery()
     )
     carried = (
@@ -76,32 +88,42 @@ def _open_periods(session: Session, issuer_id: UUID | None) -> list[OpenPeriod]:
         .group_by(SettlementBatch.agreement_id)
         .subquery()
     )
-    total = func.coalesce(so_far.c.cents, 0) + func.coalesce(carried.c.cents, 0)
+    freed = released_unpaid().subquery()
+    released = (
+        select(freed.c.agreement_id, func.sum(freed.c.cents).label("cents")).group_by(freed.c.agreement_id).subquery()
+    )
+    figures = (
+        func.coalesce(periods.c.structures, 0),
+        func.coalesce(periods.c.vouchers, 0),
+        func.coalesce(periods.c.closed_cents, 0),
+        func.coalesce(periods.c.open_cents, 0),
+        func.coalesce(carried.c.cents, 0) + func.coalesce(released.c.cents, 0),
+    )
+    total = figures[2] + figures[3] + figures[4]
     rows = session.execute(
         select(
             Agreement.id,
             Agreement.number,
             Agreement.name,
             Issuer.name,
-            so_far.c.opened_at,
-            func.coalesce(so_far.c.structures, 0),
-            func.coalesce(so_far.c.vouchers, 0),
-            func.coalesce(so_far.c.cents, 0),
-            func.coalesce(carried.c.cents, 0),
+            periods.c.opened_at,
+            periods.c.ends_at,
+            *figures,
         )
         .join(Issuer, Issuer.id == Agreement.issuer_id)
-        .outerjoin(so_far, so_far.c.agreement_id == Agreement.id)
+        .outerjoin(periods, periods.c.agreement_id == Agreement.id)
         .outerjoin(carried, carried.c.agreement_id == Agreement.id)
+        .outerjoin(released, released.c.agreement_id == Agreement.id)
         .where(in_scope(Agreement.issuer_id, issuer_id), total > 0)
         .order_by(total.desc(), Agreement.number)
     )
-    return [OpenPeriod(*row[:5], *(int(value) for value in row[5:])) for row in rows]
+    return [ToSettle(*row[:6], *(int(value) for value in row[6:])) for row in rows]
 
 
 def to_do(database: Database, *, issuer_id: UUID | None = None) -> ToDo:
     """Return what waits for an act, in the scope."""
     with database.read() as session:
-        periods = _open_periods(session, issuer_id)
+        periods = _to_settle(session, issuer_id)
         batches = {
             row[0]: (row[1], int(row[2]))
             for row in session.execute(

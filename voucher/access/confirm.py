@@ -1,0 +1,28 @@
+"""Before an act that cannot be taken back: the person who is signed in types the password again."""
+
+from datetime import datetime
+from uuid import UUID
+
+from voucher.access.model import StaffAccount
+from voucher.access.passwords import is_password
+from voucher.access.tries import AFTER_FIVE, forget_tries, note_failure, take_try
+from voucher.kernel.database import Database
+from voucher.kernel.refusals import Refused
+
+
+def confirm_password(database: Database, account_id: UUID, password: str, *, now: datetime) -> None:
+    """Raise Refused (field `password`) unless this is the account's password.
+
+    A wrong one counts as a failed sign-in: who sits at a screen left open cannot guess at leisure.
+    """
+    account = take_try(database, StaffAccount.id == account_id, now)
+    if not is_password(account.password_hash if account else None, password) or account is None:
+        if account is not None:
+            note_failure(database, account.id, now)
+        raise Refused(
+            "wrong_password",
+            f"Ce n’est pas votre mot de passe. Rien n’a changé. Écrivez-le de nouveau. {AFTER_FIVE}",
+            "password",
+        )
+    with database.write() as session:
+        forget_tries(session, account.id)
