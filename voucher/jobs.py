@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from voucher.funding.publish import publish_backing
 from voucher.kernel.database import Database
 from voucher.kernel.settings import Settings
 
@@ -19,4 +20,4 @@ class Job:
     run: Callable[[Database, Settings, datetime], str]
 
 
-JOBS: Sequence[Job] = ()
+JOBS: Sequence[Job] = (Job("fonds", publish_backing),)

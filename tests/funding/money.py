@@ -8,13 +8,17 @@ from sqlalchemy import select
 from tests.builders import SOMEONE, a_counter, an_agreement
 from tests.settlement.town import NOW, Town, give_rib
 from voucher.funding.accounts import account, balance_cents
+from voucher.funding.checks import CHECKS as FUNDING
 from voucher.funding.receive import BookedMoney, receive_funds
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import Dimension, EventType
+from voucher.ledger.checks import CHECKS as LEDGER
 from voucher.ledger.post import Event, post_event
+from voucher.programme.checks import CHECKS as PROGRAMME
 from voucher.programme.model import Agreement
+from voucher.reporting.checks import check_what_is_used_is_owed_by_funders
 
 PERSON = UUID("01890000-0000-7000-8000-00000000000c")
 
@@ -51,3 +55,10 @@ def received(town: Town, call_id: UUID, amount_cents: int, *, now: datetime = NO
     with town.database.write() as session:
         receive_funds(session, match_id, call_id, line, by=PERSON, now=now)
     return match_id
+
+
+def wrong_funds(database: Database) -> list[str]:
+    """Return every violation that the ledger, the programme and funding find, and that of what is used and owed."""
+    checks = (*LEDGER, *PROGRAMME, *FUNDING, check_what_is_used_is_owed_by_funders)
+    with database.read() as session:
+        return [str(violation) for check in checks for violation in check(session)]

@@ -154,7 +154,7 @@ def take_uses(
     return call
 
 
-def uncalled_uses(agreement_id: UUID, funder_id: UUID, until: date | None = None) -> Select[Any]:
+def uncalled_uses(agreement_id: UUID, funder_id: UUID, until: date | None = None) -> Select[*tuple[Any, ...]]:
     """Return the statement (entry_id, cents) of what no call has taken: uses, and what was undone or clawed back below zero."""
     account_id = account(USES, agreement_id, funder_id).id
     sides = union_all(

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.orm import Session
 
+from voucher.funding.stop import stop_reason
 from voucher.issuing.code import SERIAL_MAX
 from voucher.issuing.model import BatchShare, IssueBatch, IssuerKey, KeyState, SerialCounter
 from voucher.kernel.calendar import french_date, paris_day
@@ -51,7 +52,8 @@ def order_vouchers(
     """Take an order of whole booklets and return what it reserved; the same `batch_id` again returns the same.
 
     `issuer_id` is the scope of who asks: another issuer's agreement does not exist for them. Raises Refused: unknown
-    agreement, no booklet or too many, last day of use passed, no signing key, not enough credit, another order of that id.
+    agreement, no booklet or too many, last day of use passed, no signing key, not enough credit, not enough funds behind what
+    would be in circulation (funding.stop), another order of that id.
     """
     with database.write() as session:
         # Orders of one agreement follow each other from here on: each sees the credit that the one before left.
@@ -65,6 +67,9 @@ def order_vouchers(
         _check_order(agreement, booklet_count, voucher_count, now)
         key_id = _active_key(session, agreement.issuer_id)
         amounts_cents = _take_credit(session, agreement, voucher_count)
+        value_cents = voucher_count * agreement.face_value_cents
+        if reason := stop_reason(session, agreement_id, value_cents, on=paris_day(now)):
+            raise Refused("backing_short", reason, "booklet_count")
         session.execute(
             update(Agreement)
             .where(Agreement.id == agreement_id)
@@ -101,7 +106,6 @@ def order_vouchers(
         narration = f"Commande de {voucher_count} chèques, convention {agreement.number}"
         event = Event(EventType.VOUCHERS_ISSUED, batch_id, now, narration, by)
         post_event(session, event, {Dimension.AGREEMENT: agreement_id}, amounts_cents)
-        value_cents = voucher_count * agreement.face_value_cents
     return Ordered(batch_id, first_serial, voucher_count, first_booklet_number, booklet_count, value_cents, is_new=True)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from voucher.distribution import checks as distribution
+from voucher.funding import checks as funding
 from voucher.issuing import checks as issuing
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.database import Database
@@ -20,6 +21,7 @@ from voucher.settlement import checks as settlement
 ROOMS: Sequence[tuple[str, Sequence[Check]]] = (
     ("ledger", (*ledger.CHECKS, *seals.CHECKS)),
     ("programme", programme.CHECKS),
+    ("funding", funding.CHECKS),
     ("network", network.CHECKS),
     ("issuing", issuing.CHECKS),
     ("distribution", distribution.CHECKS),

@@ -1,0 +1,138 @@
+"""The final balance of a funder on an agreement that is over: the last call, then what remains of its advance is given back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from voucher.funding.accounts import ADVANCES, CALLED, account, balance_cents, funder_of, take_funding_turn
+from voucher.funding.call import take_uses, uncalled_uses
+from voucher.funding.model import CallKind, FundingClose
+from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.database import Database
+from voucher.kernel.money import format_euros
+from voucher.kernel.refusals import Refused
+from voucher.kernel.replays import is_replay
+from voucher.ledger.chart import Dimension, EventType
+from voucher.ledger.model import Account
+from voucher.ledger.post import Event, post_event
+from voucher.programme.model import Agreement
+from voucher.programme.stages import balances_of
+
+USED = "8050"
+# What must be empty before a funder's account can be closed, and who empties it.
+_OPEN_STAGES = {
+    ("8040", "8045"): "Des chèques sont encore en circulation. Leur caducité doit d’abord être constatée.",
+    ("4670", "4675", "4678", "5115"): "Des structures attendent encore leur règlement. Réglez-les d’abord.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A final balance, in cents: what was used, received, is still due, and is to be given back."""
+
+    close_id: UUID
+    last_call_id: UUID | None
+    used_cents: int
+    received_cents: int
+    due_cents: int
+    refund_cents: int
+
+
+def close_funding(
+    database: Database,
+    close_id: UUID,
+    agreement_id: UUID,
+    funder_id: UUID,
+    *,
+    by: UUID,
+    now: datetime,
+    issuer_id: UUID | None = None,
+) -> Closed:
+    """Draw up a funder's final balance on an agreement that is over; the same command again changes nothing.
+
+    The last call takes what is used and not called yet; where claw-backs made it less than nothing, this credit joins what
+    remains of the advance, to be given back by a bank transfer (`refund_advance`). Raises Refused: the agreement is not over,
+    vouchers or payments are still under way, the account is closed already.
+    """
+    command: dict[str, Any] = {"id": close_id, "agreement_id": agreement_id, "funder_id": funder_id}
+    with database.write() as session:
+        take_funding_turn(session, agreement_id, funder_id)
+        if is_replay(session, FundingClose, command):
+            return closed(session.get_one(FundingClose, close_id))
+        agreement, _ = funder_of(session, agreement_id, funder_id, issuer_id)
+        _refuse_not_over(session, agreement, funder_id, now)
+        last_call_id, carried_cents = _settle_uses(session, command, by, now, issuer_id)
+        due_cents = balance_cents(session, account(CALLED, agreement_id, funder_id))
+        refund_cents = -balance_cents(session, account(ADVANCES, agreement_id, funder_id))
+        if due_cents and refund_cents:
+            raise Refused(
+                "advance_awaited",
+                f"Il reste {format_euros(due_cents)} à recevoir alors que {format_euros(refund_cents)} d’avance sont en trop. "
+                "Annulez l’appel de cette avance, ou attendez de la recevoir.",
+            )
+        used_cents = balance_cents(session, account(USED, agreement_id, funder_id))
+        row = {
+            **command,
+            "last_call_id": last_call_id,
+            "used_cents": used_cents,
+            "received_cents": used_cents - due_cents + refund_cents,
+            "due_cents": due_cents,
+            "carried_cents": carried_cents,
+            "refund_cents": refund_cents,
+            "refunded_cents": 0,
+            "closed_on": paris_day(now),
+            "closed_at": now,
+            "closed_by": by,
+        }
+        session.execute(insert(FundingClose).values(**row))
+        return closed(session.get_one(FundingClose, close_id))
+
+
+def closed(close: FundingClose) -> Closed:
+    """Return what a stored final balance says."""
+    return Closed(
+        close.id, close.last_call_id, close.used_cents, close.received_cents, close.due_cents, close.refund_cents
+    )
+
+
+def _refuse_not_over(session: Session, agreement: Agreement, funder_id: UUID, now: datetime) -> None:
+    if paris_day(now) <= agreement.present_by:
+        raise Refused(
+            "agreement_not_over",
+            f"Des chèques peuvent encore être présentés jusqu’au {french_date(agreement.present_by)}. Revenez après ce jour.",
+        )
+    earlier = session.scalar(
+        select(FundingClose.id).where(FundingClose.agreement_id == agreement.id, FundingClose.funder_id == funder_id)
+    )
+    if earlier is not None:
+        raise Refused("funding_closed", "Le décompte final de ce financeur est déjà fait. Ouvrez-le dans la liste.")
+    left: dict[str, int] = {}
+    codes = [code for codes in _OPEN_STAGES for code in codes]
+    for balance in balances_of(session, (Account.agreement_id == agreement.id) & Account.code.in_(codes)):
+        left[balance.code] = left.get(balance.code, 0) + abs(balance.cents)
+    for stage, sentence in _OPEN_STAGES.items():
+        cents = sum(left.get(code, 0) for code in stage)
+        if cents:
+            raise Refused("agreement_not_settled", f"{sentence} Il reste {format_euros(cents)}.")
+
+
+def _settle_uses(
+    session: Session, command: dict[str, Any], by: UUID, now: datetime, issuer_id: UUID | None
+) -> tuple[UUID | None, int]:
+    """Call what is not called yet, or carry what was called too much to the advance; return the last call and what was carried."""
+    agreement_id, funder_id = command["agreement_id"], command["funder_id"]
+    uses = uncalled_uses(agreement_id, funder_id).subquery()
+    uncalled_cents = int(session.scalar(select(func.coalesce(func.sum(uses.c.cents), 0))) or 0)
+    if uncalled_cents > 0:
+        call_id = uuid5(command["id"], "last call")
+        call = {**command, "id": call_id, "kind": CallKind.USE, "used_until": None}
+        take_uses(session, call, by=by, now=now, issuer_id=issuer_id)
+        return call_id, 0
+    if uncalled_cents < 0:
+        event = Event(EventType.OVERCALL_CARRIED, command["id"], now, "Trop appelé, au décompte final", by)
+        post_event(session, event, {Dimension.AGREEMENT: agreement_id}, {funder_id: -uncalled_cents})
+    return None, -uncalled_cents

@@ -1,0 +1,113 @@
+"""Whether an agreement may issue more: what is held and still to be drawn must cover what is, and will be, in circulation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from voucher.funding.backing import BASIS_POINTS, Backing, backings, overdue_cents
+from voucher.kernel.database import Database
+from voucher.kernel.money import format_euros
+from voucher.ledger.model import Account, Movement
+from voucher.programme.model import Agreement, Issuer
+
+WRITTEN_OFF = "6540"
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementBacking:
+    """An agreement with its backing, and why it may not issue (empty when it may)."""
+
+    agreement_id: UUID
+    number: str
+    name: str
+    issuer_name: str
+    backing: Backing
+    stop_reason: str
+    is_near: bool
+
+
+def stop_reason(session: Session, agreement_id: UUID, order_cents: int, *, on: date) -> str | None:
+    """Return why an order of an amount may not be issued, in French with its figures and what to do; None when it may.
+
+    Call it where the agreement's row is held: the credit that another order takes meanwhile is then seen.
+    """
+    floor_basis_points = session.execute(
+        select(Agreement.cash_floor_basis_points).where(Agreement.id == agreement_id)
+    ).scalar_one()
+    if not floor_basis_points and not _may_lack(session, agreement_id, on):
+        return None
+    backing = backings(session, on=on, agreement_ids=[agreement_id]).get(agreement_id, Backing())
+    return reason_of(backing, floor_basis_points, order_cents)
+
+
+def reason_of(backing: Backing, floor_basis_points: int, order_cents: int) -> str | None:
+    """Return why a backing does not carry an order; None when it does."""
+    due_cents = backing.due_cents + order_cents
+    if backing.covered_cents < due_cents:
+        lacking = format_euros(due_cents - backing.covered_cents)
+        late = (
+            f" Des financeurs ont {format_euros(backing.overdue_cents)} de retard : relancez-les."
+            if backing.overdue_cents
+            else ""
+        )
+        return (
+            f"Les fonds ne couvrent pas cette commande. Avec elle, {format_euros(due_cents)} seraient à payer, pour "
+            f"{format_euros(backing.covered_cents)} détenus ou à recevoir : il manque {lacking}.{late} "
+            "Commandez moins, ou attendez les fonds."
+        )
+    floor_cents = -(-due_cents * floor_basis_points // BASIS_POINTS)
+    if backing.held_cents < floor_cents:
+        return (
+            f"La convention demande {format_euros(floor_cents)} en banque avant d’émettre, elle en a "
+            f"{format_euros(backing.held_cents)}. Appelez une avance de "
+            f"{format_euros(floor_cents - backing.held_cents)}, ou commandez moins."
+        )
+    return None
+
+
+def agreement_backings(
+    database: Database, *, on: date, alert_percent: int, issuer_id: UUID | None = None
+) -> list[AgreementBacking]:
+    """Return the backing of every agreement that has one, by number; an alert where one is stopped or near it.
+
+    It is stopped when not even one booklet may be ordered; near when its coverage is under `alert_percent`. An agreement that
+    has nothing left to issue is neither.
+    """
+    with database.read() as session:
+        query = select(Agreement, Issuer.name).join(Issuer, Issuer.id == Agreement.issuer_id)
+        if issuer_id is not None:
+            query = query.where(Agreement.issuer_id == issuer_id)
+        known = session.execute(query.order_by(Agreement.number)).all()
+        found: Mapping[UUID, Backing] = backings(session, on=on, agreement_ids=[row.Agreement.id for row in known])
+        return [_with_alert(row.Agreement, row.name, found[row.Agreement.id], on, alert_percent)
+                for row in known if row.Agreement.id in found]  # fmt: skip
+
+
+def _with_alert(
+    agreement: Agreement, issuer_name: str, backing: Backing, on: date, alert_percent: int
+) -> AgreementBacking:
+    booklet_cents = agreement.face_value_cents * agreement.booklet_size
+    may_issue = on <= agreement.use_by and backing.free_cents >= booklet_cents
+    reason = reason_of(backing, agreement.cash_floor_basis_points, booklet_cents) if may_issue else None
+    coverage = backing.coverage_basis_points
+    is_near = may_issue and coverage is not None and coverage * 100 < alert_percent * BASIS_POINTS
+    return AgreementBacking(
+        agreement.id, agreement.number, agreement.name, issuer_name, backing, reason or "", is_near and not reason
+    )
+
+
+def _may_lack(session: Session, agreement_id: UUID, on: date) -> bool:
+    """Say whether anything can make the backing fall short: without a write-off nor a late call it never does (`backing`)."""
+    if overdue_cents(session, on=on, agreement_id=agreement_id):
+        return True
+    written_off = (
+        select(func.count())
+        .select_from(Account)
+        .join(Movement, Movement.debit_account_id == Account.id)
+        .where(Account.agreement_id == agreement_id, Account.code == WRITTEN_OFF)
+    )
+    return bool(session.scalar(written_off))
