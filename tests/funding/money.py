@@ -6,7 +6,10 @@ from uuid import UUID
 from sqlalchemy import select
 
 from tests.builders import SOMEONE, a_counter, an_agreement
+from tests.reporting.life import advices, book, export_period
 from tests.settlement.town import NOW, Town, give_rib
+from voucher.demonstration.bank import BookedLine
+from voucher.distribution.lapse import lapse
 from voucher.funding.accounts import account, balance_cents
 from voucher.funding.checks import CHECKS as FUNDING
 from voucher.funding.receive import BookedMoney, receive_funds
@@ -62,3 +65,17 @@ def wrong_funds(database: Database) -> list[str]:
     checks = (*LEDGER, *PROGRAMME, *FUNDING, check_what_is_used_is_owed_by_funders)
     with database.read() as session:
         return [str(violation) for check in checks for violation in check(session)]
+
+
+def settled(town: Town, now: datetime) -> None:
+    """Pay the structures what they are owed, let the bank book it, and let what was not used lapse."""
+    batch_id = export_period(town, now=now)
+    book(
+        town,
+        [
+            BookedLine(f"T{rank}", cents, False, ref)
+            for rank, (ref, cents) in enumerate(advices(town.database, batch_id))
+        ],
+        now=now,
+    )
+    lapse(town.database, by=SOMEONE, now=now)

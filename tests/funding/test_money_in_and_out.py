@@ -1,0 +1,164 @@
+"""Money of funders: received in parts or too much, undone, and the final balance that gives back what an advance left."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.builders import SOMEONE
+from tests.funding.money import PERSON, a_funded_town, balance, booked, received, settled, wrong_funds
+from tests.settlement.town import NOW, Town
+from voucher.distribution.lapse import lapse
+from voucher.funding.call import call_advance, call_funds
+from voucher.funding.close import close_funding
+from voucher.funding.documents import keep_balance_document
+from voucher.funding.model import CallState, FundingClose, FundsCall
+from voucher.funding.receive import receive_funds, refund_advance, undo_receipt, undo_refund
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+
+OVER = datetime(2027, 3, 10, 9, 0, tzinfo=UTC)
+
+
+def called(town: Town, rank: int = 0, *, now: datetime = NOW) -> FundsCall:
+    done = call_funds(town.database, new_id(), town.agreement_id, town.agreed.funder_ids[rank], by=PERSON, now=now)
+    return stored(town, done.call_id)
+
+
+def stored(town: Town, call_id: object) -> FundsCall:
+    return detached(town, FundsCall, call_id)
+
+
+def detached(town: Town, table: type, row_id: object):
+    with town.database.read() as session:
+        row = session.get_one(table, row_id)
+        session.expunge(row)
+        return row
+
+
+def test_a_call_is_paid_in_parts(database: Database) -> None:
+    town = a_funded_town(database)
+    town.redeem()
+    call = called(town)
+    received(town, call.id, 2_000)
+    assert (stored(town, call.id).state, balance(town, "4431")) == (CallState.PARTLY_PAID, 3_000)
+    received(town, call.id, 3_000)
+    assert (stored(town, call.id).state, balance(town, "4431")) == (CallState.PAID, 0)
+    assert wrong_funds(database) == []
+
+
+def test_what_is_received_beyond_a_call_waits_to_be_identified(database: Database) -> None:
+    town = a_funded_town(database)
+    town.redeem()
+    call, line, match_id = called(town), booked(town, 9_000), new_id()
+    for _ in range(2):
+        with database.write() as session:
+            assert receive_funds(session, match_id, call.id, line, by=PERSON, now=NOW) == 5_000
+    with pytest.raises(Refused, match="nothing_due"), database.write() as session:
+        receive_funds(session, new_id(), call.id, line, by=PERSON, now=NOW)
+    with pytest.raises(Refused, match="match_changed"), database.write() as session:
+        receive_funds(session, match_id, new_id(), line, by=PERSON, now=NOW)
+    assert stored(town, call.id).received_cents == 5_000
+    assert wrong_funds(database) == []
+
+
+def test_a_receipt_that_is_undone_makes_the_call_due_again(database: Database) -> None:
+    town = a_funded_town(database)
+    town.redeem()
+    call = called(town)
+    match_id = received(town, call.id, 5_000)
+    for _ in range(2):
+        with database.write() as session:
+            undo_receipt(session, match_id, by=PERSON, now=NOW)
+    assert (stored(town, call.id).state, balance(town, "4431")) == (CallState.CALLED, 5_000)
+    received(town, call.id, 5_000)
+    assert stored(town, call.id).state == CallState.PAID
+    assert wrong_funds(database) == []
+
+
+def test_money_on_another_account_or_of_another_issuer_pays_no_call(database: Database) -> None:
+    town, other = a_funded_town(database), a_funded_town(database)
+    town.redeem()
+    call, line = called(town), booked(other, 5_000)
+    with pytest.raises(Refused, match="other_account"), database.write() as session:
+        receive_funds(session, new_id(), call.id, line, by=PERSON, now=NOW)
+    mine = booked(town, 5_000)
+    with pytest.raises(Refused, match="agreement_unknown"), database.write() as session:
+        receive_funds(session, new_id(), call.id, mine, by=PERSON, now=NOW, issuer_id=new_id())
+
+
+def close(town: Town, rank: int = 0, *, now: datetime = OVER, close_id: object = None) -> FundingClose:
+    done = close_funding(
+        town.database,
+        close_id or new_id(),
+        town.agreement_id,
+        town.agreed.funder_ids[rank],
+        by=PERSON,
+        now=now,  # type: ignore[arg-type]
+    )
+    return detached(town, FundingClose, done.close_id)
+
+
+def test_an_agreement_is_closed_only_when_everything_is_over(database: Database) -> None:
+    town = a_funded_town(database)
+    town.redeem(voucher_count=6)
+    with pytest.raises(Refused, match="agreement_not_over"):
+        close(town, now=NOW)
+    with pytest.raises(Refused, match=r"agreement_not_settled.*circulation"):
+        close(town)
+    lapse(database, by=SOMEONE, now=OVER)
+    with pytest.raises(Refused, match=r"agreement_not_settled.*règlement"):
+        close(town)
+
+
+def over(database: Database) -> Town:
+    """Return a town whose agreement is over: 30 € of each of two funders were used, and the structure is paid."""
+    town = a_funded_town(database)
+    town.redeem(voucher_count=6)
+    return town
+
+
+def test_what_remains_of_an_advance_is_given_back(database: Database) -> None:
+    town = over(database)
+    advance = call_advance(database, new_id(), town.agreement_id, town.agreed.funder_ids[0], 10_000, by=PERSON, now=NOW)
+    received(town, advance.call_id, 10_000)
+    settled(town, OVER)
+    close_id = new_id()
+    done = close(town, close_id=close_id)
+    assert close(town, close_id=close_id).id == done.id
+    assert (done.used_cents, done.received_cents, done.due_cents, done.refund_cents) == (3_000, 10_000, 0, 7_000)
+    with pytest.raises(Refused, match="funding_closed"):
+        called(town)
+    with pytest.raises(Refused, match="funding_closed"):
+        close(town)
+    line, match_id = booked(town, 8_000, is_credit=False, now=OVER), new_id()
+    for _ in range(2):
+        with database.write() as session:
+            assert refund_advance(session, match_id, close_id, line, by=PERSON, now=OVER) == 7_000
+    assert balance(town, "4432") == 0
+    with database.write() as session:
+        undo_refund(session, match_id, by=PERSON, now=OVER)
+    assert balance(town, "4432") == -7_000
+    assert wrong_funds(database) == []
+
+
+def test_without_an_advance_the_final_balance_calls_the_rest(database: Database) -> None:
+    town = over(database)
+    settled(town, OVER)
+    done = close(town)
+    assert (done.used_cents, done.received_cents, done.due_cents, done.refund_cents) == (3_000, 0, 3_000, 0)
+    assert done.last_call_id is not None
+    received(town, done.last_call_id, 3_000, now=OVER + timedelta(days=5))
+    assert balance(town, "4431") == 0
+    kept = keep_balance_document(database, done.id, now=OVER)
+    assert kept.content.startswith(b"%PDF")
+    assert keep_balance_document(database, done.id, now=OVER + timedelta(days=1)) == kept
+    assert wrong_funds(database) == []
+
+
+def test_an_advance_that_is_still_awaited_cannot_be_left_over(database: Database) -> None:
+    town = over(database)
+    call_advance(database, new_id(), town.agreement_id, town.agreed.funder_ids[0], 10_000, by=PERSON, now=NOW)
+    settled(town, OVER)
+    with pytest.raises(Refused, match="advance_awaited"):
+        close(town)

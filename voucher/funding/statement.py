@@ -1,0 +1,170 @@
+"""A funder's statement on an agreement: every figure from its ceiling to what is overdue, each with the list behind it."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from voucher.funding.accounts import account
+from voucher.funding.model import CallState
+from voucher.funding.read import OVERDUE, STATES, CallLine, CloseLine, ReceiptLine, call_lines, close_of, receipts_of
+from voucher.kernel.calendar import french_date
+from voucher.kernel.database import Database
+from voucher.kernel.money import format_euros
+from voucher.kernel.paper import pdf
+from voucher.ledger.model import Account
+from voucher.programme.funders import FunderPart, funder_parts
+from voucher.programme.model import Agreement, Funder, Issuer
+from voucher.programme.stages import balances_of
+
+_PRINT = Path(__file__).parent / "print"
+CODES = ("8030", "8040", "8045", "8050", "4430", "4431", "4432")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What stands between a funder and an agreement, in cents; `account_ids` are the ledger's accounts behind it, by code."""
+
+    agreement_id: UUID
+    agreement_number: str
+    agreement_name: str
+    issuer_name: str
+    funder_id: UUID
+    funder_name: str
+    part: FunderPart
+    account_ids: dict[str, int]
+    free_cents: int
+    outstanding_cents: int
+    used_cents: int
+    to_call_cents: int
+    advance_cents: int
+    calls: tuple[CallLine, ...]
+    receipts: tuple[ReceiptLine, ...]
+    close: CloseLine | None
+
+    @property
+    def called_cents(self) -> int:
+        """What the funder was asked to transfer, cancelled calls left out."""
+        return sum(call.called_cents for call in self.calls if call.state != CallState.CANCELLED)
+
+    @property
+    def received_cents(self) -> int:
+        """What it transferred."""
+        return sum(call.received_cents for call in self.calls)
+
+    @property
+    def due_cents(self) -> int:
+        """What it was asked and has not transferred yet."""
+        return sum(call.left_cents for call in self.calls)
+
+    @property
+    def overdue_cents(self) -> int:
+        """What of it should have come by now."""
+        return sum(call.left_cents for call in self.calls if call.state == OVERDUE)
+
+    @property
+    def figures(self) -> list[tuple[str, int]]:
+        """Every figure with its name, in the order of the money's life."""
+        return [
+            ("Part du plafond signé", self.part.ceiling_cents),
+            ("Engagé", self.part.committed_cents),
+            ("Engagé, à émettre", self.free_cents),
+            ("Émis, en circulation", self.outstanding_cents),
+            ("Utilisé", self.used_cents),
+            ("Utilisé, à appeler", self.to_call_cents),
+            ("Appelé à verser", self.called_cents),
+            ("Reçu", self.received_cents),
+            ("Appelé, à recevoir", self.due_cents),
+            ("Dont en retard", self.overdue_cents),
+            ("Avance qui reste", self.advance_cents),
+        ]
+
+
+def statement(
+    database: Database, agreement_id: UUID, funder_id: UUID, *, today: date, issuer_id: UUID | None = None
+) -> Statement | None:
+    """Return a funder's statement on an agreement, or None; with an `issuer_id`, only on one of that issuer."""
+    with database.read() as session:
+        return _statement(session, agreement_id, funder_id, today, issuer_id)
+
+
+def statements_of_funder(
+    database: Database, funder_id: UUID, *, today: date, issuer_id: UUID | None = None
+) -> tuple[str, list[Statement]] | None:
+    """Return a funder's name and its statement on each agreement it funds (of the scope), by number; None where there is none."""
+    with database.read() as session:
+        name = session.scalar(select(Funder.name).where(Funder.id == funder_id))
+        ids = session.scalars(select(Agreement.id).order_by(Agreement.number)).all()
+        found = [_statement(session, one, funder_id, today, issuer_id) for one in ids]
+    known = [one for one in found if one is not None]
+    return (name, known) if name is not None and known else None
+
+
+def statement_pdf(statement: Statement, drawn_on: date) -> bytes:
+    """Return a statement as a tagged PDF, as of a day."""
+    values = {
+        "agreement_number": statement.agreement_number,
+        "agreement_name": statement.agreement_name,
+        "issuer_name": statement.issuer_name,
+        "funder_name": statement.funder_name,
+        "drawn_on": french_date(drawn_on),
+        "due": format_euros(statement.due_cents),
+        "overdue": format_euros(statement.overdue_cents) if statement.overdue_cents else None,
+        "figures": [[name, format_euros(cents)] for name, cents in statement.figures],
+        "calls": [
+            [
+                call.reference,
+                french_date(call.called_on),
+                french_date(call.due_on),
+                STATES[call.state][0],
+                format_euros(call.called_cents),
+                format_euros(call.received_cents),
+            ]
+            for call in statement.calls
+        ],
+        "receipts": [
+            [french_date(one.booked_on), one.reference, format_euros(one.amount_cents)]
+            for one in statement.receipts
+            if one.undone_at is None
+        ],
+    }
+    return pdf(_PRINT / "statement.typ", values, drawn_on)
+
+
+def _statement(
+    session: Session, agreement_id: UUID, funder_id: UUID, today: date, issuer_id: UUID | None
+) -> Statement | None:
+    row = session.execute(
+        select(Agreement.number, Agreement.name, Agreement.issuer_id, Issuer.name.label("issuer_name"))
+        .join(Issuer, Issuer.id == Agreement.issuer_id)
+        .where(Agreement.id == agreement_id)
+    ).one_or_none()
+    if row is None or issuer_id not in (None, row.issuer_id):
+        return None
+    part = funder_parts(session, agreement_id).get(funder_id)
+    if part is None:
+        return None
+    ids = {code: account(code, agreement_id, funder_id).id for code in CODES}
+    held = {balance.code: balance.cents for balance in balances_of(session, Account.id.in_(ids.values()))}
+    name = session.execute(select(Funder.name).where(Funder.id == funder_id)).scalar_one()
+    return Statement(
+        agreement_id,
+        row.number,
+        row.name,
+        row.issuer_name,
+        funder_id,
+        name,
+        part,
+        {code: number for code, number in ids.items() if code in held},
+        held.get("8030", 0),
+        held.get("8040", 0) + held.get("8045", 0),
+        held.get("8050", 0),
+        held.get("4430", 0),
+        -held.get("4432", 0),
+        tuple(call_lines(session, agreement_id, funder_id, today)),
+        tuple(receipts_of(session, agreement_id, funder_id)),
+        close_of(session, agreement_id, funder_id),
+    )
