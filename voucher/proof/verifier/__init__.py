@@ -1,0 +1,32 @@
+"""The verifier that each audit archive carries, in parts that fit a page each; `single_file` joins them into one.
+
+It may import Python's own library and `cryptography`, nothing else: an auditor runs it far from this code.
+"""
+
+import ast
+from pathlib import Path
+
+_PARTS = ("journal.py", "facts.py", "command.py")
+_OPENING = '''"""Prove an audit archive of the Pass numérique without its software or its database.
+
+This one file needs Python 3.10 or later and the library `cryptography`. It reads the archive a row at a time and names every
+violation, in French, with its file. It exits with 0 when all is right, 1 when something is not, 2 when nothing could be read.
+
+    python verify.py archive.zip --key "<name>+<id>+<key>" --checkpoint note.txt
+"""
+'''
+
+
+def single_file() -> str:
+    """Return the source of the whole verifier: its parts one after the other, without what they import of each other."""
+    return "\n\n".join([_OPENING, *(_alone(Path(__file__).with_name(part).read_text("utf-8")) for part in _PARTS)])
+
+
+def _alone(source: str) -> str:
+    lines = source.splitlines()
+    for node in reversed(ast.parse(source).body):
+        is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        is_ours = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("voucher.")
+        if is_docstring or is_ours:
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join(lines).strip("\n") + "\n"

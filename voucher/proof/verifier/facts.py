@@ -1,0 +1,207 @@
+"""The second part of the archive's verifier: what the journal tells, against what the tables say."""
+
+from collections import Counter, defaultdict
+
+from voucher.proof.verifier.journal import NOWHERE, Archive, Ledger, Report
+
+OWED = ("4670", "4671", "4675", "4678", "5115", "6540")  # what structures are owed, owe back, or are being paid
+USED_EVENTS = ("vouchers_redeemed", "vouchers_redeemed_from_stock")
+BOOKED_EVENTS = (
+    "transfer_booked", "transfer_returned", "unknown_debit_booked", "unknown_credit_booked", "bank_charged", "bank_charge_refunded",
+)  # fmt: skip
+
+
+class Facts:
+    """What the journal tells, as the tables say it; each side of an equation comes from other tables than the other's."""
+
+    def __init__(self, archive: Archive, report: Report, ledger: Ledger) -> None:
+        self.archive, self.ledger, self.wrong = archive, ledger, report.wrong
+        self.balances = ledger.sums(lambda account: (account.code, account.agreement))
+
+    def check(self) -> None:
+        """Check vouchers, then redemptions, then settlement, then what funders and structures are owed."""
+        due = self.redemptions(self.vouchers())
+        self.periods(due)
+        self.equations(self.batches())
+
+    def vouchers(self) -> bytearray:
+        """Stages sum to what was issued, by agreement; return which serials are used."""
+        columns = "first_serial voucher_count face_value_cents made_booklet_count booklet_size agreement_id id"
+        rows = self.archive.rows("issue_batch", columns)
+        batches = sorted((int(a), int(b), int(c), int(d) * int(e), f, g) for a, b, c, d, e, f, g in rows)
+        used = bytearray(batches[-1][0] + batches[-1][1] if batches else 1)
+        states: Counter[tuple[str, str]] = Counter()  # cents by (agreement, state)
+        vouchers = self.archive.rows("voucher", "serial state")
+        voucher = next(vouchers, None)
+        for first, count, face, made, agreement, batch_id in batches:
+            found: Counter[str] = Counter()
+            while voucher and int(voucher[0]) < first + count:
+                found[voucher[1]] += 1
+                used[int(voucher[0])] = voucher[1] == "redeemed"
+                voucher = next(vouchers, None)
+            if found.total() != made:
+                self.wrong("chèques", "voucher", f"la commande {batch_id} : {found.total()} chèques sur {made}")
+            states[agreement, "ordered"] += count * face
+            for state, number in found.items():
+                states[agreement, state] += number * face
+        for agreement in {one for one, _ in states}:
+            ended = sum(states[agreement, one] for one in ("handed_over", "redeemed", "stopped", "lapsed", "void"))
+            held, spent = states[agreement, "handed_over"], states[agreement, "redeemed"]
+            for code, cents in (("8040", states[agreement, "ordered"] - ended), ("8045", held), ("8050", spent)):
+                if (balance := self.balances[code, agreement]) != cents:
+                    detail = f"convention {agreement} : {cents} centimes de chèques, {balance} au compte {code}"
+                    self.wrong("étapes", "voucher", detail)
+        return used
+
+    def redemptions(self, used: bytearray) -> Counter[tuple[str, str]]:
+        """A voucher is used once; each redemption has its entry, and back; return cents due by (period, structure)."""
+        live, lines, due = bytearray(len(used)), Counter[str](), Counter[tuple[str, str]]()
+        for redemption_id, serial, is_live in self.archive.rows("redeemed_voucher", "redemption_id serial is_live"):
+            if is_live == "1":
+                lines[redemption_id] += 1
+                if int(serial) >= len(live) or live[int(serial)]:
+                    self.wrong(
+                        "usage unique", "redeemed_voucher", f"le chèque {serial} a servi deux fois, ou n'existe pas"
+                    )
+                    continue
+                live[int(serial)] = 1
+        for number in (one for one in range(len(used)) if used[one] != live[one]):
+            self.wrong("usage unique", "voucher", f"l'état du chèque {number} contredit ses encaissements")
+        facts, suspended = self.ledger.facts, set[str]()
+        entries = {fact: cents for event in USED_EVENTS for fact, cents in facts[event].items()}
+        for one, suspends, outcome, is_released in self.archive.rows(
+            "dispute", "redemption_id is_suspending outcome is_released"
+        ):
+            if suspends == "1" and (outcome != "dismissed" or is_released == "1"):
+                suspended.add(one)
+        columns = "id state voucher_count amount_cents period_id structure_id"
+        for one, state, count, amount, period, structure in self.archive.rows("redemption", columns):
+            if entries.pop(one, None) != 2 * int(amount) or (state == "undone") != (one in facts["redemption_undone"]):
+                self.wrong("encaissement", "redemption", f"l'encaissement {one} et le registre se contredisent")
+            if lines[one] != (int(count) if state in ("confirmed", "disputed") else 0):
+                self.wrong("encaissement", "redemption", f"l'encaissement {one} n'a pas ses {count} chèques")
+            if state != "undone" and one not in suspended:
+                due[period, structure] += int(amount)
+        for gone in entries:
+            self.wrong("encaissement", "entry", f"l'encaissement {gone} a été retiré : il reste son écriture")
+        return due
+
+    def periods(self, due: Counter[tuple[str, str]]) -> None:
+        """A closed period is in one batch, and paid in full, once, to each structure."""
+        batches = Counter(period for period, _ in self.archive.rows("settlement_batch", "period_id id") if period)
+        closed = {one for one, closed_at in self.archive.rows("period", "id closed_at") if closed_at}
+        for period in (closed ^ set(batches)) | {one for one, count in batches.items() if count > 1}:
+            self.wrong("période", "settlement_batch", f"la période {period} est dans {batches[period]} lots")
+        settled, sources = Counter[tuple[str, str]](), Counter[tuple[str, ...]]()
+        for nature, source, structure, amount in self.archive.rows(
+            "advice_line", "nature source_id structure_id amount_cents"
+        ):
+            sources[nature, source, structure] += 1
+            if nature == "period":
+                settled[source, structure] += int(amount)
+        for one in [one for one, count in sources.items() if count > 1]:
+            self.wrong("double paiement", "advice_line", f"{' '.join(one)} est payé {sources[one]} fois")
+        for period, structure in due.keys() | settled.keys():
+            one = (period, structure)
+            if period in closed and due[one] != settled[one]:
+                detail = (
+                    f"structure {structure}, période {period} : {due[one]} centimes encaissés, {settled[one]} réglés"
+                )
+                self.wrong("règlement", "advice_line", detail)
+
+    def batches(self) -> Counter[str]:
+        """A batch is its advices, its files and its entries; return cents paid by agreement."""
+        columns = "id number agreement_id total_cents exported_at frozen_by approved_by"
+        batches = {row[0]: row for row in self.archive.rows("settlement_batch", columns)}
+        advices = {
+            row[0]: row
+            for row in self.archive.rows("payment_advice", "id batch_id reference amount_cents state is_payable")
+        }
+        lines, aside, paid = Counter[str](), Counter[str](), Counter[str]()
+        for advice, amount in self.archive.rows("advice_line", "advice_id amount_cents"):
+            lines[advice] += int(amount)
+        payable: dict[str, Counter[str]] = defaultdict(Counter)
+        for one, batch, reference, amount, state, is_payable in advices.values():
+            if lines[one] != int(amount):
+                self.wrong(
+                    "règlement", "payment_advice", f"{reference} vaut {amount} centimes, ses lignes {lines[one]}"
+                )
+            if is_payable == "1":
+                payable[batch][reference] += int(amount)
+            aside[batch] += self.ledger.facts["advice_set_aside"].get(one, 0)
+            if state == "paid":
+                paid[batches[batch][2]] += int(amount)
+        files, transfers = self.transfers()
+        for one, number, _, total, exported, frozen_by, approved_by in batches.values():
+            sides = [int(total), payable[one].total(), self.ledger.moved["batch_frozen", one, "4675"] - aside[one]]
+            sides += [self.ledger.moved["batch_exported", one, "5115"]] if exported else []
+            if len(set(sides)) > 1:
+                self.wrong(
+                    "lot", "settlement_batch", f"{number} : total, règlements et registre diffèrent, {sides} centimes"
+                )
+            if one in files and transfers[one] != payable[one]:
+                self.wrong("lot", "payment_file_transfer", f"le fichier du lot {number} ne paie pas ses règlements")
+            if approved_by and approved_by == frozen_by:
+                self.wrong("lot", "settlement_batch", f"{number} : qui l'a arrêté l'a aussi validé")
+        self.bank(advices)
+        return paid
+
+    def transfers(self) -> tuple[set[str], dict[str, Counter[str]]]:
+        """Return the batches that left in bank files, and what these files pay: cents by batch and reference."""
+        rows = self.archive.rows("payment_file", "id batch_id kind")
+        files = {one: batch for one, batch, kind in rows if kind.startswith("pain.001")}
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for file, reference, amount in self.archive.rows(
+            "payment_file_transfer", "payment_file_id end_to_end_id amount_cents"
+        ):
+            found[files[file]][reference] += int(amount)
+        return set(files.values()), found
+
+    def bank(self, advices: dict[str, tuple[str, ...]]) -> None:
+        """Paid means one debit of the bank, of the same amount, used for nothing else."""
+        sides: dict[str, Counter[str]] = {"0": Counter(), "1": Counter()}
+        keys: Counter[str] = Counter()
+        for one, key, amount, is_credit, advice in self.archive.rows(
+            "bank_line", "id key amount_cents is_credit advice_id"
+        ):
+            keys[key] += 1
+            booked = [self.ledger.facts[event][one] for event in BOOKED_EVENTS if one in self.ledger.facts[event]]
+            if booked != [int(amount)] or keys[key] > 1:
+                self.wrong(
+                    "banque", "bank_line", f"la ligne {key} n'a pas une écriture de son montant, ou est là deux fois"
+                )
+            if advice:
+                sides[is_credit][advice] += 1
+                if advice not in advices or advices[advice][3] != amount:
+                    self.wrong("banque", "bank_line", f"la ligne {key} n'est pas du montant de son règlement")
+        for one, _, reference, _, state, _ in advices.values():
+            debits, credits_ = sides["0"][one], sides["1"][one]
+            if debits > 1 or credits_ > 1:
+                self.wrong("double paiement", "bank_line", f"{reference} a {debits} débits et {credits_} retours")
+            if state == "paid" and (debits, credits_) != (1, 0):
+                self.wrong("banque", "payment_advice", f"{reference} est « payé » sans une ligne de relevé")
+            if state in ("held", "due", "in_file", "rejected") and debits:
+                self.wrong("banque", "payment_advice", f"{reference} est « {state} », la banque l'a débité")
+
+    def equations(self, paid: Counter[str]) -> None:
+        """What is used is owed, in transit, paid or given back; and called from, advanced or still owed by each funder."""
+        repaid, called = Counter[str](), Counter[tuple[str, str]]()
+        for (debit, credit), cents in self.ledger.pairs.items():
+            left, right = self.ledger.accounts.get(debit, NOWHERE), self.ledger.accounts.get(credit, NOWHERE)
+            for one, other, signed in ((left, right, cents), (right, left, -cents)):
+                if one.code == "4711" and other.code == "4671":
+                    repaid[other.agreement] += signed
+                if one.code in ("4431", "4432") and other.code == "4430":
+                    called[other.funder, other.agreement] += signed
+        for agreement in {agreement for code, agreement in self.balances if code == "8050"}:
+            used, owed = self.balances["8050", agreement], -sum(self.balances[code, agreement] for code in OWED)
+            if used != owed + paid[agreement] - repaid[agreement]:
+                detail = f"{used} centimes utilisés, {owed} dus ou en transit, {paid[agreement]} payés, {repaid[agreement]} rendus"
+                self.wrong("étapes", "account", f"convention {agreement} : {detail}")
+        shares = self.ledger.sums(lambda account: (account.code, account.funder, account.agreement))
+        for _, funder, agreement in [one for one in shares if one[0] == "8050"]:
+            used = shares["8050", funder, agreement]
+            side = shares["4430", funder, agreement] + called[funder, agreement]
+            if used != side:
+                detail = f"financeur {funder}, convention {agreement} : {used} centimes utilisés, {side} à sa charge"
+                self.wrong("équilibre", "account", detail)
