@@ -140,7 +140,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_recovery_bank_line",
         "recovery",
-        ["bank_line_id"],
+        ["bank_line_id", "overpayment_id"],
         unique=True,
         sqlite_where=sa.text("cancelled_at IS NULL"),
         postgresql_where=sa.text("cancelled_at IS NULL"),

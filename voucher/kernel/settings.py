@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     chart_file: Path | None = Field(
         None, description="TOML file with the accountant's own numbers and names of accounts"
     )
+    revenue_order_days: int = Field(
+        60, ge=1, le=3650, description="days after which an overpayment that did not come back may be claimed"
+    )
     redemption_undo_minutes: int = Field(30, ge=1, le=24 * 60, description="how long a mediator may undo a redemption")
 
     @field_validator("secret_key")

@@ -10,14 +10,15 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, exists, func, literal, select
 from sqlalchemy.orm import Session
 
 from voucher.distribution.model import Handover, Lapse, StockVoid, StopOrder
 from voucher.issuing.model import Booklet, IssueBatch
 from voucher.kernel.database import Database
-from voucher.redemption.model import Redemption, RedemptionState
+from voucher.redemption.model import USED_STATES, Redemption
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_overpayments import Dispute, Overpayment, Recovery, RecoveryKind
 
 Sums = Select[int, int]
 """A statement that gives one row: vouchers and cents, both null where there are none."""
@@ -122,7 +123,7 @@ class Funnel:
 
     @property
     def owed(self) -> Part:
-        """What was used and is not paid: the ledger's 4670, 4675 and 5115."""
+        """What was used and is not paid: the ledger's 4670, 4675, 4678 and 5115."""
         return self.parts[Step.USED] - self.parts[Step.PAID]
 
     def _rate(self, part: Step, whole: Step) -> Rate:
@@ -144,10 +145,13 @@ def funnel(database: Database, *, now: datetime, agreement_id: UUID | None = Non
             + _part(session, _used_without_handover().where(Booklet.prescriber_id.is_(None)), agreement_id),
             Step.HANDED_OVER: handed_over + direct,
             Step.USED: _part(session, _used(), agreement_id, Redemption.agreement_id),
-            Step.PAID: _part(session, _paid(), agreement_id, SettlementBatch.agreement_id),
-            Step.STOPPED: _part(session, _stopped(), agreement_id),
-            Step.DESTROYED: _part(session, _destroyed(), agreement_id),
-            Step.LAPSED: _part(session, _lapsed(), agreement_id),
+            # What was netted pays vouchers; what is owed back pays none any more.
+            Step.PAID: _part(session, _paid(), agreement_id, SettlementBatch.agreement_id)
+            + _part(session, _netted(), agreement_id, Overpayment.agreement_id)
+            - _part(session, _overpaid(), agreement_id, Overpayment.agreement_id),
+            Step.STOPPED: _part(session, _stopped(), agreement_id) + _reversed_into(session, "stopped", agreement_id),
+            Step.DESTROYED: _part(session, _destroyed(), agreement_id) + _reversed_into(session, "void", agreement_id),
+            Step.LAPSED: _part(session, _lapsed(), agreement_id) + _reversed_into(session, "lapsed", agreement_id),
         }
     return Funnel(now, parts)
 
@@ -176,7 +180,7 @@ def _booklets(condition: Any) -> Sums:
 
 def _used() -> Sums:
     return select(func.sum(Redemption.voucher_count), func.sum(Redemption.amount_cents)).where(
-        Redemption.state == RedemptionState.CONFIRMED
+        Redemption.state.in_(USED_STATES)
     )
 
 
@@ -197,8 +201,28 @@ def _paid() -> Sums:
     return (
         select(func.sum(PaymentAdvice.voucher_count), func.sum(PaymentAdvice.amount_cents))
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
-        .where(PaymentAdvice.state == AdviceState.PAID)
+        .where(PaymentAdvice.state.in_((AdviceState.PAID, AdviceState.SETTLED)))
     )
+
+
+def _netted() -> Sums:
+    return (
+        select(literal(0), func.sum(Recovery.amount_cents))
+        .join(Overpayment, Overpayment.id == Recovery.overpayment_id)
+        .where(Recovery.kind == RecoveryKind.NETTED, Recovery.cancelled_at.is_(None))
+    )
+
+
+def _overpaid() -> Sums:
+    return select(func.sum(Dispute.voucher_count), func.sum(Overpayment.amount_cents)).join(
+        Dispute, Dispute.id == Overpayment.dispute_id
+    )
+
+
+def _reversed_into(session: Session, became: str, agreement_id: UUID | None) -> Part:
+    """Return the vouchers of reversed redemptions that ended with their booklet: their credit was given back."""
+    query = select(func.sum(Dispute.voucher_count), func.sum(Dispute.amount_cents))
+    return _part(session, query.where(Dispute.vouchers_became == became), agreement_id, Dispute.agreement_id)
 
 
 def _stopped() -> Sums:

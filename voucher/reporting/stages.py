@@ -29,6 +29,7 @@ BUDGET_STAGES = (
 )
 DEBT_STAGES = (
     Stage("4670", "À régler", "Dû aux structures, dans aucun lot de règlement."),
+    Stage("4678", "Suspendu", "Contesté ; le paiement attend une décision."),
     Stage("4675", "Ordonnancé", "Dans un lot arrêté, pas encore transmis."),
     Stage("5115", "En transit", "Transmis au comptable ou à la banque, pas encore confirmé."),
 )

@@ -35,7 +35,8 @@ def advice_document(page: AdvicePage, contact: Contact) -> tuple[str, bytes]:
             adjustments=[
                 AdviceAdjustment(f"Repris du lot {one.batch_number} (référence {one.reference})", one.amount_cents)
                 for one in page.carried
-            ],
+            ]
+            + [AdviceAdjustment(one.words, one.amount_cents) for one in page.adjusted],
             total_cents=page.amount_cents,
             contact=contact,
         )

@@ -1,8 +1,11 @@
 """What must be true of bank lines: each used once, each in the books, and nothing paid without one."""
 
-from sqlalchemy import Case, case, exists, func, not_, or_, select, union_all
+from typing import Any
+
+from sqlalchemy import Select, and_, case, exists, func, not_, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
+from voucher.funding.model import AdvanceRefund, FundsReceipt
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import EventType
@@ -10,101 +13,182 @@ from voucher.ledger.fiscal_years import takes_effect_of
 from voucher.ledger.model import Account, Entry
 from voucher.ledger.read import balances_query
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice
+from voucher.settlement.model_bank import BankMatch, MatchKind
+from voucher.settlement.model_overpayments import Recovery
+from voucher.settlement.undo_match import DIRECT, IDENTIFIED
 
 ROWS_MAX = 100
-_BOOKED = (
-    EventType.TRANSFER_BOOKED,
-    EventType.TRANSFER_RETURNED,
-    EventType.UNKNOWN_DEBIT_BOOKED,
-    EventType.UNKNOWN_CREDIT_BOOKED,
-)
-_IDENTIFIED = (EventType.DEBIT_IDENTIFIED, EventType.CREDIT_IDENTIFIED)
+_UNKNOWN = (EventType.UNKNOWN_DEBIT_BOOKED, EventType.UNKNOWN_CREDIT_BOOKED)
+_OURS = (MatchKind.PAYMENT, MatchKind.RETURN, MatchKind.CHARGE)
 
 
 def check_a_line_is_booked_once(session: Session) -> list[Violation]:
-    """Chaque ligne de banque a une écriture, de son montant et de son jour ; une ligne rapprochée après coup en a deux."""
-    booked, identified = aliased(Entry), aliased(Entry)
+    """Chaque ligne de banque a une écriture, de son montant, de son sens et de son jour ; défaite, elle en a une d'attente."""
+    direct, unknown, match = aliased(Entry), aliased(Entry), aliased(BankMatch)
+    one_way = case((BankLine.is_credit, EventType.TRANSFER_RETURNED.value), else_=EventType.TRANSFER_BOOKED.value)
+    charged = case((BankLine.is_credit, EventType.BANK_CHARGE_REFUNDED.value), else_=EventType.BANK_CHARGED.value)
+    waiting = case((BankLine.is_credit, _UNKNOWN[1].value), else_=_UNKNOWN[0].value)
     rows = session.execute(
-        select(
-            BankLine.key, BankLine.amount_cents, BankLine.advice_id, booked.event_type, identified.id.label("second")
-        )
-        .outerjoin(booked, (booked.event_id == BankLine.id) & booked.event_type.in_(_BOOKED))
-        .outerjoin(identified, (identified.event_id == BankLine.id) & identified.event_type.in_(_IDENTIFIED))
+        select(BankLine.key, BankLine.amount_cents, direct.event_type, unknown.event_type.label("waiting"))
+        .outerjoin(direct, (direct.event_id == BankLine.id) & direct.event_type.in_(DIRECT))
+        .outerjoin(unknown, (unknown.event_id == BankLine.id) & unknown.event_type.in_(_UNKNOWN))
+        .outerjoin(match, (match.id == BankLine.id) & (match.part == 1))
         .where(
             or_(
-                booked.id.is_(None),
-                booked.total_cents != BankLine.amount_cents,
-                not_(takes_effect_of(booked, BankLine.booked_on)),
-                identified.total_cents != BankLine.amount_cents,
-                booked.event_type != _expected_event(identified),
+                and_(direct.id.is_(None), unknown.id.is_(None)),
+                direct.total_cents != BankLine.amount_cents,
+                unknown.total_cents != BankLine.amount_cents,
+                unknown.event_type != waiting,
+                direct.event_type != case((match.kind == MatchKind.CHARGE, charged), else_=one_way),
+                not_(takes_effect_of(direct, BankLine.booked_on)),
+                direct.id.is_(None) & not_(takes_effect_of(unknown, BankLine.booked_on)),
+                # Matched as it came in, it waits only once that match is undone; and it has that match.
+                direct.id.is_not(None) & match.id.is_(None),
+                direct.id.is_(None) & match.id.is_not(None),
+                direct.id.is_not(None) & (unknown.id.is_not(None) != match.undone_at.is_not(None)),
             )
         )
         .limit(ROWS_MAX)
     )
     return [
         Violation(
-            "a_line_is_booked_once", f"ligne {row.key}", f"{format_euros(row.amount_cents)}, écriture {row.event_type}"
+            "a_line_is_booked_once",
+            f"ligne {row.key}",
+            f"{format_euros(row.amount_cents)}, écritures {row.event_type} et {row.waiting}",
         )
         for row in rows
     ]
 
 
-def _expected_event(identified: type[Entry]) -> Case[str]:
-    """Say which entry a line must have: its side, whether it was matched, at once or later."""
-    is_known = BankLine.advice_id.is_not(None) & identified.id.is_(None)
-    return case(
-        (is_known & BankLine.is_credit, EventType.TRANSFER_RETURNED.value),
-        (is_known, EventType.TRANSFER_BOOKED.value),
-        (BankLine.is_credit, EventType.UNKNOWN_CREDIT_BOOKED.value),
-        else_=EventType.UNKNOWN_DEBIT_BOOKED.value,
+def check_a_line_is_what_it_was_matched_with(session: Session) -> list[Violation]:
+    """Une ligne est rapprochée pour la somme de ses rapprochements debout ; un règlement n'en a qu'un de chaque sens, de son montant."""
+    sums = (
+        select(BankMatch.line_id, func.sum(BankMatch.amount_cents).label("cents"))
+        .where(BankMatch.undone_at.is_(None))
+        .group_by(BankMatch.line_id)
+        .subquery()
     )
-
-
-def check_a_line_is_its_advice(session: Session) -> list[Violation]:
-    """Une ligne rapprochée vaut son bordereau, et ne sert qu'une fois."""
-    rows = session.execute(
-        select(BankLine.key, BankLine.amount_cents, PaymentAdvice.amount_cents.label("owed"))
-        .join(PaymentAdvice, PaymentAdvice.id == BankLine.advice_id)
-        .where(BankLine.amount_cents != PaymentAdvice.amount_cents)
+    wrong = session.execute(
+        select(BankLine.key, BankLine.matched_cents, sums.c.cents)
+        .outerjoin(sums, sums.c.line_id == BankLine.id)
+        .where(func.coalesce(sums.c.cents, 0) != BankLine.matched_cents)
+        .limit(ROWS_MAX)
     )
-    twice = session.execute(
-        select(BankLine.advice_id, func.count().label("found"))
-        .where(BankLine.advice_id.is_not(None))
-        .group_by(BankLine.advice_id, BankLine.is_credit)
-        .having(func.count() > 1)
+    others = session.execute(
+        select(BankLine.key, BankMatch.amount_cents, PaymentAdvice.amount_cents.label("owed"))
+        .join(BankMatch, BankMatch.line_id == BankLine.id)
+        .join(PaymentAdvice, PaymentAdvice.id == BankMatch.advice_id)
+        .where(
+            BankMatch.undone_at.is_(None),
+            or_(
+                BankMatch.amount_cents != PaymentAdvice.amount_cents,
+                BankLine.is_credit != (BankMatch.kind == MatchKind.RETURN),
+            ),
+        )
+        .limit(ROWS_MAX)
     )
     return [
         *(
             Violation(
-                "a_line_is_its_advice",
+                "a_line_is_what_it_was_matched_with",
                 f"ligne {row.key}",
-                f"{format_euros(row.amount_cents)}, bordereau de {format_euros(row.owed)}",
+                f"{format_euros(row.matched_cents)} rapprochés, {format_euros(int(row.cents or 0))} de rapprochements",
             )
-            for row in rows
+            for row in wrong
         ),
         *(
-            Violation("a_line_is_its_advice", f"bordereau {row.advice_id}", f"{row.found} lignes du même sens")
-            for row in twice
+            Violation(
+                "a_line_is_what_it_was_matched_with",
+                f"ligne {row.key}",
+                f"{format_euros(row.amount_cents)}, règlement de {format_euros(row.owed)}",
+            )
+            for row in others
         ),
+    ]
+
+
+def check_a_match_is_in_the_books(session: Session) -> list[Violation]:
+    """Un rapprochement a son écriture, de son montant ; défait, la contre-passation de celle-ci, et sinon aucune."""
+    sums = (
+        select(
+            BankMatch.id,
+            func.min(BankMatch.kind).label("kind"),
+            func.sum(BankMatch.amount_cents).label("cents"),
+            func.count(BankMatch.undone_at).label("undone"),
+        )
+        .group_by(BankMatch.id)
+        .subquery()
+    )
+    entry, reversal = aliased(Entry), aliased(Entry)
+    made = select(sums.c.id).where(
+        sums.c.kind.in_(_OURS),
+        or_(
+            ~exists().where(
+                entry.event_id == sums.c.id,
+                entry.event_type.in_((*DIRECT, *IDENTIFIED)),
+                entry.total_cents == sums.c.cents,
+            ),
+            (sums.c.undone > 0)
+            != exists()
+            .where(
+                reversal.event_id == sums.c.id,
+                reversal.event_type == EventType.MATCH_UNDONE,
+                reversal.reverses_id.is_not(None),
+            )
+            .correlate(sums),
+        ),
+    )
+    elsewhere = select(sums.c.id).where(
+        or_(
+            (sums.c.kind == MatchKind.FUNDS)
+            & ~exists().where(
+                FundsReceipt.id == sums.c.id,
+                FundsReceipt.amount_cents == sums.c.cents,
+                FundsReceipt.undone_at.is_(None) == (sums.c.undone == 0),
+            ),
+            (sums.c.kind == MatchKind.ADVANCE_REFUND)
+            & ~exists().where(
+                AdvanceRefund.id == sums.c.id,
+                AdvanceRefund.amount_cents == sums.c.cents,
+                AdvanceRefund.undone_at.is_(None) == (sums.c.undone == 0),
+            ),
+        )
+    )
+    repaid = (
+        select(BankMatch.id)
+        .where(BankMatch.kind == MatchKind.OVERPAYMENT, BankMatch.undone_at.is_(None))
+        .where(
+            ~exists().where(
+                Recovery.bank_line_id == BankMatch.line_id,
+                Recovery.amount_cents == BankMatch.amount_cents,
+                Recovery.cancelled_at.is_(None),
+            )
+        )
+    )
+    return [
+        Violation("a_match_is_in_the_books", f"rapprochement {found}", "son écriture manque ou dit autre chose")
+        for query in (made, elsewhere, repaid)
+        for found in session.scalars(query.limit(ROWS_MAX))
     ]
 
 
 def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]:
     """« Payé » veut dire une ligne au débit, « retourné » une ligne au crédit, « rejeté » une écriture de rejet."""
-    debit, credit = aliased(BankLine), aliased(BankLine)
+    debit, credit, line = aliased(BankMatch), aliased(BankMatch), aliased(BankLine)
     of_advice = exists().where(Entry.event_id == PaymentAdvice.id)
     is_rejected = of_advice.where(Entry.event_type == EventType.TRANSFER_REJECTED) & ~of_advice.where(
         Entry.event_type == EventType.REJECTION_WITHDRAWN
     )
     rows = session.execute(
         select(PaymentAdvice.reference, PaymentAdvice.state)
-        .outerjoin(debit, (debit.advice_id == PaymentAdvice.id) & debit.is_credit.is_(False))
-        .outerjoin(credit, (credit.advice_id == PaymentAdvice.id) & credit.is_credit)
+        .outerjoin(debit, _stands(debit, MatchKind.PAYMENT))
+        .outerjoin(line, line.id == debit.line_id)
+        .outerjoin(credit, _stands(credit, MatchKind.RETURN))
         .where(
             or_(
                 (PaymentAdvice.state == AdviceState.PAID)
                 & or_(
-                    debit.id.is_(None), credit.id.is_not(None), PaymentAdvice.paid_on.is_distinct_from(debit.booked_on)
+                    debit.id.is_(None), credit.id.is_not(None), PaymentAdvice.paid_on.is_distinct_from(line.booked_on)
                 ),
                 (PaymentAdvice.state == AdviceState.RETURNED) & or_(credit.id.is_(None), debit.id.is_(None)),
                 (PaymentAdvice.state == AdviceState.REJECTED) & ~is_rejected,
@@ -126,21 +210,24 @@ def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]
     ]
 
 
+def _stands(match: type[BankMatch], kind: MatchKind) -> Any:
+    return (match.advice_id == PaymentAdvice.id) & (match.kind == kind) & match.undone_at.is_(None)
+
+
 def check_the_bank_account_is_the_banks(session: Session) -> list[Violation]:
     """Pour chaque compte payeur : 5120 = toutes les lignes de la banque ; 4711 = celles qui restent à identifier."""
     signed = case((BankLine.is_credit, -BankLine.amount_cents), else_=BankLine.amount_cents)
     lines = select(BankLine.paying_account_id.label("account_id"), signed.label("cents"))
-    unknown = lines.where(BankLine.advice_id.is_(None))
     balances = balances_query().subquery()
     violations = []
     # 5120 moves as the bank does, 4711 the other way round.
-    for code, source, sign in (("5120", lines, 1), ("4711", unknown, -1)):
+    for code, sources, sign in (("5120", [lines], 1), ("4711", [lines, *_identified()], -1)):
         ledger = (
             select(Account.bank_account_id, (balances.c.balance_cents * sign).label("cents"))
             .join(balances, balances.c.id == Account.id)
             .where(Account.code == code)
         )
-        both = union_all(source, ledger).subquery()
+        both = union_all(*sources, ledger).subquery()
         gap = func.sum(both.c.cents)
         rows = session.execute(select(both.c.account_id, gap.label("gap")).group_by(both.c.account_id).having(gap != 0))
         violations += [
@@ -154,9 +241,25 @@ def check_the_bank_account_is_the_banks(session: Session) -> list[Violation]:
     return violations
 
 
+def _identified() -> list[Select[*tuple[Any, ...]]]:
+    """Return what of the lines is known, by who knows it: debits below zero, credits above."""
+    signed = case((BankLine.is_credit, BankMatch.amount_cents), else_=-BankMatch.amount_cents)
+    return [
+        select(BankLine.paying_account_id, signed)
+        .join(BankMatch, BankMatch.line_id == BankLine.id)
+        .where(BankMatch.kind.in_(_OURS), BankMatch.undone_at.is_(None)),
+        select(BankLine.paying_account_id, Recovery.amount_cents)
+        .join(Recovery, Recovery.bank_line_id == BankLine.id)
+        .where(Recovery.cancelled_at.is_(None)),
+        select(FundsReceipt.paying_account_id, FundsReceipt.amount_cents).where(FundsReceipt.undone_at.is_(None)),
+        select(AdvanceRefund.paying_account_id, -AdvanceRefund.amount_cents).where(AdvanceRefund.undone_at.is_(None)),
+    ]
+
+
 CHECKS: tuple[Check, ...] = (
     check_a_line_is_booked_once,
-    check_a_line_is_its_advice,
+    check_a_line_is_what_it_was_matched_with,
+    check_a_match_is_in_the_books,
     check_an_advice_says_what_the_bank_said,
     check_the_bank_account_is_the_banks,
 )

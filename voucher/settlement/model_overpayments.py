@@ -136,9 +136,9 @@ class Recovery(Base):
     cancelled_by: Mapped[UUID | None]
 
     __table_args__ = (
-        # An advice nets an overpayment once; a bank line repays one.
+        # An advice nets an overpayment once; a bank line repays it once at a time.
         UniqueConstraint("overpayment_id", "advice_id"),
-        Index("uq_recovery_bank_line", "bank_line_id", unique=True, sqlite_where=text("cancelled_at IS NULL"),
+        Index("uq_recovery_bank_line", "bank_line_id", "overpayment_id", unique=True, sqlite_where=text("cancelled_at IS NULL"),
               postgresql_where=text("cancelled_at IS NULL")),
         CheckConstraint("amount_cents > 0", name="amount_is_positive"),
         CheckConstraint(

@@ -29,7 +29,7 @@ from voucher.settlement.sepa import WrongPayment
 from voucher.settlement.split import even_parts, part_count_of
 from voucher.settlement.supporting_lines import supporting_lines
 
-_SIGNATORIES = {
+SIGNATORIES = {
     IssuerKind.REGION: "La présidente ou le président du conseil régional",
     IssuerKind.DEPARTMENT: "La présidente ou le président du conseil départemental",
     IssuerKind.EPCI: "La présidente ou le président de l’intercommunalité",
@@ -139,7 +139,7 @@ def _for_an_accountant(
         batch_number=batch.number,
         agreement_name=agreement.name,
         authority_name=agreement.issuer_name,
-        signatory=_SIGNATORIES[IssuerKind(agreement.kind)],
+        signatory=SIGNATORIES[IssuerKind(agreement.kind)],
         commitment_number=agreement.commitment_number or None,
         service_code=agreement.service_code or None,
         drawn_up_on=paris_day(batch.approved_at),

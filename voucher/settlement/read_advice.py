@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import null, select
 from sqlalchemy.orm import Session, aliased
 
-from voucher.kernel.calendar import paris_day
+from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement, Issuer, PayingAccount, SettlementChannel
-from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.redemption.model import Period, Redemption
 from voucher.settlement.documents import AdviceReceipt
 from voucher.settlement.model import AdviceLine, AdviceState, BankLine, LineNature, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_bank import BankMatch
+from voucher.settlement.model_overpayments import Dispute, Overpayment, Recovery
+from voucher.settlement.overpayments import in_period_line
 from voucher.settlement.scope import in_scope
 
 
@@ -27,6 +30,25 @@ class CarriedLine:
     batch_number: str
     amount_cents: int
     voucher_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustedLine:
+    """A part of an advice that a dispute made: freed, netted (below zero) or given back; `redeemed_at` is of its redemption."""
+
+    nature: LineNature
+    dispute_id: UUID
+    overpayment_id: UUID | None
+    redeemed_at: datetime
+    amount_cents: int
+
+    @property
+    def words(self) -> str:
+        """What it is, in French."""
+        return {
+            LineNature.RELEASED: "Contestation levée : encaissement du",
+            LineNature.NETTED: "Trop-perçu retenu : encaissement du",
+        }.get(self.nature, "Retenue annulée : encaissement du") + f" {french_date(paris_day(self.redeemed_at))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +95,12 @@ class AdvicePage:
     bank_lines: tuple[BookedLine, ...]
     taken_up_by: CarriedLine | None
     has_document: bool  # what was held pays nothing: it has no advice on paper
+    adjusted: tuple[AdjustedLine, ...]
+
+    @property
+    def gross_cents(self) -> int:
+        """What was owed before anything was netted."""
+        return self.amount_cents - sum(one.amount_cents for one in self.adjusted if one.nature != LineNature.RELEASED)
 
 
 def advice(
@@ -112,8 +140,9 @@ def advice(
         if row is None:
             return None
         bank_lines = session.execute(
-            select(BankLine.booked_on, BankLine.amount_cents, BankLine.is_credit, BankLine.return_reason)
-            .where(BankLine.advice_id == advice_id)
+            select(BankLine.booked_on, BankMatch.amount_cents, BankLine.is_credit, BankLine.return_reason)
+            .join(BankMatch, BankMatch.line_id == BankLine.id)
+            .where(BankMatch.advice_id == advice_id, BankMatch.undone_at.is_(None))
             .order_by(BankLine.is_credit, BankLine.booked_on)
         ).all()
         return AdvicePage(
@@ -146,7 +175,8 @@ def advice(
             _carried(session, advice_id),
             tuple(BookedLine(*line) for line in bank_lines),
             _taken_up_by(session, advice_id),
-            row.is_payable,
+            row.is_payable or row.state == AdviceState.SETTLED,
+            _adjusted(session, advice_id),
         )
 
 
@@ -158,7 +188,7 @@ def _receipts(session: Session, period_id: UUID | None, structure_id: UUID) -> t
         .where(
             Redemption.period_id == period_id,
             Redemption.structure_id == structure_id,
-            Redemption.state == RedemptionState.CONFIRMED,
+            in_period_line(),
         )
     )
     sums: defaultdict[tuple[str, date], list[int]] = defaultdict(lambda: [0, 0])
@@ -179,6 +209,30 @@ def _carried(session: Session, advice_id: UUID) -> tuple[CarriedLine, ...]:
         .order_by(SettlementBatch.frozen_at)
     )
     return tuple(CarriedLine(*row) for row in rows)
+
+
+def _adjusted(session: Session, advice_id: UUID) -> tuple[AdjustedLine, ...]:
+    from_recovery = (
+        select(
+            AdviceLine.nature, Overpayment.dispute_id, Overpayment.id, Redemption.redeemed_at, AdviceLine.amount_cents
+        )
+        .join(Recovery, Recovery.id == AdviceLine.source_id)
+        .join(Overpayment, Overpayment.id == Recovery.overpayment_id)
+        .join(Redemption, Redemption.id == Overpayment.redemption_id)
+        .where(AdviceLine.nature.in_((LineNature.NETTED, LineNature.RESTORED)))
+    )
+    from_dispute = (
+        select(AdviceLine.nature, Dispute.id, null(), Redemption.redeemed_at, AdviceLine.amount_cents)
+        .join(Dispute, Dispute.id == AdviceLine.source_id)
+        .join(Redemption, Redemption.id == Dispute.redemption_id)
+        .where(AdviceLine.nature == LineNature.RELEASED)
+    )
+    rows = [
+        row
+        for query in (from_dispute, from_recovery)
+        for row in session.execute(query.where(AdviceLine.advice_id == advice_id).order_by(Redemption.redeemed_at))
+    ]
+    return tuple(AdjustedLine(LineNature(row[0]), *row[1:]) for row in rows)
 
 
 def _taken_up_by(session: Session, advice_id: UUID) -> CarriedLine | None:

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session, aliased
 from voucher.kernel.calendar import paris_day
 from voucher.network.model import Place, Structure
 from voucher.network.services import Service
-from voucher.redemption.model import Redemption, RedemptionState
+from voucher.redemption.model import Redemption
 from voucher.settlement.liquidation import SupportingLine
 from voucher.settlement.model import AdviceLine, AdviceState, LineNature, PaymentAdvice, SettlementBatch
+from voucher.settlement.overpayments import in_period_line
 
 
 def short_reference(redemption_id: UUID) -> str:
@@ -52,7 +53,7 @@ def _uses(session: Session, due: Any) -> Iterator[tuple[tuple[Any, ...], Support
                 due.c.nature == LineNature.PERIOD,
                 Redemption.period_id == due.c.source_id,
                 Redemption.structure_id == due.c.structure_id,
-                Redemption.state == RedemptionState.CONFIRMED,
+                in_period_line(),
             ),
         )
         .join(Place, Place.id == Redemption.place_id)
