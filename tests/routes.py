@@ -13,6 +13,7 @@ CLASSES = {
         "GET /finances/lots",
         "GET /finances/lots/<uuid:batch_id>",
         "GET /finances/lots/<uuid:batch_id>/fichiers/<kind>",
+        "GET /finances/lots/<uuid:batch_id>/fichiers/<kind>/<int:part>",
         "GET/POST /finances/reglements/<uuid:advice_id>",
         "GET /finances/reglements/<uuid:advice_id>/bordereau.pdf",
         "GET /finances/tableau-de-bord",
@@ -55,6 +56,7 @@ CLASSES = {
         "GET/POST /finances/banque/importer",
         "POST /finances/banque/lignes/<uuid:line_id>/rapprocher",
         "GET/POST /finances/conventions/<uuid:agreement_id>/arreter",
+        "GET/POST /finances/conventions/<uuid:agreement_id>/urgence",
         "POST /finances/lots/<uuid:batch_id>/transmettre",
     ),
     "issuer": (
@@ -116,6 +118,7 @@ CLASSES = {
         "POST /personnes/<uuid:account_id>/mot-de-passe",
         "POST /personnes/<uuid:account_id>/roles/<role>/retirer",
         "GET/POST /personnes/nouvelle",
+        "GET/POST /programme/comptes-payeurs/<uuid:account_id>",
         "GET/POST /programme/comptes-payeurs/nouveau",
         "POST /programme/conventions/<uuid:agreement_id>/engager",
         "GET/POST /programme/conventions/nouvelle",

@@ -9,6 +9,7 @@ from issuer_portal.finance import batches as batches
 from issuer_portal.finance import home as home
 from issuer_portal.finance.folder import READERS
 from issuer_portal.finance.folder import blueprint as blueprint
+from issuer_portal.finance import urgent as urgent
 from voucher.web.navigation import NavItem
 
 NAVIGATION = (

@@ -103,6 +103,11 @@ class Bank:
         self._call("POST", "/payments", raw=pain001)
         return self.messages()
 
+    def answer(self, pain001: bytes) -> bytes:
+        """Give the bank a payment file and return its report on it (pain.002)."""
+        (report,) = [message.content for message in self.send(pain001) if message.type.startswith("pain.002")]
+        return report
+
     def advance_to(self, day: date) -> None:
         """Move the bank's clock to the beginning of a day."""
         self._call("POST", f"/_mock/advance?to={day.isoformat()}")

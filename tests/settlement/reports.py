@@ -10,9 +10,9 @@ _REASON = "<StsRsnInf><Rsn><Cd>{}</Cd></Rsn></StsRsnInf>"
 
 
 def status_report(
-    batch_id: UUID, *, group: str = "", block: str = "", transfers: Mapping[str, str] | None = None
+    batch_id: UUID, *, part: int = 1, group: str = "", block: str = "", transfers: Mapping[str, str] | None = None
 ) -> bytes:
-    """Return a report on a batch; `group`, `block` and each transfer are refused for a reason, when one is given."""
+    """Return a report on a part of a batch; `group`, `block` and each transfer are refused for a reason, when one is given."""
     single = "".join(
         f"<TxInfAndSts><OrgnlEndToEndId>{reference}</OrgnlEndToEndId><TxSts>RJCT</TxSts>"
         f"{_REASON.format(reason) if reason else ''}</TxInfAndSts>"
@@ -23,7 +23,7 @@ def status_report(
     return (
         '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt>'
         f"<GrpHdr><MsgId>{new_id().hex}</MsgId></GrpHdr>"
-        f"<OrgnlGrpInfAndSts><OrgnlMsgId>{message_id(batch_id)}</OrgnlMsgId>{whole}</OrgnlGrpInfAndSts>"
-        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{payment_information_id(batch_id)}</OrgnlPmtInfId>{of_block}{single}"
+        f"<OrgnlGrpInfAndSts><OrgnlMsgId>{message_id(batch_id, part)}</OrgnlMsgId>{whole}</OrgnlGrpInfAndSts>"
+        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{payment_information_id(batch_id, part)}</OrgnlPmtInfId>{of_block}{single}"
         "</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"
     ).encode()

@@ -97,3 +97,8 @@ def explain(code: str | None) -> ReasonText:
             code, _UNKNOWN.format(code=code), "Demandez à votre banque ce qu’il veut dire.", is_known=False
         )
     return ReasonText(code, *known)
+
+
+def needs_new_details(code: str) -> bool:
+    """Whether a transfer that failed for this reason would fail again on the same account."""
+    return explain(code).what_to_do == _NEW_RIB

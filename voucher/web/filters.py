@@ -52,6 +52,14 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", NARROW_NO_BREAK_SPACE)
 
 
+def byte_size(count: int) -> str:
+    """Return « 812 octets », « 6,3 ko », « 12,4 Mo »."""
+    for unit, size in (("Mo", 1_000_000), ("ko", 1_000)):
+        if count >= size:
+            return f"{_tenths(round(Fraction(count * 10, size)))}{NO_BREAK_SPACE}{unit}"
+    return plural(count, "octet")
+
+
 def serial(value: int | str) -> str:
     """Return a serial in groups of four, on as many groups as it needs: 412 is « 0412 », 12345 « 0001 2345 »."""
     text = str(value)
@@ -106,7 +114,9 @@ def install(app: Flask) -> None:
         round_euros=round_euros,
         date=day,
         instant=instant,
+        month=french_month,
         number=number,
+        byte_size=byte_size,
         serial=serial,
         percent=percent,
         basis_points=basis_points,
