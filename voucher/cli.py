@@ -6,10 +6,16 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from voucher import cli_accounting, cli_books, cli_serve, cli_vouchers
+from voucher import cli_accounting, cli_books, cli_proof, cli_serve, cli_vouchers
 
 OTHERS_NOTHING = 0o077
-COMMANDS = (*cli_books.COMMANDS, *cli_accounting.COMMANDS, *cli_vouchers.COMMANDS, *cli_serve.COMMANDS)
+COMMANDS = (
+    *cli_books.COMMANDS,
+    *cli_accounting.COMMANDS,
+    *cli_vouchers.COMMANDS,
+    *cli_serve.COMMANDS,
+    *cli_proof.COMMANDS,
+)
 
 
 class Commands(click.Group):

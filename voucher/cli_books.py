@@ -2,12 +2,15 @@
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from voucher.kernel.database import Database
 from voucher.kernel.migrations import upgrade
 from voucher.kernel.settings import Settings
+from voucher.ledger.checks_seals import Witness
+from voucher.programme.programme_key import programme_key
 from voucher.reporting.verify import verify as verify_books
 
 
@@ -25,10 +28,21 @@ def migrate() -> None:
 
 @click.command(help="Prouve les livres : recalcule tout et nomme chaque écart. Sort avec 1 s'il y en a.")
 @click.option("--quiet", is_flag=True, help="N'écrit que les écarts.")
-def verify(quiet: bool) -> None:
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Point de contrôle gardé hors du serveur, que le journal doit prolonger. Autant de fois qu'il faut.",
+)
+def verify(quiet: bool, checkpoints: tuple[Path, ...]) -> None:
     """Run every check of every room; exit with 1 when one is violated."""
     found = 0
-    for result in verify_books(Database(database_url())):
+    # The key is the programme's where its secret is given, else the one that signed the first checkpoint.
+    secret = os.environ.get("PASS_MASTER_KEY")
+    key = programme_key(bytes.fromhex(secret)).public_key().public_bytes_raw() if secret else None
+    witness = Witness(key, tuple((str(path), path.read_text("utf-8", "replace")) for path in checkpoints))
+    for result in verify_books(Database(database_url()), witness):
         found += len(result.violations)
         if not quiet:
             mark = "✗" if result.violations else "✓"

@@ -10,6 +10,7 @@ from datetime import datetime
 from voucher.funding.publish import publish_backing
 from voucher.kernel.database import Database
 from voucher.kernel.settings import Settings
+from voucher.proof.sealing import seal_daily
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,4 +21,4 @@ class Job:
     run: Callable[[Database, Settings, datetime], str]
 
 
-JOBS: Sequence[Job] = (Job("fonds", publish_backing),)
+JOBS: Sequence[Job] = (Job("fonds", publish_backing), Job("scellement", seal_daily))

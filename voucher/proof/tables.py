@@ -9,8 +9,20 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Column, Table
 
-import voucher.models  # noqa: F401 - every room's tables enter Base.metadata
+# Each room's tables enter Base.metadata as its model is imported; access, whose tables are left out, is above this floor.
+from voucher.accounting import model as _accounting  # noqa: F401
+from voucher.distribution import model as _distribution  # noqa: F401
+from voucher.funding import model as _funding  # noqa: F401
+from voucher.issuing import model as _issuing  # noqa: F401
 from voucher.kernel.database import Base
+from voucher.ledger import model as _ledger  # noqa: F401
+from voucher.ledger import seal_model as _seals  # noqa: F401
+from voucher.network import model as _network  # noqa: F401
+from voucher.programme import model as _programme  # noqa: F401
+from voucher.redemption import model as _redemption  # noqa: F401
+from voucher.settlement import model as _settlement  # noqa: F401
+from voucher.settlement import model_bank as _bank  # noqa: F401
+from voucher.settlement import model_overpayments as _overpayments  # noqa: F401
 
 LEDGER: Mapping[str, frozenset[str]] = {
     "account": frozenset(),
@@ -60,12 +72,31 @@ STATE: Mapping[str, frozenset[str]] = {
     "bank_file": frozenset({"content"}),
     "bank_statement": frozenset(),
     "bank_line": frozenset({"counterparty", "counterparty_iban", "remittance", "note"}),
+    "bank_match": frozenset({"why", "undone_reason"}),
+    "funds_call": frozenset(),
+    "funds_call_use": frozenset(),
+    "funds_receipt": frozenset(),
+    "funding_close": frozenset(),
+    "advance_refund": frozenset(),
+    "funding_document": frozenset({"content"}),
+    "backing_figure": frozenset(),
+    "backing_line": frozenset(),
+    "revenue_order": frozenset({"pdf", "csv"}),
+    "annual_account": frozenset({"content"}),
+    "stock_count": frozenset(),
+    "stock_count_gap": frozenset(),
     "fiscal_year": frozenset(),
     "opening_balance": frozenset(),
 }
 """The facts that the journal tells, as they stand when the archive is made."""
 
 LEFT_OUT: Mapping[str, str] = {
+    "matching_letter": "letters put on the movements of an account; no money moves by them",
+    "lettered_movement": "the same",
+    "lettered_period": "the same",
+    "letter_undone": "the same",
+    "bank_set_aside": "what a bank file held that is counted nowhere; words of the bank's file",
+    "outbox_message": "e-mails: persons",
     "seal_node": "recomputed from the seals",
     "bank_details": "bank details; each payment names its structure",
     "prescriber": "who hands over is no part of the money's proof; contacts of persons",

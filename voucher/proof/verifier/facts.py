@@ -158,26 +158,44 @@ class Facts:
         return set(files.values()), found
 
     def bank(self, advices: dict[str, tuple[str, ...]]) -> None:
-        """Paid means one debit of the bank, of the same amount, used for nothing else."""
-        sides: dict[str, Counter[str]] = {"0": Counter(), "1": Counter()}
-        keys: Counter[str] = Counter()
-        for one, key, amount, is_credit, advice in self.archive.rows(
-            "bank_line", "id key amount_cents is_credit advice_id"
-        ):
-            keys[key] += 1
-            booked = [self.ledger.facts[event][one] for event in BOOKED_EVENTS if one in self.ledger.facts[event]]
-            if booked != [int(amount)] or keys[key] > 1:
+        """Each line of the bank is in the books once, and 5120 is the bank's account; then what lines pay."""
+        columns = "id key amount_cents is_credit paying_account_id"
+        lines = {row[0]: row[1:] for row in self.archive.rows("bank_line", columns)}
+        keys = Counter(key for key, *_ in lines.values())
+        banks: Counter[str] = Counter()
+        for one, (key, amount, is_credit, account_id) in lines.items():
+            banks[account_id] += int(amount) if is_credit == "1" else -int(amount)
+            booked = {self.ledger.facts[event][one] for event in BOOKED_EVENTS if one in self.ledger.facts[event]}
+            if booked != {int(amount)} or keys[key] > 1:
                 self.wrong(
-                    "banque", "bank_line", f"la ligne {key} n'a pas une écriture de son montant, ou est là deux fois"
+                    "banque", "bank_line", f"la ligne {key} n'a pas d'écriture de son montant, ou est là deux fois"
                 )
+        balances = self.ledger.sums(lambda one: (one.code, one.key.partition("bank_account=")[2]))
+        for (code, account_id), balance in balances.items():
+            if code == "5120" and balance != banks[account_id]:
+                detail = f"compte payeur {account_id} : {banks[account_id]} centimes de lignes, {balance} au registre"
+                self.wrong("banque", "bank_line", detail)
+        self.matches(lines, advices)
+
+    def matches(self, lines: dict[str, tuple[str, ...]], advices: dict[str, tuple[str, ...]]) -> None:
+        """Paid means one debit of the bank, of the same amount, used for nothing else."""
+        sides: dict[str, Counter[str]] = {"payment": Counter(), "return": Counter()}
+        matched: Counter[str] = Counter()
+        columns = "line_id kind advice_id amount_cents undone_at"
+        for line, kind, advice, amount, _ in (row for row in self.archive.rows("bank_match", columns) if not row[4]):
+            matched[line] += int(amount)
             if advice:
-                sides[is_credit][advice] += 1
-                if advice not in advices or advices[advice][3] != amount:
-                    self.wrong("banque", "bank_line", f"la ligne {key} n'est pas du montant de son règlement")
+                sides[kind][advice] += 1
+                is_right = line in lines and advice in advices and advices[advice][3] == amount
+                if not is_right or (kind == "return") != (lines[line][2] == "1"):
+                    detail = f"la ligne {line} n'est pas du montant ou du sens de son règlement"
+                    self.wrong("banque", "bank_match", detail)
+        for line in [one for one, cents in matched.items() if cents > int(lines.get(one, ("", "0"))[1])]:
+            self.wrong("double paiement", "bank_match", f"la ligne {line} sert pour plus que son montant")
         for one, _, reference, _, state, _ in advices.values():
-            debits, credits_ = sides["0"][one], sides["1"][one]
+            debits, credits_ = sides["payment"][one], sides["return"][one]
             if debits > 1 or credits_ > 1:
-                self.wrong("double paiement", "bank_line", f"{reference} a {debits} débits et {credits_} retours")
+                self.wrong("double paiement", "bank_match", f"{reference} a {debits} débits et {credits_} retours")
             if state == "paid" and (debits, credits_) != (1, 0):
                 self.wrong("banque", "payment_advice", f"{reference} est « payé » sans une ligne de relevé")
             if state in ("held", "due", "in_file", "rejected") and debits:
