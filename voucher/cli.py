@@ -6,7 +6,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from voucher import cli_accounting, cli_books, cli_proof, cli_serve, cli_vouchers
+from voucher import cli_accounting, cli_books, cli_proof, cli_serve, cli_vouchers, cli_work
 
 OTHERS_NOTHING = 0o077
 COMMANDS = (
@@ -14,6 +14,7 @@ COMMANDS = (
     *cli_accounting.COMMANDS,
     *cli_vouchers.COMMANDS,
     *cli_serve.COMMANDS,
+    *cli_work.COMMANDS,
     *cli_proof.COMMANDS,
 )
 

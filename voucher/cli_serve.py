@@ -94,7 +94,10 @@ def serve(bind: str, workers: int) -> None:
 
 
 def _serve(bind: str, workers: int = 0) -> None:
-    """Become gunicorn. SQLite has one writer at a time, so it gets one process, whose threads take turns."""
+    """Become gunicorn. SQLite has one writer at a time, so it gets one process, whose threads take turns.
+
+    There one thread more does the background work; on PostgreSQL `voucher work` does it.
+    """
     is_sqlite = Settings().database_url.startswith("sqlite")  # type: ignore[call-arg]
     count = 1 if is_sqlite else workers or 2 * (os.cpu_count() or 1)
     sys.stdout.flush()
@@ -102,6 +105,7 @@ def _serve(bind: str, workers: int = 0) -> None:
         sys.executable, "-m", "gunicorn", "wsgi:create_app()", "--bind", bind, "--workers", str(count),
         "--worker-class", "gthread", "--threads", str(THREADS), "--access-logfile", "-",
         "--logger-class", "voucher.web.logs.CodeFreeLogger", "--no-control-socket",
+        *(("--config", "python:voucher.work_beside") if is_sqlite else ()),
     ]  # fmt: skip
     os.execv(sys.executable, arguments)  # noqa: S606 - the arguments are ours
 

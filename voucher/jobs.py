@@ -3,14 +3,20 @@
 `voucher work` runs these in their order; so does the demonstration beside its pages.
 """
 
-from collections.abc import Callable, Sequence
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from voucher.funding.publish import publish_backing
-from voucher.kernel.database import Database
+from voucher.kernel.database import Database, whole_turn
 from voucher.kernel.settings import Settings
+from voucher.mail.send import send_waiting
 from voucher.proof.sealing import seal_daily
+from voucher.redemption.period import close_ended_periods
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +27,53 @@ class Job:
     run: Callable[[Database, Settings, datetime], str]
 
 
-JOBS: Sequence[Job] = (Job("fonds", publish_backing), Job("scellement", seal_daily))
+def _close_periods(database: Database, _settings: Settings, now: datetime) -> str:
+    count = close_ended_periods(database, now)
+    return f"{count} période(s) close(s) : leur mois est fini" if count else ""
+
+
+def _send_mail(database: Database, settings: Settings, now: datetime) -> str:
+    return send_waiting(database, settings, now).line
+
+
+JOBS: Sequence[Job] = (
+    Job("périodes", _close_periods),
+    Job("fonds", publish_backing),
+    Job("messages", _send_mail),
+    Job("scellement", seal_daily),
+)
+
+
+def run_jobs(
+    database: Database, settings: Settings, clock: Callable[[], datetime], jobs: Sequence[Job] | None = None
+) -> Iterator[str]:
+    """Run each job once, in order; give a line for each that did something or failed. One that fails stops no other.
+
+    A job that another worker is doing is passed over.
+    """
+    for job in JOBS if jobs is None else jobs:
+        try:
+            with whole_turn(database, f"job {job.name}") as is_ours:
+                line = job.run(database, settings, clock()) if is_ours else ""
+        except Exception as error:
+            log.exception("the job %s failed", job.name)
+            line = f"échec ({type(error).__name__}), nouvel essai au prochain tour"
+        if line:
+            yield f"{job.name} : {line}"
+
+
+def work_until(
+    stop: threading.Event,
+    database: Database,
+    settings: Settings,
+    clock: Callable[[], datetime],
+    every_seconds: float,
+    say: Callable[[str], None],
+) -> None:
+    """Run the jobs again and again until `stop` is set; a job under way is finished first."""
+    while not stop.is_set():
+        for line in run_jobs(database, settings, clock):
+            say(line)
+            if stop.is_set():
+                return
+        stop.wait(every_seconds)

@@ -8,20 +8,24 @@ from voucher.issuing import model as issuing
 from voucher.kernel.database import Base
 from voucher.ledger import model as ledger
 from voucher.ledger import seal_model as seals
+from voucher.mail import model as mail
 from voucher.network import model as network
 from voucher.programme import model as programme
 from voucher.redemption import model as redemption
 from voucher.settlement import model as settlement
+from voucher.settlement import model_bank as bank
 from voucher.settlement import model_overpayments as overpayments
 
 __all__ = [
     "Base",
     "access",
     "accounting",
+    "bank",
     "distribution",
     "funding",
     "issuing",
     "ledger",
+    "mail",
     "network",
     "overpayments",
     "programme",

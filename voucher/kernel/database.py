@@ -162,6 +162,26 @@ def take_turn(session: Session, name: str) -> None:
         session.execute(select(func.pg_advisory_xact_lock(derived_number(name))))
 
 
+@contextmanager
+def whole_turn(database: Database, name: str) -> Iterator[bool]:
+    """Hold the turn of this name for the length of the block, over as many transactions as it makes; give False if another has it.
+
+    Nothing waits. On SQLite one process does the work, and each transaction has its turn already: it always gives True.
+    """
+    if not database.is_postgresql:
+        yield True
+        return
+    number = derived_number(f"whole turn {name}")
+    with database.ask() as connection:
+        # Held by the connection: whoever dies loses it.
+        is_ours = bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                connection.execute(select(func.pg_advisory_unlock(number)))
+
+
 def insert_new(session: Session, table: type[Base], values: Mapping[str, object]) -> bool:
     """Insert one row and return True; return False, changing nothing, where a unique constraint already holds another.
 

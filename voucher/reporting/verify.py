@@ -12,6 +12,7 @@ from voucher.kernel.database import Database
 from voucher.ledger import checks as ledger
 from voucher.ledger import checks_seals as seals
 from voucher.ledger.checks_seals import Witness, hear_witness
+from voucher.mail import checks as mail
 from voucher.network import checks as network
 from voucher.programme import checks as programme
 from voucher.redemption import checks as redemption
@@ -20,6 +21,7 @@ from voucher.settlement import checks as settlement
 
 ROOMS: Sequence[tuple[str, Sequence[Check]]] = (
     ("ledger", (*ledger.CHECKS, *seals.CHECKS)),
+    ("mail", mail.CHECKS),
     ("programme", programme.CHECKS),
     ("funding", funding.CHECKS),
     ("network", network.CHECKS),

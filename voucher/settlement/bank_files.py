@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import insert_new, take_turn
 from voucher.kernel.refusals import Refused
-from voucher.settlement.camt053 import FileError
+from voucher.settlement.camt import FileError
 from voucher.settlement.model import AdviceState, BankFile, BankFileKind, BatchState, PaymentAdvice, SettlementBatch
+from voucher.settlement.notify import notify_failed
 
 NAME_LENGTH_MAX = 200
 
@@ -52,7 +53,10 @@ def keep_file(
 
 
 def close_ended_batches(session: Session, now: datetime) -> None:
-    """Close the exported batches of which no payment is awaited any more."""
+    """End what a bank changed: close the exported batches of which no payment is awaited any more, and write to the
+    structures whose transfer came back.
+    """
+    notify_failed(session, now)
     awaited = exists().where(
         PaymentAdvice.batch_id == SettlementBatch.id, PaymentAdvice.state.in_((AdviceState.DUE, AdviceState.IN_FILE))
     )

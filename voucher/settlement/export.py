@@ -26,6 +26,7 @@ from voucher.programme.model import SettlementChannel
 from voucher.settlement.changed_details import changed_details
 from voucher.settlement.find import batch_row, unknown_batch
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, PaymentFile, SettlementBatch
+from voucher.settlement.notify import notify_sent
 from voucher.settlement.outgoing import ExportedFile, files_of
 from voucher.settlement.split import even_parts
 from voucher.settlement.target_days import next_target_day
@@ -166,3 +167,4 @@ def _depart(
         for one in advices
     ]
     post(session, Event(EventType.BATCH_EXPORTED, batch.id, now, f"Lot {batch.number}", by), movements)
+    notify_sent(session, batch.id, now)

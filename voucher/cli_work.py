@@ -1,0 +1,52 @@
+"""The command that does what nobody asks for: closes months, sends e-mails, seals, publishes."""
+
+import logging
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+
+import click
+
+from voucher.jobs import run_jobs, work_until
+from voucher.kernel.database import Database
+from voucher.kernel.settings import Settings
+
+EVERY_SECONDS = 60
+
+
+@click.command(help="Fait le travail de fond : clôture des mois, messages, scellement. À lancer à côté des pages.")
+@click.option("--once", is_flag=True, help="Un seul tour, puis s'arrête : pour un ordonnanceur.")
+@click.option(
+    "--every", default=EVERY_SECONDS, show_default=True, type=click.IntRange(1, 3600), help="Secondes entre deux tours."
+)
+def work(once: bool, every: int) -> None:
+    """Run the jobs once, or until SIGTERM or Ctrl-C; a job under way is finished first."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    settings = Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    database = Database(settings.database_url)
+    try:
+        if once:
+            for line in run_jobs(database, settings, _now):
+                _say(line)
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        _say("Le travail de fond commence.")
+        work_until(stop, database, settings, _now, every, _say)
+        _say("Le travail de fond s'arrête.")
+    finally:
+        database.dispose()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _say(line: str) -> None:
+    click.echo(f"{_now():%Y-%m-%dT%H:%M:%SZ} {line}")
+    sys.stdout.flush()
+
+
+COMMANDS = (work,)

@@ -1,0 +1,120 @@
+"""What the page of messages asks: how many wait, were sent or failed, and each of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, case, func, or_, select, true
+
+from voucher.kernel.database import Database
+from voucher.mail.model import OutboxMessage
+
+
+class MessageState(StrEnum):
+    """Where a message stands; `retrying`: a try failed and another one comes."""
+
+    WAITING = "attente"
+    RETRYING = "nouvel-essai"
+    SENT = "envoye"
+    GIVEN_UP = "abandonne"
+
+
+STATE_WORDS: dict[MessageState, tuple[str, str]] = {
+    MessageState.WAITING: ("À envoyer", "wait"),
+    MessageState.RETRYING: ("Nouvel essai prévu", "warn"),
+    MessageState.SENT: ("Envoyé", "success"),
+    MessageState.GIVEN_UP: ("Abandonné", "danger"),
+}
+"""The word of each state, and the kind of its tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message of the outbox."""
+
+    id: UUID
+    kind: str
+    about_id: UUID
+    recipient: str
+    subject: str
+    body: str
+    path: str
+    created_at: datetime
+    try_count: int
+    next_try_at: datetime
+    sent_at: datetime | None
+    failure: str
+    state: MessageState
+
+
+_STATE: Any = case(
+    (OutboxMessage.sent_at.is_not(None), MessageState.SENT.value),
+    (OutboxMessage.given_up_at.is_not(None), MessageState.GIVEN_UP.value),
+    (OutboxMessage.failure != "", MessageState.RETRYING.value),
+    else_=MessageState.WAITING.value,
+).label("state")
+
+
+def message_counts(database: Database, *, issuer_id: UUID | None = None) -> dict[MessageState, int]:
+    """Return how many messages stand in each state, in the scope."""
+    with database.read() as session:
+        rows = session.execute(select(_STATE, func.count()).where(_in_scope(issuer_id)).group_by(_STATE))
+        found = {MessageState(row[0]): int(row[1]) for row in rows}
+    return {state: found.get(state, 0) for state in MessageState}
+
+
+def messages(
+    database: Database,
+    *,
+    descending: bool,
+    limit: int,
+    offset: int,
+    filters: Mapping[str, str],
+    issuer_id: UUID | None = None,
+) -> tuple[list[MessageRow], int]:
+    """Return a page of messages by time and how many there are. Filters: `etat`, `texte` (address or subject)."""
+    query = select(*OutboxMessage.__table__.columns, _STATE).where(_in_scope(issuer_id))
+    if state := filters.get("etat"):
+        query = query.where(_STATE.in_([state]))
+    if words := filters.get("texte"):
+        like = f"%{words}%"
+        query = query.where(or_(OutboxMessage.recipient.ilike(like), OutboxMessage.subject.ilike(like)))
+    at = OutboxMessage.created_at.desc() if descending else OutboxMessage.created_at
+    with database.read() as session:
+        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        rows = session.execute(query.order_by(at, OutboxMessage.id).limit(limit).offset(offset)).all()
+    return [_row(row) for row in rows], total
+
+
+def message(database: Database, message_id: UUID, *, issuer_id: UUID | None = None) -> MessageRow | None:
+    """Return one message, or None when it is not there for this scope."""
+    with database.read() as session:
+        row = session.execute(
+            select(*OutboxMessage.__table__.columns, _STATE).where(OutboxMessage.id == message_id, _in_scope(issuer_id))
+        ).one_or_none()
+    return None if row is None else _row(row)
+
+
+def _in_scope(issuer_id: UUID | None) -> ColumnElement[bool]:
+    return true() if issuer_id is None else OutboxMessage.issuer_id == issuer_id
+
+
+def _row(row: Row[*tuple[Any, ...]]) -> MessageRow:
+    return MessageRow(
+        row.id,
+        row.kind,
+        row.about_id,
+        row.recipient,
+        row.subject,
+        row.body,
+        row.path,
+        row.created_at,
+        row.try_count,
+        row.next_try_at,
+        row.sent_at,
+        row.failure,
+        MessageState(row.state),
+    )
