@@ -47,6 +47,7 @@ def _uses(session: Session, due: Any) -> Iterator[tuple[tuple[Any, ...], Support
             Redemption.voucher_count,
             Redemption.amount_cents,
         )
+        .select_from(due)
         .join(
             Redemption,
             and_(
