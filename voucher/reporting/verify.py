@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from voucher.accounting import checks as accounting
 from voucher.distribution import checks as distribution
 from voucher.funding import checks as funding
 from voucher.issuing import checks as issuing
@@ -29,6 +30,7 @@ ROOMS: Sequence[tuple[str, Sequence[Check]]] = (
     ("distribution", distribution.CHECKS),
     ("redemption", redemption.CHECKS),
     ("settlement", settlement.CHECKS),
+    ("accounting", accounting.CHECKS),
     ("reporting", reporting.CHECKS),
 )
 

@@ -1,0 +1,222 @@
+"""What must be true of the books: years closed in order, balances carried over to the cent, letters even, documents whole."""
+
+import hashlib
+from datetime import date
+from itertools import pairwise
+
+from sqlalchemy import and_, case, func, literal, or_, select, union_all
+from sqlalchemy.orm import Session, aliased
+
+from voucher.accounting.letters import undone_letters
+from voucher.accounting.model import (
+    AnnualAccount,
+    GapKind,
+    LetteredMovement,
+    LetteredPeriod,
+    MatchingLetter,
+    StockCount,
+    StockCountGap,
+)
+from voucher.kernel.checks import Check, Violation
+from voucher.kernel.money import format_euros
+from voucher.ledger.model import Account, Entry, FiscalYear, Movement, OpeningBalance
+from voucher.redemption.model import Redemption, RedemptionState
+
+ROWS_MAX = 100
+
+
+def check_years_are_closed_in_order(session: Session) -> list[Violation]:
+    """Les exercices sont clos dans l'ordre, par deux personnes, chacun jusqu'au dernier jour de décembre."""
+    rows = session.execute(select(FiscalYear.__table__).order_by(FiscalYear.year)).all()
+    closed = [row for row in rows if row.closed_at is not None]
+    violations = [
+        Violation(
+            "years_are_closed_in_order", f"exercice {row.year}", "jour suivant ou signatures contraires à sa clôture"
+        )
+        for row in rows
+        if row.following_on != date(row.year + 1, 1, 1) or row.closed_by == row.proposed_by
+    ]
+    for before, after in pairwise(closed):
+        if after.year != before.year + 1 or after.closed_at < before.closed_at:
+            violations.append(
+                Violation("years_are_closed_in_order", f"exercice {after.year}", f"clos après {before.year} seulement")
+            )
+    return violations
+
+
+def check_opening_balances_are_sums(session: Session) -> list[Violation]:
+    """Ce que chaque compte reporte à l'ouverture est la somme de ses mouvements des exercices clos, au centime."""
+    years = session.scalars(
+        select(FiscalYear.year).where(FiscalYear.closed_at.is_not(None)).order_by(FiscalYear.year)
+    ).all()
+    violations = []
+    for year in years:
+        start, end = date(year, 1, 1), date(year, 12, 31)
+        in_year = and_(Entry.effective_on >= start, Entry.effective_on <= end)
+        moved = select(Movement).join(Entry, Entry.id == Movement.entry_id).where(in_year)
+        both = union_all(
+            select(OpeningBalance.account_id.label("id"), OpeningBalance.balance_cents.label("cents")).where(
+                OpeningBalance.year == year
+            ),
+            moved.with_only_columns(Movement.debit_account_id, Movement.amount_cents),
+            moved.with_only_columns(Movement.credit_account_id, -Movement.amount_cents),
+            select(OpeningBalance.account_id, -OpeningBalance.balance_cents).where(OpeningBalance.year == year + 1),
+        ).subquery()
+        gap = func.sum(both.c.cents)
+        rows = session.execute(
+            select(Account.key, gap.label("gap"))
+            .join(Account, Account.id == both.c.id)
+            .group_by(Account.key)
+            .having(gap != 0)
+            .limit(ROWS_MAX)
+        )
+        violations += [
+            Violation(
+                "opening_balances_are_sums", f"compte {row.key}, {year + 1}", f"écart de {format_euros(int(row.gap))}"
+            )
+            for row in rows
+        ]
+    return violations
+
+
+def check_opening_balances_balance(session: Session) -> list[Violation]:
+    """Dans chaque livre, les soldes d'ouverture d'un exercice se compensent."""
+    total = func.sum(OpeningBalance.balance_cents)
+    rows = session.execute(
+        select(OpeningBalance.year, Account.book, total.label("gap"))
+        .join(Account, Account.id == OpeningBalance.account_id)
+        .group_by(OpeningBalance.year, Account.book)
+        .having(total != 0)
+    )
+    return [
+        Violation("opening_balances_balance", f"{row.year}, livre {row.book}", f"écart de {format_euros(int(row.gap))}")
+        for row in rows
+    ]
+
+
+def check_nothing_enters_a_closed_year(session: Session) -> list[Violation]:
+    """Aucune écriture ne prend effet dans un exercice après sa clôture : ce qui arrive tard va au premier jour ouvert."""
+    rows = session.execute(
+        select(Entry.id, FiscalYear.year)
+        .join(FiscalYear, and_(Entry.effective_on < FiscalYear.following_on, Entry.posted_at > FiscalYear.closed_at))
+        .where(FiscalYear.closed_at.is_not(None))
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation("nothing_enters_a_closed_year", f"écriture {row.id}", f"écrite après la clôture de {row.year}")
+        for row in rows
+    ]
+
+
+def check_letters_balance(session: Session) -> list[Violation]:
+    """Sous une lettre, sur un seul compte, les débits égalent les crédits, et la somme que la lettre dit."""
+    is_debit = LetteredMovement.side == "debit"
+    account_id = case((is_debit, Movement.debit_account_id), else_=Movement.credit_account_id)
+    zero = literal(0, Movement.amount_cents.type)
+    of_movement = and_(Movement.entry_id == LetteredMovement.entry_id, Movement.rank == LetteredMovement.rank)
+    movements = (
+        select(
+            LetteredMovement.letter_id, account_id.label("account_id"),
+            case((is_debit, Movement.amount_cents), else_=zero).label("debit"),
+            case((is_debit, zero), else_=Movement.amount_cents).label("credit"),
+        ).join(Movement, of_movement)
+    )  # fmt: skip
+    periods = (
+        select(LetteredPeriod.letter_id, LetteredPeriod.account_id, zero, func.sum(Redemption.amount_cents))
+        .join(Account, Account.id == LetteredPeriod.account_id)
+        .join(
+            Redemption,
+            and_(Redemption.period_id == LetteredPeriod.period_id, Redemption.structure_id == Account.structure_id),
+        )
+        .where(Redemption.state != RedemptionState.UNDONE)
+        .group_by(LetteredPeriod.letter_id, LetteredPeriod.account_id)
+    )
+    both = union_all(movements, periods).subquery()
+    elsewhere = func.sum(case((both.c.account_id != MatchingLetter.account_id, 1), else_=0))
+    debit, credit = func.coalesce(func.sum(both.c.debit), 0), func.coalesce(func.sum(both.c.credit), 0)
+    rows = session.execute(
+        select(MatchingLetter.code, MatchingLetter.number, debit.label("debit"), credit.label("credit"))
+        .outerjoin(both, both.c.letter_id == MatchingLetter.id)
+        .where(MatchingLetter.id.not_in(undone_letters()))
+        .group_by(MatchingLetter.id, MatchingLetter.code, MatchingLetter.number, MatchingLetter.amount_cents)
+        .having(or_(debit != credit, debit != MatchingLetter.amount_cents, elsewhere > 0))
+        .limit(ROWS_MAX)
+    )
+    return [
+        Violation(
+            "letters_balance",
+            f"lettre {row.number} du compte {row.code}",
+            f"débits {format_euros(int(row.debit))}, crédits {format_euros(int(row.credit))}",
+        )
+        for row in rows
+    ]
+
+
+def check_a_movement_has_one_letter(session: Session) -> list[Violation]:
+    """Un côté d'un mouvement est sous une lettre au plus ; les encaissements d'une période aussi."""
+    first, second = aliased(LetteredMovement), aliased(LetteredMovement)
+    live = undone_letters()
+    rows = session.execute(
+        select(first.entry_id)
+        .join(
+            second,
+            and_(
+                second.entry_id == first.entry_id, second.rank == first.rank, second.side == first.side,
+                second.letter_id > first.letter_id,
+            ),
+        )
+        .where(first.letter_id.not_in(live), second.letter_id.not_in(live))
+        .limit(ROWS_MAX)
+    )  # fmt: skip
+    periods = session.execute(
+        select(LetteredPeriod.period_id, LetteredPeriod.account_id)
+        .where(LetteredPeriod.letter_id.not_in(live))
+        .group_by(LetteredPeriod.period_id, LetteredPeriod.account_id)
+        .having(func.count() > 1)
+        .limit(ROWS_MAX)
+    )
+    return [
+        *(Violation("a_movement_has_one_letter", f"écriture {row.entry_id}", "sous deux lettres") for row in rows),
+        *(Violation("a_movement_has_one_letter", f"période {row.period_id}", "sous deux lettres") for row in periods),
+    ]
+
+
+def check_kept_accounts_are_whole(session: Session) -> list[Violation]:
+    """Chaque compte annuel produit est gardé tel qu'il fut donné."""
+    rows = session.execute(select(AnnualAccount.name, AnnualAccount.sha256, AnnualAccount.content))
+    return [
+        Violation("kept_accounts_are_whole", f"fichier {row.name}", "ses octets ont changé")
+        for row in rows
+        if hashlib.sha256(row.content).hexdigest() != row.sha256
+    ]
+
+
+def check_counts_add_up(session: Session) -> list[Violation]:
+    """Un récolement compte ce qui était attendu, moins ce qui manque, plus ce qui est en trop ; une autre personne le signe."""
+    missing = func.sum(case((StockCountGap.kind == GapKind.MISSING, 1), else_=0))
+    extra = func.sum(case((StockCountGap.kind == GapKind.EXTRA, 1), else_=0))
+    found = StockCount.expected_count - func.coalesce(missing, 0) + func.coalesce(extra, 0)
+    rows = session.execute(
+        select(StockCount.id, StockCount.counted_count, found.label("found"))
+        .outerjoin(StockCountGap, StockCountGap.count_id == StockCount.id)
+        .group_by(StockCount.id, StockCount.counted_count, StockCount.expected_count)
+        .having(StockCount.counted_count != found)
+    )
+    return [
+        Violation(
+            "counts_add_up", f"récolement {row.id}", f"{row.counted_count} carnets dits, {row.found} par différence"
+        )
+        for row in rows
+    ]
+
+
+CHECKS: tuple[Check, ...] = (
+    check_years_are_closed_in_order,
+    check_opening_balances_are_sums,
+    check_opening_balances_balance,
+    check_nothing_enters_a_closed_year,
+    check_letters_balance,
+    check_a_movement_has_one_letter,
+    check_kept_accounts_are_whole,
+    check_counts_add_up,
+)

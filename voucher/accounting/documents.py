@@ -1,0 +1,99 @@
+"""What accounting prints: the annual account of an agreement, the record of a count. Frozen values in, bytes out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from voucher.accounting.annual_account import DEFINITIONS, FIGURES, AgreementAccount, Line, due_on
+from voucher.accounting.inactive_stock import CountPage
+from voucher.accounting.model import GapKind
+from voucher.kernel import paper
+from voucher.kernel.calendar import french_date, french_instant
+from voucher.kernel.money import NARROW_NO_BREAK_SPACE, format_euros
+
+_TEMPLATES = Path(__file__).parent / "print"
+GAP_WORDS = {GapKind.MISSING: "Manque", GapKind.EXTRA: "En trop"}
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """Who counted and who signed, in words; None while nobody did."""
+
+    recorded_by: str
+    signed_by: str | None
+
+
+def annual_account_pdf(account: AgreementAccount, produced_on: date) -> bytes:
+    """Return an annual account as a tagged PDF."""
+    values = {
+        "year": str(account.year),
+        "agreement_number": account.agreement_number,
+        "agreement_name": account.agreement_name,
+        "issuer_name": account.issuer_name,
+        "closed_on": french_date(date(account.year, 12, 31)),
+        "due_on": french_date(due_on(account.year)),
+        "produced_on": french_date(produced_on),
+        "figures": list(FIGURES.values()),
+        "vintages": [_row(str(vintage), line) for vintage, line in account.vintages.items()],
+        "total": _row("Total", account.total),
+        "definitions": [[name, DEFINITIONS[key]] for key, name in FIGURES.items()],
+        "proofs": [
+            [one.name, format_euros(one.cents), format_euros(one.ledger_cents), "égal" if one.holds else "différent"]
+            for one in account.proofs
+        ],
+        "is_proven": account.is_proven,
+    }
+    return paper.pdf(_TEMPLATES / "annual_account.typ", values, produced_on)
+
+
+def annual_account_csv(account: AgreementAccount) -> bytes:
+    """Return an annual account, order by order, for a spreadsheet: UTF-8 with BOM, `;`, decimal comma."""
+    heads = ["Convention", "Exercice", "Millésime", "Premier carnet", "Carnets"]
+    for name in FIGURES.values():
+        heads += [f"{name} (chèques)", f"{name} (€)"]
+    lines = [";".join(heads)]
+    for order in account.orders:
+        cells = [
+            paper.safe_cell(account.agreement_number), str(account.year), str(order.vintage),
+            str(order.first_booklet_number), str(order.booklet_count),
+        ]  # fmt: skip
+        for figure in FIGURES:
+            amount = order.line.amount(figure)
+            cells += [str(amount.count), paper.euros_cell(amount.cents)]
+        lines.append(";".join(cells))
+    return ("\ufeff" + "\r\n".join(lines) + "\r\n").encode()
+
+
+def count_pdf(count: CountPage, names: Signatures) -> bytes:
+    """Return the record of a count (procès-verbal de récolement) as a tagged PDF."""
+    values = {
+        "issuer_name": count.issuer_name,
+        "holder_name": count.holder_name or "la collectivité elle-même",
+        "counted_on": french_date(count.counted_on),
+        "ranges": count.ranges or "aucun carnet",
+        "expected": [_count(count.expected_count), format_euros(count.expected_cents)],
+        "counted": [_count(count.counted_count), format_euros(count.counted_cents)],
+        "gaps": _gap_rows(count),
+        "recorded": f"{names.recorded_by}, le {french_instant(count.recorded_at)}",
+        "signed": f"{names.signed_by or 'une autre personne'}, le {french_instant(count.signed_at)}"
+        if count.signed_at
+        else None,
+    }
+    return paper.pdf(_TEMPLATES / "count.typ", values, count.counted_on)
+
+
+def _gap_rows(count: CountPage) -> Sequence[Sequence[str]]:
+    return [[_count(gap.booklet_number), GAP_WORDS[GapKind(gap.kind)], gap.known_as] for gap in count.gaps]
+
+
+def _row(name: str, line: Line) -> list[str]:
+    cells = [name]
+    for figure in FIGURES:
+        amount = line.amount(figure)
+        cells += [_count(amount.count), format_euros(amount.cents)]
+    return cells
+
+
+def _count(number: int) -> str:
+    return f"{number:,}".replace(",", NARROW_NO_BREAK_SPACE)
