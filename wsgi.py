@@ -7,7 +7,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import merchant_portal
-from issuer_portal import board, finance, issuer, ledger, prescriber, programme, staff
+from issuer_portal import board, finance, funding, issuer, ledger, prescriber, programme, staff
 from merchant_portal import payments, place
 from voucher import wallet
 from voucher.kernel.database import Database
@@ -26,6 +26,7 @@ PORTALS = (
     issuer,
     prescriber,
     finance,
+    funding,
     ledger,
     staff,
 )

@@ -32,6 +32,7 @@ class Statement:
     agreement_number: str
     agreement_name: str
     issuer_name: str
+    present_by: date
     funder_id: UUID
     funder_name: str
     part: FunderPart
@@ -138,7 +139,13 @@ def _statement(
     session: Session, agreement_id: UUID, funder_id: UUID, today: date, issuer_id: UUID | None
 ) -> Statement | None:
     row = session.execute(
-        select(Agreement.number, Agreement.name, Agreement.issuer_id, Issuer.name.label("issuer_name"))
+        select(
+            Agreement.number,
+            Agreement.name,
+            Agreement.issuer_id,
+            Agreement.present_by,
+            Issuer.name.label("issuer_name"),
+        )
         .join(Issuer, Issuer.id == Agreement.issuer_id)
         .where(Agreement.id == agreement_id)
     ).one_or_none()
@@ -155,6 +162,7 @@ def _statement(
         row.number,
         row.name,
         row.issuer_name,
+        row.present_by,
         funder_id,
         name,
         part,

@@ -1,14 +1,14 @@
 """Whether an agreement may issue more: what is held and still to be drawn must cover what is, and will be, in circulation."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from voucher.funding.backing import BASIS_POINTS, Backing, backings, overdue_cents
+from voucher.funding.backing import BASIS_POINTS, Backing, Whole, backings, overdue_cents, whole
 from voucher.kernel.database import Database
 from voucher.kernel.money import format_euros
 from voucher.ledger.model import Account, Movement
@@ -70,9 +70,16 @@ def reason_of(backing: Backing, floor_basis_points: int, order_cents: int) -> st
 
 
 def agreement_backings(
-    database: Database, *, on: date, alert_percent: int, issuer_id: UUID | None = None
+    database: Database,
+    *,
+    on: date,
+    alert_percent: int,
+    issuer_id: UUID | None = None,
+    before: datetime | None = None,
 ) -> list[AgreementBacking]:
     """Return the backing of every agreement that has one, by number; an alert where one is stopped or near it.
+
+    `before` is the instant of the figures (now where none is given), `on` the civil day that says which calls are late.
 
     It is stopped when not even one booklet may be ordered; near when its coverage is under `alert_percent`. An agreement that
     has nothing left to issue is neither.
@@ -82,9 +89,16 @@ def agreement_backings(
         if issuer_id is not None:
             query = query.where(Agreement.issuer_id == issuer_id)
         known = session.execute(query.order_by(Agreement.number)).all()
-        found: Mapping[UUID, Backing] = backings(session, on=on, agreement_ids=[row.Agreement.id for row in known])
+        ids = [row.Agreement.id for row in known]
+        found: Mapping[UUID, Backing] = backings(session, before=before, on=on, agreement_ids=ids)
         return [_with_alert(row.Agreement, row.name, found[row.Agreement.id], on, alert_percent)
                 for row in known if row.Agreement.id in found]  # fmt: skip
+
+
+def programme_backing(database: Database, parts: Iterable[Backing], before: datetime | None = None) -> Whole:
+    """Return the backing of the whole programme from that of all its agreements, beside what the bank's accounts say."""
+    with database.read() as session:
+        return whole(session, parts, before)
 
 
 def _with_alert(

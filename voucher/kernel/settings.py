@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     revenue_order_days: int = Field(
         60, ge=1, le=3650, description="days after which an overpayment that did not come back may be claimed"
     )
+    backing_alert_percent: int = Field(
+        110,
+        ge=100,
+        le=1000,
+        description="under this coverage of what is in circulation, an agreement is shown as near its stop",
+    )
     redemption_undo_minutes: int = Field(30, ge=1, le=24 * 60, description="how long a mediator may undo a redemption")
 
     @field_validator("secret_key")

@@ -4,6 +4,7 @@ No account, no cookie, no script needed. A code in an address is a bearer secret
 looking at it changes nothing.
 """
 
+from voucher.wallet import funds as funds
 from voucher.wallet import places as places
 from voucher.wallet.pages import blueprint as blueprint
 from voucher.web.navigation import NavItem

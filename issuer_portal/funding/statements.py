@@ -1,0 +1,129 @@
+"""A funder's statement on an agreement, on all of them, and its final balance."""
+
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from issuer_portal.funding.folder import READERS, blueprint, download, flash_refusal, posted_id, scope, today
+from voucher.access.audit import note_access
+from voucher.access.rules import Role
+from voucher.funding.close import close_funding
+from voucher.funding.documents import BALANCE_PDF, MEDIA_TYPES, keep_balance_document, keep_call_documents
+from voucher.funding.statement import Statement, statement, statement_pdf, statements_of_funder
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.money import format_euros
+from voucher.kernel.refusals import Refused
+from voucher.network.names import names_of_structures
+from voucher.web.access import staff, viewer
+from voucher.web.filters import slug
+from voucher.web.house import house
+from voucher.web.listing import FILE_FORMATS, Cell, euros_cell, file_response
+
+_PATH = "/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>"
+
+
+@blueprint.get(_PATH)
+@staff(*READERS)
+def statement_page(agreement_id: UUID, funder_id: UUID) -> str | Response:
+    """Show a funder's statement on an agreement; each figure leads to the list behind it."""
+    page = _found(agreement_id, funder_id)
+    if request.args.get("format") in FILE_FORMATS:
+        lines = ((name, euros_cell(cents)) for name, cents in page.figures)
+        return file_response(f"releve-{page.agreement_number}-{page.funder_name}", ["Ligne", "Montant (€)"], lines)
+    return render_template("funding/statement.html", page=page, close_id=new_id(), is_over=_is_over(page))
+
+
+@blueprint.get(f"{_PATH}/releve.pdf")
+@staff(*READERS)
+def statement_file(agreement_id: UUID, funder_id: UUID) -> Response:
+    """Download a statement as of today."""
+    page = _found(agreement_id, funder_id)
+    name = f"releve-{slug(page.agreement_number)}-{slug(page.funder_name)}-{today().isoformat()}.pdf"
+    return download(name, statement_pdf(page, today()), "application/pdf")
+
+
+@blueprint.post(f"{_PATH}/clore")
+@staff(Role.FINANCE_PREPARER)
+def close(agreement_id: UUID, funder_id: UUID) -> Response:
+    """Draw up the final balance."""
+    here = house()
+    _found(agreement_id, funder_id)
+    try:
+        done = close_funding(
+            here.database,
+            posted_id("id"),
+            agreement_id,
+            funder_id,
+            by=viewer().account_id,
+            now=here.now(),
+            issuer_id=scope(),
+        )
+    except Refused as refused:
+        flash_refusal(refused)
+    else:
+        if done.last_call_id is not None:
+            keep_call_documents(here.database, done.last_call_id, names_of_structures, now=here.now())
+        keep_balance_document(here.database, done.close_id, now=here.now())
+        rest = (
+            f"Il faut rendre {format_euros(done.refund_cents)} au financeur."
+            if done.refund_cents
+            else f"Il reste {format_euros(done.due_cents)} à recevoir."
+        )
+        flash(f"Le décompte final est fait. {rest} Envoyez-lui le document.", "success")
+    return redirect(url_for("funding.statement_page", agreement_id=agreement_id, funder_id=funder_id))
+
+
+@blueprint.get(f"{_PATH}/fichiers/decompte")
+@staff(*READERS)
+def balance_file(agreement_id: UUID, funder_id: UUID) -> Response:
+    """Download the final balance as it was made; the trail keeps who took it, for it may hold an IBAN."""
+    here = house()
+    page = _found(agreement_id, funder_id)
+    if page.close is None:
+        abort(404)
+    kept = keep_balance_document(here.database, page.close.id, now=here.now())
+    note_access(here.database, viewer().account_id, "Décompte final téléchargé", kept.name, here.now())
+    return download(kept.name, kept.content, MEDIA_TYPES[BALANCE_PDF])
+
+
+@blueprint.get("/financeurs/<uuid:funder_id>")
+@staff(*READERS)
+def funder(funder_id: UUID) -> str | Response:
+    """Show a funder over all its agreements."""
+    found = statements_of_funder(house().database, funder_id, today=today(), issuer_id=scope())
+    if found is None:
+        abort(404)
+    name, rows = found
+    if request.args.get("format") in FILE_FORMATS:
+        heads = ["Convention", "Plafond (€)", "Engagé (€)", "En circulation (€)", "Utilisé (€)", "Appelé (€)", "Reçu (€)",
+                 "À recevoir (€)", "En retard (€)", "Avance (€)"]  # fmt: skip
+        lines = [_cells(row) for row in rows]
+        return file_response(f"financeur-{name}", heads, lines)
+    return render_template("funding/funder.html", name=name, rows=rows)
+
+
+def _cells(row: Statement) -> list[Cell]:
+    figures = (
+        row.part.ceiling_cents,
+        row.part.committed_cents,
+        row.outstanding_cents,
+        row.used_cents,
+        row.called_cents,
+        row.received_cents,
+        row.due_cents,
+        row.overdue_cents,
+        row.advance_cents,
+    )
+    return [row.agreement_number, *map(euros_cell, figures)]
+
+
+def _found(agreement_id: UUID, funder_id: UUID) -> Statement:
+    page = statement(house().database, agreement_id, funder_id, today=today(), issuer_id=scope())
+    if page is None:
+        abort(404)
+    return page
+
+
+def _is_over(page: Statement) -> bool:
+    return page.close is None and today() > page.present_by
