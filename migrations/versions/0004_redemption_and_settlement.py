@@ -50,6 +50,8 @@ def upgrade() -> None:
         sa.Column("bank_file", sa.String(length=64), nullable=False),
         sa.Column("paying_account_id", sa.Uuid(), nullable=False),
         sa.Column("reference", sa.String(length=60), nullable=False),
+        sa.Column("number", sa.String(length=40), nullable=True),
+        sa.Column("opened_on", sa.Date(), nullable=False),
         sa.Column("closed_on", sa.Date(), nullable=False),
         sa.Column("opening_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("closing_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -214,18 +216,27 @@ def upgrade() -> None:
         sa.Column("statement_id", sa.Uuid(), nullable=True),
         sa.Column("bank_file", sa.String(length=64), nullable=False),
         sa.Column("paying_account_id", sa.Uuid(), nullable=False),
+        sa.Column("bank_reference", sa.String(length=40), nullable=False),
         sa.Column("booked_on", sa.Date(), nullable=False),
         sa.Column("amount_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("entry_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("matched_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("is_credit", sa.Boolean(), nullable=False),
+        sa.Column("is_reversal", sa.Boolean(), nullable=False),
         sa.Column("end_to_end_id", sa.String(length=35), nullable=True),
         sa.Column("counterparty", sa.String(length=140), nullable=False),
         sa.Column("counterparty_iban", sa.String(length=34), nullable=True),
         sa.Column("remittance", sa.String(length=500), nullable=False),
         sa.Column("return_reason", sa.String(length=4), nullable=True),
         sa.Column("note", sa.String(length=200), nullable=False),
-        sa.Column("advice_id", sa.Uuid(), nullable=True),
+        sa.Column("domain_code", sa.String(length=35), nullable=True),
+        sa.Column("message_id", sa.String(length=35), nullable=True),
+        sa.Column("payment_information_id", sa.String(length=35), nullable=True),
+        sa.Column("batch_count", sa.Integer(), nullable=True),
+        sa.CheckConstraint(
+            "matched_cents BETWEEN 0 AND amount_cents", name=op.f("ck_bank_line_matched_within_amount")
+        ),
         sa.CheckConstraint("amount_cents > 0", name=op.f("ck_bank_line_amount_is_positive")),
-        sa.ForeignKeyConstraint(["advice_id"], ["payment_advice.id"], name=op.f("fk_bank_line_advice_id")),
         sa.ForeignKeyConstraint(
             ["paying_account_id"], ["paying_account.id"], name=op.f("fk_bank_line_paying_account_id")
         ),
@@ -236,7 +247,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_bank_line_end_to_end_id"), "bank_line", ["end_to_end_id"], unique=False)
     op.create_index(op.f("ix_bank_line_bank_file"), "bank_line", ["bank_file"], unique=False)
-    op.create_index("uq_bank_line_advice", "bank_line", ["advice_id", "is_credit"], unique=True)
+    op.create_index(op.f("ix_bank_line_bank_reference"), "bank_line", ["bank_reference"], unique=False)
+    op.create_index(
+        "ix_bank_line_waiting",
+        "bank_line",
+        ["paying_account_id", "booked_on"],
+        unique=False,
+        sqlite_where=sa.text("matched_cents < amount_cents"),
+        postgresql_where=sa.text("matched_cents < amount_cents"),
+    )
     op.create_table(
         "redeemed_voucher",
         sa.Column("redemption_id", sa.Uuid(), nullable=False),

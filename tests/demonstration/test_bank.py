@@ -2,10 +2,10 @@
 
 from datetime import date
 
+from tests.settlement.reading import read_statements
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.demonstration.story import invented_iban, invented_siren, invented_siret
 from voucher.kernel.identifiers import check_iban, check_siren, check_siret
-from voucher.settlement.camt053 import read_statements
 from voucher.settlement.schemas import validate
 
 
@@ -20,7 +20,7 @@ def test_a_statement_is_valid_and_read_back_to_the_cent() -> None:
     parsed = read_statements(content)
     (read,) = parsed.statements
     assert (read.opening_cents, read.closing_cents) == (0, 500_000)
-    lines_read = [line for _, line in parsed.lines()]
+    lines_read = parsed.lines
     assert [(line.amount_cents, line.is_credit, line.end_to_end_id, line.return_reason) for line in lines_read] == [
         (500_000, True, None, None),
         (12_345, False, "PASS-1", None),

@@ -123,12 +123,29 @@ PLANTED = {
         "a_period_is_paid_in_full",
     ),
     "paid without a bank line": (
-        f"UPDATE bank_line SET advice_id = NULL WHERE advice_id = {A_PAID_ADVICE}",
+        f"DELETE FROM bank_match WHERE advice_id = {A_PAID_ADVICE}",
         "an_advice_says_what_the_bank_said",
     ),
     "a bank line that says another amount": (
-        f"UPDATE bank_line SET amount_cents = amount_cents + 1 WHERE advice_id = {A_PAID_ADVICE}",
-        "a_line_is_its_advice",
+        (
+            "UPDATE bank_line SET amount_cents = amount_cents + 1 WHERE id IN "
+            f"(SELECT line_id FROM bank_match WHERE advice_id = {A_PAID_ADVICE})"
+        ),
+        "a_line_is_booked_once",
+    ),
+    "a bank line that says it was used for more": (
+        (
+            "UPDATE bank_match SET amount_cents = amount_cents + 1 WHERE undone_at IS NULL "
+            f"AND advice_id = {A_PAID_ADVICE}"
+        ),
+        "a_line_is_what_it_was_matched_with",
+    ),
+    "a match undone without its entry": (
+        (
+            "UPDATE bank_match SET undone_at = made_at, undone_by = made_by, undone_reason = 'x' "
+            f"WHERE advice_id = {A_PAID_ADVICE}"
+        ),
+        "a_match_is_in_the_books",
     ),
     "a file changed after it left": (
         f"UPDATE payment_file SET sha256 = 'f' || substr(sha256, 2, 62) || '0' WHERE id = {A_FILE}",

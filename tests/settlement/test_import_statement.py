@@ -88,7 +88,7 @@ def test_the_same_statement_twice_changes_nothing_zipped_or_not(paid: Paid) -> N
     before = counts(paid.database)
     for again in (content, gzip.compress(content)):
         done = import_statement(paid.database, "encore.xml", again, by=APPROVER, now=NOW + timedelta(days=3))
-        assert done == Imported(True, 1, 2, 0, 0, 0, 0)
+        assert done == Imported(True, 0, 0, 0, 0, 0, 0)
     assert counts(paid.database) == before
     assert wrong_books(paid.database) == []
 

@@ -7,7 +7,8 @@ import pytest
 from schwifty import IBAN
 
 from tests.settlement.bank import OUR_IBAN, Bank
-from voucher.settlement.camt053 import BankLine, UnreadableBankFile, read_statements
+from tests.settlement.reading import UnreadableBankFile, read_statements
+from voucher.settlement.camt_lines import BankEntry, BankLine
 from voucher.settlement.pain001 import Debtor, Transfer, write_credit_transfers
 from voucher.settlement.pain002 import StatusReport, read_status_report
 from voucher.settlement.reasons import explain
@@ -52,7 +53,11 @@ def send(bank: Bank, content: bytes) -> list[StatusReport]:
 
 
 def lines(bank: Bank) -> list[BankLine]:
-    return [line for content in bank.statements() for _statement, line in read_statements(content).lines()]
+    return [line for entry in entries(bank) for line in entry.lines]
+
+
+def entries(bank: Bank) -> list[BankEntry]:
+    return [entry for content in bank.statements() for entry in read_statements(content).entries]
 
 
 def amounts(found: list[BankLine]) -> dict[str | None, int]:
@@ -85,12 +90,13 @@ def test_a_transfer_returned_days_later_is_a_credit_that_names_the_transfer_and_
     bank.return_later(TRANSFERS[2].end_to_end_id, days=2, reason="MD07")
     send(bank, payment_file())
     bank.advance_to(NEXT_MONDAY)
-    found = lines(bank)
-    (returned,) = [line for line in found if line.is_credit]
+    found = entries(bank)
+    (back,) = [entry for entry in found if entry.is_credit]
+    (returned,) = back.lines
     assert (returned.end_to_end_id, returned.amount_cents) == (TRANSFERS[2].end_to_end_id, TRANSFERS[2].amount_cents)
-    assert (returned.return_reason, returned.booked_on) == ("MD07", date(2026, 11, 25))
+    assert (returned.return_reason, back.booked_on) == ("MD07", date(2026, 11, 25))
     assert returned.counterparty_iban == TRANSFERS[2].creditor_iban
-    assert len({line.key for line in found}) == len(TRANSFERS) + 1
+    assert len({entry.key for entry in found}) == len(TRANSFERS) + 1
 
 
 def test_a_silent_bank_still_books_what_it_was_sent(bank: Bank) -> None:

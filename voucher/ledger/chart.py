@@ -103,6 +103,8 @@ class EventType(StrEnum):
     MATCH_UNDONE = "match_undone"
     BANK_CHARGED = "bank_charged"
     BANK_CHARGE_REFUNDED = "bank_charge_refunded"
+    CHARGE_IDENTIFIED = "charge_identified"
+    CHARGE_REFUND_IDENTIFIED = "charge_refund_identified"
     CREDITS_RELEASED = "credits_released"
     FUNDS_CALLED = "funds_called"
     ADVANCE_CALLED = "advance_called"
@@ -183,6 +185,10 @@ RULES: Mapping[EventType, EventRule] = {
     EventType.MATCH_UNDONE: EventRule(Journal.BANK, "Rapprochement défait", ()),
     EventType.BANK_CHARGED: EventRule(Journal.BANK, "Frais bancaires", (("6270", "5120"),)),
     EventType.BANK_CHARGE_REFUNDED: EventRule(Journal.BANK, "Frais bancaires remboursés", (("5120", "6270"),)),
+    EventType.CHARGE_IDENTIFIED: EventRule(Journal.BANK, "Débit identifié : frais bancaires", (("6270", "4711"),)),
+    EventType.CHARGE_REFUND_IDENTIFIED: EventRule(
+        Journal.BANK, "Crédit identifié : frais bancaires remboursés", (("4711", "6270"),)
+    ),
     EventType.CREDITS_RELEASED: EventRule(Journal.BUDGET, "Crédits rendus à l'enveloppe", (("8020", "8030"),)),
     EventType.FUNDS_CALLED: EventRule(Journal.FUNDING, "Appel de fonds sur l'utilisé", (("4431", "4430"),)),
     EventType.ADVANCE_CALLED: EventRule(Journal.FUNDING, "Appel d'une avance", (("4431", "4432"),)),

@@ -179,7 +179,7 @@ def _bank_lines(session: Session, today: date, now: datetime, agreement_id: UUID
     accounts = select(Agreement.paying_account_id).where(*_of(Agreement.id, agreement_id))
     count, cents, since = session.execute(
         select(func.count(), func.sum(BankLine.amount_cents), func.min(BankLine.booked_on)).where(
-            BankLine.advice_id.is_(None),
+            BankLine.matched_cents < BankLine.amount_cents,
             BankLine.booked_on < today - timedelta(days=BANK_LINE_DAYS),
             BankLine.paying_account_id.in_(accounts),
         )

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros, parse_euros
 from voucher.programme.model import Agreement, PayingAccount, SettlementChannel
-from voucher.settlement.camt_entry import cents_of
+from voucher.settlement.bank_content import sha256_of
+from voucher.settlement.camt_fields import cents_of
 from voucher.settlement.model import BankFile, PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.pain001 import SCHEMA_NAMES, namespace_of
 
@@ -29,12 +30,9 @@ def check_kept_files_are_whole(session: Session) -> list[Violation]:
     """Chaque fichier gardé, parti ou reçu, a encore les octets de son empreinte SHA-256."""
     sent = session.execute(select(PaymentFile.name, PaymentFile.sha256, PaymentFile.content))
     received = session.execute(select(BankFile.name, BankFile.sha256, BankFile.content))
-    return [
-        Violation("kept_files_are_whole", f"fichier {row.name}", "ses octets ont changé")
-        for rows in (sent, received)
-        for row in rows
-        if hashlib.sha256(row.content).hexdigest() != row.sha256
-    ]
+    changed = [row.name for row in sent if hashlib.sha256(row.content).hexdigest() != row.sha256]
+    changed += [row.name for row in received if sha256_of(row.content) != row.sha256]
+    return [Violation("kept_files_are_whole", f"fichier {name}", "ses octets ont changé") for name in changed]
 
 
 def check_files_fit_their_channel(session: Session) -> list[Violation]:

@@ -1,45 +1,50 @@
-"""Importer un relevé: read a camt.053, store each booked line once, and let what it proves change the advices.
+"""Importer un relevé: read a camt.052, 053 or 054, store each booked line once, and let what it proves change the advices.
 
-The whole file is checked before anything is written, then everything is one transaction of set-based statements. Imports
-take turns. Each line has one entry: it pays (5115), returns (4670) or waits to be identified (4711); so the bank account of the
-ledger (5120) always moves as the bank says.
+The file is read once, in pieces, inside one transaction that takes its turn: whatever is wrong anywhere in it, nothing of it is
+kept. Each line has one entry: it pays (5115), returns (4670), is the bank's charges (6270) or waits to be identified (4711); so
+the bank account of the ledger (5120) always moves as the bank says.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import IO
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.kernel.money import format_euros
 from voucher.ledger.chart import AccountKey
 from voucher.ledger.post import open_accounts
-from voucher.programme.model import Agreement, PayingAccount
-from voucher.settlement import camt053
+from voucher.programme.model import PayingAccount
+from voucher.settlement.bank_content import packed
 from voucher.settlement.bank_files import RefusedBankFile, close_ended_batches, keep_file, take_bank_turn
-from voucher.settlement.camt053 import FileError, ParsedFile, Statement, UnreadableBankFile, read_statements
-from voucher.settlement.match_line import match_parked_returns
-from voucher.settlement.matching import Expected, Verdict, decide
-from voucher.settlement.model import AdviceState, BankLine, BankStatement, PaymentAdvice, SettlementBatch
+from voucher.settlement.camt import Counted, FileError, Reading, SetAside, Statement
+from voucher.settlement.camt_lines import BankEntry
+from voucher.settlement.match_files import match_details, match_whole_files
+from voucher.settlement.match_line import match_parked_returns, post_details
+from voucher.settlement.match_other import match_calls
+from voucher.settlement.matching import Verdict
+from voucher.settlement.model import BankStatement
+from voucher.settlement.model_bank import BankSetAside
 from voucher.settlement.post_lines import pay_and_return, post_lines
 from voucher.settlement.scope import account_in_scope
-from voucher.settlement.withdraw_rejections import hold_rejected, withdraw_rejections
+from voucher.settlement.store_entries import EntryStore, Place, Stored
+from voucher.settlement.withdraw_rejections import withdraw_rejections
+from voucher.settlement.xml_guard import RefusedXml, Unpacked, unpack
 
-CHUNK = 5_000
-_AFTER = {Verdict.PAYS: AdviceState.PAID, Verdict.RETURNS: AdviceState.RETURNED}
-
-T = TypeVar("T")
+_REASON_LENGTH_MAX = 300
+_ACCOUNTS = ("5120", "4711", "6270")
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a statement file changed. `is_known` says that the same bytes were imported before: then nothing was."""
+    """What a statement file changed. `is_known` says that the same bytes were imported before: then nothing was.
+
+    `set_aside` is what of the file is counted nowhere, with its line and why.
+    """
 
     is_known: bool
     statement_count: int
@@ -48,219 +53,194 @@ class Imported:
     paid_count: int
     returned_count: int
     unknown_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Advice:
-    id: UUID
-    account_id: UUID
-    expected: Expected
+    charge_count: int = 0
+    funds_count: int = 0
+    set_aside: tuple[SetAside, ...] = ()
 
 
 def import_statement(
-    database: Database, name: str, content: bytes, *, by: UUID, now: datetime, issuer_id: UUID | None = None
+    database: Database,
+    name: str,
+    content: bytes | IO[bytes],
+    *,
+    by: UUID,
+    now: datetime,
+    issuer_id: UUID | None = None,
 ) -> Imported:
-    """Import a bank's account statement; the same file again, or a line that another file brought, changes nothing.
+    """Import what a bank says of its accounts; the same file again, or an entry that another file brought, changes nothing.
 
-    `content` is a camt.053 as XML, gzip or zip. Raises RefusedBankFile, with every reason and its line: then nothing of the
-    file is kept. `issuer_id` is the scope of who imports: the account must serve that issuer alone.
+    `content` is a camt.052, 053 or 054 as XML, gzip or zip; a file is read from its beginning. Raises RefusedBankFile, with
+    every reason and its line: then nothing of the file is kept. `issuer_id` is the scope of who imports: the account must serve that
+    issuer alone.
     """
     try:
-        parsed = read_statements(content)
-    except UnreadableBankFile as unreadable:
-        raise RefusedBankFile(unreadable.errors) from None
-    lines = _lines_by_key(parsed)
-    with database.write() as session:
-        take_bank_turn(session)
-        if not keep_file(session, parsed.sha256, name, parsed.xml, by, now):
-            return Imported(True, len(parsed.statements), len(lines), 0, 0, 0, 0)
-        accounts = _accounts(session, parsed, issuer_id)
-        statements = _keep_statements(session, parsed, accounts)
-        new = _new_lines(session, lines)
-        references = [line.end_to_end_id for _, line in new if line.end_to_end_id is not None]
-        for some in _parts(references, CHUNK):
-            hold_rejected(session, some)
-        advices = _advices(session, references)
-        rejected = {advice.id for advice in advices.values() if advice.expected.state is AdviceState.REJECTED}
-        rows, verdicts = _decided(new, statements, accounts, advices)
-        for row in rows:
-            row["bank_file"] = parsed.sha256
-        for part in _parts(rows, CHUNK):
-            session.connection().execute(insert(BankLine.__table__), part)  # type: ignore[arg-type]  # a table
-        open_accounts(
-            session, (AccountKey(code, bank_account_id=one) for one in accounts.values() for code in ("5120", "4711"))
-        )
-        debited = [row["advice_id"] for row in rows if row["advice_id"] in rejected]
-        withdraw_rejections(session, debited, by=by, now=now)
-        pay_and_return(session, parsed.sha256)
-        post_lines(session, parsed.sha256, by=by, now=now)
-        parked_count = match_parked_returns(session, by=by, now=now)
-        close_ended_batches(session, now)
+        with unpack(content) as found, database.write() as session:
+            take_bank_turn(session)
+            return _import(session, name, found, by, now, issuer_id)
+    except RefusedXml as refused:
+        raise RefusedBankFile([FileError(refused.line, refused.reason)]) from None
+
+
+def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetime, issuer_id: UUID | None) -> Imported:
+    reading = Reading(found.file)
+    is_new = keep_file(session, found.sha256, name, packed(found.file), by, now)
+    if not is_new and not _had_set_aside(session, found.sha256):
+        return Imported(True, 0, 0, 0, 0, 0, 0)
+    taken = _Taking(session, reading, found.sha256, by, now, issuer_id)
+    taken.take_all()
+    stored = taken.store.stored
+    for account_id in taken.accounts.values():
+        open_accounts(session, [AccountKey(code, bank_account_id=account_id) for code in _ACCOUNTS])
+    withdraw_rejections(session, stored.debited_again, by=by, now=now)
+    pay_and_return(session, found.sha256)
+    whole_count, whole_lines = match_whole_files(session, found.sha256, by=by, now=now)
+    post_lines(session, found.sha256, by=by, now=now)
+    detailed = match_details(session, stored.details, by=by, now=now)
+    post_details(session, detailed, by=by, now=now)
+    parked = match_parked_returns(session, found.sha256, by=by, now=now)
+    funds_count = match_calls(session, found.sha256, by=by, now=now)
+    _keep_set_aside(session, found.sha256, taken.set_aside)
+    close_ended_batches(session, now)
+    return _imported(is_new, taken, stored, whole_count, whole_lines, sum(parked), parked[0], funds_count)
+
+
+def _imported(
+    is_new: bool,
+    taken: "_Taking",
+    stored: Stored,
+    whole_count: int,
+    whole_lines: int,
+    parked_count: int,
+    parked_here: int,
+    funds_count: int,
+) -> Imported:
+    verdicts = stored.verdicts
     return Imported(
-        False,
-        len(parsed.statements),
-        len(lines),
-        len(new),
-        verdicts[Verdict.PAYS],
+        not is_new and not stored.new_count,
+        taken.statement_count,
+        stored.line_count,
+        stored.new_count,
+        verdicts[Verdict.PAYS] + whole_count,
         verdicts[Verdict.RETURNS] + parked_count,
-        verdicts[Verdict.UNKNOWN],
+        verdicts[Verdict.UNKNOWN] - whole_lines - parked_here - funds_count,
+        verdicts[Verdict.CHARGES],
+        funds_count,
+        tuple(taken.set_aside),
     )
 
 
-def _lines_by_key(parsed: ParsedFile) -> dict[str, tuple[int, camt053.BankLine]]:
-    """Return each line of the file once, with the rank of its statement; two statements of a file may overlap."""
-    lines: dict[str, tuple[int, camt053.BankLine]] = {}
-    for statement, line in parsed.lines():
-        standing = lines.setdefault(line.key, (statement.rank, line))[1]
-        if (standing.amount_cents, standing.booked_on) != (line.amount_cents, line.booked_on):
-            raise RefusedBankFile([_contradiction(line, standing.amount_cents)])
-    return lines
+@dataclass(slots=True)
+class _Taking:
+    """One pass over a file: each entry goes to the store; what cannot be trusted refuses the file at its end."""
 
+    session: Session
+    reading: Reading
+    bank_file: str
+    by: UUID
+    now: datetime
+    issuer_id: UUID | None
+    store: EntryStore = field(init=False)
+    accounts: dict[str, UUID] = field(default_factory=dict)
+    set_aside: list[SetAside] = field(default_factory=list)
+    statement_count: int = 0
 
-def _contradiction(line: camt053.BankLine, before_cents: int) -> FileError:
-    return FileError(
-        line.line,
-        f"La ligne {line.bank_reference} est connue avec un autre montant ou un autre jour ({format_euros(before_cents)}, "
-        f"ici {format_euros(line.amount_cents)}). Appelez votre banque.",
-    )
+    def __post_init__(self) -> None:
+        self.store = EntryStore(self.session, self.bank_file, by=self.by, now=self.now)
 
+    def take_all(self) -> None:
+        """Read to the end. Raises RefusedBankFile for any fault, or when no account of the file is ours."""
+        errors = self.reading.errors
+        place: Place | None = None
+        for stage in self.reading:
+            if isinstance(stage, BankEntry):
+                if place is not None and not errors:
+                    self.store.add(stage, place)
+            elif isinstance(stage, Statement):
+                place = self._begin(stage)
+            elif isinstance(stage, Counted):
+                self.store.flush()
+                place = None
+            else:
+                self.set_aside.append(stage)
+        errors += self.store.stored.errors
+        if not errors and not self.statement_count:
+            errors += [FileError(one.line, one.reason) for one in self.set_aside]
+        if errors:
+            raise RefusedBankFile(errors)
 
-def _accounts(session: Session, parsed: ParsedFile, issuer_id: UUID | None) -> dict[str, UUID]:
-    ibans = {statement.account_iban for statement in parsed.statements}
-    query = select(PayingAccount.iban, PayingAccount.id).where(
-        PayingAccount.iban.in_(ibans), account_in_scope(issuer_id)
-    )
-    found = {row.iban: row.id for row in session.execute(query)}
-    errors = [
-        FileError(
-            next((line.line for one, line in parsed.lines() if one.rank == statement.rank), 0),
-            f"Le compte {statement.account_iban} n’est pas l’un de vos comptes payeurs. Choisissez le relevé d’un compte payeur.",
-        )
-        for statement in parsed.statements
-        if statement.account_iban not in found
-    ]
-    if errors:
-        raise RefusedBankFile(errors)
-    return found
-
-
-def _keep_statements(session: Session, parsed: ParsedFile, accounts: Mapping[str, UUID]) -> dict[int, UUID]:
-    """Store the statements, and return the id of each by its rank; one that stands must say the same balances."""
-    ids: dict[int, UUID] = {}
-    for statement in parsed.statements:
-        account_id, reference = accounts[statement.account_iban], _reference(statement)
-        standing = session.execute(
-            select(BankStatement.id, BankStatement.opening_cents, BankStatement.closing_cents).where(
-                BankStatement.paying_account_id == account_id, BankStatement.reference == reference
+    def _begin(self, statement: Statement) -> Place | None:
+        account_id = self._account(statement.account_iban)
+        if account_id is None:
+            self.set_aside.append(
+                SetAside(
+                    statement.line,
+                    f"Le compte {statement.account_iban} n’est pas l’un de vos comptes payeurs. Choisissez le relevé d’un compte payeur.",
+                )
             )
-        ).one_or_none()
+            return None
+        self.statement_count += 1
+        return Place(account_id, self._keep(statement, account_id))
+
+    def _account(self, iban: str) -> UUID | None:
+        if iban not in self.accounts:
+            found = self.session.scalar(
+                select(PayingAccount.id).where(PayingAccount.iban == iban, account_in_scope(self.issuer_id))
+            )
+            if found is None:
+                return None
+            self.accounts[iban] = found
+        return self.accounts[iban]
+
+    def _keep(self, statement: Statement, account_id: UUID) -> UUID | None:
+        """Store a statement with its balances once, whatever its name; return its id. One that stands must say the same balances."""
+        opening_cents, closing_cents = statement.opening_cents, statement.closing_cents
+        if opening_cents is None or closing_cents is None or statement.closed_on is None:
+            return None
+        opened_on = min(statement.opened_on or statement.closed_on, statement.closed_on)
+        reference = f"{statement.statement_id[:48]} {statement.closed_on.isoformat()}"
+        of_account = BankStatement.paying_account_id == account_id
+        balances = select(BankStatement.id, BankStatement.opening_cents, BankStatement.closing_cents).where(of_account)
+        standing = self.session.execute(balances.where(BankStatement.reference == reference)).one_or_none()
         if standing is not None:
-            if (standing.opening_cents, standing.closing_cents) != (statement.opening_cents, statement.closing_cents):
+            if (standing.opening_cents, standing.closing_cents) != (opening_cents, closing_cents):
                 reason = f"Le relevé {statement.statement_id} est connu avec d’autres soldes. Appelez votre banque."
-                raise RefusedBankFile([FileError(0, reason)])
-            ids[statement.rank] = standing.id
-            continue
-        ids[statement.rank] = new_id()
-        session.execute(
-            insert(BankStatement).values(
-                id=ids[statement.rank],
-                bank_file=parsed.sha256,
-                paying_account_id=account_id,
-                reference=reference,
-                closed_on=statement.closed_on,
-                opening_cents=statement.opening_cents,
-                closing_cents=statement.closing_cents,
-            )
-        )
-    return ids
+                self.store.stored.errors.append(FileError(statement.line, reason))
+            return UUID(str(standing.id))
+        # The same days and balances under another name: the bank sent it again.
+        resent = self.session.execute(
+            balances.where(
+                BankStatement.opened_on == opened_on,
+                BankStatement.closed_on == statement.closed_on,
+                BankStatement.opening_cents == opening_cents,
+                BankStatement.closing_cents == closing_cents,
+            ).limit(1)
+        ).one_or_none()
+        if resent is not None:
+            return UUID(str(resent.id))
+        row = {
+            "id": new_id(),
+            "bank_file": self.bank_file,
+            "paying_account_id": account_id,
+            "reference": reference,
+            "number": statement.number and statement.number[:40],
+            "opened_on": opened_on,
+            "closed_on": statement.closed_on,
+            "opening_cents": opening_cents,
+            "closing_cents": closing_cents,
+        }
+        self.session.execute(insert(BankStatement).values(**row))
+        return UUID(str(row["id"]))
 
 
-def _reference(statement: Statement) -> str:
-    """Name a statement by the bank's identifier and its day: some banks number from 1 again each year."""
-    return f"{statement.statement_id} {statement.closed_on.isoformat()}"
+def _had_set_aside(session: Session, bank_file: str) -> bool:
+    return session.scalar(select(BankSetAside.rank).where(BankSetAside.bank_file == bank_file).limit(1)) is not None
 
 
-def _new_lines(
-    session: Session, lines: Mapping[str, tuple[int, camt053.BankLine]]
-) -> list[tuple[int, camt053.BankLine]]:
-    """Return the lines that no file brought before, debits first: what a file pays and brings back is paid, then returned."""
-    known: set[str] = set()
-    for keys in _parts(list(lines), CHUNK):
-        rows = session.execute(
-            select(BankLine.key, BankLine.amount_cents, BankLine.booked_on).where(BankLine.key.in_(keys))
-        )
-        for row in rows:
-            line = lines[row.key][1]
-            if (row.amount_cents, row.booked_on) != (line.amount_cents, line.booked_on):
-                raise RefusedBankFile([_contradiction(line, row.amount_cents)])
-            known.add(row.key)
-    return sorted((one for key, one in lines.items() if key not in known), key=lambda one: one[1].is_credit)
-
-
-def _advices(session: Session, references: Sequence[str]) -> dict[str, _Advice]:
-    found: dict[str, _Advice] = {}
-    for part in _parts(sorted(set(references)), CHUNK):
-        rows = session.execute(
-            select(
-                PaymentAdvice.reference,
-                PaymentAdvice.id,
-                Agreement.paying_account_id,
-                PaymentAdvice.amount_cents,
-                PaymentAdvice.state,
-            )
-            .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
-            .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-            .where(PaymentAdvice.reference.in_(part))
-        )
-        for row in rows:
-            expected = Expected(row.amount_cents, AdviceState(row.state))
-            found[row.reference] = _Advice(row.id, row.paying_account_id, expected)
-    return found
-
-
-def _decided(
-    new: Sequence[tuple[int, camt053.BankLine]],
-    statements: Mapping[int, UUID],
-    accounts: Mapping[str, UUID],
-    advices: dict[str, _Advice],
-) -> tuple[list[dict[str, Any]], Counter[Verdict]]:
-    """Decide line by line, each seeing what those before it did; return the rows to store and the count of each verdict."""
-    rows: list[dict[str, Any]] = []
-    verdicts: Counter[Verdict] = Counter()
-    for rank, line in new:
-        account_id = accounts[line.account_iban]
-        advice = advices.get(line.end_to_end_id or "")
-        if advice is not None and advice.account_id != account_id:
-            advice = None
-        expected = None if advice is None else advice.expected
-        verdict = decide(line.amount_cents, line.is_credit, line.end_to_end_id is not None, expected).verdict
-        verdicts[verdict] += 1
-        is_matched = advice is not None and verdict is not Verdict.UNKNOWN
-        if advice is not None and is_matched:
-            advices[line.end_to_end_id or ""] = replace(
-                advice, expected=replace(advice.expected, state=_AFTER[verdict])
-            )
-        rows.append(
-            {
-                "id": new_id(),
-                "key": line.key,
-                "statement_id": statements[rank],
-                "paying_account_id": account_id,
-                "booked_on": line.booked_on,
-                "amount_cents": line.amount_cents,
-                "is_credit": line.is_credit,
-                "end_to_end_id": line.end_to_end_id,
-                "counterparty": line.counterparty_name or "",
-                "counterparty_iban": line.counterparty_iban and line.counterparty_iban[:34],
-                "remittance": line.remittance,
-                "return_reason": line.return_reason,
-                "note": line.note or "",
-                "advice_id": advice.id if advice is not None and is_matched else None,
-            }
-        )
-    return rows, verdicts
-
-
-def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _keep_set_aside(session: Session, bank_file: str, found: Sequence[SetAside]) -> None:
+    session.execute(delete(BankSetAside).where(BankSetAside.bank_file == bank_file))
+    rows = [
+        {"bank_file": bank_file, "rank": rank, "line": one.line, "reason": one.reason[:_REASON_LENGTH_MAX]}
+        for rank, one in enumerate(found, 1)
+    ]
+    if rows:
+        session.execute(insert(BankSetAside), rows)

@@ -5,117 +5,157 @@ without its EndToEndId. The amount must be the payment's to the cent, on the acc
 """
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Result, Row, select, update
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from voucher.kernel.database import Database, changed
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import Dimension, EventType
-from voucher.ledger.post import Event, post_event
-from voucher.programme.model import Agreement, PayingAccount
+from voucher.programme.model import Agreement
 from voucher.settlement.bank_files import close_ended_batches, take_bank_turn
+from voucher.settlement.match_files import files_in_transit, pay_file
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
-from voucher.settlement.scope import account_in_scope
-from voucher.settlement.withdraw_rejections import withdraw_rejections
+from voucher.settlement.model_bank import BankMatch
+from voucher.settlement.use_line import (
+    BY_HAND,
+    Match,
+    advice_rows,
+    is_made,
+    line_to_use,
+    post_identified,
+    unknown_line,
+    use_line,
+)
 
 
 def match_line(
-    database: Database, line_id: UUID, advice_id: UUID, *, by: UUID, now: datetime, issuer_id: UUID | None = None
+    database: Database,
+    line_id: UUID,
+    advice_id: UUID,
+    *,
+    by: UUID,
+    now: datetime,
+    issuer_id: UUID | None = None,
+    match_id: UUID | None = None,
 ) -> None:
     """Match a line to identify with an advice: a debit pays it, a credit brings it back; again, it changes nothing.
 
-    Raises Refused: the line is used, the amounts differ, the advice was not sent (for a debit) or not paid (a credit).
+    `match_id` is the form's. Raises Refused: the line is used, the amounts differ, the advice was not sent (for a debit) or
+    not paid (a credit).
     """
+    match = Match(match_id or new_id(), by, now)
     with database.write() as session:
         take_bank_turn(session)
-        line = session.execute(
-            select(*BankLine.__table__.columns)
-            .join(PayingAccount, PayingAccount.id == BankLine.paying_account_id)
-            .where(BankLine.id == line_id, account_in_scope(issuer_id))
-        ).one_or_none()
-        advice = _advice(session, advice_id).one_or_none()
-        if line is None or advice is None or advice.paying_account_id != line.paying_account_id:
-            raise Refused("unknown_line", "Cette ligne ou ce règlement n’existe pas. Choisissez dans la liste.")
-        if line.advice_id == advice_id:
+        line = line_to_use(session, line_id, issuer_id)
+        if is_made(session, match.id, line_id):
             return
-        if line.advice_id is not None:
-            raise Refused("line_used", "Cette ligne est déjà rapprochée d’un autre règlement.")
+        advice = advice_rows(session, [advice_id]).one_or_none()
+        if advice is None or advice.paying_account_id != line.paying_account_id:
+            raise unknown_line()
+        if _is_live(session, line_id, advice_id):
+            return
+        if line.matched_cents:
+            raise Refused("line_used", "Cette ligne est déjà rapprochée. Défaites d’abord ce rapprochement.")
         if line.amount_cents != advice.amount_cents:
             raise Refused(
                 "amounts_differ",
                 f"La ligne est de {format_euros(line.amount_cents)}, le règlement de {format_euros(advice.amount_cents)}. "
                 "Choisissez un règlement du même montant.",
             )
-        use_line(session, line, advice, by=by, now=now)
+        use_line(session, match, line, advice)
         close_ended_batches(session, now)
 
 
-def use_line(
-    session: Session, line: Row[*tuple[Any, ...]], advice: Row[*tuple[Any, ...]], *, by: UUID, now: datetime
-) -> None:
-    """Let a booked line that waited (4711) pay an advice or bring it back. Raises Refused when the advice does not expect it."""
-    before, after = (
-        (AdviceState.PAID, {"state": AdviceState.RETURNED, "state_reason": line.return_reason or ""})
-        if line.is_credit
-        else (AdviceState.IN_FILE, {"state": AdviceState.PAID, "paid_on": line.booked_on})
-    )
-    if not line.is_credit:
-        withdraw_rejections(session, [advice.id], by=by, now=now)
-    change = (
-        update(PaymentAdvice)
-        .where(PaymentAdvice.id == advice.id, PaymentAdvice.state == before)
-        .values(**after)
-        .execution_options(synchronize_session=False)
-    )
-    if changed(session, change) == 0:
-        raise Refused("not_expected", "Ce règlement n’attend pas cette ligne. Regardez son état, puis recommencez.")
-    session.execute(
-        update(BankLine)
-        .where(BankLine.id == line.id, BankLine.advice_id.is_(None))
-        .values(advice_id=advice.id)
-        .execution_options(synchronize_session=False)
-    )
-    event_type = EventType.CREDIT_IDENTIFIED if line.is_credit else EventType.DEBIT_IDENTIFIED
-    dimensions = {
-        Dimension.AGREEMENT: advice.agreement_id,
-        Dimension.STRUCTURE: advice.structure_id,
-        Dimension.BANK_ACCOUNT: line.paying_account_id,
-    }
-    event = Event(event_type, line.id, now, f"Virement {advice.reference}", by)
-    post_event(session, event, dimensions, {advice.structure_id: line.amount_cents})
+def match_with_file(
+    database: Database,
+    match_id: UUID,
+    line_id: UUID,
+    batch_id: UUID,
+    part: int,
+    *,
+    by: UUID,
+    now: datetime,
+    issuer_id: UUID | None = None,
+) -> int:
+    """Match a debit with a whole payment file: every transfer still awaited is paid; return how many. Again, it changes nothing.
+
+    Raises Refused: the line is used, the file is not of this account, its transfers in transit do not make the line's amount.
+    """
+    match = Match(match_id, by, now)
+    with database.write() as session:
+        take_bank_turn(session)
+        line = line_to_use(session, line_id, issuer_id)
+        if is_made(session, match_id, line_id):
+            return 0
+        files = files_in_transit(session, line.paying_account_id)
+        file = next((one for one in files if (one.batch_id, one.part) == (batch_id, part)), None)
+        if file is None or line.is_credit:
+            raise unknown_line()
+        if line.matched_cents:
+            raise Refused("line_used", "Cette ligne est déjà rapprochée. Défaites d’abord ce rapprochement.")
+        if file.total_cents != line.amount_cents:
+            raise Refused(
+                "amounts_differ",
+                f"La ligne est de {format_euros(line.amount_cents)}, les virements attendus de ce fichier de "
+                f"{format_euros(file.total_cents)}. Demandez à votre banque le détail de cette ligne.",
+            )
+        count = pay_file(session, line, file, match_id, BY_HAND, by=by, now=now)
+        post_identified(session, match, line, f"Lot {file.batch_number}, en une ligne", file.agreement_id)
+        close_ended_batches(session, now)
+    return count
 
 
-def match_parked_returns(session: Session, *, by: UUID, now: datetime) -> int:
-    """Use the returns that came before their debits, now that these came; return how many."""
+def match_parked_returns(session: Session, bank_file: str, *, by: UUID, now: datetime) -> tuple[int, int]:
+    """Use the returns that came before their debits, now that these came. What a person undid stays undone.
+
+    Return how many of them this file brought, and how many came before it.
+    """
     rows = session.execute(
-        select(BankLine.id, PaymentAdvice.id)
+        select(BankLine.id, PaymentAdvice.id, BankLine.bank_file == bank_file)
         .join(PaymentAdvice, PaymentAdvice.reference == BankLine.end_to_end_id)
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
         .where(
-            BankLine.advice_id.is_(None),
+            BankLine.matched_cents == 0,
             BankLine.is_credit,
             BankLine.amount_cents == PaymentAdvice.amount_cents,
             BankLine.paying_account_id == Agreement.paying_account_id,
             PaymentAdvice.state == AdviceState.PAID,
+            ~exists().where(BankMatch.line_id == BankLine.id),
         )
+        .order_by(BankLine.booked_on, BankLine.id)
     ).all()
     # A second return of one advice stays to be identified.
-    first = {advice_id: line_id for line_id, advice_id in reversed(rows)}
-    for advice_id, line_id in first.items():
+    first = {advice_id: (line_id, bool(is_here)) for line_id, advice_id, is_here in reversed(rows)}
+    for advice_id, (line_id, _) in first.items():
         line = session.execute(select(*BankLine.__table__.columns).where(BankLine.id == line_id)).one()
-        use_line(session, line, _advice(session, advice_id).one(), by=by, now=now)
-    return len(first)
+        match = Match(new_id(), by, now, "Même référence, même montant ; arrivé avant son débit.")
+        use_line(session, match, line, advice_rows(session, [advice_id]).one())
+    here_count = sum(is_here for _, is_here in first.values())
+    return here_count, len(first) - here_count
 
 
-def _advice(session: Session, advice_id: UUID) -> Result[*tuple[Any, ...]]:
-    return session.execute(
-        select(*PaymentAdvice.__table__.columns, SettlementBatch.agreement_id, Agreement.paying_account_id)
-        .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
-        .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-        .where(PaymentAdvice.id == advice_id)
+def post_details(session: Session, matched: list[tuple[UUID, UUID]], *, by: UUID, now: datetime) -> None:
+    """Post what the bank has since detailed: lines that waited, each with the match that pays its transfers."""
+    for line_id, match_id in matched:
+        line = session.execute(select(*BankLine.__table__.columns).where(BankLine.id == line_id)).one()
+        of_file = session.execute(
+            select(SettlementBatch.agreement_id, SettlementBatch.number)
+            .join(PaymentAdvice, PaymentAdvice.batch_id == SettlementBatch.id)
+            .join(BankMatch, BankMatch.advice_id == PaymentAdvice.id)
+            .where(BankMatch.id == match_id)
+            .limit(1)
+        ).one()
+        post_identified(
+            session, Match(match_id, by, now), line, f"Lot {of_file.number}, en une ligne", of_file.agreement_id
+        )
+
+
+def _is_live(session: Session, line_id: UUID, advice_id: UUID) -> bool:
+    live = select(BankMatch.id).where(
+        BankMatch.line_id == line_id, BankMatch.advice_id == advice_id, BankMatch.undone_at.is_(None)
     )
+    return session.scalar(live.limit(1)) is not None

@@ -5,14 +5,30 @@ from enum import StrEnum
 
 from voucher.kernel.money import format_euros
 from voucher.settlement.model import AdviceState
+from voucher.settlement.model_bank import MatchKind
 
 
 class Verdict(StrEnum):
-    """What a line does: it pays an advice, brings one back, or waits for someone to identify it."""
+    """What a line does: it pays an advice, brings one back, is the bank's charges, or waits for someone to identify it."""
 
     PAYS = "pays"
     RETURNS = "returns"
+    CHARGES = "charges"
     UNKNOWN = "unknown"
+
+
+AFTER = {Verdict.PAYS: AdviceState.PAID, Verdict.RETURNS: AdviceState.RETURNED}
+"""The state of the advice after such a line."""
+
+KIND = {Verdict.PAYS: MatchKind.PAYMENT, Verdict.RETURNS: MatchKind.RETURN, Verdict.CHARGES: MatchKind.CHARGE}
+"""The match that such a line makes by itself."""
+
+WHY = {
+    Verdict.PAYS: "Même référence, même montant.",
+    Verdict.RETURNS: "Même référence, même montant.",
+    Verdict.CHARGES: "La banque dit que ce sont ses frais.",
+}
+"""What makes it sure, in French."""
 
 
 @dataclass(frozen=True, slots=True)

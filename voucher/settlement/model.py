@@ -136,7 +136,9 @@ class AdviceLine(Base):
 
     advice_id: Mapped[UUID] = mapped_column(ForeignKey("payment_advice.id"), primary_key=True)
     nature: Mapped[str] = mapped_column(String(14), primary_key=True)
-    source_id: Mapped[UUID] = mapped_column(primary_key=True)  # the period, the advice taken up, the dispute or recovery
+    source_id: Mapped[UUID] = mapped_column(
+        primary_key=True
+    )  # the period, the advice taken up, the dispute or recovery
     structure_id: Mapped[UUID]
     amount_cents: Mapped[int] = mapped_column(BigInt)
     voucher_count: Mapped[int] = mapped_column(BigInt)
@@ -216,6 +218,8 @@ class BankStatement(Base):
     bank_file: Mapped[str] = mapped_column(ForeignKey("bank_file.sha256"))
     paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"), index=True)
     reference: Mapped[str] = mapped_column(String(60))
+    number: Mapped[str | None] = mapped_column(String(40))  # the bank's own sequence
+    opened_on: Mapped[date]
     closed_on: Mapped[date]
     opening_cents: Mapped[int] = mapped_column(BigInt)
     closing_cents: Mapped[int] = mapped_column(BigInt)
@@ -224,28 +228,47 @@ class BankStatement(Base):
 
 
 class BankLine(Base):
-    """A booked line, stored once whatever file brings it, used once; what nothing explains stays visible."""
+    """A booked line, stored once whatever file brings it; what nothing explains stays visible.
+
+    What it was matched with stands in `bank_match`; `matched_cents` is the sum of its matches that stand.
+    """
 
     __tablename__ = "bank_line"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(200), unique=True)  # account, the bank's reference, rank, side
-    statement_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_statement.id"))  # None: the accountant says so
+    key: Mapped[str] = mapped_column(String(200), unique=True)  # see `camt_lines.BankEntry.key`
+    # None: announced by a report or a notification, or by the accountant, on no statement yet.
+    statement_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_statement.id"))
     bank_file: Mapped[str] = mapped_column(ForeignKey("bank_file.sha256"), index=True)  # the one that brought it first
     paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
+    bank_reference: Mapped[str] = mapped_column(String(40), index=True)  # the bank's for the entry, or « ~ » and ours
     booked_on: Mapped[date]
     amount_cents: Mapped[int] = mapped_column(BigInt)  # always positive; the side says which way
+    entry_cents: Mapped[int] = mapped_column(BigInt)  # of the bank's entry, of which this line may be a part
+    matched_cents: Mapped[int] = mapped_column(BigInt, default=0)
     is_credit: Mapped[bool]
+    is_reversal: Mapped[bool] = mapped_column(default=False)
     end_to_end_id: Mapped[str | None] = mapped_column(String(35), index=True)
     counterparty: Mapped[str] = mapped_column(String(140), default="")
     counterparty_iban: Mapped[str | None] = mapped_column(String(34))
     remittance: Mapped[str] = mapped_column(String(500), default="")
     return_reason: Mapped[str | None] = mapped_column(String(4))
     note: Mapped[str] = mapped_column(String(200), default="")  # what the bank's file leaves unsaid, in French
-    advice_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_advice.id"))
+    domain_code: Mapped[str | None] = mapped_column(String(35))  # PMNT-ICDT-ESCT, or the bank's own
+    message_id: Mapped[str | None] = mapped_column(String(35))  # of a whole file booked as one line
+    payment_information_id: Mapped[str | None] = mapped_column(String(35))
+    batch_count: Mapped[int | None]
 
     __table_args__ = (
-        # An advice is paid by one line and returned by one line at most.
-        Index("uq_bank_line_advice", "advice_id", "is_credit", unique=True),
         CheckConstraint("amount_cents > 0", name="amount_is_positive"),
+        # A line is used for what it is worth, and no more.
+        CheckConstraint("matched_cents BETWEEN 0 AND amount_cents", name="matched_within_amount"),
+        # What waits for a person is found without reading the rest.
+        Index(
+            "ix_bank_line_waiting",
+            "paying_account_id",
+            "booked_on",
+            sqlite_where=text("matched_cents < amount_cents"),
+            postgresql_where=text("matched_cents < amount_cents"),
+        ),
     )

@@ -8,7 +8,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from voucher.settlement.camt_entry import Fields
+from voucher.settlement.camt_fields import Fields
 from voucher.settlement.xml_guard import RefusedXml, elements, root_of, unpacked
 
 _NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:pain\.002\.001\.(0[3-9]|1[0-5])")

@@ -14,9 +14,11 @@ from voucher.network.model import Structure
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.matching import MAY_BE_PAID, Expected, decide
 from voucher.settlement.model import AdviceState, BankLine, BankStatement, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_bank import BankMatch
 from voucher.settlement.scope import account_in_scope
 
 CANDIDATES_MAX = 10
+_WAITS = BankLine.matched_cents < BankLine.amount_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,7 @@ def lines(
     """
     query = _lines(issuer_id)
     if state := filters.get("etat"):
-        query = query.where(
-            BankLine.advice_id.is_(None) if state == "a-identifier" else BankLine.advice_id.is_not(None)
-        )
+        query = query.where(_WAITS if state == "a-identifier" else ~_WAITS)
     if words := filters.get("texte"):
         query = query.where(
             or_(
@@ -137,7 +137,7 @@ def line(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) ->
 
 def waiting(database: Database, *, limit: int, issuer_id: UUID | None = None) -> list[tuple[LineRow, list[Candidate]]]:
     """Return the newest lines to identify, each with the payments it could be."""
-    query = _lines(issuer_id).where(BankLine.advice_id.is_(None)).order_by(BankLine.booked_on.desc(), BankLine.id)
+    query = _lines(issuer_id).where(_WAITS).order_by(BankLine.booked_on.desc(), BankLine.id)
     with database.read() as session:
         found = [_row(session, row) for row in session.execute(query.limit(limit)).all()]
         return [(one, _candidates(session, one)) for one in found]
@@ -145,15 +145,15 @@ def waiting(database: Database, *, limit: int, issuer_id: UUID | None = None) ->
 
 def line_counts(database: Database, *, issuer_id: UUID | None = None) -> LineCounts:
     """Count what is matched and what waits, in the scope."""
-    waits = BankLine.advice_id.is_(None)
+    waits = _WAITS
 
     def cents(*conditions: Any) -> Any:
         return func.coalesce(func.sum(case((and_(waits, *conditions), BankLine.amount_cents), else_=0)), 0)
 
     query = (
         select(
-            func.count(BankLine.advice_id),
-            func.count() - func.count(BankLine.advice_id),
+            func.coalesce(func.sum(case((_WAITS, 0), else_=1)), 0),
+            func.coalesce(func.sum(case((_WAITS, 1), else_=0)), 0),
             cents(BankLine.is_credit),
             cents(BankLine.is_credit.is_(False)),
         )
@@ -221,12 +221,15 @@ def _lines(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
             BankLine.remittance,
             BankLine.return_reason,
             BankLine.note,
-            BankLine.advice_id,
+            BankMatch.advice_id,
             PaymentAdvice.reference,
             Structure.name.label("structure_name"),
         )
         .join(PayingAccount, PayingAccount.id == BankLine.paying_account_id)
-        .outerjoin(PaymentAdvice, PaymentAdvice.id == BankLine.advice_id)
+        .outerjoin(
+            BankMatch, (BankMatch.line_id == BankLine.id) & (BankMatch.part == 1) & BankMatch.undone_at.is_(None)
+        )
+        .outerjoin(PaymentAdvice, PaymentAdvice.id == BankMatch.advice_id)
         .outerjoin(Structure, Structure.id == PaymentAdvice.structure_id)
         .where(account_in_scope(issuer_id))
     )

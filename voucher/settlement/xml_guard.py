@@ -7,12 +7,14 @@ entity, hence bombs and external references); then lxml reads the rest with enti
 XInclude is refused where it appears.
 """
 
+import hashlib
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from typing import cast
+from tempfile import SpooledTemporaryFile
+from typing import IO, Self, cast
 from xml.parsers import expat
 
 from lxml import etree
@@ -22,6 +24,7 @@ UNPACKED_BYTES_MAX = 512 * 1024 * 1024
 _XINCLUDE = "http://www.w3.org/2001/XInclude"
 _LIMIT_WORDS = ("depth", "huge", "too long", "limit")
 _CHUNK_BYTES = 64 * 1024
+_SPOOL_BYTES = 4 * 1024 * 1024
 _SAFE = {"resolve_entities": False, "no_network": True, "load_dtd": False, "dtd_validation": False, "huge_tree": False}
 
 
@@ -46,60 +49,115 @@ class _RootReached(Exception):
     pass
 
 
-def unpacked(data: bytes) -> bytes:
-    """Return the XML inside a gzip file or inside a zip that holds one file; other bytes are returned as they are.
+class Unpacked:
+    """A document out of its packing, spooled: `file` is at its beginning, `sha256` that of the XML, zipped or not."""
 
-    Raises RefusedXml if the file is empty, damaged, too big once unpacked (512 MB), or a zip that holds anything else.
+    def __init__(self) -> None:
+        self.file: IO[bytes] = SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 - closed by `__exit__`
+        self.byte_count = 0
+        self.is_blank = True
+        self._digest = hashlib.sha256()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    @property
+    def sha256(self) -> str:
+        """The fingerprint of what was written."""
+        return self._digest.hexdigest()
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes. Raises RefusedXml beyond the limit, whatever size the packing announced."""
+        self.byte_count += len(chunk)
+        _check_size(self.byte_count)
+        self.is_blank = self.is_blank and not chunk.strip()
+        self._digest.update(chunk)
+        self.file.write(chunk)
+
+
+def unpack(source: bytes | IO[bytes]) -> Unpacked:
+    """Return the XML inside a gzip file or inside a zip that holds one file; other bytes as they are. Close it after use.
+
+    Memory stays flat: beyond a few megabytes the XML waits in a temporary file. Raises RefusedXml if the file is empty, damaged, too
+    big once unpacked (512 MB), or a zip that holds anything else.
     """
-    if not data.strip():
-        raise RefusedXml("Le fichier est vide. Téléchargez-le de nouveau depuis votre banque.")
-    if data.startswith(b"\x1f\x8b"):
-        return _gunzipped(data)
-    if data.startswith(b"PK"):
-        return _unzipped(data)
-    _check_size(len(data))
-    return data
-
-
-def _gunzipped(data: bytes) -> bytes:
-    """Unpack every member of a gzip file, never holding more than the limit."""
-    parts: list[bytes] = []
-    room = UNPACKED_BYTES_MAX + 1
-    rest = data
+    file = BytesIO(source) if isinstance(source, bytes) else source
+    found = Unpacked()
     try:
+        magic = file.read(2)
+        file.seek(0)
+        if magic == b"\x1f\x8b":
+            _gunzip(file, found)
+        elif magic == b"PK":
+            _unzip(file, found)
+        else:
+            while chunk := file.read(_CHUNK_BYTES):
+                found.write(chunk)
+        if found.is_blank:
+            raise RefusedXml("Le fichier est vide. Téléchargez-le de nouveau depuis votre banque.")
+    except BaseException:
+        found.file.close()
+        raise
+    found.file.seek(0)
+    return found
+
+
+def unpacked(data: bytes) -> bytes:
+    """Return the XML of a small file, in memory: see `unpack`."""
+    with unpack(data) as found:
+        return found.file.read()
+
+
+def _gunzip(file: IO[bytes], found: Unpacked) -> None:
+    """Unpack every member of a gzip file, a piece at a time."""
+    try:
+        rest = file.read(_CHUNK_BYTES)
         while rest:
             unpacker = zlib.decompressobj(wbits=31)
-            part = unpacker.decompress(rest, room)
-            room -= len(part)
-            parts.append(part)
-            if room <= 0:
-                _check_size(UNPACKED_BYTES_MAX + 1)
-            if not unpacker.eof:
-                raise RefusedXml("Le fichier compressé est incomplet. Téléchargez-le de nouveau.")
-            rest = unpacker.unused_data
+            while not unpacker.eof:
+                part = unpacker.decompress(rest, _CHUNK_BYTES)
+                found.write(part)
+                rest = unpacker.unconsumed_tail
+                # A full piece may leave more to give out of what was read.
+                if not rest and len(part) < _CHUNK_BYTES and not unpacker.eof:
+                    rest = file.read(_CHUNK_BYTES)
+                    if not rest:
+                        raise RefusedXml("Le fichier compressé est incomplet. Téléchargez-le de nouveau.")
+            rest = unpacker.unused_data or file.read(_CHUNK_BYTES)
     except zlib.error:
         raise RefusedXml("Le fichier compressé est abîmé. Téléchargez-le de nouveau.") from None
-    return b"".join(parts)
 
 
-def _unzipped(data: bytes) -> bytes:
-    """Unpack the one file of a zip, never holding more than the limit, whatever size the zip announces."""
+def _unzip(file: IO[bytes], found: Unpacked) -> None:
+    """Unpack the one file of a zip, a piece at a time."""
     try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) != 1:
                 raise RefusedXml(f"Le fichier zip contient {len(members)} fichiers. Envoyez les relevés un par un.")
             with archive.open(members[0]) as member:
-                content = member.read(UNPACKED_BYTES_MAX + 1)
+                while chunk := member.read(_CHUNK_BYTES):
+                    found.write(chunk)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
         raise RefusedXml("Le fichier zip est abîmé ou protégé par un mot de passe. Envoyez le relevé en XML.") from None
-    _check_size(len(content))
-    return content
 
 
-def root_of(data: bytes) -> Root:
-    """Return the first element of a document after its prologue was found safe. Raises RefusedXml otherwise."""
-    _check_size(len(data))
+def root_of(data: bytes | IO[bytes]) -> Root:
+    """Return the first element of a document after its prologue was found safe; a file is left at its beginning.
+
+    Raises RefusedXml otherwise.
+    """
+    file = BytesIO(data) if isinstance(data, bytes) else data
+    try:
+        return _root_of(file)
+    finally:
+        file.seek(0)
+
+
+def _root_of(file: IO[bytes]) -> Root:
     parser = expat.ParserCreate(namespace_separator=" ")
     found: list[str] = []
 
@@ -117,8 +175,8 @@ def root_of(data: bytes) -> Root:
     parser.StartDoctypeDeclHandler = doctype
     parser.StartElementHandler = root
     try:
-        for start in range(0, len(data), _CHUNK_BYTES):
-            parser.Parse(data[start : start + _CHUNK_BYTES], False)
+        while chunk := file.read(_CHUNK_BYTES):
+            parser.Parse(chunk, False)
         parser.Parse(b"", True)
     except _RootReached:
         pass
@@ -137,18 +195,19 @@ def parse(data: bytes) -> etree._ElementTree:
     """Return the whole tree of a safe document. For small files and for validation; raises RefusedXml."""
     root_of(data)
     tree = None
-    for _event, element in _events(data, events=("end", "start-ns"), tag=None):
+    for _event, element in _events(BytesIO(data), events=("end", "start-ns"), tag=None):
         tree = element
     assert tree is not None, "a document that ends without an error has a root"
     return tree.getroottree()
 
 
-def elements(data: bytes, tags: Collection[str]) -> Iterator[tuple[str, etree._Element]]:
+def elements(data: bytes | IO[bytes], tags: Collection[str]) -> Iterator[tuple[str, etree._Element]]:
     """Yield `("start" | "end", element)` for the tags asked, in document order; memory stays flat if the caller clears.
 
     Call `root_of` first. Raises RefusedXml where the document stops being safe or well formed.
     """
-    yield from _events(data, events=("start", "end", "start-ns"), tag=tuple(tags))
+    file = BytesIO(data) if isinstance(data, bytes) else data
+    yield from _events(file, events=("start", "end", "start-ns"), tag=tuple(tags))
 
 
 def line_of(element: etree._Element) -> int:
@@ -157,9 +216,9 @@ def line_of(element: etree._Element) -> int:
 
 
 def _events(
-    data: bytes, *, events: tuple[str, ...], tag: tuple[str, ...] | None
+    file: IO[bytes], *, events: tuple[str, ...], tag: tuple[str, ...] | None
 ) -> Iterator[tuple[str, etree._Element]]:
-    reader = etree.iterparse(BytesIO(data), events=events, tag=tag, remove_comments=True, remove_pis=True, **_SAFE)
+    reader = etree.iterparse(file, events=events, tag=tag, remove_comments=True, remove_pis=True, **_SAFE)
     try:
         for event, found in reader:
             if event != "start-ns":

@@ -1,0 +1,61 @@
+"""A bank file read whole, as tests look at it: what `camt.Reading` gives one by one, gathered."""
+
+from dataclasses import dataclass, field
+
+from voucher.settlement.camt import BankEntry, Counted, FileError, Reading, SetAside, Statement
+from voucher.settlement.camt_lines import BankLine
+from voucher.settlement.xml_guard import RefusedXml, unpack
+
+
+class UnreadableBankFile(ValueError):
+    """What refuses a file, with the line and reason of its first fault."""
+
+    def __init__(self, errors: list[FileError]) -> None:
+        self.errors = tuple(errors)
+        self.line, self.reason = errors[0].line, errors[0].reason
+        super().__init__(self.reason)
+
+
+@dataclass(slots=True)
+class ReadFile:
+    """All that a file holds."""
+
+    version: str
+    message_id: str = ""
+    statements: list[Statement] = field(default_factory=list)
+    counted: list[Counted] = field(default_factory=list)
+    entries: list[BankEntry] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
+
+    @property
+    def lines(self) -> list[BankLine]:
+        """The lines of all its entries, in the order of the file."""
+        return [line for entry in self.entries for line in entry.lines]
+
+    @property
+    def keys(self) -> list[str]:
+        """The natural key of each of these lines."""
+        return [entry.key_of(line.part) for entry in self.entries for line in entry.lines]
+
+
+def read_statements(data: bytes) -> ReadFile:
+    """Read a file to its end. Raises UnreadableBankFile for whatever would refuse it."""
+    try:
+        with unpack(data) as found:
+            reading = Reading(found.file)
+            read = ReadFile(reading.version)
+            for stage in reading:
+                if isinstance(stage, Statement):
+                    read.statements.append(stage)
+                elif isinstance(stage, Counted):
+                    read.counted.append(stage)
+                elif isinstance(stage, BankEntry):
+                    read.entries.append(stage)
+                else:
+                    read.set_aside.append(stage)
+            read.message_id = reading.message_id
+    except RefusedXml as refused:
+        raise UnreadableBankFile([FileError(refused.line, refused.reason)]) from None
+    if reading.errors:
+        raise UnreadableBankFile(reading.errors)
+    return read

@@ -1,0 +1,202 @@
+"""One debit for a whole payment file: which of our files it is, and all the payments that it makes.
+
+Banks are asked for one line a transfer; some book the file as a whole all the same, at times without saying what is in it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, func, insert, literal, select, update
+from sqlalchemy.orm import Session
+
+from voucher.kernel.database import changed
+from voucher.kernel.identifiers import new_id
+from voucher.programme.model import Agreement
+from voucher.settlement.camt_lines import BankEntry
+from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_bank import BankMatch, MatchKind
+from voucher.settlement.references import part_of_message, payment_information_id
+
+_SAME_FILE = "La banque nomme notre fichier, et le montant est celui de ses virements."
+_SAME_COUNT = "Le nombre et le total des virements sont ceux d’un seul de nos fichiers."
+_DETAILED = "La banque a détaillé cette écriture : chaque virement a sa référence et son montant."
+
+
+@dataclass(frozen=True, slots=True)
+class FileInTransit:
+    """A payment file of which transfers are awaited: how many, for how much."""
+
+    batch_id: UUID
+    part: int
+    batch_number: str
+    agreement_id: UUID
+    transfer_count: int
+    total_cents: int
+
+
+def files_in_transit(session: Session, account_id: UUID) -> list[FileInTransit]:
+    """Return the files that an account pays and of which transfers are awaited, the newest first."""
+    part = func.coalesce(PaymentAdvice.part, 1)
+    rows = session.execute(
+        select(
+            SettlementBatch.id,
+            part.label("part"),
+            SettlementBatch.number,
+            SettlementBatch.agreement_id,
+            func.count(),
+            func.sum(PaymentAdvice.amount_cents),
+        )
+        .join(PaymentAdvice, PaymentAdvice.batch_id == SettlementBatch.id)
+        .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+        .where(Agreement.paying_account_id == account_id, PaymentAdvice.state == AdviceState.IN_FILE)
+        .group_by(
+            SettlementBatch.id, part, SettlementBatch.number, SettlementBatch.agreement_id, SettlementBatch.frozen_at
+        )
+        .order_by(SettlementBatch.frozen_at.desc(), part)
+    )
+    return [FileInTransit(*row[:5], int(row[5])) for row in rows]
+
+
+def file_named(
+    message: str | None, payment_information: str | None, files: Sequence[FileInTransit]
+) -> FileInTransit | None:
+    """Return the file that a line names by the identifiers that we gave it, if it is in transit."""
+    named = None if message is None else part_of_message(message)
+    for one in files:
+        if named == (one.batch_id, one.part) or (
+            named is None and payment_information == payment_information_id(one.batch_id, one.part)
+        ):
+            return one
+    return None
+
+
+def is_our_message(message: str | None) -> bool:
+    """Say whether an identifier is shaped like those of our files."""
+    return message is not None and part_of_message(message) is not None
+
+
+def match_whole_files(session: Session, bank_file: str, *, by: UUID, now: datetime) -> tuple[int, int]:
+    """Let the new debits that are a whole file of ours pay it; return how many payments they make, and how many lines they are.
+
+    Sure are: a file that the bank names, or the only one of that many transfers and that total; always the very total in transit.
+    """
+    lines = session.execute(
+        select(*BankLine.__table__.columns).where(
+            BankLine.bank_file == bank_file,
+            BankLine.is_credit.is_(False),
+            BankLine.matched_cents == 0,
+            BankLine.end_to_end_id.is_(None),
+            BankLine.message_id.is_not(None)
+            | BankLine.payment_information_id.is_not(None)
+            | (BankLine.batch_count > 0),
+        )
+    ).all()
+    paid_count = line_count = 0
+    for line in lines:
+        files = files_in_transit(session, line.paying_account_id)
+        named = file_named(line.message_id, line.payment_information_id, files)
+        alike = [one for one in files if (one.transfer_count, one.total_cents) == (line.batch_count, line.amount_cents)]
+        found, why = (named, _SAME_FILE) if named is not None else (alike[0] if len(alike) == 1 else None, _SAME_COUNT)
+        if found is not None and found.total_cents == line.amount_cents:
+            paid_count += pay_file(session, line, found, line.id, why, by=by, now=now)
+            line_count += 1
+    return paid_count, line_count
+
+
+def pay_file(
+    session: Session,
+    line: Row[*tuple[Any, ...]],
+    file: FileInTransit,
+    match_id: UUID,
+    why: str,
+    *,
+    by: UUID,
+    now: datetime,
+) -> int:
+    """Let a line pay every transfer of a file still awaited, and return how many. The caller posts, and has compared the amounts."""
+    awaited = (
+        (PaymentAdvice.batch_id == file.batch_id)
+        & (func.coalesce(PaymentAdvice.part, 1) == file.part)
+        & (PaymentAdvice.state == AdviceState.IN_FILE)
+    )
+    return _pay(session, line.id, line.booked_on, line.amount_cents, awaited, match_id, why, by, now)
+
+
+def match_details(
+    session: Session, details: Sequence[tuple[UUID, BankEntry]], *, by: UUID, now: datetime
+) -> list[tuple[UUID, UUID]]:
+    """Pay by lines known as a whole, now that the bank details them; return (line, match) of each one that now is explained.
+
+    Only when every transfer has one of our references and its amount, and all are of one file.
+    """
+    done = []
+    for line_id, entry in details:
+        given = {line.end_to_end_id: line.amount_cents for line in entry.lines if not line.is_credit}
+        line = session.execute(select(*BankLine.__table__.columns).where(BankLine.id == line_id)).one()
+        advices = session.execute(
+            select(PaymentAdvice.id, PaymentAdvice.reference, PaymentAdvice.amount_cents, PaymentAdvice.batch_id)
+            .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+            .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+            .where(
+                PaymentAdvice.reference.in_([reference for reference in given if reference]),
+                PaymentAdvice.state == AdviceState.IN_FILE,
+                Agreement.paying_account_id == line.paying_account_id,
+            )
+        ).all()
+        found = {advice.reference: advice.amount_cents for advice in advices}
+        if line.matched_cents or found != given or len({advice.batch_id for advice in advices}) != 1:
+            continue
+        if len(found) != len(entry.lines) or sum(found.values()) != line.amount_cents:
+            continue
+        if session.scalar(select(BankMatch.id).where(BankMatch.line_id == line_id).limit(1)) is not None:
+            continue  # a person undid what was thought of it
+        match_id = new_id()
+        chosen = PaymentAdvice.id.in_([advice.id for advice in advices])
+        _pay(session, line.id, line.booked_on, line.amount_cents, chosen, match_id, _DETAILED, by, now)
+        done.append((line.id, match_id))
+    return done
+
+
+def _pay(
+    session: Session,
+    line_id: UUID,
+    booked_on: date,
+    amount_cents: int,
+    awaited: ColumnElement[bool],
+    match_id: UUID,
+    why: str,
+    by: UUID,
+    now: datetime,
+) -> int:
+    columns = BankMatch.__table__.columns
+    values: dict[str, Any] = {
+        "id": literal(match_id, columns.id.type),
+        "part": func.row_number().over(order_by=PaymentAdvice.reference),
+        "line_id": literal(line_id, columns.line_id.type),
+        "kind": literal(MatchKind.PAYMENT.value),
+        "advice_id": PaymentAdvice.id,
+        "amount_cents": PaymentAdvice.amount_cents,
+        "why": literal(why),
+        "made_at": literal(now, columns.made_at.type),
+        "made_by": literal(by, columns.made_by.type),
+        "undone_reason": literal(""),
+    }
+    session.execute(insert(BankMatch).from_select(list(values), select(*values.values()).where(awaited)))
+    paid = select(BankMatch.advice_id).where(BankMatch.id == match_id)
+    count = changed(
+        session,
+        update(PaymentAdvice)
+        .where(PaymentAdvice.id.in_(paid))
+        .values(state=AdviceState.PAID, paid_on=booked_on)
+        .execution_options(synchronize_session=False),
+    )
+    session.execute(
+        update(BankLine)
+        .where(BankLine.id == line_id)
+        .values(matched_cents=amount_cents)
+        .execution_options(synchronize_session=False)
+    )
+    return count
