@@ -12,6 +12,7 @@ from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.settlement import read_bank
+from voucher.settlement.accountant_return import Returned
 from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.import_bank_file import import_bank_file
 from voucher.settlement.import_statement import Imported
@@ -80,6 +81,8 @@ def _receipt(done: Any) -> str:
     """Say what a file changed."""
     if done.is_known:
         return "Ce fichier est déjà importé. Rien n’a changé."
+    if isinstance(done, Returned):
+        return _returned(done)
     if not isinstance(done, Imported):
         if not done.rejected_count:
             return f"Lot {done.batch_number} : la banque ne rejette aucun virement. Il reste à attendre le relevé."
@@ -91,6 +94,17 @@ def _receipt(done: Any) -> str:
         f"{plural(done.unknown_count, 'ligne')} à identifier",
     ]
     return f"Le relevé est importé : {', '.join(parts)}."
+
+
+def _returned(done: Returned) -> str:
+    """Say what an accountant's return file changed."""
+    parts = [
+        plural(done.paid_count, "règlement payé", "règlements payés"),
+        plural(done.rejected_count, "règlement rejeté", "règlements rejetés"),
+        plural(done.returned_count, "règlement revenu", "règlements revenus"),
+    ]
+    known = f" {plural(done.known_count, 'ligne déjà connue', 'lignes déjà connues')}." if done.known_count else ""
+    return f"Le retour du comptable est importé : {', '.join(parts)}.{known}"
 
 
 @blueprint.get("/banque/lignes")

@@ -13,7 +13,7 @@ from voucher.kernel.money import format_euros
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
 from voucher.redemption.model import Period, Redemption, RedemptionState
-from voucher.settlement import checks_bank, checks_files, checks_overpayments
+from voucher.settlement import checks_accountant, checks_bank, checks_files, checks_overpayments
 from voucher.settlement.check_sums import gaps
 from voucher.settlement.due_periods import IN_A_BATCH
 from voucher.settlement.model import AdviceLine, AdviceState, BatchState, LineNature, PaymentAdvice
@@ -284,5 +284,6 @@ CHECKS: tuple[Check, ...] = (
     check_the_ledger_waits_for_what_left,
     *checks_files.CHECKS,
     *checks_bank.CHECKS,
+    *checks_accountant.CHECKS,
     *checks_overpayments.CHECKS,
 )

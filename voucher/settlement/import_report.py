@@ -3,24 +3,22 @@
 A file that the bank calls a duplicate is not rejected: its first sending stands. An advice already paid is left as it is.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import literal, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
-from voucher.kernel.database import Database, changed
-from voucher.ledger.chart import EventType
-from voucher.ledger.post_facts import post_facts
+from voucher.kernel.database import Database
 from voucher.settlement.bank_files import RefusedBankFile, close_ended_batches, keep_file, take_bank_turn
-from voucher.settlement.camt053 import FileError
+from voucher.settlement.camt import FileError
 from voucher.settlement.find import batch_row
-from voucher.settlement.model import AdviceState, BankFileKind, PaymentAdvice
+from voucher.settlement.model import BankFileKind, PaymentAdvice
 from voucher.settlement.pain002 import StatusReport, read_status_report
 from voucher.settlement.references import part_of_message, payment_information_id
+from voucher.settlement.reject_advices import reject_advices
 from voucher.settlement.xml_guard import RefusedXml, unpacked
 
 _DUPLICATE = frozenset({"DUPL", "AM05"})
@@ -59,57 +57,29 @@ def import_report(
             raise RefusedBankFile([FileError(0, f"{reason} Choisissez un autre fichier.")])
         if not keep_file(session, report.sha256, name, xml, by, now, BankFileKind.REPORT):
             return Reported(True, batch.id, batch.number, 0)
-        rejected = _reject(session, batch.id, part, report)
-        facts = select(
-            PaymentAdvice.id,
-            PaymentAdvice.amount_cents,
-            literal(paris_day(now)).label("effective_on"),
-            literal("Virement ").concat(PaymentAdvice.reference).label("narration"),
-            literal(batch.agreement_id).label("agreement_id"),
-            PaymentAdvice.structure_id,
-        ).where(PaymentAdvice.id.in_(rejected))
-        post_facts(session, EventType.TRANSFER_REJECTED, facts, by=by, now=now)
+        reasons = _reasons(session, batch.id, part, report)
+        rejected = reject_advices(session, reasons, on=paris_day(now), by=by, now=now)
         close_ended_batches(session, now)
     return Reported(False, batch.id, batch.number, len(rejected))
 
 
-def _reject(session: Session, batch_id: UUID, part: int, report: StatusReport) -> list[UUID]:
-    """Reject the advices of a part of a batch that the report refuses and that still wait; return them."""
-    reasons: dict[str, str] = {}
+def _reasons(session: Session, batch_id: UUID, part: int, report: StatusReport) -> dict[UUID, str]:
+    """Return why the report refuses each advice of a part of a batch that it refuses."""
     blocks, ours = dict(report.rejected_blocks), payment_information_id(batch_id, part)
     # The bank speaks of a second sending: whatever it says of its transfers, the first stands.
     if report.reason in _DUPLICATE or blocks.get(ours) in _DUPLICATE:
-        return []
+        return {}
+    rows = session.execute(
+        select(PaymentAdvice.reference, PaymentAdvice.id).where(
+            PaymentAdvice.batch_id == batch_id, PaymentAdvice.part == part
+        )
+    )
+    advices = {row.reference: row.id for row in rows}
+    reasons: dict[UUID, str] = {}
     if ours in blocks or (report.is_rejected and not report.transfers):
-        reasons = dict.fromkeys(_references(session, batch_id, part), blocks.get(ours) or report.reason or "")
+        reasons = dict.fromkeys(advices.values(), blocks.get(ours) or report.reason or "")
     for transfer in report.transfers:
-        if transfer.is_rejected and transfer.reason not in _DUPLICATE:
-            reasons[transfer.end_to_end_id] = transfer.reason or ""
-    rejected = []
-    for reference, reason in sorted(reasons.items()):
-        reject = (
-            update(PaymentAdvice)
-            .where(
-                PaymentAdvice.batch_id == batch_id,
-                PaymentAdvice.part == part,
-                PaymentAdvice.reference == reference,
-                PaymentAdvice.state == AdviceState.IN_FILE,
-            )
-            .values(state=AdviceState.REJECTED, state_reason=reason[:200])
-            .execution_options(synchronize_session=False)
-        )
-        if changed(session, reject) == 1:
-            rejected.append(
-                session.execute(select(PaymentAdvice.id).where(PaymentAdvice.reference == reference)).scalar_one()
-            )
-    return rejected
-
-
-def _references(session: Session, batch_id: UUID, part: int) -> Sequence[str]:
-    return session.scalars(
-        select(PaymentAdvice.reference).where(
-            PaymentAdvice.batch_id == batch_id,
-            PaymentAdvice.part == part,
-            PaymentAdvice.state == AdviceState.IN_FILE,
-        )
-    ).all()
+        is_refused = transfer.is_rejected and transfer.reason not in _DUPLICATE
+        if is_refused and transfer.end_to_end_id in advices:
+            reasons[advices[transfer.end_to_end_id]] = transfer.reason or ""
+    return reasons

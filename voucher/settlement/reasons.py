@@ -23,6 +23,9 @@ class ReasonText:
     is_known: bool = True
 
 
+CODE_LENGTH = 4
+"""A reason of a bank is a code of four letters or figures."""
+
 _TABLE: dict[str, tuple[str, str]] = {
     "AB05": ("La banque de la structure n’a pas répondu à temps.", "Payez la structure dans le prochain lot."),
     "AB06": ("La banque de la structure n’a pas répondu à temps.", "Payez la structure dans le prochain lot."),
@@ -91,6 +94,9 @@ def explain(code: str | None) -> ReasonText:
     """Return what a reason code of a bank means; an unknown or missing code gets a sentence too, never an error."""
     if not code:
         return ReasonText("", "La banque n’a pas donné de raison.", _CALL_STRUCTURE, is_known=False)
+    if len(code) > CODE_LENGTH:
+        # A public accountant gives its reason in its own words.
+        return ReasonText("", f"Le comptable dit : « {code} ».", _CALL_STRUCTURE, is_known=False)
     known = _TABLE.get(code)
     if known is None:
         return ReasonText(

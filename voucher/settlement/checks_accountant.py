@@ -1,0 +1,37 @@
+"""What must be true of what public accountants said: it speaks of their payments alone, and stands on no bank statement."""
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from voucher.kernel.checks import Check, Violation
+from voucher.programme.model import SettlementChannel
+from voucher.settlement.model import BankFile, BankFileKind, BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_bank import BankMatch
+
+
+def check_a_return_file_speaks_of_its_channel(session: Session) -> list[Violation]:
+    """Une ligne du retour d'un comptable paie ou rend un règlement du circuit « comptable public », et n'est sur aucun relevé."""
+    rows = session.execute(
+        select(BankLine.key, SettlementBatch.channel)
+        .join(BankFile, BankFile.sha256 == BankLine.bank_file)
+        .outerjoin(BankMatch, (BankMatch.line_id == BankLine.id) & BankMatch.undone_at.is_(None))
+        .outerjoin(PaymentAdvice, PaymentAdvice.id == BankMatch.advice_id)
+        .outerjoin(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+        .where(
+            BankFile.kind == BankFileKind.ACCOUNTANT_RETURN,
+            or_(
+                and_(
+                    BankMatch.id.is_not(None),
+                    SettlementBatch.channel.is_distinct_from(SettlementChannel.PUBLIC_ACCOUNTANT),
+                ),
+                BankLine.statement_id.is_not(None),
+            ),
+        )
+    )
+    return [
+        Violation("a_return_file_speaks_of_its_channel", f"ligne {row.key}", f"circuit {row.channel or 'inconnu'}")
+        for row in rows
+    ]
+
+
+CHECKS: tuple[Check, ...] = (check_a_return_file_speaks_of_its_channel,)

@@ -1,0 +1,63 @@
+"""A payment that will not be made: it leaves transit and is owed again (5115 to 4670), with the reason."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import literal, select, update
+from sqlalchemy.orm import Session
+
+from voucher.ledger.chart import EventType
+from voucher.ledger.post_facts import post_facts
+from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+
+_CHUNK = 5_000
+
+
+def reject_advices(session: Session, reasons: Mapping[UUID, str], *, on: date, by: UUID, now: datetime) -> list[UUID]:
+    """Reject those of these advices that are in transit, each for its reason, and post it; return them. The next batch takes them up."""
+    rejected = _change(session, reasons, AdviceState.IN_FILE, AdviceState.REJECTED)
+    for some in _parts(rejected):
+        facts = (
+            select(
+                PaymentAdvice.id,
+                PaymentAdvice.amount_cents,
+                literal(on).label("effective_on"),
+                literal("Virement ").concat(PaymentAdvice.reference).label("narration"),
+                SettlementBatch.agreement_id,
+                PaymentAdvice.structure_id,
+            )
+            .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+            .where(PaymentAdvice.id.in_(some))
+        )
+        post_facts(session, EventType.TRANSFER_REJECTED, facts, by=by, now=now)
+    return rejected
+
+
+def say_reasons(session: Session, reasons: Mapping[UUID, str], state: AdviceState) -> None:
+    """Write why advices are in a state, in the words of who said it."""
+    _change(session, reasons, state, state)
+
+
+def _change(session: Session, reasons: Mapping[UUID, str], before: AdviceState, after: AdviceState) -> list[UUID]:
+    """Change the advices that are in a state, those of one reason together; return them."""
+    by_reason: dict[str, list[UUID]] = {}
+    for advice_id, reason in reasons.items():
+        by_reason.setdefault(reason[:200], []).append(advice_id)
+    done: list[UUID] = []
+    for reason, ids in sorted(by_reason.items()):
+        for some in _parts(sorted(ids)):
+            change = (
+                update(PaymentAdvice)
+                .where(PaymentAdvice.id.in_(some), PaymentAdvice.state == before)
+                .values(state=after, state_reason=reason)
+                .returning(PaymentAdvice.id)
+                .execution_options(synchronize_session=False)
+            )
+            done += session.scalars(change).all()
+    return done
+
+
+def _parts(items: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]
