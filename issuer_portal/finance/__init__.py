@@ -6,10 +6,17 @@ Finance may be held for one issuer: every page passes that scope on, and what li
 from issuer_portal.finance import advices as advices
 from issuer_portal.finance import bank as bank
 from issuer_portal.finance import batches as batches
+from issuer_portal.finance import calendar as calendar
+from issuer_portal.finance import dashboard as dashboard
+from issuer_portal.finance import dashboard_batches as dashboard_batches
+from issuer_portal.finance import disputes as disputes
+from issuer_portal.finance import holds as holds
 from issuer_portal.finance import home as home
+from issuer_portal.finance import messages as messages
+from issuer_portal.finance import overpayments as overpayments
+from issuer_portal.finance import urgent as urgent
 from issuer_portal.finance.folder import READERS
 from issuer_portal.finance.folder import blueprint as blueprint
-from issuer_portal.finance import urgent as urgent
 from voucher.web.navigation import NavItem
 
 NAVIGATION = (

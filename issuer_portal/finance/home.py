@@ -3,7 +3,11 @@
 from flask import render_template
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
+from voucher.mail.read import MessageState, message_counts
+from voucher.settlement.clock import clock_counts, dues
+from voucher.settlement.holds import holds
 from voucher.settlement.read_bank import line_counts
+from voucher.settlement.read_overpayments import overpayment_sums
 from voucher.settlement.read_periods import to_do, to_settle
 from voucher.web.access import staff
 from voucher.web.house import house
@@ -19,5 +23,11 @@ def home() -> str:
         todo=to_do(database, issuer_id=issuer_id),
         lines=line_counts(database, issuer_id=issuer_id),
         periods=to_settle(database, issuer_id=issuer_id),
+        sums=overpayment_sums(
+            database, days=house().settings.revenue_order_days, now=house().now(), issuer_id=issuer_id
+        ),
+        clock=clock_counts(dues(database, house().now(), issuer_id=issuer_id)),
+        hold_count=len(holds(database, is_live=True, issuer_id=issuer_id)),
+        given_up_count=message_counts(database, issuer_id=issuer_id)[MessageState.GIVEN_UP],
         now=house().now(),
     )

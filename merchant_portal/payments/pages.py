@@ -8,17 +8,20 @@ from werkzeug.wrappers import Response
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.settlement.advice_document import advice_document
+from voucher.settlement.clock import STAGE_WORDS, structure_dues
 from voucher.settlement.documents import Contact
 from voucher.settlement.read_advice import AdvicePage, advice
 from voucher.settlement.read_advices import advices
+from voucher.settlement.read_disputes import dispute, disputes
 from voucher.settlement.read_payments import Holder, RedemptionPayment, owing, redemption_payments
 from voucher.settlement.reasons import explain
-from voucher.settlement.words import ADVICE_STATES
+from voucher.settlement.words import ADVICE_STATES, DISPUTE_REASONS, DISPUTE_STATES
 from voucher.web.access import staff, viewer
 from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
 
 STATE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
+DISPUTE_CHOICES = [(state, word) for state, (word, _) in DISPUTE_STATES.items()]
 
 blueprint = Blueprint("payments", __name__, url_prefix="/comptoir/paiements", template_folder="templates")
 
@@ -26,7 +29,8 @@ blueprint = Blueprint("payments", __name__, url_prefix="/comptoir/paiements", te
 @blueprint.context_processor
 def words() -> dict[str, object]:
     """Give templates the words of settlement."""
-    return {"advice_words": {str(state): word for state, word in ADVICE_STATES.items()}}
+    shared = {"dispute_words": DISPUTE_STATES, "reasons": DISPUTE_REASONS, "dispute_choices": DISPUTE_CHOICES}
+    return shared | {"advice_words": {str(state): word for state, word in ADVICE_STATES.items()}}
 
 
 def own_structure() -> UUID:
@@ -72,6 +76,8 @@ def home() -> str | Response:
         rows=rows,
         total=total,
         owing=owing(database, structure_id),
+        dues=structure_dues(database, structure_id, house().now()),
+        stage_words={str(stage): word for stage, word in STAGE_WORDS.items()},
         choices=STATE_CHOICES,
     )
 
@@ -158,6 +164,51 @@ def why(redemption_id: UUID) -> str:
     if not rows:
         abort(404)
     return render_template("payments/why.html", one=rows[0], events=_events(rows[0]), nobody=Holder.NOBODY)
+
+
+@blueprint.get("/contestations")
+@staff(Role.PLACE_MANAGER)
+def contested() -> str | Response:
+    """List what was contested, and what was clawed back."""
+    listing = read_listing(request.args, sorts=("opened_at", "amount"), default_sort="-opened_at", filters=("etat",))
+    rows, total = disputes(
+        house().database,
+        sort=listing.sort,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+        filters=listing.filters,
+        structure_id=own_structure(),
+    )
+    if listing.wants_file:
+        headers = ["Ouverte le", "Lieu", "Encaissé le", "Motif", "Chèques", "Montant (€)", "État"]
+        lines = (
+            (
+                row.opened_at,
+                row.place_name,
+                row.redeemed_at,
+                DISPUTE_REASONS[row.reason],
+                row.voucher_count,
+                euros_cell(row.amount_cents),
+                DISPUTE_STATES[row.state][0],
+            )
+            for row in rows
+        )
+        return file_response("encaissements-contestes", headers, lines)
+    return render_template("payments/contested.html", listing=listing, rows=rows, total=total)
+
+
+@blueprint.get("/contestations/<uuid:dispute_id>")
+@staff(Role.PLACE_MANAGER)
+def contested_one(dispute_id: UUID) -> str:
+    """Say why a redemption was contested, what was decided, what it changes and whom to call."""
+    here = house()
+    page = dispute(here.database, dispute_id, structure_id=own_structure())
+    if page is None:
+        abort(404)
+    settings = here.settings
+    contact = [text for text in (settings.programme_name, settings.help_phone, settings.help_contact) if text]
+    return render_template("payments/contested_one.html", page=page, line=page.line, contact=contact)
 
 
 def _events(one: RedemptionPayment) -> list[dict[str, object]]:

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, false, func, or_, select
+from sqlalchemy.orm import aliased
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
@@ -17,6 +18,8 @@ from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
 from voucher.settlement.due_periods import IN_A_BATCH
 from voucher.settlement.model import AdviceLine, AdviceState, BatchState, LineNature, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_overpayments import Dispute, DisputeOutcome, Overpayment
+from voucher.settlement.overpayments import released_unpaid
 from voucher.settlement.owed import Held
 from voucher.settlement.reasons import explain
 
@@ -58,6 +61,7 @@ class RedemptionPayment:
     due_on: date
     is_late: bool
     steps: tuple[PaymentStep, ...]
+    dispute_id: UUID | None
 
     @property
     def now(self) -> PaymentStep:
@@ -67,12 +71,14 @@ class RedemptionPayment:
 
 @dataclass(frozen=True, slots=True)
 class Owing:
-    """What a structure is owed and was paid, in cents."""
+    """What a structure is owed and was paid, in cents; `suspended_cents` is contested, `overpaid_cents` is to be given back."""
 
     open_cents: int
     on_the_way_cents: int
     waiting_cents: int
     paid_cents: int
+    suspended_cents: int
+    overpaid_cents: int
 
 
 def owing(database: Database, structure_id: UUID) -> Owing:
@@ -85,6 +91,18 @@ def owing(database: Database, structure_id: UUID) -> Owing:
                 Redemption.structure_id == structure_id,
                 Redemption.state == RedemptionState.CONFIRMED,
                 ~IN_A_BATCH,
+            )
+        )
+        freed = released_unpaid().where(Dispute.structure_id == structure_id).subquery()
+        freed_cents = session.scalar(select(func.coalesce(func.sum(freed.c.cents), 0)))
+        suspended_cents = session.scalar(
+            select(func.coalesce(func.sum(Dispute.amount_cents), 0)).where(
+                Dispute.structure_id == structure_id, Dispute.outcome.is_(None), Dispute.is_suspending
+            )
+        )
+        overpaid_cents = session.scalar(
+            select(func.coalesce(func.sum(Overpayment.amount_cents - Overpayment.recovered_cents), 0)).where(
+                Overpayment.structure_id == structure_id
             )
         )
         states = {
@@ -100,10 +118,12 @@ def owing(database: Database, structure_id: UUID) -> Owing:
         return sum(states.get(state, 0) for state in wanted)
 
     return Owing(
-        int(open_cents or 0),
+        int(open_cents or 0) + int(freed_cents or 0),
         cents(AdviceState.DUE, AdviceState.IN_FILE),
         cents(AdviceState.HELD, AdviceState.REJECTED, AdviceState.RETURNED),
         cents(AdviceState.PAID),
+        int(suspended_cents or 0),
+        int(overpaid_cents or 0),
     )
 
 
@@ -119,11 +139,15 @@ def redemption_payments(
     redemption_id: UUID | None = None,
 ) -> tuple[list[RedemptionPayment], int]:
     """Return a page of a structure's redemptions by time, each with its payment, and how many there are. Filter: `lieu` (place id)."""
-    line = and_(
+    freed, standing = aliased(Dispute), aliased(Dispute)
+    in_period = and_(
+        freed.id.is_(None),
+        func.coalesce(standing.is_suspending, false()).is_(False),
         AdviceLine.nature == LineNature.PERIOD,
         AdviceLine.source_id == Redemption.period_id,
-        AdviceLine.structure_id == Redemption.structure_id,
     )
+    alone = and_(AdviceLine.nature == LineNature.RELEASED, AdviceLine.source_id == freed.id)
+    line = and_(AdviceLine.structure_id == Redemption.structure_id, or_(in_period, alone))
     query = (
         select(
             Redemption.id,
@@ -137,14 +161,28 @@ def redemption_payments(
             Period.opened_at,
             Period.ends_at,
             Period.closed_at,
+            Redemption.state,
+            standing.id.label("dispute_id"),
+            standing.is_suspending,
+            standing.opened_at.label("contested_at"),
+            standing.decided_at,
         )
         .join(Period, Period.id == Redemption.period_id)
+        # What freed it after its lot, and what stands against it: one at most of each.
+        .outerjoin(freed, and_(freed.redemption_id == Redemption.id, freed.is_released))
+        .outerjoin(
+            standing,
+            and_(
+                standing.redemption_id == Redemption.id,
+                or_(standing.outcome.is_(None), standing.outcome == DisputeOutcome.UPHELD),
+            ),
+        )
         .join(Place, Place.id == Redemption.place_id)
         .join(Agreement, Agreement.id == Redemption.agreement_id)
         .join(Issuer, Issuer.id == Agreement.issuer_id)
         .outerjoin(AdviceLine, line)
         .outerjoin(PaymentAdvice, PaymentAdvice.id == AdviceLine.advice_id)
-        .where(Redemption.structure_id == structure_id, Redemption.state == RedemptionState.CONFIRMED)
+        .where(Redemption.structure_id == structure_id, Redemption.state != RedemptionState.UNDONE)
     )
     if redemption_id is not None:
         query = query.where(Redemption.id == redemption_id)
@@ -159,7 +197,11 @@ def redemption_payments(
 
 
 def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:
-    found, paid_on, last_id = steps.of(row.advice_id, row.issuer_name)
+    found: tuple[PaymentStep, ...] = ()
+    paid_on = last_id = None
+    if not row.is_suspending:
+        found, paid_on, last_id = steps.of(row.advice_id, row.issuer_name)
+    is_owed = row.state == RedemptionState.CONFIRMED
     due_on = last_day(row.opened_at, row.ends_at, row.closed_at) + timedelta(days=row.payment_days)
     return RedemptionPayment(
         row.id,
@@ -170,9 +212,22 @@ def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:
         last_id,
         paid_on,
         due_on,
-        (paid_on or paris_day(now)) > due_on,
-        (PaymentStep("Chèques encaissés", row.redeemed_at, Holder.NOBODY, "", ""), *found),
+        is_owed and (paid_on or paris_day(now)) > due_on,
+        (PaymentStep("Chèques encaissés", row.redeemed_at, Holder.NOBODY, "", ""), *found, *_contested(row)),
+        row.dispute_id,
     )
+
+
+def _contested(row: Any) -> list[PaymentStep]:
+    """Return what a dispute that stands makes of a payment."""
+    if row.dispute_id is None:
+        return []
+    if row.decided_at is not None:
+        back = "" if row.is_suspending else "La somme est retenue sur vos règlements suivants."
+        return [PaymentStep("Repris : ces chèques ne vous sont plus dus", row.decided_at, Holder.NOBODY, "", back)]
+    what = "Contesté : le paiement est suspendu" if row.is_suspending else "Contesté : rien n’est retiré pour le moment"
+    finance = f"Le service des finances, {row.issuer_name}"
+    return [PaymentStep(what, row.contested_at, Holder.FINANCE, finance, "Il doit décider. Lisez le motif.")]
 
 
 class _Steps:
@@ -210,7 +265,7 @@ class _Steps:
                 .where(PaymentAdvice.id == current)
             ).one()
             steps += _steps_of(row, issuer_name)
-            paid_on = row.paid_on if row.state == AdviceState.PAID else None
+            paid_on = row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None
             current = (
                 self._session.scalar(
                     select(AdviceLine.advice_id).where(
@@ -288,6 +343,8 @@ def _steps_of(row: Any, issuer_name: str) -> list[PaymentStep]:
                     "Vérifiez votre RIB et donnez-en un nouveau s’il le faut. Le lot suivant vous paiera.",
                 )
             )
+        case AdviceState.SETTLED:
+            done.append(PaymentStep("Soldé sans virement : la somme a rendu un trop-perçu", None, *nobody))
         case AdviceState.TAKEN_UP:
             done.append(PaymentStep("Le paiement n’a pas abouti : un lot suivant l’a repris", None, *nobody))
     return done

@@ -1,0 +1,193 @@
+"""Contested redemptions: choose one, say why on facts, let another person decide."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import HiddenField, TextAreaField
+from wtforms.validators import InputRequired, Length
+
+from issuer_portal.finance.folder import READERS, blueprint, id_of, scope
+from voucher.access.read import names_of
+from voucher.access.rules import Role
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.settlement import read_disputes as read
+from voucher.settlement.dispute import FACTS_LENGTH_MAX, NewDispute, decide_dispute, open_dispute
+from voucher.settlement.words import DISPUTE_REASONS, DISPUTE_STATES
+from voucher.web.access import staff, viewer
+from voucher.web.forms import HouseForm, RadioField, show_refusal
+from voucher.web.house import house
+from voucher.web.listing import euros_cell, file_response, read_listing
+
+STATE_CHOICES = [(state, word) for state, (word, _) in DISPUTE_STATES.items()]
+REASON_CHOICES = [(str(reason), word) for reason, word in DISPUTE_REASONS.items()]
+OUTCOME_CHOICES = [
+    ("dismissed", "Lever la contestation : l’encaissement est dû"),
+    ("upheld", "Retenir la contestation : l’encaissement est repris"),
+]
+
+
+class ContestForm(HouseForm):
+    """Why a redemption is contested; it carries the dispute's id, so that a double click opens one."""
+
+    id = HiddenField()
+    reason = RadioField("Pourquoi", choices=REASON_CHOICES, validators=[InputRequired()])
+    facts = TextAreaField("Les faits", validators=[InputRequired(), Length(max=FACTS_LENGTH_MAX)])
+
+
+class DecideForm(HouseForm):
+    """What a second person decides, and why."""
+
+    outcome = RadioField("Décision", choices=OUTCOME_CHOICES, validators=[InputRequired()])
+    decision = TextAreaField("Ce qui fonde la décision", validators=[InputRequired(), Length(max=FACTS_LENGTH_MAX)])
+
+
+@blueprint.get("/contestations")
+@staff(*READERS)
+def disputes() -> str | Response:
+    """List the disputes, the newest first."""
+    listing = read_listing(
+        request.args, sorts=("opened_at", "amount"), default_sort="-opened_at", filters=("etat", "structure")
+    )
+    rows, total = read.disputes(
+        house().database,
+        sort=listing.sort,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+        filters=listing.filters,
+        issuer_id=scope(),
+    )
+    if listing.wants_file:
+        headers = [
+            "Ouverte le",
+            "Convention",
+            "Structure",
+            "Lieu",
+            "Encaissé le",
+            "Motif",
+            "Chèques",
+            "Montant (€)",
+            "État",
+        ]
+        lines = (
+            (
+                row.opened_at,
+                row.agreement_number,
+                row.structure_name,
+                row.place_name,
+                row.redeemed_at,
+                DISPUTE_REASONS[row.reason],
+                row.voucher_count,
+                euros_cell(row.amount_cents),
+                DISPUTE_STATES[row.state][0],
+            )
+            for row in rows
+        )
+        return file_response("contestations", headers, lines)
+    return render_template(
+        "finance/disputes.html", listing=listing, rows=rows, total=total, choices=STATE_CHOICES, **_words()
+    )
+
+
+@blueprint.get("/contestations/encaissements")
+@staff(Role.FINANCE_PREPARER)
+def contestable() -> str:
+    """Find the redemption to contest."""
+    listing = read_listing(
+        request.args, sorts=("redeemed_at",), default_sort="-redeemed_at", filters=("structure", "carnet", "jour")
+    )
+    rows, total = read.contestable(
+        house().database,
+        sort=listing.sort,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+        filters=listing.filters,
+        issuer_id=scope(),
+    )
+    return render_template("finance/contestable.html", listing=listing, rows=rows, total=total)
+
+
+@blueprint.route("/contestations/encaissements/<uuid:redemption_id>", methods=["GET", "POST"])
+@staff(Role.FINANCE_PREPARER)
+def contest(redemption_id: UUID) -> str | Response:
+    """Show a redemption; contest it."""
+    here = house()
+    found = read.contested(here.database, redemption_id, issuer_id=scope())
+    if found is None:
+        abort(404)
+    form: Any = ContestForm(id=str(new_id()))
+    if form.validate_on_submit():
+        new = NewDispute(id_of(form), redemption_id, form.reason.data, form.facts.data)
+        try:
+            is_suspending = open_dispute(here.database, new, by=viewer().account_id, now=here.now(), issuer_id=scope())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            money = (
+                "Le paiement est suspendu."
+                if is_suspending
+                else "Cet encaissement est déjà dans un lot : rien n’est retiré."
+            )
+            flash(f"L’encaissement est contesté. {money} Une autre personne doit décider.", "success")
+            return redirect(url_for("finance.dispute", dispute_id=new.id))
+    return render_template("finance/contest.html", one=found, form=form)
+
+
+@blueprint.route("/contestations/<uuid:dispute_id>", methods=["GET", "POST"])
+@staff(*READERS)
+def dispute(dispute_id: UUID) -> str | Response:
+    """Show a dispute; an approver who did not open it decides."""
+    here = house()
+    page = read.dispute(here.database, dispute_id, issuer_id=scope())
+    if page is None:
+        abort(404)
+    form: Any = DecideForm()
+    if form.validate_on_submit():
+        if not viewer().may(Role.FINANCE_APPROVER):
+            abort(403)
+        try:
+            decide_dispute(
+                here.database,
+                dispute_id,
+                form.outcome.data,
+                form.decision.data,
+                by=viewer().account_id,
+                now=here.now(),
+                issuer_id=scope(),
+            )
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            flash("La décision est écrite.", "success")
+            return redirect(url_for("finance.dispute", dispute_id=dispute_id))
+    people = {one for one in (page.opened_by, page.decided_by) if one is not None}
+    return render_template(
+        "finance/dispute.html",
+        page=page,
+        line=page.line,
+        form=form,
+        events=_events(page, names_of(here.database, people)),
+        is_own=page.opened_by == viewer().account_id,
+        **_words(),
+    )
+
+
+def _events(page: read.DisputePage, names: dict[UUID, str]) -> list[dict[str, object]]:
+    line = page.line
+    events: list[dict[str, object]] = [
+        {"what": "Encaissé", "at": line.redeemed_at, "who": line.place_name},
+        {"what": "Contesté", "at": line.opened_at, "who": names.get(page.opened_by), "detail": page.facts},
+    ]
+    if line.decided_at is not None:
+        what = "Contestation levée" if line.state == "dismissed" else "Contestation retenue, encaissement repris"
+        who = names.get(page.decided_by) if page.decided_by else None
+        events.append({"what": what, "at": line.decided_at, "who": who, "detail": page.decision})
+    return events
+
+
+def _words() -> dict[str, object]:
+    return {"dispute_words": DISPUTE_STATES, "reasons": DISPUTE_REASONS}
