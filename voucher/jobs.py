@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from voucher.accounting.match_up import match_up_job
 from voucher.funding.publish import publish_backing
 from voucher.kernel.database import Database, whole_turn
 from voucher.kernel.settings import Settings
@@ -39,6 +40,7 @@ def _send_mail(database: Database, settings: Settings, now: datetime) -> str:
 JOBS: Sequence[Job] = (
     Job("périodes", _close_periods),
     Job("fonds", publish_backing),
+    Job("lettrage", match_up_job),
     Job("messages", _send_mail),
     Job("scellement", seal_daily),
 )

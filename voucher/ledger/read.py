@@ -6,12 +6,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, String, cast, false, func, or_, select, union_all
+from sqlalchemy import Select, cast, func, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import Database
 from voucher.ledger.chart import CHART, RULES, EventType
 from voucher.ledger.model import Account, Entry, Movement
+from voucher.ledger.search import ENTRY as _ENTRY
+from voucher.ledger.search import search
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +138,6 @@ def balances_in(session: Session, agreement_ids: set[UUID] | None = None) -> lis
     ]
 
 
-_ENTRY = (
-    Entry.id,
-    Entry.posted_at,
-    Entry.effective_on,
-    Entry.journal,
-    Entry.event_type,
-    Entry.narration,
-    Entry.total_cents,
-    Entry.movement_count,
-)
-
-
 def _entry_line(row: Any) -> EntryLine:
     return EntryLine(
         row.id,
@@ -165,17 +155,8 @@ def _entry_line(row: Any) -> EntryLine:
 def entries(
     database: Database, *, sort: str, descending: bool, limit: int, offset: int, filters: Mapping[str, str]
 ) -> tuple[list[EntryLine], int]:
-    """Return a page of entries and how many there are. Filters: `quoi` (event type), `texte` (narration), `jour` (ISO)."""
-    query = select(*_ENTRY)
-    if event_type := filters.get("quoi"):
-        query = query.where(Entry.event_type == event_type)
-    if text := filters.get("texte"):
-        query = query.where(or_(Entry.narration.icontains(text, autoescape=True), cast(Entry.id, String) == text))
-    if day := filters.get("jour"):
-        try:
-            query = query.where(Entry.effective_on == date.fromisoformat(day))
-        except ValueError:
-            query = query.where(false())
+    """Return a page of entries and how many there are; the filters are those of `ledger.search`."""
+    query = search(filters)
     column = {"posted_at": Entry.posted_at, "total": Entry.total_cents}[sort]
     with database.read() as session:
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0

@@ -1,0 +1,99 @@
+"""Search entries: words, amount, days, journal, event, account code, third party. Each filter uses an index of its own."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, false, or_, select, union
+
+from voucher.kernel.money import parse_euros
+from voucher.ledger.chart import CHART, Journal
+from voucher.ledger.model import Account, Entry, Movement
+
+ENTRY = (
+    Entry.id,
+    Entry.posted_at,
+    Entry.effective_on,
+    Entry.journal,
+    Entry.event_type,
+    Entry.narration,
+    Entry.total_cents,
+    Entry.movement_count,
+)
+
+FILTERS = ("quoi", "texte", "jour", "du", "au", "journal", "montant", "de", "a", "compte", "tiers")
+"""Event type; words or an id; one day; first and last day; journal; amount to the cent; lowest and highest amount; account
+code; id of a structure or a funder. What cannot be read finds nothing: a wrong filter never widens a search."""
+
+
+def search(filters: Mapping[str, str]) -> Select[Any]:
+    """Return the statement of the entries that every filter keeps. Amounts are an entry's total, or one of its movements."""
+    query: Select[Any] = select(*ENTRY)
+    if event_type := filters.get("quoi"):
+        query = query.where(Entry.event_type == event_type)
+    if text := filters.get("texte"):
+        query = query.where(_words(text))
+    if journal := filters.get("journal"):
+        query = query.where(Entry.journal == journal)
+    for name, compare in (("jour", "__eq__"), ("du", "__ge__"), ("au", "__le__")):
+        if text := filters.get(name):
+            query = query.where(*_day(text, compare))
+    for name, compare in (("montant", "__eq__"), ("de", "__ge__"), ("a", "__le__")):
+        if text := filters.get(name):
+            query = query.where(_amount(text, compare))
+    if accounts := _accounts(filters):
+        wanted = select(Account.id).where(*accounts)
+        query = query.where(
+            Entry.id.in_(
+                union(
+                    select(Movement.entry_id).where(Movement.debit_account_id.in_(wanted)),
+                    select(Movement.entry_id).where(Movement.credit_account_id.in_(wanted)),
+                )
+            )
+        )
+    return query
+
+
+def _words(text: str) -> ColumnElement[bool]:
+    kept: list[ColumnElement[bool]] = [Entry.narration.icontains(text, autoescape=True)]
+    with suppress(ValueError):
+        asked = UUID(text)
+        kept += [Entry.id == asked, Entry.event_id == asked]
+    return or_(*kept)
+
+
+def _day(text: str, compare: str) -> list[ColumnElement[bool]]:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return [false()]
+    # Every journal is named so that their index finds the days.
+    return [Entry.journal.in_([str(one) for one in Journal]), getattr(Entry.effective_on, compare)(day)]
+
+
+def _amount(text: str, compare: str) -> ColumnElement[bool]:
+    try:
+        cents = parse_euros(text)
+    except ValueError:
+        return false()
+    if not -(10**17) < cents < 10**17:
+        return false()
+    total: ColumnElement[bool] = getattr(Entry.total_cents, compare)(cents)
+    if compare != "__eq__":
+        return total
+    return or_(total, Entry.id.in_(select(Movement.entry_id).where(Movement.amount_cents == cents)))
+
+
+def _accounts(filters: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    kept: list[ColumnElement[bool]] = []
+    if code := filters.get("compte"):
+        kept.append(Account.code == code if code in CHART else false())
+    if third := filters.get("tiers"):
+        try:
+            asked = UUID(third)
+        except ValueError:
+            return [false()]
+        kept.append(or_(Account.structure_id == asked, Account.funder_id == asked))
+    return kept
