@@ -11,7 +11,7 @@ NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 
 @dataclass(frozen=True, slots=True)
 class BookedLine:
-    """A line to put on a statement; `return_reason` makes it a transfer that came back."""
+    """A line to put on a statement; `return_reason` makes it a transfer that came back, `kind` CHRG the bank's own price."""
 
     reference: str
     amount_cents: int
@@ -20,6 +20,7 @@ class BookedLine:
     counterparty: str = ""
     remittance: str = ""
     return_reason: str = ""
+    kind: str = "ESCT"
 
 
 def statement(reference: str, iban: str, day: date, opening_cents: int, lines: Sequence[BookedLine]) -> bytes:
@@ -58,7 +59,7 @@ def _entry(parent: etree._Element, day: date, line: BookedLine) -> None:
     _add(entry, "AcctSvcrRef", line.reference)
     family = _add(_add(entry, "BkTxCd"), "Domn")
     _add(family, "Cd", "PMNT")
-    sub_family = "RRTN" if line.return_reason else "ESCT"
+    sub_family = "RRTN" if line.return_reason else line.kind
     kind = _add(family, "Fmly")
     _add(kind, "Cd", "RCDT" if line.is_credit and not line.return_reason else "ICDT")
     _add(kind, "SubFmlyCd", sub_family)

@@ -1,18 +1,38 @@
-"""Settled periods: frozen by one person, approved by another, exported, then booked by the demonstration's bank."""
+"""The months of finance: batches frozen by one person and approved by another, paid by the bank or by the accountant, funds called."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from voucher.access.rules import Role
 from voucher.demonstration.agreements import Signed
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.demonstration.story import Story
+from voucher.funding.call import call_funds
+from voucher.kernel.refusals import Refused
+from voucher.programme.model import AgreementShare
+from voucher.redemption.period import close_ended_periods
 from voucher.settlement.approve import approve_batch
+from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.import_statement import import_statement
+from voucher.settlement.import_bank_file import import_bank_file
 from voucher.settlement.model import PaymentAdvice
+
+CHARGE_CENTS = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """What is odd about a month: transfers that come back, one that the bank refuses, how far its batch has gone."""
+
+    returned_count: int = 0
+    rejected_count: int = 0
+    is_approved: bool = True
 
 
 class DemonstrationBank:
@@ -30,40 +50,50 @@ class DemonstrationBank:
         reference = f"{self.signed.number}-R{self.statement_count:02d}"
         content = statement(reference, self.signed.iban, day, self.balance_cents, lines)
         self.balance_cents += sum(line.amount_cents if line.is_credit else -line.amount_cents for line in lines)
-        import_statement(
-            self.story.database,
-            f"{reference}.xml",
-            content,
-            by=self.story.by[Role.FINANCE_PREPARER],
-            now=self.story.hour_of(day + timedelta(days=1)),
-        )
+        self.send(f"{reference}.xml", content, day)
+
+    def send(self, name: str, content: bytes, day: date) -> None:
+        """Let the preparer import a file on the morning after."""
+        now = self.story.hour_of(day + timedelta(days=1))
+        import_bank_file(self.story.database, name, content, by=self.story.by[Role.FINANCE_PREPARER], now=now)
 
 
 def fund(bank: DemonstrationBank, day: date, amount_cents: int, payer: str) -> None:
-    """Let a funder's payment arrive; nothing explains it yet, so that it shows among the lines to identify."""
+    """Let a payment arrive that nothing explains, so that it shows among the lines to identify."""
     line = BookedLine(f"V{bank.statement_count}", amount_cents, True, counterparty=payer, remittance="Versement Pass")
     bank.book(day, [line])
 
 
-def settle(story: Story, bank: DemonstrationBank, day: date, returned_count: int = 0) -> None:
-    """Freeze, approve, export and book one period; the last `returned_count` transfers come back, the account closed."""
-    signed, database = bank.signed, story.database
-    preparer, approver = story.by[Role.FINANCE_PREPARER], story.by[Role.FINANCE_APPROVER]
-    batch_id = story.some_id()
-    freeze_batch(database, batch_id, signed.agreement_id, by=preparer, now=story.hour_of(day))
+def settle(story: Story, bank: DemonstrationBank, first: date, month: Month) -> None:
+    """Settle the month that ended the day before `first`; pay its batch, unless it still waits for its approval."""
+    database, preparer = story.database, story.by[Role.FINANCE_PREPARER]
+    batch_id, day = story.some_id(), first + timedelta(days=2)
+    close_ended_periods(database, story.hour_of(first))
+    freeze_batch(database, batch_id, bank.signed.agreement_id, by=preparer, now=story.hour_of(day))
+    if not month.is_approved:
+        return
+    approver = story.by[Role.FINANCE_APPROVER]
     approve_batch(database, batch_id, by=approver, now=story.hour_of(day + timedelta(days=1)))
-    export_batch(database, batch_id, by=preparer, now=story.hour_of(day + timedelta(days=2)))
+    files = export_batch(database, batch_id, by=preparer, now=story.hour_of(day + timedelta(days=2)))
     with database.read() as session:
         advices = session.execute(
             select(PaymentAdvice.reference, PaymentAdvice.amount_cents, PaymentAdvice.holder_name)
             .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == "in_file")
             .order_by(PaymentAdvice.reference)
         ).all()
+    if any(file.kind.startswith("pain") for file in files):
+        _pay_by_bank(bank, advices, day + timedelta(days=4), month)
+    else:
+        _pay_by_accountant(bank, advices, day + timedelta(days=4), month)
+
+
+def _pay_by_bank(bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]]], day: date, month: Month) -> None:
     lines = [
         BookedLine(f"T{bank.statement_count}-{rank}", one.amount_cents, False, one.reference, one.holder_name)
         for rank, one in enumerate(advices)
     ]
-    bank.book(day + timedelta(days=4), lines)
+    lines.append(BookedLine(f"F{bank.statement_count}", CHARGE_CENTS, False, remittance="Frais de tenue", kind="CHRG"))
+    bank.book(day, lines)
     back = [
         BookedLine(
             f"B{bank.statement_count}-{rank}",
@@ -73,7 +103,64 @@ def settle(story: Story, bank: DemonstrationBank, day: date, returned_count: int
             one.holder_name,
             return_reason="AC04",
         )
-        for rank, one in enumerate(advices[-returned_count:] if returned_count else [])
+        for rank, one in enumerate(advices[-month.returned_count :] if month.returned_count else [])
     ]
     if back:
-        bank.book(day + timedelta(days=6), back)
+        bank.book(day + timedelta(days=2), back)
+
+
+def _pay_by_accountant(
+    bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]]], day: date, month: Month
+) -> None:
+    """Let the accountant's software say what it paid; a rejected payment has its reason in its words."""
+    rows = ["Référence;Montant;Statut;Date de paiement;Motif"]
+    for rank, one in enumerate(advices):
+        is_rejected = rank < month.rejected_count
+        said = f"{one.amount_cents // 100},{one.amount_cents % 100:02d};{'Rejeté' if is_rejected else 'Payé'}"
+        why = "Compte clôturé : RIB à redemander" if is_rejected else ""
+        rows.append(f"{one.reference};{said};{day:%d/%m/%Y};{why}")
+    bank.send(f"retour-{bank.signed.number}-{day}.csv", "\r\n".join(rows).encode(), day)
+
+
+def call_and_receive(story: Story, bank: DemonstrationBank, day: date, *, is_paid: bool = True) -> None:
+    """Call from each funder its part of what was used; a week later the money arrives, with the call's reference."""
+    with story.database.read() as session:
+        funder_ids = session.scalars(
+            select(AgreementShare.funder_id)
+            .where(AgreementShare.agreement_id == bank.signed.agreement_id)
+            .order_by(AgreementShare.rank)
+        ).all()
+    lines = []
+    for rank, funder_id in enumerate(funder_ids):
+        called = _call(story, bank.signed, funder_id, day)
+        if called:
+            reference, cents = called
+            label = f"C{bank.statement_count}-{rank}"
+            lines.append(BookedLine(label, cents, True, counterparty="FINANCEUR", remittance=f"Appel {reference}"))
+    if is_paid and lines:
+        bank.book(day + timedelta(days=7), lines)
+
+
+def _call(story: Story, signed: Signed, funder_id: UUID, day: date) -> tuple[str, int] | None:
+    by, now = story.by[Role.FINANCE_PREPARER], story.hour_of(day)
+    try:
+        called = call_funds(story.database, story.some_id(), signed.agreement_id, funder_id, by=by, now=now)
+    except Refused:
+        return None  # nothing was used since the last call
+    return called.reference, called.called_cents
+
+
+def contest(story: Story, redemption_id: UUID, day: date, outcome: str = "") -> None:
+    """Contest a redemption; another person decides four days later, when an outcome is given."""
+    database, dispute_id = story.database, story.some_id()
+    dispute = NewDispute(dispute_id, redemption_id, "not_rendered", "L’atelier prévu ce jour-là a été annulé.")
+    open_dispute(database, dispute, by=story.by[Role.FINANCE_PREPARER], now=story.hour_of(day))
+    if outcome:
+        decide_dispute(
+            database,
+            dispute_id,
+            outcome,
+            "Le lieu confirme que l’atelier n’a pas eu lieu.",
+            by=story.by[Role.FINANCE_APPROVER],
+            now=story.hour_of(day + timedelta(days=4)),
+        )

@@ -36,6 +36,10 @@ class Story:
         local = datetime.combine(day, time(9), PARIS) + timedelta(seconds=self.dice.randrange(8 * 3600))
         return min(local, self.now)
 
+    def evening_of(self, day: date) -> datetime:
+        """Return 23 h of a day, in Paris, never after the story's end."""
+        return min(datetime.combine(day, time(23), PARIS), self.now)
+
     def days_ago(self, days: int) -> date:
         """Return the day so many days before the end."""
         return self.today - timedelta(days=days)

@@ -1,0 +1,43 @@
+"""The books of the demonstration: the year before closed by two people, accounts produced, figures published, all sealed."""
+
+from datetime import date, timedelta
+
+from voucher.access.rules import Role
+from voucher.accounting.match_up import match_up
+from voucher.accounting.produce import produce_account
+from voucher.demonstration.agreements import Signed
+from voucher.demonstration.story import Story
+from voucher.funding.publish import publish_day
+from voucher.ledger.checkpoint import origin_of
+from voucher.ledger.close_year import close_year, propose_close
+from voucher.ledger.seal import seal
+from voucher.programme.programme_key import programme_key
+
+PUBLISHED_DAYS = 10
+
+
+def close_last_year(story: Story, ended: Signed) -> None:
+    """Close the year of the ended agreement, and produce its annual account."""
+    database, year = story.database, ended.use_by.year
+    preparer, approver = story.by[Role.FINANCE_PREPARER], story.by[Role.FINANCE_APPROVER]
+    day = date(year + 1, 3, 10)
+    propose_close(database, year, by=preparer, now=story.hour_of(day))
+    close_year(database, year, by=approver, now=story.hour_of(day + timedelta(days=1)))
+    produce_account(
+        database, story.some_id(), ended.agreement_id, year, by=preparer, now=story.hour_of(day + timedelta(days=30))
+    )
+
+
+def seal_journal(story: Story, day: date) -> None:
+    """Seal what was posted until the evening of a day."""
+    key = programme_key(story.master_secret)
+    seal(story.database, origin=origin_of(story.base_url), key=key, now=story.evening_of(day))
+
+
+def publish_and_letter(story: Story) -> None:
+    """Publish the figure of the last days, as the worker would have each night; give its letters to what belongs together."""
+    key = programme_key(story.master_secret)
+    for ago in range(PUBLISHED_DAYS, 0, -1):
+        day = story.days_ago(ago)
+        publish_day(story.database, day, key, origin=story.base_url, now=story.now)
+    match_up(story.database, now=story.now)
