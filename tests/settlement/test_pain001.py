@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 from schwifty import IBAN
+from schwifty.exceptions import SchwiftyException
 
 from voucher.settlement import sepa
 from voucher.settlement.pain001 import (
@@ -66,6 +67,39 @@ def test_the_same_batch_written_twice_gives_the_same_bytes() -> None:
 
 def test_a_file_has_no_postal_address_because_unstructured_ones_are_refused() -> None:
     assert b"PstlAdr" not in write()
+
+
+@pytest.mark.parametrize("schema_name", ["pain.001.001.09", "pain.001.001.03"])
+def test_an_address_is_a_town_and_its_country_or_nothing(schema_name: str) -> None:
+    xml = write(replace(CLIC, creditor_town="L’Haÿ-les-Roses", creditor_country="FR"), FOURNIL, schema_name=schema_name)
+    assert validate(xml, schema_name) == []
+    assert xml.count(b"<PstlAdr><TwnNm>L'Hay-les-Roses</TwnNm><Ctry>FR</Ctry></PstlAdr>") == 1
+    assert xml.count(b"PstlAdr") == 2
+    for town, country in (("Reims", None), (None, "FR"), ("Reims", "France"), ("…", "FR"), ("R" * 36, "FR")):
+        with pytest.raises(sepa.WrongAddress):
+            write(replace(CLIC, creditor_town=town, creditor_country=country))
+
+
+def test_the_old_version_says_the_same_in_its_own_words() -> None:
+    xml = write(schema_name="pain.001.001.03")
+    assert validate(xml, "pain.001.001.03") == []
+    assert b"urn:iso:std:iso:20022:tech:xsd:pain.001.001.03" in xml
+    assert b"<BIC>PSSTFRPPXXX</BIC>" in xml
+    assert b"<ReqdExctnDt>2026-07-10</ReqdExctnDt>" in xml
+    with pytest.raises(ValueError, match="no payment file"):
+        write(schema_name="camt.053.001.08")
+
+
+@pytest.mark.parametrize("schema_name", ["pain.001.001.09", "pain.001.001.03"])
+def test_an_urgent_file_asks_for_priority(schema_name: str) -> None:
+    xml = write(is_urgent=True, schema_name=schema_name)
+    assert validate(xml, schema_name) == []
+    assert b"<PmtTpInf><InstrPrty>HIGH</InstrPrty><SvcLvl>" in xml
+    assert b"InstrPrty" not in write()
+
+
+def test_a_file_has_one_account_that_pays() -> None:
+    assert texts(write(), "DbtrAcct/Id/IBAN") == [OUR_ACCOUNT.iban]
 
 
 def test_a_debtor_without_a_bic_is_still_valid() -> None:
@@ -165,6 +199,33 @@ def test_easter_falls_where_the_calendar_says() -> None:
         date(2019, 4, 21), date(2024, 3, 31), date(2025, 4, 20), date(2026, 4, 5), date(2027, 3, 28), date(2038, 4, 25)
     ]  # fmt: skip
     assert not is_target_day(date(2038, 4, 26))
+
+
+@given(
+    st.text("0123456789", min_size=10, max_size=10),
+    st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=11, max_size=11),
+    st.integers(0, 99),
+    st.booleans(),
+    st.integers(0, 99),
+    st.booleans(),
+)
+def test_what_checks_a_french_iban_fast_says_what_the_library_says(
+    bank: str, account: str, key: int, is_key_right: bool, check: int, is_check_right: bool
+) -> None:
+    if is_key_right:
+        plain = int(account.translate(str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "12345678912345678923456789")))
+        key = 97 - (89 * int(bank[:5]) + 15 * int(bank[5:]) + 3 * plain) % 97
+    bban = f"{bank}{account}{key:02d}"
+    if is_check_right:
+        check = 98 - int("".join(str(int(letter, 36)) for letter in f"{bban}FR00")) % 97
+    iban = f"FR{check:02d}{bban}"
+    try:
+        expected = IBAN(iban, validate_bban=True).compact
+    except SchwiftyException:
+        with pytest.raises(sepa.WrongAccount):
+            sepa.checked_iban(iban)
+    else:
+        assert sepa.checked_iban(iban) == expected
 
 
 @given(st.text())
