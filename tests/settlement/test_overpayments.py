@@ -23,11 +23,13 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Credit
 from voucher.redemption.model import Redemption
+from voucher.settlement.match_other import match_with_overpayment
 from voucher.settlement.model import BankLine
 from voucher.settlement.model_overpayments import Overpayment
 from voucher.settlement.read_overpayments import order_file, overpayment, overpayment_sums
-from voucher.settlement.recover import ask_write_off, open_claims, repay_from_line, undo_repayment, write_off
+from voucher.settlement.recover import ask_write_off, open_claims, repay_from_line, write_off
 from voucher.settlement.revenue_order import claim_overpayment
+from voucher.settlement.undo_match import undo_match
 
 DAYS = 60
 LATER = NOW + timedelta(days=DAYS)
@@ -107,28 +109,25 @@ def test_a_bank_credit_repays_in_parts_and_a_match_can_be_undone(database: Datab
     town = a_town(database, structure_count=1)
     overpayment_id = overpaid(town)
     claim(town, overpayment_id)
-    line_id = a_credit(town, 2_000)
-    with database.write() as session:
+    line_id, match_id = a_credit(town, 2_000), new_id()
+    with database.read() as session:
         found = open_claims(session, amount_cents=2_000)
-        assert [(one.overpayment_id, one.open_cents, one.is_claimed) for one in found] == [
-            (overpayment_id, 3_000, True)
-        ]
-        recovery_id = repay_from_line(session, line_id, overpayment_id, by=PREPARER, now=LATER)
-        assert repay_from_line(session, line_id, overpayment_id, by=PREPARER, now=LATER) == recovery_id
+    assert [(one.overpayment_id, one.open_cents, one.is_claimed) for one in found] == [(overpayment_id, 3_000, True)]
+    for _ in range(2):
+        assert match_with_overpayment(database, match_id, line_id, overpayment_id, by=PREPARER, now=LATER) == 2_000
     assert (balance(town, "4671"), balance(town, "4711")) == (1_000, 0)
     assert wrong_books(database) == []
-    with database.write() as session:
-        assert undo_repayment(session, line_id, overpayment_id, by=PREPARER, now=LATER)
-        assert not undo_repayment(session, line_id, overpayment_id, by=PREPARER, now=LATER)
+    undo_match(database, match_id, "Autre structure", by=PREPARER, now=LATER)
     assert (balance(town, "4671"), balance(town, "4711")) == (3_000, 2_000)
     assert wrong_books(database) == []
-    with database.write() as session:
-        repay_from_line(session, line_id, overpayment_id, by=PREPARER, now=LATER)
+    match_with_overpayment(database, new_id(), line_id, overpayment_id, by=PREPARER, now=LATER)
     too_much = a_credit(town, 1_500)
     with pytest.raises(Refused, match="il reste 10,00"), database.write() as session:
         repay_from_line(session, too_much, overpayment_id, by=PREPARER, now=LATER)
     with pytest.raises(IntegrityError, match="recovered_is_a_part"), database.write() as session:
         session.execute(text("UPDATE overpayment SET recovered_cents = amount_cents + 1"))
+    assert match_with_overpayment(database, new_id(), too_much, overpayment_id, by=PREPARER, now=LATER) == 1_000
+    assert (balance(town, "4671"), balance(town, "4711")) == (0, 500)
     assert wrong_books(database) == []
 
 
@@ -227,10 +226,9 @@ def test_netting_and_repaying_at_once_never_recover_more_than_was_overpaid(datab
     line_id = a_credit(town, 3_000)
     town.redeem(0, 5)
 
-    def repay() -> None:
-        with database.write() as session:
-            repay_from_line(session, line_id, overpayment_id, by=PREPARER, now=NOW)
-
-    at_once(lambda: freeze(town), repay)
+    at_once(
+        lambda: freeze(town),
+        lambda: match_with_overpayment(database, new_id(), line_id, overpayment_id, by=PREPARER, now=NOW),
+    )
     assert balance(town, "4671") == 0
     assert wrong_books(database) == []
