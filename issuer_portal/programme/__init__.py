@@ -9,6 +9,7 @@ from issuer_portal.programme import imports as imports
 from issuer_portal.programme import money as money
 from issuer_portal.programme import parties as parties
 from issuer_portal.programme import paying_terms as paying_terms
+from issuer_portal.programme import payment_terms as payment_terms
 from issuer_portal.programme import places as places
 from issuer_portal.programme import structures as structures
 from issuer_portal.programme.folder import blueprint as blueprint

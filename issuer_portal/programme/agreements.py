@@ -173,7 +173,12 @@ def _found(agreement_id: UUID) -> read.AgreementPage:
 
 def _agreement_page(page: read.AgreementPage, form: CommitForm, consequences: Sequence[str] = ()) -> str:
     return render_template(
-        "programme/agreement.html", page=page, form=form, channels=CHANNELS, consequences=consequences
+        "programme/agreement.html",
+        page=page,
+        form=form,
+        channels=CHANNELS,
+        rhythms=read.RHYTHMS,
+        consequences=consequences,
     )
 
 

@@ -21,6 +21,7 @@ from voucher.programme.model import (
     Issuer,
     PayingAccount,
     SettlementChannel,
+    SettlementRhythm,
 )
 from voucher.programme.rules import parts_of
 from voucher.programme.stages import balances_of
@@ -61,6 +62,12 @@ class AgreementLine:
     use_by: date
 
 
+RHYTHMS: dict[str, str] = {
+    SettlementRhythm.MONTHLY: "Chaque mois, à la fin du mois",
+    SettlementRhythm.ON_DEMAND: "À la demande, quand les finances le décident",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ShareStages:
     """A funder's part of an agreement, and where its euros are: the stages are balances of the ledger."""
@@ -88,7 +95,7 @@ class CommitmentLine:
 
 @dataclass(frozen=True, slots=True)
 class AgreementPage:
-    """An agreement whole."""
+    """An agreement whole. Structures are paid by `settlement_rhythm`, from `minimum_payment_cents`, `payment_days` after."""
 
     line: AgreementLine
     paying_account_name: str
@@ -98,6 +105,9 @@ class AgreementPage:
     is_handover_required: bool
     grace_until: date
     present_by: date
+    settlement_rhythm: str
+    minimum_payment_cents: int
+    payment_days: int
     shares: tuple[ShareStages, ...]
     commitments: tuple[CommitmentLine, ...]
 
@@ -182,6 +192,9 @@ def agreement(database: Database, agreement_id: UUID, issuer_id: UUID | None = N
             whole.is_handover_required,
             whole.grace_until,
             whole.present_by,
+            whole.settlement_rhythm,
+            whole.minimum_payment_cents,
+            whole.payment_days,
             _stages(session, whole),
             tuple(CommitmentLine(*row) for row in committed),
         )

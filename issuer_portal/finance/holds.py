@@ -1,0 +1,102 @@
+"""Payments that a preparer blocks, with the reason, and lifts."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import HiddenField, StringField
+from wtforms.validators import InputRequired, Length, Optional
+
+from issuer_portal.finance.folder import READERS, blueprint, id_of, scope
+from voucher.access.audit import note_access
+from voucher.access.read import names_of
+from voucher.access.rules import Role
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.settlement.calendar import calendar
+from voucher.settlement.holds import REASON_CHARACTERS_MAX, HoldRow, NewHold, holds, lift_hold, place_hold
+from voucher.web.access import staff, viewer
+from voucher.web.forms import HouseForm, SelectField, show_refusal
+from voucher.web.house import house
+
+
+class HoldForm(HouseForm):
+    """Whom not to pay for now, and why."""
+
+    id = HiddenField()
+    pivot = StringField("SIRET ou RNA de la structure", validators=[InputRequired(), Length(max=20)])
+    agreement_id = SelectField("Convention", validators=[Optional()])
+    reason = StringField("Raison", validators=[InputRequired(), Length(max=REASON_CHARACTERS_MAX)])
+
+
+class LiftForm(HouseForm):
+    """Why a structure may be paid again."""
+
+    reason = StringField("Raison", validators=[InputRequired(), Length(max=REASON_CHARACTERS_MAX)])
+
+
+@blueprint.get("/blocages")
+@staff(*READERS)
+def all_holds() -> str:
+    """List the payments that are blocked, and those that were."""
+    database, issuer_id = house().database, scope()
+    live = holds(database, is_live=True, issuer_id=issuer_id)
+    lifted = holds(database, is_live=False, issuer_id=issuer_id)
+    people = {one for row in (*live, *lifted) for one in (row.placed_by, row.lifted_by) if one is not None}
+    return render_template("finance/holds.html", live=live, lifted=lifted, names=names_of(database, people))
+
+
+@blueprint.route("/blocages/nouveau", methods=["GET", "POST"])
+@staff(Role.FINANCE_PREPARER)
+def new_hold() -> str | Response:
+    """Block a structure's payments."""
+    here = house()
+    form: Any = HoldForm(id=str(new_id()), pivot=request.args.get("structure", ""))
+    everywhere = [("", "Toutes les conventions")] if scope() is None else [("", "Choisissez")]
+    agreements = calendar(here.database, here.now(), issuer_id=scope())
+    form.agreement_id.choices = [
+        *everywhere,
+        *((str(row.agreement_id), f"{row.number} — {row.name}") for row in agreements),
+    ]
+    if form.validate_on_submit():
+        agreement_id = UUID(form.agreement_id.data) if form.agreement_id.data else None
+        hold = NewHold(id_of(form), form.pivot.data, agreement_id, form.reason.data)
+        try:
+            place_hold(here.database, hold, by=viewer().account_id, now=here.now(), issuer_id=scope())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            note_access(here.database, viewer().account_id, "Paiement bloqué", form.pivot.data, here.now())
+            flash("Les paiements de cette structure sont bloqués. Ce qui lui est dû reste dû.", "success")
+            return redirect(url_for("finance.all_holds"))
+    return render_template("finance/new_hold.html", form=form)
+
+
+@blueprint.route("/blocages/<uuid:hold_id>/lever", methods=["GET", "POST"])
+@staff(Role.FINANCE_PREPARER)
+def lift(hold_id: UUID) -> str | Response:
+    """Let a structure be paid again."""
+    here, row = house(), _hold(hold_id)
+    form: Any = LiftForm()
+    if form.validate_on_submit():
+        try:
+            lift_hold(
+                here.database, hold_id, form.reason.data, by=viewer().account_id, now=here.now(), issuer_id=scope()
+            )
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            note_access(here.database, viewer().account_id, "Blocage levé", row.pivot, here.now())
+            flash(f"{row.structure_name} pourra être payée par le prochain lot.", "success")
+            return redirect(url_for("finance.all_holds"))
+    return render_template("finance/lift_hold.html", form=form, row=row)
+
+
+def _hold(hold_id: UUID) -> HoldRow:
+    database, issuer_id = house().database, scope()
+    known = [one for is_live in (True, False) for one in holds(database, is_live=is_live, issuer_id=issuer_id)]
+    found = next((one for one in known if one.id == hold_id), None)
+    if found is None:
+        abort(404)
+    return found

@@ -1,0 +1,93 @@
+"""E-mails to structures: how many wait, were sent or failed; each of them; and sending one again."""
+
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from issuer_portal.finance.folder import READERS, blueprint, flash_refusal
+from voucher.access.audit import note_access
+from voucher.access.rules import Role
+from voucher.kernel.refusals import Refused
+from voucher.mail import read
+from voucher.settlement.notify import send_again_to_structure
+from voucher.web.access import staff, viewer
+from voucher.web.house import house
+from voucher.web.listing import file_response, read_listing
+
+MESSAGE_READERS = (*READERS, Role.PROGRAMME)
+MAY_SEND = (Role.FINANCE_PREPARER, Role.PROGRAMME)
+STATE_CHOICES = [(str(state), word) for state, (word, _) in read.STATE_WORDS.items()]
+
+
+def _scope() -> UUID | None:
+    return viewer().scope(*MESSAGE_READERS)
+
+
+@blueprint.get("/messages")
+@staff(*MESSAGE_READERS)
+def messages() -> str | Response:
+    """List the messages, the newest first, with how many stand where."""
+    here = house()
+    listing = read_listing(request.args, sorts=("created_at",), default_sort="-created_at", filters=("etat", "texte"))
+    rows, total = read.messages(
+        here.database,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+        filters=listing.filters,
+        issuer_id=_scope(),
+    )
+    if listing.wants_file:
+        note_access(here.database, viewer().account_id, "Adresses de messages téléchargées", str(total), here.now())
+        headers = ["Écrit le", "À", "Objet", "État", "Essais", "Envoyé le", "Échec"]
+        lines = (
+            (row.created_at, row.recipient, row.subject, read.STATE_WORDS[row.state][0], row.try_count, row.sent_at,
+             row.failure)
+            for row in rows
+        )  # fmt: skip
+        return file_response("messages", headers, lines)
+    return render_template(
+        "finance/messages.html",
+        listing=listing,
+        rows=rows,
+        total=total,
+        counts={str(state): count for state, count in read.message_counts(here.database, issuer_id=_scope()).items()},
+        has_server=here.settings.smtp_url is not None,
+        choices=STATE_CHOICES,
+        words={str(state): word for state, word in read.STATE_WORDS.items()},
+    )
+
+
+@blueprint.get("/messages/<uuid:message_id>")
+@staff(*MESSAGE_READERS)
+def message(message_id: UUID) -> str:
+    """Show a message as it is sent."""
+    here = house()
+    found = read.message(here.database, message_id, issuer_id=_scope())
+    if found is None:
+        abort(404)
+    return render_template(
+        "finance/message.html",
+        row=found,
+        word=read.STATE_WORDS[found.state],
+        page=f"{here.settings.base_url.rstrip('/')}{found.path}",
+        may_send=viewer().may(*MAY_SEND),
+    )
+
+
+@blueprint.post("/messages/<uuid:message_id>/renvoyer")
+@staff(*MAY_SEND)
+def send_again(message_id: UUID) -> Response:
+    """Send a message again that did not leave, to the address that the structure has now."""
+    here = house()
+    if read.message(here.database, message_id, issuer_id=_scope()) is None:
+        abort(404)
+    try:
+        send_again_to_structure(here.database, message_id, by=viewer().account_id, now=here.now(), issuer_id=_scope())
+    except Refused as refused:
+        flash_refusal(refused)
+    else:
+        note_access(here.database, viewer().account_id, "Message renvoyé", str(message_id), here.now())
+        flash("Le message repart au prochain tour, à l’adresse de la fiche de la structure.", "success")
+    return redirect(url_for("finance.message", message_id=message_id))

@@ -1,0 +1,58 @@
+"""When the structures of an agreement are paid, from how much, and within how many days."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+from wtforms.validators import InputRequired
+
+from issuer_portal.programme.folder import blueprint
+from voucher.access.audit import note_access
+from voucher.access.rules import Role
+from voucher.kernel.money import format_euros
+from voucher.kernel.refusals import Refused
+from voucher.programme import read
+from voucher.programme.change_payment_terms import PaymentTerms, change_payment_terms
+from voucher.web.access import staff, viewer
+from voucher.web.filters import plural
+from voucher.web.forms import CountField, EurosField, HouseForm, SelectField, show_refusal
+from voucher.web.house import house
+
+
+class TermsForm(HouseForm):
+    """The payment terms of an agreement."""
+
+    settlement_rhythm = SelectField("Rythme", choices=list(read.RHYTHMS.items()), validators=[InputRequired()])
+    minimum_payment_cents = EurosField("Montant minimum d’un règlement", validators=[InputRequired()])
+    payment_days = CountField("Délai de paiement, en jours", validators=[InputRequired()])
+
+
+@blueprint.route("/conventions/<uuid:agreement_id>/paiement", methods=["GET", "POST"])
+@staff(Role.PROGRAMME)
+def payment_terms(agreement_id: UUID) -> str | Response:
+    """Change an agreement's payment terms."""
+    here = house()
+    page = read.agreement(here.database, agreement_id)
+    if page is None:
+        abort(404)
+    form: Any = TermsForm(
+        settlement_rhythm=page.settlement_rhythm,
+        minimum_payment_cents=page.minimum_payment_cents,
+        payment_days=page.payment_days,
+    )
+    if form.validate_on_submit():
+        terms = PaymentTerms(form.settlement_rhythm.data, form.minimum_payment_cents.data, form.payment_days.data)
+        try:
+            change_payment_terms(here.database, agreement_id, terms, by=viewer().account_id, now=here.now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            said = (
+                f"{page.line.number} : {read.RHYTHMS[terms.settlement_rhythm]}, "
+                f"dès {format_euros(terms.minimum_payment_cents)}, en {plural(terms.payment_days, 'jour')}"
+            )
+            note_access(here.database, viewer().account_id, "Conditions de paiement changées", said, here.now())
+            flash("Les conditions de paiement sont changées.", "success")
+            return redirect(url_for("programme.agreement", agreement_id=agreement_id))
+    return render_template("programme/payment_terms.html", page=page, form=form)
