@@ -60,7 +60,7 @@ def reason_of(backing: Backing, floor_basis_points: int, order_cents: int) -> st
             "Commandez moins, ou attendez les fonds."
         )
     floor_cents = -(-due_cents * floor_basis_points // BASIS_POINTS)
-    if backing.held_cents < floor_cents:
+    if floor_basis_points and backing.held_cents < floor_cents:
         return (
             f"La convention demande {format_euros(floor_cents)} en banque avant d’émettre, elle en a "
             f"{format_euros(backing.held_cents)}. Appelez une avance de "

@@ -1,0 +1,212 @@
+"""The published figure: once a day, signed, never changed, computed again by anybody; and what `voucher verify` finds."""
+
+import re
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import text
+
+from tests.builders import MASTER_SECRET
+from tests.clients import settings_for
+from tests.funding.money import PERSON, a_funded_town, received, wrong_funds
+from tests.settlement.town import NOW, Town
+from voucher.funding.call import call_advance, call_funds
+from voucher.funding.checks import CHECKS
+from voucher.funding.documents import keep_call_documents
+from voucher.funding.publish import (
+    UntrustedFigure,
+    first_published_on,
+    publish_backing,
+    published_days,
+    published_figure,
+    verify_file,
+)
+from voucher.kernel.calendar import end_of_day
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.programme.programme_key import programme_key
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "backing.md"
+PUBLIC_KEY = programme_key(MASTER_SECRET).public_key()
+
+
+def publish(database: Database, now=NOW) -> str:
+    return publish_backing(database, settings_for(database), now)
+
+
+def test_a_day_is_published_once_and_never_changes(database: Database) -> None:
+    town = a_funded_town(database)
+    town.redeem(now=NOW - timedelta(days=1))
+    yesterday = NOW.date() - timedelta(days=1)
+    assert yesterday.isoformat() in publish(database)
+    first = published_figure(database)
+    assert first is not None
+    assert (first.day, first.payable_cents, len(first.lines)) == (yesterday, 10_000, 1)
+    town.redeem(now=NOW + timedelta(days=2))
+    assert publish(database) == ""
+    assert published_figure(database, yesterday) == first
+    assert wrong_funds(database) == []
+
+
+def test_nothing_is_published_of_a_day_before_it_is_well_over(database: Database) -> None:
+    a_funded_town(database)
+    midnight = end_of_day(NOW.date())
+    assert publish(database, midnight + timedelta(minutes=59)).endswith((NOW.date() - timedelta(days=1)).isoformat())
+    assert publish(database, midnight + timedelta(minutes=61)).endswith(NOW.date().isoformat())
+
+
+def test_days_that_no_worker_saw_are_made_up_for(database: Database) -> None:
+    town = a_funded_town(database)
+    town.redeem()
+    publish(database, NOW)
+    publish(database, NOW + timedelta(days=3))
+    days = [figure.day for figure in published_days(database, 10)]
+    assert days == [NOW.date() + timedelta(days=2 - rank) for rank in range(4)]
+    assert first_published_on(database) == days[-1]
+    assert [figure.payable_cents for figure in published_days(database, 10)] == [10_000, 10_000, 10_000, 0]
+    assert wrong_funds(database) == []
+
+
+def test_a_figure_holds_what_was_posted_before_its_day_ended_and_nothing_else(database: Database) -> None:
+    town = a_funded_town(database)
+    midnight = end_of_day(NOW.date())
+    town.redeem(voucher_count=2, now=midnight - timedelta(seconds=1))
+    town.redeem(voucher_count=3, now=midnight)
+    publish(database, midnight + timedelta(hours=2))
+    figure = published_figure(database, NOW.date())
+    assert figure is not None
+    assert figure.payable_cents == 2_000
+
+
+def test_a_file_that_was_changed_is_not_trusted(database: Database) -> None:
+    a_funded_town(database)
+    publish(database)
+    figure = published_figure(database)
+    assert figure is not None
+    key = PUBLIC_KEY.public_bytes_raw()
+    assert "total: held=0 undrawn=10000000 outstanding=0 payable=0" in verify_file(figure.file, key)
+    for wrong in (
+        figure.file.replace(b"held=0", b"held=9", 1),
+        figure.file[:-20],
+        b"",
+        b"signature: AAAA\n",
+        b"\xff" * 90,
+    ):
+        with pytest.raises(UntrustedFigure):
+            verify_file(wrong, key)
+    with pytest.raises(UntrustedFigure):
+        verify_file(figure.file, programme_key(b"another secret of thirty-two byt").public_key().public_bytes_raw())
+
+
+def test_the_commands_of_the_documentation_check_a_file(sqlite_database: Database, tmp_path: Path) -> None:
+    a_funded_town(sqlite_database)
+    publish(sqlite_database)
+    figure = published_figure(sqlite_database)
+    assert figure is not None
+    (tmp_path / "2026-11-21.txt").write_bytes(figure.file)
+    (tmp_path / "programme.pem").write_bytes(PUBLIC_KEY.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    python, shell = re.findall(r"```(?:python|sh)\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", python, "2026-11-21.txt", "programme.pem"], cwd=tmp_path, capture_output=True, check=True
+    )
+    assert done.stdout == b"good\n"
+    checked = subprocess.run(["sh", "-e", "-c", shell], cwd=tmp_path, capture_output=True, check=False)
+    assert b"Verified Successfully" in checked.stdout, checked.stderr
+
+
+A_CALL = "(SELECT id FROM funds_call WHERE kind = 'use' ORDER BY reference LIMIT 1)"
+AN_ADVANCE = "(SELECT id FROM funds_call WHERE kind = 'advance')"
+PLANTED = {
+    "a call that asks for more": (
+        f"UPDATE funds_call SET called_cents = called_cents + 1, used_cents = used_cents + 1 WHERE id = {A_CALL}",
+        "called_is_what_funders_owe",
+    ),
+    "an advance that grew": (
+        f"UPDATE funds_call SET called_cents = called_cents + 1, state = 'partly_paid' WHERE id = {AN_ADVANCE}",
+        "called_is_what_funders_owe",
+    ),
+    "a use that a call forgets": (
+        (
+            f"DELETE FROM funds_call_use WHERE call_id = {A_CALL} AND entry_id = (SELECT min(CAST(entry_id AS text)) FROM "
+            f"funds_call_use WHERE call_id = {A_CALL})"
+        ),
+        "a_call_is_its_uses",
+    ),
+    "a number that is skipped": (
+        f"UPDATE funds_call SET number = 9 WHERE id = {AN_ADVANCE}",
+        "calls_are_numbered_without_a_gap",
+    ),
+    "money received of nobody": (
+        f"UPDATE funds_receipt SET undone_at = received_at WHERE call_id = {AN_ADVANCE}",
+        "receipts_are_posted",
+    ),
+    "a receipt that is gone": ("DELETE FROM funds_receipt", "receipts_are_posted"),
+    "a document that was changed": (
+        "UPDATE funding_document SET content = x'78' WHERE kind = 'call_pdf'",
+        "documents_are_whole",
+    ),
+    "a list that says less than its call": (
+        f"UPDATE funds_call SET used_cents = used_cents - 1, called_cents = called_cents - 1 WHERE id = {A_CALL}",
+        "documents_are_whole",
+    ),
+    "a published figure that was embellished": (
+        "UPDATE backing_figure SET text = replace(text, 'held=', 'held=1')",
+        "published_figures_are_the_ledgers",
+    ),
+    "a published sum that the text does not say": (
+        "UPDATE backing_figure SET held_cents = held_cents + 1",
+        "published_figures_are_the_ledgers",
+    ),
+    "an entry that came after the figure, dated before": (
+        "UPDATE entry SET posted_at = '2026-11-22 10:00:00.000000' WHERE event_type = 'vouchers_redeemed'",
+        "published_figures_are_the_ledgers",
+    ),
+}
+
+
+def a_whole_story(database: Database) -> Town:
+    town = a_funded_town(database)
+    funders = town.agreed.funder_ids
+    advance = call_advance(database, new_id(), town.agreement_id, funders[0], 2_000, by=PERSON, now=NOW)
+    received(town, advance.call_id, 2_000, now=NOW)
+    for count in (3, 4):
+        town.redeem(voucher_count=count)
+    for funder_id in funders:
+        done = call_funds(database, new_id(), town.agreement_id, funder_id, by=PERSON, now=NOW)
+        keep_call_documents(database, done.call_id, now=NOW)
+    received(town, done.call_id, 500, now=NOW)
+    publish(database, NOW)
+    return town
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_planted_fault_is_found_and_named(database: Database, planted: str) -> None:
+    a_whole_story(database)
+    assert wrong_funds(database) == []
+    statement, check = PLANTED[planted]
+    with database.engine.begin() as connection:
+        if database.is_postgresql:
+            connection.execute(text("SET session_replication_role = replica"))
+            statement = statement.replace("x'78'", "'x'::bytea").replace(
+                "entry_id = (SELECT min(CAST(entry_id AS text))",
+                "CAST(entry_id AS text) = (SELECT min(CAST(entry_id AS text))",
+            )
+        else:
+            for (name,) in connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+                connection.execute(text(f"DROP TRIGGER {name}"))
+        assert connection.execute(text(statement)).rowcount
+    with database.read() as session:
+        assert check in {violation.check for one in CHECKS for violation in one(session)}
+
+
+def test_published_rows_cannot_be_changed(database: Database) -> None:
+    a_funded_town(database)
+    publish(database)
+    for statement in ("UPDATE backing_figure SET held_cents = 1", "DELETE FROM backing_line"):
+        with pytest.raises(Exception, match="only grows"), database.engine.begin() as connection:
+            connection.execute(text(statement))
+    assert date(2026, 11, 22) == NOW.date() - timedelta(days=1)
