@@ -40,11 +40,17 @@ from voucher.redemption.rules import Refusal
 from voucher.redemption.undo import undo
 from voucher.reporting.verify import verify
 from voucher.settlement.approve import approve_batch
+from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
 from voucher.settlement.import_report import import_report
 from voucher.settlement.import_statement import import_statement
-from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.match_other import match_with_overpayment
+from voucher.settlement.model import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.recover import ask_write_off, open_claims, write_off
+from voucher.settlement.revenue_order import claim_overpayment
+from voucher.settlement.set_aside import set_aside
+from voucher.settlement.undo_match import undo_match
 
 PREPARER, APPROVER = UUID(int=11), UUID(int=12)
 UNDO_MINUTES = 30
@@ -71,6 +77,10 @@ class Life(RuleBasedStateMachine):
         self.batches: list[tuple[UUID, str]] = []
         self.in_transit: list[tuple[str, int]] = []
         self.paid: list[tuple[str, int]] = []
+        self.used: dict[UUID, list[int]] = {}  # serials of each redemption that counts
+        self.disputes: dict[UUID, UUID] = {}  # the open ones, and their redemptions
+        self.stopped: set[int] = set()  # serials of the booklets that were stopped
+        self.has_lapsed = False
         self.bank_cents = 0
         self.statement_count = 0
 
@@ -153,6 +163,7 @@ class Life(RuleBasedStateMachine):
         if isinstance(answer, Redeemed):
             assert answer.amount_cents == 1000 * count
             self.receipts.append((attempt_id, codes, counter, answer))
+            self.used[attempt_id] = serials
             for serial in serials:
                 self.states[serial] = "redeemed"
 
@@ -172,6 +183,7 @@ class Life(RuleBasedStateMachine):
             return
         assert isinstance(answer, Undone)
         assert self.now - receipt.redeemed_at <= timedelta(minutes=UNDO_MINUTES)
+        del self.used[attempt_id]
         for serial in receipt.serials:
             self.states[serial] = "handed_over"
 
@@ -185,6 +197,7 @@ class Life(RuleBasedStateMachine):
         except Refused:
             return
         assert stopped.stopped_count == len(left)
+        self.stopped.update(self.booklets[number])
         for serial in left:
             self.states[serial] = "stopped"
 
@@ -205,6 +218,7 @@ class Life(RuleBasedStateMachine):
     def declare_lapsed(self) -> None:
         lapse(self.database, by=None, now=self.now)
         if self.today > date(2027, 2, 28):
+            self.has_lapsed = True
             for serial, state in self.states.items():
                 if state in ("issued", "handed_over"):
                     self.states[serial] = "lapsed"
@@ -216,10 +230,88 @@ class Life(RuleBasedStateMachine):
             frozen = freeze_batch(self.database, batch_id, self.agreed.agreement_id, by=PREPARER, now=self.now)
         except Refused:
             return
-        assert frozen.total_cents > 0
+        assert (frozen.total_cents > 0) == (frozen.advice_count > 0)
         again = freeze_batch(self.database, batch_id, self.agreed.agreement_id, by=PREPARER, now=self.now)
         assert again == frozen
-        self.batches.append((batch_id, "frozen"))
+        # What structures owe back may pay all that they are owed: then no transfer leaves.
+        self.batches.append((batch_id, "frozen" if frozen.advice_count else "closed"))
+
+    @precondition(lambda self: self.used)
+    @rule(data=st.data())
+    def contest_a_redemption(self, data: st.DataObject) -> None:
+        redemption_id = data.draw(st.sampled_from(sorted(self.used)))
+        new = NewDispute(new_id(), redemption_id, "control", "La feuille du jour dit autre chose.")
+        try:
+            is_suspending = open_dispute(self.database, new, by=PREPARER, now=self.now)
+        except Refused:
+            assert redemption_id in self.disputes.values()
+            return
+        assert open_dispute(self.database, new, by=PREPARER, now=self.now) == is_suspending
+        self.disputes[new.id] = redemption_id
+
+    @precondition(lambda self: self.disputes)
+    @rule(data=st.data(), outcome=st.sampled_from(["dismissed", "upheld", "upheld"]))
+    def decide_a_dispute(self, data: st.DataObject, outcome: str) -> None:
+        dispute_id = data.draw(st.sampled_from(sorted(self.disputes)))
+        with pytest.raises(Refused, match="four_eyes"):
+            decide_dispute(self.database, dispute_id, outcome, "Vu.", by=PREPARER, now=self.now)
+        for _ in range(2):
+            decide_dispute(self.database, dispute_id, outcome, "Vu.", by=APPROVER, now=self.now)
+        redemption_id = self.disputes.pop(dispute_id)
+        if outcome == "upheld":
+            for serial in self.used.pop(redemption_id):
+                ended = "stopped" if serial in self.stopped else "lapsed" if self.has_lapsed else "handed_over"
+                self.states[serial] = ended
+
+    def overpayments(self, *, is_claimed: bool) -> list[UUID]:
+        with self.database.read() as session:
+            claims = open_claims(session)
+        return [one.overpayment_id for one in claims if one.is_claimed == is_claimed]
+
+    @precondition(lambda self: self.overpayments(is_claimed=False))
+    @rule()
+    def claim_an_overpayment(self) -> None:
+        overpayment_id, claim_id = self.overpayments(is_claimed=False)[0], new_id()
+        try:
+            claimed = claim_overpayment(self.database, claim_id, overpayment_id, days=30, by=PREPARER, now=self.now)
+        except Refused:
+            return
+        again = claim_overpayment(self.database, claim_id, overpayment_id, days=30, by=PREPARER, now=self.now)
+        assert again == claimed
+
+    @precondition(lambda self: self.overpayments(is_claimed=True))
+    @rule()
+    def give_a_claim_up(self) -> None:
+        overpayment_id = self.overpayments(is_claimed=True)[0]
+        ask_write_off(self.database, overpayment_id, "Structure dissoute", by=PREPARER, now=self.now)
+        write_off(self.database, overpayment_id, by=APPROVER, now=self.now)
+
+    @precondition(lambda self: self.overpayments(is_claimed=True) or self.overpayments(is_claimed=False))
+    @rule(cents=st.integers(1, 2500), is_undone=st.booleans())
+    def a_structure_repays(self, cents: int, is_undone: bool) -> None:
+        overpayment_id = [*self.overpayments(is_claimed=True), *self.overpayments(is_claimed=False)][0]
+        self.bank_books([BookedLine(f"R{self.statement_count}", cents, True, counterparty="Structure")])
+        with self.database.read() as session:
+            line_id = session.scalars(select(BankLine.id).order_by(BankLine.id.desc()).limit(1)).one()
+        match_id = new_id()
+        match_with_overpayment(self.database, match_id, line_id, overpayment_id, by=PREPARER, now=self.now)
+        if is_undone:
+            undo_match(self.database, match_id, "Pas celle-là", by=PREPARER, now=self.now)
+
+    @precondition(lambda self: any(state == "frozen" for _, state in self.batches))
+    @rule()
+    def set_an_advice_aside(self) -> None:
+        with self.database.read() as session:
+            advice_id = session.scalars(
+                select(PaymentAdvice.id).where(PaymentAdvice.state == "due").order_by(PaymentAdvice.reference).limit(1)
+            ).one_or_none()
+            batch_id = session.scalar(select(PaymentAdvice.batch_id).where(PaymentAdvice.id == advice_id))
+        if advice_id is None:
+            return
+        set_aside(self.database, advice_id, "À vérifier", by=PREPARER, now=self.now)
+        with self.database.read() as session:
+            state = session.execute(select(SettlementBatch.state).where(SettlementBatch.id == batch_id)).scalar_one()
+        self.batches = [(one, state if one == batch_id else before) for one, before in self.batches]
 
     @precondition(lambda self: any(state == "frozen" for _, state in self.batches))
     @rule()
