@@ -7,11 +7,12 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import merchant_portal
-from issuer_portal import board, finance, funding, issuer, ledger, prescriber, programme, staff
+from issuer_portal import board, books, finance, funding, issuer, ledger, prescriber, programme, staff
 from merchant_portal import payments, place
 from voucher import wallet
 from voucher.kernel.database import Database
 from voucher.kernel.settings import Settings
+from voucher.ledger.chart_file import chart_numbers
 from voucher.web import access, install
 from voucher.web.house import House, utc_now
 from voucher.web.navigation import NavItem
@@ -28,6 +29,7 @@ PORTALS = (
     finance,
     funding,
     ledger,
+    books,
     staff,
 )
 """The folders of pages, in the order of their menu entries."""
@@ -38,6 +40,8 @@ UPLOAD_BYTES_MAX = 64 * 1024 * 1024
 def create_app(settings: Settings | None = None, now: Callable[[], datetime] = utc_now) -> Flask:
     """Return the application. Settings come from the environment unless they are given (tests do); so does the hour."""
     settings = settings or Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    # A chart of accounts that is wrong is said now, with every error, and not on the first page that shows it.
+    chart_numbers(settings.chart_file)
     app = Flask(__name__, static_folder=None)
     is_https = settings.base_url.startswith("https:")
     app.config.update(

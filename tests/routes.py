@@ -34,6 +34,18 @@ CLASSES = {
         "GET /finances/trop-percus/<uuid:overpayment_id>/demande/<kind>",
     ),
     "auditor finance_approver finance_preparer programme": (
+        "GET /comptabilite/",
+        "GET /comptabilite/balance",
+        "GET /comptabilite/balance/<code>",
+        "GET /comptabilite/comptes-annuels",
+        "GET/POST /comptabilite/comptes-annuels/<uuid:agreement_id>/<int:year>",
+        "GET /comptabilite/comptes-annuels/<uuid:agreement_id>/<int:year>.csv",
+        "GET /comptabilite/comptes-annuels/fichiers/<uuid:account_id>.pdf",
+        "GET /comptabilite/comptes/<int:account_id>",
+        "GET /comptabilite/fec",
+        "GET /comptabilite/fec/<siren>/<int:year>.txt",
+        "GET /comptabilite/journaux",
+        "GET /comptabilite/plan",
         "GET /financement/",
         "GET /financement/a-appeler/<uuid:agreement_id>/<uuid:funder_id>",
         "GET /financement/appels",
@@ -55,6 +67,12 @@ CLASSES = {
         "GET /registre/ecritures",
         "GET /registre/ecritures/<uuid:entry_id>",
     ),
+    "auditor finance_approver finance_preparer issuer programme": (
+        "GET /comptabilite/recolements",
+        "GET/POST /comptabilite/recolements/<uuid:count_id>",
+        "GET /comptabilite/recolements/<uuid:count_id>/pv.pdf",
+        "GET /comptabilite/valeurs-inactives",
+    ),
     "auditor programme": (
         "GET /personnes/journal",
         "GET /programme/",
@@ -73,10 +91,13 @@ CLASSES = {
         "GET /tableau/<name>.csv",
     ),
     "finance_approver": (
+        "POST /comptabilite/exercices/<int:year>/clore",
         "GET/POST /finances/lots/<uuid:batch_id>/valider",
         "POST /finances/trop-percus/<uuid:overpayment_id>/abandonner",
     ),
+    "finance_approver finance_preparer": ("POST /comptabilite/exercices/<int:year>/renoncer",),
     "finance_preparer": (
+        "POST /comptabilite/exercices/<int:year>/proposer",
         "POST /financement/appeler",
         "POST /financement/appels/<uuid:call_id>/annuler",
         "GET/POST /financement/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>/avance",
@@ -95,6 +116,7 @@ CLASSES = {
     ),
     "finance_preparer programme": ("POST /finances/messages/<uuid:message_id>/renvoyer",),
     "issuer": (
+        "GET/POST /comptabilite/recolements/nouveau",
         "GET /emetteur/",
         "GET/POST /emetteur/bordereaux/nouveau",
         "GET /emetteur/carnets",

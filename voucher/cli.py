@@ -6,7 +6,8 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from voucher import cli_accounting, cli_books, cli_proof, cli_serve, cli_vouchers, cli_work
+from voucher import cli_accounting, cli_books, cli_proof, cli_serve, cli_takeover, cli_vouchers, cli_work
+from voucher.ledger.chart_file import WrongChart
 
 OTHERS_NOTHING = 0o077
 COMMANDS = (
@@ -16,6 +17,7 @@ COMMANDS = (
     *cli_serve.COMMANDS,
     *cli_work.COMMANDS,
     *cli_proof.COMMANDS,
+    *cli_takeover.COMMANDS,
 )
 
 
@@ -29,6 +31,9 @@ class Commands(click.Group):
         except ValidationError as error:
             lines = [f"  PASS_{str(one['loc'][0]).upper()} : {_why(one['type'], one['msg'])}" for one in error.errors()]
             raise click.ClickException("\n".join(["Des réglages ne vont pas. Voyez le README.", *lines])) from None
+        except WrongChart as wrong:
+            lines = [f"  {error}" for error in wrong.errors]
+            raise click.ClickException("\n".join(["Le plan comptable (PASS_CHART_FILE) ne va pas.", *lines])) from None
 
 
 def _why(kind: str, sentence: str) -> str:

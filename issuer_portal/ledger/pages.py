@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response
 
 from voucher.access.read import names_of
 from voucher.access.rules import Role
-from voucher.ledger import read
-from voucher.ledger.chart import CHART, RULES
+from voucher.ledger import read, search
+from voucher.ledger.chart import CHART, RULES, Journal
 from voucher.programme.names import funder_names
 from voucher.reporting import stages as reporting
 from voucher.reporting.account_names import account_names
@@ -132,7 +132,7 @@ def entries() -> str | Response:
     """Search entries."""
     _whole_programme()
     listing = read_listing(
-        request.args, sorts=("posted_at", "total"), default_sort="-posted_at", filters=("quoi", "texte", "jour")
+        request.args, sorts=("posted_at", "total"), default_sort="-posted_at", filters=search.FILTERS
     )
     rows, total = read.entries(
         house().database,
@@ -148,7 +148,15 @@ def entries() -> str | Response:
             for row in rows
         )
         return file_response("ecritures", ["Date", "Journal", "Événement", "Libellé", "Montant (€)", "Écriture"], lines)
-    return render_template("ledger/entries.html", listing=listing, rows=rows, total=total, events=EVENT_CHOICES)
+    return render_template(
+        "ledger/entries.html",
+        listing=listing,
+        rows=rows,
+        total=total,
+        events=EVENT_CHOICES,
+        journals=[(str(one), str(one)) for one in Journal],
+        codes=[(code, f"{code} {line.name}") for code, line in CHART.items()],
+    )
 
 
 @blueprint.get("/ecritures/<uuid:entry_id>")

@@ -28,9 +28,9 @@ FILTERS = ("quoi", "texte", "jour", "du", "au", "journal", "montant", "de", "a",
 code; id of a structure or a funder. What cannot be read finds nothing: a wrong filter never widens a search."""
 
 
-def search(filters: Mapping[str, str]) -> Select[Any]:
+def search(filters: Mapping[str, str]) -> Select[*tuple[Any, ...]]:
     """Return the statement of the entries that every filter keeps. Amounts are an entry's total, or one of its movements."""
-    query: Select[Any] = select(*ENTRY)
+    query: Select[*tuple[Any, ...]] = select(*ENTRY)
     if event_type := filters.get("quoi"):
         query = query.where(Entry.event_type == event_type)
     if text := filters.get("texte"):

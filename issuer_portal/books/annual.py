@@ -1,0 +1,105 @@
+"""Annual accounts (art. R.1611-10 CGCT): those of a year, one of them with what is behind each figure, its documents."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import HiddenField
+
+from issuer_portal.books.folder import READERS, blueprint, download, scope, year_asked, year_choices
+from voucher.access.audit import note_access
+from voucher.access.read import names_of
+from voucher.access.rules import Role
+from voucher.accounting.annual_account import DEFINITIONS, FIGURES, AgreementAccount, annual_account
+from voucher.accounting.documents import annual_account_csv
+from voucher.accounting.produce import accounts_of_year, kept_accounts, kept_content, produce_account
+from voucher.kernel.calendar import paris_day
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.web.access import staff, viewer
+from voucher.web.forms import HouseForm
+from voucher.web.house import house
+from voucher.web.listing import read_listing
+
+
+class ProduceForm(HouseForm):
+    """The act of producing an account: its id makes a double click harmless."""
+
+    id = HiddenField()
+
+
+@blueprint.get("/comptes-annuels")
+@staff(*READERS)
+def annual_accounts() -> str:
+    """List the agreements of a year, with what was produced."""
+    listing = read_listing(request.args, sorts=("number",), default_sort="number", filters=("annee",))
+    year = year_asked({"annee": listing.filters.get("annee", str(paris_day(house().now()).year - 1))})
+    rows = accounts_of_year(house().database, year, issuer_id=scope())
+    return render_template(
+        "books/annual_accounts.html", listing=listing, rows=rows, year=year, years=year_choices() or [(str(year),) * 2]
+    )
+
+
+def _account(agreement_id: UUID, year: int) -> AgreementAccount:
+    found = annual_account(house().database, agreement_id, year, issuer_id=scope()) if 2000 < year < 2200 else None
+    if found is None:
+        abort(404)
+    return found
+
+
+@blueprint.route("/comptes-annuels/<uuid:agreement_id>/<int:year>", methods=["GET", "POST"])
+@staff(*READERS)
+def annual(agreement_id: UUID, year: int) -> str | Response:
+    """Show an agreement's account; a preparer may produce it."""
+    here = house()
+    page = _account(agreement_id, year)
+    form: Any = ProduceForm(id=str(new_id()))
+    if form.validate_on_submit():
+        if not viewer().may(Role.FINANCE_PREPARER):
+            abort(403)
+        try:
+            account_id = UUID(form.id.data)
+        except (TypeError, ValueError):
+            abort(400)
+        try:
+            produce_account(
+                here.database, account_id, agreement_id, year, by=viewer().account_id, now=here.now(), issuer_id=scope()
+            )
+        except Refused as refused:
+            flash(refused.sentence, "danger")
+        else:
+            flash(f"Le compte annuel {year} est produit. Il est gardé ici, octet pour octet.", "success")
+        return redirect(url_for("books.annual", agreement_id=agreement_id, year=year))
+    kept = kept_accounts(here.database, agreement_id, year)
+    return render_template(
+        "books/annual.html",
+        page=page,
+        form=form,
+        figures=FIGURES,
+        definitions=DEFINITIONS,
+        kept=kept,
+        names=names_of(here.database, {one.produced_by for one in kept}),
+        is_over=paris_day(here.now()).year > year,
+    )
+
+
+@blueprint.get("/comptes-annuels/<uuid:agreement_id>/<int:year>.csv")
+@staff(*READERS)
+def annual_csv(agreement_id: UUID, year: int) -> Response:
+    """Download the rows behind an account, order by order."""
+    page = _account(agreement_id, year)
+    name = f"compte-annuel-{page.agreement_number.replace('/', '-')}-{year}.csv"
+    return download(name, annual_account_csv(page), "text/csv; charset=utf-8")
+
+
+@blueprint.get("/comptes-annuels/fichiers/<uuid:account_id>.pdf")
+@staff(*READERS)
+def annual_pdf(account_id: UUID) -> Response:
+    """Download an account as it was produced."""
+    here = house()
+    found = kept_content(here.database, account_id, issuer_id=scope())
+    if found is None:
+        abort(404)
+    note_access(here.database, viewer().account_id, "Compte annuel téléchargé", found[0], here.now())
+    return download(found[0], found[1], "application/pdf")

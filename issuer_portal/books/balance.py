@@ -1,0 +1,163 @@
+"""The trial balance and what is behind it: auxiliary accounts, the ledger of one account, journals by month."""
+
+from flask import abort, render_template, request
+from werkzeug.wrappers import Response
+
+from issuer_portal.books.folder import READERS, blueprint, day_asked, numbers, whole_programme, year_asked, year_choices
+from voucher.accounting.balance import Sums, auxiliaries, trial_balance
+from voucher.accounting.fec import JOURNAL_NAMES
+from voucher.accounting.ledgers import account_ledger, journal_months
+from voucher.ledger import read
+from voucher.ledger.chart import CHART, Book
+from voucher.reporting.account_names import account_names
+from voucher.web.access import staff
+from voucher.web.house import house
+from voucher.web.listing import Cell, euros_cell, file_response, read_listing
+
+BOOKS = [("general", "Général"), ("budget", "Budget")]
+HEADERS = ["À l’ouverture (€)", "Débits (€)", "Crédits (€)", "À la clôture (€)"]
+
+
+@blueprint.get("/balance")
+@staff(*READERS)
+def trial() -> str | Response:
+    """Show the trial balance of a year, up to a day."""
+    whole_programme()
+    listing = read_listing(request.args, sorts=("code",), default_sort="code", filters=("annee", "jour", "livre"))
+    year = year_asked(listing.filters)
+    until = day_asked(listing.filters, year)
+    book = next((one for one in Book if one == listing.filters.get("livre")), None)
+    rows = trial_balance(house().database, year, until, book=book)
+    if listing.descending:
+        rows.reverse()
+    shown = numbers()
+    if listing.wants_file:
+        lines = [[row.code, shown[row.code].number, shown[row.code].name, *_cells(row.sums)] for row in rows]
+        return file_response(f"balance-{year}", ["Code", "Compte", "Nom", *HEADERS], lines)
+    total = sum((row.sums for row in rows), Sums())
+    return render_template(
+        "books/balance.html",
+        listing=listing,
+        rows=rows,
+        total=total,
+        year=year,
+        until=until,
+        books=BOOKS,
+        years=year_choices(),
+    )
+
+
+@blueprint.get("/balance/<code>")
+@staff(*READERS)
+def auxiliary(code: str) -> str | Response:
+    """Show the accounts of a code: who they are kept for, and their sums."""
+    whole_programme()
+    if code not in CHART:
+        abort(404)
+    listing = read_listing(
+        request.args, sorts=("tiers", "solde"), default_sort="tiers", filters=("annee", "jour", "tiers", "ouverts")
+    )
+    year = year_asked(listing.filters)
+    until = day_asked(listing.filters, year)
+    rows, count, total = auxiliaries(
+        house().database,
+        code,
+        year,
+        until,
+        sort=listing.sort,
+        descending=listing.descending,
+        limit=listing.limit,
+        offset=listing.offset,
+        filters=listing.filters,
+    )
+    if listing.wants_file:
+        lines = ([row.third_name, row.agreement_number, *_cells(row.sums)] for row in rows)
+        return file_response(f"balance-{code}-{year}", ["Tenu pour", "Convention", *HEADERS], lines)
+    return render_template(
+        "books/auxiliary.html",
+        listing=listing,
+        code=code,
+        rows=rows,
+        count=count,
+        total=total,
+        year=year,
+        until=until,
+        years=year_choices(),
+    )
+
+
+@blueprint.get("/comptes/<int:account_id>")
+@staff(*READERS)
+def account(account_id: int) -> str | Response:
+    """Show the ledger of an account: movements, running balance, letters."""
+    whole_programme()
+    database = house().database
+    found = read.account(database, account_id)
+    if found is None:
+        abort(404)
+    listing = read_listing(request.args, sorts=("at",), default_sort="at", filters=("annee", "lettrage"))
+    year = year_asked(listing.filters)
+    ledger = account_ledger(
+        database,
+        account_id,
+        year,
+        is_open_only=listing.filters.get("lettrage") == "non",
+        limit=listing.limit,
+        offset=listing.offset,
+    )
+    kept_for = account_names(database, [found])[found.id]
+    if listing.wants_file:
+        lines = (
+            (
+                row.effective_on,
+                row.journal,
+                row.narration,
+                numbers()[row.other_code].number,
+                euros_cell(row.debit_cents),
+                euros_cell(row.credit_cents),
+                euros_cell(row.balance_cents),
+                row.letter,
+            )
+            for row in ledger.lines
+        )
+        headers = ["Jour", "Journal", "Libellé", "Contrepartie", "Débit (€)", "Crédit (€)", "Solde (€)", "Lettre"]
+        return file_response(f"grand-livre-{found.code}-{year}", headers, lines)
+    return render_template(
+        "books/account.html",
+        listing=listing,
+        account=found,
+        ledger=ledger,
+        kept_for=kept_for,
+        year=year,
+        years=year_choices(),
+    )
+
+
+@blueprint.get("/journaux")
+@staff(*READERS)
+def journals() -> str | Response:
+    """Show each journal month by month."""
+    whole_programme()
+    listing = read_listing(request.args, sorts=("journal",), default_sort="journal", filters=("annee",))
+    year = year_asked(listing.filters)
+    rows = journal_months(house().database, year)
+    if listing.descending:
+        rows.reverse()
+    if listing.wants_file:
+        lines: list[list[Cell]] = [
+            [row.journal, JOURNAL_NAMES[row.journal], row.first_on, row.entry_count, euros_cell(row.total_cents)]
+            for row in rows
+        ]
+        return file_response(f"journaux-{year}", ["Journal", "Nom", "Mois", "Écritures", "Total (€)"], lines)
+    return render_template(
+        "books/journals.html", listing=listing, rows=rows, names=JOURNAL_NAMES, year=year, years=year_choices()
+    )
+
+
+def _cells(sums: Sums) -> list[Cell]:
+    return [
+        euros_cell(sums.opening_cents),
+        euros_cell(sums.debit_cents),
+        euros_cell(sums.credit_cents),
+        euros_cell(sums.closing_cents),
+    ]

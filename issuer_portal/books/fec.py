@@ -1,0 +1,42 @@
+"""The FEC of each holder of paying accounts, for each year; the trail keeps who took it."""
+
+from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from issuer_portal.books.folder import READERS, blueprint, numbers, whole_programme
+from voucher.access.audit import note_access
+from voucher.accounting.fec import fec_file, holders
+from voucher.kernel.refusals import Refused
+from voucher.ledger.close_year import years
+from voucher.web.access import staff, viewer
+from voucher.web.house import house
+
+LATIN9 = "iso8859-15"
+
+
+@blueprint.get("/fec")
+@staff(*READERS)
+def fec_home() -> str:
+    """List the holders and the years."""
+    whole_programme()
+    here = house()
+    return render_template("books/fec.html", holders=holders(here.database), years=years(here.database, now=here.now()))
+
+
+@blueprint.get("/fec/<siren>/<int:year>.txt")
+@staff(*READERS)
+def fec_download(siren: str, year: int) -> BaseResponse:
+    """Download a FEC, streamed as it is written."""
+    whole_programme()
+    here = house()
+    encoding = LATIN9 if request.args.get("encodage") == LATIN9 else "utf-8"
+    try:
+        found = fec_file(here.database, siren, year, numbers=numbers(), now=here.now(), encoding=encoding)
+    except Refused as refused:
+        flash(refused.sentence, "danger")
+        return redirect(url_for("books.fec_home"))
+    note_access(here.database, viewer().account_id, "FEC téléchargé", found.name, here.now())
+    response = Response(stream_with_context(found.chunks), content_type=f"text/plain; charset={encoding}")
+    response.headers["Content-Disposition"] = f'attachment; filename="{found.name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
