@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("grace_until", sa.Date(), nullable=False),
         sa.Column("present_by", sa.Date(), nullable=False),
         sa.Column("is_handover_required", sa.Boolean(), nullable=False),
+        sa.Column("share_set", sa.Integer(), nullable=False),
         sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ordered_by", sa.Uuid(), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),

@@ -50,6 +50,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("day", "agreement_id", name=op.f("pk_backing_line")),
     )
     op.create_table(
+        "credit_release",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("funder_id", sa.Uuid(), nullable=False),
+        sa.Column("amount_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("released_by", sa.Uuid(), nullable=True),
+        sa.CheckConstraint("amount_cents > 0", name=op.f("ck_credit_release_amount_is_positive")),
+        sa.ForeignKeyConstraint(["agreement_id"], ["agreement.id"], name=op.f("fk_credit_release_agreement_id")),
+        sa.ForeignKeyConstraint(["funder_id"], ["funder.id"], name=op.f("fk_credit_release_funder_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_release")),
+    )
+    op.create_index(op.f("ix_credit_release_agreement_id"), "credit_release", ["agreement_id"], unique=False)
+    op.create_table(
         "funds_call",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("agreement_id", sa.Uuid(), nullable=False),
@@ -98,6 +112,50 @@ def upgrade() -> None:
         sa.UniqueConstraint("reference", name=op.f("uq_funds_call_reference")),
     )
     op.create_index("ix_funds_call_funder_id", "funds_call", ["funder_id"], unique=False)
+    op.create_table(
+        "kept_part",
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("funder_id", sa.Uuid(), nullable=False),
+        sa.Column("envelope_id", sa.Uuid(), nullable=False),
+        sa.Column("amount_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.CheckConstraint("amount_cents >= 0", name=op.f("ck_kept_part_amount_is_not_negative")),
+        sa.ForeignKeyConstraint(["agreement_id"], ["agreement.id"], name=op.f("fk_kept_part_agreement_id")),
+        sa.ForeignKeyConstraint(["envelope_id"], ["envelope.id"], name=op.f("fk_kept_part_envelope_id")),
+        sa.ForeignKeyConstraint(["funder_id"], ["funder.id"], name=op.f("fk_kept_part_funder_id")),
+        sa.PrimaryKeyConstraint("agreement_id", "funder_id", name=op.f("pk_kept_part")),
+    )
+    op.create_table(
+        "past_share",
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("share_set", sa.Integer(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("envelope_id", sa.Uuid(), nullable=False),
+        sa.Column("funder_id", sa.Uuid(), nullable=False),
+        sa.Column("share_basis_points", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["agreement_id"], ["agreement.id"], name=op.f("fk_past_share_agreement_id")),
+        sa.ForeignKeyConstraint(["envelope_id"], ["envelope.id"], name=op.f("fk_past_share_envelope_id")),
+        sa.ForeignKeyConstraint(["funder_id"], ["funder.id"], name=op.f("fk_past_share_funder_id")),
+        sa.PrimaryKeyConstraint("agreement_id", "share_set", "rank", name=op.f("pk_past_share")),
+        sa.UniqueConstraint(
+            "agreement_id", "share_set", "funder_id", name=op.f("uq_past_share_agreement_id_share_set_funder_id")
+        ),
+    )
+    op.create_table(
+        "share_ending",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("funder_id", sa.Uuid(), nullable=False),
+        sa.Column("ends_on", sa.Date(), nullable=False),
+        sa.Column("released_cents", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.Uuid(), nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["agreement_id"], ["agreement.id"], name=op.f("fk_share_ending_agreement_id")),
+        sa.ForeignKeyConstraint(["funder_id"], ["funder.id"], name=op.f("fk_share_ending_funder_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_share_ending")),
+        sa.UniqueConstraint("agreement_id", "funder_id", name=op.f("uq_share_ending_agreement_id_funder_id")),
+    )
+    op.create_index(op.f("ix_share_ending_agreement_id"), "share_ending", ["agreement_id"], unique=False)
     op.create_table(
         "funding_close",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -165,6 +223,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_funds_receipt_call_id"), "funds_receipt", ["call_id"], unique=False)
     op.create_table(
+        "share_ending_part",
+        sa.Column("ending_id", sa.Uuid(), nullable=False),
+        sa.Column("funder_id", sa.Uuid(), nullable=False),
+        sa.Column("share_basis_points", sa.Integer(), nullable=False),
+        sa.CheckConstraint("share_basis_points BETWEEN 1 AND 10000", name=op.f("ck_share_ending_part_share_is_a_part")),
+        sa.ForeignKeyConstraint(["ending_id"], ["share_ending.id"], name=op.f("fk_share_ending_part_ending_id")),
+        sa.ForeignKeyConstraint(["funder_id"], ["funder.id"], name=op.f("fk_share_ending_part_funder_id")),
+        sa.PrimaryKeyConstraint("ending_id", "funder_id", name=op.f("pk_share_ending_part")),
+    )
+    op.create_table(
         "advance_refund",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("close_id", sa.Uuid(), nullable=False),
@@ -185,6 +253,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_advance_refund_close_id"), "advance_refund", ["close_id"], unique=False)
 
     dialect = op.get_bind().dialect.name
-    for table in ("funding_document", "backing_figure", "backing_line"):
+    for table in ("funding_document", "backing_figure", "backing_line", "past_share", "credit_release"):
         for statement in append_only_statements(table, dialect):
             op.execute(statement)

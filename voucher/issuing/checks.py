@@ -14,7 +14,8 @@ from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import BASIS_POINTS, format_euros
 from voucher.ledger import model as ledger
 from voucher.ledger.chart import EventType
-from voucher.programme.model import Agreement, AgreementShare
+from voucher.programme.model import Agreement
+from voucher.programme.shares import every_share
 
 SIGNATURES_CHECKED_PER_BATCH = 200
 _FRENCH = {Kind.VOUCHER: "chèque", Kind.BOOKLET: "carnet du chèque"}
@@ -134,19 +135,18 @@ def check_orders_are_posted(session: Session) -> list[Violation]:
 
 def check_orders_follow_the_shares(session: Session) -> list[Violation]:
     """Les parts d'une commande font sa valeur, et s'écartent des taux de la convention de moins d'un centime par chèque."""
+    share = every_share()
     rows = session.execute(
         select(
             IssueBatch.id,
             IssueBatch.voucher_count,
             IssueBatch.face_value_cents,
-            AgreementShare.share_basis_points,
+            share.c.share_basis_points,
             BatchShare.amount_cents,
         )
-        .join(AgreementShare, AgreementShare.agreement_id == IssueBatch.agreement_id)
-        .outerjoin(
-            BatchShare, and_(BatchShare.batch_id == IssueBatch.id, BatchShare.funder_id == AgreementShare.funder_id)
-        )
-        .order_by(IssueBatch.id, AgreementShare.rank)
+        .join(share, and_(share.c.agreement_id == IssueBatch.agreement_id, share.c.share_set == IssueBatch.share_set))
+        .outerjoin(BatchShare, and_(BatchShare.batch_id == IssueBatch.id, BatchShare.funder_id == share.c.funder_id))
+        .order_by(IssueBatch.id, share.c.rank)
     ).all()
     found = []
     for batch_id, shares in groupby(rows, key=lambda row: row.id):

@@ -21,7 +21,9 @@ from voucher.kernel.money import NO_BREAK_SPACE, format_euros, shares_of, shares
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
+from voucher.programme.end_share import apply_endings
 from voucher.programme.model import Agreement, AgreementShare, Credit, Funder
+from voucher.programme.shares import covered_count
 
 VOUCHERS_PER_ORDER_MAX = 5_000_000
 
@@ -66,6 +68,7 @@ def order_vouchers(
         voucher_count = booklet_count * agreement.booklet_size
         _check_order(agreement, booklet_count, voucher_count, now)
         key_id = _active_key(session, agreement.issuer_id)
+        apply_endings(session, agreement, now)
         amounts_cents = _take_credit(session, agreement, voucher_count)
         value_cents = voucher_count * agreement.face_value_cents
         if reason := stop_reason(session, agreement_id, value_cents, on=paris_day(now)):
@@ -92,6 +95,7 @@ def order_vouchers(
                 grace_until=agreement.grace_until,
                 present_by=agreement.present_by,
                 is_handover_required=agreement.is_handover_required,
+                share_set=agreement.share_set,
                 ordered_at=now,
                 ordered_by=by,
             )
@@ -153,12 +157,27 @@ def _take_credit(session: Session, agreement: Agreement, count: int) -> Mapping[
     credits_ = _locked_credits(session, agreement.id)
     available_cents = [credit.available_cents for credit in credits_]
     share_basis_points = [credit.share_basis_points for credit in credits_]
-    ready_count = sum(available_cents) // agreement.face_value_cents
-    if count > ready_count:
-        raise _credit_short(agreement, credits_, count - ready_count)
-    amounts_cents = shares_of_order(
-        agreement.face_value_cents, share_basis_points, agreement.committed_cents, available_cents, count
-    )
+    face_value_cents = agreement.face_value_cents
+    if agreement.share_set:
+        # Since a share ended, credits no longer stand in the proportion of the shares: each order is split by its positions.
+        first = agreement.issued_count - agreement.set_issued_count
+        if count > covered_count(face_value_cents, share_basis_points, first, available_cents):
+            parts = shares_of(face_value_cents, share_basis_points, first, count)
+            raise _credit_lacks(
+                [
+                    (credit.name, cents - credit.available_cents)
+                    for credit, cents in zip(credits_, parts, strict=True)
+                    if cents > credit.available_cents
+                ]
+            )
+        amounts_cents = shares_of(face_value_cents, share_basis_points, first, count)
+    else:
+        ready_count = sum(available_cents) // face_value_cents
+        if count > ready_count:
+            raise _credit_short(agreement, credits_, count - ready_count)
+        amounts_cents = shares_of_order(
+            face_value_cents, share_basis_points, agreement.committed_cents, available_cents, count
+        )
     for credit, cents in zip(credits_, amounts_cents, strict=True):
         session.execute(
             update(Credit)
@@ -199,9 +218,11 @@ def _credit_short(agreement: Agreement, credits_: Sequence[Row[*tuple[Any, ...]]
         agreement.committed_cents // face_value_cents,
         lacking_count,
     )
-    missing = " et ".join(
-        f"{format_euros(cents)}{NO_BREAK_SPACE}({credit.name})" for credit, cents in zip(credits_, parts, strict=True)
-    )
+    return _credit_lacks([(credit.name, cents) for credit, cents in zip(credits_, parts, strict=True)])
+
+
+def _credit_lacks(lacking: Sequence[tuple[str, int]]) -> Refused:
+    missing = " et ".join(f"{format_euros(cents)}{NO_BREAK_SPACE}({name})" for name, cents in lacking)
     return Refused(
         "credit_short",
         f"Le crédit ne suffit pas. Il manque {missing}. Commandez moins de carnets ou engagez un crédit.",

@@ -1,7 +1,7 @@
 """What must be true of envelopes, agreements and commitments (architecture.md §7, invariants 3 and 5)."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,26 +13,30 @@ from voucher.kernel.database import Base
 from voucher.kernel.money import BASIS_POINTS, format_euros
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Account, Entry, Movement
-from voucher.programme.model import Agreement, AgreementShare, Commitment, Credit, Envelope
+from voucher.programme.model import Agreement, AgreementShare, Commitment, Credit, CreditRelease, Envelope, KeptPart
 from voucher.programme.rules import parts_of
+from voucher.programme.shares import every_share
 from voucher.programme.stages import balances_of
 
 AVAILABLE = "8030"
 
 
 def check_commitments_stay_below_ceilings(session: Session) -> list[Violation]:
-    """L'engagé d'une convention est la somme de ses engagements, un nombre entier de chèques, sous son plafond."""
+    """L'engagé d'une convention est la somme de ses engagements moins les crédits rendus, un nombre entier de chèques, sous son plafond."""
     committed = select(func.coalesce(func.sum(Commitment.amount_cents), 0)).where(
         Commitment.agreement_id == Agreement.id
     )
-    total = committed.scalar_subquery()
+    released = select(func.coalesce(func.sum(CreditRelease.amount_cents), 0)).where(
+        CreditRelease.agreement_id == Agreement.id
+    )
+    total = committed.scalar_subquery() - released.scalar_subquery()
     rows = session.execute(
         select(Agreement.number, Agreement.committed_cents, Agreement.ceiling_cents, total.label("found")).where(
             or_(
                 Agreement.committed_cents != total,
                 Agreement.committed_cents > Agreement.ceiling_cents,
-                Agreement.committed_cents % Agreement.face_value_cents != 0,
-                Agreement.ceiling_cents % Agreement.face_value_cents != 0,
+                (Agreement.committed_cents - Agreement.kept_cents) % Agreement.face_value_cents != 0,
+                (Agreement.ceiling_cents - Agreement.kept_cents) % Agreement.face_value_cents != 0,
             )
         )
     )
@@ -80,9 +84,12 @@ def check_allocations_are_the_parts_of_ceilings(session: Session) -> list[Violat
     expected: dict[UUID, int] = defaultdict(int)
     for shares in _shares_by_agreement(session).values():
         basis_points = [share.share_basis_points for share in shares]
-        parts = parts_of(shares[0].ceiling_cents, shares[0].face_value_cents, basis_points)
+        ceiling_cents = shares[0].ceiling_cents - shares[0].kept_cents
+        parts = parts_of(ceiling_cents, shares[0].face_value_cents, basis_points)
         for share, part_cents in zip(shares, parts, strict=True):
             expected[share.envelope_id] += part_cents
+    for kept in session.execute(select(KeptPart.envelope_id, KeptPart.amount_cents)):
+        expected[kept.envelope_id] += kept.amount_cents
     rows = session.execute(select(Envelope.id, Envelope.name, Envelope.allocated_cents, Envelope.amount_cents))
     return [
         Violation(
@@ -144,17 +151,89 @@ def check_commitments_are_shared_by_position(session: Session) -> list[Violation
         .group_by(Account.agreement_id, Account.funder_id)
     )
     found = {(row.agreement_id, row.funder_id): int(row.cents) for row in rows}
-    violations = []
-    for agreement_id, shares in _shares_by_agreement(session).items():
-        basis_points = [share.share_basis_points for share in shares]
-        parts = parts_of(shares[0].committed_cents, shares[0].face_value_cents, basis_points)
-        for share, part_cents in zip(shares, parts, strict=True):
-            entered = found.get((agreement_id, share.funder_id), 0)
-            if entered != part_cents:
-                detail = f"{format_euros(entered)} engagés, {format_euros(part_cents)} attendus"
-                subject = f"convention {share.number}, financeur {share.funder_id}"
-                violations.append(Violation("commitments_are_shared_by_position", subject, detail))
-    return violations
+    expected = _committed_by_position(session)
+    return [
+        Violation(
+            "commitments_are_shared_by_position",
+            f"convention {key[0]}, financeur {key[1]}",
+            f"{format_euros(found.get(key, 0))} engagés, {format_euros(expected.get(key, 0))} attendus",
+        )
+        for key in sorted(found.keys() | expected.keys())
+        if found.get(key, 0) != expected.get(key, 0)
+    ]
+
+
+def check_what_ended_is_kept(session: Session) -> list[Violation]:
+    """Ce qu'un financeur garde d'anciennes parts est ce qu'il y a engagé, moins les crédits rendus, chacun avec son écriture."""
+    name = "what_ended_is_kept"
+    present = {row.id: row.share_set for row in session.execute(select(Agreement.id, Agreement.share_set))}
+    past = _committed_by_position(session, before_set=present)
+    for row in session.execute(select(CreditRelease.agreement_id, CreditRelease.funder_id, CreditRelease.amount_cents)):
+        key = (row.agreement_id, row.funder_id)
+        past[key] = past.get(key, 0) - row.amount_cents
+    kept = {
+        (row.agreement_id, row.funder_id): row.amount_cents
+        for row in session.execute(select(KeptPart.agreement_id, KeptPart.funder_id, KeptPart.amount_cents))
+    }
+    totals: dict[UUID, int] = defaultdict(int)
+    for (agreement_id, _), cents in kept.items():
+        totals[agreement_id] += cents
+    return [
+        *(
+            Violation(
+                name,
+                f"convention {key[0]}, financeur {key[1]}",
+                f"{format_euros(kept.get(key, 0))} gardés, {format_euros(past.get(key, 0))} attendus",
+            )
+            for key in sorted(kept.keys() | past.keys())
+            if kept.get(key, 0) != past.get(key, 0)
+        ),
+        *(
+            Violation(
+                name,
+                f"convention {row.number}",
+                f"{format_euros(row.kept_cents)} gardés, {format_euros(totals[row.id])} de part",
+            )
+            for row in session.execute(select(Agreement.id, Agreement.number, Agreement.kept_cents))
+            if row.kept_cents != totals[row.id]
+        ),
+        *_unmatched(
+            session, name, EventType.CREDITS_RELEASED, CreditRelease, CreditRelease.id, CreditRelease.amount_cents
+        ),
+    ]
+
+
+def _committed_by_position(
+    session: Session, before_set: Mapping[UUID, int] | None = None
+) -> dict[tuple[UUID, UUID], int]:
+    """Return each funder's part of what was committed, by (agreement, funder), to the cent: the part of each share set by its
+    positions. With `before_set`, of the sets before the agreement's present one only.
+    """
+    sums = {
+        (row.agreement_id, row.share_set): int(row.cents)
+        for row in session.execute(
+            select(
+                Commitment.agreement_id, Commitment.share_set, func.sum(Commitment.amount_cents).label("cents")
+            ).group_by(Commitment.agreement_id, Commitment.share_set)
+        )
+    }
+    share = every_share()
+    grouped: dict[tuple[UUID, int], list[Any]] = defaultdict(list)
+    for row in session.execute(
+        select(share, Agreement.face_value_cents)
+        .join(Agreement, Agreement.id == share.c.agreement_id)
+        .order_by(share.c.agreement_id, share.c.share_set, share.c.rank)
+    ):
+        grouped[row.agreement_id, row.share_set].append(row)
+    found: dict[tuple[UUID, UUID], int] = defaultdict(int)
+    for (agreement_id, share_set), shares in grouped.items():
+        if before_set is not None and share_set >= before_set[agreement_id]:
+            continue
+        basis_points = [one.share_basis_points for one in shares]
+        cents = sums.get((agreement_id, share_set), 0)
+        for one, part in zip(shares, parts_of(cents, shares[0].face_value_cents, basis_points), strict=True):
+            found[agreement_id, one.funder_id] += part
+    return {key: cents for key, cents in found.items() if cents}
 
 
 def _shares_by_agreement(session: Session) -> dict[UUID, Sequence[Any]]:
@@ -166,7 +245,7 @@ def _shares_by_agreement(session: Session) -> dict[UUID, Sequence[Any]]:
             AgreementShare.share_basis_points,
             Agreement.number,
             Agreement.ceiling_cents,
-            Agreement.committed_cents,
+            Agreement.kept_cents,
             Agreement.face_value_cents,
         )
         .join(Agreement, Agreement.id == AgreementShare.agreement_id)
@@ -211,4 +290,5 @@ CHECKS: tuple[Check, ...] = (
     check_commitments_have_their_entry,
     check_envelopes_have_their_entry,
     check_commitments_are_shared_by_position,
+    check_what_ended_is_kept,
 )

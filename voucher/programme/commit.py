@@ -15,6 +15,7 @@ from voucher.kernel.replays import is_replay
 from voucher.kernel.typed import required_text
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
+from voucher.programme.end_share import apply_endings
 from voucher.programme.model import Agreement, AgreementShare, Commitment, Credit
 from voucher.programme.rules import parts_of, refuse_bad_amount, refuse_part_of_voucher
 
@@ -53,10 +54,14 @@ def commit(database: Database, commitment: NewCommitment, *, by: UUID, now: date
             )
         if is_replay(session, Commitment, row):
             return commitment.id
+        apply_endings(session, agreement, now)
         refuse_part_of_voucher(commitment.amount_cents, agreement.face_value_cents, "amount_cents")
         before_cents = _take_from_ceiling(session, commitment)
-        parts = _parts_by_funder(session, agreement, commitment.amount_cents, before_cents)
-        session.execute(insert(Commitment).values(**row, committed_at=now, committed_by=by))
+        # Positions are counted anew in each share set: what is kept from those that ended has its own parts.
+        parts = _parts_by_funder(session, agreement, commitment.amount_cents, before_cents - agreement.kept_cents)
+        session.execute(
+            insert(Commitment).values(**row, share_set=agreement.share_set, committed_at=now, committed_by=by)
+        )
         for funder_id, part_cents in sorted(parts.items()):
             session.execute(
                 update(Credit)

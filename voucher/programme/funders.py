@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from voucher.programme.model import Agreement, AgreementShare
-from voucher.programme.rules import parts_of
+from voucher.programme.model import Agreement, PastShare
+from voucher.programme.shares import kept_parts, present_parts, present_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +27,25 @@ def funder_ranks(session: Session, agreement_id: UUID) -> Mapping[UUID, int]:
 
 
 def funder_parts(session: Session, agreement_id: UUID) -> Mapping[UUID, FunderPart]:
-    """Return each funder's part of an agreement, by rank."""
-    shares = session.execute(
-        select(AgreementShare.funder_id, AgreementShare.rank, AgreementShare.share_basis_points)
-        .where(AgreementShare.agreement_id == agreement_id)
-        .order_by(AgreementShare.rank)
-    ).all()
+    """Return each funder's part of an agreement, by rank: what it keeps from share sets that ended, and its present share."""
     agreement = session.get_one(Agreement, agreement_id)
+    shares = present_shares(session, agreement_id)
+    kept = kept_parts(session, agreement_id)
     basis_points = [share.share_basis_points for share in shares]
-    ceilings = parts_of(agreement.ceiling_cents, agreement.face_value_cents, basis_points)
-    committed = parts_of(agreement.committed_cents, agreement.face_value_cents, basis_points)
-    return {
-        share.funder_id: FunderPart(share.rank, share.share_basis_points, ceiling, part)
+    ceilings = present_parts(agreement, agreement.ceiling_cents, basis_points)
+    committed = present_parts(agreement, agreement.committed_cents, basis_points)
+    found = {
+        share.funder_id: FunderPart(
+            share.rank,
+            share.share_basis_points,
+            kept[share.funder_id] + ceiling,
+            kept[share.funder_id] + part,
+        )
         for share, ceiling, part in zip(shares, ceilings, committed, strict=True)
     }
+    past = session.execute(
+        select(PastShare.funder_id, PastShare.rank).where(PastShare.agreement_id == agreement_id).distinct()
+    )
+    for row in past:
+        found.setdefault(row.funder_id, FunderPart(row.rank, 0, kept[row.funder_id], kept[row.funder_id]))
+    return dict(sorted(found.items(), key=lambda one: one[1].rank))

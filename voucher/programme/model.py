@@ -142,6 +142,11 @@ class Agreement(Base):
     booklet_size: Mapped[int]
     is_handover_required: Mapped[bool] = mapped_column(default=True)
     issued_count: Mapped[int] = mapped_column(BigInt, default=0)  # vouchers ordered so far
+    share_set: Mapped[int] = mapped_column(default=0)  # grows each time a funder's share ends
+    kept_cents: Mapped[int] = mapped_column(
+        BigInt, default=0
+    )  # of what is committed, the part of share sets that ended
+    set_issued_count: Mapped[int] = mapped_column(BigInt, default=0)  # vouchers ordered before the present share set
     signed_on: Mapped[date]
     use_by: Mapped[date]
     grace_until: Mapped[date]
@@ -162,6 +167,8 @@ class Agreement(Base):
         CheckConstraint("minimum_payment_cents >= 0", name="minimum_is_not_negative"),
         CheckConstraint("payment_days BETWEEN 1 AND 60", name="payment_days_fit"),
         CheckConstraint("cash_floor_basis_points BETWEEN 0 AND 10000", name="cash_floor_is_a_part"),
+        CheckConstraint("kept_cents BETWEEN 0 AND committed_cents", name="kept_within_committed"),
+        CheckConstraint("set_issued_count BETWEEN 0 AND issued_count", name="set_begins_before"),
     )
 
 
@@ -207,7 +214,83 @@ class Commitment(Base):
     agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"), index=True)
     amount_cents: Mapped[int] = mapped_column(BigInt)
     reference: Mapped[str] = mapped_column(String(60))
+    share_set: Mapped[int] = mapped_column(default=0)  # whose shares it was split by
     committed_at: Mapped[datetime]
     committed_by: Mapped[UUID]
+
+    __table_args__ = (CheckConstraint("amount_cents > 0", name="amount_is_positive"),)
+
+
+class ShareEnding(Base):
+    """A decision: from a day on, a funder pays nothing of new orders, and the others share them anew (ADR 11)."""
+
+    __tablename__ = "share_ending"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"), index=True)
+    funder_id: Mapped[UUID] = mapped_column(ForeignKey("funder.id"))
+    ends_on: Mapped[date]
+    released_cents: Mapped[int] = mapped_column(BigInt, default=0)  # its credit not issued yet, given back that day
+    decided_at: Mapped[datetime]
+    decided_by: Mapped[UUID]
+    applied_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        # A funder's share in an agreement ends once.
+        UniqueConstraint("agreement_id", "funder_id"),
+    )
+
+
+class ShareEndingPart(Base):
+    """A funder's share of new orders once another's has ended. Shares of one ending sum to 10,000 basis points."""
+
+    __tablename__ = "share_ending_part"
+
+    ending_id: Mapped[UUID] = mapped_column(ForeignKey("share_ending.id"), primary_key=True)
+    funder_id: Mapped[UUID] = mapped_column(ForeignKey("funder.id"), primary_key=True)
+    share_basis_points: Mapped[int]
+
+    __table_args__ = (CheckConstraint("share_basis_points BETWEEN 1 AND 10000", name="share_is_a_part"),)
+
+
+class PastShare(Base):
+    """A share of a set that ended: what was committed and ordered under it keeps it."""
+
+    __tablename__ = "past_share"
+
+    agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"), primary_key=True)
+    share_set: Mapped[int] = mapped_column(primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    envelope_id: Mapped[UUID] = mapped_column(ForeignKey("envelope.id"))
+    funder_id: Mapped[UUID] = mapped_column(ForeignKey("funder.id"))
+    share_basis_points: Mapped[int]
+
+    __table_args__ = (UniqueConstraint("agreement_id", "share_set", "funder_id"),)
+
+
+class KeptPart(Base):
+    """What a funder keeps committed to an agreement from the share sets that ended."""
+
+    __tablename__ = "kept_part"
+
+    agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"), primary_key=True)
+    funder_id: Mapped[UUID] = mapped_column(ForeignKey("funder.id"), primary_key=True)
+    envelope_id: Mapped[UUID] = mapped_column(ForeignKey("envelope.id"))
+    amount_cents: Mapped[int] = mapped_column(BigInt)
+
+    __table_args__ = (CheckConstraint("amount_cents >= 0", name="amount_is_not_negative"),)
+
+
+class CreditRelease(Base):
+    """Credit of a funder whose share ended, given back to its envelope: not issued then, or come back from vouchers since."""
+
+    __tablename__ = "credit_release"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"), index=True)
+    funder_id: Mapped[UUID] = mapped_column(ForeignKey("funder.id"))
+    amount_cents: Mapped[int] = mapped_column(BigInt)
+    released_at: Mapped[datetime]
+    released_by: Mapped[UUID | None]
 
     __table_args__ = (CheckConstraint("amount_cents > 0", name="amount_is_positive"),)

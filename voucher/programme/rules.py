@@ -57,7 +57,7 @@ def refuse_bad_terms(terms: AgreementTerms) -> None:
     _refuse_bad_voucher(terms)
     _refuse_bad_ceiling(terms)
     _refuse_bad_dates(terms)
-    _refuse_bad_shares(terms.face_value_cents, terms.share_basis_points)
+    refuse_bad_shares(terms.face_value_cents, terms.share_basis_points)
 
 
 def refuse_bad_amount(amount_cents: int, field: str) -> None:
@@ -129,7 +129,8 @@ def _refuse_bad_dates(terms: AgreementTerms) -> None:
         )
 
 
-def _refuse_bad_shares(face_value_cents: int, shares: Sequence[int]) -> None:
+def refuse_bad_shares(face_value_cents: int, shares: Sequence[int]) -> None:
+    """Refuse shares that are not 100 % in all, or worth less than a cent of a voucher. Raises Refused."""
     if not 1 <= len(shares) <= FUNDERS_MAX:
         raise Refused(
             "funders_out_of_range", f"Une convention a de un à {FUNDERS_MAX} financeurs. Choisissez-les.", "shares"
