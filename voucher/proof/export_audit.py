@@ -67,7 +67,15 @@ def export_audit(
     With a day: the journal alone, up to the last checkpoint of that day or before; facts are known only as they stand now.
     Raises Refused where no checkpoint is that old.
     """
-    with database.read() as session, ZipFile(out, "w", ZIP_DEFLATED, compresslevel=COMPRESSION) as archive:
+    with database.read() as session:
+        return write_archive(session, out, origin=origin, key=key, until=until)
+
+
+def write_archive(
+    session: Session, out: IO[bytes], *, origin: str, key: Ed25519PrivateKey, until: date | None = None
+) -> Archived:
+    """Write the archive of what a session that is open sees."""
+    with ZipFile(out, "w", ZIP_DEFLATED, compresslevel=COMPRESSION) as archive:
         last = _last_checkpoint(session, until)
         size = last.size if last else 0
         tables = LEDGER if until else {**LEDGER, **STATE}

@@ -26,7 +26,11 @@ def chart() -> dict[str, Any]:
         for code, line in CHART.items()
     }
     events = {
-        str(event): {"name": rule.name, "journal": rule.journal, "moves": [list(move) for move in rule.moves]}
+        str(event): {
+            "name": rule.name,
+            "journal": rule.journal,
+            "moves": [list(move) for move in (*rule.moves, *rule.may_move)],
+        }
         for event, rule in RULES.items()
     }
     return {"accounts": accounts, "events": events}

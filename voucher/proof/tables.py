@@ -30,6 +30,7 @@ LEDGER: Mapping[str, frozenset[str]] = {
     "entry": frozenset(),
     "movement": frozenset(),
     "checkpoint": frozenset(),
+    "seal_handover": frozenset(),
 }
 """The journal and its proof: what an archive up to a day holds too. Each table with the columns kept back."""
 
@@ -40,6 +41,11 @@ STATE: Mapping[str, frozenset[str]] = {
     "paying_account": frozenset({"holder_name", "iban", "bic"}),
     "agreement": frozenset(),
     "agreement_share": frozenset(),
+    "past_share": frozenset(),
+    "share_ending": frozenset(),
+    "share_ending_part": frozenset(),
+    "kept_part": frozenset(),
+    "credit_release": frozenset(),
     "commitment": frozenset(),
     "credit": frozenset(),
     "issuer_key": frozenset({"sealed_private_key"}),

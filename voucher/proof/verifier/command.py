@@ -47,9 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     options, report = parser.parse_args(arguments), Report()
     try:
         archive = Archive(options.archive)
-        scope, name, key = check_manifest(archive, report, options.key)
+        scope, key = check_manifest(archive, report, options.key)
         ledger = Ledger(archive, report)
-        ledger.read(read_claims(archive, report, name, key, options.checkpoint))
+        ledger.read(read_claims(archive, report, key, options.checkpoint))
         ledger.check()
         if scope == "whole":
             Facts(archive, report, ledger).check()

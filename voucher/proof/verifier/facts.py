@@ -67,31 +67,32 @@ class Facts:
                 live[int(serial)] = 1
         for number in (one for one in range(len(used)) if used[one] != live[one]):
             self.wrong("usage unique", "voucher", f"l'état du chèque {number} contredit ses encaissements")
-        facts, suspended = self.ledger.facts, set[str]()
+        facts = self.ledger.facts
         entries = {fact: cents for event in USED_EVENTS for fact, cents in facts[event].items()}
-        for one, suspends, outcome, is_released in self.archive.rows(
-            "dispute", "redemption_id is_suspending outcome is_released"
-        ):
-            if suspends == "1" and (outcome != "dismissed" or is_released == "1"):
-                suspended.add(one)
+        clawed_back = {one for one, _ in self.archive.rows("overpayment", "redemption_id id")}
+        released = {one for one, yes in self.archive.rows("dispute", "redemption_id is_released") if yes == "1"}
         columns = "id state voucher_count amount_cents period_id structure_id"
         for one, state, count, amount, period, structure in self.archive.rows("redemption", columns):
             if entries.pop(one, None) != 2 * int(amount) or (state == "undone") != (one in facts["redemption_undone"]):
                 self.wrong("encaissement", "redemption", f"l'encaissement {one} et le registre se contredisent")
             if lines[one] != (int(count) if state in ("confirmed", "disputed") else 0):
                 self.wrong("encaissement", "redemption", f"l'encaissement {one} n'a pas ses {count} chèques")
-            if state != "undone" and one not in suspended:
+            # What its period's line paid: confirmed at that moment; what a dispute freed later has a line of its own.
+            if (state == "confirmed" or one in clawed_back) and one not in released:
                 due[period, structure] += int(amount)
         for gone in entries:
             self.wrong("encaissement", "entry", f"l'encaissement {gone} a été retiré : il reste son écriture")
         return due
 
     def periods(self, due: Counter[tuple[str, str]]) -> None:
-        """A closed period is in one batch, and paid in full, once, to each structure."""
+        """A period is in one batch, once closed, which pays it in full, once, to each structure."""
         batches = Counter(period for period, _ in self.archive.rows("settlement_batch", "period_id id") if period)
         closed = {one for one, closed_at in self.archive.rows("period", "id closed_at") if closed_at}
-        for period in (closed ^ set(batches)) | {one for one, count in batches.items() if count > 1}:
-            self.wrong("période", "settlement_batch", f"la période {period} est dans {batches[period]} lots")
+        for period, count in batches.items():
+            if count > 1 or period not in closed:
+                self.wrong(
+                    "période", "settlement_batch", f"la période {period} est dans {count} lots, ou encore ouverte"
+                )
         settled, sources = Counter[tuple[str, str]](), Counter[tuple[str, ...]]()
         for nature, source, structure, amount in self.archive.rows(
             "advice_line", "nature source_id structure_id amount_cents"
@@ -103,7 +104,7 @@ class Facts:
             self.wrong("double paiement", "advice_line", f"{' '.join(one)} est payé {sources[one]} fois")
         for period, structure in due.keys() | settled.keys():
             one = (period, structure)
-            if period in closed and due[one] != settled[one]:
+            if (period in batches or settled[one]) and due[one] != settled[one]:
                 detail = (
                     f"structure {structure}, période {period} : {due[one]} centimes encaissés, {settled[one]} réglés"
                 )
@@ -128,13 +129,17 @@ class Facts:
                 )
             if is_payable == "1":
                 payable[batch][reference] += int(amount)
-            aside[batch] += self.ledger.facts["advice_set_aside"].get(one, 0)
+            aside[batch] += self.ledger.moved["advice_set_aside", one, "4675", "4670"]
             if state == "paid":
                 paid[batches[batch][2]] += int(amount)
         files, transfers = self.transfers()
         for one, number, _, total, exported, frozen_by, approved_by in batches.values():
-            sides = [int(total), payable[one].total(), self.ledger.moved["batch_frozen", one, "4675"] - aside[one]]
-            sides += [self.ledger.moved["batch_exported", one, "5115"]] if exported else []
+            sides = [
+                int(total),
+                payable[one].total(),
+                self.ledger.moved["batch_frozen", one, "4670", "4675"] - aside[one],
+            ]
+            sides += [self.ledger.moved["batch_exported", one, "4675", "5115"]] if exported else []
             if len(set(sides)) > 1:
                 self.wrong(
                     "lot", "settlement_batch", f"{number} : total, règlements et registre diffèrent, {sides} centimes"

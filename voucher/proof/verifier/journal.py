@@ -21,7 +21,8 @@ SHOWN_MAX = 50  # of each kind: what is wrong a thousand times is said fifty tim
 ENTRY_FORMAT = "pass-numerique/entry/1"
 AUDIT_FORMAT, AUDIT_DOMAIN = "pass-numerique/audit/1", b"pass-numerique/audit/1\0"
 HEADER = "id event_type event_id journal posted_at posted_by effective_on reverses_id movement_count total_cents"
-BATCH_EVENTS = ("batch_frozen", "batch_exported")
+BATCH_EVENTS = ("batch_frozen", "batch_exported", "advice_set_aside")
+HANDOVER_DOMAIN = b"pass-numerique/takeover/1\0"
 Claims = dict[int, list[tuple[str, bytes]]]  # by size: where a checkpoint was read, and its root
 
 
@@ -123,25 +124,26 @@ class Tree:
         return hashed
 
 
-def read_key(text: str) -> tuple[str, bytes]:
-    """Return the name and the 32 bytes of a verifier key: `<name>+<id>+<base64 of 0x01 and the key>`."""
-    name, _, rest = text.strip().partition("+")
-    encoded = rest.partition("+")[2]
+def read_key(text: str) -> bytes:
+    """Return the 32 bytes of a verifier key: `<name>+<id>+<base64 of 0x01 and the key>`."""
+    encoded = text.strip().partition("+")[2].partition("+")[2]
     try:
         key = base64.b64decode(encoded, validate=True)
     except ValueError:
         key = b""
     if len(key) != 33 or key[:1] != b"\x01":
         raise Unreadable("la clé donnée n'est pas de la forme « nom+identifiant+clé »")
-    return name, key[1:]
+    return key[1:]
 
 
-def open_note(note: str, name: str, key: bytes) -> tuple[int, bytes]:
+def open_note(note: str, key_of: Callable[[int], bytes]) -> tuple[int, bytes]:
     """Return the size and root that a signed checkpoint says (C2SP signed-note). Raises ValueError in French."""
     text, _, signatures = note.rpartition("\n\n")
     lines = text.split("\n")
-    if len(lines) < 3 or lines[0] != name or not lines[1].isdigit():
-        raise ValueError("ce n'est pas un point de contrôle de ce journal")
+    if len(lines) < 3 or not lines[1].isdigit():
+        raise ValueError("ce n'est pas un point de contrôle")
+    key = key_of(int(lines[1]))
+    name = lines[0]  # the journal's on that day: the programme may have moved since, its key tells it
     key_id = sha256(name.encode() + b"\n\x01" + key).digest()[:4]
     for line in signatures.splitlines():
         dash, _, rest = line.partition(" ")
@@ -159,15 +161,15 @@ def open_note(note: str, name: str, key: bytes) -> tuple[int, bytes]:
     raise ValueError("il n'est pas signé par la clé du programme")
 
 
-def check_manifest(archive: Archive, report: Report, given: str | None) -> tuple[str, str, bytes]:
-    """Check the programme's signature and every file's hash; return the archive's scope, the journal's name, the key."""
+def check_manifest(archive: Archive, report: Report, given: str | None) -> tuple[str, bytes]:
+    """Check the programme's signature and every file's hash; return the archive's scope and the key."""
     raw = archive.bytes("manifest.json")
     manifest: dict[str, Any] = json.loads(raw)
     if manifest.get("format") != AUDIT_FORMAT:
         raise Unreadable("ce n'est pas une archive d'audit du Pass numérique, ou d'une version plus récente")
     if not given:
         say("⚠ ATTENTION : la clé est prise dans l'archive. Qui a fait l'archive a pu faire la clé : donnez --key.")
-    name, key = read_key(given or archive.bytes("programme-key.txt").decode())
+    key = read_key(given or archive.bytes("programme-key.txt").decode())
     try:
         signature = base64.b64decode(archive.bytes("manifest.sig"))
         Ed25519PublicKey.from_public_bytes(key).verify(signature, AUDIT_DOMAIN + raw)
@@ -183,18 +185,35 @@ def check_manifest(archive: Archive, report: Report, given: str | None) -> tuple
                 hashed.update(part)
         if hashed.hexdigest() != expected:
             report.wrong("manifeste", file, "ses octets ne sont pas ceux du manifeste : il a été changé ou échangé")
-    return manifest["scope"], name, key
+    return manifest["scope"], key
 
 
-def read_claims(archive: Archive, report: Report, name: str, key: bytes, outside: list[str]) -> Claims:
+def read_keys(archive: Archive, report: Report, key: bytes) -> Callable[[int], bytes]:
+    """Return which key signs a checkpoint of a size: the programme's, or up to a take-over that of the operator before."""
+    before: list[tuple[int, bytes]] = []
+    columns = "size previous_public_key manifest_sha256 signature"
+    for size, *texts in archive.rows("seal_handover", columns):
+        previous, digest, signature = map(bytes.fromhex, texts)
+        before.append((int(size), previous))
+        try:
+            Ed25519PublicKey.from_public_bytes(previous).verify(signature, HANDOVER_DOMAIN + digest)
+        except (InvalidSignature, ValueError):
+            report.wrong(
+                "signature", "seal_handover", f"la reprise à {size} écritures n'est pas signée de l'opérateur d'avant"
+            )
+    return lambda size: next((previous for until, previous in sorted(before) if size <= until), key)
+
+
+def read_claims(archive: Archive, report: Report, key: bytes, outside: list[str]) -> Claims:
     """Return the roots that signed checkpoints claim, by size: the archive's and those kept outside."""
     claims: Claims = defaultdict(list)
+    key_of = read_keys(archive, report, key)
     rows = archive.rows("checkpoint", "size root note")
     notes = [(f"checkpoint.csv, taille {size}", note, f"{size} {root}") for size, root, note in rows]
     notes += [(path, Path(path).read_text(encoding="utf-8"), "") for path in outside]
     for where, note, expected in notes:
         try:
-            size, root = open_note(note, name, key)
+            size, root = open_note(note, key_of)
         except ValueError as bad:
             report.wrong("point de contrôle", where, str(bad))
             continue
@@ -218,7 +237,7 @@ class Ledger:
         )  # movements by event, codes, and whether it reverses
         self.facts: dict[str, dict[str, int]] = defaultdict(dict)  # total cents by event type and fact
         self.reversed: set[str] = set()
-        self.moved: Counter[tuple[str, str, str]] = Counter()  # cents of a batch's events by type, fact, credited code
+        self.moved: Counter[tuple[str, ...]] = Counter()  # cents of a batch's events by type, fact, codes
 
     def read(self, claims: Claims) -> None:
         """Walk over seals, entries and movements together: all three are in the seals' order."""
@@ -276,7 +295,7 @@ class Ledger:
             self.pairs[debit, credit] += cents
             self.kinds[event_type, left.code, right.code, bool(reverses)] += 1
             if is_of_batch:
-                self.moved[event_type, event_id, right.code] += cents
+                self.moved[event_type, event_id, left.code, right.code] += cents
             lines.append(f"{rank}\t{book}\t{left.key}\t{right.key}\t{amount}\n")
         if (len(moves), found) != (int(count), int(total)):
             detail = f"{entry_id} annonce {count} mouvements et {total} centimes, {len(moves)} et {found} trouvés"
