@@ -38,6 +38,11 @@ def french_date(day: date) -> str:
     return (f"1er{text[1:]}" if day.day == 1 else text).replace(" ", "\u00a0")
 
 
+def french_month(day: date) -> str:
+    """Return « mars 2026 » for any day of the month, with a no-break space."""
+    return format_date(day, "MMMM y", locale="fr").replace(" ", "\u00a0")
+
+
 def french_instant(instant: datetime) -> str:
     """Return « 12 mars 2026 à 14 h 05 », in Paris; a line may break before the hour only."""
     local = instant.astimezone(PARIS)

@@ -1,4 +1,4 @@
-"""Charts drawn on the server: a funnel, bars, a line with its forecast. Each has one sentence and its table beside it.
+"""Charts drawn on the server: a funnel, bars, a line with its forecast, a few curves. Each has one sentence and its table beside it.
 
     chart = bars("Chèques par territoire", "La Meuse a tout remis.", [Bar("Meuse", 1200), Bar("Vosges", 800)], unit="Chèques")
     {{ ui.chart(chart) }}
@@ -19,6 +19,9 @@ WIDTH = 600
 ROW_HEIGHT = 76
 BAR_HEIGHT = 26
 LINE_HEIGHT = 300
+LEGEND_HEIGHT = 36
+LEGEND_LENGTH = 60
+CURVE_KINDS = ("line", "line forecast", "line far")
 MARGIN_TOP = 44
 MARGIN_BOTTOM = 40
 MARGIN_SIDE = 8
@@ -100,6 +103,50 @@ def line(title: str, sentence: str, points: Sequence[Point], unit: str, say: Cal
             drawing.append(_point_labels(places[at], points[at], say))
     rows = [(french_date(p.on), f"{say(p.value)}{' (prévu)' if p.is_forecast else ''}") for p in points]
     return Chart(title, sentence, _svg(title, sentence, LINE_HEIGHT, drawing), _columns("Jour", unit), rows)
+
+
+def curves(
+    title: str,
+    sentence: str,
+    labels: Sequence[str],
+    series: Sequence[tuple[str, Sequence[int]]],
+    say: Callable[[int], str] = number,
+    columns: tuple[str, str] = ("Mois", "Valeur"),
+) -> Chart:
+    """Draw up to three series over the same steps, below zero too; the first is the one to look at: its lowest is said.
+
+    `labels` name the steps. `columns` head the table: that of the steps, then what the figures are, said for each series.
+    """
+    values = [value for _, points in series for value in points]
+    top, bottom = max([*values, 0]), min([*values, 0])
+    height, width = LINE_HEIGHT - MARGIN_TOP - 2 * MARGIN_BOTTOM, WIDTH - 2 * MARGIN_SIDE
+
+    def place(rank: int, value: int) -> tuple[int, int]:
+        x = MARGIN_SIDE + rank * width // max(len(labels) - 1, 1)
+        return x, MARGIN_TOP + (top - value) * height // max(top - bottom, 1)
+
+    drawing = [Markup('<line class="axis" x1="0" y1="{0}" x2="{1}" y2="{0}"/>').format(place(0, 0)[1], WIDTH)]
+    for rank, (name, points) in enumerate(series):
+        kind = CURVE_KINDS[rank]
+        drawing.append(_path([place(at, value) for at, value in enumerate(points)], kind))
+        base = LINE_HEIGHT + rank * LEGEND_HEIGHT + LABEL_BASELINE
+        drawing.append(_path([(0, base - 8), (LEGEND_LENGTH, base - 8)], kind))
+        drawing.append(Markup('<text x="{}" y="{}">{}</text>').format(LEGEND_LENGTH + 12, base, name))
+    if labels and series:
+        points = series[0][1]
+        x, y = place(points.index(min(points)), min(points))
+        drawing.append(Markup('<circle class="dot" cx="{}" cy="{}" r="4"/>').format(x, y))
+        drawing.append(_text(x, y + LABEL_BASELINE + 4, say(min(points)), "strong"))
+        drawing += [_text(place(at, 0)[0], LINE_HEIGHT - 8, labels[at]) for at in {0, len(labels) - 1}]
+    rows = [(label, *(say(points[at]) for _, points in series)) for at, label in enumerate(labels)]
+    heads = [f"{columns[1]}, {name[:1].lower()}{name[1:]}" for name, _ in series]
+    svg = _svg(title, sentence, LINE_HEIGHT + len(series) * LEGEND_HEIGHT, drawing)
+    return Chart(title, sentence, svg, _columns(columns[0], *heads), rows)
+
+
+def _text(x: int, y: int, words: str, kind: str = "") -> Markup:
+    anchor = "start" if x < WIDTH // 4 else "end" if x > WIDTH * 3 // 4 else "middle"
+    return Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>').format(kind, x, y, anchor, words)
 
 
 def _columns(first: str, *others: str) -> list[dict[str, object]]:

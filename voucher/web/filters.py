@@ -2,6 +2,7 @@
 
 {{ 123450|euros }}               1 234,50 €        {{ 1000|round_euros }}          10 €
 {{ day|date }}                   12 mars 2026      {{ at|instant }}                12 mars 2026 à 14 h 05
+{{ day|month }}                  mars 2026
 {{ 412|serial }}                 0412              {{ 12345678|serial }}           1234 5678
 {{ 7|percent(20) }}              35 % (7 sur 20)   {{ 3550|basis_points }}         35,5 %
 {{ 3|plural("chèque") }}         3 chèques         {{ 2|plural("avis", "avis") }}  2 avis
@@ -15,7 +16,7 @@ from fractions import Fraction
 
 from flask import Flask
 
-from voucher.kernel.calendar import french_date, french_instant
+from voucher.kernel.calendar import french_date, french_instant, french_month
 from voucher.kernel.money import NARROW_NO_BREAK_SPACE, NO_BREAK_SPACE, format_euros, format_round_euros
 
 GROUP = 4

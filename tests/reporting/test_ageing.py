@@ -1,0 +1,100 @@
+"""The aged balance: every debt in its state and its column, and the total is the ledger's."""
+
+from datetime import date, timedelta
+
+from tests.reporting.life import advices, book, export_period
+from tests.settlement.town import NOW, PREPARER, a_town
+from voucher.demonstration.bank import BookedLine
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.ledger.read import balances
+from voucher.reporting.ageing import Ageing, ageing
+from voucher.reporting.debts import OWED_CODES, DebtState, age_rank, parts_of
+from voucher.reporting.redemption_rows import redemption_rows
+from voucher.settlement.freeze import freeze_batch
+
+
+def rows_of(found: Ageing) -> list[tuple[str, int, int]]:
+    """Return (state, days, cents) of each debt."""
+    return [(str(one.debt.state), one.days, one.debt.amount_cents) for one in found.debts]
+
+
+def owed_by_the_ledger(database: Database) -> int:
+    return -sum(one.balance_cents for one in balances(database) if one.code in OWED_CODES)
+
+
+def test_a_debt_grows_old_from_column_to_column() -> None:
+    today = date(2026, 11, 30)
+    ranks = [age_rank(today - timedelta(days=days), today) for days in (-3, 0, 30, 31, 60, 61, 90, 91, 4000)]
+    assert ranks == [0, 0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_an_advice_is_the_periods_it_began_with_and_what_is_netted_pays_the_oldest() -> None:
+    march, may, july = date(2026, 3, 31), date(2026, 5, 31), date(2026, 7, 31)
+    assert parts_of(900, [(may, 400), (march, 500)], july) == [(march, 500), (may, 400)]
+    assert parts_of(1_000, [(march, 500)], july) == [(march, 500), (july, 500)]
+    assert parts_of(300, [(may, 400), (march, 500)], july) == [(may, 300)]
+    assert parts_of(0, [(march, 500)], july) == []
+
+
+def test_every_state_of_a_debt_has_its_rows_and_their_total_is_the_ledgers(database: Database) -> None:
+    town = a_town(database, structure_count=3, with_rib=2)
+    town.redeem(0, 3, now=NOW - timedelta(days=3))
+    town.redeem(1, 4, now=NOW - timedelta(days=3))
+    town.redeem(2, 2, now=NOW - timedelta(days=3))
+    batch_id = export_period(town, now=NOW)
+    later = NOW + timedelta(days=35)
+    town.redeem(0, 5, now=later)
+    found = ageing(database, now=later)
+    assert sorted(rows_of(found)) == [
+        ("a-arreter", 0, 5_000),
+        ("en-attente", 35, 2_000),
+        ("transmis", 35, 3_000),
+        ("transmis", 35, 4_000),
+    ]
+    reference, cents = advices(database, batch_id)[0]
+    book(town, [BookedLine("T1", cents, False, reference)], now=NOW + timedelta(days=1))
+    book(town, [BookedLine("T2", cents, True, reference, return_reason="AC04")], now=NOW + timedelta(days=2))
+    assert ("rejete", 35, cents) in rows_of(ageing(database, now=later))
+    freeze_batch(database, new_id(), town.agreement_id, by=PREPARER, now=later)
+    found = ageing(database, now=later)
+    assert ("arrete", 35, cents) in rows_of(found), "what failed keeps its age in the batch that takes it up"
+    assert ("arrete", 0, 5_000) in rows_of(found)
+    assert found.gap_cents == 0
+    assert found.total_cents == owed_by_the_ledger(database) == 14_000
+    assert sum(sum(cents) for cents in found.matrix().values()) == 14_000
+    assert sum(row.total_cents for row in found.by_structure()) == 14_000
+    assert found.kept({"etat": "arrete", "age": "0-30"}).total_cents == 5_000
+
+
+def test_what_is_paid_is_owed_no_more(database: Database) -> None:
+    town = a_town(database, structure_count=1)
+    town.redeem(0, 3)
+    batch_id = export_period(town, now=NOW)
+    ((reference, cents),) = advices(database, batch_id)
+    book(town, [BookedLine("T1", cents, False, reference)], now=NOW + timedelta(days=1))
+    found = ageing(database, now=NOW + timedelta(days=2))
+    assert found.debts == ()
+    assert found.ledger_cents == 0
+
+
+def test_the_rows_behind_a_column_are_its_redemptions(database: Database) -> None:
+    town = a_town(database, structure_count=1)
+    for days in (100, 70, 40, 1, 0):
+        town.redeem(0, 1, now=NOW - timedelta(days=days))
+    found = ageing(database, now=NOW)
+    assert all(one.debt.state is DebtState.NOT_FROZEN for one in found.debts)
+    for age, cents in zip(("0-30", "31-60", "61-90", "91"), found.column_totals(), strict=True):
+        _, count, total = redemption_rows(
+            database, now=NOW, sort="at", descending=False, limit=10, offset=0, filters={"age": age}
+        )
+        assert (total, count) == (cents, cents // 1_000)
+
+
+def test_an_issuer_sees_its_own_debts_alone(database: Database) -> None:
+    here, there = a_town(database, structure_count=1), a_town(database, structure_count=1)
+    here.redeem(0, 3)
+    there.redeem(0, 4)
+    found = ageing(database, now=NOW, issuer_id=here.agreed.issuer_id)
+    assert (found.total_cents, found.ledger_cents) == (3_000, 3_000)
+    assert ageing(database, now=NOW).total_cents == 7_000

@@ -1,0 +1,166 @@
+"""What cash will be needed, agreement by agreement, until the vouchers are no longer valid. The method stands in `cash_rules`."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, case, func, select, union_all
+from sqlalchemy.orm import Session, aliased
+
+from voucher.kernel.calendar import end_of_day, paris_day, start_of_day
+from voucher.kernel.database import Database
+from voucher.ledger.model import Account, Movement
+from voucher.ledger.read import balances_in
+from voucher.programme.model import Agreement, Issuer
+from voucher.redemption.model import Redemption, RedemptionState
+from voucher.reporting.cash_rules import (
+    PACE_DAYS,
+    WINDOW_DAYS,
+    CashFacts,
+    CashForecast,
+    Scenario,
+    forecast,
+    months_until,
+    next_month,
+    total,
+)
+from voucher.reporting.debts import DebtState, debts_in
+from voucher.settlement.scope import in_scope
+
+BANK_CODES = ("5120", "4711")
+BEGINS_WHEN_SETTLED = {DebtState.NOT_FROZEN, DebtState.DISPUTED, DebtState.OTHER}
+"""Debts whose delay of payment has not begun: they wait for the end of the month."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementCash:
+    """An agreement, what is known of it and what may come, by scenario."""
+
+    agreement_id: UUID
+    number: str
+    name: str
+    issuer_name: str
+    facts: CashFacts
+    forecasts: dict[Scenario, CashForecast]
+
+
+@dataclass(frozen=True, slots=True)
+class Cash:
+    """The forecasts of the agreements that have something outstanding, owed or held; over the same months."""
+
+    today: date
+    agreements: tuple[AgreementCash, ...]
+
+    def of(self, scenario: Scenario) -> CashForecast:
+        """Return the sum of the agreements in one scenario."""
+        return total([one.forecasts[scenario] for one in self.agreements], scenario)
+
+    def kept(self, number: str) -> "Cash":
+        """Return the same for one agreement by its number; all of them when none has it."""
+        return Cash(self.today, tuple(one for one in self.agreements if one.number == number) or self.agreements)
+
+
+def cash(database: Database, *, now: datetime, issuer_id: UUID | None = None) -> Cash:
+    """Return the cash forecasts as of now, of the programme or of one issuer."""
+    today = paris_day(now)
+    with database.read() as session:
+        agreements = session.execute(
+            select(*Agreement.__table__.columns, Issuer.name.label("issuer_name"))
+            .join(Issuer, Issuer.id == Agreement.issuer_id)
+            .where(in_scope(Agreement.issuer_id, issuer_id))
+            .order_by(Agreement.number)
+        ).all()
+        facts = _facts(session, agreements, today)
+    alive = {key: one for key, one in facts.items() if one.outstanding_cents or one.owed or one.held_cents}
+    months = months_until(today, max((one.present_by for one in alive.values()), default=today))
+    return Cash(
+        today,
+        tuple(
+            AgreementCash(
+                agreement.id,
+                agreement.number,
+                agreement.name,
+                agreement.issuer_name,
+                alive[agreement.id],
+                {scenario: forecast(alive[agreement.id], months, today, scenario) for scenario in Scenario},
+            )
+            for agreement in agreements
+            if agreement.id in alive
+        ),
+    )
+
+
+def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], today: date) -> dict[UUID, CashFacts]:
+    balances: dict[tuple[UUID | None, str], int] = defaultdict(int)
+    for one in balances_in(session, {agreement.id for agreement in agreements}):
+        balances[one.agreement_id, one.code] += one.balance_cents
+    month_end = next_month(today) - timedelta(days=1)
+    owed: dict[UUID, list[tuple[date, int]]] = defaultdict(list)
+    for debt in debts_in(session, today):
+        since = month_end if debt.state in BEGINS_WHEN_SETTLED else debt.since
+        owed[debt.agreement_id].append((since, debt.amount_cents))
+    windows = {row[0]: row for row in session.execute(_windows(today))}
+    held = {row[0]: int(row[1]) for row in session.execute(_held())}
+    facts = {}
+    for agreement in agreements:
+        window = windows.get(agreement.id)
+        cents = (int(window[2]), int(window[3]), int(window[4])) if window else (0, 0, 0)
+        facts[agreement.id] = CashFacts(
+            outstanding_cents=balances[agreement.id, "8040"] + balances[agreement.id, "8045"],
+            window_cents=cents,
+            known_days=(today - paris_day(window[1])).days if window else 0,
+            owed=tuple(owed[agreement.id]),
+            overpaid_cents=balances[agreement.id, "4671"],
+            to_call_cents=balances[agreement.id, "4430"],
+            called_cents=balances[agreement.id, "4431"],
+            advance_cents=-balances[agreement.id, "4432"],
+            held_cents=held.get(agreement.id, 0),
+            payment_days=agreement.payment_days,
+            grace_until=agreement.grace_until,
+            present_by=agreement.present_by,
+        )
+    return facts
+
+
+def window_days(today: date, rank: int) -> tuple[date, date]:
+    """Return the first and the last day of the rank-th stretch of thirty days before tomorrow, the newest being 0."""
+    last = today - timedelta(days=rank * WINDOW_DAYS)
+    return last - timedelta(days=WINDOW_DAYS - 1), last
+
+
+def _windows(today: date) -> Select[*tuple[Any, ...]]:
+    """Sum what was used in each of the last three stretches of thirty days, and say when the first use of all was."""
+    sums = []
+    for rank in range(PACE_DAYS // WINDOW_DAYS):
+        first, last = window_days(today, rank)
+        is_in = (Redemption.redeemed_at >= start_of_day(first)) & (Redemption.redeemed_at < end_of_day(last))
+        sums.append(func.sum(case((is_in, Redemption.amount_cents), else_=0)))
+    return (
+        select(Redemption.agreement_id, func.min(Redemption.redeemed_at), *sums)
+        .where(Redemption.state == RedemptionState.CONFIRMED)
+        .group_by(Redemption.agreement_id)
+    )
+
+
+def _held() -> Select[UUID, int]:
+    """Sum, by agreement, what the bank's accounts moved against the agreement's own: received less paid.
+
+    Lines that nobody identified, and what stood on the account before its first statement, are no agreement's.
+    """
+    bank, other = aliased(Account), aliased(Account)
+    received = (
+        select(other.agreement_id, Movement.amount_cents.label("cents"))
+        .join(bank, bank.id == Movement.debit_account_id)
+        .join(other, other.id == Movement.credit_account_id)
+    )
+    paid = (
+        select(other.agreement_id, (-Movement.amount_cents).label("cents"))
+        .join(bank, bank.id == Movement.credit_account_id)
+        .join(other, other.id == Movement.debit_account_id)
+    )
+    is_between = (bank.code.in_(BANK_CODES), other.agreement_id.is_not(None))
+    both = union_all(received.where(*is_between), paid.where(*is_between)).subquery()
+    return select(both.c.agreement_id, func.sum(both.c.cents)).group_by(both.c.agreement_id)

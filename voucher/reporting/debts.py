@@ -1,0 +1,240 @@
+"""Every amount owed to a structure, with the day it began: the rows of the aged balance.
+
+The age of a debt is counted in Paris days from the end of its period, whatever payments of it failed since; while the
+period is open, from the day the vouchers were used, so that one left open for months is seen. An advice that
+carries older ones over is split into the periods it began with. A claw-back netted by a batch pays off the oldest part first.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, case, exists, func, literal, select
+from sqlalchemy.orm import Session
+
+from voucher.kernel.calendar import paris_day, start_of_day
+from voucher.ledger.model import Account, Entry, Movement
+from voucher.ledger.read import balances_query
+from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.settlement.model import AdviceLine, AdviceState, LineNature, PaymentAdvice, SettlementBatch
+
+IN_NO_BATCH = ~exists().where(SettlementBatch.period_id == Period.id)
+"""The condition that a period, which the caller joins, is not settled yet."""
+
+BEGAN_AT = func.coalesce(Period.closed_at, Redemption.redeemed_at)
+"""When a redemption that no batch holds began to be owed."""
+
+OWED_CODES = ("4670", "4675", "4678", "5115")
+
+
+class DebtState(StrEnum):
+    """Where a debt stands, in the order of its life; the values are what addresses say."""
+
+    NOT_FROZEN = "a-arreter"
+    FROZEN = "arrete"
+    SENT = "transmis"
+    HELD = "en-attente"
+    REJECTED = "rejete"
+    DISPUTED = "conteste"
+    OTHER = "autre"
+
+
+STATE_WORDS: Mapping[DebtState, tuple[str, str]] = {
+    DebtState.NOT_FROZEN: ("Dans aucun lot", "Encaissé, et dans aucun lot arrêté."),
+    DebtState.FROZEN: ("Arrêté", "Dans un lot arrêté ou validé, pas encore transmis."),
+    DebtState.SENT: ("Transmis", "Parti, pas encore confirmé par une ligne de banque."),
+    DebtState.HELD: ("En attente", "Mis de côté : RIB manquant, structure suspendue, petit montant."),
+    DebtState.REJECTED: ("Rejeté ou retourné", "Le virement n’a pas abouti. Le prochain lot le reprend."),
+    DebtState.DISPUTED: ("Contesté", "Suspendu tant que la contestation n’est pas tranchée."),
+    DebtState.OTHER: ("Autre", "Contestation levée ou autre somme due, que le prochain lot reprend."),
+}
+"""The name and the definition of each state."""
+
+_OF_ADVICE = {
+    AdviceState.DUE: DebtState.FROZEN,
+    AdviceState.IN_FILE: DebtState.SENT,
+    AdviceState.HELD: DebtState.HELD,
+    AdviceState.REJECTED: DebtState.REJECTED,
+    AdviceState.RETURNED: DebtState.REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """A column of the aged balance: from so many days to so many, without end for the last; `key` is what addresses say."""
+
+    key: str
+    label: str
+    from_days: int
+    to_days: int | None
+
+
+AGES = (
+    Age("0-30", "0 à 30 jours", 0, 30),
+    Age("31-60", "31 à 60 jours", 31, 60),
+    Age("61-90", "61 à 90 jours", 61, 90),
+    Age("91", "Plus de 90 jours", 91, None),
+)
+
+
+def age_rank(since: date, today: date) -> int:
+    """Return the column of a debt that began on a day; one that begins later is of the first."""
+    days = (today - since).days
+    return next(rank for rank, age in enumerate(AGES) if age.to_days is None or days <= age.to_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """An amount owed to a structure, of one state and one beginning. `advice_id` and `reference` where an advice says it."""
+
+    state: DebtState
+    agreement_id: UUID
+    structure_id: UUID
+    since: date
+    amount_cents: int
+    advice_id: UUID | None = None
+    reference: str = ""
+
+
+def debts_in(session: Session, today: date) -> list[Debt]:
+    """Return all that is owed as of a day, programme-wide."""
+    found = [*_not_frozen(session, today), *_advices(session), *_disputed(session)]
+    explained: dict[tuple[UUID, UUID | None], int] = defaultdict(int)
+    for one in found:
+        if one.state in {DebtState.NOT_FROZEN, DebtState.HELD, DebtState.REJECTED}:
+            explained[one.agreement_id, one.structure_id] += one.amount_cents
+    for (agreement_id, structure_id, _), balance_cents in balances_of(session, ("4670",)).items():
+        rest = -balance_cents - explained[agreement_id, structure_id]
+        if rest and structure_id is not None:
+            found.append(Debt(DebtState.OTHER, agreement_id, structure_id, today, rest))
+    return found
+
+
+def _not_frozen(session: Session, today: date) -> list[Debt]:
+    """Sum what no batch holds by structure and age: the rows behind are those of `redemption_rows`."""
+    rank = case(
+        *(
+            (start_of_day(today - timedelta(days=age.to_days)) <= BEGAN_AT, literal(place))
+            for place, age in enumerate(AGES)
+            if age.to_days is not None
+        ),
+        else_=literal(len(AGES) - 1),
+    )
+    rows = session.execute(
+        select(
+            Redemption.agreement_id,
+            Redemption.structure_id,
+            func.min(BEGAN_AT),
+            func.sum(Redemption.amount_cents),
+        )
+        .join(Period, Period.id == Redemption.period_id)
+        .where(IN_NO_BATCH, Redemption.state == RedemptionState.CONFIRMED)
+        .group_by(Redemption.agreement_id, Redemption.structure_id, rank)
+    )
+    return [Debt(DebtState.NOT_FROZEN, row[0], row[1], paris_day(row[2]), int(row[3])) for row in rows]
+
+
+def _advices(session: Session) -> list[Debt]:
+    """Return what unpaid advices owe, each split into the periods that its money comes from."""
+    origins: dict[UUID, list[tuple[date, int]]] = defaultdict(list)
+    for advice_id, closed_at, cents in session.execute(_origins()):
+        origins[advice_id].append((paris_day(closed_at), int(cents)))
+    rows = session.execute(
+        select(
+            PaymentAdvice.id,
+            PaymentAdvice.reference,
+            PaymentAdvice.structure_id,
+            PaymentAdvice.amount_cents,
+            PaymentAdvice.state,
+            SettlementBatch.agreement_id,
+            SettlementBatch.frozen_at,
+        )
+        .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+        .where(PaymentAdvice.state.in_(_OF_ADVICE))
+    )
+    return [
+        Debt(
+            _OF_ADVICE[AdviceState(row.state)], row.agreement_id, row.structure_id, since, cents, row.id, row.reference
+        )
+        for row in rows
+        for since, cents in parts_of(row.amount_cents, origins[row.id], paris_day(row.frozen_at))
+    ]
+
+
+def _origins() -> Select[*tuple[Any, ...]]:
+    """Follow each unpaid advice down to the periods it began with: (advice, when the period closed, cents)."""
+    reached = (
+        select(PaymentAdvice.id.label("unpaid_id"), PaymentAdvice.id.label("advice_id"))
+        .where(PaymentAdvice.state.in_(_OF_ADVICE))
+        .cte("reached", recursive=True)
+    )
+    reached = reached.union_all(
+        select(reached.c.unpaid_id, AdviceLine.source_id).join(
+            AdviceLine, (AdviceLine.advice_id == reached.c.advice_id) & (AdviceLine.nature == LineNature.CARRIED_OVER)
+        )
+    )
+    return (
+        select(reached.c.unpaid_id, Period.closed_at, func.sum(AdviceLine.amount_cents))
+        .join(AdviceLine, (AdviceLine.advice_id == reached.c.advice_id) & (AdviceLine.nature == LineNature.PERIOD))
+        .join(Period, Period.id == AdviceLine.source_id)
+        .group_by(reached.c.unpaid_id, Period.closed_at)
+    )
+
+
+def parts_of(amount_cents: int, origins: Iterable[tuple[date, int]], otherwise: date) -> list[tuple[date, int]]:
+    """Split an advice's amount into (beginning, cents).
+
+    What `origins` has beyond the amount was netted, the oldest first; what they lack began on the day `otherwise`.
+    """
+    parts = sorted(origins)
+    rest = amount_cents - sum(cents for _, cents in parts)
+    if rest > 0:
+        return [*parts, (otherwise, rest)]
+    kept = []
+    for since, cents in parts:
+        netted = min(cents, -rest)
+        rest += netted
+        if cents > netted:
+            kept.append((since, cents - netted))
+    return kept
+
+
+def _disputed(session: Session) -> list[Debt]:
+    """Return what is suspended (4678), aged from the day it was: what was settled since settled the oldest first."""
+    suspended_on = session.execute(
+        select(
+            Account.agreement_id,
+            Account.structure_id,
+            Entry.effective_on,
+            func.sum(Movement.amount_cents).label("cents"),
+        )
+        .join(Movement, Movement.credit_account_id == Account.id)
+        .join(Entry, Entry.id == Movement.entry_id)
+        .where(Account.code == "4678")
+        .group_by(Account.agreement_id, Account.structure_id, Entry.effective_on)
+        .order_by(Account.agreement_id, Account.structure_id, Entry.effective_on.desc())
+    ).all()
+    balances = balances_of(session, ("4678",))
+    left = {(agreement_id, structure_id): -cents for (agreement_id, structure_id, _), cents in balances.items()}
+    found = []
+    for row in suspended_on:
+        part = min(int(row.cents), left.get((row.agreement_id, row.structure_id), 0))
+        if part > 0:
+            left[row.agreement_id, row.structure_id] -= part
+            found.append(Debt(DebtState.DISPUTED, row.agreement_id, row.structure_id, row.effective_on, part))
+    return found
+
+
+def balances_of(session: Session, codes: Sequence[str]) -> dict[tuple[UUID, UUID | None, str], int]:
+    """Return balances (debit less credit) by agreement, structure (None for 5115) and code, those at zero left out."""
+    sums = balances_query().subquery()
+    rows = session.execute(
+        select(Account.agreement_id, Account.structure_id, Account.code, sums.c.balance_cents)
+        .join(sums, sums.c.id == Account.id)
+        .where(Account.code.in_(codes), sums.c.balance_cents != 0)
+    )
+    return {(row[0], row[1], row[2]): int(row[3]) for row in rows}

@@ -1,0 +1,101 @@
+"""Redemptions in rows: those that no batch holds yet, behind what is still to be frozen; those of some days, behind a pace."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from voucher.kernel.calendar import end_of_day, paris_day, start_of_day
+from voucher.kernel.database import Database
+from voucher.network.model import Place, Structure
+from voucher.programme.model import Agreement
+from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.reporting.debts import AGES, BEGAN_AT, IN_NO_BATCH
+from voucher.settlement.scope import in_scope
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionRow:
+    """A redemption in a list."""
+
+    id: UUID
+    redeemed_at: datetime
+    structure_name: str
+    place_name: str
+    agreement_id: UUID
+    agreement_number: str
+    voucher_count: int
+    amount_cents: int
+
+
+def redemption_rows(
+    database: Database,
+    *,
+    now: datetime,
+    sort: str,
+    descending: bool,
+    limit: int,
+    offset: int,
+    filters: Mapping[str, str],
+    issuer_id: UUID | None = None,
+) -> tuple[list[RedemptionRow], int, int]:
+    """Return a page of confirmed redemptions, how many there are and their cents in all.
+
+    Filters: `du` and `au` (Paris days, ISO), `age`, `convention` (number), `structure` (name or number). Without days, those
+    that no batch holds. Sorts: at, amount.
+    """
+    query = (
+        select(
+            Redemption.id,
+            Redemption.redeemed_at,
+            Structure.name.label("structure_name"),
+            Place.name.label("place_name"),
+            Agreement.id.label("agreement_id"),
+            Agreement.number,
+            Redemption.voucher_count,
+            Redemption.amount_cents,
+        )
+        .join(Period, Period.id == Redemption.period_id)
+        .join(Agreement, Agreement.id == Redemption.agreement_id)
+        .join(Structure, Structure.id == Redemption.structure_id)
+        .join(Place, Place.id == Redemption.place_id)
+        .where(
+            Redemption.state == RedemptionState.CONFIRMED,
+            in_scope(Agreement.issuer_id, issuer_id),
+        )
+    )
+    today, since, until = paris_day(now), _day(filters.get("du")), _day(filters.get("au"))
+    if since is None and until is None:
+        query = query.where(IN_NO_BATCH)
+    if since is not None:
+        query = query.where(Redemption.redeemed_at >= start_of_day(since))
+    if until is not None:
+        query = query.where(Redemption.redeemed_at < end_of_day(until))
+    if age := next((one for one in AGES if one.key == filters.get("age")), None):
+        if age.from_days:
+            query = query.where(end_of_day(today - timedelta(days=age.from_days)) > BEGAN_AT)
+        if age.to_days is not None:
+            query = query.where(start_of_day(today - timedelta(days=age.to_days)) <= BEGAN_AT)
+    if number := filters.get("convention"):
+        query = query.where(Agreement.number == number)
+    if words := filters.get("structure"):
+        pivot = Structure.pivot.startswith(words.replace(" ", "").upper(), autoescape=True)
+        query = query.where(Structure.name.icontains(words, autoescape=True) | pivot)
+    column: Any = {"at": Redemption.redeemed_at, "amount": Redemption.amount_cents}[sort]
+    with database.read() as session:
+        matched = query.subquery()
+        count, cents = session.execute(select(func.count(), func.coalesce(func.sum(matched.c.amount_cents), 0))).one()
+        rows = session.execute(
+            query.order_by(column.desc() if descending else column, Redemption.id).limit(limit).offset(offset)
+        ).all()
+    return [RedemptionRow(*row) for row in rows], count, int(cents)
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
