@@ -76,6 +76,13 @@ class Account:
         self._book(amount_cents, True, "NOTPROVIDED", payer, words=words)
         self.received_cents += amount_cents
 
+    def charge(self, amount_cents: int) -> None:
+        """Take the bank's own price."""
+        self.sent_count += 1
+        line = BookedLine(f"{self.iban[-4:]}-{self.sent_count:06d}", amount_cents, False, kind="CHRG")
+        self.lines.append(line)
+        self.charged_cents += amount_cents
+
     def _book(
         self, amount_cents: int, is_credit: bool, end_to_end_id: str, name: str, back: str = "", words: str = ""
     ) -> None:

@@ -32,12 +32,14 @@ from voucher.programme.parties import (
     register_funder,
     register_issuer,
 )
+from voucher.programme.paying_terms import PayingTerms, change_paying_terms
 from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agreement
 from voucher.redemption.answers import Counter
 
 FIRST_DAY = date(2025, 2, 3)
 FUNDERS = ("state", "europe", "department", "intercommunal", "region")
 STRUCTURE_COUNT = 12
+HOLDER_SIREN = invented_siren(50)
 FACE_VALUE_CENTS = 999  # no share of it is a whole number of cents
 
 
@@ -140,6 +142,9 @@ def _sign(story: Story, rank: int, plan: Plan, envelopes: dict[str, UUID], funde
         story.some_id(), f"Compte {plan.number}", f"PASS {plan.number}", invented_iban(rank + 1), plan.channel
     )
     open_paying_account(story.database, account, by=by, now=now)
+    # One holder for both operators' accounts: its FEC tells both. Files hold few transfers, so that batches are split.
+    terms = PayingTerms(HOLDER_SIREN, "pain.001.001.03" if rank else "pain.001.001.09", 5)
+    change_paying_terms(story.database, account.id, terms, by=by, now=now)
     agreement = NewAgreement(
         id=story.some_id(),
         number=plan.number,
