@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import openpyxl
@@ -43,7 +42,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(sqlite_database: Database) -> Iterator[Desk]:
+def desk(sqlite_database: Database) -> Desk:
     return Desk(sqlite_database)
 
 
