@@ -4,6 +4,7 @@ The programme acts; the auditor reads the same pages; finance reads structures. 
 """
 
 from issuer_portal.programme import agreements as agreements
+from issuer_portal.programme import end_share as end_share
 from issuer_portal.programme import home as home
 from issuer_portal.programme import imports as imports
 from issuer_portal.programme import money as money

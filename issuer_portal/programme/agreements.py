@@ -186,9 +186,10 @@ def _commitment_consequences(page: read.AgreementPage, amount_cents: int) -> lis
     """Say what a commitment will take from whom. Raises Refused where the amount is not of whole vouchers below the ceiling."""
     refuse_bad_amount(amount_cents, "amount_cents")
     refuse_part_of_voucher(amount_cents, page.face_value_cents, "amount_cents")
-    basis_points = [share.share_basis_points for share in page.shares]
-    parts = parts_of(amount_cents, page.face_value_cents, basis_points, page.line.committed_cents)
-    takers = zip((share.funder_name for share in page.shares), parts, strict=True)
+    present = [share for share in page.shares if not share.is_ended]
+    basis_points = [share.share_basis_points for share in present]
+    parts = parts_of(amount_cents, page.face_value_cents, basis_points, page.set_committed_cents)
+    takers = zip((share.funder_name for share in present), parts, strict=True)
     return [
         f"{format_euros(amount_cents)} pourront être émis : {plural(amount_cents // page.face_value_cents, 'chèque')}.",
         *(f"{format_euros(part_cents)} sont à la charge de {name}." for name, part_cents in takers),

@@ -4,6 +4,8 @@ from flask import render_template
 
 from issuer_portal.programme.folder import blueprint
 from voucher.access.rules import Role
+from voucher.funding.stop import agreement_backings
+from voucher.kernel.calendar import paris_day
 from voucher.network.read_structures import structures
 from voucher.programme.read import key_figures
 from voucher.web.access import staff
@@ -20,4 +22,13 @@ def home() -> str:
         "proposed": structures(database, **ask, filters={"etat": "proposed"})[1],  # type: ignore[arg-type]
         "without_rib": structures(database, **ask, filters={"etat": "qualified", "rib": "without"})[1],  # type: ignore[arg-type]
     }
-    return render_template("programme/home.html", figures=key_figures(database), waiting=waiting)
+    here = house()
+    backed = agreement_backings(database, on=paris_day(here.now()), alert_percent=here.settings.backing_alert_percent)
+    return render_template(
+        "programme/home.html",
+        figures=key_figures(database),
+        waiting=waiting,
+        stopped=[one for one in backed if one.stop_reason],
+        near=[one for one in backed if one.is_near],
+        alert_percent=here.settings.backing_alert_percent,
+    )

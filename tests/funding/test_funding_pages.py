@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from tests.clients import app_for, csrf_token, settings_for, signed_in_client
-from tests.funding.money import a_funded_town, balance, received, settled
+from tests.funding.money import a_funded_town, balance, received, settled, wrong_funds
 from tests.settlement.town import NOW, Town
 from voucher.access.rules import Role
 from voucher.funding.publish import publish_backing, verify_file
@@ -187,3 +188,38 @@ def test_the_backing_of_a_day_that_is_past_leads_to_its_accounts(town: Town) -> 
 def _public_key(visitor: FlaskClient) -> bytes:
     key = load_pem_public_key(visitor.get("/.well-known/pass-numerique/programme.pem").data)
     return key.public_bytes_raw()  # type: ignore[union-attr]
+
+
+def test_the_programme_ends_a_share_after_seeing_what_follows(town: Town) -> None:
+    person = client(town, Role.PROGRAMME)
+    agreement = f"/programme/conventions/{town.agreement_id}"
+    path = f"{agreement}/financeurs/{town.agreed.funder_ids[0]}/arreter"
+    assert path in person.get(agreement).get_data(as_text=True)
+    page = person.get(path).get_data(as_text=True)
+    held = dict(re.findall(r'name="(id|seen|shares-0-share)"[^>]*value="([^"]*)"', page))
+    day = LATER.date().isoformat()
+    sent = {"csrf_token": csrf_token(page), **held, "ends_on": day}
+    wrong = person.post(path, data={**sent, "shares-0-share": "60"}).get_data(as_text=True)
+    assert "60\u00a0% en tout" in wrong
+    shown = person.post(path, data=sent).get_data(as_text=True)
+    assert "ne paie rien des nouvelles commandes" in shown
+    seen = re.search(r'name="seen"[^>]*value="([^"]+)"', shown)
+    assert seen
+    done = person.post(path, data={**sent, "seen": seen[1]})
+    assert done.location == agreement
+    page = text_of(person, agreement)
+    assert "Terminée" in page
+    assert "Financeurs qui s’arrêtent avant les autres" in page
+    assert text_of(person, f"/financement/conventions/{town.agreement_id}/financeurs/{town.agreed.funder_ids[0]}")
+    assert person.get(path).status_code == 404
+    assert person.get(f"{agreement}/financeurs/{town.agreed.funder_ids[1]}/arreter").status_code == 404
+    assert wrong_funds(town.database) == []
+
+
+def test_the_programme_sees_which_agreements_are_stopped(town: Town) -> None:
+    press(client(town), "/financement/", "/financement/appeler")
+    with town.database.write() as session:
+        session.execute(text("UPDATE agreement SET cash_floor_basis_points = 9000"))
+    page = text_of(client(town, Role.PROGRAMME), "/programme/")
+    assert "plus aucun carnet ne peut être commandé" in page
+    assert "Appelez une avance" in page

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
 from voucher.ledger.model import Account
+from voucher.programme.funders import funder_parts
 from voucher.programme.model import (
     Agreement,
-    AgreementShare,
     Commitment,
     Envelope,
     Funder,
@@ -22,8 +22,9 @@ from voucher.programme.model import (
     PayingAccount,
     SettlementChannel,
     SettlementRhythm,
+    ShareEnding,
 )
-from voucher.programme.rules import parts_of
+from voucher.programme.shares import every_share
 from voucher.programme.stages import balances_of
 
 CHANNELS: Mapping[str, str] = {
@@ -81,6 +82,22 @@ class ShareStages:
     issued_cents: int
     handed_over_cents: int
     redeemed_cents: int
+    funder_id: UUID
+
+    @property
+    def is_ended(self) -> bool:
+        """Say whether the funder pays nothing of new orders any more."""
+        return self.share_basis_points == 0
+
+
+@dataclass(frozen=True, slots=True)
+class EndingLine:
+    """A funder's share that ends before the others': on which day, and what went back to its envelope once it did."""
+
+    funder_name: str
+    ends_on: date
+    applied_at: datetime | None
+    released_cents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +127,13 @@ class AgreementPage:
     payment_days: int
     shares: tuple[ShareStages, ...]
     commitments: tuple[CommitmentLine, ...]
+    endings: tuple[EndingLine, ...]
+    kept_cents: int  # of what is committed, the part of share sets that ended
+
+    @property
+    def set_committed_cents(self) -> int:
+        """What is committed under the present shares."""
+        return self.line.committed_cents - self.kept_cents
 
     @property
     def left_cents(self) -> int:
@@ -197,6 +221,8 @@ def agreement(database: Database, agreement_id: UUID, issuer_id: UUID | None = N
             whole.payment_days,
             _stages(session, whole),
             tuple(CommitmentLine(*row) for row in committed),
+            _endings(session, agreement_id),
+            whole.kept_cents,
         )
 
 
@@ -218,26 +244,41 @@ def _agreements(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
 
 
 def _stages(session: Session, agreement: Agreement) -> tuple[ShareStages, ...]:
-    shares = session.execute(
-        select(AgreementShare.funder_id, Funder.name, Envelope.name, AgreementShare.share_basis_points)
-        .join(Funder, Funder.id == AgreementShare.funder_id)
-        .join(Envelope, Envelope.id == AgreementShare.envelope_id)
-        .where(AgreementShare.agreement_id == agreement.id)
-        .order_by(AgreementShare.rank)
-    ).all()
-    basis_points = [share.share_basis_points for share in shares]
-    ceilings = parts_of(agreement.ceiling_cents, agreement.face_value_cents, basis_points)
-    committed = parts_of(agreement.committed_cents, agreement.face_value_cents, basis_points)
+    share = every_share()
+    names = {
+        row.funder_id: (row.funder_name, row.envelope_name)
+        for row in session.execute(
+            select(share.c.funder_id, Funder.name.label("funder_name"), Envelope.name.label("envelope_name"))
+            .join(Funder, Funder.id == share.c.funder_id)
+            .join(Envelope, Envelope.id == share.c.envelope_id)
+            .where(share.c.agreement_id == agreement.id)
+        )
+    }
     held = {
         (balance.code, balance.funder_id): balance.cents
         for balance in balances_of(session, Account.agreement_id == agreement.id)
     }
     return tuple(
         ShareStages(
-            *share[1:],
-            ceiling,
-            part,
-            *(held.get((code, share.funder_id), 0) for code in ("8030", "8040", "8045", "8050")),
+            *names[funder_id],
+            part.share_basis_points,
+            part.ceiling_cents,
+            part.committed_cents,
+            held.get(("8030", funder_id), 0),
+            held.get(("8040", funder_id), 0),
+            held.get(("8045", funder_id), 0),
+            held.get(("8050", funder_id), 0),
+            funder_id,
         )
-        for share, ceiling, part in zip(shares, ceilings, committed, strict=True)
+        for funder_id, part in funder_parts(session, agreement.id).items()
     )
+
+
+def _endings(session: Session, agreement_id: UUID) -> tuple[EndingLine, ...]:
+    rows = session.execute(
+        select(Funder.name, ShareEnding.ends_on, ShareEnding.applied_at, ShareEnding.released_cents)
+        .join(Funder, Funder.id == ShareEnding.funder_id)
+        .where(ShareEnding.agreement_id == agreement_id)
+        .order_by(ShareEnding.decided_at, ShareEnding.id)
+    )
+    return tuple(EndingLine(*row) for row in rows)

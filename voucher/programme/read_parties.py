@@ -19,6 +19,7 @@ from voucher.programme.model import (
     FunderKind,
     Issuer,
     IssuerKind,
+    KeptPart,
     PayingAccount,
 )
 from voucher.programme.rules import parts_of
@@ -217,6 +218,7 @@ def _committed_by_envelope(session: Session, envelope_ids: Iterable[UUID]) -> Ma
             AgreementShare.envelope_id,
             AgreementShare.share_basis_points,
             Agreement.committed_cents,
+            Agreement.kept_cents,
             Agreement.face_value_cents,
         )
         .join(Agreement, Agreement.id == AgreementShare.agreement_id)
@@ -229,7 +231,10 @@ def _committed_by_envelope(session: Session, envelope_ids: Iterable[UUID]) -> Ma
     committed: dict[UUID, int] = defaultdict(int)
     for shares in by_agreement.values():
         basis_points = [share.share_basis_points for share in shares]
-        parts = parts_of(shares[0].committed_cents, shares[0].face_value_cents, basis_points)
+        committed_cents = shares[0].committed_cents - shares[0].kept_cents
+        parts = parts_of(committed_cents, shares[0].face_value_cents, basis_points)
         for share, part_cents in zip(shares, parts, strict=True):
             committed[share.envelope_id] += part_cents
+    for kept in session.execute(select(KeptPart.envelope_id, KeptPart.amount_cents)):
+        committed[kept.envelope_id] += kept.amount_cents
     return committed
