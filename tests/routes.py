@@ -180,6 +180,7 @@ CLASSES = {
         "GET/POST /programme/comptes-payeurs/<uuid:account_id>",
         "GET/POST /programme/comptes-payeurs/nouveau",
         "POST /programme/conventions/<uuid:agreement_id>/engager",
+        "GET/POST /programme/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>/arreter",
         "GET/POST /programme/conventions/<uuid:agreement_id>/paiement",
         "GET/POST /programme/conventions/nouvelle",
         "GET/POST /programme/emetteurs/nouveau",
