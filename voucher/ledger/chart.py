@@ -9,6 +9,7 @@ entry. The mapping to a public accountant's own chart is to be validated by that
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 from voucher.kernel.identifiers import derived_number
@@ -237,7 +238,12 @@ class AccountKey:
     @property
     def id(self) -> int:
         """The account's id, derived from its key."""
-        return derived_number(self.key)
+        return _id_of(self)
+
+
+@lru_cache(maxsize=1 << 16)
+def _id_of(account: AccountKey) -> int:
+    return derived_number(account.key)
 
 
 def account_of(code: str, dimensions: Mapping[Dimension, UUID]) -> AccountKey:

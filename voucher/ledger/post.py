@@ -9,13 +9,12 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, Executable, TextClause, bindparam, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import sent_together
 from voucher.kernel.identifiers import new_id
-from voucher.kernel.rows import insert_rows, row_values
+from voucher.kernel.rows import insert_many, insert_rows, row_values
 from voucher.ledger import model
 from voucher.ledger.chart import CHART, RULES, AccountKey, Dimension, EventType, Movement, movements_of
 from voucher.ledger.fiscal_years import BOOKS_OPEN_ON, late_narration
@@ -59,16 +58,15 @@ def _open(session: Session, wanted: Mapping[int, AccountKey]) -> None:
     # Those this transaction opened itself may still be rolled back: they are remembered by a later one.
     opened: set[int] = session.info.setdefault("accounts_opened", set())
     known |= standing - opened
-    rows = [_account_row(wanted[number]) for number in sorted(unknown) if number not in standing]
+    rows = [_account_row(number, wanted[number]) for number in sorted(unknown) if number not in standing]
     if rows:
-        dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
-        session.execute(dialect.insert(model.Account).on_conflict_do_nothing(), rows)
+        insert_many(session.connection(), model.Account, rows, or_leave=True)
         opened.update(row["id"] for row in rows)
 
 
-def _account_row(key: AccountKey) -> dict[str, Any]:
+def _account_row(number: int, key: AccountKey) -> dict[str, Any]:
     return {
-        "id": key.id,
+        "id": number,
         "key": key.key,
         "code": key.code,
         "book": CHART[key.code].book,
@@ -174,7 +172,7 @@ def _insert_entry() -> TextClause:
     return statement.bindparams(*types, bindparam("late_narration", type_=model.Entry.__table__.columns.narration.type))
 
 
-_LINES_MAX = 16  # movements written by one statement; longer entries are sent row by row
+_LINES_MAX = 16  # movements that a statement of their number writes; beyond, one for any number
 
 
 def _write(
@@ -202,7 +200,7 @@ def _write(
         if len(rows) <= _LINES_MAX:
             connection.execute(insert_rows(model.Movement, len(rows)), row_values(rows))
         else:
-            connection.execute(insert_rows(model.Movement, 1), [row_values([row]) for row in rows])
+            insert_many(connection, model.Movement, rows)
         close_entry(session, event, entry_id, len(lines), sum(line.amount_cents for line in lines), reverses_id)
     return entry_id
 

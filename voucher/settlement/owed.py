@@ -56,7 +56,9 @@ class Held(StrEnum):
 class Owed:
     """What one structure is owed, and where to pay it. `why_held` is a French sentence, empty when it can be paid.
 
-    `due_on` is the day by which the oldest part should be paid. `overpaid` is what the structure owes back and may be netted.
+    `due_on` is the day by which the oldest part should be paid. `gross_cents` is all that is owed: the
+    period, what is carried over, what disputes freed; `netted` the overpayments that this payment nets, each with its cents,
+    none while the structure is held.
     """
 
     structure_id: UUID
@@ -70,8 +72,9 @@ class Owed:
     bic: str | None
     why_held: str
     due_on: date
+    gross_cents: int
+    netted: tuple[tuple[UUID, int], ...]
     released: tuple[Released, ...] = ()
-    overpaid: tuple[OpenOverpayment, ...] = ()
 
     @property
     def is_payable(self) -> bool:
@@ -82,17 +85,6 @@ class Owed:
     def is_settled(self) -> bool:
         """Whether what the structure owes back pays all that it is owed: no transfer is needed."""
         return not self.why_held and self.amount_cents == 0
-
-    @property
-    def gross_cents(self) -> int:
-        """All that is owed: the period, what is carried over, what disputes freed."""
-        carried_cents = sum(one.amount_cents for one in self.carried)
-        return self.period_cents + carried_cents + sum(one.amount_cents for one in self.released)
-
-    @property
-    def netted(self) -> tuple[tuple[UUID, int], ...]:
-        """The overpayments that this payment nets, each with its cents; nothing while the structure is held."""
-        return () if self.why_held else net_of(self.gross_cents, self.overpaid)
 
     @property
     def netted_cents(self) -> int:
@@ -132,7 +124,10 @@ def owed_by(session: Session, agreement_id: UUID, period_id: UUID | None, *, now
         freed_before, debts = tuple(released.get(row.id, ())), tuple(overpaid.get(row.id, ()))
         gross_cents = period_cents + sum(one.amount_cents for one in before)
         gross_cents += sum(one.amount_cents for one in freed_before)
-        amount_cents = gross_cents - sum(cents for _, cents in net_of(gross_cents, debts))
+        netted = net_of(gross_cents, debts) if debts else ()
+        why_held = _why_held(
+            row, blocked.get(row.id), gross_cents - sum(cents for _, cents in netted), terms.minimum_cents
+        )
         found.append(
             Owed(
                 row.id,
@@ -144,11 +139,12 @@ def owed_by(session: Session, agreement_id: UUID, period_id: UUID | None, *, now
                 row.holder_name,
                 row.iban,
                 row.bic,
-                _why_held(row, blocked.get(row.id), amount_cents, terms.minimum_cents),
+                why_held,
                 # What a dispute freed is due with the period that pays it.
                 min([*(one.due_on for one in before), *([terms.due_on] if period or freed_before else [])]),
+                gross_cents,
+                () if why_held else netted,
                 freed_before,
-                debts,
             )
         )
     return found

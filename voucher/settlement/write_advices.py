@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.rows import insert_many
 from voucher.ledger.chart import AccountKey, Movement
 from voucher.settlement.model import AdviceLine, AdviceState, LineNature, PaymentAdvice
 from voucher.settlement.overpayments import net_advice
@@ -54,14 +54,14 @@ def write_advices(
         lines += [_line(advice_id, one.structure_id, *source) for source in sources]
         if one.netted:
             netting.append((advice_id, one))
-    session.execute(insert(PaymentAdvice), advices)
+    insert_many(session.connection(), PaymentAdvice, advices)
     for advice_id, one in netting:
         recoveries = net_advice(session, advice_id, one.netted, by=by, now=now)
         lines += [
             _line(advice_id, one.structure_id, LineNature.NETTED, recovery_id, -cents, 0)
             for recovery_id, (_, cents) in zip(recoveries, one.netted, strict=True)
         ]
-    session.execute(insert(AdviceLine), lines)
+    insert_many(session.connection(), AdviceLine, lines)
 
 
 def movements_of(agreement_id: UUID, owed: Sequence[Owed]) -> list[Movement]:
