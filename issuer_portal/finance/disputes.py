@@ -24,8 +24,8 @@ from voucher.web.listing import euros_cell, file_response, read_listing
 STATE_CHOICES = [(state, word) for state, (word, _) in DISPUTE_STATES.items()]
 REASON_CHOICES = [(str(reason), word) for reason, word in DISPUTE_REASONS.items()]
 OUTCOME_CHOICES = [
-    ("dismissed", "Lever la contestation : l’encaissement est dû"),
-    ("upheld", "Retenir la contestation : l’encaissement est repris"),
+    ("dismissed", "La contestation est levée : l’encaissement est dû"),
+    ("upheld", "La contestation est fondée : l’encaissement est repris"),
 ]
 
 
@@ -183,7 +183,7 @@ def _events(page: read.DisputePage, names: dict[UUID, str]) -> list[dict[str, ob
         {"what": "Contesté", "at": line.opened_at, "who": names.get(page.opened_by), "detail": page.facts},
     ]
     if line.decided_at is not None:
-        what = "Contestation levée" if line.state == "dismissed" else "Contestation retenue, encaissement repris"
+        what = "Contestation levée" if line.state == "dismissed" else "Contestation fondée, encaissement repris"
         who = names.get(page.decided_by) if page.decided_by else None
         events.append({"what": what, "at": line.decided_at, "who": who, "detail": page.decision})
     return events

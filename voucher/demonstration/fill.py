@@ -11,7 +11,7 @@ from voucher.access.model import StaffAccount
 from voucher.access.rules import Role
 from voucher.demonstration.agreements import Signed, sign_agreements
 from voucher.demonstration.books import close_last_year, publish_and_letter, seal_journal
-from voucher.demonstration.finance import DemonstrationBank, Month, call_and_receive, contest, fund, settle
+from voucher.demonstration.finance import DemonstrationBank, Month, call_and_receive, contest, fund, last_at, settle
 from voucher.demonstration.life import (
     Stock,
     Visit,
@@ -83,14 +83,14 @@ def _this_year(
     fund(bank, signed.signed_on + timedelta(days=30), 12_345, "EXPEDITEUR INCONNU")
     receipts: list[Redeemed] = []
     for month in _months(signed.signed_on, story.today):
-        contested = receipts[-1:]
+        contested_id = last_at(story, receipts, counters[0])
         following = next_month(month)
         receipts = redeem_visits(story, _between(visits, month, following), counters)
         if not receipts or following > story.days_ago(12):
             continue
         ago = _months_between(following, story.today)
-        if ago == 1 and contested:
-            contest(story, contested[0].id, following, "upheld")
+        if ago == 1 and contested_id is not None:
+            contest(story, contested_id, following - timedelta(days=5), "upheld")
             contest(story, receipts[-1].id, following)
         settle(story, bank, following, odd.get(ago, Month()))
         call_and_receive(story, bank, following + timedelta(days=9), is_paid=ago > 1)

@@ -15,6 +15,8 @@ from voucher.demonstration.story import Story
 from voucher.funding.call import call_funds
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import AgreementShare
+from voucher.redemption.answers import Counter, Redeemed
+from voucher.redemption.model import Redemption, RedemptionState
 from voucher.redemption.period import close_ended_periods
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
@@ -148,6 +150,18 @@ def _call(story: Story, signed: Signed, funder_id: UUID, day: date) -> tuple[str
     except Refused:
         return None  # nothing was used since the last call
     return called.reference, called.called_cents
+
+
+def last_at(story: Story, receipts: Sequence[Redeemed], counter: Counter) -> UUID | None:
+    """Return the last of these redemptions that was made at a counter's structure, or None."""
+    with story.database.read() as session:
+        return session.scalar(
+            select(Redemption.id)
+            .where(Redemption.id.in_([one.id for one in receipts]), Redemption.structure_id == counter.structure_id)
+            .where(Redemption.state == RedemptionState.CONFIRMED)
+            .order_by(Redemption.redeemed_at.desc())
+            .limit(1)
+        )
 
 
 def contest(story: Story, redemption_id: UUID, day: date, outcome: str = "") -> None:

@@ -200,6 +200,8 @@ def insert_recovery(
 ) -> UUID:
     """Write a recovery that was counted; return its id."""
     recovery_id = new_id()
+    # A step is never dated before the one it follows, whatever the clocks say.
+    decided_at = session.execute(select(Overpayment.decided_at).where(Overpayment.id == overpayment_id)).scalar_one()
     session.execute(
         insert(Recovery).values(
             id=recovery_id,
@@ -208,7 +210,7 @@ def insert_recovery(
             amount_cents=cents,
             advice_id=advice_id,
             bank_line_id=bank_line_id,
-            recovered_at=now,
+            recovered_at=max(now, decided_at),
             recovered_by=by,
         )
     )

@@ -55,7 +55,7 @@ class DisputeLine:
 
 @dataclass(frozen=True, slots=True)
 class DisputePage:
-    """One dispute, whole; `…_by` are staff ids. `overpayment_id` is what it made the structure owe back."""
+    """One dispute, whole; `…_by` are staff ids. `overpayment_id` is what it made the structure owe back, `left_cents` of it."""
 
     line: DisputeLine
     structure_id: UUID
@@ -68,6 +68,7 @@ class DisputePage:
     is_released: bool
     vouchers_became: str | None
     overpayment_id: UUID | None
+    left_cents: int | None
 
 
 def contestable(
@@ -142,6 +143,7 @@ def dispute(
             Redemption.booklet_number,
             Redemption.service,
             Overpayment.id.label("overpayment_id"),
+            (Overpayment.amount_cents - Overpayment.recovered_cents).label("left_cents"),
         )
         .outerjoin(Overpayment, Overpayment.dispute_id == Dispute.id)
         .where(Dispute.id == dispute_id)
@@ -154,7 +156,7 @@ def dispute(
         return None
     return DisputePage(
         _dispute_line(row), row.structure_id, row.booklet_number, Service.of_code(row.service).label, row.facts, row.decision,
-        row.opened_by, row.decided_by, row.is_released, row.vouchers_became, row.overpayment_id,
+        row.opened_by, row.decided_by, row.is_released, row.vouchers_became, row.overpayment_id, row.left_cents,
     )  # fmt: skip
 
 
