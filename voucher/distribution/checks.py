@@ -7,14 +7,15 @@ For each agreement and funder: 8040 holds the vouchers issued (and those ordered
 from collections.abc import Iterator
 from uuid import UUID
 
-from sqlalchemy import BigInteger, and_, cast, func, or_, select, union_all
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.distribution.model import Handover, StopOrder
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.issuing.shares import amounts_by_agreement, shares_of_batch
 from voucher.kernel.checks import Check, Violation
-from voucher.ledger.model import Account, Movement
+from voucher.ledger.model import Account
+from voucher.ledger.read import balances_query
 from voucher.programme.model import Credit
 
 STAGES = {VoucherState.ISSUED: "8040", VoucherState.HANDED_OVER: "8045", VoucherState.REDEEMED: "8050"}
@@ -55,22 +56,14 @@ def _expected(session: Session) -> Iterator[tuple[Key, int]]:
 
 
 def _balances(session: Session) -> dict[Key, int]:
-    sides = union_all(
-        select(Movement.debit_account_id.label("account_id"), Movement.amount_cents.label("cents")),
-        select(Movement.credit_account_id, -Movement.amount_cents),
-    ).subquery()
+    sums = balances_query().subquery()
     rows = session.execute(
-        select(
-            Account.code,
-            Account.agreement_id,
-            Account.funder_id,
-            cast(func.sum(sides.c.cents), BigInteger).label("cents"),
-        )
-        .join(sides, sides.c.account_id == Account.id)
+        select(Account.code, Account.agreement_id, Account.funder_id, func.sum(sums.c.balance_cents).label("cents"))
+        .join(sums, sums.c.id == Account.id)
         .where(Account.code.in_([*STAGES.values(), "8030"]))
         .group_by(Account.code, Account.agreement_id, Account.funder_id)
     )
-    return {(row.code, row.agreement_id, row.funder_id): row.cents for row in rows}
+    return {(row.code, row.agreement_id, row.funder_id): int(row.cents) for row in rows}
 
 
 def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:

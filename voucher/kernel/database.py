@@ -207,6 +207,16 @@ def copy_rows(session: Session, table: type[Base], rows: Sequence[Sequence[objec
             copy.write_row(row)
 
 
+def expect_whole_tables(session: Session) -> None:
+    """Tell the planner that this transaction reads tables whole (checks, exports): sums and joins in memory, by hash.
+
+    A `LIMIT` on what is hoped empty makes PostgreSQL look rows up one by one, which is seven times slower here.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        for setting in ("work_mem = '128MB'", "enable_nestloop = off", "jit = off"):
+            session.execute(text(f"SET LOCAL {setting}"))
+
+
 def changed(session: Session, statement: Executable) -> int:
     """Run an UPDATE or a DELETE and return how many rows it changed: a conditional one that says 0 lost its race."""
     result = session.execute(statement)

@@ -93,12 +93,20 @@ def balances_query(only: Select[int] | None = None) -> Select[Any]:
 
     `only` gives the ids of those wanted: their movements alone are read, by their indexes. Without it, the whole ledger is.
     """
-    zero = cast(0, Movement.amount_cents.type)
-    debits = select(Movement.debit_account_id.label("id"), Movement.amount_cents.label("debit"), zero.label("credit"))
-    credits_ = select(
-        Movement.credit_account_id.label("id"), zero.label("debit"), Movement.amount_cents.label("credit")
-    )
-    if only is not None:
+    cents = Movement.amount_cents
+    zero = cast(0, cents.type)
+    if only is None:
+        # Once over the movements: there are few pairs of accounts.
+        pairs = (
+            select(Movement.debit_account_id, Movement.credit_account_id, func.sum(cents).label("cents"))
+            .group_by(Movement.debit_account_id, Movement.credit_account_id)
+            .cte("pairs")
+        )
+        debits = select(pairs.c.debit_account_id.label("id"), pairs.c.cents.label("debit"), zero.label("credit"))
+        credits_ = select(pairs.c.credit_account_id.label("id"), zero.label("debit"), pairs.c.cents.label("credit"))
+    else:
+        debits = select(Movement.debit_account_id.label("id"), cents.label("debit"), zero.label("credit"))
+        credits_ = select(Movement.credit_account_id.label("id"), zero.label("debit"), cents.label("credit"))
         debits = debits.where(Movement.debit_account_id.in_(only))
         credits_ = credits_.where(Movement.credit_account_id.in_(only))
     sides = union_all(debits, credits_).subquery()

@@ -9,7 +9,7 @@ from voucher.distribution import checks as distribution
 from voucher.funding import checks as funding
 from voucher.issuing import checks as issuing
 from voucher.kernel.checks import Check, Violation
-from voucher.kernel.database import Database
+from voucher.kernel.database import Database, expect_whole_tables
 from voucher.ledger import checks as ledger
 from voucher.ledger import checks_seals as seals
 from voucher.ledger.checks_seals import Witness, hear_witness
@@ -52,6 +52,7 @@ def verify(database: Database, witness: Witness | None = None) -> Iterator[Check
     """
     with database.read() as session:
         hear_witness(session, witness or Witness())
+        expect_whole_tables(session)
         for room, checks in ROOMS:
             for check in checks:
                 started = time.perf_counter()
