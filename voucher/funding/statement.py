@@ -38,13 +38,19 @@ class Statement:
     part: FunderPart
     account_ids: dict[str, int]
     free_cents: int
-    outstanding_cents: int
+    stock_cents: int
+    handed_over_cents: int
     used_cents: int
     to_call_cents: int
     advance_cents: int
     calls: tuple[CallLine, ...]
     receipts: tuple[ReceiptLine, ...]
     close: CloseLine | None
+
+    @property
+    def outstanding_cents(self) -> int:
+        """What is in circulation: issued, and not used."""
+        return self.stock_cents + self.handed_over_cents
 
     @property
     def called_cents(self) -> int:
@@ -73,7 +79,8 @@ class Statement:
             ("Part du plafond signé", self.part.ceiling_cents),
             ("Engagé", self.part.committed_cents),
             ("Engagé, à émettre", self.free_cents),
-            ("Émis, en circulation", self.outstanding_cents),
+            ("Émis, à remettre", self.stock_cents),
+            ("Remis, à utiliser", self.handed_over_cents),
             ("Utilisé", self.used_cents),
             ("Utilisé, à appeler", self.to_call_cents),
             ("Appelé à verser", self.called_cents),
@@ -168,7 +175,8 @@ def _statement(
         part,
         {code: number for code, number in ids.items() if code in held},
         held.get("8030", 0),
-        held.get("8040", 0) + held.get("8045", 0),
+        held.get("8040", 0),
+        held.get("8045", 0),
         held.get("8050", 0),
         held.get("4430", 0),
         -held.get("4432", 0),
