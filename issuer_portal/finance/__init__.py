@@ -5,6 +5,7 @@ Finance may be held for one issuer: every page passes that scope on, and what li
 
 from issuer_portal.finance import advices as advices
 from issuer_portal.finance import bank as bank
+from issuer_portal.finance import bank_line as bank_line
 from issuer_portal.finance import batches as batches
 from issuer_portal.finance import calendar as calendar
 from issuer_portal.finance import dashboard as dashboard

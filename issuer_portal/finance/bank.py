@@ -7,17 +7,16 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask_wtf.file import FileField, FileRequired
 from werkzeug.wrappers import Response
 
-from issuer_portal.finance.folder import READERS, blueprint, flash_refusal, scope
-from voucher.access.audit import note_access
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.rules import Role
-from voucher.kernel.refusals import Refused
-from voucher.settlement import read_bank
+from voucher.kernel.calendar import paris_day
+from voucher.settlement import bank_days, read_bank
 from voucher.settlement.accountant_return import Returned
 from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.import_bank_file import import_bank_file
 from voucher.settlement.import_statement import Imported
-from voucher.settlement.match_line import match_line
-from voucher.settlement.reasons import explain
+from voucher.settlement.read_set_aside import set_aside
+from voucher.settlement.words import MATCH_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, show_refusal
@@ -45,7 +44,9 @@ def reconciliation() -> str:
         "finance/reconciliation.html",
         counts=read_bank.line_counts(database, issuer_id=issuer_id),
         waiting=read_bank.waiting(database, limit=SHOWN_MAX, issuer_id=issuer_id),
-        days=read_bank.days(database, issuer_id=issuer_id)[:DAYS_SHOWN_MAX],
+        days=bank_days.days(database, issuer_id=issuer_id)[:DAYS_SHOWN_MAX],
+        aside=set_aside(database, limit=SHOWN_MAX, issuer_id=issuer_id),
+        today=paris_day(house().now()),
     )
 
 
@@ -63,7 +64,7 @@ def import_file() -> str | Response:
             done = import_bank_file(
                 here.database,
                 upload.filename or "",
-                upload.read(),
+                upload.stream,
                 by=viewer().account_id,
                 now=here.now(),
                 issuer_id=scope(),
@@ -73,8 +74,11 @@ def import_file() -> str | Response:
             errors = refused.errors
         else:
             flash(_receipt(done), "info" if done.is_known else "success")
-            return redirect(url_for("finance.reconciliation"))
-    return render_template("finance/import.html", form=form, errors=errors)
+            aside = done.set_aside if isinstance(done, Imported) else ()
+            if not aside:
+                return redirect(url_for("finance.reconciliation"))
+            return render_template("finance/import.html", form=form, errors=(), aside=aside)
+    return render_template("finance/import.html", form=form, errors=errors, aside=())
 
 
 def _receipt(done: Any) -> str:
@@ -91,6 +95,8 @@ def _receipt(done: Any) -> str:
         plural(done.new_count, "ligne nouvelle", "lignes nouvelles"),
         plural(done.paid_count, "règlement payé", "règlements payés"),
         plural(done.returned_count, "virement retourné", "virements retournés"),
+        *([f"{plural(done.charge_count, 'ligne')} de frais"] if done.charge_count else []),
+        *([plural(done.funds_count, "appel de fonds reçu", "appels de fonds reçus")] if done.funds_count else []),
         f"{plural(done.unknown_count, 'ligne')} à identifier",
     ]
     return f"Le relevé est importé : {', '.join(parts)}."
@@ -131,7 +137,7 @@ def lines() -> str | Response:
             "Référence",
             "Autre partie",
             "Libellé",
-            "Règlement",
+            "Rapprochée avec",
             "Structure",
             "Pourquoi",
         ]
@@ -143,46 +149,27 @@ def lines() -> str | Response:
                 row.end_to_end_id,
                 row.counterparty,
                 row.remittance,
-                row.advice_reference,
+                row.advice_reference or (MATCH_KINDS[row.kind] if row.kind else ""),
                 row.structure_name,
                 row.why,
             )
             for row in rows
         )
         return file_response("lignes-de-banque", headers, cells)
-    return render_template("finance/lines.html", listing=listing, rows=rows, total=total, choices=LINE_CHOICES)
+    kinds = {str(kind): word for kind, word in MATCH_KINDS.items()}
+    return render_template(
+        "finance/lines.html", listing=listing, rows=rows, total=total, choices=LINE_CHOICES, match_words=kinds
+    )
 
 
-@blueprint.get("/banque/lignes/<uuid:line_id>")
+@blueprint.get("/banque/soldes/<uuid:account_id>/<day>")
 @staff(*READERS)
-def line(line_id: UUID) -> str:
-    """Show a line, and the payments it could be."""
-    here = house()
-    found = read_bank.line(here.database, line_id, issuer_id=scope())
-    if found is None:
+def bank_day(account_id: UUID, day: str) -> str:
+    """Show the balance of an account at the end of a day, bank and ledger, and the lines that no statement proves."""
+    database, issuer_id = house().database, scope()
+    found = [one for one in bank_days.days(database, issuer_id=issuer_id) if one.account_id == account_id]
+    one = next((one for one in found if one.closed_on.isoformat() == day), None)
+    if one is None:
         abort(404)
-    one, candidates = found
-    if one.counterparty_iban:
-        note_access(here.database, viewer().account_id, "Lecture d’un IBAN", f"ligne de banque {one.id}", here.now())
-    why = explain(one.return_reason) if one.return_reason else None
-    return render_template("finance/line.html", line=one, candidates=candidates, why=why)
-
-
-@blueprint.post("/banque/lignes/<uuid:line_id>/rapprocher")
-@staff(Role.FINANCE_PREPARER)
-def match(line_id: UUID) -> Response:
-    """Match a line with a payment, by hand."""
-    here = house()
-    if read_bank.line(here.database, line_id, issuer_id=scope()) is None:
-        abort(404)
-    try:
-        advice_id = UUID(request.form.get("advice_id", ""))
-    except ValueError:
-        abort(400)
-    try:
-        match_line(here.database, line_id, advice_id, by=viewer().account_id, now=here.now(), issuer_id=scope())
-    except Refused as refused:
-        flash_refusal(refused)
-        return redirect(url_for("finance.line", line_id=line_id))
-    flash("La ligne est rapprochée. Le règlement a changé d’état.", "success")
-    return redirect(url_for("finance.reconciliation"))
+    announced = bank_days.announced_lines(database, account_id, one.closed_on, issuer_id=issuer_id)
+    return render_template("finance/bank_day.html", day=one, announced=announced)

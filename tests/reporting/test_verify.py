@@ -151,6 +151,29 @@ PLANTED = {
         f"UPDATE payment_file SET sha256 = 'f' || substr(sha256, 2, 62) || '0' WHERE id = {A_FILE}",
         "kept_files_are_whole",
     ),
+    "a file that debits another account": (
+        "UPDATE paying_account SET iban = 'X' || substr(iban, 2) WHERE channel = 'mandated_operator'",
+        "a_file_debits_one_account",
+    ),
+    "a part of a batch that is gone": (
+        "DELETE FROM payment_file WHERE kind LIKE 'pain%' AND made_at = (SELECT min(made_at) FROM payment_file WHERE kind LIKE 'pain%')",
+        "files_fit_their_channel",
+    ),
+    "a payment that says it left in another file": (
+        f"UPDATE payment_advice SET part = 2 WHERE id = {A_PAID_ADVICE}",
+        "files_pay_their_batch",
+    ),
+    "a supporting list that supports nothing": (
+        (
+            "UPDATE payment_file SET content = (SELECT other.content FROM payment_file AS other WHERE other.kind = "
+            "'liquidation_csv' AND other.batch_id = payment_file.batch_id) WHERE kind = 'supporting_csv'"
+        ),
+        "the_supporting_list_supports",
+    ),
+    "an accountant's word on a bank's statement": (
+        "UPDATE bank_file SET kind = 'accountant_return' WHERE kind = 'statement'",
+        "a_return_file_speaks_of_its_channel",
+    ),
     "a batch that says another total": (
         "UPDATE settlement_batch SET total_cents = total_cents + 1 WHERE number = (SELECT min(number) FROM settlement_batch)",
         "a_batch_totals_its_advices",

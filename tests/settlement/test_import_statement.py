@@ -15,7 +15,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.model import Entry
 from voucher.programme.model import PayingAccount
-from voucher.settlement import read_bank
+from voucher.settlement import bank_days, read_bank
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.export import export_batch
@@ -206,7 +206,7 @@ def test_the_balance_of_each_day_is_the_ledgers_and_a_missing_statement_is_seen(
     paid.take(debit("T1", 3_000, paid.first))
     paid.take(credit("C1", 500), name="R2", day=TODAY + timedelta(days=1), opening_cents=OPENING_CENTS - 3_000)
     paid.take(credit("C2", 700), name="R4", day=TODAY + timedelta(days=3), opening_cents=OPENING_CENTS - 2_400)
-    found = [(day.closing_cents, day.is_equal, day.is_following) for day in read_bank.days(paid.database)]
+    found = [(day.closing_cents, day.is_equal, day.is_following) for day in bank_days.days(paid.database)]
     assert found == [
         (OPENING_CENTS - 1_700, False, False),
         (OPENING_CENTS - 2_500, True, True),

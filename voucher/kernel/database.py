@@ -1,5 +1,6 @@
 """One relational database on two engines: SQLite embedded, PostgreSQL in production. Transactions start and end here."""
 
+import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,12 +11,16 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     DateTime,
     Engine,
     Executable,
     Integer,
     MetaData,
+    String,
+    any_,
+    bindparam,
     create_engine,
     event,
     func,
@@ -26,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult, Dialect, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.types import TypeDecorator
 
 from voucher.kernel.identifiers import derived_number
@@ -205,6 +210,24 @@ def copy_rows(session: Session, table: type[Base], rows: Sequence[Sequence[objec
     with _driver(session.connection()).cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def count_anew(session: Session, *tables: type[Base]) -> None:
+    """Tell PostgreSQL's planner how much a transaction has just written into these tables: it would think them as they were.
+
+    Where the role does not own the tables, PostgreSQL warns and goes on.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        for table in tables:
+            session.execute(text(f"ANALYZE {table.__tablename__}"))
+
+
+def among(session: Session, column: InstrumentedAttribute[Any], texts: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that a text column is one of many, sent as one value: thousands of parameters take long to write."""
+    if session.get_bind().dialect.name == "postgresql":
+        return column == any_(bindparam(None, list(texts), type_=postgresql.ARRAY(String)))
+    listed = func.json_each(json.dumps(list(texts))).table_valued("value")
+    return column.in_(select(listed.c.value))
 
 
 def expect_whole_tables(session: Session) -> None:

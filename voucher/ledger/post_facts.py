@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, select
+from sqlalchemy import ColumnElement, Select, and_, insert, literal, select
 from sqlalchemy.orm import Session, aliased
 
+from voucher.kernel.database import changed
 from voucher.ledger.chart import CHART, RULES, Dimension, EventType
 from voucher.ledger.fiscal_years import dated_narration, open_day
 from voucher.ledger.model import Account, Entry, Movement
@@ -55,8 +56,7 @@ def post_facts(
         "id", "event_type", "event_id", "journal", "posted_at", "posted_by", "effective_on", "narration",
         "movement_count", "total_cents",
     ]  # fmt: skip
-    session.execute(insert(Entry).from_select(names, entries))
-    return session.scalar(select(func.count()).select_from(fact)) or 0
+    return changed(session, insert(Entry).from_select(names, entries))
 
 
 def _is_account(account: type[Account], code: str, fact: object) -> ColumnElement[bool]:

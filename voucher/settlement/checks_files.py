@@ -118,7 +118,7 @@ def check_the_supporting_list_supports(session: Session) -> list[Violation]:
             continue
         sums: defaultdict[str, int] = defaultdict(int)
         for row in _rows(content["supporting_csv"]):
-            sums[row["Référence du règlement"]] += parse_euros(row["Montant en euros"])
+            sums[row.get("Référence du règlement", "")] += parse_euros(row["Montant en euros"])
         state = {row["Référence"]: parse_euros(row["Montant en euros"]) for row in _rows(content["liquidation_csv"])}
         if state != dict(sums):
             detail = f"pièce de {format_euros(sum(sums.values()))}, état de {format_euros(sum(state.values()))}"

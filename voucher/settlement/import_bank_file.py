@@ -1,24 +1,49 @@
-"""The one door for what a bank sends: an account statement or a status report, told apart by its first element."""
+"""The one door for what comes back: a bank's account statement or status report, told apart by its first element; a public
+accountant's return file, which is a table and no XML.
+"""
 
 from datetime import datetime
+from io import BytesIO
+from typing import IO
 from uuid import UUID
 
 from voucher.kernel.database import Database
+from voucher.settlement.accountant_file import is_table
+from voucher.settlement.accountant_return import Returned, import_accountant_return
 from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.camt053 import FileError
+from voucher.settlement.camt import FileError
 from voucher.settlement.import_report import Reported, import_report
 from voucher.settlement.import_statement import Imported, import_statement
-from voucher.settlement.xml_guard import RefusedXml, root_of, unpacked
+from voucher.settlement.xml_guard import RefusedXml, root_of, unpack
+
+HEAD_BYTES = 4096
 
 
 def import_bank_file(
-    database: Database, name: str, content: bytes, *, by: UUID, now: datetime, issuer_id: UUID | None = None
-) -> Imported | Reported:
-    """Import a camt.053 or a pain.002, given as XML, gzip or zip. Raises RefusedBankFile; then nothing of it is kept."""
+    database: Database,
+    name: str,
+    content: bytes | IO[bytes],
+    *,
+    by: UUID,
+    now: datetime,
+    issuer_id: UUID | None = None,
+) -> Imported | Reported | Returned:
+    """Import a camt.052, 053, 054, a pain.002 or an accountant's CSV, plain, gzip or zip; a file is read from its beginning.
+
+    Raises RefusedBankFile; then nothing of it is kept.
+    """
+    file = BytesIO(content) if isinstance(content, bytes) else content
     try:
-        namespace = root_of(unpacked(content)).namespace
+        with unpack(file) as found:
+            is_return = is_table(found.file.read(HEAD_BYTES))
+            found.file.seek(0)
+            if is_return:
+                table = found.file.read()
+                return import_accountant_return(database, name, table, by=by, now=now, issuer_id=issuer_id)
+            namespace = root_of(found.file).namespace
     except RefusedXml as refused:
         raise RefusedBankFile([FileError(refused.line, refused.reason)]) from None
+    file.seek(0)
     if ":pain.002." in namespace:
-        return import_report(database, name, content, by=by, now=now, issuer_id=issuer_id)
-    return import_statement(database, name, content, by=by, now=now, issuer_id=issuer_id)
+        return import_report(database, name, file.read(), by=by, now=now, issuer_id=issuer_id)
+    return import_statement(database, name, file, by=by, now=now, issuer_id=issuer_id)

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from voucher.kernel.database import Database
+from voucher.kernel.database import Database, count_anew
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import AccountKey
 from voucher.ledger.post import open_accounts
@@ -27,8 +27,8 @@ from voucher.settlement.match_files import match_details, match_whole_files
 from voucher.settlement.match_line import match_parked_returns, post_details
 from voucher.settlement.match_other import match_calls
 from voucher.settlement.matching import Verdict
-from voucher.settlement.model import BankStatement
-from voucher.settlement.model_bank import BankSetAside
+from voucher.settlement.model import BankLine, BankStatement
+from voucher.settlement.model_bank import BankMatch, BankSetAside
 from voucher.settlement.post_lines import pay_and_return, post_lines
 from voucher.settlement.scope import account_in_scope
 from voucher.settlement.store_entries import EntryStore, Place, Stored
@@ -36,6 +36,7 @@ from voucher.settlement.withdraw_rejections import withdraw_rejections
 from voucher.settlement.xml_guard import RefusedXml, Unpacked, unpack
 
 _REASON_LENGTH_MAX = 300
+_MANY = 1_000
 _ACCOUNTS = ("5120", "4711", "6270")
 
 
@@ -91,10 +92,12 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     stored = taken.store.stored
     for account_id in taken.accounts.values():
         open_accounts(session, [AccountKey(code, bank_account_id=account_id) for code in _ACCOUNTS])
+    if stored.new_count >= _MANY:
+        count_anew(session, BankLine, BankMatch)
     withdraw_rejections(session, stored.debited_again, by=by, now=now)
     pay_and_return(session, found.sha256)
     whole_count, whole_lines = match_whole_files(session, found.sha256, by=by, now=now)
-    post_lines(session, found.sha256, by=by, now=now)
+    post_lines(session, found.sha256, by=by, now=now, is_again=not is_new)
     detailed = match_details(session, stored.details, by=by, now=now)
     post_details(session, detailed, by=by, now=now)
     parked = match_parked_returns(session, found.sha256, by=by, now=now)

@@ -9,11 +9,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Row, exists, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import changed
 from voucher.kernel.identifiers import new_id
+from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement
 from voucher.settlement.camt_lines import BankEntry
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
@@ -89,6 +90,7 @@ def match_whole_files(session: Session, bank_file: str, *, by: UUID, now: dateti
             BankLine.is_credit.is_(False),
             BankLine.matched_cents == 0,
             BankLine.end_to_end_id.is_(None),
+            ~exists().where(Entry.id == BankLine.id),
             BankLine.message_id.is_not(None)
             | BankLine.payment_information_id.is_not(None)
             | (BankLine.batch_count > 0),

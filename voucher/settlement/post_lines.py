@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, select, update
+from sqlalchemy import Select, exists, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from voucher.ledger.chart import EventType
+from voucher.ledger.model import Entry
 from voucher.ledger.post_facts import post_facts
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch, MatchKind
@@ -15,40 +16,34 @@ from voucher.settlement.model_bank import BankMatch, MatchKind
 
 def pay_and_return(session: Session, bank_file: str) -> None:
     """Let the lines that a file brought first change their advices: first what was paid, then what came back."""
-    of_file = select(BankMatch.advice_id).join(BankLine, BankLine.id == BankMatch.id)
-    of_file = of_file.where(BankLine.bank_file == bank_file)
-    of_advice = (BankMatch.advice_id == PaymentAdvice.id) & BankMatch.undone_at.is_(None)
-    line = select(BankLine.booked_on).join(BankMatch, BankMatch.line_id == BankLine.id)
-    paid_on = line.where(of_advice, BankMatch.kind == MatchKind.PAYMENT).scalar_subquery()
-    reason = (
-        select(func.coalesce(BankLine.return_reason, ""))
-        .join(BankMatch, BankMatch.line_id == BankLine.id)
-        .where(of_advice, BankMatch.kind == MatchKind.RETURN)
-        .scalar_subquery()
-    )
-    pay = (
-        update(PaymentAdvice)
-        .where(
-            PaymentAdvice.state == AdviceState.IN_FILE,
-            PaymentAdvice.id.in_(of_file.where(BankMatch.kind == MatchKind.PAYMENT)),
+    for kind, before, after in (
+        (MatchKind.PAYMENT, AdviceState.IN_FILE, {"state": AdviceState.PAID, "paid_on": BankLine.booked_on}),
+        (
+            MatchKind.RETURN,
+            AdviceState.PAID,
+            {"state": AdviceState.RETURNED, "state_reason": func.coalesce(BankLine.return_reason, "")},
+        ),
+    ):
+        session.execute(
+            update(PaymentAdvice)
+            .where(
+                BankLine.bank_file == bank_file,
+                BankMatch.id == BankLine.id,
+                BankMatch.kind == kind,
+                PaymentAdvice.id == BankMatch.advice_id,
+                PaymentAdvice.state == before,
+            )
+            .values(after)
+            .execution_options(synchronize_session=False)
         )
-        .values(state=AdviceState.PAID, paid_on=paid_on)
-    )
-    bring_back = (
-        update(PaymentAdvice)
-        .where(
-            PaymentAdvice.state == AdviceState.PAID,
-            PaymentAdvice.id.in_(of_file.where(BankMatch.kind == MatchKind.RETURN)),
-        )
-        .values(state=AdviceState.RETURNED, state_reason=reason)
-    )
-    for statement in (pay, bring_back):
-        session.execute(statement.execution_options(synchronize_session=False))
 
 
-def post_lines(session: Session, bank_file: str, *, by: UUID, now: datetime) -> None:
-    """Post one entry for each line that a file brought first."""
-    direct = _new_lines(bank_file).join(BankMatch, (BankMatch.id == BankLine.id) & (BankMatch.part == 1))
+def post_lines(session: Session, bank_file: str, *, by: UUID, now: datetime, is_again: bool = False) -> None:
+    """Post one entry for each line that a file brought first; `is_again`: some of them were posted when it first came."""
+    new_lines = _new_lines(bank_file)
+    if is_again:
+        new_lines = new_lines.where(~exists().where(Entry.id == BankLine.id))
+    direct = new_lines.join(BankMatch, (BankMatch.id == BankLine.id) & (BankMatch.part == 1))
     of_advice = (
         direct.add_columns(
             literal("Virement ").concat(PaymentAdvice.reference).label("narration"),
@@ -70,10 +65,8 @@ def post_lines(session: Session, bank_file: str, *, by: UUID, now: datetime) -> 
     )
     charges = direct.add_columns(literal("Frais de la banque").label("narration"))
     charges = charges.where(BankMatch.kind == MatchKind.CHARGE)
-    unknown = (
-        _new_lines(bank_file)
-        .add_columns(literal("Ligne de relevé à identifier").label("narration"))
-        .where(BankLine.matched_cents == 0)
+    unknown = new_lines.add_columns(literal("Ligne de relevé à identifier").label("narration")).where(
+        BankLine.matched_cents == 0
     )
     paid = of_advice.where(BankMatch.kind == MatchKind.PAYMENT, BankMatch.amount_cents == BankLine.amount_cents)
     debit, credit = BankLine.is_credit.is_(False), BankLine.is_credit.is_(True)

@@ -1,4 +1,4 @@
-"""What the bank said, against what we expect: lines matched and to identify, what each could be, the balance day by day."""
+"""What the bank said, against what we expect: lines matched and to identify, and the payments that each could be."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, and_, case, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import Database
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.matching import MAY_BE_PAID, Expected, decide
-from voucher.settlement.model import AdviceState, BankLine, BankStatement, PaymentAdvice, SettlementBatch
-from voucher.settlement.model_bank import BankMatch
+from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.scope import account_in_scope
 
 CANDIDATES_MAX = 10
@@ -23,7 +23,10 @@ _WAITS = BankLine.matched_cents < BankLine.amount_cents
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """A booked line; `advice_id` is what it was matched with. `why` says why it waits, empty once matched."""
+    """A booked line; `left_cents` of it wait. `kind` and `advice_id` are what it was matched with; `why` says why it waits.
+
+    A line that pays a whole file has no `advice_id` of its own: `part_count` says how many payments it makes.
+    """
 
     id: UUID
     booked_on: date
@@ -41,6 +44,15 @@ class LineRow:
     advice_reference: str | None
     structure_name: str | None
     why: str
+    left_cents: int
+    kind: MatchKind | None
+    part_count: int
+    on_statement: bool
+
+    @property
+    def is_matched(self) -> bool:
+        """Whether nothing of it waits."""
+        return self.left_cents == 0
 
     @property
     def signed_cents(self) -> int:
@@ -63,32 +75,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class LineCounts:
-    """How many lines are matched and how many wait, with the cents that wait in each direction."""
+    """How many lines are matched and how many wait, with the cents that wait in each direction and the day of the oldest."""
 
     matched_count: int
     waiting_count: int
     waiting_credit_cents: int
     waiting_debit_cents: int
-
-
-@dataclass(frozen=True, slots=True)
-class BankDay:
-    """The bank's closing balance of a day against the ledger's, in cents.
-
-    `ledger_cents` starts from the opening of the account's first statement. `is_following` says that the statement opens where
-    the one before closed: if not, one is missing.
-    """
-
-    account_name: str
-    closed_on: date
-    closing_cents: int
-    ledger_cents: int
-    is_following: bool
-
-    @property
-    def is_equal(self) -> bool:
-        """Whether bank and ledger agree at the end of that day."""
-        return self.closing_cents == self.ledger_cents
+    oldest_on: date | None = None
 
 
 def lines(
@@ -132,7 +125,7 @@ def line(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) ->
         if row is None:
             return None
         found = _row(session, row)
-        return found, [] if found.advice_id else _candidates(session, found)
+        return found, [] if found.is_matched else _candidates(session, found)
 
 
 def waiting(database: Database, *, limit: int, issuer_id: UUID | None = None) -> list[tuple[LineRow, list[Candidate]]]:
@@ -148,7 +141,8 @@ def line_counts(database: Database, *, issuer_id: UUID | None = None) -> LineCou
     waits = _WAITS
 
     def cents(*conditions: Any) -> Any:
-        return func.coalesce(func.sum(case((and_(waits, *conditions), BankLine.amount_cents), else_=0)), 0)
+        left = BankLine.amount_cents - BankLine.matched_cents
+        return func.coalesce(func.sum(case((and_(waits, *conditions), left), else_=0)), 0)
 
     query = (
         select(
@@ -156,54 +150,14 @@ def line_counts(database: Database, *, issuer_id: UUID | None = None) -> LineCou
             func.coalesce(func.sum(case((_WAITS, 1), else_=0)), 0),
             cents(BankLine.is_credit),
             cents(BankLine.is_credit.is_(False)),
+            func.min(case((waits, BankLine.booked_on))),
         )
         .join(PayingAccount, PayingAccount.id == BankLine.paying_account_id)
         .where(account_in_scope(issuer_id))
     )
     with database.read() as session:
         row = session.execute(query).one()
-    return LineCounts(row[0], row[1], int(row[2]), int(row[3]))
-
-
-def days(database: Database, *, issuer_id: UUID | None = None) -> list[BankDay]:
-    """Return the closing balances of each account by day, the newest first, each beside what the ledger says of that day."""
-    query = (
-        select(
-            BankStatement.paying_account_id,
-            PayingAccount.name,
-            BankStatement.closed_on,
-            BankStatement.opening_cents,
-            BankStatement.closing_cents,
-        )
-        .join(PayingAccount, PayingAccount.id == BankStatement.paying_account_id)
-        .where(account_in_scope(issuer_id))
-        .order_by(BankStatement.paying_account_id, BankStatement.closed_on, BankStatement.reference)
-    )
-    signed = case((BankLine.is_credit, BankLine.amount_cents), else_=-BankLine.amount_cents)
-    moves = (
-        select(BankLine.paying_account_id, BankLine.booked_on, func.sum(signed))
-        .group_by(BankLine.paying_account_id, BankLine.booked_on)
-        .order_by(BankLine.paying_account_id, BankLine.booked_on)
-    )
-    with database.read() as session:
-        statements = session.execute(query).all()
-        by_day: dict[UUID, list[tuple[date, int]]] = {}
-        for account_id, booked_on, cents in session.execute(moves):
-            by_day.setdefault(account_id, []).append((booked_on, int(cents)))
-    found: list[BankDay] = []
-    before: dict[UUID, tuple[int, int, int]] = {}  # of each account: its first opening, its last closing, lines counted
-    for one in statements:
-        first, last, counted = before.get(one.paying_account_id, (one.opening_cents, one.opening_cents, 0))
-        day_moves = by_day.get(one.paying_account_id, [])
-        moved = sum(cents for booked_on, cents in day_moves[:counted])
-        while counted < len(day_moves) and day_moves[counted][0] <= one.closed_on:
-            moved += day_moves[counted][1]
-            counted += 1
-        found.append(
-            BankDay(one.name, one.closed_on, one.closing_cents, first + moved, is_following=last == one.opening_cents)
-        )
-        before[one.paying_account_id] = (first, one.closing_cents, counted)
-    return sorted(found, key=lambda day: (day.closed_on, day.account_name), reverse=True)
+    return LineCounts(int(row[0]), int(row[1]), int(row[2]), int(row[3]), row[4])
 
 
 def _lines(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
@@ -224,20 +178,41 @@ def _lines(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
             BankMatch.advice_id,
             PaymentAdvice.reference,
             Structure.name.label("structure_name"),
+            BankLine.matched_cents,
+            BankLine.statement_id,
+            BankMatch.kind,
+            _part_count().label("part_count"),
         )
         .join(PayingAccount, PayingAccount.id == BankLine.paying_account_id)
-        .outerjoin(
-            BankMatch, (BankMatch.line_id == BankLine.id) & (BankMatch.part == 1) & BankMatch.undone_at.is_(None)
-        )
+        .outerjoin(BankMatch, (BankMatch.id == _first_match()) & (BankMatch.part == 1))
         .outerjoin(PaymentAdvice, PaymentAdvice.id == BankMatch.advice_id)
         .outerjoin(Structure, Structure.id == PaymentAdvice.structure_id)
         .where(account_in_scope(issuer_id))
     )
 
 
+def _first_match() -> Any:
+    """The match of a line to show in a list: the oldest that stands."""
+    match = aliased(BankMatch)
+    return (
+        select(match.id)
+        .where(match.line_id == BankLine.id, match.part == 1, match.undone_at.is_(None))
+        .order_by(match.made_at, match.id)
+        .limit(1)
+        .correlate(BankLine)
+        .scalar_subquery()
+    )
+
+
+def _part_count() -> Any:
+    match = aliased(BankMatch)
+    live = (match.line_id == BankLine.id) & match.undone_at.is_(None)
+    return select(func.count()).select_from(match).where(live).correlate(BankLine).scalar_subquery()
+
+
 def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
     why = ""
-    if row.advice_id is None:
+    if row.matched_cents < row.amount_cents:
         expected = None
         if row.end_to_end_id is not None:
             found = session.execute(
@@ -258,10 +233,14 @@ def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
         row.remittance,
         row.return_reason,
         row.note,
-        row.advice_id,
-        row.reference,
-        row.structure_name,
+        None if row.part_count > 1 else row.advice_id,
+        None if row.part_count > 1 else row.reference,
+        None if row.part_count > 1 else row.structure_name,
         why,
+        row.amount_cents - row.matched_cents,
+        None if row.kind is None else MatchKind(row.kind),
+        row.part_count,
+        row.statement_id is not None,
     )
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
-from voucher.kernel.database import copy_rows
+from voucher.kernel.database import among, copy_rows
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.programme.model import Agreement
@@ -115,7 +115,7 @@ class EntryStore:
         for some in parts_of(list(keys), CHUNK):
             query = select(
                 BankLine.key, BankLine.id, BankLine.amount_cents, BankLine.entry_cents, BankLine.matched_cents
-            ).where(BankLine.key.in_(some))
+            ).where(among(self._session, BankLine.key, some))
             rows.update((row.key, row) for row in self._session.execute(query))
         return rows
 
@@ -133,7 +133,7 @@ class EntryStore:
                 self.stored.details.append((row.id, entry))
         for statement_id, keys in proved.items():
             for some in parts_of(keys, CHUNK):
-                self._prove(statement_id, BankLine.key.in_(some))
+                self._prove(statement_id, among(self._session, BankLine.key, some))
 
     def _prove(self, statement_id: UUID, condition: Any) -> None:
         self._session.execute(
@@ -180,7 +180,7 @@ class EntryStore:
                     BankLine.booked_on,
                     BankLine.is_credit,
                     BankLine.entry_cents,
-                ).where(BankLine.bank_reference.in_(some))
+                ).where(among(self._session, BankLine.bank_reference, some))
             )
             for row in rows:
                 standing[row.paying_account_id, row.bank_reference].add((row.booked_on, row.is_credit, row.entry_cents))
@@ -245,7 +245,7 @@ class EntryStore:
                 )
                 .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
                 .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-                .where(PaymentAdvice.reference.in_(some))
+                .where(among(self._session, PaymentAdvice.reference, some))
             )
             for row in rows:
                 state = self._states.get(row.id) or AdviceState(row.state)

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from voucher.kernel.database import among
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
@@ -20,7 +21,7 @@ def hold_rejected(session: Session, references: Sequence[str]) -> None:
     """Keep the rejected advices of these references from being taken up by a batch until the end of the transaction."""
     session.execute(
         select(PaymentAdvice.id)
-        .where(PaymentAdvice.reference.in_(references), PaymentAdvice.state == AdviceState.REJECTED)
+        .where(among(session, PaymentAdvice.reference, references), PaymentAdvice.state == AdviceState.REJECTED)
         .order_by(PaymentAdvice.id)
         .with_for_update()
     )

@@ -2,6 +2,7 @@
 
 from voucher.programme.model import SettlementChannel
 from voucher.settlement.model import AdviceState, BatchState
+from voucher.settlement.model_bank import MatchKind
 from voucher.settlement.model_overpayments import DisputeReason, RecoveryKind
 
 BATCH_STATES: dict[BatchState, tuple[str, str]] = {
@@ -23,6 +24,16 @@ ADVICE_STATES: dict[AdviceState, tuple[str, str]] = {
     AdviceState.SETTLED: ("Soldé, sans virement", "success"),
 }
 """The word of each state of an advice, and the kind of its tag."""
+
+MATCH_KINDS: dict[MatchKind, str] = {
+    MatchKind.PAYMENT: "Paiement",
+    MatchKind.RETURN: "Retour d’un virement",
+    MatchKind.CHARGE: "Frais de la banque",
+    MatchKind.FUNDS: "Fonds d’un financeur",
+    MatchKind.ADVANCE_REFUND: "Avance rendue à un financeur",
+    MatchKind.OVERPAYMENT: "Trop-perçu remboursé",
+}
+"""What a bank line was matched with, in French."""
 
 CHANNELS: dict[str, str] = {
     SettlementChannel.PUBLIC_ACCOUNTANT: "Comptable public",

@@ -1,0 +1,26 @@
+"""A process that imports one statement and says how long it took and how much memory: `python -m benchmarks.statement_child URL FILE`."""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from tests.settlement.town import NOW, PREPARER
+from voucher.kernel.database import Database
+from voucher.settlement.import_statement import import_statement
+
+
+def main(url: str, path: str) -> None:
+    """Import, then print {"seconds", "peak_mb", "paid_count"} as JSON."""
+    database = Database(url)
+    started = time.perf_counter()
+    with Path(path).open("rb") as file:
+        done = import_statement(database, "releve.xml", file, by=PREPARER, now=NOW)
+    seconds = time.perf_counter() - started
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb, "paid_count": done.paid_count}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

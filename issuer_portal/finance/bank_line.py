@@ -1,0 +1,157 @@
+"""One line of the bank: what it could be and why, matched by a person with what they choose, undone with a reason."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import StringField
+from wtforms.validators import DataRequired, Length
+
+from issuer_portal.finance.folder import READERS, blueprint, flash_refusal, scope
+from voucher.access.audit import note_access
+from voucher.access.read import names_of
+from voucher.access.rules import Role
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.settlement import read_bank
+from voucher.settlement.match_line import match_line, match_with_file
+from voucher.settlement.match_other import (
+    match_with_call,
+    match_with_charges,
+    match_with_overpayment,
+    match_with_refund,
+)
+from voucher.settlement.model_bank import MatchKind
+from voucher.settlement.reasons import explain
+from voucher.settlement.suggest import matches, suggestions
+from voucher.settlement.undo_match import undo_match
+from voucher.settlement.words import MATCH_KINDS
+from voucher.web.access import staff, viewer
+from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.house import house
+
+REASON_LENGTH_MAX = 200
+DONE = "La ligne est rapprochée."
+
+
+class UndoForm(HouseForm):
+    """Why a match was wrong."""
+
+    reason = StringField(
+        "Pourquoi ce rapprochement est faux",
+        validators=[DataRequired("Dites pourquoi."), Length(max=REASON_LENGTH_MAX)],
+    )
+
+
+@blueprint.get("/banque/lignes/<uuid:line_id>")
+@staff(*READERS)
+def line(line_id: UUID) -> str:
+    """Show a line, what it could be, and what it was matched with."""
+    return _page(line_id, UndoForm())
+
+
+def _page(line_id: UUID, form: Any) -> str:
+    here, issuer_id = house(), scope()
+    found = read_bank.line(here.database, line_id, issuer_id=issuer_id)
+    if found is None:
+        abort(404)
+    one, candidates = found
+    if one.counterparty_iban:
+        note_access(here.database, viewer().account_id, "Lecture d’un IBAN", f"ligne de banque {one.id}", here.now())
+    made = matches(here.database, line_id, issuer_id=issuer_id)
+    people = {match.made_by for match in made} | {match.undone_by for match in made if match.undone_by}
+    return render_template(
+        "finance/line.html",
+        line=one,
+        candidates=candidates,
+        others=suggestions(here.database, line_id, issuer_id=issuer_id),
+        matches=made,
+        people=names_of(here.database, people),
+        match_words={str(kind): word for kind, word in MATCH_KINDS.items()},
+        match_id=new_id(),
+        form=form,
+        why=explain(one.return_reason) if one.return_reason else None,
+    )
+
+
+@blueprint.post("/banque/lignes/<uuid:line_id>/rapprocher")
+@staff(Role.FINANCE_PREPARER)
+def match(line_id: UUID) -> Response:
+    """Match a line with a payment, or with what else the form says, by hand."""
+    here = house()
+    if read_bank.line(here.database, line_id, issuer_id=scope()) is None:
+        abort(404)
+    try:
+        _match(line_id)
+    except Refused as refused:
+        flash_refusal(refused)
+        return redirect(url_for("finance.line", line_id=line_id))
+    flash(DONE, "success")
+    after = read_bank.line(here.database, line_id, issuer_id=scope())
+    if after is not None and not after[0].is_matched:
+        return redirect(url_for("finance.line", line_id=line_id))
+    return redirect(url_for("finance.reconciliation"))
+
+
+def _match(line_id: UUID) -> None:
+    here = house()
+    common: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
+    kind = request.form.get("kind", "")
+    match_id = _id("match_id")
+    if not kind:
+        match_line(here.database, line_id, _id("advice_id"), match_id=match_id, **common)
+    elif kind == MatchKind.PAYMENT:
+        part = request.form.get("part", type=int)
+        if part is None:
+            abort(400)
+        match_with_file(here.database, match_id, line_id, _id("target_id"), part, **common)
+    elif kind == MatchKind.CHARGE:
+        match_with_charges(here.database, match_id, line_id, **common)
+    elif kind in _OTHERS:
+        _OTHERS[kind](here.database, match_id, line_id, _id("target_id"), **common)
+    else:
+        abort(400)
+
+
+_OTHERS: dict[str, Callable[..., Any]] = {
+    MatchKind.FUNDS: match_with_call,
+    MatchKind.ADVANCE_REFUND: match_with_refund,
+    MatchKind.OVERPAYMENT: match_with_overpayment,
+}
+
+
+@blueprint.post("/banque/lignes/<uuid:line_id>/rapprochements/<uuid:match_id>/defaire")
+@staff(Role.FINANCE_PREPARER)
+def undo(line_id: UUID, match_id: UUID) -> Response | str:
+    """Undo a match, with its reason: the line waits again."""
+    here = house()
+    try:
+        known = {one.id for one in matches(here.database, line_id, issuer_id=scope())}
+    except Refused:
+        abort(404)
+    if match_id not in known:
+        abort(404)
+    form: Any = UndoForm()
+    if form.validate_on_submit():
+        try:
+            undo_match(
+                here.database, match_id, form.reason.data, by=viewer().account_id, now=here.now(), issuer_id=scope()
+            )
+        except Refused as refused:
+            if refused.field:
+                show_refusal(form, refused)
+                return _page(line_id, form)
+            flash_refusal(refused)
+        else:
+            flash("Le rapprochement est défait. La ligne attend de nouveau.", "success")
+        return redirect(url_for("finance.line", line_id=line_id))
+    return _page(line_id, form)
+
+
+def _id(name: str) -> UUID:
+    try:
+        return UUID(request.form.get(name, ""))
+    except ValueError:
+        abort(400)

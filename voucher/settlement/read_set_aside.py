@@ -1,0 +1,47 @@
+"""What bank files held that is counted nowhere, with its line and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, exists, select, true
+
+from voucher.kernel.database import Database
+from voucher.programme.model import PayingAccount
+from voucher.settlement.model import BankFile, BankLine, BankStatement
+from voucher.settlement.model_bank import BankSetAside
+from voucher.settlement.scope import account_in_scope
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsideRow:
+    """A part of a file that is counted nowhere: the file, the line in it, why."""
+
+    file_name: str
+    imported_at: datetime
+    line: int
+    reason: str
+
+
+def set_aside(database: Database, *, limit: int, issuer_id: UUID | None = None) -> list[SetAsideRow]:
+    """Return the newest parts set aside, of files that speak of an account of the scope."""
+    in_scope: ColumnElement[bool] = true()
+    if issuer_id is not None:
+        of_file = [
+            exists().where(
+                table.bank_file == BankFile.sha256,
+                table.paying_account_id == PayingAccount.id,
+                account_in_scope(issuer_id),
+            )
+            for table in (BankStatement, BankLine)
+        ]
+        in_scope = of_file[0] | of_file[1]
+    query = (
+        select(BankFile.name, BankFile.imported_at, BankSetAside.line, BankSetAside.reason)
+        .join(BankFile, BankFile.sha256 == BankSetAside.bank_file)
+        .where(in_scope)
+        .order_by(BankFile.imported_at.desc(), BankSetAside.bank_file, BankSetAside.rank)
+        .limit(limit)
+    )
+    with database.read() as session:
+        return [SetAsideRow(*row) for row in session.execute(query)]
