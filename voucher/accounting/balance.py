@@ -21,7 +21,7 @@ from voucher.network.model import Structure
 from voucher.programme.model import Agreement, Funder, PayingAccount
 
 CHARGE_CLASSES = ("6", "7")
-"""Classes that start each year from nothing: what they held is carried forward (ADR 11)."""
+"""Classes that start each year from nothing: what they held is carried forward (ADR 12)."""
 
 
 _THIRD_NAME = func.coalesce(Structure.name, Funder.name, PayingAccount.name, Agreement.name)

@@ -6,7 +6,7 @@ What belongs together follows from the business, never from an amount that happe
 the account comes back to zero. An entry and the one that reverses it always go together: where a match is undone after its letter
 was given, that letter is undone on the day it is seen, and what remains waits for another.
 
-A period's uses are one row of `lettered_period` for each structure, not one for each use (ADR 12). The reading and the grouping
+A period's uses are one row of `lettered_period` for each structure, not one for each use (ADR 13). The reading and the grouping
 hold no lock; the writing takes its turn and gives up, until the next run, if another run wrote meanwhile.
 """
 

@@ -46,7 +46,7 @@ class LetteredMovement(Base):
 
 
 class LetteredPeriod(Base):
-    """A period's redemptions of one structure under a letter, by one row: they are never listed one by one (ADR 12)."""
+    """A period's redemptions of one structure under a letter, by one row: they are never listed one by one (ADR 13)."""
 
     __tablename__ = "lettered_period"
 

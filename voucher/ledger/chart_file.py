@@ -22,7 +22,7 @@ from typing import Any
 from voucher.ledger.chart import CHART, AccountClass, Book, Dimension, Side
 
 CARRIED_FORWARD = AccountClass("1100", "Report à nouveau", Book.GENERAL, Side.CREDIT, ())
-"""Where charges of closed years stand: nothing is posted to it, a year's opening balances are shown there (ADR 11)."""
+"""Where charges of closed years stand: nothing is posted to it, a year's opening balances are shown there (ADR 12)."""
 
 PRESENTED: Mapping[str, AccountClass] = {CARRIED_FORWARD.code: CARRIED_FORWARD, **CHART}
 """Every line that a book shows: the chart's, and what is carried forward."""

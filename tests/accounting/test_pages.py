@@ -1,0 +1,232 @@
+"""The accountant's pages: what each says, for whom, and what they do; finance held for one issuer sees no other's books."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from tests.accounting.office import SIREN, Office, an_office
+from tests.clients import app_for, csrf_token, signed_in_client
+from tests.settlement.town import wrong_books
+from voucher.access.model import AuditLine
+from voucher.access.rules import Role
+from voucher.accounting.fec_checker import check_fec
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.ledger.chart_file import WrongChart
+from voucher.ledger.model import Account
+from voucher.ledger.read import balances_in
+
+OCTOBER = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
+DECEMBER = datetime(2026, 12, 14, 9, 0, tzinfo=UTC)
+APRIL = datetime(2027, 4, 2, 9, 0, tzinfo=UTC)
+MODEL = Path(__file__).resolve().parents[2] / "docs" / "plan-comptable.toml"
+
+
+@pytest.fixture
+def office(sqlite_database: Database) -> Office:
+    """A paid batch of October and uses of December."""
+    office = an_office(sqlite_database)
+    office.town.redeem(0, 3, now=OCTOBER)
+    office.town.redeem(1, 4, now=OCTOBER)
+    office.pay(office.settle(OCTOBER), date(2026, 10, 7), OCTOBER + timedelta(days=3))
+    office.town.redeem(0, 5, now=DECEMBER)
+    office.letter(DECEMBER)
+    return office
+
+
+@pytest.fixture
+def app(office: Office) -> Flask:
+    return app_for(office.database, APRIL, chart_file=MODEL)
+
+
+def page(client: FlaskClient, address: str) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200, address
+    return answer.get_data(as_text=True).replace("\u00a0", " ").replace("\u202f", " ")
+
+
+def send(client: FlaskClient, page_address: str, address: str, **fields: str) -> str:
+    token = csrf_token(client.get(page_address).get_data(as_text=True))
+    answer = client.post(address, data={"csrf_token": token, **fields}, follow_redirects=True)
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True).replace("\u00a0", " ").replace("\u202f", " ")
+
+
+def account_of(office: Office, code: str) -> int:
+    with office.database.read() as session:
+        return session.execute(
+            select(Account.id).where(Account.code == code).order_by(Account.id).limit(1)
+        ).scalar_one()
+
+
+def test_two_people_close_a_year_from_their_pages(app: Flask, office: Office) -> None:
+    preparer = signed_in_client(app, office.database, Role.FINANCE_PREPARER)
+    approver = signed_in_client(app, office.database, Role.FINANCE_APPROVER)
+    home = "/comptabilite/"
+    assert "À clore" in page(preparer, home)
+    assert "est proposée" in send(preparer, home, "/comptabilite/exercices/2026/proposer")
+    assert "n’est plus proposée" in send(approver, home, "/comptabilite/exercices/2026/renoncer")
+    send(preparer, home, "/comptabilite/exercices/2026/proposer")
+    done = send(approver, home, "/comptabilite/exercices/2026/clore")
+    assert "L’exercice 2026 est clos" in done
+    assert "est déjà clos" in send(preparer, home, "/comptabilite/exercices/2026/proposer")
+    assert "n’est pas fini" in send(preparer, home, "/comptabilite/exercices/2027/proposer")
+    assert "120,00 €" in page(preparer, "/comptabilite/balance?annee=2027")
+    assert wrong_books(office.database) == []
+
+
+def test_the_balance_leads_to_accounts_and_to_their_ledgers(app: Flask, office: Office) -> None:
+    client = signed_in_client(app, office.database, Role.AUDITOR)
+    trial = page(client, "/comptabilite/balance?annee=2026")
+    assert "4670000" in trial
+    assert "Structures, chèques à régler" in trial
+    assert "pas équilibrée" not in trial
+    before = page(client, "/comptabilite/balance?annee=2026&jour=2026-10-31&livre=general")
+    assert "8050" not in before
+    structures = page(client, "/comptabilite/balance/4670?annee=2026&tri=-solde")
+    assert "2 comptes" in structures
+    assert "1 compte" in page(client, "/comptabilite/balance/4670?annee=2026&ouverts=oui")
+    bank = page(client, f"/comptabilite/comptes/{account_of(office, '5120')}?annee=2026")
+    assert "-30,00 €" in bank or "-40,00 €" in bank
+    assert "-70,00 €" in bank
+    transit = page(client, f"/comptabilite/comptes/{account_of(office, '5115')}?annee=2026")
+    assert "AAA" in transit
+    assert "Aucun mouvement" in page(
+        client, f"/comptabilite/comptes/{account_of(office, '5115')}?annee=2026&lettrage=non"
+    )
+    months = page(client, "/comptabilite/journaux?annee=2026")
+    assert "journal=CH" in months
+    for address in ("/comptabilite/balance/9999", "/comptabilite/comptes/12"):
+        assert client.get(address).status_code == 404
+
+
+def test_lists_are_files_too(app: Flask, office: Office) -> None:
+    client = signed_in_client(app, office.database, Role.PROGRAMME)
+    lines = page(client, "/comptabilite/balance?annee=2026&format=csv").lstrip("\ufeff").splitlines()
+    assert lines[0].startswith("Code;Compte;Nom")
+    assert any(line.startswith("5120;5120000;Banque ou Trésor;0,00;0,00;70,00;-70,00") for line in lines)
+    ledger = f"/comptabilite/comptes/{account_of(office, '4670')}?annee=2026&format=csv"
+    assert "Lettre" in page(client, ledger)
+    for address in ("journaux?annee=2026", "balance/4670?annee=2026", "valeurs-inactives", "recolements"):
+        joint = "&" if "?" in address else "?"
+        assert client.get(f"/comptabilite/{address}{joint}format=xlsx").data.startswith(b"PK")
+
+
+def test_a_search_finds_by_amount_days_journal_account_and_third_party(app: Flask, office: Office) -> None:
+    client = signed_in_client(app, office.database, Role.AUDITOR)
+    structure_id = office.town.structure_ids[1]
+    for query, found in (
+        ("montant=70", "2 écritures"),
+        ("de=70&a=120&journal=RG", "2 écritures"),
+        ("journal=RG", "2 écritures"),
+        ("du=2026-12-01&au=2026-12-31&quoi=vouchers_redeemed", "1 écriture"),
+        ("compte=5120", "2 écritures"),
+        (f"tiers={structure_id}&journal=CH", "1 écriture"),
+        ("montant=douze", "0 écriture"),
+        ("compte=9999", "0 écriture"),
+        ("du=hier", "0 écriture"),
+        ("montant=999999999999999999999", "0 écriture"),
+    ):
+        assert found in page(client, f"/registre/ecritures?{query}"), query
+
+
+def test_the_chart_shows_the_accountants_numbers_and_what_events_move(app: Flask, office: Office) -> None:
+    text = page(signed_in_client(app, office.database, Role.PROGRAMME), "/comptabilite/plan")
+    assert "1190000" in text
+    assert "Encaissement de chèques" in text
+    own = app_for(office.database, APRIL)
+    assert "codes servent de numéros" in page(
+        signed_in_client(own, office.database, Role.PROGRAMME), "/comptabilite/plan"
+    )
+
+
+def test_an_application_does_not_start_on_a_wrong_chart(office: Office, tmp_path: Path) -> None:
+    wrong = tmp_path / "plan.toml"
+    wrong.write_text('[comptes.4670]\nnumero = "1"\n')
+    with pytest.raises(WrongChart, match="4670"):
+        app_for(office.database, APRIL, chart_file=wrong)
+
+
+def test_the_fec_is_downloaded_right_and_leaves_a_line_in_the_trail(app: Flask, office: Office) -> None:
+    client = signed_in_client(app, office.database, Role.FINANCE_APPROVER)
+    assert SIREN in page(client, "/comptabilite/fec")
+    answer = client.get(f"/comptabilite/fec/{SIREN}/2026.txt")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{SIREN}FEC20261231-provisoire.txt"'
+    assert check_fec(answer.data.splitlines(keepends=True), name=f"{SIREN}FEC20261231-provisoire.txt") == []
+    latin = client.get(f"/comptabilite/fec/{SIREN}/2026.txt?encodage=iso8859-15").data
+    assert check_fec(latin.splitlines(keepends=True), encoding="iso8859-15") == []
+    refused = client.get("/comptabilite/fec/123456789/2026.txt", follow_redirects=True)
+    assert "fiche du compte payeur" in refused.get_data(as_text=True)
+    with office.database.read() as session:
+        assert session.scalars(select(AuditLine.action).where(AuditLine.action == "FEC téléchargé")).all()
+
+
+def test_an_annual_account_is_recalled_in_april_then_produced(app: Flask, office: Office) -> None:
+    preparer = signed_in_client(app, office.database, Role.FINANCE_PREPARER)
+    assert "compte annuel de 2026 à produire avant le 31 mai 2027" in page(preparer, "/finances/")
+    address = f"/comptabilite/comptes-annuels/{office.town.agreement_id}/2026"
+    assert "Le registre dit les mêmes sommes" in page(preparer, address)
+    assert "Produit" not in page(preparer, "/comptabilite/comptes-annuels?annee=2026")
+    command = str(new_id())
+    for _ in range(2):
+        assert "est produit" in send(preparer, address, address, id=command)
+    assert "à produire avant" not in page(preparer, "/finances/")
+    text = page(preparer, address)
+    link = text.split('href="/comptabilite/comptes-annuels/fichiers/')[1].split('"')[0]
+    assert preparer.get(f"/comptabilite/comptes-annuels/fichiers/{link}").data.startswith(b"%PDF")
+    assert "Commandés (chèques)" in page(preparer, f"{address}.csv")
+    auditor = signed_in_client(app, office.database, Role.AUDITOR)
+    token = csrf_token(auditor.get("/comptabilite/").get_data(as_text=True))
+    assert auditor.post(address, data={"csrf_token": token, "id": str(new_id())}).status_code == 403
+    assert preparer.get(f"/comptabilite/comptes-annuels/{new_id()}/2026").status_code == 404
+
+
+def test_two_people_of_an_issuer_count_and_sign(app: Flask, office: Office) -> None:
+    issuer_id = office.town.agreed.issuer_id
+    first, second = (signed_in_client(app, office.database, Role.ISSUER, issuer_id) for _ in range(2))
+    new = "/comptabilite/recolements/nouveau"
+    command = str(new_id())
+    answer = send(first, new, new, id=command, prescriber_id="", counted_on="2026-12-31", ranges="99999")
+    assert "Une autre personne doit maintenant le signer" in answer
+    assert "inconnu de votre collectivité" in answer
+    assert "ne se lit pas" in send(first, new, new, id=str(new_id()), counted_on="2026-12-31", ranges="douze")
+    count = f"/comptabilite/recolements/{command}"
+    assert "Vous avez compté" in send(first, new, count)
+    assert "est signé" in send(second, new, count)
+    assert second.get(f"{count}/pv.pdf").data.startswith(b"%PDF")
+    assert "Signé" in page(first, "/comptabilite/recolements?etat=signe")
+    assert "Le registre dit la même somme" in page(first, "/comptabilite/valeurs-inactives")
+    other = an_office(office.database)
+    stranger = signed_in_client(app, office.database, Role.ISSUER, other.town.agreed.issuer_id)
+    assert stranger.get(count).status_code == 404
+    auditor = signed_in_client(app, office.database, Role.AUDITOR)
+    assert auditor.get(count).status_code == 200
+
+
+def test_finance_held_for_one_issuer_sees_its_own_alone(app: Flask, office: Office) -> None:
+    other = an_office(office.database)
+    other.town.redeem(0, 1, now=DECEMBER)
+    scoped = signed_in_client(app, office.database, Role.FINANCE_PREPARER, office.town.agreed.issuer_id)
+    for address in ("balance", "balance/4670", "journaux", "fec", f"comptes/{account_of(office, '5120')}"):
+        assert scoped.get(f"/comptabilite/{address}").status_code == 403
+    assert scoped.get(f"/comptabilite/fec/{SIREN}/2026.txt").status_code == 403
+    home = page(scoped, "/comptabilite/")
+    assert "Exercices" not in home
+    yearly = page(scoped, "/comptabilite/comptes-annuels?annee=2026")
+    assert str(office.town.agreement_id) in yearly
+    assert str(other.town.agreement_id) not in yearly
+    assert scoped.get(f"/comptabilite/comptes-annuels/{other.town.agreement_id}/2026").status_code == 404
+    assert scoped.get("/comptabilite/valeurs-inactives").status_code == 200
+
+
+def test_the_sums_of_an_agreement_are_those_of_the_whole(office: Office) -> None:
+    """What reads an agreement's movements alone finds the balances that the whole ledger gives."""
+    agreement_id: UUID = office.town.agreement_id
+    with office.database.read() as session:
+        every = [one for one in balances_in(session) if one.agreement_id == agreement_id]
+        assert balances_in(session, {agreement_id}) == every
