@@ -273,14 +273,14 @@ def export(batch_id: UUID) -> Response:
     return redirect(url_for("finance.batch", batch_id=batch_id))
 
 
-@blueprint.get("/lots/<uuid:batch_id>/fichiers/<kind>", defaults={"part": 1})
-@blueprint.get("/lots/<uuid:batch_id>/fichiers/<kind>/<int:part>")
+@blueprint.get("/lots/<uuid:batch_id>/fichiers/<kind>")
 @staff(*READERS)
-def file(batch_id: UUID, kind: str, part: int) -> Response:
+def file(batch_id: UUID, kind: str) -> Response:
     """Download a file of a batch, as it was written; the trail keeps who took it."""
     here = house()
     if kind not in FILE_KINDS:
         abort(404)
+    part = request.args.get("partie", 1, type=int)
     found = read.kept_file(here.database, batch_id, kind, part, issuer_id=scope())
     if found is None:
         abort(404)

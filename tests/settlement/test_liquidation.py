@@ -101,7 +101,7 @@ def test_it_certifies_the_service_done_with_the_accountants_numbers_and_leaves_r
 def test_its_annex_gives_each_use_and_the_fingerprint_of_the_list() -> None:
     text = text_of(drawn(liquidation(CLIC), USE))
     assert "9F3A-06C1-44D2 01/06/2026 Médiathèque du Port Aide aux démarches administratives 12 120,80 €" in text
-    assert "Total : 1 lignes 12 120,80 €" in text
+    assert "Total : 1 ligne 12 120,80 €" in text
     assert kept([USE]).sha256 in text.replace(" ", "")
 
 
@@ -124,7 +124,7 @@ def test_a_long_annex_gives_sums_and_refers_to_the_list() -> None:
     many = [replace(USE, amount_cents=1, voucher_count=1)] * (ANNEX_LINES_MAX + 1)
     text = text_of(drawn(liquidation(CLIC), *many))
     assert "La liste compte 5 001 lignes" in text
-    assert "Association Clic & Cie PN-0000-0000-0000-0001 5 001 5 001 50,01 €" in text
+    assert "Association Clic & Cie PN-0000-0000-0000-0001 5 001 lignes 5 001 50,01 €" in text
     assert "Médiathèque du Port" not in text
 
 

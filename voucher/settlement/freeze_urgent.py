@@ -46,6 +46,7 @@ class UrgentPreview:
 
     agreement_id: UUID
     agreement_name: str
+    channel: str
     number: str
     lines: tuple[UrgentLine, ...]
 
@@ -56,7 +57,7 @@ def urgent_preview(
     """Return what an urgent batch could pay, by structure, or None when the agreement is not there for this scope."""
     with database.read() as session:
         agreement = session.execute(
-            select(Agreement.name, Agreement.number).where(
+            select(Agreement.name, Agreement.number, Agreement.settlement_channel).where(
                 Agreement.id == agreement_id, in_scope(Agreement.issuer_id, issuer_id)
             )
         ).one_or_none()
@@ -79,7 +80,7 @@ def urgent_preview(
         ),
         key=lambda line: (line.why_not != "", line.name),
     )
-    return UrgentPreview(agreement_id, agreement.name, number, tuple(lines))
+    return UrgentPreview(agreement_id, agreement.name, agreement.settlement_channel, number, tuple(lines))
 
 
 def freeze_urgent_batch(

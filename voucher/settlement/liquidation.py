@@ -124,7 +124,7 @@ class Liquidation:
     def certificate(self) -> str:
         """What the authorising officer certifies."""
         return (
-            f"Je soussigné(e), {self.signatory}, ordonnateur de {self.authority_name}, certifie le service fait : les "
+            f"Je soussigné(e), {self.signatory[:1].lower()}{self.signatory[1:]}, ordonnateur de {self.authority_name}, certifie le service fait : les "
             "chèques comptés dans cet état ont été utilisés auprès des structures nommées, pour les services prévus par la "
             f"convention. J’arrête le présent état à la somme de {euros_in_words(self.total_cents)}."
         )
@@ -280,7 +280,8 @@ def _annex(lines: Sequence[SupportingLine]) -> list[dict[str, Any]]:
             )
     for one in found.values():
         line_count, voucher_count, cents = one["sums"]
-        one["sums"] = [count_words(line_count), count_words(voucher_count), format_euros(cents)]
+        lines_said = f"{count_words(line_count)} {'ligne' if line_count == 1 else 'lignes'}"
+        one["sums"] = [lines_said, count_words(voucher_count), format_euros(cents)]
     return list(found.values())
 
 

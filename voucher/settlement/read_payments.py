@@ -331,12 +331,12 @@ def _steps_of(row: Any, issuer_name: str) -> list[PaymentStep]:
                 PaymentStep("En cours de paiement", None, *bank, "Le virement doit paraître sur le relevé de compte.")
             )
         case AdviceState.PAID:
-            done.append(PaymentStep("Payé, confirmé par la banque", None, *nobody))
+            done.append(PaymentStep(f"Payé, confirmé par {bank[1].lower()}", None, *nobody))
         case AdviceState.REJECTED | AdviceState.RETURNED:
             why = explain(row.state_reason)
             done.append(
                 PaymentStep(
-                    f"Virement refusé par la banque. {why.sentence}",
+                    f"Virement refusé par {bank[1].lower()}. {why.sentence}",
                     None,
                     Holder.STRUCTURE,
                     "Votre structure",
