@@ -14,6 +14,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.read import balances
+from voucher.mail.model import OutboxMessage
 from voucher.redemption.model import RedeemedVoucher, Redemption
 from voucher.redemption.rules import CounterRefusal, Refusal
 from voucher.redemption.undo import undo
@@ -250,3 +251,27 @@ def test_another_issuers_redemption_does_not_exist(database: Database) -> None:
     dispute_id = contest(town, redemption_id)
     with pytest.raises(Refused, match="n’existe pas"):
         decide_dispute(database, dispute_id, "upheld", "Oui.", by=APPROVER, now=NOW, issuer_id=new_id())
+
+
+def test_each_step_is_told_to_the_structure_once(database: Database) -> None:
+    town = a_town(database, structure_count=1)
+    with database.write() as session:
+        session.execute(text("UPDATE structure SET contact_email = 'bonjour@association.example'"))
+    redemption_id = town.redeem(0, 2)
+    dispute = NewDispute(new_id(), redemption_id, "not_rendered", FACTS)
+    for _ in range(2):
+        open_dispute(database, dispute, by=PREPARER, now=NOW)
+    for _ in range(2):
+        decide(town, dispute.id, "upheld")
+    with database.read() as session:
+        letters = session.execute(
+            select(OutboxMessage.kind, OutboxMessage.subject, OutboxMessage.body, OutboxMessage.path).order_by(
+                OutboxMessage.kind.desc()
+            )
+        ).all()
+    assert [one.kind for one in letters] == ["dispute_opened", "dispute_decided"]
+    assert "suspendu" in letters[0].body
+    assert FACTS in letters[0].body
+    assert "ne sera pas payé" in letters[1].subject
+    assert {one.path for one in letters} == {f"/comptoir/paiements/contestations/{dispute.id}"}
+    assert wrong_books(database) == []

@@ -27,6 +27,7 @@ from voucher.redemption.reverse import confirm_again, reverse_redemption, suspen
 from voucher.settlement.claw_back import claw_back
 from voucher.settlement.model import SettlementBatch
 from voucher.settlement.model_overpayments import Dispute, DisputeOutcome, DisputeReason
+from voucher.settlement.notify_dispute import notify_dispute
 from voucher.settlement.scope import in_scope
 
 FACTS_LENGTH_MAX = 500
@@ -96,6 +97,7 @@ def open_dispute(
             suspended = suspend(session, new.redemption_id)
             assert suspended, "the redemption was read confirmed, under its lock"
             _post(session, EventType.REDEMPTION_DISPUTED, new.id, found, by, now)
+        notify_dispute(session, new.id, now)
     return is_suspending
 
 
@@ -155,6 +157,7 @@ def decide_dispute(
             post(session, event, reversal.movements("4678"))
         else:
             claw_back(session, found, reversal, _narration(found), by=by, now=now)
+        notify_dispute(session, dispute_id, now)
     return end
 
 

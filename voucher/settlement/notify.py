@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, exists, select
+from sqlalchemy import Row, Select, exists, select, union
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, paris_day
@@ -23,6 +23,7 @@ from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period
 from voucher.redemption.period import last_day
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_overpayments import Dispute
 from voucher.settlement.reasons import explain
 
 SENT = "advice_sent"
@@ -54,12 +55,12 @@ def send_again_to_structure(
 ) -> None:
     """Send a message again that did not leave, to the address that the structure has now. Raises Refused."""
     with database.read() as session:
-        recipient = session.scalar(
-            select(Structure.contact_email)
-            .join(PaymentAdvice, PaymentAdvice.structure_id == Structure.id)
-            .join(OutboxMessage, OutboxMessage.about_id == PaymentAdvice.id)
-            .where(OutboxMessage.id == message_id)
+        about = select(OutboxMessage.about_id).where(OutboxMessage.id == message_id).scalar_subquery()
+        told = union(
+            select(PaymentAdvice.structure_id).where(PaymentAdvice.id == about),
+            select(Dispute.structure_id).where(Dispute.id == about),
         )
+        recipient = session.scalar(select(Structure.contact_email).where(Structure.id.in_(told)))
     if recipient is None:
         raise Refused("unknown_message", "Ce message n’existe pas. Choisissez-le dans la liste.")
     send_again(database, message_id, recipient, by=by, now=now, issuer_id=issuer_id)
