@@ -41,6 +41,7 @@ CLASSES = {
         "GET /comptabilite/comptes-annuels",
         "GET/POST /comptabilite/comptes-annuels/<uuid:agreement_id>/<int:year>",
         "GET /comptabilite/comptes-annuels/<uuid:agreement_id>/<int:year>.csv",
+        "GET /comptabilite/comptes-annuels/<uuid:agreement_id>/<int:year>/encaissements.csv",
         "GET /comptabilite/comptes-annuels/fichiers/<uuid:account_id>.pdf",
         "GET /comptabilite/comptes/<int:account_id>",
         "GET /comptabilite/fec",

@@ -73,6 +73,7 @@ def write_fec(siren: str, year: int, folder: Path, latin9: bool, chart_file: Pat
         path = folder / found.name
         with path.open("wb") as out:
             out.writelines(found.chunks)
+        database.dispose()
     if found.is_provisional:
         click.echo("Provisoire : l'exercice n'est pas clos, ou des écritures attendent leur scellement.")
     click.echo(str(path))

@@ -14,13 +14,14 @@ from voucher.access.rules import Role
 from voucher.accounting.annual_account import DEFINITIONS, FIGURES, AgreementAccount, annual_account
 from voucher.accounting.documents import annual_account_csv
 from voucher.accounting.produce import accounts_of_year, kept_accounts, kept_content, produce_account
+from voucher.accounting.uses_of_year import uses_of_year
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm
 from voucher.web.house import house
-from voucher.web.listing import read_listing
+from voucher.web.listing import euros_cell, file_response, read_listing
 
 
 class ProduceForm(HouseForm):
@@ -91,6 +92,28 @@ def annual_csv(agreement_id: UUID, year: int) -> Response:
     page = _account(agreement_id, year)
     name = f"compte-annuel-{page.agreement_number.replace('/', '-')}-{year}.csv"
     return download(name, annual_account_csv(page), "text/csv; charset=utf-8")
+
+
+@blueprint.get("/comptes-annuels/<uuid:agreement_id>/<int:year>/encaissements.csv")
+@staff(*READERS)
+def annual_uses(agreement_id: UUID, year: int) -> Response:
+    """Download the rows behind what was used: by order, period and structure, with the payment that carries them."""
+    page = _account(agreement_id, year)
+    rows = (
+        (
+            row.vintage,
+            row.first_booklet_number,
+            row.period_number,
+            row.structure_name,
+            row.voucher_count,
+            euros_cell(row.amount_cents),
+            row.is_paid,
+            row.reference,
+        )
+        for row in uses_of_year(house().database, agreement_id, year)
+    )
+    headers = ["Millésime", "Premier carnet", "Période", "Structure", "Chèques", "Montant (€)", "Payé", "Règlement"]
+    return file_response(f"encaissements-{page.agreement_number}-{year}", headers, rows)
 
 
 @blueprint.get("/comptes-annuels/fichiers/<uuid:account_id>.pdf")

@@ -12,6 +12,7 @@ from tests.settlement.town import PREPARER, wrong_books
 from voucher.accounting.annual_account import AgreementAccount, annual_account
 from voucher.accounting.checks import check_kept_accounts_are_whole
 from voucher.accounting.produce import accounts_due, kept_accounts, kept_content, produce_account
+from voucher.accounting.uses_of_year import uses_of_year
 from voucher.distribution.lapse import lapse
 from voucher.distribution.stop import stop_booklet
 from voucher.distribution.void_stock import NewStockVoid, void_stock
@@ -53,6 +54,11 @@ def test_every_voucher_is_in_one_column(office: Office) -> None:
     void_stock(office.database, void, by=SOMEONE, now=DECEMBER)
     assert figures(account(office)) == {"ordered": 50, "paid": 3, "to_pay": 4, "rejected": 20, "remaining": 23}
     assert list(account(office).vintages) == [2026]
+    rows = uses_of_year(office.database, office.town.agreement_id, 2026)
+    assert [(row.voucher_count, row.is_paid, bool(row.reference)) for row in rows] == [
+        (3, True, True),
+        (4, False, False),
+    ]
     assert account(office).total.remaining.cents == 23_000
     lapse(office.database, by=None, now=datetime(2027, 3, 2, tzinfo=UTC))
     assert figures(account(office)) == {"ordered": 50, "paid": 3, "to_pay": 4, "rejected": 20, "remaining": 23}

@@ -8,9 +8,10 @@ ledger, which follows euros and no voucher, proves their sums. It is due by 31 M
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.accounting.balance import sums_by_account
@@ -192,13 +193,13 @@ def _orders(session: Session, agreement_id: UUID, year: int) -> list[OrderLine]:
     ]
 
 
-def _add_uses(session: Session, agreement_id: UUID, year: int, lines: Mapping[UUID, Line]) -> None:
-    """Add what was used by the end of the year, paid or not: each structure's uses of a period follow its payment."""
+def uses_until(agreement_id: UUID, year: int) -> Select[*tuple[Any, ...]]:
+    """Return the statement of what was used by the end of a year, by order, period and structure: vouchers and cents."""
     end = end_of_day(date(year, 12, 31))
     reversed_by_then = exists().where(
         Dispute.redemption_id == Redemption.id, Dispute.outcome == DisputeOutcome.UPHELD, Dispute.decided_at < end
     )
-    uses = session.execute(
+    return (
         select(
             Booklet.batch_id, Redemption.period_id, Redemption.structure_id,
             func.sum(Redemption.voucher_count).label("vouchers"), func.sum(Redemption.amount_cents).label("cents"),
@@ -213,6 +214,11 @@ def _add_uses(session: Session, agreement_id: UUID, year: int, lines: Mapping[UU
         .group_by(Booklet.batch_id, Redemption.period_id, Redemption.structure_id)
         .order_by(Booklet.batch_id, Redemption.period_id, Redemption.structure_id)
     )  # fmt: skip
+
+
+def _add_uses(session: Session, agreement_id: UUID, year: int, lines: Mapping[UUID, Line]) -> None:
+    """Add what was used by the end of the year, paid or not: each structure's uses of a period follow its payment."""
+    uses = session.execute(uses_until(agreement_id, year))
     parts = settled_parts(session, agreement_id, date(year, 12, 31))
     netted = dict(parts.netted_cents)
     for row in uses:

@@ -24,10 +24,10 @@ _RETURNS = (EventType.TRANSFER_RETURNED, EventType.CREDIT_IDENTIFIED)
 
 @dataclass(frozen=True, slots=True)
 class SettledParts:
-    """What was settled at the end of a day: the sources paid; the payment that carries each of the others; what overpayments
-    compensate of each such payment, in cents."""
+    """What was settled at the end of a day: the payment that paid each source; the one that carries each of the others; what
+    overpayments compensate of these, in cents."""
 
-    paid: frozenset[Source]
+    paid: Mapping[Source, UUID]
     carried_by: Mapping[Source, UUID]
     netted_cents: Mapping[UUID, int]
 
@@ -57,19 +57,22 @@ def settled_parts(session: Session, agreement_id: UUID, day: date) -> SettledPar
             sources.setdefault(row.advice_id, []).append((row.source_id, row.structure_id))
         elif row.nature == LineNature.CARRIED_OVER:
             takers[row.source_id] = row.advice_id
-    paid: set[Source] = set()
+    paid: dict[Source, UUID] = {}
     carried_by: dict[Source, UUID] = {}
     for advice_id, own in sources.items():
         chain = _chain(advice_id, takers)
-        if any(booked.get(one, 0) > 0 for one in chain) or advices[chain[-1]].state == AdviceState.SETTLED:
-            paid.update(own)
+        payer = next((one for one in chain if booked.get(one, 0) > 0), None)
+        if payer is None and advices[chain[-1]].state == AdviceState.SETTLED:
+            payer = chain[-1]
+        if payer is not None:
+            paid |= dict.fromkeys(own, payer)
         else:
             carried_by |= dict.fromkeys(own, chain[-1])
     netted_cents: dict[UUID, int] = {}
     for advice_id, cents in _netted(session, agreement_id, end).items():
         last = _chain(advice_id, takers)[-1]
         netted_cents[last] = netted_cents.get(last, 0) + cents
-    return SettledParts(frozenset(paid), carried_by, netted_cents)
+    return SettledParts(paid, carried_by, netted_cents)
 
 
 def _chain(advice_id: UUID, takers: Mapping[UUID, UUID]) -> list[UUID]:
