@@ -23,6 +23,8 @@ DOWNLOADS = (
     "format=xlsx",
     ".pdf",
     ".csv",
+    ".tlog-proof",
+    "/.well-known/",
     ".xml",
     "/pdf",
     "/telecharger",

@@ -1,5 +1,6 @@
 """The ledger as people read it: the programme's money by stage and funder, accounts, entries. Nothing is changed here."""
 
+from issuer_portal.ledger import proofs as proofs
 from issuer_portal.ledger.pages import blueprint as blueprint
 from voucher.access.rules import Role
 from voucher.web.navigation import NavItem

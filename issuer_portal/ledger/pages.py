@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from voucher.access.read import names_of
 from voucher.access.rules import Role
-from voucher.ledger import read, search
+from voucher.ledger import read, read_seals, search
 from voucher.ledger.chart import CHART, RULES, Journal
 from voucher.programme.names import funder_names
 from voucher.reporting import stages as reporting
@@ -22,7 +22,7 @@ EVENT_CHOICES = [(str(event_type), rule.name) for event_type, rule in RULES.item
 blueprint = Blueprint("ledger", __name__, url_prefix="/registre", template_folder="templates")
 
 
-def _whole_programme() -> None:
+def whole_programme() -> None:
     """Stop a person whose finance role is held for one issuer: the ledger holds every issuer's accounts."""
     who = viewer()
     if (
@@ -54,7 +54,7 @@ def stages() -> str | Response:
 @staff(*READERS)
 def accounts() -> str | Response:
     """List accounts with their balances, by class or in full."""
-    _whole_programme()
+    whole_programme()
     database = house().database
     listing = read_listing(request.args, sorts=("code",), default_sort="code", filters=("compte", "financeur"))
     found = [
@@ -99,7 +99,7 @@ def accounts() -> str | Response:
 @staff(*READERS)
 def account(account_id: int) -> str | Response:
     """Show one account's movements."""
-    _whole_programme()
+    whole_programme()
     database = house().database
     found = read.account(database, account_id)
     if found is None:
@@ -130,7 +130,7 @@ def account(account_id: int) -> str | Response:
 @staff(*READERS)
 def entries() -> str | Response:
     """Search entries."""
-    _whole_programme()
+    whole_programme()
     listing = read_listing(
         request.args, sorts=("posted_at", "total"), default_sort="-posted_at", filters=search.FILTERS
     )
@@ -163,7 +163,7 @@ def entries() -> str | Response:
 @staff(*READERS)
 def entry(entry_id: UUID) -> str:
     """Show one entry with its movements."""
-    _whole_programme()
+    whole_programme()
     database = house().database
     found = read.entry(database, entry_id)
     if found is None:
@@ -173,4 +173,6 @@ def entry(entry_id: UUID) -> str:
     ]
     names = account_names(database, [side for side in sides if side is not None])
     who = names_of(database, {found.posted_by}).get(found.posted_by) if found.posted_by else None
-    return render_template("ledger/entry.html", page=found, names=names, chart=CHART, who=who)
+    return render_template(
+        "ledger/entry.html", page=found, names=names, chart=CHART, who=who, leaf=read_seals.leaf_of(database, entry_id)
+    )

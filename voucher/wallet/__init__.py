@@ -5,6 +5,7 @@ looking at it changes nothing.
 """
 
 from voucher.wallet import funds as funds
+from voucher.wallet import journal as journal
 from voucher.wallet import places as places
 from voucher.wallet.pages import blueprint as blueprint
 from voucher.web.navigation import NavItem

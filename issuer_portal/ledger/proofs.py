@@ -1,0 +1,75 @@
+"""Pages of proof: the checkpoints that left the house, the proof of one entry, the audit archive."""
+
+from tempfile import TemporaryFile
+from uuid import UUID
+
+from flask import abort, make_response, render_template, request, send_file
+from werkzeug.wrappers import Response
+
+from issuer_portal.ledger.pages import READERS, blueprint, whole_programme
+from voucher.access.audit import note_access
+from voucher.access.rules import Role
+from voucher.ledger import read_seals
+from voucher.proof.export_audit import export_audit
+from voucher.proof.sealing import journal_key, published_key, seal_now
+from voucher.web.access import staff, viewer
+from voucher.web.house import house
+from voucher.web.listing import read_listing
+
+OLD_AFTER_HOURS = 48
+
+
+@blueprint.get("/preuves")
+@staff(*READERS)
+def proofs() -> str:
+    """Show the last checkpoint, what waits to be sealed, checkpoints by day, and how to verify."""
+    whole_programme()
+    here = house()
+    listing = read_listing(request.args, sorts=("size",), default_sort="-size")
+    rows, total = read_seals.checkpoints(here.database, limit=listing.limit, offset=listing.offset)
+    waiting = read_seals.waiting(here.database)
+    age_hours = (here.now() - waiting.oldest_at).total_seconds() // 3600 if waiting.oldest_at else 0
+    return render_template(
+        "ledger/proofs.html",
+        listing=listing,
+        rows=rows,
+        total=total,
+        latest=read_seals.latest_checkpoint(here.database),
+        waiting=waiting,
+        age_hours=int(age_hours),
+        is_late=age_hours > OLD_AFTER_HOURS,
+        key=published_key(here.settings),
+        base_url=here.settings.base_url,
+        may_export=viewer().may(Role.AUDITOR),
+    )
+
+
+@blueprint.get("/ecritures/<uuid:entry_id>/preuve.tlog-proof")
+@staff(*READERS)
+def entry_proof(entry_id: UUID) -> Response:
+    """Give the text that proves an entry under the last checkpoint (C2SP tlog-proof)."""
+    whole_programme()
+    proof = read_seals.proof_of(house().database, entry_id)
+    if proof is None:
+        abort(404)
+    response = make_response(proof)
+    response.mimetype = "text/plain"
+    response.headers["Content-Disposition"] = f'attachment; filename="{entry_id}.tlog-proof"'
+    return response
+
+
+@blueprint.post("/preuves/archive-audit.zip")
+@staff(Role.AUDITOR)
+def audit_archive() -> Response:
+    """Seal what waits, then give the audit archive; it leaves a line in the audit trail."""
+    here, who = house(), viewer()
+    now = here.now()
+    seal_now(here.database, here.settings, now)
+    origin, key = journal_key(here.settings)
+    # A file without a name: it goes with the answer, whoever stops reading.
+    out = TemporaryFile(dir=here.settings.data_folder if here.settings.data_folder.is_dir() else None)  # noqa: SIM115
+    made = export_audit(here.database, out, origin=origin, key=key)
+    out.seek(0)
+    note_access(here.database, who.account_id, "Archive d’audit", f"{made.sealed_count} écritures", now)
+    name = f"audit-{made.sealed_count}.zip"
+    return send_file(out, "application/zip", as_attachment=True, download_name=name)
