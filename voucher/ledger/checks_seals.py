@@ -4,7 +4,7 @@ A database that was rewritten whole, seals included, is only told from the true 
 brings those, and the programme's public key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,6 +17,7 @@ from voucher.ledger.checkpoint import BadNote, Checkpoint, open_checkpoint, read
 from voucher.ledger.merkle import Frontier, leaf_hash
 from voucher.ledger.model import Entry
 from voucher.ledger.seal import is_unsealed, sealed_size
+from voucher.ledger.seal_keys import journal_keys
 from voucher.ledger.seal_model import CheckpointRow, Seal, SealNode
 
 ROWS_MAX = 100
@@ -58,7 +59,9 @@ def check_sealed_entries_stand(session: Session) -> list[Violation]:
                 found.append(Violation("sealed_entries_stand", f"nœud {generation}/{place}", detail))
         for name, checkpoint in claims.pop(frontier.size, ()):
             if checkpoint.root != frontier.root():
-                detail = f"sa racine n'est pas celle des {checkpoint.size} premières écritures scellées : journal réécrit"
+                detail = (
+                    f"sa racine n'est pas celle des {checkpoint.size} premières écritures scellées : journal réécrit"
+                )
                 found.append(Violation("sealed_entries_stand", name, detail))
         if len(found) >= ROWS_MAX:
             return found
@@ -84,28 +87,45 @@ def check_checkpoints_are_signed(session: Session) -> list[Violation]:
     witness = _witness(session)
     rows = session.execute(select(CheckpointRow.__table__).order_by(CheckpointRow.size)).all()
     found = []
+    keys = journal_keys(session, witness.public_key)
+    first = rows[0].public_key if rows else NOBODYS_KEY
     for row in rows:
         subject = f"point de contrôle {row.size}"
         try:
-            checkpoint = open_checkpoint(row.note, witness.public_key or row.public_key)
+            checkpoint = open_checkpoint(row.note, keys.of(row.size) or row.public_key)
         except BadNote as bad:
             found.append(Violation("checkpoints_are_signed", subject, str(bad)))
             continue
         if (checkpoint.size, checkpoint.root) != (row.size, row.root):
-            found.append(Violation("checkpoints_are_signed", subject, "la note dit une autre taille ou une autre racine"))
-        if row.public_key != rows[0].public_key:
-            found.append(Violation("checkpoints_are_signed", subject, "signé d'une autre clé que le premier"))
+            found.append(
+                Violation("checkpoints_are_signed", subject, "la note dit une autre taille ou une autre racine")
+            )
+        if row.public_key != (keys.of(row.size) or first):
+            found.append(Violation("checkpoints_are_signed", subject, "signé d'une autre clé que celle du programme"))
     size, last = sealed_size(session), rows[-1].size if rows else 0
     if size > last:
         detail = f"{size} écritures scellées, {last} sous le dernier point de contrôle"
         found.append(Violation("checkpoints_are_signed", "journal scellé", detail))
-    key = witness.public_key or (rows[0].public_key if rows else NOBODYS_KEY)
+    for unsigned in keys.unsigned_sizes:
+        detail = "l'opérateur d'avant ne l'a pas signée"
+        found.append(Violation("checkpoints_are_signed", f"reprise à {unsigned} écritures", detail))
     for name, note in witness.notes:
+        if (bad_note := _unopened(note, keys.every or (first,))) is not None:
+            found.append(Violation("checkpoints_are_signed", name, bad_note))
+    return found
+
+
+def _unopened(note: str, keys: Sequence[bytes]) -> str | None:
+    """Return why no key opens a note, None where one does."""
+    why = None
+    for key in keys:
         try:
             open_checkpoint(note, key)
         except BadNote as bad:
-            found.append(Violation("checkpoints_are_signed", name, str(bad)))
-    return found
+            why = why or str(bad)
+        else:
+            return None
+    return why
 
 
 def check_old_entries_are_sealed(session: Session) -> list[Violation]:

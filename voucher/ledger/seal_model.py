@@ -51,3 +51,24 @@ class CheckpointRow(Base):
     public_key: Mapped[bytes] = mapped_column(LargeBinary)  # the programme's, that day
 
     __table_args__ = (CheckConstraint("size > 0", name="seals_something"),)
+
+
+class SealHandover(Base):
+    """Another operator took over: what is sealed beyond `size` entries is signed by its key.
+
+    The signature is the previous operator's, of the manifest of the archive that was taken over: its consent, for all to check.
+    """
+
+    __tablename__ = "seal_handover"
+
+    size: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=False)
+    previous_public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    manifest_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
+    handed_over_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("size > 0", name="hands_something_over"),
+        CheckConstraint("previous_public_key <> public_key", name="keys_differ"),
+    )

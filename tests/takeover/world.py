@@ -1,0 +1,77 @@
+"""A programme in the middle of its life, with something in every state that a take-over must carry."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from tests.builders import SOMEONE, entrusted_booklets, handed_over_booklets, issued_booklets, scanned_codes
+from tests.clients import settings_for
+from tests.reporting.life import book, export_period
+from tests.settlement.reports import status_report
+from tests.settlement.town import NOW, PREPARER, Town, a_town, give_rib
+from voucher.demonstration.bank import BookedLine
+from voucher.distribution.stop import stop_booklet
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.proof.sealing import seal_now
+from voucher.redemption.undo import undo
+from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.import_bank_file import import_bank_file
+from voucher.settlement.model import AdviceState, PaymentAdvice
+
+LATER = NOW + timedelta(days=3)
+
+
+class World:
+    """A town whose batches are paid, returned, rejected, held, frozen and not; `code` is of a voucher that is still good."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.town: Town = a_town(database, structure_count=4, with_rib=3)
+        for rank in range(4):
+            self.town.redeem(rank, 2 + rank)
+        self.paid_batch_id = export_period(self.town, now=NOW)
+        (self.paid, self.paid_cents), (rejected, _), (self.returned, cents) = sent(database, self.paid_batch_id)
+        report = status_report(self.paid_batch_id, transfers={rejected: "AC01"})
+        import_bank_file(database, "rapport.xml", report, by=PREPARER, now=NOW)
+        lines = [BookedLine("T1", self.paid_cents, False, self.paid), BookedLine("T2", cents, False, self.returned)]
+        book(self.town, lines, now=NOW + timedelta(days=1))
+        stranger = BookedLine("T4", 12_345, True, counterparty="INCONNU")
+        back = BookedLine("T3", cents, True, self.returned, return_reason="AC04")
+        book(self.town, [back, stranger], now=NOW + timedelta(days=2))
+        self.town.redeem(0, 5, now=LATER)
+        give_rib(database, self.town.structure_ids[1], 40, now=LATER)
+        self.frozen_batch_id = new_id()
+        freeze_batch(database, self.frozen_batch_id, self.town.agreement_id, by=PREPARER, now=LATER)
+        undone_id = self.town.redeem(1, 1, now=LATER)
+        undo(database, undone_id, self.town.counters[1], undo_minutes=30, by=SOMEONE, now=LATER)
+        self.town.redeem(1, 4, now=LATER)
+        agreed = self.town.agreed
+        entrusted_booklets(database, 2, agreed=agreed, now=LATER)
+        issued_booklets(database, 1, agreed=agreed, now=LATER)
+        stopped = handed_over_booklets(database, agreed=agreed, now=LATER)
+        stop(database, stopped.first_booklet_number, LATER)
+        self.open_booklet = handed_over_booklets(database, agreed=agreed, now=LATER).first_booklet_number
+        seal_now(database, settings_for(database), LATER)
+
+    @property
+    def code(self) -> str:
+        """What a scanner reads on a voucher that is in somebody's pocket."""
+        return scanned_codes(self.database, self.open_booklet)[0]
+
+
+def stop(database: Database, number: int, now: datetime) -> None:
+    """Stop a booklet that its holder lost."""
+    stop_booklet(database, new_id(), number, "lost", by=SOMEONE, now=now)
+
+
+def sent(database: Database, batch_id: UUID) -> list[tuple[str, int]]:
+    """Return the reference and cents of the transfers of a batch that the bank has not booked, by reference."""
+    with database.read() as session:
+        rows = session.execute(
+            select(PaymentAdvice.reference, PaymentAdvice.amount_cents)
+            .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == AdviceState.IN_FILE)
+            .order_by(PaymentAdvice.reference)
+        )
+        return [(row[0], row[1]) for row in rows]
