@@ -14,7 +14,17 @@ from tests.funding.money import PERSON, a_funded_town, balance, received, wrong_
 from tests.settlement.town import NOW, Town
 from voucher.funding.call import Called, call_advance, call_funds
 from voucher.funding.cancel import cancel_call
-from voucher.funding.documents import CALL_PDF, USES_CSV, documents_of, keep_call_documents
+from voucher.funding.documents import (
+    CALL_PDF,
+    USES_CSV,
+    call_pdf,
+    documents_of,
+    keep_call_documents,
+    lines_of_call,
+    parties_of,
+    uses_csv,
+)
+from voucher.funding.model import FundsCall
 from voucher.funding.uses import uses_of_call, uses_to_call
 from voucher.issuing.model import IssueBatch
 from voucher.issuing.shares import shares_of_batch
@@ -240,3 +250,23 @@ def _parts_used(town: Town, shares: tuple[int, ...], counts: list[int]) -> list[
         ]
     assert issued == list(shares_of(1_000, shares, 0, 10 * len(counts)))
     return totals
+
+
+def test_documents_that_a_crash_kept_from_being_made_are_made_when_they_are_asked_for(database: Database) -> None:
+    town = a_funded_town(database)
+    town.redeem(voucher_count=4)
+    done = call(town)
+    assert documents_of(database, done.call_id) == []
+    with pytest.raises(RuntimeError):
+        keep_call_documents(database, done.call_id, _crash, now=LATER)
+    assert documents_of(database, done.call_id) == []
+    much_later = LATER + timedelta(days=9)
+    kept = keep_call_documents(database, done.call_id, names_of_structures, now=much_later)
+    with database.read() as session:
+        stored = session.get_one(FundsCall, done.call_id)
+        parties, lines = parties_of(session, stored), lines_of_call(session, stored, names_of_structures)
+        assert [one.content for one in kept] == [call_pdf(stored, parties, lines), uses_csv(stored.reference, lines)]
+
+
+def _crash(*_: object) -> dict:
+    raise RuntimeError

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.builders import NOW, SOMEONE, Agreed, an_agreement, handed_over_booklets
 from tests.clients import settings_for
@@ -221,3 +221,24 @@ def test_orders_under_way_are_split_by_one_set_or_the_other(database: Database) 
     assert len(paid) == 9
     assert {tuple(parts) for parts in paid} <= {(5_000, 5_000), (0, 10_000)}
     assert wrong(database) == []
+
+
+@pytest.mark.parametrize(
+    "fault, check",
+    [
+        ("UPDATE kept_part SET amount_cents = amount_cents + 1", "what_ended_is_kept"),
+        ("UPDATE agreement SET kept_cents = kept_cents - 1000 WHERE share_set > 0", "what_ended_is_kept"),
+        ("UPDATE credit_release SET amount_cents = amount_cents + 1", "what_ended_is_kept"),
+        ("UPDATE past_share SET share_basis_points = share_basis_points - 100", "commitments_are_shared_by_position"),
+        ("UPDATE issue_batch SET share_set = 1", "orders_follow_the_shares"),
+    ],
+)
+def test_a_fault_planted_in_what_ended_is_found(sqlite_database: Database, fault: str, check: str) -> None:
+    agreed = an_agreement(sqlite_database, committed_cents=100_000)
+    order(sqlite_database, agreed, 4)
+    end(sqlite_database, agreed, 0, (10_000,))
+    with sqlite_database.engine.begin() as connection:
+        for (name,) in connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+            connection.execute(text(f"DROP TRIGGER {name}"))
+        assert connection.execute(text(fault)).rowcount
+    assert any(check in found for found in wrong(sqlite_database))

@@ -94,8 +94,9 @@ def backings(
     which = Account.agreement_id.is_not(None)
     if agreement_ids is not None:
         which = Account.agreement_id.in_(list(agreement_ids))
+    is_some = agreement_ids is not None
     sums: dict[UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for code, agreement_id, cents in _balances(session, which, before):
+    for code, agreement_id, cents in _balances(session, which, before, is_some=is_some):
         sums[agreement_id][code] += cents
     overdue = overdue_cents(session, before=before, on=on)
     return {agreement_id: backing_of(found, overdue.get(agreement_id, 0)) for agreement_id, found in sums.items()}
@@ -168,21 +169,35 @@ def last_day_before(instant: datetime) -> date:
     return paris_day(instant - timedelta(microseconds=1))
 
 
-def _balances(session: Session, which: ColumnElement[bool], before: datetime | None) -> Iterable[tuple[str, UUID, int]]:
-    """Return (code, agreement, debit less credit) of the chosen accounts, summed by code and agreement."""
+def _balances(
+    session: Session, which: ColumnElement[bool], before: datetime | None, *, is_some: bool = True
+) -> Iterable[tuple[str, UUID, int]]:
+    """Return (code, agreement, debit less credit) of the chosen accounts, summed by code and agreement.
+
+    `is_some` says that they are few of all: then only their own movements are read, by their index.
+    """
+    accounts = {
+        row.id: (row.code, row.agreement_id)
+        for row in session.execute(select(Account.id, Account.code, Account.agreement_id).where(which))
+    }
     found: dict[tuple[str, UUID], int] = defaultdict(int)
     for own, sign in ((Movement.debit_account_id, 1), (Movement.credit_account_id, -1)):
-        sums: Select[*tuple[Any, ...]] = (
-            select(Account.code, Account.agreement_id, func.sum(Movement.amount_cents).label("cents"))
-            .join(Movement, own == Account.id)
-            .where(which)
-            .group_by(Account.code, Account.agreement_id)
-        )
-        for row in session.execute(sums):
-            found[row.code, row.agreement_id] += sign * int(row.cents)
+        # By account first: numbers are grouped faster than codes and agreements.
+        sums: Select[*tuple[Any, ...]] = select(own, func.sum(Movement.amount_cents)).group_by(own)
+        if is_some:
+            sums = sums.where(own.in_(select(Account.id).where(which)))
+        _add(found, accounts, session.execute(sums), sign)
         if before is not None:
             # Most of the ledger is older: what came since is taken off again, by the index on its instant.
             since = sums.join(Entry, Entry.id == Movement.entry_id).where(Entry.posted_at >= before)
-            for row in session.execute(since):
-                found[row.code, row.agreement_id] -= sign * int(row.cents)
+            _add(found, accounts, session.execute(since), -sign)
     return [(code, agreement_id, cents) for (code, agreement_id), cents in found.items()]
+
+
+def _add(
+    found: dict[tuple[str, UUID], int], accounts: Mapping[int, tuple[str, Any]], sums: Iterable[Any], sign: int
+) -> None:
+    for account_id, cents in sums:
+        key = accounts.get(account_id)
+        if key is not None:
+            found[key] += sign * int(cents)

@@ -42,7 +42,9 @@ class KeptDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parties:
+class Parties:
+    """Whom a document is between, in words."""
+
     agreement_number: str
     agreement_name: str
     issuer_name: str
@@ -61,8 +63,8 @@ def keep_call_documents(
         return kept
     with database.read() as session:
         call = session.get_one(FundsCall, call_id)
-        parties = _parties(session, call.agreement_id, call.funder_id)
-        lines = _lines(session, call, names)
+        parties = parties_of(session, call)
+        lines = lines_of_call(session, call, names)
         stem = _stem(call.reference)
         made = {CALL_PDF: (f"appel-{stem}.pdf", call_pdf(call, parties, lines))}
         if call.kind == CallKind.USE:
@@ -77,7 +79,7 @@ def keep_balance_document(database: Database, close_id: UUID, *, now: datetime) 
     if not kept:
         with database.read() as session:
             close = session.get_one(FundingClose, close_id)
-            parties = _parties(session, close.agreement_id, close.funder_id)
+            parties = parties_of(session, close)
             calls = session.scalars(
                 select(FundsCall)
                 .where(FundsCall.agreement_id == close.agreement_id, FundsCall.funder_id == close.funder_id)
@@ -99,7 +101,7 @@ def documents_of(database: Database, subject_id: UUID) -> list[KeptDocument]:
         return [KeptDocument(row.kind, row.name, row.sha256, row.content, row.made_at) for row in rows]
 
 
-def call_pdf(call: FundsCall, parties: _Parties, lines: Sequence[UseLine]) -> bytes:
+def call_pdf(call: FundsCall, parties: Parties, lines: Sequence[UseLine]) -> bytes:
     """Return a call for funds as a tagged PDF: how much, by when and to which account first, then what it pays."""
     by_structure = Counter[tuple[str, str]]()
     count = Counter[tuple[str, str]]()
@@ -139,7 +141,7 @@ def uses_csv(reference: str, lines: Sequence[UseLine]) -> bytes:
     return ("\ufeff" + out.getvalue()).encode()
 
 
-def balance_pdf(close: FundingClose, parties: _Parties, calls: Sequence[FundsCall]) -> bytes:
+def balance_pdf(close: FundingClose, parties: Parties, calls: Sequence[FundsCall]) -> bytes:
     """Return a final balance as a tagged PDF: what is owed to whom first, then every call."""
     values = {
         "closed_on": french_date(close.closed_on),
@@ -164,7 +166,7 @@ def balance_pdf(close: FundingClose, parties: _Parties, calls: Sequence[FundsCal
     return pdf(_PRINT / "balance.typ", values, close.closed_on)
 
 
-def _said(parties: _Parties) -> dict[str, str]:
+def _said(parties: Parties) -> dict[str, str]:
     iban = parties.iban
     return {
         "agreement_number": parties.agreement_number,
@@ -177,20 +179,22 @@ def _said(parties: _Parties) -> dict[str, str]:
     }
 
 
-def _parties(session: Session, agreement_id: UUID, funder_id: UUID) -> _Parties:
+def parties_of(session: Session, subject: FundsCall | FundingClose) -> Parties:
+    """Return whom a call or a final balance is between, and the account that is paid."""
     row = session.execute(
         select(Agreement.number, Agreement.name, Issuer, PayingAccount.holder_name, PayingAccount.iban)
         .join(Issuer, Issuer.id == Agreement.issuer_id)
         .join(PayingAccount, PayingAccount.id == Agreement.paying_account_id)
-        .where(Agreement.id == agreement_id)
+        .where(Agreement.id == subject.agreement_id)
     ).one()
     issuer = row.Issuer
-    funder = session.execute(select(Funder.name).where(Funder.id == funder_id)).scalar_one()
+    funder = session.execute(select(Funder.name).where(Funder.id == subject.funder_id)).scalar_one()
     address = f"{issuer.address}, {issuer.postcode} {issuer.city}"
-    return _Parties(row.number, row.name, issuer.name, address, funder, row.holder_name, row.iban)
+    return Parties(row.number, row.name, issuer.name, address, funder, row.holder_name, row.iban)
 
 
-def _lines(session: Session, call: FundsCall, names: StructureNames) -> list[UseLine]:
+def lines_of_call(session: Session, call: FundsCall, names: StructureNames) -> list[UseLine]:
+    """Return the entries that a call took, by instant, their structures named."""
     query = lines_of(taken_by(call.id), account(USES, call.agreement_id, call.funder_id).id)
     rows = session.execute(query.order_by(Entry.posted_at, Entry.id)).all()
     return named_lines(session, rows, names)

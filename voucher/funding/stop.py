@@ -89,7 +89,7 @@ def agreement_backings(
         if issuer_id is not None:
             query = query.where(Agreement.issuer_id == issuer_id)
         known = session.execute(query.order_by(Agreement.number)).all()
-        ids = [row.Agreement.id for row in known]
+        ids = None if issuer_id is None else [row.Agreement.id for row in known]
         found: Mapping[UUID, Backing] = backings(session, before=before, on=on, agreement_ids=ids)
         return [_with_alert(row.Agreement, row.name, found[row.Agreement.id], on, alert_percent)
                 for row in known if row.Agreement.id in found]  # fmt: skip
