@@ -21,7 +21,7 @@ from voucher.settlement.freeze import freeze_batch
 from voucher.settlement.import_statement import import_statement
 from voucher.settlement.model import PaymentAdvice
 
-SIREN = "552081317"
+SIREN = "300000411"
 
 
 @dataclass

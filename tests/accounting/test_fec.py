@@ -14,11 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import update
 
 from tests.accounting.office import SIREN, Office, an_office
+from tests.builders import MASTER_SECRET
 from tests.settlement.town import APPROVER, PREPARER
 from voucher.accounting.balance import trial_balance
 from voucher.accounting.fec import fec_file, holders
 from voucher.accounting.fec_checker import check_fec
+from voucher.accounting.match_up import match_up
 from voucher.cli import main
+from voucher.demonstration import fill
 from voucher.demonstration.bank import BookedLine
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
@@ -99,7 +102,7 @@ def test_entries_are_numbered_without_a_gap_in_each_journal(office: Office) -> N
 def test_only_the_general_book_of_this_holder_is_told(office: Office) -> None:
     other = an_office(office.database)
     with office.database.write() as session:
-        session.execute(update(PayingAccount).where(PayingAccount.iban == other.iban).values(siren="732829320"))
+        session.execute(update(PayingAccount).where(PayingAccount.iban == other.iban).values(siren="300000429"))
     other.town.redeem(0, 9, now=DECEMBER)
     found = rows(office.fec(2026, FEBRUARY))
     assert {row["CompteNum"][0] for row in found} == {"4", "5", "6"}
@@ -196,3 +199,22 @@ def test_the_command_writes_a_file_and_checks_it(
     refused = CliRunner().invoke(main, ["fec", "write", "123456789", "2026", "--folder", str(tmp_path)])
     assert refused.exit_code == 1
     assert "SIREN" in refused.output
+
+
+def test_the_files_of_the_demonstration_pass_the_checker(sqlite_database: Database) -> None:
+    """Two years, one closed: claw-backs, returns, funders, charges; every holder's file is right."""
+    now = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
+    fill(sqlite_database, master_secret=MASTER_SECRET, base_url="http://127.0.0.1:8000", now=now)
+    match_up(sqlite_database, now=now)
+    found = [one.siren for one in holders(sqlite_database)]
+    assert len(found) == 2
+    written = 0
+    for siren in found:
+        assert siren is not None
+        for year in (2025, 2026):
+            file = fec_file(sqlite_database, siren, year, numbers=chart_numbers(MODEL), now=now)
+            content = b"".join(file.chunks).splitlines(keepends=True)
+            written += len(content) - 1
+            wrong = [str(one) for one in check_fec(content, name=file.name)]
+            assert wrong == [] or len(content) == 1, (siren, year)
+    assert written > 1000

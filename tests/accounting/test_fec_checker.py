@@ -4,7 +4,7 @@ import pytest
 
 from voucher.accounting.fec_checker import check_fec
 
-NAME = "552081317FEC20261231.txt"
+NAME = "300000411FEC20261231.txt"
 HEADER = (
     "JournalCode\tJournalLib\tEcritureNum\tEcritureDate\tCompteNum\tCompteLib\tCompAuxNum\tCompAuxLib\tPieceRef\tPieceDate\t"
     "EcritureLib\tDebit\tCredit\tEcritureLet\tDateLet\tValidDate\tMontantdevise\tIdevise"
@@ -90,7 +90,7 @@ def test_a_violation_says_the_line() -> None:
 def test_an_empty_file_a_wrong_name_and_wrong_bytes_are_named() -> None:
     assert {one.check for one in check_fec([], name=NAME)} == {"header"}
     assert found(RIGHT, name="FEC2026.txt") == {"file_name"}
-    assert found(RIGHT, name="552081317FEC20261331.txt") == {"file_name"}
+    assert found(RIGHT, name="300000411FEC20261331.txt") == {"file_name"}
     latin = [f"{line}\r\n".encode("iso8859-15") for line in RIGHT]
     assert "encoding" in {one.check for one in check_fec(latin, name=NAME)}
     with_bom = [b"\xef\xbb\xbf" + f"{RIGHT[0]}\r\n".encode(), *(f"{line}\r\n".encode() for line in RIGHT[1:])]
@@ -98,8 +98,8 @@ def test_an_empty_file_a_wrong_name_and_wrong_bytes_are_named() -> None:
 
 
 def test_a_fiscal_year_may_end_on_any_day() -> None:
-    assert found(RIGHT, name="552081317FEC20260630.txt") == set()
-    assert found(RIGHT, name="552081317FEC20280229.txt") == {"dates"}
+    assert found(RIGHT, name="300000411FEC20260630.txt") == set()
+    assert found(RIGHT, name="300000411FEC20280229.txt") == {"dates"}
 
 
 def test_a_file_of_nothing_but_faults_is_answered_in_bounded_memory() -> None:

@@ -18,8 +18,10 @@ from voucher.programme.parties import (
     register_funder,
     register_issuer,
 )
+from voucher.programme.paying_terms import PayingTerms, TransferSchema, change_paying_terms
 from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agreement
 
+TRANSFERS_PER_FILE = 10_000
 STATE_ENVELOPE_CENTS = 1_000_000_000  # the 10 M€ of 17 June 2019
 
 
@@ -132,6 +134,11 @@ def _sign(story: Story, envelopes: dict[str, UUID], plan: _Plan) -> Signed:
     database, by, now = story.database, story.by[Role.PROGRAMME], start_of_day(plan.signed_on)
     register_issuer(database, plan.issuer, by=by, now=now)
     open_paying_account(database, plan.account, by=by, now=now)
+    if plan.account.channel == "mandated_operator":
+        # The operator is another legal person than the issuer: its FEC bears its own SIREN.
+        siren = invented_siren(100 + int(plan.issuer.siren[2:8]))
+        terms = PayingTerms(siren, TransferSchema.NEW, TRANSFERS_PER_FILE)
+        change_paying_terms(database, plan.account.id, terms, by=by, now=now)
     agreement = NewAgreement(
         id=story.some_id(),
         number=plan.number,
