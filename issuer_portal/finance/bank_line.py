@@ -99,7 +99,7 @@ def _match(line_id: UUID) -> None:
     here = house()
     common: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
     kind = request.form.get("kind", "")
-    match_id = _id("match_id")
+    match_id = _id("match_id") if request.form.get("match_id") else new_id()
     if not kind:
         match_line(here.database, line_id, _id("advice_id"), match_id=match_id, **common)
     elif kind == MatchKind.PAYMENT:

@@ -133,6 +133,10 @@ PLANTED = {
         ),
         "a_line_is_booked_once",
     ),
+    "a bank line of which the books say the other way": (
+        "UPDATE bank_line SET is_credit = NOT is_credit WHERE matched_cents < amount_cents",
+        "the_bank_account_is_the_banks",
+    ),
     "a bank line that says it was used for more": (
         (
             "UPDATE bank_match SET amount_cents = amount_cents + 1 WHERE undone_at IS NULL "

@@ -139,7 +139,7 @@ def test_a_statement_tells_its_account_its_days_and_its_balances() -> None:
 def test_every_line_of_a_file_has_its_own_key_and_keeps_it_in_another_file() -> None:
     found = keys(BATCH)
     assert len(set(found)) == len(found)
-    assert found[:2] == [f"{IBAN}|VIR0001|D59000|20260710||1|1", f"{IBAN}|VIR0001|D59000|20260710||1|2"]
+    assert found[:2] == [f"{IBAN}|VIR0001|D59000|2026-07-10||1|1", f"{IBAN}|VIR0001|D59000|2026-07-10||1|2"]
     resent = BATCH.replace(b"BANQUE-20260710", b"BANQUE-20260711").replace(b"R-2026-131", b"R-2026-131-BIS")
     assert keys(resent) == found
 

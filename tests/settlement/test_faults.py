@@ -169,7 +169,7 @@ def test_an_import_killed_anywhere_leaves_nothing_and_run_again_is_whole(
         )
     )
     before = counts(database)
-    for moment in MOMENTS:
+    for moment in (*MOMENTS, "17", "25"):
         die(database_url, "import", moment, file)
         assert counts(database) == before
         assert paid.states() == ["in_file", "in_file"]

@@ -67,6 +67,7 @@ class World:
     settlement_batch_id: UUID
     advice_id: UUID
     line_id: UUID
+    account_id: UUID
     agreement_number: str
     office_words: tuple[str, ...]
     counter_words: tuple[str, ...]
@@ -75,7 +76,12 @@ class World:
         """Return what an argument of a route is in this world."""
         if name == "batch_id":
             return self.issue_batch_id if endpoint.startswith("issuer.") else self.settlement_batch_id
-        fixed = {"number": self.stock_number, "kind": "pain.001.001.09"}
+        fixed: dict[str, object] = {
+            "number": self.stock_number,
+            "kind": "pain.001.001.09",
+            "day": NOW.date().isoformat(),
+            "match_id": self.line_id,
+        }
         return fixed[name] if name in fixed else getattr(self, name)
 
 
@@ -98,7 +104,7 @@ def a_world(database: Database, rank: int) -> World:
         advice = session.execute(
             select(PaymentAdvice.id, PaymentAdvice.reference).where(PaymentAdvice.batch_id == batch_id)
         ).one()
-        agreement_number = agreement.number
+        agreement_number, account_id = agreement.number, agreement.paying_account_id
         office = (
             session.get_one(Issuer, agreed.issuer_id).name,
             agreement_number,
@@ -120,7 +126,7 @@ def a_world(database: Database, rank: int) -> World:
     return World(
         town, agreed.issuer_id, prescriber_id, counter.structure_id, counter.place_id, agreed.agreement_id,
         issued.batch_id, issued.first_booklet_number + 1, handover_id, redemption_id, batch_id, advice.id, line_id,
-        agreement_number, office, counter_words,
+        account_id, agreement_number, office, counter_words,
     )  # fmt: skip
 
 

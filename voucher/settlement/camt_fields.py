@@ -26,6 +26,8 @@ class _Name:
 
     __slots__ = ("below", "currency_path", "local", "path")
 
+    kept_count = 0
+
     def __init__(self, path: str, local: str) -> None:
         self.below: dict[str, _Name] = {}
         self.path = path
@@ -36,12 +38,13 @@ class _Name:
         """Return the name of a tag below this one."""
         local = tag[tag.find("}") + 1 :]
         name = _Name(f"{self.path}/{local}" if self.path else local, local)
-        if len(self.below) < _NAMES_KEPT_MAX:
+        if _Name.kept_count < _NAMES_KEPT_MAX:
+            _Name.kept_count += 1
             self.below[tag] = name
         return name
 
 
-_NAMES_KEPT_MAX = 1_000
+_NAMES_KEPT_MAX = 20_000
 _NO_NAME = _Name("", "")
 
 
@@ -71,17 +74,19 @@ class Fields:
             if name.local == nested_name:
                 self.nested.append(child)
                 continue
-            found = texts.get(name.path)
-            if found is None:
-                found = texts[name.path] = []
+            path, text = name.path, child.text
+            if text is not None and (text := text.strip()):
+                if path in texts:
+                    texts[path].append(text)
+                else:
+                    texts[path] = [text]
+                if name.local == "Amt":
+                    texts.setdefault(name.currency_path, []).append(cast("str", child.get("Ccy", "")))
+                continue
+            if path not in texts:
+                texts[path] = []
             if len(child):
                 self._read(child, name, nested_name)
-                continue
-            text = child.text
-            if text and (text := text.strip()):
-                found.append(text)
-            if name.local == "Amt":
-                texts.setdefault(name.currency_path, []).append(cast("str", child.get("Ccy", "")))
 
     def __contains__(self, path: str) -> bool:
         return path in self._texts

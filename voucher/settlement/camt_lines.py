@@ -95,7 +95,8 @@ class BankEntry:
         """The natural key of the entry, the same in every file that holds it."""
         anchor = "" if self.anchor_cents is None else str(self.anchor_cents)
         side = "C" if self.is_credit else "D"
-        return f"{self.account_iban}|{self.reference}|{side}{self.amount_cents}|{self.booked_on:%Y%m%d}|{anchor}|{self.rank}"
+        day = self.booked_on.isoformat()
+        return f"{self.account_iban}|{self.reference}|{side}{self.amount_cents}|{day}|{anchor}|{self.rank}"
 
     def key_of(self, part: int) -> str:
         """The natural key of one of its lines."""

@@ -1,0 +1,109 @@
+"""The pages of what the bank says: a file imported with parts set aside, a line explained, matched and undone, a balance."""
+
+import io
+import re
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from tests.clients import app_for, csrf_token, signed_in_client
+from tests.settlement.camt_files import Account, Booked, Transaction, camt
+from tests.settlement.test_import_statement import TODAY, Paid
+from tests.settlement.town import NOW, OUR_IBAN, wrong_books
+from voucher.access.rules import Role
+from voucher.kernel.database import Database
+from voucher.settlement.model import BankLine
+
+
+class Screen:
+    """A preparer before a batch that left."""
+
+    def __init__(self, database: Database) -> None:
+        self.paid = Paid(database)
+        self.client: FlaskClient = signed_in_client(app_for(database, NOW), database, Role.FINANCE_PREPARER)
+
+    def get(self, path: str) -> str:
+        answer = self.client.get(path)
+        assert answer.status_code == 200, (path, answer.status_code)
+        return answer.get_data(as_text=True)
+
+    def post(self, page: str, act: str, **fields: object) -> str:
+        token = csrf_token(self.get(page))
+        answer = self.client.post(act, data={"csrf_token": token, **fields}, follow_redirects=True)
+        assert answer.status_code == 200
+        return answer.get_data(as_text=True)
+
+    def upload(self, content: bytes) -> str:
+        page = "/finances/banque/importer"
+        return self.post(page, page, file=(io.BytesIO(content), "releve.xml"))
+
+    def line(self) -> str:
+        with self.paid.database.read() as session:
+            return f"/finances/banque/lignes/{session.execute(select(BankLine.id)).scalar_one()}"
+
+
+@pytest.fixture
+def screen(sqlite_database: Database) -> Screen:
+    return Screen(sqlite_database)
+
+
+def test_a_part_of_a_file_that_is_set_aside_is_told_with_its_line_at_once_and_after(screen: Screen) -> None:
+    ours = Account(screen.paid.iban, TODAY, [Booked(-12_000, "D1", currency="USD"), Booked(500, "C1")])
+    theirs = Account(OUR_IBAN, TODAY, [Booked(-9_000, "T9")], "AUTRE")
+    said = screen.upload(camt("053", "08", ours, theirs))
+    assert "sauf ce qui suit" in said
+    assert re.search(r"Ligne \d+ : Écriture de 120.00 USD", said)
+    page = screen.get("/finances/banque")
+    assert "Mis de côté" in page
+    assert OUR_IBAN in page
+    assert wrong_books(screen.paid.database) == []
+
+
+def test_a_line_says_what_it_is_and_its_match_is_undone_with_a_reason_that_stays_written(screen: Screen) -> None:
+    paid = screen.paid
+    screen.upload(
+        camt("053", "08", Account(paid.iban, TODAY, [Booked(-3_000, "T1", (Transaction(-3_000, paid.first),))]))
+    )
+    page = screen.get(screen.line())
+    assert "Même référence, même montant." in page
+    assert "Défaire ce rapprochement de 30,00" in page
+    undo = re.search(r'action="([^"]+/defaire)"', page)
+    assert undo is not None
+    assert "Dites pourquoi." in screen.post(screen.line(), undo[1])
+    assert paid.states() == ["paid", "in_file"]
+    said = screen.post(screen.line(), undo[1], reason="Ce n’est pas ce règlement")
+    assert "Le rapprochement est défait" in said
+    assert "« Ce n’est pas ce règlement »" in said
+    assert paid.states() == ["in_file", "in_file"]
+    assert wrong_books(paid.database) == []
+
+
+def test_a_debit_for_a_whole_file_is_chosen_on_the_page_of_the_line(screen: Screen) -> None:
+    paid = screen.paid
+    screen.upload(camt("053", "08", Account(paid.iban, TODAY, [Booked(-7_000, "G1")])))
+    page = screen.get(screen.line())
+    assert "total des 2 virements attendus de ce fichier" in page
+    form = re.search(r'name="kind" value="payment".*?</form>', page, re.DOTALL)
+    assert form is not None
+    fields = dict(re.findall(r'name="(kind|target_id|part|match_id)" value="([^"]*)"', form[0]))
+    said = screen.post(screen.line(), f"{screen.line()}/rapprocher", **fields)
+    assert "La ligne est rapprochée." in said
+    assert "2\u00a0règlements" in screen.get("/finances/banque/lignes")
+    assert paid.states() == ["paid", "paid"]
+    assert wrong_books(paid.database) == []
+
+
+def test_a_days_balance_lists_the_lines_that_explain_a_difference(screen: Screen) -> None:
+    paid = screen.paid
+    screen.upload(camt("054", "08", Account(paid.iban, TODAY, [Booked(700, "N1", words="Annonce")], "N")))
+    screen.upload(camt("053", "08", Account(paid.iban, TODAY, [], "R1")))
+    address = re.search(r"/finances/banque/soldes/[0-9a-f-]+/[0-9-]+", screen.get("/finances/banque"))
+    assert address is not None
+    page = screen.get(address[0])
+    assert "Écart de -7,00" in page or "Écart de −7,00" in page
+    assert "Annonce" in page
+    assert screen.client.get(address[0][:-1] + "0").status_code == 404
+    later = signed_in_client(app_for(paid.database, NOW + timedelta(days=9)), paid.database, Role.AUDITOR)
+    assert "9\u00a0jours" in later.get("/finances/banque").get_data(as_text=True)
