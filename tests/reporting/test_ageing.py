@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 from tests.reporting.life import advices, book, export_period
-from tests.settlement.town import NOW, PREPARER, a_town
+from tests.settlement.town import APPROVER, NOW, PREPARER, a_town
 from voucher.demonstration.bank import BookedLine
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -11,6 +11,7 @@ from voucher.ledger.read import balances
 from voucher.reporting.ageing import Ageing, ageing
 from voucher.reporting.debts import OWED_CODES, DebtState, age_rank, parts_of
 from voucher.reporting.redemption_rows import redemption_rows
+from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
 from voucher.settlement.freeze import freeze_batch
 
 
@@ -89,6 +90,24 @@ def test_the_rows_behind_a_column_are_its_redemptions(database: Database) -> Non
             database, now=NOW, sort="at", descending=False, limit=10, offset=0, filters={"age": age}
         )
         assert (total, count) == (cents, cents // 1_000)
+
+
+def test_what_is_contested_is_owed_apart_and_what_is_cleared_waits_for_the_next_batch(database: Database) -> None:
+    town = a_town(database, structure_count=1)
+    contested_ids = [town.redeem(0, 2), town.redeem(0, 3)]
+    town.redeem(0, 4)
+    disputes = [NewDispute(new_id(), one, "not_rendered", "La salle était fermée.") for one in contested_ids]
+    for dispute in disputes:
+        open_dispute(database, dispute, by=PREPARER, now=NOW)
+    freeze_batch(database, new_id(), town.agreement_id, by=PREPARER, now=NOW + timedelta(days=1))
+    after = NOW + timedelta(days=5)
+    found = ageing(database, now=after)
+    assert sorted(rows_of(found)) == [("arrete", 4, 4_000), ("conteste", 5, 5_000)]
+    assert found.gap_cents == 0
+    decide_dispute(database, disputes[0].id, "dismissed", "Le planning le montre.", by=APPROVER, now=after)
+    found = ageing(database, now=after)
+    assert sorted(rows_of(found)) == [("arrete", 4, 4_000), ("autre", 0, 2_000), ("conteste", 5, 3_000)]
+    assert found.total_cents == owed_by_the_ledger(database)
 
 
 def test_an_issuer_sees_its_own_debts_alone(database: Database) -> None:
