@@ -6,6 +6,7 @@ STATEMENT is the rank of the SQL statement before which it dies, or `commit`: ev
 import os
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sqlalchemy import event
 
 from tests.settlement.town import NOW, PREPARER
 from voucher.kernel.database import Database
+from voucher.settlement.accountant_return import import_accountant_return
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
 from voucher.settlement.import_statement import import_statement
@@ -47,6 +49,9 @@ def main(url: str, verb: str, when: str, *arguments: str) -> None:
         freeze_batch(database, UUID(arguments[0]), UUID(arguments[1]), by=PREPARER, now=NOW)
     elif verb == "export":
         export_batch(database, UUID(arguments[0]), by=PREPARER, now=NOW)
+    elif verb == "return":
+        content = Path(arguments[0]).read_bytes()
+        import_accountant_return(database, "retour.csv", content, by=PREPARER, now=NOW + timedelta(days=10))
     else:
         import_statement(database, "releve.xml", Path(arguments[0]).read_bytes(), by=PREPARER, now=NOW)
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
 
+from tests.settlement.test_faults import die
 from tests.settlement.town import APPROVER, NOW, PREPARER, a_town, give_rib, wrong_books
 from voucher.demonstration.bank import statement
 from voucher.kernel.database import Database
@@ -206,6 +208,22 @@ def test_the_door_of_bank_files_knows_it(owing: Owing) -> None:
     assert isinstance(done, Returned)
     with owing.database.read() as session:
         assert session.scalars(select(BankFile.kind)).one() == "accountant_return"
+
+
+@pytest.mark.kill
+def test_an_import_killed_anywhere_leaves_nothing_and_run_again_is_whole(
+    owing: Owing, database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "retour.csv"
+    rows = [f"{owing.first};30,00;payé;24/11/2026;", f"{owing.second};40,00;rejeté;24/11/2026;Compte clos"]
+    file.write_bytes((HEADS + "\n".join(rows)).encode())
+    before = owing.counts()
+    for moment in ("4", "12", "commit"):
+        die(database_url, "return", moment, file)
+        assert owing.counts() == before
+        assert {state for state, _ in owing.states().values()} == {"in_file"}
+    done = owing.take(*rows)
+    assert (done.paid_count, done.rejected_count) == (1, 1)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "latin-1", "utf-16"])
