@@ -89,7 +89,7 @@ def test_the_bytes_of_an_entry_are_those_the_documentation_says(database: Databa
         given = post_event(session, event, {Dimension.FUNDER: STATE}, {STATE: 1250})
     with database.read() as session:
         (one,) = canonical_entries(session, canonical_query(session))
-    assert one.entry_id == given
+    assert one.entry_id == str(given)
     assert one.data.decode() == (
         "pass-numerique/entry/1\n"
         f"{given}\nenvelope_opened\n{event_id}\nBU\n2026-03-12T09:00:00.000000Z\n{UUID(int=9)}\n2026-03-12\n\n1\n1250\n"

@@ -13,12 +13,11 @@ UTF-8 text, lines ended by a line feed (U+000A); docs/proof.md gives the layout 
 No field before the narration can hold a line feed, and no movement's line is empty: two entries never have the same bytes.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from voucher.kernel.texts import as_text
@@ -26,6 +25,7 @@ from voucher.ledger.model import Account, Entry, Movement
 
 FORMAT = "pass-numerique/entry/1"
 ROWS_AT_ONCE = 20_000
+_UNIT = "\x1f"  # between the parts of a movement on their way from the database
 
 _HEADER = (
     Entry.id,
@@ -41,11 +41,10 @@ _HEADER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CanonicalEntry:
-    """An entry's id, its canonical bytes, and what the query gave before them."""
+class CanonicalEntry(NamedTuple):
+    """An entry's id as text (empty where the entry is gone), its canonical bytes, and the other columns of the query."""
 
-    entry_id: UUID
+    entry_id: str
     data: bytes
     others: tuple[Any, ...]
 
@@ -53,58 +52,61 @@ class CanonicalEntry:
 def canonical_query(session: Session, *others: Any) -> Select[Any]:
     """Return the statement of entries, to filter and order, for `canonical_entries`; `others` are columns to give too."""
     dialect = session.get_bind().dialect.name
+    is_postgresql = dialect == "postgresql"
     header: ColumnElement[str] = literal(FORMAT)
     for column in _HEADER:
         header = header.concat("\n").concat(func.coalesce(as_text(column, dialect), ""))
-    joined = func.string_agg if dialect == "postgresql" else func.group_concat
-    line: ColumnElement[str] = cast(Movement.rank, Text)
-    for column in (Movement.book, Movement.debit_account_id, Movement.credit_account_id, Movement.amount_cents):
-        line = line.concat("\t").concat(cast(column, Text))
-    movements = select(joined(line, "\n")).where(Movement.entry_id == Entry.id).scalar_subquery()
+    pair: ColumnElement[str] = cast(Movement.book, Text)
+    for column in (Movement.debit_account_id, Movement.credit_account_id):
+        pair = pair.concat("\t").concat(cast(column, Text))
+    line = cast(Movement.rank, Text).concat(_UNIT).concat(pair).concat(_UNIT).concat(cast(Movement.amount_cents, Text))
+    # SQLite's of this age knows no order in an aggregate: its lines are put in order as they are read.
+    joined: ColumnElement[Any] = (
+        func.string_agg(line, aggregate_order_by(literal("\n"), Movement.rank))
+        if is_postgresql
+        else func.group_concat(line, "\n")
+    )
+    movements = select(joined).where(Movement.entry_id == Entry.id).scalar_subquery()
     return select(as_text(Entry.id, dialect), header, movements, Entry.narration, *others)
 
 
 def canonical_entries(session: Session, query: Select[Any]) -> Iterator[CanonicalEntry]:
     """Run a statement made from `canonical_query`, a part at a time: memory does not grow with the journal.
 
-    Where it gives rows without an entry (an outer join), they are given with empty bytes and the id nil.
+    Where it gives rows without an entry (an outer join), they are given with an empty id and empty bytes.
     """
-    keys = account_keys(session)
+    pairs = _Pairs((str(row.id), row.key) for row in session.execute(select(Account.id, Account.key)))
+    is_ordered = session.get_bind().dialect.name == "postgresql"
     with session.connection().execute(query, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
-        for row in rows:
-            entry_id, header, movements, narration, *others = row
+        for entry_id, header, movements, narration, *others in rows:
             if entry_id is None:
-                yield CanonicalEntry(UUID(int=0), b"", tuple(others))
+                yield CanonicalEntry("", b"", tuple(others))
                 continue
-            lines = [line.split("\t") for line in (movements or "").split("\n") if line]
-            if len(lines) > 1:
+            lines = movements.split("\n") if movements else []
+            if not is_ordered and len(lines) > 1:
                 lines.sort(key=_rank)
-            text = "".join(
-                [
-                    header,
-                    "\n",
-                    *[
-                        f"{rank}\t{book}\t{keys[debit]}\t{keys[credit]}\t{cents}\n"
-                        for rank, book, debit, credit, cents in lines
-                    ],
-                    "\n",
-                    narration,
-                ]
-            )
-            yield CanonicalEntry(UUID(entry_id), text.encode(), tuple(others))
+            parts = [header, "\n"]
+            for line in lines:
+                rank, pair, cents = line.split(_UNIT)
+                parts += (rank, pairs[pair], cents, "\n")
+            parts += ("\n", narration)
+            yield CanonicalEntry(entry_id, "".join(parts).encode(), tuple(others))
 
 
-def account_keys(session: Session) -> Mapping[str, str]:
-    """Return the key of each account by its id, the id as text."""
-    return _Keys((str(row.id), row.key) for row in session.execute(select(Account.id, Account.key)))
+class _Pairs(dict[str, str]):
+    """What a movement's line says between its rank and its cents, by book and ids of accounts; made once for each pair."""
+
+    def __init__(self, accounts: Iterable[tuple[str, str]]) -> None:
+        super().__init__()
+        self._keys = dict(accounts)
+
+    def __missing__(self, pair: str) -> str:
+        book, debit, credit = pair.split("\t")
+        # An account that is gone is written as a question mark: the leaf differs, and the entry is named.
+        said = f"\t{book}\t{self._keys.get(debit, '?')}\t{self._keys.get(credit, '?')}\t"
+        self[pair] = said
+        return said
 
 
-class _Keys(dict[str, str]):
-    """An account that is gone is written as a question mark: the leaf differs, and the entry is named."""
-
-    def __missing__(self, _id: str) -> str:
-        return "?"
-
-
-def _rank(line: list[str]) -> int:
-    return int(line[0])
+def _rank(line: str) -> int:
+    return int(line[: line.index(_UNIT)])

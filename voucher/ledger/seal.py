@@ -16,7 +16,7 @@ from sqlalchemy import exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
-from voucher.kernel.database import Database, copy_rows, take_turn
+from voucher.kernel.database import Database, copy_rows, expect_whole_tables, take_turn
 from voucher.ledger.canonical import canonical_entries, canonical_query
 from voucher.ledger.checkpoint import Checkpoint, sign_checkpoint
 from voucher.ledger.merkle import NODE_HEIGHT, Frontier, Subtree, leaf_hash, node_hash, peaks_of, split
@@ -43,10 +43,11 @@ def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: dateti
     """
     with database.write() as session:
         take_turn(session, "ledger seal")
+        expect_whole_tables(session)
         size = sealed_size(session)
         frontier = Frontier(size, peaks_of(size, stored_subtrees(session)))
         unsealed = canonical_query(session).where(is_unsealed()).order_by(Entry.posted_at, Entry.id)
-        hashed = ((one.entry_id, leaf_hash(one.data)) for one in canonical_entries(session, unsealed))
+        hashed = ((UUID(one.entry_id), leaf_hash(one.data)) for one in canonical_entries(session, unsealed))
         while part := list(islice(hashed, SEALS_AT_ONCE)):
             _write(session, frontier, part)
         if frontier.size == size:
