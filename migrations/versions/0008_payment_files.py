@@ -1,4 +1,4 @@
-"""What leaves: parts of a batch, files of the accountant."""
+"""What leaves: parts of a batch, files of the accountant. Their columns stand with the tables they complete, in 0004."""
 
 revision = "0008"
 down_revision = "0007"
@@ -7,4 +7,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make nothing: the tables of 0004 hold it all."""
