@@ -34,6 +34,7 @@ from voucher.ledger.model import Account, Entry
 from voucher.programme.stages import balances_of
 
 ROWS_MAX = 100
+RECOMPUTED_DAYS = 3
 Key = tuple[UUID, UUID]
 
 
@@ -161,7 +162,7 @@ def check_documents_are_whole(session: Session) -> list[Violation]:
     """Chaque document gardé a l'empreinte annoncée ; la liste d'un appel totalise ce qu'il appelle."""
     found = []
     references = {row.id: row for row in session.scalars(select(FundsCall))}
-    for document in session.scalars(select(FundingDocument)):
+    for document in session.scalars(select(FundingDocument).execution_options(yield_per=20)):
         if hashlib.sha256(document.content).hexdigest() != document.sha256:
             found.append(Violation("documents_are_whole", f"document {document.name}", "son empreinte est une autre"))
         elif document.kind == USES_CSV:
@@ -193,9 +194,6 @@ def check_published_figures_are_the_ledgers(session: Session) -> list[Violation]
         if not _says_its_sums(session, figure):
             found.append(Violation(name, subject, "les sommes affichées ne sont pas celles du texte signé"))
     return found[:ROWS_MAX]
-
-
-RECOMPUTED_DAYS = 7
 
 
 def _recomputed(session: Session, figure: BackingFigure) -> str:

@@ -1,0 +1,72 @@
+"""What is clawed back after it was called: less on the next call, or given back at the final balance."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from tests.builders import SOMEONE
+from tests.funding.money import PERSON, a_funded_town, balance, booked, received, wrong_funds
+from tests.reporting.life import advices, book, export_period
+from tests.settlement.town import APPROVER, NOW, PREPARER, Town
+from voucher.demonstration.bank import BookedLine
+from voucher.distribution.lapse import lapse
+from voucher.funding.call import Called, call_funds
+from voucher.funding.close import close_funding
+from voucher.funding.receive import refund_advance
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
+
+OVER = datetime(2027, 3, 10, 9, 0, tzinfo=UTC)
+
+
+def call(town: Town, *, now: datetime = NOW) -> Called:
+    return call_funds(town.database, new_id(), town.agreement_id, town.agreed.funder_ids[0], by=PERSON, now=now)
+
+
+def pay(town: Town, *, now: datetime) -> None:
+    batch_id = export_period(town, now=now)
+    lines = [
+        BookedLine(f"T{rank}", cents, False, ref) for rank, (ref, cents) in enumerate(advices(town.database, batch_id))
+    ]
+    book(town, lines, now=now)
+
+
+def claw_back(town: Town, redemption_id: UUID, *, now: datetime) -> None:
+    dispute_id = new_id()
+    new = NewDispute(dispute_id, redemption_id, "not_rendered", "L’atelier n’a pas eu lieu.")
+    open_dispute(town.database, new, by=PREPARER, now=now)
+    decide_dispute(town.database, dispute_id, "upheld", "La structure le confirme.", by=APPROVER, now=now)
+
+
+def test_a_claw_back_comes_off_the_next_call(database: Database) -> None:
+    town = a_funded_town(database)
+    redemption_id = town.redeem(voucher_count=6)
+    call(town)
+    pay(town, now=NOW + timedelta(days=1))
+    claw_back(town, redemption_id, now=NOW + timedelta(days=2))
+    assert balance(town, "4430") == -3_000
+    with pytest.raises(Refused, match="credit_for_funder"):
+        call(town, now=NOW + timedelta(days=3))
+    town.redeem(voucher_count=10, now=NOW + timedelta(days=3))
+    assert call(town, now=NOW + timedelta(days=4)).used_cents == 2_000
+    assert wrong_funds(database) == []
+
+
+def test_what_was_called_too_much_is_given_back_at_the_end(database: Database) -> None:
+    town = a_funded_town(database)
+    redemption_id = town.redeem(voucher_count=6)
+    received(town, call(town).call_id, 3_000)
+    pay(town, now=OVER)
+    claw_back(town, redemption_id, now=OVER)
+    lapse(database, by=SOMEONE, now=OVER + timedelta(days=1))
+    now = OVER + timedelta(days=2)
+    done = close_funding(database, new_id(), town.agreement_id, town.agreed.funder_ids[0], by=PERSON, now=now)
+    assert (done.last_call_id, done.used_cents, done.received_cents, done.refund_cents) == (None, 0, 3_000, 3_000)
+    line = booked(town, 3_000, is_credit=False, now=now)
+    with database.write() as session:
+        assert refund_advance(session, new_id(), done.close_id, line, by=PERSON, now=now) == 3_000
+    assert (balance(town, "4430"), balance(town, "4431"), balance(town, "4432")) == (0, 0, 0)
+    assert wrong_funds(database) == []
