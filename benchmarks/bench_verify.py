@@ -21,8 +21,8 @@ SHARES = (3500, 6500)
 USED_OF_EACH_BOOKLET = 5
 
 
-def run(postgres_url: str) -> list[Row]:
-    """Issue through the use cases; hand over and redeem set-based, entries included; then verify."""
+def books(postgres_url: str) -> Database:
+    """Issue through the use cases; hand over and redeem set-based, entries included."""
     database = Database(postgres_url)
     agreed = an_agreement(
         database, shares=SHARES, committed_cents=2_000_000_000, ceiling_cents=2_000_000_000, booklet_size=BOOKLET_SIZE
@@ -33,6 +33,12 @@ def run(postgres_url: str) -> list[Row]:
     _redeem_half(database, agreed)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
+    return database
+
+
+def run(postgres_url: str) -> list[Row]:
+    """Make the books, then verify them."""
+    database = books(postgres_url)
     limit = _one_pass_seconds(database)
     started = time.perf_counter()
     results = list(verify(database))
