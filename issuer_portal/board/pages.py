@@ -15,7 +15,7 @@ from voucher.reporting.decisions import Decision, decisions
 from voucher.reporting.funnel import ENDS, STEPS, WORDS, funnel
 from voucher.web.access import staff, viewer
 from voucher.web.house import house
-from voucher.web.listing import Cell, Listing, csv_response, euros_cell, read_listing
+from voucher.web.listing import Cell, Listing, euros_cell, file_response, read_listing
 
 READERS = (Role.PROGRAMME, Role.AUDITOR)
 AGREEMENTS_MAX = 1000
@@ -74,7 +74,7 @@ def table(name: str) -> Response:
         abort(404)
     _, agreement_id, _ = _asked()
     heads, lines = made(agreement_id)
-    return csv_response(f"tableau-{name}", heads, lines)
+    return file_response(f"tableau-{name}", heads, lines)
 
 
 def _steps(agreement_id: UUID | None) -> tuple[list[str], list[list[Cell]]]:
