@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import func, insert, literal, select, text
 from sqlalchemy.exc import DatabaseError
 
+from tests.accounting.office import an_office
 from tests.builders import handed_over_booklets, scanned_codes
 from tests.settlement.town import APPROVER, PREPARER, Town, a_town, wrong_books
+from voucher.demonstration.bank import BookedLine
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -292,3 +294,32 @@ def test_a_late_event_keeps_its_dimensions(database: Database) -> None:
         entry_id = post_event(session, event, dimensions, dict.fromkeys(town.agreed.funder_ids, 100))
     with database.read() as session:
         assert session.scalar(select(Entry.movement_count).where(Entry.id == entry_id)) == 2
+
+
+def test_a_line_of_december_imported_after_the_close_is_in_the_open_year(database: Database) -> None:
+    office = an_office(database)
+    office.town.redeem(0, 3, now=DECEMBER)
+    office.town.redeem(1, 4, now=DECEMBER)
+    batch_id = office.settle(DECEMBER)
+    (first, cents), (second, second_cents) = office.references(batch_id)
+    office.bank_says(date(2026, 12, 29), DECEMBER, BookedLine("P1", cents, False, first))
+    closed(database)
+    office.bank_says(
+        date(2026, 12, 30),
+        FEBRUARY,
+        BookedLine("P2", second_cents, False, second),
+        BookedLine("B1", cents, True, first, return_reason="AC04"),
+    )
+    with database.read() as session:
+        booked = session.execute(
+            select(Entry.event_type, Entry.effective_on, Entry.narration)
+            .where(Entry.event_type.in_((EventType.TRANSFER_BOOKED, EventType.TRANSFER_RETURNED)))
+            .order_by(Entry.posted_at, Entry.event_type)
+        ).all()
+    assert [(row.event_type, row.effective_on) for row in booked] == [
+        ("transfer_booked", date(2026, 12, 29)),
+        ("transfer_booked", date(2027, 1, 1)),
+        ("transfer_returned", date(2027, 1, 1)),
+    ]
+    assert [row.narration.endswith("(fait du 30/12/2026)") for row in booked] == [False, True, True]
+    assert wrong_books(database) == []
