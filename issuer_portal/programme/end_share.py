@@ -69,7 +69,7 @@ def end_share_of(agreement_id: UUID, funder_id: UUID) -> str | Response:
                     by=viewer().account_id,
                     now=here.now(),
                 )
-                flash(f"La part de {leaving.funder_name} finit le {french_date(form.ends_on.data)}.", "success")
+                flash(f"{leaving.funder_name} : sa part finit le {french_date(form.ends_on.data)}.", "success")
                 return redirect(url_for("programme.agreement", agreement_id=agreement_id))
         except Refused as refused:
             consequences = []
