@@ -13,7 +13,7 @@ UTF-8 text, lines ended by a line feed (U+000A); docs/proof.md gives the layout 
 No field before the narration can hold a line feed, and no movement's line is empty: two entries never have the same bytes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, select
@@ -53,13 +53,11 @@ def canonical_query(session: Session, *others: Any) -> Select[Any]:
     """Return the statement of entries, to filter and order, for `canonical_entries`; `others` are columns to give too."""
     dialect = session.get_bind().dialect.name
     is_postgresql = dialect == "postgresql"
-    header: ColumnElement[str] = literal(FORMAT)
-    for column in _HEADER:
-        header = header.concat("\n").concat(func.coalesce(as_text(column, dialect), ""))
-    pair: ColumnElement[str] = cast(Movement.book, Text)
-    for column in (Movement.debit_account_id, Movement.credit_account_id):
-        pair = pair.concat("\t").concat(cast(column, Text))
-    line = cast(Movement.rank, Text).concat(_UNIT).concat(pair).concat(_UNIT).concat(cast(Movement.amount_cents, Text))
+    fields = [func.coalesce(as_text(column, dialect), "") for column in _HEADER]
+    accounts = [Movement.book, Movement.debit_account_id, Movement.credit_account_id]
+    pair = _joined("\t", [cast(column, Text) for column in accounts], is_postgresql)
+    line = _joined(_UNIT, [cast(Movement.rank, Text), pair, cast(Movement.amount_cents, Text)], is_postgresql)
+    header = _joined("\n", [literal(FORMAT), *fields], is_postgresql)
     # SQLite's of this age knows no order in an aggregate: its lines are put in order as they are read.
     joined: ColumnElement[Any] = (
         func.string_agg(line, aggregate_order_by(literal("\n"), Movement.rank))
@@ -68,6 +66,16 @@ def canonical_query(session: Session, *others: Any) -> Select[Any]:
     )
     movements = select(joined).where(Movement.entry_id == Entry.id).scalar_subquery()
     return select(as_text(Entry.id, dialect), header, movements, Entry.narration, *others)
+
+
+def _joined(between: str, texts: Sequence[ColumnElement[Any]], is_postgresql: bool) -> ColumnElement[Any]:
+    """Return texts put one after the other: in one go on PostgreSQL, where each `||` would copy all that is before it."""
+    if is_postgresql:
+        return func.concat_ws(between, *texts)
+    whole = texts[0]
+    for one in texts[1:]:
+        whole = whole.concat(between).concat(one)
+    return whole
 
 
 def canonical_entries(session: Session, query: Select[Any]) -> Iterator[CanonicalEntry]:

@@ -4,7 +4,7 @@ Entries are found by their absence from the seals, never by an id or an hour: wh
 transaction seals all of them; at each moment one sealer works. A redemption never waits for it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -47,7 +47,9 @@ def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: dateti
         size = sealed_size(session)
         frontier = Frontier(size, peaks_of(size, stored_subtrees(session)))
         unsealed = canonical_query(session).where(is_unsealed()).order_by(Entry.posted_at, Entry.id)
-        hashed = ((UUID(one.entry_id), leaf_hash(one.data)) for one in canonical_entries(session, unsealed))
+        # COPY takes an id as text.
+        id_of: Callable[[str], object] = str if database.is_postgresql else UUID
+        hashed = ((id_of(one.entry_id), leaf_hash(one.data)) for one in canonical_entries(session, unsealed))
         while part := list(islice(hashed, SEALS_AT_ONCE)):
             _write(session, frontier, part)
         if frontier.size == size:
@@ -85,7 +87,7 @@ def sealed_size(session: Session) -> int:
     return 0 if last is None else last + 1
 
 
-def _write(session: Session, frontier: Frontier, part: Iterable[tuple[UUID, bytes]]) -> None:
+def _write(session: Session, frontier: Frontier, part: Iterable[tuple[object, bytes]]) -> None:
     seals, nodes = [], []
     for entry_id, hashed in part:
         seals.append((frontier.size, entry_id, hashed))
