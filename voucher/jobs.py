@@ -13,8 +13,8 @@ from voucher.accounting.match_up import match_up_job
 from voucher.funding.publish import publish_backing
 from voucher.kernel.database import Database, whole_turn
 from voucher.kernel.settings import Settings
-from voucher.programme.end_share import run_share_endings
 from voucher.mail.send import send_waiting
+from voucher.programme.end_share import run_share_endings
 from voucher.proof.sealing import seal_daily
 from voucher.redemption.period import close_ended_periods
 
@@ -40,7 +40,8 @@ def _send_mail(database: Database, settings: Settings, now: datetime) -> str:
 
 JOBS: Sequence[Job] = (
     Job("périodes", _close_periods),
-    Job("parts", run_share_endings), Job("fonds", publish_backing),
+    Job("parts", run_share_endings),
+    Job("fonds", publish_backing),
     Job("lettrage", match_up_job),
     Job("messages", _send_mail),
     Job("scellement", seal_daily),
