@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.routing import Rule
 
 from tests.builders import SOMEONE, a_counter, entrusted_booklets, handed_over_booklets, scanned_codes
@@ -24,12 +24,14 @@ from voucher.distribution.hand_over import hand_over
 from voucher.distribution.model import Prescriber
 from voucher.kernel.database import Base, Database
 from voucher.kernel.identifiers import new_id
+from voucher.mail.model import OutboxMessage
 from voucher.network.model import Place, Structure
 from voucher.network.structures import suspend_structure
 from voucher.programme.model import Agreement, Issuer, PayingAccount
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.holds import NewHold, place_hold
 from voucher.settlement.import_statement import import_statement
 from voucher.settlement.model import BankLine, PaymentAdvice, SettlementBatch
 from voucher.web.access import access_of
@@ -67,6 +69,8 @@ class World:
     settlement_batch_id: UUID
     advice_id: UUID
     line_id: UUID
+    message_id: UUID
+    hold_id: UUID
     account_id: UUID
     agreement_number: str
     office_words: tuple[str, ...]
@@ -79,10 +83,17 @@ class World:
         fixed: dict[str, object] = {
             "number": self.stock_number,
             "kind": "pain.001.001.09",
+            "part": 1,
             "day": NOW.date().isoformat(),
             "match_id": self.line_id,
         }
         return fixed[name] if name in fixed else getattr(self, name)
+
+
+def write_to(database: Database, structure_id: UUID, address: str) -> None:
+    """Give a structure an address to write to."""
+    with database.write() as session:
+        session.execute(update(Structure).where(Structure.id == structure_id).values(contact_email=address))
 
 
 def a_world(database: Database, rank: int) -> World:
@@ -90,6 +101,7 @@ def a_world(database: Database, rank: int) -> World:
     town = a_town(database, structure_count=1, with_rib=0)
     agreed, counter = town.agreed, town.counters[0]
     give_rib(database, counter.structure_id, rank)
+    write_to(database, counter.structure_id, f"tresor{rank}@association.example")
     issued, prescriber_id = entrusted_booklets(database, 3, agreed=agreed)
     handover_id, redemption_id = new_id(), town.redeem(0, 2)
     hand_over(database, handover_id, issued.first_booklet_number, prescriber_id, by=SOMEONE, now=NOW)
@@ -123,10 +135,14 @@ def a_world(database: Database, rank: int) -> World:
     import_statement(database, "releve.xml", statement(f"R{rank}", iban, NOW.date(), 0, lines), by=PREPARER, now=NOW)
     with database.read() as session:
         line_id = session.execute(select(BankLine.id).where(BankLine.counterparty == office[-1])).scalar_one()
+        message_id = session.execute(select(OutboxMessage.id).where(OutboxMessage.about_id == advice.id)).scalar_one()
+        pivot = session.get_one(Structure, counter.structure_id).pivot
+    hold_id = new_id()
+    place_hold(database, NewHold(hold_id, pivot, agreed.agreement_id, "Doute"), by=PREPARER, now=NOW)
     return World(
         town, agreed.issuer_id, prescriber_id, counter.structure_id, counter.place_id, agreed.agreement_id,
         issued.batch_id, issued.first_booklet_number + 1, handover_id, redemption_id, batch_id, advice.id, line_id,
-        account_id, agreement_number, office, counter_words,
+        message_id, hold_id, account_id, agreement_number, office, counter_words,
     )  # fmt: skip
 
 
