@@ -135,8 +135,8 @@ def _new_ribs(session: Session, owed: Sequence[Owed], now: datetime) -> list[Ano
         select(
             BankDetails.structure_id,
             BankDetails.recorded_at,
-            func.substr(BankDetails.iban, -4),
-            func.substr(before.iban, -4),
+            BankDetails.iban,
+            before.iban,
         )
         .join(before, and_(before.structure_id == BankDetails.structure_id, before.iban != BankDetails.iban))
         .where(BankDetails.ended_at.is_(None), BankDetails.recorded_at > now - timedelta(days=NEW_RIB_DAYS))
@@ -157,8 +157,8 @@ def _new_ribs(session: Session, owed: Sequence[Owed], now: datetime) -> list[Ano
     ][:OF_A_KIND_MAX]
 
 
-def _change_of_rib(recorded_at: datetime, last_four: str, last_four_before: str) -> str:
-    return f"Enregistré le {french_instant(recorded_at)} : finit par {last_four}, avant par {last_four_before}"
+def _change_of_rib(recorded_at: datetime, iban: str, iban_before: str) -> str:
+    return f"Enregistré le {french_instant(recorded_at)} : finit par {iban[-4:]}, avant par {iban_before[-4:]}"
 
 
 def _failed_there(owed: Iterable[Owed]) -> list[Anomaly]:
