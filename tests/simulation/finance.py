@@ -43,6 +43,7 @@ class Desk:
     accounts: dict[str, Account]
     asked: list[tuple[Account, str, Called]] = field(default_factory=list)
     disputes: list[UUID] = field(default_factory=list)
+    settled: list[UUID] = field(default_factory=list)  # the redemptions of the month before: paid, most of them
     new_details: int = 0  # bank details given again after a closed account
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -216,7 +217,7 @@ def _receive(desk: Desk, day: date) -> None:
 
 
 def _dispute(desk: Desk, redemptions: Sequence[UUID], day: date) -> None:
-    """Decide what was contested, then contest two redemptions of the month: before their batch, or after it was paid."""
+    """Decide what was contested, then contest a redemption that was paid and one that was not."""
     story = desk.story
     for dispute_id in desk.disputes:
         outcome = "upheld" if story.dice.random() < 0.6 else "dismissed"
@@ -230,7 +231,9 @@ def _dispute(desk: Desk, redemptions: Sequence[UUID], day: date) -> None:
         )
         desk.count(outcome)
     desk.disputes = []
-    for redemption_id in story.dice.sample(list(redemptions), min(2, len(redemptions))):
+    contested = [story.dice.choice(some) for some in (desk.settled, redemptions) if some]
+    desk.settled = [one for one in redemptions if one not in contested]
+    for redemption_id in contested:
         new = NewDispute(story.some_id(), redemption_id, "not_rendered", "L’atelier n’a pas eu lieu.")
         open_dispute(story.database, new, by=story.by[Role.FINANCE_PREPARER], now=at(day, 8))
         desk.disputes.append(new.id)

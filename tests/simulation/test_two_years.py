@@ -45,7 +45,7 @@ from voucher.takeover.importing import import_takeover
 SEEDS = range(1, 1 + int(os.environ.get("PASS_SIMULATE_SEEDS", "1")))
 FIRST_MONTH, TAKE_OVER, END = date(2025, 3, 1), date(2026, 5, 1), date(2027, 3, 1)
 FIRST_SECRET, SECOND_SECRET = bytes.fromhex("0f" * 32), bytes.fromhex("2e" * 32)
-BOOKLETS, VISITS = 40, 6  # for an agreement; for an agreement and a month
+BOOKLETS, VISITS = 30, 4  # for an agreement; for an agreement and a month
 
 
 @pytest.mark.kill

@@ -46,9 +46,14 @@ def fill(database: Database, *, master_secret: bytes, base_url: str, now: dateti
     structures = import_sixty_places(story)
     counters = open_counters(database)
     _last_year(story, region, counters)
-    # Two months ago a transfer came back; the accountant's last answer refuses one; the EPCI's last batch waits for its approval.
+    # Each of the last two months a transfer came back, one of them paid again since; the accountant's last answer refuses one; the EPCI's last batch waits for its approval.
     stock = _this_year(
-        story, department, counters, booklet_count=220, handed_over_count=136, odd={2: Month(returned_count=1)}
+        story,
+        department,
+        counters,
+        booklet_count=220,
+        handed_over_count=136,
+        odd={2: Month(returned_count=1), 1: Month(returned_count=1)},
     )
     _this_year(
         story,
