@@ -233,9 +233,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(length=35), nullable=True),
         sa.Column("payment_information_id", sa.String(length=35), nullable=True),
         sa.Column("batch_count", sa.Integer(), nullable=True),
-        sa.CheckConstraint(
-            "matched_cents BETWEEN 0 AND amount_cents", name=op.f("ck_bank_line_matched_within_amount")
-        ),
+        sa.CheckConstraint("matched_cents BETWEEN 0 AND amount_cents", name=op.f("ck_bank_line_matched_within_amount")),
         sa.CheckConstraint("amount_cents > 0", name=op.f("ck_bank_line_amount_is_positive")),
         sa.ForeignKeyConstraint(
             ["paying_account_id"], ["paying_account.id"], name=op.f("fk_bank_line_paying_account_id")

@@ -127,7 +127,7 @@ def _the_archive_agrees(desk: Desk, folder: Path) -> None:
     with path.open("wb") as out:
         export_audit(story.database, out, origin=origin, key=key)
     with ZipFile(path) as archive:
-        verifier.write_bytes(archive.read("verify.py"))
+        verifier.write_bytes(archive.read("audit/verify.py"))
     trusted = verifier_key(origin, key.public_key().public_bytes_raw())
     done = subprocess.run(
         [sys.executable, "-I", verifier, path, "--key", trusted], capture_output=True, text=True, check=False

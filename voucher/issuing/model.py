@@ -96,7 +96,9 @@ class IssueBatch(Base):
     grace_until: Mapped[date]
     present_by: Mapped[date]
     is_handover_required: Mapped[bool]
-    share_set: Mapped[int] = mapped_column(default=0)  # the agreement's when it was ordered: whose shares it was split by
+    share_set: Mapped[int] = mapped_column(
+        default=0
+    )  # the agreement's when it was ordered: whose shares it was split by
     ordered_at: Mapped[datetime]
     ordered_by: Mapped[UUID]
     finished_at: Mapped[datetime | None]

@@ -34,7 +34,13 @@ class Waiting:
     oldest_at: datetime | None
 
 
-_COLUMNS = (CheckpointRow.size, CheckpointRow.root, CheckpointRow.sealed_at, CheckpointRow.sealed_on, CheckpointRow.note)
+_COLUMNS = (
+    CheckpointRow.size,
+    CheckpointRow.root,
+    CheckpointRow.sealed_at,
+    CheckpointRow.sealed_on,
+    CheckpointRow.note,
+)
 
 
 def latest_checkpoint(database: Database) -> CheckpointLine | None:
