@@ -16,7 +16,7 @@ No field before the narration can hold a line feed, and no movement's line is em
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, select
+from sqlalchemy import ColumnElement, FromClause, Select, Text, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
@@ -49,8 +49,14 @@ class CanonicalEntry(NamedTuple):
     others: tuple[Any, ...]
 
 
-def canonical_query(session: Session, *others: Any) -> Select[Any]:
-    """Return the statement of entries, to filter and order, for `canonical_entries`; `others` are columns to give too."""
+def canonical_query(
+    session: Session, *others: Any, of: FromClause = Entry.__table__, is_whole: bool = False
+) -> Select[Any]:
+    """Return the statement of entries, to filter and order, for `canonical_entries`; `others` are columns to give too.
+
+    `of` is where the entries come from, when they are joined to something. `is_whole` says that most of the journal is wanted:
+    its movements are then gathered in one pass, and not an entry at a time.
+    """
     dialect = session.get_bind().dialect.name
     is_postgresql = dialect == "postgresql"
     fields = [func.coalesce(as_text(column, dialect), "") for column in _HEADER]
@@ -64,8 +70,11 @@ def canonical_query(session: Session, *others: Any) -> Select[Any]:
         if is_postgresql
         else func.group_concat(line, "\n")
     )
-    movements = select(joined).where(Movement.entry_id == Entry.id).scalar_subquery()
-    return select(as_text(Entry.id, dialect), header, movements, Entry.narration, *others)
+    found: Any = select(joined).where(Movement.entry_id == Entry.id).scalar_subquery()
+    if is_whole:
+        lines = select(Movement.entry_id, joined.label("lines")).group_by(Movement.entry_id).subquery()
+        found, of = lines.c.lines, of.outerjoin(lines, lines.c.entry_id == Entry.id)
+    return select(as_text(Entry.id, dialect), header, found, Entry.narration, *others).select_from(of)
 
 
 def _joined(between: str, texts: Sequence[ColumnElement[Any]], is_postgresql: bool) -> ColumnElement[Any]:

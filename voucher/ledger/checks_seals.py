@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, outerjoin, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
@@ -47,8 +47,9 @@ def check_sealed_entries_stand(session: Session) -> list[Violation]:
     nodes = {(row.generation, row.place): row.hash for row in session.execute(select(SealNode.__table__))}
     found: list[Violation] = []
     frontier = Frontier()
-    query = canonical_query(session, Seal.leaf, Seal.entry_id, Seal.leaf_hash)
-    rows = query.select_from(Seal).outerjoin(Entry, Entry.id == Seal.entry_id).order_by(Seal.leaf)
+    sealed = outerjoin(Seal, Entry, Entry.id == Seal.entry_id)
+    query = canonical_query(session, Seal.leaf, Seal.entry_id, Seal.leaf_hash, of=sealed, is_whole=True)
+    rows = query.order_by(Seal.leaf)
     for one in canonical_entries(session, rows):
         leaf, entry_id, hashed = one.others
         if wrong := _what_is_wrong(frontier.size, leaf, one.data, hashed):

@@ -46,7 +46,9 @@ def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: dateti
         expect_whole_tables(session)
         size = sealed_size(session)
         frontier = Frontier(size, peaks_of(size, stored_subtrees(session)))
-        unsealed = canonical_query(session).where(is_unsealed()).order_by(Entry.posted_at, Entry.id)
+        total = session.scalar(select(func.count()).select_from(Entry)) or 0
+        query = canonical_query(session, is_whole=total - size > total // 4)
+        unsealed = query.where(is_unsealed()).order_by(Entry.posted_at, Entry.id)
         # COPY takes an id as text.
         id_of: Callable[[str], object] = str if database.is_postgresql else UUID
         hashed = ((id_of(one.entry_id), leaf_hash(one.data)) for one in canonical_entries(session, unsealed))
