@@ -11,7 +11,16 @@ from voucher.access.model import StaffAccount
 from voucher.access.rules import Role
 from voucher.demonstration.agreements import Signed, sign_agreements
 from voucher.demonstration.books import close_last_year, publish_and_letter, seal_journal
-from voucher.demonstration.finance import DemonstrationBank, Month, call_and_receive, contest, fund, last_at, settle
+from voucher.demonstration.finance import (
+    DemonstrationBank,
+    Month,
+    call_and_receive,
+    contest,
+    fund,
+    last_at,
+    receive_advance,
+    settle,
+)
 from voucher.demonstration.life import (
     Stock,
     Visit,
@@ -30,6 +39,8 @@ from voucher.issuing.codes import stored_codes
 from voucher.kernel.calendar import start_of_day
 from voucher.kernel.database import Database
 from voucher.redemption.answers import Counter, Redeemed
+
+ADVANCE_CENTS = 900_000
 
 
 def is_filled(database: Database) -> bool:
@@ -85,6 +96,7 @@ def _this_year(
     )
     visits = [visit for plan in plans.values() for visit in plan]
     bank = DemonstrationBank(story, signed)
+    receive_advance(story, bank, signed.signed_on + timedelta(days=10), ADVANCE_CENTS)
     fund(bank, signed.signed_on + timedelta(days=30), 12_345, "EXPEDITEUR INCONNU")
     receipts: list[Redeemed] = []
     for month in _months(signed.signed_on, story.today):

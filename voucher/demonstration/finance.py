@@ -12,7 +12,7 @@ from voucher.access.rules import Role
 from voucher.demonstration.agreements import Signed
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.demonstration.story import Story
-from voucher.funding.call import call_funds
+from voucher.funding.call import call_advance, call_funds
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import AgreementShare
 from voucher.redemption.answers import Counter, Redeemed
@@ -141,6 +141,24 @@ def call_and_receive(story: Story, bank: DemonstrationBank, day: date, *, is_pai
             lines.append(BookedLine(label, cents, True, counterparty="FINANCEUR", remittance=f"Appel {reference}"))
     if is_paid and lines:
         bank.book(day + timedelta(days=7), lines)
+
+
+def receive_advance(story: Story, bank: DemonstrationBank, day: date, amount_cents: int) -> None:
+    """Ask the agreement's last funder, the local one, for money in advance; it arrives a week later."""
+    with story.database.read() as session:
+        funder_id = session.execute(
+            select(AgreementShare.funder_id)
+            .where(AgreementShare.agreement_id == bank.signed.agreement_id)
+            .order_by(AgreementShare.rank.desc())
+            .limit(1)
+        ).scalar_one()
+    by, now = story.by[Role.FINANCE_PREPARER], story.hour_of(day)
+    called = call_advance(
+        story.database, story.some_id(), bank.signed.agreement_id, funder_id, amount_cents, by=by, now=now
+    )
+    words = f"Avance {called.reference}"
+    line = BookedLine(f"A{bank.statement_count}", amount_cents, True, counterparty="FINANCEUR", remittance=words)
+    bank.book(day + timedelta(days=7), [line])
 
 
 def _call(story: Story, signed: Signed, funder_id: UUID, day: date) -> tuple[str, int] | None:
