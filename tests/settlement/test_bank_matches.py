@@ -245,6 +245,35 @@ def test_an_account_that_is_not_ours_is_set_aside_when_ours_is_there_and_may_com
     assert wrong_books(paid.database) == []
 
 
+def test_what_a_person_undid_stays_undone_when_the_same_file_comes_again(paid: Paid) -> None:
+    both = (one(-3_000, "T1", paid.first), one(-4_000, "T2", paid.second), Booked(4_000, "B2", (Transaction(4_000, paid.second, return_reason="AC04"),)))  # fmt: skip
+    theirs = Account(OUR_IBAN, TODAY, [one(-9_000, "T9")], "AUTRE")
+    content = camt("053", "08", Account(paid.iban, TODAY, both), theirs)
+    import_statement(paid.database, "tout.xml", content, by=PREPARER, now=NOW)
+    assert paid.states() == ["paid", "returned"]
+    out, _, back = line_ids(paid)[0], *sorted(line_ids(paid)[1:], key=lambda line: is_credit(paid, line))
+    for line_id in (out, back):
+        undo_match(paid.database, line_id, WRONG, by=PREPARER, now=NOW)
+    assert paid.states() == ["in_file", "paid"]
+    import_statement(paid.database, "tout.xml", content, by=PREPARER, now=NOW)
+    assert paid.states() == ["in_file", "paid"], "no line pays the first, none brings the second back"
+    assert wrong_books(paid.database) == []
+
+
+def is_credit(paid: Paid, line_id: UUID) -> bool:
+    with paid.database.read() as session:
+        return session.execute(select(BankLine.is_credit).where(BankLine.id == line_id)).scalar_one()
+
+
+def test_a_statement_that_tells_in_one_piece_what_a_notice_detailed_proves_all_of_it(paid: Paid) -> None:
+    details = (Transaction(-3_000, paid.first), Transaction(-4_000, paid.second))
+    assert take(paid, Booked(-7_000, "G1", details), kind="054", name="N").paid_count == 2
+    assert take(paid, Booked(-7_000, "G1")).new_count == 0
+    (day,) = bank_days.days(paid.database)
+    assert (day.gap_cents, day.announced_cents) == (0, 0)
+    assert wrong_books(paid.database) == []
+
+
 def test_a_reference_that_two_entries_share_hides_neither_whichever_comes_first(paid: Paid) -> None:
     assert take(paid, one(-4_000, "LOT", paid.second), kind="054", name="N").new_count == 1
     assert take(paid, one(-3_000, "LOT", paid.first), one(-4_000, "LOT", paid.second)).new_count == 1

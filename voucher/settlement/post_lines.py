@@ -30,6 +30,8 @@ def pay_and_return(session: Session, bank_file: str) -> None:
                 BankLine.bank_file == bank_file,
                 BankMatch.id == BankLine.id,
                 BankMatch.kind == kind,
+                # The file may come again: what a person undid since stays undone.
+                BankMatch.undone_at.is_(None),
                 PaymentAdvice.id == BankMatch.advice_id,
                 PaymentAdvice.state == before,
             )

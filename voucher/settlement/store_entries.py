@@ -128,6 +128,10 @@ class EntryStore:
             entry, place = entries[key]
             if place.statement_id is not None:
                 proved[place.statement_id] += [entry.key_of(line.part) for line in entry.lines]
+                # Told in one piece now, known in parts: the statement proves all of them.
+                if len(entry.lines) == 1 and row.amount_cents != row.entry_cents:
+                    of_entry = BankLine.key.startswith(f"{entry.key}|", autoescape=True)
+                    self._prove(place.statement_id, of_entry & (BankLine.bank_reference == entry.reference))
             is_whole = row.amount_cents == row.entry_cents and not row.matched_cents
             if is_whole and len(entry.lines) > 1:
                 self.stored.details.append((row.id, entry))
