@@ -4,15 +4,16 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.settlement.bank import Bank
 from tests.settlement.reports import status_report
+from tests.settlement.test_disputes import balance, claw_back, sent
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town, give_rib, wrong_books
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.programme.model import PayingAccount
+from voucher.programme.model import Agreement, PayingAccount
 from voucher.redemption.model import Period
 from voucher.settlement import read
 from voucher.settlement.advice_document import advice_document
@@ -137,6 +138,25 @@ def test_the_same_command_twice_makes_one_batch_and_four_eyes_hold(database: Dat
     with database.read() as session:
         taken = session.scalars(select(PaymentAdvice.state).where(PaymentAdvice.batch_id != batch_id)).all()
     assert sorted(taken) == [AdviceState.IN_FILE, AdviceState.TAKEN_UP]
+
+
+def test_what_is_owed_back_is_netted_from_a_small_urgent_payment_too(database: Database) -> None:
+    town = a_town(database)
+    contested = town.redeem(0, 1)
+    town.redeem(0, 2)
+    town.redeem(1, 4)
+    batch_id = sent(town).batch_id
+    with database.read() as session:
+        references = select(PaymentAdvice.reference).where(PaymentAdvice.structure_id == town.structure_ids[0])
+        reference = session.scalars(references).one()
+    report = status_report(batch_id, transfers={reference: "AB05"})
+    import_report(database, "rapport.xml", report, by=PREPARER, now=NOW)
+    claw_back(town, contested)
+    with database.write() as session:
+        session.execute(update(Agreement).values(minimum_payment_cents=2_500))
+    frozen = freeze_urgent_batch(database, new_id(), town.agreement_id, town.structure_ids[:1], by=PREPARER, now=LATER)
+    assert (frozen.total_cents, balance(town, "4671")) == (2_000, 0)
+    assert wrong_books(database) == []
 
 
 def test_a_structure_held_for_its_rib_is_paid_as_soon_as_it_gives_one(database: Database) -> None:

@@ -5,7 +5,7 @@ frozen, approved by a second person and sent as any other; its file asks the ban
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from voucher.redemption.model import Period
 from voucher.redemption.period import hold_periods
 from voucher.settlement.freeze import Frozen, standing_batch, take_up
 from voucher.settlement.model import AdviceState, BatchState, SettlementBatch
-from voucher.settlement.owed import Held, Owed, carried_words, owed_by
+from voucher.settlement.owed import Owed, carried_words, owed_by
 from voucher.settlement.reasons import explain, needs_new_details
 from voucher.settlement.scope import in_scope
 from voucher.settlement.write_advices import movements_of, write_advices
@@ -167,11 +167,7 @@ def why_not(one: Owed) -> str:
 
 def _failed(session: Session, agreement_id: UUID, now: datetime) -> list[Owed]:
     """Return what is owed of earlier batches, without any period; however little it is, it may be paid."""
-    return [
-        replace(one, why_held="") if one.why_held.startswith(Held.BELOW_MINIMUM) else one
-        for one in owed_by(session, agreement_id, None, now=now)
-        if one.carried
-    ]
+    return [one for one in owed_by(session, agreement_id, None, now=now, has_minimum=False) if one.carried]
 
 
 def _why_failed(one: Owed) -> list[str]:

@@ -103,9 +103,15 @@ class Owed:
         return self.period_voucher_count + carried_count + sum(one.voucher_count for one in self.released)
 
 
-def owed_by(session: Session, agreement_id: UUID, period_id: UUID | None, *, now: datetime) -> list[Owed]:
-    """Return what each structure is owed, in the order of structures' ids: one sum over the period, whatever its size."""
+def owed_by(
+    session: Session, agreement_id: UUID, period_id: UUID | None, *, now: datetime, has_minimum: bool = True
+) -> list[Owed]:
+    """Return what each structure is owed, in the order of structures' ids: one sum over the period, whatever its size.
+
+    Without `has_minimum` the agreement's least payment holds nothing back.
+    """
     terms = _terms(session, agreement_id, period_id, now)
+    minimum_cents = terms.minimum_cents if has_minimum else 0
     sums = {} if period_id is None else {row[0]: row for row in session.execute(_period_sums(period_id))}
     carried: dict[UUID, list[Carried]] = {}
     for one in _carried(session, agreement_id):
@@ -125,9 +131,7 @@ def owed_by(session: Session, agreement_id: UUID, period_id: UUID | None, *, now
         gross_cents = period_cents + sum(one.amount_cents for one in before)
         gross_cents += sum(one.amount_cents for one in freed_before)
         netted = net_of(gross_cents, debts) if debts else ()
-        why_held = _why_held(
-            row, blocked.get(row.id), gross_cents - sum(cents for _, cents in netted), terms.minimum_cents
-        )
+        why_held = _why_held(row, blocked.get(row.id), gross_cents - sum(cents for _, cents in netted), minimum_cents)
         found.append(
             Owed(
                 row.id,
