@@ -131,6 +131,20 @@ def test_a_bank_credit_repays_in_parts_and_a_match_can_be_undone(database: Datab
     assert wrong_books(database) == []
 
 
+def test_a_line_repays_an_overpayment_by_one_match_at_a_time(database: Database) -> None:
+    town = a_town(database, structure_count=1)
+    overpayment_id = overpaid(town, 2)
+    first, second = a_credit(town, 1_000), a_credit(town, 3_000)
+    undone_id = new_id()
+    match_with_overpayment(database, undone_id, first, overpayment_id, by=PREPARER, now=LATER)
+    assert match_with_overpayment(database, new_id(), second, overpayment_id, by=PREPARER, now=LATER) == 1_000
+    undo_match(database, undone_id, "Autre structure", by=PREPARER, now=LATER)
+    with pytest.raises(Refused, match="rembourse déjà une part"):
+        match_with_overpayment(database, new_id(), second, overpayment_id, by=PREPARER, now=LATER)
+    assert (balance(town, "4671"), balance(town, "4711")) == (1_000, 3_000)
+    assert wrong_books(database) == []
+
+
 def test_what_is_left_is_given_up_by_two_people_once_it_was_claimed(database: Database) -> None:
     town = a_town(database, structure_count=1)
     overpayment_id = overpaid(town)

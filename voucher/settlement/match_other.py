@@ -119,6 +119,11 @@ def match_with_overpayment(
         claims = open_claims(session, paying_account_id=line.paying_account_id)
         open_cents = next((one.open_cents for one in claims if one.overpayment_id == overpayment_id), 0)
         taken_cents: int = min(open_cents, line.amount_cents - line.matched_cents)
+        if taken_cents > 0 and _repays(session, line_id, overpayment_id):
+            raise Refused(
+                "line_used",
+                "Cette ligne rembourse déjà une part de ce trop-perçu. Défaites d’abord ce rapprochement, puis recommencez.",
+            )
         if taken_cents <= 0:
             raise Refused("nothing_due", "Ce trop-perçu n’attend plus rien de cette ligne. Choisissez-en un autre.")
         repay_from_line(session, line_id, overpayment_id, by=by, now=now, amount_cents=taken_cents)
@@ -182,6 +187,14 @@ def _line(session: Session, line_id: UUID, issuer_id: UUID | None, *, is_credit:
 
 def _money(line: Line) -> BookedMoney:
     return BookedMoney(line.paying_account_id, line.amount_cents - line.matched_cents, line.booked_on)
+
+
+def _repays(session: Session, line_id: UUID, overpayment_id: UUID) -> bool:
+    """Say whether a match that stands lets this line repay this overpayment."""
+    live = exists().where(
+        BankMatch.line_id == line_id, BankMatch.target_id == overpayment_id, BankMatch.undone_at.is_(None)
+    )
+    return bool(session.scalar(select(live)))
 
 
 def _taken(session: Session, match_id: UUID) -> int:
