@@ -176,6 +176,17 @@ def test_what_a_later_batch_took_up_cannot_be_paid_under_its_old_reference(owing
     assert "Un lot suivant a repris" in reason
 
 
+def test_what_came_back_and_was_taken_up_may_be_said_again_beside_what_is_new(owing: Owing) -> None:
+    paid, back = f"{owing.first};30,00;payé;24/11/2026;", f"{owing.first};30,00;retourné;30/11/2026;AC04"
+    owing.take(paid, back)
+    give_rib(owing.database, owing.town.structure_ids[0], 81)
+    freeze_batch(owing.database, new_id(), owing.town.agreement_id, by=PREPARER, now=LATER)
+    more = owing.take(paid, back, f"{owing.second};40,00;payé;25/11/2026;")
+    assert (more.paid_count, more.returned_count, more.known_count) == (1, 0, 2)
+    ((_, reason),) = owing.refusal(f"{owing.first};30,00;payé;27/11/2026;")
+    assert "Un lot suivant a repris" in reason
+
+
 def test_another_agreements_or_issuers_reference_is_refused(owing: Owing) -> None:
     other = Owing(owing.database)
     ((line, reason),) = owing.refusal(f"{owing.first};30,00;payé;24/11/2026;", f"{other.first};30,00;payé;24/11/2026;")

@@ -207,8 +207,11 @@ def _is_known(line: ReturnLine, standing: tuple[str, date | None]) -> bool:
     """Whether what a line says is what stands already: accountants send the same lines again, with new ones."""
     state, paid_on = standing
     if line.status is ReturnStatus.PAID:
-        return state in (AdviceState.PAID, AdviceState.RETURNED) and paid_on == line.on
-    return state == _DONE[line.status] or (line.status is ReturnStatus.REJECTED and state == AdviceState.TAKEN_UP)
+        return state in (AdviceState.PAID, AdviceState.RETURNED, AdviceState.TAKEN_UP) and paid_on == line.on
+    if state == AdviceState.TAKEN_UP:
+        # A later batch took up what was rejected, or what was paid and came back.
+        return line.status is ReturnStatus.REJECTED or paid_on is not None
+    return state == _DONE[line.status]
 
 
 def _proved_until(session: Session, account_id: UUID) -> date | None:
