@@ -18,6 +18,7 @@ from voucher.accounting.uses_of_year import uses_of_year
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.ledger.close_year import YEAR_MAX, YEAR_MIN
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm
 from voucher.web.house import house
@@ -43,7 +44,11 @@ def annual_accounts() -> str:
 
 
 def _account(agreement_id: UUID, year: int) -> AgreementAccount:
-    found = annual_account(house().database, agreement_id, year, issuer_id=scope()) if 2000 < year < 2200 else None
+    found = (
+        annual_account(house().database, agreement_id, year, issuer_id=scope())
+        if YEAR_MIN <= year <= YEAR_MAX
+        else None
+    )
     if found is None:
         abort(404)
     return found

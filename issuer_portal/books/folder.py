@@ -10,7 +10,7 @@ from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
 from voucher.kernel.calendar import paris_day
 from voucher.ledger.chart_file import Numbering, chart_numbers
-from voucher.ledger.close_year import years
+from voucher.ledger.close_year import YEAR_MAX, YEAR_MIN, years
 from voucher.web.access import viewer
 from voucher.web.house import house
 
@@ -57,7 +57,8 @@ def whole_programme() -> None:
 def year_asked(filters: Mapping[str, str]) -> int:
     """Return the year of a page's filter, the present one by default."""
     text = filters.get("annee", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) == 4 else paris_day(house().now()).year
+    is_year = text.isascii() and text.isdigit() and len(text) == 4 and YEAR_MIN <= int(text) <= YEAR_MAX
+    return int(text) if is_year else paris_day(house().now()).year
 
 
 def day_asked(filters: Mapping[str, str], year: int) -> date:

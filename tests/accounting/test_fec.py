@@ -138,6 +138,9 @@ def test_a_year_opens_with_what_the_one_before_left_and_charges_are_carried_forw
 def test_a_holder_without_a_siren_is_refused_with_what_to_do(office: Office) -> None:
     with pytest.raises(Refused, match="fiche du compte payeur"):
         fec_file(office.database, "000000000", 2026, numbers=OWN_NUMBERS, now=FEBRUARY)
+    for year in (0, 9999, 10**30):
+        with pytest.raises(Refused, match="exercice n’existe pas"):
+            fec_file(office.database, SIREN, year, numbers=OWN_NUMBERS, now=FEBRUARY)
     assert [one.siren for one in holders(office.database)] == [SIREN]
     with office.database.write() as session:
         session.execute(update(PayingAccount).values(siren=None))

@@ -24,6 +24,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Book, Journal
 from voucher.ledger.chart_file import CARRIED_FORWARD, Numbered, Numbering
+from voucher.ledger.close_year import YEAR_MAX, YEAR_MIN
 from voucher.ledger.model import Account, Entry, FiscalYear, Movement
 from voucher.ledger.seal_model import CheckpointRow, Seal
 from voucher.network.model import Structure
@@ -106,6 +107,8 @@ def fec_file(
 
     `encoding` is « utf-8 » or « iso8859-15 », the two that the rule takes.
     """
+    if not YEAR_MIN <= year <= YEAR_MAX:
+        raise Refused("unknown_year", "Cet exercice n’existe pas. Choisissez-le dans la liste.")
     with database.read() as session:
         if not session.scalar(select(exists().where(*_held_by(siren)))):
             raise Refused(
