@@ -152,6 +152,15 @@ def test_an_address_of_server_that_makes_no_sense_is_said(database: Database) ->
     assert "smtp://" in done.line
 
 
+def test_a_password_that_cuts_the_address_in_two_is_nowhere_to_be_read(database: Database) -> None:
+    put(database, a_letter())
+    done = send_waiting(database, settings_for(database, smtp_url="smtp://moi:secret/suite@mail.example:587"), NOW)
+    assert "%2F" in done.line
+    row = rows(database)[0]
+    assert "secret" not in done.line + row.failure
+    assert row.given_up_at is None
+
+
 def test_killed_after_the_servers_yes_it_is_sent_again_as_the_same_message(database: Database) -> None:
     put(database, a_letter())
     with open_post_office() as office:

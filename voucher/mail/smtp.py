@@ -53,8 +53,13 @@ def message_of(row: OutboxMessage, settings: Settings) -> EmailMessage:
 def knock(settings: Settings) -> smtplib.SMTP:
     """Return an open connection, signed in where the address holds a user. Raises NoServer."""
     assert settings.smtp_url is not None, "the caller asked"
-    parts = urlsplit(settings.smtp_url.get_secret_value())
-    host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    try:
+        parts = urlsplit(settings.smtp_url.get_secret_value())
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:  # its words hold what stands where a port should: a piece of the password
+        raise NoServer(
+            "Le port de PASS_SMTP_URL ne se lit pas. Dans un mot de passe, écrivez / sous la forme %2F, et # sous la forme %23."
+        ) from None
     if parts.scheme not in _PORTS or not host:
         raise NoServer("PASS_SMTP_URL doit commencer par smtp:// ou smtps:// et donner un serveur.")
     context = ssl.create_default_context()
@@ -72,6 +77,11 @@ def knock(settings: Settings) -> smtplib.SMTP:
             server.starttls(context=context)
         if parts.username:
             server.login(unquote(parts.username), unquote(parts.password or ""))
+    except UnicodeError:  # its words hold a letter of the password
+        leave(server)
+        raise NoServer(
+            "Le serveur ne prend ni accent ni symbole dans le nom et le mot de passe de PASS_SMTP_URL."
+        ) from None
     except (OSError, smtplib.SMTPException) as error:
         leave(server)
         raise NoServer(f"Le serveur {host} ne nous laisse pas entrer : {_words(error)}") from None
