@@ -14,7 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.settlement.reading import ReadFile, UnreadableBankFile, read_statements
-from voucher.settlement import xml_guard
+from tests.settlement.town import NOW
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.settlement import import_bank_file, xml_guard
+from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.camt import Reading
 from voucher.settlement.camt_lines import BankEntry, BankLine
 from voucher.settlement.pain002 import read_status_report
@@ -231,11 +235,11 @@ def test_several_statements_in_a_file_keep_their_own_lines() -> None:
     assert [(one.statement_rank, one.amount_cents) for one in found.entries] == [(1, 100), (3, 300)]
 
 
-def zipped(*names: str) -> bytes:
+def zipped(*names: str, method: int = zipfile.ZIP_STORED) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for name in names:
-            archive.writestr(zipfile.ZipInfo(name), BATCH)
+            archive.writestr(zipfile.ZipInfo(name), BATCH, method)
     return out.getvalue()
 
 
@@ -254,6 +258,8 @@ def test_a_packed_file_is_the_same_file(pack: Callable[[bytes], bytes]) -> None:
         (gzip.compress(BATCH)[:40] + b"xx" + gzip.compress(BATCH)[42:], "abîmé"),
         (zipped("a.xml", "b.xml"), "2 fichiers"),
         (zipped("a.xml")[:60], "zip est abîmé"),
+        (zipped("a.xml", method=zipfile.ZIP_BZIP2), "inhabituelle"),
+        (zipped("a.xml", method=zipfile.ZIP_LZMA), "inhabituelle"),
         (BATCH[: len(BATCH) // 2], "mal formé"),
         (BATCH.replace(b"camt.053.001.02", b"camt.055.001.02"), "camt.055.001.02"),
         (BATCH.replace(b"camt.053.001.02", b"camt.053.001.01"), "camt.053.001.01"),
@@ -261,7 +267,7 @@ def test_a_packed_file_is_the_same_file(pack: Callable[[bytes], bytes]) -> None:
         (b"<html/>", "html"),
         (document(), "aucun relevé"),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_what_is_not_a_statement_is_refused_in_plain_words(data: bytes, words: str) -> None:
     assert words in refusal(data).reason
@@ -293,6 +299,18 @@ def test_bombs_and_external_entities_are_refused_before_the_content_is_read(prol
 def test_an_inclusion_of_another_file_is_refused() -> None:
     included = b'<AddtlNtryInf><xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="/etc/passwd" parse="text"/></AddtlNtryInf>'
     assert "XInclude" in refusal(BATCH.replace(b"<AddtlNtryInf>Frais de virement</AddtlNtryInf>", included)).reason
+
+
+@pytest.mark.parametrize(
+    "start", [b"reference;statut;date;montant\n", b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.03">']
+)
+def test_a_table_or_a_report_that_unpacks_beyond_memory_is_refused_unread(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, start: bytes
+) -> None:
+    monkeypatch.setattr(import_bank_file, "WHOLE_BYTES_MAX", 1_000_000)
+    bomb = gzip.compress(start + b" " * 2_000_000)
+    with pytest.raises(RefusedBankFile, match="plusieurs fichiers"):
+        import_bank_file.import_bank_file(sqlite_database, "gros.gz", bomb, by=new_id(), now=NOW)
 
 
 def test_elements_too_deep_and_files_too_big_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

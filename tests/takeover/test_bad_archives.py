@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_BZIP2, ZipFile
 
 import pytest
 from click.testing import CliRunner
@@ -110,6 +110,16 @@ def test_a_file_that_is_not_one_of_ours_is_refused(sqlite_database: Database, tm
         other.writestr(form.MANIFEST, '{"format": "autre/1"}')
         other.writestr(form.SIGNATURE, "{}")
     assert refused(sqlite_database, foreign).file == form.MANIFEST
+
+
+def test_a_way_of_packing_that_cannot_be_bounded_is_refused(
+    sqlite_database: Database, tmp_path: Path, archive: Path
+) -> None:
+    bomb = tmp_path / "bombe.zip"
+    with ZipFile(archive) as before, ZipFile(bomb, "w", ZIP_BZIP2) as after:
+        for name in before.namelist():
+            after.writestr(name, before.read(name))
+    assert "compressée" in refused(sqlite_database, bomb).sentence
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])

@@ -17,6 +17,8 @@ from voucher.settlement.import_statement import Imported, import_statement
 from voucher.settlement.xml_guard import RefusedXml, root_of, unpack
 
 HEAD_BYTES = 4096
+# A statement is read as it comes; a report and a table are read whole, in memory.
+WHOLE_BYTES_MAX = 64 * 1024 * 1024
 
 
 def import_bank_file(
@@ -37,13 +39,17 @@ def import_bank_file(
         with unpack(file) as found:
             is_return = is_table(found.file.read(HEAD_BYTES))
             found.file.seek(0)
+            is_report = not is_return and ":pain.002." in root_of(found.file).namespace
+            if (is_return or is_report) and found.byte_count > WHOLE_BYTES_MAX:
+                raise RefusedXml(
+                    f"Le fichier dépasse {WHOLE_BYTES_MAX // 1024**2} Mo. Demandez-le en plusieurs fichiers."
+                )
             if is_return:
                 table = found.file.read()
                 return import_accountant_return(database, name, table, by=by, now=now, issuer_id=issuer_id)
-            namespace = root_of(found.file).namespace
     except RefusedXml as refused:
         raise RefusedBankFile([FileError(refused.line, refused.reason)]) from None
     file.seek(0)
-    if ":pain.002." in namespace:
+    if is_report:
         return import_report(database, name, file.read(), by=by, now=now, issuer_id=issuer_id)
     return import_statement(database, name, file, by=by, now=now, issuer_id=issuer_id)

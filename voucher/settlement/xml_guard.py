@@ -20,6 +20,8 @@ from xml.parsers import expat
 from lxml import etree
 
 UNPACKED_BYTES_MAX = 512 * 1024 * 1024
+# The zip methods that give a piece at a time: a few bytes of bzip2 give gigabytes at once.
+PIECEMEAL = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 _XINCLUDE = "http://www.w3.org/2001/XInclude"
 _LIMIT_WORDS = ("depth", "huge", "too long", "limit")
@@ -138,6 +140,8 @@ def _unzip(file: IO[bytes], found: Unpacked) -> None:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) != 1:
                 raise RefusedXml(f"Le fichier zip contient {len(members)} fichiers. Envoyez les relevés un par un.")
+            if members[0].compress_type not in PIECEMEAL:
+                raise RefusedXml("Le fichier zip est compressé d’une façon inhabituelle. Envoyez le relevé en XML.")
             with archive.open(members[0]) as member:
                 while chunk := member.read(_CHUNK_BYTES):
                     found.write(chunk)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from sqlalchemy import Table
 
@@ -114,8 +114,11 @@ def _checked(found: ZipFile) -> Archive:
     names = [info.filename for info in found.infolist()]
     if form.MANIFEST not in names or form.SIGNATURE not in names:
         raise RefusedArchive("Ce n'est pas une archive de reprise : son manifeste manque.")
-    if found.getinfo(form.MANIFEST).file_size > form.MANIFEST_BYTES_MAX:
+    if max(found.getinfo(name).file_size for name in (form.MANIFEST, form.SIGNATURE)) > form.MANIFEST_BYTES_MAX:
         raise RefusedArchive("Son manifeste est trop long.", form.MANIFEST)
+    # Other methods cannot be bounded as they unpack: a few bytes of bzip2 give gigabytes at once.
+    if any(info.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for info in found.infolist()):
+        raise RefusedArchive("Elle est compressée d'une façon qui n'est pas celle d'une archive de reprise.")
     said = found.read(form.MANIFEST)
     try:
         manifest = form.read_manifest(said)

@@ -74,6 +74,9 @@ class Archive:
         self.zip = None if path.is_dir() else zipfile.ZipFile(path)
         names = self.zip.namelist() if self.zip else [one.name for one in self.folder.iterdir() if one.is_file()]
         self.names = [name.removeprefix("audit/") for name in names]
+        # Other methods cannot be bounded as they unpack.
+        if self.zip and any(one.compress_type not in (0, zipfile.ZIP_DEFLATED) for one in self.zip.infolist()):
+            raise Unreadable("elle est compressée d'une façon qui n'est pas la nôtre")
 
     def open(self, name: str) -> IO[bytes]:
         if self.names.count(name) != 1:
