@@ -28,7 +28,7 @@ from voucher.settlement.import_report import import_report
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, SettlementBatch
 from voucher.settlement.outgoing import ExportedFile
 from voucher.settlement.pain001 import namespace_of
-from voucher.settlement.references import batch_of_message, message_id, part_of_message, payment_information_id
+from voucher.settlement.references import message_id, part_of_message, payment_information_id
 from voucher.settlement.schemas import validate
 from voucher.settlement.split import even_parts, part_count_of
 
@@ -136,7 +136,7 @@ def test_a_part_that_was_not_sent_is_none_of_our_files(database: Database) -> No
     report = status_report(batch_id, part=2, group="FF01")
     assert import_report(database, "rapport.xml", report, by=PREPARER, now=NOW).rejected_count == 0
     assert part_of_message(message_id(batch_id, 7)) == (batch_id, 7)
-    assert batch_of_message(message_id(batch_id, 999)) == batch_id
+    assert part_of_message(message_id(batch_id, 999)) == (batch_id, 999)
     for wrong in (f"{batch_id.hex}001", f"{batch_id.hex}1", batch_id.hex.upper(), f"{batch_id.hex}-2", "LOT"):
         assert part_of_message(wrong) is None
     assert len(message_id(batch_id, 999)) == len(payment_information_id(batch_id, 999)) == 35

@@ -17,7 +17,7 @@ is late, can make it fall short, and credit not issued yet makes up for both fir
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +25,6 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.funding.model import CallState, FundsCall, FundsReceipt
-from voucher.kernel.calendar import paris_day
 from voucher.ledger.chart import CHART, Book
 from voucher.ledger.model import Account, Entry, Movement
 
@@ -162,11 +161,6 @@ def overdue_cents(
     if agreement_id is not None:
         query = query.where(FundsCall.agreement_id == agreement_id)
     return {row[0]: int(row[1]) for row in session.execute(query) if row[1]}
-
-
-def last_day_before(instant: datetime) -> date:
-    """Return the civil day that an instant ends: midnight belongs to the day before."""
-    return paris_day(instant - timedelta(microseconds=1))
 
 
 def _balances(

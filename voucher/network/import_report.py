@@ -15,9 +15,6 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-TAKEN = frozenset({Outcome.CREATED, Outcome.UPDATED})
-
-
 @dataclass(frozen=True, slots=True)
 class ReportLine:
     """A line of the file by its number in a spreadsheet; `sentences` are French: reasons of a refusal, or warnings."""

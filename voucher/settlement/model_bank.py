@@ -21,9 +21,6 @@ class MatchKind(StrEnum):
     OVERPAYMENT = "overpayment"
 
 
-OF_ADVICES = (MatchKind.PAYMENT, MatchKind.RETURN)
-
-
 class BankMatch(Base):
     """What a bank line was matched with, by whom; undone, it stays written with who undid it and why.
 

@@ -39,12 +39,6 @@ def part_of_message(text: str) -> tuple[UUID, int] | None:
     return (batch_id, part) if message_id(batch_id, part) == text else None
 
 
-def batch_of_message(text: str) -> UUID | None:
-    """Return the batch of which a file has this identifier, or None when the file is not one of ours."""
-    found = part_of_message(text)
-    return found and found[0]
-
-
 def file_stem(batch_number: str) -> str:
     """Return a batch's number as file names hold it: « 2026-33-01/04 » is `2026-33-01-04`."""
     return re.sub(r"[^A-Za-z0-9]+", "-", batch_number).strip("-")
