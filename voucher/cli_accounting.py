@@ -41,6 +41,16 @@ def check_chart(file: Path) -> None:
 
 
 @contextmanager
+def _database() -> Iterator[Database]:
+    """Open the database of the environment for one command."""
+    database = Database(database_url())
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
+@contextmanager
 def _refusals_said() -> Iterator[None]:
     try:
         yield
@@ -63,8 +73,7 @@ def fec() -> None:
 )
 def write_fec(siren: str, year: int, folder: Path, latin9: bool, chart_file: Path | None) -> None:
     """Write a FEC, then check what was written."""
-    database = Database(database_url())
-    with _refusals_said():
+    with _refusals_said(), _database() as database:
         found: FecFile = fec_file(
             database, siren, year, numbers=chart_numbers(chart_file), now=datetime.now(UTC),
             encoding="iso8859-15" if latin9 else "utf-8",
@@ -73,7 +82,6 @@ def write_fec(siren: str, year: int, folder: Path, latin9: bool, chart_file: Pat
         path = folder / found.name
         with path.open("wb") as out:
             out.writelines(found.chunks)
-        database.dispose()
     if found.is_provisional:
         click.echo("Provisoire : l'exercice n'est pas clos, ou des écritures attendent leur scellement.")
     click.echo(str(path))

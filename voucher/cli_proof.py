@@ -1,5 +1,7 @@
 """Commands of proof: seal the journal, send its checkpoint outside, make the audit archive."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -25,9 +27,9 @@ from voucher.proof.sealing import journal_key, published_key, seal_now
 )
 def seal_command(folder: Path | None) -> None:
     """Seal now; run twice, it changes nothing. The checkpoint and the programme's public key go to the folder."""
-    settings, database = _house()
-    done = seal_now(database, settings, datetime.now(UTC))
-    last = latest_checkpoint(database)
+    with house() as (settings, database):
+        done = seal_now(database, settings, datetime.now(UTC))
+        last = latest_checkpoint(database)
     if last is None:
         click.echo("Il n'y a rien à sceller : le registre est vide.")
         return
@@ -55,26 +57,32 @@ def export() -> None:
 @says_refusals
 def export_audit_command(path: Path, until: datetime | None) -> None:
     """Seal what waits, then write the archive; it takes its name once it is whole."""
-    settings, database = _house()
     now = datetime.now(UTC)
-    seal_now(database, settings, now)
-    origin, key = journal_key(settings)
     day: date | None = until.date() if until else None
     part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as out:
-            made = export_audit(database, out, origin=origin, key=key, until=day)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    note_access(database, None, "archive d'audit", f"{made.sealed_count} écritures, ligne de commande", now)
+    with house() as (settings, database):
+        seal_now(database, settings, now)
+        origin, key = journal_key(settings)
+        try:
+            with part.open("wb") as out:
+                made = export_audit(database, out, origin=origin, key=key, until=day)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        note_access(database, None, "archive d'audit", f"{made.sealed_count} écritures, ligne de commande", now)
     click.echo(f"{made.entry_count} écritures, dont {made.sealed_count} scellées, dans {path}.")
     click.echo(f"Clé du programme, à remettre par une autre voie : {published_key(settings)}")
 
 
-def _house() -> tuple[Settings, Database]:
+@contextmanager
+def house() -> Iterator[tuple[Settings, Database]]:
+    """Give a command the settings of the environment and their database, closed after it."""
     settings = Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
-    return settings, Database(settings.database_url)
+    database = Database(settings.database_url)
+    try:
+        yield settings, database
+    finally:
+        database.dispose()
 
 
 COMMANDS = (seal_command, export)

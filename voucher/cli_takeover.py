@@ -1,7 +1,5 @@
 """Commands of the take-over: write the archive for the next operator, take one over into an empty system."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,11 +9,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from rich.console import Console
 
 from voucher.access.audit import note_access
-from voucher.cli_proof import export
+from voucher.cli_proof import export, house
 from voucher.cli_vouchers import says_refusals
-from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
-from voucher.kernel.settings import Settings
 from voucher.takeover.export import For, export_takeover
 from voucher.takeover.importing import import_takeover
 from voucher.takeover.sealed_file import Keys
@@ -42,7 +38,7 @@ def export_command(
     passphrase = _new_passphrase() if has_passphrase else None
     whom = For(None if recipient is None else _public_key(recipient), passphrase, with_private_keys)
     told = Console(stderr=True)
-    with _house() as (settings, database):
+    with house() as (settings, database):
         # Before the file is there: nobody has an archive that the trail does not know.
         note_access(database, None, "reprise : archive écrite", f"{path.name}, ligne de commande", datetime.now(UTC))
         done = export_takeover(
@@ -91,7 +87,7 @@ def import_command(path: Path, identity: Path | None, has_passphrase: bool, expe
     """Take an archive over: whole or not at all."""
     passphrase = click.prompt("Mot de passe", hide_input=True, err=True) if has_passphrase else None
     told = Console(stderr=True)
-    with _house() as (settings, database):
+    with house() as (settings, database):
         done = import_takeover(
             database,
             path,
@@ -114,16 +110,6 @@ def import_command(path: Path, identity: Path | None, has_passphrase: bool, expe
             "avant de commander."
         )
     click.echo("Ouvrez maintenant les comptes de vos équipes, puis lancez « voucher verify ».")
-
-
-@contextmanager
-def _house() -> Iterator[tuple[Settings, Database]]:
-    settings = Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
-    database = Database(settings.database_url)
-    try:
-        yield settings, database
-    finally:
-        database.dispose()
 
 
 def _new_passphrase() -> str:
