@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from tests.settlement.camt_files import Account, Booked, Transaction, camt
 from tests.settlement.reports import status_report
 from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, credit, debit
 from tests.settlement.town import NOW, PREPARER, a_town, wrong_books
@@ -19,9 +20,11 @@ from voucher.settlement import read_bank
 from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.import_report import Reported, import_report
 from voucher.settlement.import_statement import Imported, import_statement
-from voucher.settlement.match_line import match_line
-from voucher.settlement.model import PaymentAdvice, SettlementBatch
+from voucher.settlement.match_line import match_line, match_with_file
+from voucher.settlement.model import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.references import message_id
 from voucher.settlement.set_aside import set_aside
+from voucher.settlement.suggest import suggestions
 
 
 @pytest.fixture
@@ -85,6 +88,56 @@ def test_a_rejected_transfer_debited_without_its_reference_is_matched_by_hand(pa
     assert [one.advice_id for one in candidates] == [paid.first_id]
     match_line(paid.database, line.id, paid.first_id, by=PREPARER, now=NOW)
     assert paid.states() == ["paid", "in_file"]
+    assert wrong_books(paid.database) == []
+
+
+@pytest.mark.parametrize("told", ["named", "detailed", "by hand"])
+def test_a_rejected_transfer_debited_with_its_whole_file_is_not_paid_again(paid: Paid, told: str) -> None:
+    report(paid, transfers={paid.first: "AC04"})
+    whole = Booked(-7_000, "G1", message=message_id(batch_id(paid)) if told == "named" else "")
+    account = Account(paid.iban, TODAY, [whole])
+    import_statement(paid.database, "releve.xml", camt("053", "08", account), by=PREPARER, now=NOW)
+    if told == "detailed":
+        transfers = (Transaction(-3_000, paid.first), Transaction(-4_000, paid.second))
+        account = Account(paid.iban, TODAY, [Booked(-7_000, "G1", transfers)], "N")
+        import_statement(paid.database, "avis.xml", camt("054", "08", account), by=PREPARER, now=NOW)
+    if told == "by hand":
+        with paid.database.read() as session:
+            line_id = session.scalars(select(BankLine.id)).one()
+        best = suggestions(paid.database, line_id)[0]
+        assert (best.target_id, best.reasons) == (
+            batch_id(paid), ("total des 2 virements attendus ou rejetés de ce fichier",)
+        )  # fmt: skip
+        assert match_with_file(paid.database, new_id(), line_id, batch_id(paid), 1, by=PREPARER, now=NOW) == 2
+    assert paid.states() == ["paid", "paid"]
+    assert wrong_books(paid.database) == []
+    with pytest.raises(Refused, match="Rien n’est à régler"):
+        freeze(paid)
+    back = credit("B1", 3_000, paid.first, return_reason="AC04")
+    paid.take(back, name="R2", day=TODAY + timedelta(days=1), opening_cents=OPENING_CENTS - 7_000)
+    assert paid.states() == ["returned", "paid"]
+    assert freeze(paid).total_cents == 3_000
+    assert wrong_books(paid.database) == []
+
+
+def test_a_file_refused_whole_then_debited_whole_is_not_paid_again(paid: Paid) -> None:
+    assert report(paid, block="AC02").rejected_count == 2
+    whole = Booked(-7_000, "G1", message=message_id(batch_id(paid)))
+    account = Account(paid.iban, TODAY, [whole])
+    done = import_statement(paid.database, "releve.xml", camt("053", "08", account), by=PREPARER, now=NOW)
+    assert (done.paid_count, paid.states()) == (2, ["paid", "paid"])
+    assert wrong_books(paid.database) == []
+    with pytest.raises(Refused, match="Rien n’est à régler"):
+        freeze(paid)
+
+
+def test_a_whole_file_debited_after_its_rejected_transfer_was_taken_up_waits_for_a_person(paid: Paid) -> None:
+    report(paid, transfers={paid.first: "AC04"})
+    freeze(paid)
+    whole = Booked(-7_000, "G1", message=message_id(batch_id(paid)))
+    account = Account(paid.iban, TODAY, [whole])
+    done = import_statement(paid.database, "releve.xml", camt("053", "08", account), by=PREPARER, now=NOW)
+    assert (done.paid_count, done.unknown_count) == (0, 1)
     assert wrong_books(paid.database) == []
 
 

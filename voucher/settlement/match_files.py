@@ -17,9 +17,11 @@ from voucher.kernel.identifiers import new_id
 from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement
 from voucher.settlement.camt_lines import BankEntry
+from voucher.settlement.matching import MAY_BE_PAID
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.references import part_of_message, payment_information_id
+from voucher.settlement.withdraw_rejections import withdraw_rejections
 
 _SAME_FILE = "La banque nomme notre fichier, et le montant est celui de ses virements."
 _SAME_COUNT = "Le nombre et le total des virements sont ceux d’un seul de nos fichiers."
@@ -38,8 +40,12 @@ class FileInTransit:
     total_cents: int
 
 
-def files_in_transit(session: Session, account_id: UUID) -> list[FileInTransit]:
-    """Return the files that an account pays and of which transfers are awaited, the newest first."""
+def files_in_transit(session: Session, account_id: UUID, *, with_rejected: bool = False) -> list[FileInTransit]:
+    """Return the files that an account pays and of which transfers are awaited, the newest first.
+
+    `with_rejected` counts the transfers that the bank said it refused and that no batch took up: it may debit them all the same.
+    """
+    states = MAY_BE_PAID if with_rejected else (AdviceState.IN_FILE,)
     part = func.coalesce(PaymentAdvice.part, 1)
     rows = session.execute(
         select(
@@ -52,7 +58,7 @@ def files_in_transit(session: Session, account_id: UUID) -> list[FileInTransit]:
         )
         .join(PaymentAdvice, PaymentAdvice.batch_id == SettlementBatch.id)
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-        .where(Agreement.paying_account_id == account_id, PaymentAdvice.state == AdviceState.IN_FILE)
+        .where(Agreement.paying_account_id == account_id, PaymentAdvice.state.in_(states))
         .group_by(
             SettlementBatch.id, part, SettlementBatch.number, SettlementBatch.agreement_id, SettlementBatch.frozen_at
         )
@@ -82,7 +88,8 @@ def is_our_message(message: str | None) -> bool:
 def match_whole_files(session: Session, bank_file: str, *, by: UUID, now: datetime) -> tuple[int, int]:
     """Let the new debits that are a whole file of ours pay it; return how many payments they make, and how many lines they are.
 
-    Sure are: a file that the bank names, or the only one of that many transfers and that total; always the very total in transit.
+    Sure are: a file that the bank names, or the only one of that many transfers and that total; always the very total in transit,
+    or the very total with the transfers that the bank had said it refused: then it debited them all the same.
     """
     lines = session.execute(
         select(*BankLine.__table__.columns).where(
@@ -98,14 +105,49 @@ def match_whole_files(session: Session, bank_file: str, *, by: UUID, now: dateti
     ).all()
     paid_count = line_count = 0
     for line in lines:
-        files = files_in_transit(session, line.paying_account_id)
-        named = file_named(line.message_id, line.payment_information_id, files)
-        alike = [one for one in files if (one.transfer_count, one.total_cents) == (line.batch_count, line.amount_cents)]
-        found, why = (named, _SAME_FILE) if named is not None else (alike[0] if len(alike) == 1 else None, _SAME_COUNT)
-        if found is not None and found.total_cents == line.amount_cents:
+        found, why = _surely(line, files_in_transit(session, line.paying_account_id))
+        if found is None:
+            found, why = _surely(line, files_in_transit(session, line.paying_account_id, with_rejected=True))
+            if found is not None and not withdraw_rejections_of(session, found, by=by, now=now):
+                continue
+        if found is not None:
             paid_count += pay_file(session, line, found, line.id, why, by=by, now=now)
             line_count += 1
     return paid_count, line_count
+
+
+def _surely(line: Row[*tuple[Any, ...]], files: Sequence[FileInTransit]) -> tuple[FileInTransit | None, str]:
+    """Return the one of these files that a line surely is, if any, and why."""
+    named = file_named(line.message_id, line.payment_information_id, files)
+    if named is not None or (line.message_id and part_of_message(line.message_id)):
+        return (named if named is not None and named.total_cents == line.amount_cents else None), _SAME_FILE
+    alike = [one for one in files if (one.transfer_count, one.total_cents) == (line.batch_count, line.amount_cents)]
+    return (alike[0] if len(alike) == 1 else None), _SAME_COUNT
+
+
+def withdraw_rejections_of(session: Session, file: FileInTransit, *, by: UUID, now: datetime) -> bool:
+    """Put the rejected transfers of a file back in transit, now that it was debited whole; False when a batch just took one up."""
+    rejected = session.execute(
+        select(PaymentAdvice.id, PaymentAdvice.amount_cents)
+        .where(
+            PaymentAdvice.batch_id == file.batch_id,
+            func.coalesce(PaymentAdvice.part, 1) == file.part,
+            PaymentAdvice.state == AdviceState.REJECTED,
+        )
+        .order_by(PaymentAdvice.id)
+        .with_for_update()
+    ).all()
+    in_transit_cents = session.scalar(
+        select(func.sum(PaymentAdvice.amount_cents)).where(
+            PaymentAdvice.batch_id == file.batch_id,
+            func.coalesce(PaymentAdvice.part, 1) == file.part,
+            PaymentAdvice.state == AdviceState.IN_FILE,
+        )
+    )
+    if int(in_transit_cents or 0) + sum(one.amount_cents for one in rejected) != file.total_cents:
+        return False
+    withdraw_rejections(session, [one.id for one in rejected], by=by, now=now)
+    return True
 
 
 def pay_file(
@@ -139,14 +181,22 @@ def match_details(
         given = {line.end_to_end_id: line.amount_cents for line in entry.lines if not line.is_credit}
         line = session.execute(select(*BankLine.__table__.columns).where(BankLine.id == line_id)).one()
         advices = session.execute(
-            select(PaymentAdvice.id, PaymentAdvice.reference, PaymentAdvice.amount_cents, PaymentAdvice.batch_id)
+            select(
+                PaymentAdvice.id,
+                PaymentAdvice.reference,
+                PaymentAdvice.amount_cents,
+                PaymentAdvice.batch_id,
+                PaymentAdvice.state,
+            )
             .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
             .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
             .where(
                 PaymentAdvice.reference.in_([reference for reference in given if reference]),
-                PaymentAdvice.state == AdviceState.IN_FILE,
+                PaymentAdvice.state.in_(MAY_BE_PAID),
                 Agreement.paying_account_id == line.paying_account_id,
             )
+            .order_by(PaymentAdvice.id)
+            .with_for_update(of=PaymentAdvice)
         ).all()
         found = {advice.reference: advice.amount_cents for advice in advices}
         if line.matched_cents or found != given or len({advice.batch_id for advice in advices}) != 1:
@@ -156,6 +206,8 @@ def match_details(
         if session.scalar(select(BankMatch.id).where(BankMatch.line_id == line_id).limit(1)) is not None:
             continue  # a person undid what was thought of it
         match_id = new_id()
+        rejected = [advice.id for advice in advices if advice.state == AdviceState.REJECTED]
+        withdraw_rejections(session, rejected, by=by, now=now)
         chosen = PaymentAdvice.id.in_([advice.id for advice in advices])
         _pay(session, line.id, line.booked_on, line.amount_cents, chosen, match_id, _DETAILED, by, now)
         done.append((line.id, match_id))

@@ -16,7 +16,7 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Agreement
 from voucher.settlement.bank_files import close_ended_batches, take_bank_turn
-from voucher.settlement.match_files import files_in_transit, pay_file
+from voucher.settlement.match_files import files_in_transit, pay_file, withdraw_rejections_of
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch
 from voucher.settlement.use_line import (
@@ -92,6 +92,12 @@ def match_with_file(
             return 0
         files = files_in_transit(session, line.paying_account_id)
         file = next((one for one in files if (one.batch_id, one.part) == (batch_id, part)), None)
+        if file is None or file.total_cents != line.amount_cents:
+            # Debited whole, with what the bank had said it refused?
+            files = files_in_transit(session, line.paying_account_id, with_rejected=True)
+            whole = next((one for one in files if (one.batch_id, one.part) == (batch_id, part)), None)
+            if whole is not None and whole.total_cents == line.amount_cents and not line.matched_cents:
+                file = whole if withdraw_rejections_of(session, whole, by=by, now=now) else file
         if file is None or line.is_credit:
             raise unknown_line()
         if line.matched_cents:

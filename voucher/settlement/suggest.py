@@ -20,6 +20,7 @@ from voucher.settlement.recover import open_claims
 from voucher.settlement.use_line import Line, line_to_use
 
 SUGGESTED_MAX = 10
+_AWAITED = {True: "attendus", False: "attendus ou rejetés"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,19 @@ def matches(database: Database, line_id: UUID, *, issuer_id: UUID | None = None)
 
 
 def _files(session: Session, line: Line) -> Iterator[Suggestion]:
-    files = files_in_transit(session, line.paying_account_id)
+    in_transit = files_in_transit(session, line.paying_account_id)
+    with_rejected = files_in_transit(session, line.paying_account_id, with_rejected=True)
+    files = [*in_transit, *(one for one in with_rejected if one not in in_transit)]
     named = file_named(line.message_id, line.payment_information_id, files)
     for one in files:
         if line.matched_cents or one.total_cents != line.amount_cents or one.transfer_count < 2:
             continue
         signs = (
-            (True, f"total des {one.transfer_count} virements attendus de ce fichier"),
-            (one == named, "la banque nomme ce fichier"),
+            (True, f"total des {one.transfer_count} virements {_AWAITED[one in in_transit]} de ce fichier"),
+            (
+                named is not None and (one.batch_id, one.part) == (named.batch_id, named.part),
+                "la banque nomme ce fichier",
+            ),
             (one.transfer_count == line.batch_count, "même nombre de virements"),
         )
         reasons = tuple(sentence for is_seen, sentence in signs if is_seen)
