@@ -1,6 +1,7 @@
 """What a public accountant sends back: what it changes, what is refused with its line, and what changes nothing."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
+from tests.settlement.camt_files import Account, Booked, Transaction, camt
 from tests.settlement.test_faults import die
 from tests.settlement.town import APPROVER, NOW, PREPARER, a_town, give_rib, wrong_books
 from voucher.demonstration.bank import statement
@@ -19,11 +21,13 @@ from voucher.settlement import read
 from voucher.settlement.accountant_file import ReturnStatus, UnreadableReturn, is_table, read_return
 from voucher.settlement.accountant_return import Returned, import_accountant_return
 from voucher.settlement.approve import approve_batch
+from voucher.settlement.bank_days import days
 from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
 from voucher.settlement.freeze_urgent import freeze_urgent_batch
 from voucher.settlement.import_bank_file import import_bank_file
+from voucher.settlement.import_statement import Imported
 from voucher.settlement.model import BankFile, BankLine, PaymentAdvice
 from voucher.settlement.reasons import explain
 
@@ -211,6 +215,30 @@ def test_a_day_that_a_statement_proves_is_not_booked_twice(owing: Owing) -> None
     ((_, reason),) = owing.refusal(f"{owing.first};30,00;payé;24/11/2026;")
     assert "Le relevé de la banque couvre déjà" in reason
     assert owing.take(f"{owing.first};30,00;payé;25/11/2026;").paid_count == 1
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["one entry", "two entries"])
+def test_a_statement_that_comes_after_proves_what_the_accountant_said_and_books_nothing_twice(
+    owing: Owing, *, is_whole: bool
+) -> None:
+    owing.take(f"{owing.first};30,00;payé;24/11/2026;", f"{owing.first};30,00;retourné;25/11/2026;AC04")
+    with owing.database.read() as session:
+        iban = session.execute(select(PayingAccount.iban)).scalar_one()
+    first, second = Transaction(-3_000, owing.first), Transaction(-4_000, owing.second)
+    entries = (
+        [Booked(-7_000, "G1", (first, second))] if is_whole else [Booked(-3_000, "T1", (first,)), Booked(-4_000, "T2", (second,))]
+    )  # fmt: skip
+    back = Booked(3_000, "B1", (Transaction(3_000, owing.first, return_reason="AC04"),), day=date(2026, 11, 25))
+    account = Account(iban, date(2026, 11, 25), [*(replace(one, day=date(2026, 11, 24)) for one in entries), back],
+                      first_day=date(2026, 11, 24))  # fmt: skip
+    for kind, name in (("054", "avis.xml"), ("053", "releve.xml"), ("053", "encore.xml")):
+        content = camt(kind, "08", account, message=name)
+        done = import_bank_file(owing.database, name, content, by=PREPARER, now=LATER)
+        assert isinstance(done, Imported)
+        assert done.new_count == (1 if kind == "054" else 0)
+    assert {state for state, _ in owing.states().values()} == {"returned", "paid"}
+    (day,) = days(owing.database)
+    assert (day.gap_cents, day.announced_cents) == (0, 0)
 
 
 def test_the_door_of_bank_files_knows_it(owing: Owing) -> None:

@@ -30,6 +30,7 @@ from voucher.settlement.model import AdviceState, BankFileKind, BankLine, BankSt
 from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.post_lines import pay_and_return, post_lines
 from voucher.settlement.reject_advices import reject_advices, say_reasons
+from voucher.settlement.said_first import accountant_reference
 from voucher.settlement.scope import in_scope
 from voucher.settlement.withdraw_rejections import hold_rejected, withdraw_rejections
 
@@ -242,7 +243,7 @@ def _book(
                 "statement_id": None,
                 "bank_file": sha256,
                 "paying_account_id": advice.paying_account_id,
-                "bank_reference": f"~{line.reference}",
+                "bank_reference": accountant_reference(line.reference),
                 "booked_on": line.on,
                 "amount_cents": line.amount_cents,
                 "entry_cents": line.amount_cents,

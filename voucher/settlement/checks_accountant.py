@@ -1,6 +1,6 @@
-"""What must be true of what public accountants said: it speaks of their payments alone, and stands on no bank statement."""
+"""What must be true of what public accountants said: it speaks of their payments alone."""
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
@@ -10,7 +10,7 @@ from voucher.settlement.model_bank import BankMatch
 
 
 def check_a_return_file_speaks_of_its_channel(session: Session) -> list[Violation]:
-    """Une ligne du retour d'un comptable paie ou rend un règlement du circuit « comptable public », et n'est sur aucun relevé."""
+    """Une ligne du retour d'un comptable paie ou rend un règlement du circuit « comptable public »."""
     rows = session.execute(
         select(BankLine.key, SettlementBatch.channel)
         .join(BankFile, BankFile.sha256 == BankLine.bank_file)
@@ -19,13 +19,8 @@ def check_a_return_file_speaks_of_its_channel(session: Session) -> list[Violatio
         .outerjoin(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .where(
             BankFile.kind == BankFileKind.ACCOUNTANT_RETURN,
-            or_(
-                and_(
-                    BankMatch.id.is_not(None),
-                    SettlementBatch.channel.is_distinct_from(SettlementChannel.PUBLIC_ACCOUNTANT),
-                ),
-                BankLine.statement_id.is_not(None),
-            ),
+            BankMatch.id.is_not(None),
+            SettlementBatch.channel.is_distinct_from(SettlementChannel.PUBLIC_ACCOUNTANT),
         )
     )
     return [

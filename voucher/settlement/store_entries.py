@@ -25,6 +25,7 @@ from voucher.settlement.camt_lines import BankLine as ReadLine
 from voucher.settlement.matching import AFTER, KIND, WHY, Expected, Verdict, decide
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch
+from voucher.settlement.said_first import left_to_store
 from voucher.settlement.withdraw_rejections import hold_rejected
 
 CHUNK = 5_000
@@ -106,8 +107,11 @@ class EntryStore:
         new = [(key, *one) for key, one in entries.items() if key not in known]
         new = [one for one in new if one[1].has_reference or not self._is_known_otherwise(one[0], one[1], one[2])]
         self._doubt([one for one in new if one[1].has_reference and one[2].statement_id is not None])
+        left = left_to_store(self._session, [(entry, place.account_id, place.statement_id) for _, entry, place in new])
         # Debits first: what a file pays and brings back is paid, then returned.
-        self._insert(sorted(((entry, place) for _, entry, place in new), key=lambda one: one[0].is_credit))
+        self._insert(
+            sorted(((entry, Place(account, proof)) for entry, account, proof in left), key=lambda one: one[0].is_credit)
+        )
 
     def _known(self, keys: Iterable[str]) -> dict[str, Row[*tuple[Any, ...]]]:
         """Return the first line of each entry that stands already."""
