@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.web.gallery import create_gallery
+from voucher.kernel.paper import FORMULA_STARTS
 from voucher.web.listing import (
-    FORMULA_STARTS,
     PAGE_MAX,
     Cell,
     Listing,

@@ -18,7 +18,7 @@ from voucher.kernel.money import NARROW_NO_BREAK_SPACE, NO_BREAK_SPACE
 # Templates of every room may import "/kernel/print/common.typ".
 _ROOT = Path(__file__).resolve().parents[1]
 # What makes a spreadsheet run a cell as a formula (OWASP, CSV injection), full-width twins included.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # What the font of typst can draw (tried character by character): Latin, Greek and Cyrillic letters, French typography, money.
 # PDF/UA refuses a page with a letter that cannot be drawn, and one name must never stop the payment of all the others.
 _UNDRAWABLE = re.compile(
@@ -41,7 +41,7 @@ def pdf(template: Path, values: Mapping[str, Any], dated_on: date) -> bytes:
 
 def safe_cell(text: str) -> str:
     """Return a text that no spreadsheet runs as a formula: it gets a leading apostrophe when it looks like one."""
-    return f"'{text}" if text.lstrip(f" {NO_BREAK_SPACE}{NARROW_NO_BREAK_SPACE}").startswith(_FORMULA_STARTS) else text
+    return f"'{text}" if text.lstrip(f" {NO_BREAK_SPACE}{NARROW_NO_BREAK_SPACE}").startswith(FORMULA_STARTS) else text
 
 
 def euros_cell(cents: int) -> str:

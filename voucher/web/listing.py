@@ -23,6 +23,7 @@ from urllib.parse import urlencode
 from flask import Response, has_request_context, request, stream_with_context
 
 from voucher.kernel.calendar import PARIS
+from voucher.kernel.paper import safe_cell
 from voucher.web.filters import slug
 from voucher.web.spreadsheet import MEDIA_TYPE, workbook_chunks
 
@@ -33,8 +34,6 @@ FILE_ROWS_MAX = 1_000_000  # a sheet of a workbook holds 1,048,576
 CHUNK_LENGTH = 32_768
 FILE_FORMATS = ("csv", "xlsx")
 RESERVED = frozenset({"page", "tri", "format"})
-# What makes a spreadsheet read a cell as a formula (OWASP, CSV injection), full-width twins included.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 Cell = str | int | Decimal | bool | date | datetime | None
 
@@ -188,7 +187,7 @@ def csv_cell(value: Cell) -> str:
         case date():
             return value.strftime("%d/%m/%Y")
         case _:
-            return f"'{value}" if value.lstrip(" \u00a0\u202f").startswith(FORMULA_STARTS) else value
+            return safe_cell(value)
 
 
 def _lines(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
