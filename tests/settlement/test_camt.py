@@ -18,6 +18,7 @@ from tests.settlement.town import NOW
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.settlement import import_bank_file, xml_guard
+from voucher.settlement.accountant_file import UnreadableReturn, read_return
 from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.camt import Reading
 from voucher.settlement.camt_lines import BankEntry, BankLine
@@ -311,6 +312,12 @@ def test_a_table_or_a_report_that_unpacks_beyond_memory_is_refused_unread(
     bomb = gzip.compress(start + b" " * 2_000_000)
     with pytest.raises(RefusedBankFile, match="plusieurs fichiers"):
         import_bank_file.import_bank_file(sqlite_database, "gros.gz", bomb, by=new_id(), now=NOW)
+
+
+def test_a_table_with_a_zero_byte_is_refused_with_its_line() -> None:
+    with pytest.raises(UnreadableReturn) as refused:
+        read_return("Référence;Montant;Statut;Date\nA;5;payé;01/12/2026\nB\x00;5;payé;01/12/2026".encode("utf-16"))
+    assert refused.value.errors[0].line == 3
 
 
 def test_elements_too_deep_and_files_too_big_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,11 @@ def is_table(head: bytes) -> bool:
 def read_return(content: bytes) -> tuple[ReturnLine, ...]:
     """Return the lines of a return file. Raises UnreadableReturn with every reason, when anything of it cannot be trusted."""
     text = _text(content)
+    if "\x00" in text:
+        line = text[: text.index("\x00")].count("\n") + 1
+        raise UnreadableReturn(
+            [FileError(line, "Cette ligne n’est pas du texte. Demandez un autre fichier au comptable.")]
+        )
     rows = _rows(text)
     heads = next(rows, None)
     if heads is None:
