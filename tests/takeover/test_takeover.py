@@ -34,7 +34,9 @@ from voucher.ledger.read import balances
 from voucher.ledger.seal_model import CheckpointRow, Seal, SealHandover
 from voucher.network.structures import NewBankDetails, record_bank_details
 from voucher.programme.programme_key import programme_key
-from voucher.proof.sealing import seal_now
+from voucher.proof.export_audit import export_audit
+from voucher.proof.sealing import journal_key, seal_now
+from voucher.proof.verifier.command import main
 from voucher.redemption.answers import Redeemed
 from voucher.redemption.redeem import redeem
 from voucher.settlement.approve import approve_batch
@@ -134,7 +136,7 @@ def pay(town: Town, batch_id: UUID) -> None:
 
 
 def test_the_journal_is_sealed_by_another_key_from_the_take_over_on(
-    world: World, sqlite_database: Database, tmp_path: Path
+    world: World, sqlite_database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     taken_over(sqlite_database, handed_over(world, tmp_path).path)
     ours = programme_key(settings_for(world.database).master_secret).public_key().public_bytes_raw()
@@ -152,6 +154,11 @@ def test_the_journal_is_sealed_by_another_key_from_the_take_over_on(
     assert wrong_books(sqlite_database) == []
     with sqlite_database.read() as session:
         assert set(session.scalars(select(CheckpointRow.public_key))) == {ours, theirs}
+    origin, key = journal_key(settings_for(sqlite_database, master_key=THEIR_MASTER_KEY))
+    with (tmp_path / "audit.zip").open("wb") as out:
+        export_audit(sqlite_database, out, origin=origin, key=key)
+    assert main([str(tmp_path / "audit.zip")]) == 0
+    assert f"de la clé {ours.hex()}" in capsys.readouterr().out, "whose key it was is said, for the auditor to compare"
 
 
 def issued_after(database: Database, world: World) -> None:

@@ -198,6 +198,11 @@ def read_keys(archive: Archive, report: Report, key: bytes) -> Callable[[int], b
     for size, *texts in archive.rows("seal_handover", columns):
         previous, digest, signature = map(bytes.fromhex, texts)
         before.append((int(size), previous))
+        # Nothing here proves who the operator before was: only its own publication does.
+        say(
+            f"⚠ Reprise : jusqu'à {size} écritures, un opérateur d'avant signait, de la clé {previous.hex()}. "
+            "Comparez-la à celle qu'il publiait."
+        )
         try:
             Ed25519PublicKey.from_public_bytes(previous).verify(signature, HANDOVER_DOMAIN + digest)
         except (InvalidSignature, ValueError):
