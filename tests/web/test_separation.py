@@ -317,6 +317,9 @@ def test_no_hidden_field_reaches_what_is_another_s(two: Two) -> None:
                 (MatchKind.ADVANCE_REFUND, theirs.call_id),
             )
         ),
+        (Role.FINANCE_PREPARER, f"/finances/banque/lignes/{ours.line_id}/rapprocher", {
+            "kind": MatchKind.CHARGE, "match_id": ours.line_id,
+        }),
         (Role.FINANCE_PREPARER, f"/finances/banque/lignes/{ours.line_id}/rapprochements/{theirs.line_id}/defaire", {
             "reason": "Faux",
         }),
