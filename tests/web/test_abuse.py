@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.routing import IntegerConverter, UUIDConverter
 
 from issuer_portal.prescriber import pages as prescriber_pages
 from issuer_portal.staff import accounts as staff_pages
@@ -34,7 +35,7 @@ from voucher.web.access import access_of
 from voucher.web.limits import Limiter
 from voucher.web.logs import CodeFilter
 
-ODD = ("9" * 60, "²", "٣٣٣٣٣", "0001-01-01", "9999-12-31", "\x00", "%' OR 1=1 --")
+ODD = ("9" * 60, "0000", "²", "٣٣٣٣٣", "0001-01-01", "9999-12-31", "\x00", "%' OR 1=1 --")
 NAMES = (
     "a", "action", "annee", "booklet_count", "circuit", "code_postal", "compte", "convention", "de", "departement", "dit",
     "etat", "financeur", "first_booklet_number", "issue", "jour", "lieu", "lot", "nom", "numero", "page", "prescripteur",
@@ -85,12 +86,23 @@ def test_no_odd_question_breaks_a_page(database: Database) -> None:
 
 def _addresses(app: Flask, rule: Any, odd: str) -> list[str]:
     """Return a route's address with an odd text in it; with numbers too long for a table, where it takes a number."""
-    if "<int:" in rule.rule:
-        prefix = rule.rule.partition("<")[0]
-        return [f"{prefix}{10**30}", f"{prefix}{2**63}", f"{prefix}{2**63 - 1}", f"{prefix}{2**31}"]
-    values: dict[str, Any] = {name: new_id() if "uuid:" in rule.rule else odd for name in rule.arguments}
+    numbers = (10**30, 2**63, 2**63 - 1, 2**31, 0) if "<int:" in rule.rule else (0,)
+    kinds = {name: rule._converters[name] for name in rule.arguments}
     with app.test_request_context():
-        return [app.url_for(rule.endpoint, **values)]
+        return [
+            app.url_for(
+                rule.endpoint,
+                **{
+                    name: number
+                    if isinstance(kind, IntegerConverter)
+                    else new_id()
+                    if isinstance(kind, UUIDConverter)
+                    else odd
+                    for name, kind in kinds.items()
+                },
+            )
+            for number in numbers
+        ]
 
 
 def _wrong(typed: str) -> str:
