@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.routing import IntegerConverter, UUIDConverter
+from werkzeug.routing import BaseConverter, IntegerConverter, UUIDConverter
 
 from issuer_portal.prescriber import pages as prescriber_pages
 from issuer_portal.staff import accounts as staff_pages
@@ -37,9 +37,10 @@ from voucher.web.logs import CodeFilter
 
 ODD = ("9" * 60, "0000", "²", "٣٣٣٣٣", "0001-01-01", "9999-12-31", "\x00", "%' OR 1=1 --")
 NAMES = (
-    "a", "action", "annee", "booklet_count", "circuit", "code_postal", "compte", "convention", "de", "departement", "dit",
-    "etat", "financeur", "first_booklet_number", "issue", "jour", "lieu", "lot", "nom", "numero", "page", "prescripteur",
-    "quoi", "qui", "rib", "role", "service", "structure", "suite", "texte", "tri", "type",
+    "a", "action", "age", "annee", "au", "banque", "booklet_count", "carnet", "circuit", "code_postal", "compte",
+    "convention", "de", "departement", "dit", "du", "etape", "etat", "financeur", "first_booklet_number", "issue",
+    "jour", "journal", "lieu", "livre", "lot", "mois", "montant", "motif", "nom", "numero", "page", "prescripteur",
+    "qui", "quoi", "rib", "role", "service", "structure", "suite", "tableau", "texte", "tiers", "tri", "type",
 )  # fmt: skip
 
 
@@ -87,20 +88,15 @@ def test_no_odd_question_breaks_a_page(database: Database) -> None:
 def _addresses(app: Flask, rule: Any, odd: str) -> list[str]:
     """Return a route's address with an odd text in it; with numbers too long for a table, where it takes a number."""
     numbers = (10**30, 2**63, 2**63 - 1, 2**31, 0) if "<int:" in rule.rule else (0,)
-    kinds = {name: rule._converters[name] for name in rule.arguments}
+
+    def filled(kind: BaseConverter, number: int) -> Any:
+        if isinstance(kind, IntegerConverter):
+            return number
+        return new_id() if isinstance(kind, UUIDConverter) else odd
+
     with app.test_request_context():
         return [
-            app.url_for(
-                rule.endpoint,
-                **{
-                    name: number
-                    if isinstance(kind, IntegerConverter)
-                    else new_id()
-                    if isinstance(kind, UUIDConverter)
-                    else odd
-                    for name, kind in kinds.items()
-                },
-            )
+            app.url_for(rule.endpoint, **{name: filled(rule._converters[name], number) for name in rule.arguments})
             for number in numbers
         ]
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, func, select
 
 from voucher.issuing.model import IssueBatch
-from voucher.kernel.calendar import end_of_day, start_of_day
+from voucher.kernel.calendar import asked_day, end_of_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
 from voucher.network.model import Place, Structure
@@ -185,9 +185,9 @@ def redemptions(
         query = query.where(Redemption.place_id == place_id)
     if state := filters.get("etat"):
         query = query.where(Redemption.state == state)
-    if first_on := _day(filters.get("du", "")):
+    if first_on := asked_day(filters.get("du", "")):
         query = query.where(Redemption.redeemed_at >= start_of_day(first_on))
-    if last_on := _day(filters.get("au", "")):
+    if last_on := asked_day(filters.get("au", "")):
         query = query.where(Redemption.redeemed_at < end_of_day(last_on))
     if (number := filters.get("carnet", "").replace("\u00a0", "").replace(" ", "")).isdecimal():
         query = query.where(Redemption.booklet_number == int(number[:12]))
@@ -295,12 +295,5 @@ def _line(row: Row[*tuple[object, ...]], undo_minutes: int, now: datetime) -> Re
 def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text) if text else None
-    except ValueError:
-        return None
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
     except ValueError:
         return None

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
 
-from voucher.kernel.calendar import end_of_day, paris_day, start_of_day
+from voucher.kernel.calendar import asked_day, end_of_day, paris_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement
@@ -67,7 +67,7 @@ def redemption_rows(
             in_scope(Agreement.issuer_id, issuer_id),
         )
     )
-    today, since, until = paris_day(now), _day(filters.get("du")), _day(filters.get("au"))
+    today, since, until = paris_day(now), asked_day(filters.get("du")), asked_day(filters.get("au"))
     if since is None and until is None:
         query = query.where(IN_NO_BATCH)
     if since is not None:
@@ -92,10 +92,3 @@ def redemption_rows(
             query.order_by(column.desc() if descending else column, Redemption.id).limit(limit).offset(offset)
         ).all()
     return [RedemptionRow(*row) for row in rows], count, int(cents)
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text or "")
-    except ValueError:
-        return None

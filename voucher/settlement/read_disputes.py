@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 
-from voucher.kernel.calendar import end_of_day, start_of_day
+from voucher.kernel.calendar import asked_day, end_of_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
 from voucher.network.model import Place, Structure
@@ -233,8 +233,7 @@ def is_structure(words: str) -> ColumnElement[bool]:
 
 
 def _on(day: str) -> ColumnElement[bool]:
-    try:
-        on = date.fromisoformat(day)
-    except ValueError:
+    on = asked_day(day)
+    if on is None:
         return false()
     return and_(Redemption.redeemed_at >= start_of_day(on), Redemption.redeemed_at < end_of_day(on))
