@@ -14,12 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.settlement.reading import ReadFile, UnreadableBankFile, read_statements
-from tests.settlement.town import NOW
-from voucher.kernel.database import Database
-from voucher.kernel.identifiers import new_id
-from voucher.settlement import import_bank_file, xml_guard
-from voucher.settlement.accountant_file import UnreadableReturn, read_return
-from voucher.settlement.bank_files import RefusedBankFile
+from voucher.settlement import xml_guard
 from voucher.settlement.camt import Reading
 from voucher.settlement.camt_lines import BankEntry, BankLine
 from voucher.settlement.pain002 import read_status_report
@@ -300,24 +295,6 @@ def test_bombs_and_external_entities_are_refused_before_the_content_is_read(prol
 def test_an_inclusion_of_another_file_is_refused() -> None:
     included = b'<AddtlNtryInf><xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="/etc/passwd" parse="text"/></AddtlNtryInf>'
     assert "XInclude" in refusal(BATCH.replace(b"<AddtlNtryInf>Frais de virement</AddtlNtryInf>", included)).reason
-
-
-@pytest.mark.parametrize(
-    "start", [b"reference;statut;date;montant\n", b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.03">']
-)
-def test_a_table_or_a_report_that_unpacks_beyond_memory_is_refused_unread(
-    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, start: bytes
-) -> None:
-    monkeypatch.setattr(import_bank_file, "WHOLE_BYTES_MAX", 1_000_000)
-    bomb = gzip.compress(start + b" " * 2_000_000)
-    with pytest.raises(RefusedBankFile, match="plusieurs fichiers"):
-        import_bank_file.import_bank_file(sqlite_database, "gros.gz", bomb, by=new_id(), now=NOW)
-
-
-def test_a_table_with_a_zero_byte_is_refused_with_its_line() -> None:
-    with pytest.raises(UnreadableReturn) as refused:
-        read_return("Référence;Montant;Statut;Date\nA;5;payé;01/12/2026\nB\x00;5;payé;01/12/2026".encode("utf-16"))
-    assert refused.value.errors[0].line == 3
 
 
 def test_elements_too_deep_and_files_too_big_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
