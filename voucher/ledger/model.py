@@ -1,5 +1,5 @@
 """Tables of the ledger. Accounts, movements, entries and opening balances only grow: triggers refuse UPDATE, DELETE and
-TRUNCATE (migrations 0001 and 0012). A fiscal year that is closed does not change either."""
+TRUNCATE (migrations 0001 and 0011). A fiscal year that is closed does not change either."""
 
 from datetime import date, datetime
 from uuid import UUID

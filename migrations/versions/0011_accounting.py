@@ -6,8 +6,8 @@ from alembic import op
 from voucher.kernel.append_only import append_only_statements
 from voucher.ledger.triggers import year_triggers
 
-revision = "0012"
-down_revision = "0011"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
