@@ -23,6 +23,7 @@ DOWNLOADS = (
     "format=xlsx",
     ".pdf",
     ".csv",
+    ".txt",
     ".tlog-proof",
     "/.well-known/",
     ".xml",
