@@ -87,7 +87,7 @@ PLANTED: dict[str, tuple[Callable[[Redeemed], tuple[object, ...]], set[str]]] = 
         lambda found: (
             update(Redemption.__table__).where(of(found)).values(redeemed_at=NOW + timedelta(days=400)),  # type: ignore[arg-type]
         ),
-        {"nothing_is_redeemed_after_grace"},
+        {"nothing_is_redeemed_after_grace", "a_month_takes_its_own"},
     ),
     "a redemption after its key was revoked": (
         lambda _: (update(IssuerKey.__table__).values(state="revoked", revoked_at=NOW - timedelta(hours=1)),),

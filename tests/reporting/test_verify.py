@@ -152,7 +152,7 @@ PLANTED = {
         "a_match_is_in_the_books",
     ),
     "a file changed after it left": (
-        f"UPDATE payment_file SET sha256 = 'f' || substr(sha256, 2, 62) || '0' WHERE id = {A_FILE}",
+        f"UPDATE payment_file SET sha256 = 'x' || substr(sha256, 2) WHERE id = {A_FILE}",
         "kept_files_are_whole",
     ),
     "a file that debits another account": (
