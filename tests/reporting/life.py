@@ -48,11 +48,11 @@ def pay_first_advice(town: Town, batch_id: UUID, *, now: datetime) -> int:
 
 
 def advices(database: Database, batch_id: UUID) -> list[tuple[str, int]]:
-    """Return the reference and cents of a batch's advices, by reference."""
+    """Return the reference and cents of the advices that a batch pays, by reference."""
     with database.read() as session:
         rows = session.execute(
             select(PaymentAdvice.reference, PaymentAdvice.amount_cents)
-            .where(PaymentAdvice.batch_id == batch_id)
+            .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.is_payable)
             .order_by(PaymentAdvice.reference)
         )
         return [(row[0], row[1]) for row in rows]
