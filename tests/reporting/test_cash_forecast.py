@@ -5,10 +5,13 @@ from datetime import date, timedelta
 
 import pytest
 
+from tests.builders import an_agreement
 from tests.reporting.life import advices, book, export_period
-from tests.settlement.town import NOW, a_town
+from tests.settlement.town import NOW, PREPARER, a_town
 from voucher.demonstration.bank import BookedLine
+from voucher.funding.call import call_advance
 from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
 from voucher.reporting.cash_forecast import cash
 from voucher.reporting.cash_rules import CashFacts, Scenario, forecast, months_until, total, used_until
 
@@ -91,6 +94,17 @@ def test_agreements_add_up_month_by_month() -> None:
     both = total([one, one], Scenario.SLOW)
     assert [month.cash_cents for month in both.months] == [2 * month.cash_cents for month in one.months]
     assert total([], Scenario.SLOW).lowest is None
+
+
+def test_an_advance_that_was_called_is_awaited_before_anything_is_issued(database: Database) -> None:
+    agreed = an_agreement(database)
+    assert cash(database, now=NOW, issuer_id=agreed.issuer_id).agreements == ()
+    call_advance(database, new_id(), agreed.agreement_id, agreed.funder_ids[1], 50_000, by=PREPARER, now=NOW)
+    (agreement,) = cash(database, now=NOW, issuer_id=agreed.issuer_id).agreements
+    assert agreement.facts.called_cents == 50_000
+    months = months_until(NOW.date(), agreement.facts.present_by)
+    expected = forecast(agreement.facts, months, NOW.date(), Scenario.EXPECTED)
+    assert sum(month.received_cents for month in expected.months) == 50_000
 
 
 def test_the_facts_are_the_ledgers(database: Database) -> None:

@@ -147,10 +147,10 @@ def test_what_was_rejected_then_paid_all_the_same_is_paid(owing: Owing) -> None:
 def test_each_wrong_line_is_said_with_its_reason_and_nothing_is_kept(owing: Owing) -> None:
     assert owing.refusal(
         f"{owing.first};30,00;payé;24/11/2026;",
-        "PN-XXXX;40,00;payé;24/11/2026;",
+        "PN-INCONNU;40,00;payé;24/11/2026;",
         f"{owing.second};40,01;payé;24/11/2026;",
     ) == [
-        (3, "Aucun règlement ne porte la référence « PN-XXXX ». Recopiez celle de l’état liquidatif."),
+        (3, "Aucun règlement ne porte la référence « PN-INCONNU ». Recopiez celle de l’état liquidatif."),
         (
             4,
             "La ligne dit 40,01\u00a0€, le règlement est de 40,00\u00a0€. Demandez au comptable ce qui a été payé.",

@@ -18,11 +18,13 @@ from voucher.mail.model import OutboxMessage
 from voucher.redemption.model import RedeemedVoucher, Redemption
 from voucher.redemption.rules import CounterRefusal, Refusal
 from voucher.redemption.undo import undo
+from voucher.settlement import read
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.read import ControlSum
 from voucher.settlement.set_aside import set_aside
 
 FACTS = "Le service n’a pas eu lieu : la salle était fermée ce jour-là."
@@ -180,6 +182,37 @@ def test_an_advice_set_aside_gives_back_what_it_netted(database: Database) -> No
     third = freeze(town)
     assert (third.total_cents, balance(town, "4671")) == (3_000, 0)
     assert wrong_books(database) == []
+
+
+def test_the_control_sum_of_a_batch_that_nets_is_equal_at_each_step(database: Database) -> None:
+    """The page offers to approve and to send only what is equal on every side: a netting must not stop the whole batch."""
+    town = a_town(database, structure_count=3)
+    contested = [town.redeem(0, 2), town.redeem(1, 4)]
+    sent(town)
+    for redemption_id in contested:
+        claw_back(town, redemption_id)
+    town.redeem(0, 5)
+    town.redeem(1, 3)
+    town.redeem(2, 1)
+    frozen = freeze(town)
+    assert control_of(town, frozen.batch_id) == ControlSum(4_000, None, 4_000)
+    with database.read() as session:
+        advice_id = session.scalars(
+            select(PaymentAdvice.id).where(
+                PaymentAdvice.batch_id == frozen.batch_id, PaymentAdvice.structure_id == town.structure_ids[0]
+            )
+        ).one()
+    set_aside(database, advice_id, "RIB à vérifier", by=PREPARER, now=NOW)
+    assert control_of(town, frozen.batch_id) == ControlSum(1_000, None, 1_000)
+    approve_batch(database, frozen.batch_id, by=APPROVER, now=NOW)
+    export_batch(database, frozen.batch_id, by=PREPARER, now=NOW)
+    assert control_of(town, frozen.batch_id) == ControlSum(1_000, 1_000, 1_000)
+
+
+def control_of(town: Town, batch_id: UUID) -> ControlSum:
+    page = read.batch(town.database, batch_id)
+    assert page is not None
+    return page.control
 
 
 def test_a_redemption_of_a_held_advice_is_clawed_back_and_netted_when_it_is_taken_up(database: Database) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, litera
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import BigInt, Database
+from voucher.kernel.money import sum_cents
 from voucher.ledger.chart import Book
 from voucher.ledger.chart_file import CARRIED_FORWARD
 from voucher.ledger.fiscal_years import last_closed_year
@@ -229,5 +230,5 @@ def _named(code: str, moved: Subquery) -> Select[Any]:
 
 
 def _sums(row: Any, code: str = "") -> Sums:
-    opening = 0 if code[:1] in CHARGE_CLASSES and code else int(row.opening or 0)
-    return Sums(opening, int(row.debit or 0), int(row.credit or 0))
+    opening = 0 if code[:1] in CHARGE_CLASSES and code else sum_cents(row.opening)
+    return Sums(opening, sum_cents(row.debit), sum_cents(row.credit))

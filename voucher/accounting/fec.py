@@ -21,6 +21,7 @@ from voucher.accounting.letters import USES, live_periods, undone_letters
 from voucher.accounting.model import LetteredMovement, MatchingLetter
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.money import sum_cents
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Book, Journal
 from voucher.ledger.chart_file import CARRIED_FORWARD, Numbered, Numbering
@@ -240,7 +241,7 @@ def _opening(
     for row in rows:
         is_charge = row.code[0] in CHARGE_CLASSES
         account = _plain(forward) if is_charge else shown[row.id]
-        sums[account] = sums.get(account, 0) + int(row.opening or 0)
+        sums[account] = sums.get(account, 0) + sum_cents(row.opening)
     return [(account, cents) for account, cents in sums.items() if cents]
 
 

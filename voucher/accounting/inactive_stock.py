@@ -14,6 +14,7 @@ from voucher.accounting.stock_count import Gap, gaps_of
 from voucher.distribution.model import Prescriber
 from voucher.issuing.model import Booklet, IssueBatch, Voucher, VoucherState
 from voucher.kernel.database import Database
+from voucher.kernel.money import sum_cents
 from voucher.kernel.paging import page_of
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_query
@@ -114,7 +115,7 @@ def inactive_stock(database: Database, issuer_id: UUID | None = None) -> Inactiv
             .join(Agreement, Agreement.id == IssueBatch.agreement_id)
             .where(*scope)
         )
-        return InactiveStock(holdings, int(unmade or 0), _ledger_cents(session, scope))
+        return InactiveStock(holdings, sum_cents(unmade), _ledger_cents(session, scope))
 
 
 def _ledger_cents(session: Session, scope: list[Any]) -> int:
@@ -122,7 +123,7 @@ def _ledger_cents(session: Session, scope: list[Any]) -> int:
     if scope:
         wanted = wanted.where(Account.agreement_id.in_(select(Agreement.id).where(*scope)))
     sums = balances_query(wanted).subquery()
-    return int(session.scalar(select(func.sum(sums.c.balance_cents))) or 0)
+    return sum_cents(session.scalar(select(func.sum(sums.c.balance_cents))))
 
 
 def counts(

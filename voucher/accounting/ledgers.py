@@ -13,6 +13,7 @@ from voucher.accounting.fec_format import letters
 from voucher.accounting.letters import USES, undone_letters
 from voucher.accounting.model import LetteredMovement, LetteredPeriod, MatchingLetter
 from voucher.kernel.database import BigInt, Database
+from voucher.kernel.money import sum_cents
 from voucher.ledger.chart import Journal
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.redemption.model import Redemption
@@ -95,7 +96,7 @@ def account_ledger(
         moved = sums_by_account(session, year, None, [Account.id == account_id])
         row = session.execute(select(moved)).one_or_none()
         code = session.execute(select(Account.code).where(Account.id == account_id)).scalar_one()
-        opening = 0 if row is None or code[0] in CHARGE_CLASSES else int(row.opening or 0)
+        opening = 0 if row is None or code[0] in CHARGE_CLASSES else sum_cents(row.opening)
         sums = Sums(opening, int(row.debit), int(row.credit)) if row is not None else Sums()
         sides = union_all(*(_side(account_id, year, side) for side in ("debit", "credit"))).subquery()
         order = (sides.c.effective_on, sides.c.posted_at, sides.c.entry_id, sides.c.rank)

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import take_turn
+from voucher.kernel.money import sum_cents
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import AccountKey
 from voucher.ledger.model import Movement
@@ -24,7 +25,7 @@ def balance_cents(session: Session, key: AccountKey) -> int:
     """Return an account's balance, debit less credit."""
     debit = session.scalar(select(func.sum(Movement.amount_cents)).where(Movement.debit_account_id == key.id))
     credit = session.scalar(select(func.sum(Movement.amount_cents)).where(Movement.credit_account_id == key.id))
-    return int(debit or 0) - int(credit or 0)
+    return sum_cents(debit) - sum_cents(credit)
 
 
 def take_funding_turn(session: Session, agreement_id: UUID, funder_id: UUID) -> None:

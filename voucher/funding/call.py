@@ -16,7 +16,7 @@ from voucher.funding.accounts import ADVANCES, USES, account, balance_cents, fun
 from voucher.funding.model import CallKind, CallState, FundingClose, FundsCall, FundsCallUse
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
-from voucher.kernel.money import format_euros
+from voucher.kernel.money import format_euros, sum_cents
 from voucher.kernel.refusals import Refused
 from voucher.kernel.replays import is_replay
 from voucher.ledger.chart import Dimension, EventType, Journal
@@ -125,10 +125,7 @@ def take_uses(
         uses.c.cents,
     )
     session.execute(insert(FundsCallUse).from_select(columns, taken))
-    used_cents = int(
-        session.scalar(select(func.coalesce(func.sum(FundsCallUse.cents), 0)).where(FundsCallUse.call_id == call_id))
-        or 0
-    )
+    used_cents = sum_cents(session.scalar(select(func.sum(FundsCallUse.cents)).where(FundsCallUse.call_id == call_id)))
     _refuse_nothing(used_cents)
     if seen_cents is not None and seen_cents != used_cents:
         raise Refused(

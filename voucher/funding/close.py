@@ -13,7 +13,7 @@ from voucher.funding.call import take_uses, uncalled_uses
 from voucher.funding.model import CallKind, FundingClose
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
-from voucher.kernel.money import format_euros
+from voucher.kernel.money import format_euros, sum_cents
 from voucher.kernel.refusals import Refused
 from voucher.kernel.replays import is_replay
 from voucher.ledger.chart import Dimension, EventType
@@ -126,7 +126,7 @@ def _settle_uses(
     """Call what is not called yet, or carry what was called too much to the advance; return the last call and what was carried."""
     agreement_id, funder_id = command["agreement_id"], command["funder_id"]
     uses = uncalled_uses(agreement_id, funder_id).subquery()
-    uncalled_cents = int(session.scalar(select(func.coalesce(func.sum(uses.c.cents), 0))) or 0)
+    uncalled_cents = sum_cents(session.scalar(select(func.sum(uses.c.cents))))
     if uncalled_cents > 0:
         call_id = uuid5(command["id"], "last call")
         call = {**command, "id": call_id, "kind": CallKind.USE, "used_until": None}

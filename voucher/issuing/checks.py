@@ -11,7 +11,7 @@ from voucher.issuing.code import Algorithm, Kind, Payload, SignedCode
 from voucher.issuing.model import BatchShare, Booklet, IssueBatch, IssuerKey, SerialCounter, Voucher
 from voucher.issuing.signing import is_authentic
 from voucher.kernel.checks import Check, Violation
-from voucher.kernel.money import BASIS_POINTS, format_euros
+from voucher.kernel.money import BASIS_POINTS, format_euros, sum_cents
 from voucher.ledger import model as ledger
 from voucher.ledger.chart import EventType
 from voucher.programme.model import Agreement
@@ -153,7 +153,7 @@ def check_orders_follow_the_shares(session: Session) -> list[Violation]:
         reached, basis_points, is_right, last = 0, 0, True, None
         for last in shares:
             basis_points += last.share_basis_points
-            reached += last.amount_cents or 0
+            reached += sum_cents(last.amount_cents)
             exact = last.voucher_count * last.face_value_cents * basis_points
             is_right &= last.amount_cents is not None
             is_right &= abs(reached * BASIS_POINTS - exact) < last.voucher_count * BASIS_POINTS

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from itertools import accumulate, pairwise
 
 BASIS_POINTS = 10_000
@@ -9,6 +10,11 @@ NO_BREAK_SPACE = "\u00a0"
 NARROW_NO_BREAK_SPACE = "\u202f"
 
 _EUROS = re.compile(r"(?P<sign>-?)(?P<euros>\d{1,3}(?: \d{3})+|\d+)(?:[.,](?P<cents>\d{1,2}))?")
+
+
+def sum_cents(found: int | Decimal | None) -> int:
+    """Return a sum of cents that a database gave: over no rows it says nothing, and PostgreSQL's type is not Python's."""
+    return 0 if found is None else int(found)
 
 
 def format_euros(cents: int) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import Select, cast, func, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import Database
+from voucher.kernel.money import sum_cents
 from voucher.ledger.chart import CHART, RULES, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.ledger.search import ENTRY as _ENTRY
@@ -139,8 +140,8 @@ def balances_in(session: Session, agreement_ids: set[UUID] | None = None) -> lis
             row.agreement_id,
             row.structure_id,
             row.bank_account_id,
-            int(row.debit_cents or 0),
-            int(row.credit_cents or 0),
+            sum_cents(row.debit_cents),
+            sum_cents(row.credit_cents),
         )
         for row in rows
     ]
@@ -217,8 +218,8 @@ def account(database: Database, account_id: int) -> AccountBalance | None:
         row.agreement_id,
         row.structure_id,
         row.bank_account_id,
-        int(debit or 0),
-        int(credit or 0),
+        sum_cents(debit),
+        sum_cents(credit),
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.database import Base
-from voucher.kernel.money import BASIS_POINTS, format_euros
+from voucher.kernel.money import BASIS_POINTS, format_euros, sum_cents
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement, AgreementShare, Commitment, Credit, CreditRelease, Envelope, KeptPart
@@ -276,7 +276,7 @@ def _unmatched(
         Violation(
             name,
             f"{event_type} {row.id or row.event_id}",
-            f"{format_euros(row.cents or 0)} au programme, {format_euros(row.total_cents or 0)} au registre",
+            f"{format_euros(sum_cents(row.cents))} au programme, {format_euros(sum_cents(row.total_cents))} au registre",
         )
         for row in rows
     ]

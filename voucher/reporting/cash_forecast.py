@@ -74,7 +74,7 @@ def cash(database: Database, *, now: datetime, issuer_id: UUID | None = None) ->
             .order_by(Agreement.number)
         ).all()
         facts = _facts(session, agreements, today)
-    alive = {key: one for key, one in facts.items() if one.outstanding_cents or one.owed or one.held_cents}
+    alive = {key: one for key, one in facts.items() if not one.is_over}
     months = months_until(today, max((one.present_by for one in alive.values()), default=today))
     return Cash(
         today,

@@ -48,6 +48,12 @@ class CashFacts:
     grace_until: date
     present_by: date
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no money is to move: nothing outstanding, owed, held, or awaited from a funder or a structure."""
+        awaited = (self.to_call_cents, self.called_cents, self.overpaid_cents)
+        return not any((self.outstanding_cents, self.owed, self.held_cents, *awaited))
+
 
 @dataclass(slots=True)
 class Month:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.funding.model import AdvanceRefund, FundsReceipt
 from voucher.kernel.checks import Check, Violation
-from voucher.kernel.money import format_euros
+from voucher.kernel.money import format_euros, sum_cents
 from voucher.ledger.chart import EventType
 from voucher.ledger.fiscal_years import takes_effect_of
 from voucher.ledger.model import Account, Entry
@@ -92,7 +92,7 @@ def check_a_line_is_what_it_was_matched_with(session: Session) -> list[Violation
             Violation(
                 "a_line_is_what_it_was_matched_with",
                 f"ligne {row.key}",
-                f"{format_euros(row.matched_cents)} rapprochés, {format_euros(int(row.cents or 0))} de rapprochements",
+                f"{format_euros(row.matched_cents)} rapprochés, {format_euros(sum_cents(row.cents))} de rapprochements",
             )
             for row in wrong
         ),

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import changed
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.money import sum_cents
 from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement
 from voucher.settlement.camt_lines import BankEntry
@@ -144,7 +145,7 @@ def withdraw_rejections_of(session: Session, file: FileInTransit, *, by: UUID, n
             PaymentAdvice.state == AdviceState.IN_FILE,
         )
     )
-    if int(in_transit_cents or 0) + sum(one.amount_cents for one in rejected) != file.total_cents:
+    if sum_cents(in_transit_cents) + sum(one.amount_cents for one in rejected) != file.total_cents:
         return False
     withdraw_rejections(session, [one.id for one in rejected], by=by, now=now)
     return True

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import changed
@@ -18,7 +18,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Redemption, RedemptionState
-from voucher.settlement.model import AdviceLine, LineNature, PaymentAdvice
+from voucher.settlement.model import AdviceLine, LineNature
 from voucher.settlement.model_overpayments import Dispute, Overpayment, Recovery, RecoveryKind
 from voucher.settlement.scope import in_scope
 
@@ -150,16 +150,6 @@ def find_overpayment(session: Session, overpayment_id: UUID, issuer_id: UUID | N
     if found is None:
         raise Refused("unknown_overpayment", "Ce trop-perçu n’existe pas. Choisissez-le dans la liste.")
     return found
-
-
-def netted_cents(session: Session, batch_id: UUID) -> int:
-    """Return what the advices of a batch net and did not give back, in cents."""
-    found = session.scalar(
-        select(func.coalesce(func.sum(Recovery.amount_cents), 0))
-        .join(PaymentAdvice, PaymentAdvice.id == Recovery.advice_id)
-        .where(PaymentAdvice.batch_id == batch_id, Recovery.cancelled_at.is_(None))
-    )
-    return int(found or 0)
 
 
 def recover(session: Session, overpayment_id: UUID, cents: int, *conditions: ColumnElement[bool]) -> bool:

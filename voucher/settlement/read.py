@@ -10,8 +10,9 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
+from voucher.kernel.money import sum_cents
 from voucher.ledger.chart import EventType
-from voucher.ledger.model import Entry
+from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Period
 from voucher.settlement.changed_details import ChangedDetails, changed_details
@@ -214,13 +215,12 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
         ).all()
         file_cents = [cents for one in files if (cents := file_total_cents(one.kind, one.content)) is not None]
         control = ControlSum(
-            int(
+            sum_cents(
                 session.scalar(
-                    select(func.coalesce(func.sum(PaymentAdvice.amount_cents), 0)).where(
+                    select(func.sum(PaymentAdvice.amount_cents)).where(
                         PaymentAdvice.batch_id == batch_id, PaymentAdvice.is_payable
                     )
                 )
-                or 0
             ),
             sum(file_cents) if file_cents else None,
             _ledger_cents(session, batch_id, is_exported=row.exported_at is not None),
@@ -255,19 +255,28 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
 
 
 def _ledger_cents(session: Session, batch_id: UUID, *, is_exported: bool) -> int:
-    """Return what the ledger says of a batch: what was sent, or what was frozen less what was set aside."""
-    event_type = EventType.BATCH_EXPORTED if is_exported else EventType.BATCH_FROZEN
-    written = session.scalar(
-        select(Entry.total_cents).where(Entry.event_type == event_type, Entry.event_id == batch_id)
-    )
+    """Return what the ledger says that a batch pays: what was sent, or what was ordered (4675) less what was set aside.
+
+    What a batch nets (4671) stands in the same entry and is paid to nobody: only the movements of 4675 count.
+    """
     if is_exported:
-        return written or 0
-    aside = session.scalar(
-        select(func.coalesce(func.sum(Entry.total_cents), 0))
-        .join(PaymentAdvice, PaymentAdvice.id == Entry.event_id)
-        .where(Entry.event_type == EventType.ADVICE_SET_ASIDE, PaymentAdvice.batch_id == batch_id)
+        return _ordered_cents(session, Movement.debit_account_id, EventType.BATCH_EXPORTED, [batch_id])
+    advices = select(PaymentAdvice.id).where(PaymentAdvice.batch_id == batch_id)
+    return _ordered_cents(session, Movement.credit_account_id, EventType.BATCH_FROZEN, [batch_id]) - _ordered_cents(
+        session, Movement.debit_account_id, EventType.ADVICE_SET_ASIDE, advices
     )
-    return (written or 0) - int(aside or 0)
+
+
+def _ordered_cents(session: Session, account_id: Any, event_type: EventType, event_ids: Any) -> int:
+    """Sum what some events moved on one side of « règlements ordonnancés »."""
+    return sum_cents(
+        session.scalar(
+            select(func.sum(Movement.amount_cents))
+            .join(Entry, Entry.id == Movement.entry_id)
+            .join(Account, Account.id == account_id)
+            .where(Entry.event_type == event_type, Entry.event_id.in_(event_ids), Account.code == "4675")
+        )
+    )
 
 
 def kept_file(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.money import sum_cents
 from voucher.network.model import Place
 from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period, Redemption, RedemptionState
@@ -85,7 +86,7 @@ def owing(database: Database, structure_id: UUID) -> Owing:
     """Sum up a structure's money: not yet in a batch, on the way, waiting for something, paid."""
     with database.read() as session:
         open_cents = session.scalar(
-            select(func.coalesce(func.sum(Redemption.amount_cents), 0))
+            select(func.sum(Redemption.amount_cents))
             .join(Period, Period.id == Redemption.period_id)
             .where(
                 Redemption.structure_id == structure_id,
@@ -94,14 +95,14 @@ def owing(database: Database, structure_id: UUID) -> Owing:
             )
         )
         freed = released_unpaid().where(Dispute.structure_id == structure_id).subquery()
-        freed_cents = session.scalar(select(func.coalesce(func.sum(freed.c.cents), 0)))
+        freed_cents = session.scalar(select(func.sum(freed.c.cents)))
         suspended_cents = session.scalar(
-            select(func.coalesce(func.sum(Dispute.amount_cents), 0)).where(
+            select(func.sum(Dispute.amount_cents)).where(
                 Dispute.structure_id == structure_id, Dispute.outcome.is_(None), Dispute.is_suspending
             )
         )
         overpaid_cents = session.scalar(
-            select(func.coalesce(func.sum(Overpayment.amount_cents - Overpayment.recovered_cents), 0)).where(
+            select(func.sum(Overpayment.amount_cents - Overpayment.recovered_cents)).where(
                 Overpayment.structure_id == structure_id
             )
         )
@@ -118,12 +119,12 @@ def owing(database: Database, structure_id: UUID) -> Owing:
         return sum(states.get(state, 0) for state in wanted)
 
     return Owing(
-        int(open_cents or 0) + int(freed_cents or 0),
+        sum_cents(open_cents) + sum_cents(freed_cents),
         cents(AdviceState.DUE, AdviceState.IN_FILE),
         cents(AdviceState.HELD, AdviceState.REJECTED, AdviceState.RETURNED),
         cents(AdviceState.PAID),
-        int(suspended_cents or 0),
-        int(overpaid_cents or 0),
+        sum_cents(suspended_cents),
+        sum_cents(overpaid_cents),
     )
 
 

@@ -26,6 +26,7 @@ CHUNK_BYTES = 1_048_576
 # A bank's file stands in one cell.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 
+# What reading raises when an archive is cut, changed, encrypted, packed by an unknown method, or short of a file.
 _BROKEN = (BadZipFile, zlib.error, SealBroken, EOFError, OSError, NotImplementedError, KeyError, RuntimeError)
 
 
