@@ -13,7 +13,6 @@ from voucher.ledger.chart import CHART, RULES, Dimension, Side
 from voucher.ledger.chart_file import PRESENTED
 from voucher.ledger.close_year import close_year, propose_close, withdraw_proposal, years
 from voucher.web.access import staff, viewer
-from voucher.web.forms import HouseForm
 from voucher.web.house import house
 
 SIDES = {Side.DEBIT: "Débit", Side.CREDIT: "Crédit"}
@@ -23,10 +22,6 @@ DIMENSIONS = {
     Dimension.STRUCTURE: "structure",
     Dimension.BANK_ACCOUNT: "compte payeur",
 }
-
-
-class ActForm(HouseForm):
-    """An act of one button."""
 
 
 @blueprint.get("/")

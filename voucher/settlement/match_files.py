@@ -81,11 +81,6 @@ def file_named(
     return None
 
 
-def is_our_message(message: str | None) -> bool:
-    """Say whether an identifier is shaped like those of our files."""
-    return message is not None and part_of_message(message) is not None
-
-
 def match_whole_files(session: Session, bank_file: str, *, by: UUID, now: datetime) -> tuple[int, int]:
     """Let the new debits that are a whole file of ours pay it; return how many payments they make, and how many lines they are.
 
