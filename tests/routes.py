@@ -54,7 +54,7 @@ CLASSES = {
         "GET /financement/appels/<uuid:call_id>",
         "GET /financement/appels/<uuid:call_id>/fichiers/<kind>",
         "GET /financement/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>",
-        "GET /financement/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>/fichiers/decompte",
+        "GET /financement/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>/decomptes/<uuid:balance_id>.pdf",
         "GET /financement/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>/releve.pdf",
         "GET /financement/financeurs/<uuid:funder_id>",
         "GET /financement/fonds",

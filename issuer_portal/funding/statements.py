@@ -74,15 +74,15 @@ def close(agreement_id: UUID, funder_id: UUID) -> Response:
     return redirect(url_for("funding.statement_page", agreement_id=agreement_id, funder_id=funder_id))
 
 
-@blueprint.get(f"{_PATH}/fichiers/decompte")
+@blueprint.get(f"{_PATH}/decomptes/<uuid:balance_id>.pdf")
 @staff(*READERS)
-def balance_file(agreement_id: UUID, funder_id: UUID) -> Response:
-    """Download the final balance as it was made; the trail keeps who took it, for it may hold an IBAN."""
+def balance_file(agreement_id: UUID, funder_id: UUID, balance_id: UUID) -> Response:
+    """Download a final balance as it was made; the trail keeps who took it, for it may hold an IBAN."""
     here = house()
     page = _found(agreement_id, funder_id)
-    if page.close is None:
+    if balance_id not in {one.id for one in page.closes}:
         abort(404)
-    kept = keep_balance_document(here.database, page.close.id, now=here.now())
+    kept = keep_balance_document(here.database, balance_id, now=here.now())
     note_access(here.database, viewer().account_id, "Décompte final téléchargé", kept.name, here.now())
     return download(kept.name, kept.content, MEDIA_TYPES[BALANCE_PDF])
 
@@ -126,4 +126,4 @@ def _found(agreement_id: UUID, funder_id: UUID) -> Statement:
 
 
 def _is_over(page: Statement) -> bool:
-    return page.close is None and today() > page.present_by
+    return today() > page.present_by

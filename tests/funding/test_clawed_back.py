@@ -12,7 +12,7 @@ from tests.settlement.town import APPROVER, NOW, PREPARER, Town
 from voucher.demonstration.bank import BookedLine
 from voucher.distribution.lapse import lapse
 from voucher.funding.call import Called, call_funds
-from voucher.funding.close import close_funding
+from voucher.funding.close import Closed, close_funding
 from voucher.funding.receive import refund_advance
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -69,4 +69,60 @@ def test_what_was_called_too_much_is_given_back_at_the_end(database: Database) -
     with database.write() as session:
         assert refund_advance(session, new_id(), done.close_id, line, by=PERSON, now=now) == 3_000
     assert (balance(town, "4430"), balance(town, "4431"), balance(town, "4432")) == (0, 0, 0)
+    assert wrong_funds(database) == []
+
+
+def test_what_is_clawed_back_after_the_final_balance_is_given_back_by_another(database: Database) -> None:
+    town = a_funded_town(database)
+    first_id, second_id = town.redeem(voucher_count=6), town.redeem(voucher_count=4)
+    received(town, call(town).call_id, 5_000)
+    pay(town, now=OVER)
+    lapse(database, by=SOMEONE, now=OVER)
+    now = OVER + timedelta(days=1)
+
+    def close(close_id: UUID) -> Closed:
+        return close_funding(database, close_id, town.agreement_id, town.agreed.funder_ids[0], by=PERSON, now=now)
+
+    assert close(new_id()).refund_cents == 0
+    with pytest.raises(Refused, match="funding_closed"):
+        close(new_id())
+
+    claw_back(town, first_id, now=now)
+    lapse(database, by=SOMEONE, now=now)
+    again_id = new_id()
+    again = close(again_id)
+    assert close(again_id) == again
+    assert (again.used_cents, again.received_cents, again.due_cents, again.refund_cents) == (2_000, 5_000, 0, 3_000)
+
+    # A second claw-back before the first was given back: each balance gives back its own.
+    claw_back(town, second_id, now=now)
+    lapse(database, by=SOMEONE, now=now)
+    third = close(new_id())
+    assert (third.used_cents, third.received_cents, third.refund_cents) == (0, 2_000, 2_000)
+    for balance_id, cents in ((again_id, 3_000), (third.close_id, 2_000)):
+        line = booked(town, cents, is_credit=False, now=now)
+        with database.write() as session:
+            assert refund_advance(session, new_id(), balance_id, line, by=PERSON, now=now) == cents
+    assert (balance(town, "4430"), balance(town, "4431"), balance(town, "4432")) == (0, 0, 0)
+    assert wrong_funds(database) == []
+
+
+def test_a_complementary_balance_waits_for_what_the_funder_still_owes(database: Database) -> None:
+    town = a_funded_town(database)
+    redemption_id = town.redeem(voucher_count=6)
+    last_call = call(town)
+    pay(town, now=OVER)
+    lapse(database, by=SOMEONE, now=OVER)
+    now = OVER + timedelta(days=1)
+
+    def close() -> Closed:
+        return close_funding(database, new_id(), town.agreement_id, town.agreed.funder_ids[0], by=PERSON, now=now)
+
+    assert close().due_cents == 3_000
+    claw_back(town, redemption_id, now=now)
+    lapse(database, by=SOMEONE, now=now)
+    with pytest.raises(Refused, match=r"advance_awaited.*Attendez son versement"):
+        close()
+    received(town, last_call.call_id, 3_000)
+    assert close().refund_cents == 3_000
     assert wrong_funds(database) == []

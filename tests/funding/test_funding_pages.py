@@ -142,8 +142,10 @@ def test_the_final_balance_is_drawn_up_when_all_is_over(town: Town) -> None:
     person = client(town, now=over)
     statement = f"/financement/conventions/{town.agreement_id}/financeurs/{town.agreed.funder_ids[0]}"
     press(person, statement, f"{statement}/clore")
-    assert "Décompte final fait le" in text_of(person, statement)
-    assert person.get(f"{statement}/fichiers/decompte").data.startswith(b"%PDF")
+    document = re.search(rf"{statement}/decomptes/[-0-9a-f]+\.pdf", text_of(person, statement))
+    assert document
+    assert person.get(document[0]).data.startswith(b"%PDF")
+    assert person.get(f"{statement}/decomptes/{new_id()}.pdf").status_code == 404
 
 
 def test_a_late_call_is_shown_late_and_what_is_received_on_the_call(town: Town) -> None:

@@ -48,17 +48,14 @@ def check_called_is_what_funders_owe(session: Session) -> list[Violation]:
     used = _sums(
         session, select(FundsCall.agreement_id, FundsCall.funder_id, func.sum(FundsCall.advance_used_cents)).where(live)
     )
-    closes = {
-        (row.agreement_id, row.funder_id): row.carried_cents - row.refunded_cents
-        for row in session.execute(
-            select(
-                FundingClose.agreement_id,
-                FundingClose.funder_id,
-                FundingClose.carried_cents,
-                FundingClose.refunded_cents,
-            )
-        )
-    }
+    closes = _sums(
+        session,
+        select(
+            FundingClose.agreement_id,
+            FundingClose.funder_id,
+            func.sum(FundingClose.carried_cents - FundingClose.refunded_cents),
+        ),
+    )
     keys = given.keys() | used.keys() | closes.keys()
     advances = {key: -(given.get(key, 0) - used.get(key, 0) + closes.get(key, 0)) for key in keys}
     return [
@@ -226,7 +223,8 @@ def _listed_cents(content: bytes) -> int:
 
 
 def _sums(session: Session, query: Select[*tuple[Any, ...]]) -> dict[Key, int]:
-    rows = session.execute(query.group_by(FundsCall.agreement_id, FundsCall.funder_id))
+    """Run a query of (agreement, funder, sum of cents)."""
+    rows = session.execute(query.group_by(*list(query.selected_columns)[:2]))
     return {(row[0], row[1]): int(row[2]) for row in rows}
 
 

@@ -8,8 +8,8 @@ from uuid import UUID, uuid5
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import ADVANCES, CALLED, account, balance_cents, funder_of, take_funding_turn
-from voucher.funding.call import take_uses, uncalled_uses
+from voucher.funding.accounts import ADVANCES, CALLED, USES, account, balance_cents, funder_of, take_funding_turn
+from voucher.funding.call import take_uses
 from voucher.funding.model import CallKind, FundingClose
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
@@ -55,8 +55,9 @@ def close_funding(
     """Draw up a funder's final balance on an agreement that is over; the same command again changes nothing.
 
     The last call takes what is used and not called yet; where claw-backs made it less than nothing, this credit joins what
-    remains of the advance, to be given back by a bank transfer (`refund_advance`). Raises Refused: the agreement is not over,
-    vouchers or payments are still under way, the account is closed already.
+    remains of the advance, to be given back by a bank transfer (`refund_advance`). After a final balance, another one is drawn
+    up only for what was clawed back since. Raises Refused: the agreement is not over, vouchers or payments are still under way,
+    the account is closed and nothing changed since.
     """
     command: dict[str, Any] = {"id": close_id, "agreement_id": agreement_id, "funder_id": funder_id}
     with database.write() as session:
@@ -64,19 +65,17 @@ def close_funding(
         if is_replay(session, FundingClose, command):
             return closed(session.get_one(FundingClose, close_id))
         agreement, _ = funder_of(session, agreement_id, funder_id, issuer_id)
-        _refuse_not_over(session, agreement, funder_id, now)
-        last_call_id, carried_cents = _settle_uses(session, command, by, now, issuer_id)
+        _refuse_not_over(session, agreement, now)
+        earlier_count, unrefunded_cents = _earlier(session, agreement_id, funder_id)
+        last_call_id, carried_cents = _settle_uses(session, command, by, now, issuer_id, is_first=not earlier_count)
         due_cents = balance_cents(session, account(CALLED, agreement_id, funder_id))
-        refund_cents = -balance_cents(session, account(ADVANCES, agreement_id, funder_id))
+        refund_cents = -balance_cents(session, account(ADVANCES, agreement_id, funder_id)) - unrefunded_cents
         if due_cents and refund_cents:
-            raise Refused(
-                "advance_awaited",
-                f"Il reste {format_euros(due_cents)} à recevoir alors que {format_euros(refund_cents)} d’avance sont en trop. "
-                "Annulez l’appel de cette avance, ou attendez de la recevoir.",
-            )
+            raise _both_ways(due_cents, refund_cents, is_first=not earlier_count)
         used_cents = balance_cents(session, account(USED, agreement_id, funder_id))
         row = {
             **command,
+            "number": earlier_count + 1,
             "last_call_id": last_call_id,
             "used_cents": used_cents,
             "received_cents": used_cents - due_cents + refund_cents,
@@ -99,17 +98,33 @@ def closed(close: FundingClose) -> Closed:
     )
 
 
-def _refuse_not_over(session: Session, agreement: Agreement, funder_id: UUID, now: datetime) -> None:
+def _earlier(session: Session, agreement_id: UUID, funder_id: UUID) -> tuple[int, int]:
+    """Return how many final balances were drawn up before, and the cents that they still have to give back."""
+    left_cents = func.sum(FundingClose.refund_cents - FundingClose.refunded_cents)
+    mine = (FundingClose.agreement_id == agreement_id) & (FundingClose.funder_id == funder_id)
+    count, cents = session.execute(select(func.count(), left_cents).where(mine)).one()
+    return int(count), sum_cents(cents)
+
+
+def _both_ways(due_cents: int, refund_cents: int, *, is_first: bool) -> Refused:
+    """Refuse a balance by which the funder would pay and be paid: one of the two must end before."""
+    what_next = (
+        "Annulez l’appel de cette avance, ou attendez de la recevoir."
+        if is_first
+        else "Attendez son versement, puis recommencez."
+    )
+    return Refused(
+        "advance_awaited",
+        f"Il reste {format_euros(due_cents)} à recevoir alors que {format_euros(refund_cents)} sont en trop. {what_next}",
+    )
+
+
+def _refuse_not_over(session: Session, agreement: Agreement, now: datetime) -> None:
     if paris_day(now) <= agreement.present_by:
         raise Refused(
             "agreement_not_over",
             f"Des chèques peuvent encore être présentés jusqu’au {french_date(agreement.present_by)}. Revenez après ce jour.",
         )
-    earlier = session.scalar(
-        select(FundingClose.id).where(FundingClose.agreement_id == agreement.id, FundingClose.funder_id == funder_id)
-    )
-    if earlier is not None:
-        raise Refused("funding_closed", "Le décompte final de ce financeur est déjà fait. Ouvrez-le dans la liste.")
     left: dict[str, int] = {}
     codes = [code for codes in _OPEN_STAGES for code in codes]
     for balance in balances_of(session, (Account.agreement_id == agreement.id) & Account.code.in_(codes)):
@@ -121,18 +136,23 @@ def _refuse_not_over(session: Session, agreement: Agreement, funder_id: UUID, no
 
 
 def _settle_uses(
-    session: Session, command: dict[str, Any], by: UUID, now: datetime, issuer_id: UUID | None
+    session: Session, command: dict[str, Any], by: UUID, now: datetime, issuer_id: UUID | None, *, is_first: bool
 ) -> tuple[UUID | None, int]:
     """Call what is not called yet, or carry what was called too much to the advance; return the last call and what was carried."""
     agreement_id, funder_id = command["agreement_id"], command["funder_id"]
-    uses = uncalled_uses(agreement_id, funder_id).subquery()
-    uncalled_cents = sum_cents(session.scalar(select(func.sum(uses.c.cents))))
-    if uncalled_cents > 0:
-        call_id = uuid5(command["id"], "last call")
-        call = {**command, "id": call_id, "kind": CallKind.USE, "used_until": None}
-        take_uses(session, call, by=by, now=now, issuer_id=issuer_id)
-        return call_id, 0
+    uncalled_cents = balance_cents(session, account(USES, agreement_id, funder_id))
     if uncalled_cents < 0:
         event = Event(EventType.OVERCALL_CARRIED, command["id"], now, "Trop appelé, au décompte final", by)
         post_event(session, event, {Dimension.AGREEMENT: agreement_id}, {funder_id: -uncalled_cents})
-    return None, -uncalled_cents
+        return None, -uncalled_cents
+    if not is_first:
+        raise Refused(
+            "funding_closed",
+            "Le décompte final de ce financeur est déjà fait, et rien n’a été repris depuis. Ouvrez-le dans la liste.",
+        )
+    if uncalled_cents == 0:
+        return None, 0
+    call_id = uuid5(command["id"], "last call")
+    call = {**command, "id": call_id, "kind": CallKind.USE, "used_until": None}
+    take_uses(session, call, by=by, now=now, issuer_id=issuer_id)
+    return call_id, 0

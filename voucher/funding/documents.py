@@ -85,7 +85,8 @@ def keep_balance_document(database: Database, close_id: UUID, *, now: datetime) 
                 .where(FundsCall.agreement_id == close.agreement_id, FundsCall.funder_id == close.funder_id)
                 .order_by(FundsCall.number)
             ).all()
-            name = f"decompte-final-{_stem(parties.agreement_number)}-{_stem(parties.funder_name)}.pdf"
+            rank = "" if close.number == 1 else f"-{close.number}"
+            name = f"decompte-final{rank}-{_stem(parties.agreement_number)}-{_stem(parties.funder_name)}.pdf"
             content = balance_pdf(close, parties, [call for call in calls if call.cancelled_at is None])
         _keep(database, close_id, {BALANCE_PDF: (name, content)}, now)
         kept = documents_of(database, close_id)
@@ -144,6 +145,7 @@ def uses_csv(reference: str, lines: Sequence[UseLine]) -> bytes:
 def balance_pdf(close: FundingClose, parties: Parties, calls: Sequence[FundsCall]) -> bytes:
     """Return a final balance as a tagged PDF: what is owed to whom first, then every call."""
     values = {
+        "number": close.number,
         "closed_on": french_date(close.closed_on),
         "used": format_euros(close.used_cents),
         "received": format_euros(close.received_cents),

@@ -111,13 +111,19 @@ class FundsReceipt(Base):
 
 
 class FundingClose(Base):
-    """The final balance of a funder on an agreement: everything used, called and received, and what is to be given back."""
+    """The final balance of a funder on an agreement: everything used, called and received, and what is to be given back.
+
+    `number` is 1; what is clawed back later makes a complementary one, numbered 2 and on. What balances before it give back is
+    no more received: each says what the funder has paid in the end, so that `received_cents` of the last is what it paid for good,
+    and what this very balance gives back.
+    """
 
     __tablename__ = "funding_close"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"))
     funder_id: Mapped[UUID] = mapped_column(ForeignKey("funder.id"))
+    number: Mapped[int]
     last_call_id: Mapped[UUID | None] = mapped_column(ForeignKey("funds_call.id"))
     used_cents: Mapped[int] = mapped_column(BigInt)
     received_cents: Mapped[int] = mapped_column(BigInt)
@@ -130,8 +136,8 @@ class FundingClose(Base):
     closed_by: Mapped[UUID]
 
     __table_args__ = (
-        # A funder's account on an agreement is closed once.
-        UniqueConstraint("agreement_id", "funder_id"),
+        # A number is given once.
+        UniqueConstraint("agreement_id", "funder_id", "number"),
         CheckConstraint("refunded_cents BETWEEN 0 AND refund_cents", name="refunded_within_refund"),
         # What a funder paid or owes, less what it gets back, is its part of what was used.
         CheckConstraint("received_cents + due_cents - refund_cents = used_cents", name="balance_is_final"),

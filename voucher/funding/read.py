@@ -99,9 +99,10 @@ class CallPage:
 
 @dataclass(frozen=True, slots=True)
 class CloseLine:
-    """A final balance."""
+    """A final balance; `number` is 1, or more for one that completes it."""
 
     id: UUID
+    number: int
     used_cents: int
     received_cents: int
     due_cents: int
@@ -204,20 +205,23 @@ def receipts_of(session: Session, agreement_id: UUID, funder_id: UUID) -> list[R
     return _receipts(session, and_(FundsCall.agreement_id == agreement_id, FundsCall.funder_id == funder_id))
 
 
-def close_of(session: Session, agreement_id: UUID, funder_id: UUID) -> CloseLine | None:
-    """Return a funder's final balance on an agreement, where it is drawn up."""
-    row = session.execute(
+def closes_of(session: Session, agreement_id: UUID, funder_id: UUID) -> list[CloseLine]:
+    """Return a funder's final balances on an agreement, the first one first."""
+    rows = session.execute(
         select(
             FundingClose.id,
+            FundingClose.number,
             FundingClose.used_cents,
             FundingClose.received_cents,
             FundingClose.due_cents,
             FundingClose.refund_cents,
             FundingClose.refunded_cents,
             FundingClose.closed_on,
-        ).where(FundingClose.agreement_id == agreement_id, FundingClose.funder_id == funder_id)
-    ).one_or_none()
-    return None if row is None else CloseLine(*row)
+        )
+        .where(FundingClose.agreement_id == agreement_id, FundingClose.funder_id == funder_id)
+        .order_by(FundingClose.number)
+    )
+    return [CloseLine(*row) for row in rows]
 
 
 def call_lines(session: Session, agreement_id: UUID, funder_id: UUID, today: date) -> list[CallLine]:

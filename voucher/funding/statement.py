@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from voucher.funding.accounts import account
 from voucher.funding.model import CallState
-from voucher.funding.read import OVERDUE, STATES, CallLine, CloseLine, ReceiptLine, call_lines, close_of, receipts_of
+from voucher.funding.read import OVERDUE, STATES, CallLine, CloseLine, ReceiptLine, call_lines, closes_of, receipts_of
 from voucher.kernel.calendar import french_date
 from voucher.kernel.database import Database
 from voucher.kernel.money import format_euros
@@ -45,7 +45,7 @@ class Statement:
     advance_cents: int
     calls: tuple[CallLine, ...]
     receipts: tuple[ReceiptLine, ...]
-    close: CloseLine | None
+    closes: tuple[CloseLine, ...]
 
     @property
     def outstanding_cents(self) -> int:
@@ -182,5 +182,5 @@ def _statement(
         -held.get("4432", 0),
         tuple(call_lines(session, agreement_id, funder_id, today)),
         tuple(receipts_of(session, agreement_id, funder_id)),
-        close_of(session, agreement_id, funder_id),
+        tuple(closes_of(session, agreement_id, funder_id)),
     )

@@ -173,7 +173,7 @@ def _refunds(session: Session, line: Line, left_cents: int) -> Iterator[Suggesti
         )
         reasons = tuple(sentence for is_seen, sentence in signs if is_seen)
         if reasons:
-            name = f"Avance à rendre à {row.name}, convention {row.number}"
+            name = f"À rendre à {row.name}, convention {row.number}"
             taken_cents = min(left_cents, row.due_cents)
             yield Suggestion(MatchKind.ADVANCE_REFUND, row.id, None, name, taken_cents, reasons)
 
