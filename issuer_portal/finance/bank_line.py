@@ -17,6 +17,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.settlement import read_bank
 from voucher.settlement.match_line import match_line, match_with_file
+from voucher.settlement.match_offset import match_with_opposite
 from voucher.settlement.match_other import (
     match_with_call,
     match_with_charges,
@@ -121,6 +122,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     MatchKind.FUNDS: match_with_call,
     MatchKind.ADVANCE_REFUND: match_with_refund,
     MatchKind.OVERPAYMENT: match_with_overpayment,
+    MatchKind.OFFSET: match_with_opposite,
 }
 
 

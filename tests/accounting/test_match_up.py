@@ -19,6 +19,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.settlement.import_report import import_report
 from voucher.settlement.match_line import match_line, match_with_file
+from voucher.settlement.match_offset import match_with_opposite
 from voucher.settlement.model import BankLine, PaymentAdvice
 from voucher.settlement.undo_match import undo_match
 
@@ -251,3 +252,22 @@ def test_letters_say_the_day_they_were_given(office: Office) -> None:
     office.letter(NOW)
     with office.database.read() as session:
         assert set(session.scalars(select(MatchingLetter.lettered_on))) == {date(2026, 11, 23)}
+
+
+def test_two_bank_lines_that_undo_each_other_have_one_letter_until_a_person_parts_them(office: Office) -> None:
+    office.bank_says(
+        NOW.date(), NOW, BookedLine("X1", 900, False, "NOTPROVIDED"), BookedLine("X2", 900, True, "NOTPROVIDED")
+    )
+    with office.database.read() as session:
+        line_id, other_id = session.scalars(select(BankLine.id)).all()
+    assert office.letter(LATER) == Lettered(0, 0)
+    match_id = new_id()
+    match_with_opposite(office.database, match_id, line_id, other_id, by=PREPARER, now=LATER)
+    assert office.letter(LATER) == Lettered(1, 0)
+    assert (given(office, "4711"), open_sides(office, "4711")) == ([900], [])
+    assert violations(office) == []
+    undo_match(office.database, match_id, "Ce n’est pas elle.", by=PREPARER, now=LATER)
+    assert office.letter(LATER) == Lettered(0, 1)
+    assert open_sides(office, "4711") == [("credit", 900), ("debit", 900)]
+    assert office.letter(LATER) == Lettered(0, 0)
+    assert violations(office) == []

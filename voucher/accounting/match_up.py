@@ -26,7 +26,9 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, take_turn
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.settings import Settings
+from voucher.ledger.chart import EventType
 from voucher.ledger.model import Account, Entry, Movement
+from voucher.settlement.model import BankLine
 
 CODES = ("4431", "4432", "4670", "4671", "4675", "4678", "4711", "5115")
 WHEN_EVEN = ("4432", "4671")
@@ -93,8 +95,19 @@ def _state(session: Session) -> tuple[int, int]:
 
 
 def _broken(session: Session) -> list[UUID]:
-    """Return the letters that hold an entry reversed since, with anything but its reversal."""
+    """Return the letters that hold an entry reversed since, with anything but its reversal, or a bank line that waits again."""
     reversal = aliased(Entry)
+    waiting = session.scalars(
+        select(LetteredMovement.letter_id)
+        .join(Entry, Entry.id == LetteredMovement.entry_id)
+        .join(BankLine, BankLine.id == Entry.event_id)
+        .where(
+            Entry.event_type.in_((EventType.UNKNOWN_DEBIT_BOOKED, EventType.UNKNOWN_CREDIT_BOOKED)),
+            BankLine.matched_cents < BankLine.amount_cents,
+            LetteredMovement.letter_id.not_in(undone_letters()),
+        )
+        .distinct()
+    )
     rows = session.scalars(
         select(LetteredMovement.letter_id)
         .join(reversal, reversal.reverses_id == LetteredMovement.entry_id)
@@ -102,7 +115,7 @@ def _broken(session: Session) -> list[UUID]:
         .where(MatchingLetter.source_id != LetteredMovement.entry_id, MatchingLetter.id.not_in(undone_letters()))
         .distinct()
     )
-    return sorted(rows)
+    return sorted({*rows, *waiting})
 
 
 def _groups(session: Session, broken: Iterable[UUID]) -> Iterator[_Group]:

@@ -36,6 +36,7 @@ class Sources:
         }
         self._takers = self._by_source(LineNature.CARRIED_OVER)
         self._lines: dict[UUID, UUID] = {}
+        self._opposites: dict[UUID, UUID] = {}
         self._paid: dict[UUID, UUID] = {}
         self._with: dict[UUID, UUID] = {}
         self._read_matches()
@@ -126,7 +127,9 @@ class Sources:
 
     def _line_of(self, event_type: EventType, event_id: UUID) -> UUID | None:
         """Return the bank line that an entry books (its id is the line's) or identifies (its id is the match's)."""
-        return event_id if event_type in _OF_LINE_ITSELF else self._lines.get(event_id)
+        line_id = event_id if event_type in _OF_LINE_ITSELF else self._lines.get(event_id)
+        # Two lines that undo each other are lettered together.
+        return None if line_id is None else self._opposites.get(line_id, line_id)
 
     def _advice_of(self, event_type: EventType, row: Row[*tuple[Any, ...]]) -> UUID | None:
         if event_type in _OF_BATCH:
@@ -143,7 +146,9 @@ class Sources:
             )
         )
         for row in rows:
-            self._lines[row.id] = row.line_id
+            first_line = self._lines.setdefault(row.id, row.line_id)
+            if row.undone_at is None and first_line != row.line_id:
+                self._opposites[row.line_id] = first_line
             if row.advice_id is None:
                 continue
             first = self._paid.setdefault(row.id, row.advice_id)

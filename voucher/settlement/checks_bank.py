@@ -108,7 +108,7 @@ def check_a_line_is_what_it_was_matched_with(session: Session) -> list[Violation
 
 
 def check_a_match_is_in_the_books(session: Session) -> list[Violation]:
-    """Un rapprochement a son écriture, de son montant ; défait, la contre-passation de celle-ci, et sinon aucune."""
+    """Un rapprochement a son écriture, de son montant ; défait, sa contre-passation ; deux lignes qui s'annulent n'en ont pas besoin."""
     sums = (
         select(
             BankMatch.id,
@@ -165,9 +165,24 @@ def check_a_match_is_in_the_books(session: Session) -> list[Violation]:
             )
         )
     )
+    signed = case((BankLine.is_credit, BankMatch.amount_cents), else_=-BankMatch.amount_cents)
+    offset = (
+        select(BankMatch.id)
+        .join(BankLine, BankLine.id == BankMatch.line_id)
+        .where(BankMatch.kind == MatchKind.OFFSET)
+        .group_by(BankMatch.id)
+        .having(
+            or_(
+                func.sum(signed) != 0,
+                func.count() != 2,
+                func.count(func.distinct(BankLine.paying_account_id)) != 1,
+                func.count(BankMatch.undone_at).not_in((0, 2)),
+            )
+        )
+    )
     return [
         Violation("a_match_is_in_the_books", f"rapprochement {found}", "son écriture manque ou dit autre chose")
-        for query in (made, elsewhere, repaid)
+        for query in (made, elsewhere, repaid, offset)
         for found in session.scalars(query.limit(ROWS_MAX))
     ]
 

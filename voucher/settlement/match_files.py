@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import sum_cents
+from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement
 from voucher.settlement.camt_lines import BankEntry
@@ -66,6 +67,46 @@ def files_in_transit(session: Session, account_id: UUID, *, with_rejected: bool 
         .order_by(SettlementBatch.frozen_at.desc(), part)
     )
     return [FileInTransit(*row[:5], int(row[5])) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeDebit:
+    """A file that a debit could be: it pays `file`'s transfers, of which `has_rejected` says that the bank had refused some.
+
+    `paid_again_cents` are of transfers that it had refused and that another batch took up since: the bank took them twice.
+    """
+
+    file: FileInTransit
+    has_rejected: bool
+    paid_again_cents: int
+
+
+def whole_debits(session: Session, account_id: UUID, amount_cents: int) -> list[WholeDebit]:
+    """Return the files that a debit of this very amount could be: those awaited first, then with what the bank had refused."""
+    in_transit = files_in_transit(session, account_id)
+    found = [WholeDebit(one, False, 0) for one in in_transit if one.total_cents == amount_cents]
+    again = _paid_again_cents(session, account_id)
+    for one in files_in_transit(session, account_id, with_rejected=True):
+        again_cents = again.get((one.batch_id, one.part), 0)
+        if one.total_cents == amount_cents and one not in in_transit:
+            found.append(WholeDebit(one, True, 0))
+        elif again_cents and one.total_cents + again_cents == amount_cents:
+            found.append(WholeDebit(one, one not in in_transit, again_cents))
+    return found
+
+
+def _paid_again_cents(session: Session, account_id: UUID) -> dict[tuple[UUID, int], int]:
+    """Return, by batch and part, the sum of the transfers that the bank refused and that another batch took up."""
+    part = func.coalesce(PaymentAdvice.part, 1)
+    was_rejected = exists().where(Entry.event_id == PaymentAdvice.id, Entry.event_type == EventType.TRANSFER_REJECTED)
+    rows = session.execute(
+        select(PaymentAdvice.batch_id, part.label("part"), func.sum(PaymentAdvice.amount_cents).label("cents"))
+        .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+        .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+        .where(Agreement.paying_account_id == account_id, PaymentAdvice.state == AdviceState.TAKEN_UP, was_rejected)
+        .group_by(PaymentAdvice.batch_id, part)
+    )
+    return {(row.batch_id, row.part): int(row.cents) for row in rows}
 
 
 def file_named(
@@ -156,13 +197,16 @@ def pay_file(
     by: UUID,
     now: datetime,
 ) -> int:
-    """Let a line pay every transfer of a file still awaited, and return how many. The caller posts, and has compared the amounts."""
+    """Let a line pay every transfer of a file still awaited, and return how many. The caller posts, and has compared the amounts.
+
+    `file.total_cents` of the line are used: more may wait on it, when the bank debited what another batch has paid since.
+    """
     awaited = (
         (PaymentAdvice.batch_id == file.batch_id)
         & (func.coalesce(PaymentAdvice.part, 1) == file.part)
         & (PaymentAdvice.state == AdviceState.IN_FILE)
     )
-    return _pay(session, line.id, line.booked_on, line.amount_cents, awaited, match_id, why, by, now)
+    return _pay(session, line.id, line.booked_on, file.total_cents, awaited, match_id, why, by, now)
 
 
 def match_details(
@@ -246,7 +290,7 @@ def _pay(
     session.execute(
         update(BankLine)
         .where(BankLine.id == line_id)
-        .values(matched_cents=amount_cents)
+        .values(matched_cents=BankLine.matched_cents + amount_cents)
         .execution_options(synchronize_session=False)
     )
     return count

@@ -16,11 +16,18 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Agreement
 from voucher.settlement.bank_files import close_ended_batches, take_bank_turn
-from voucher.settlement.match_files import files_in_transit, pay_file, withdraw_rejections_of
+from voucher.settlement.match_files import (
+    FileInTransit,
+    files_in_transit,
+    pay_file,
+    whole_debits,
+    withdraw_rejections_of,
+)
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch
 from voucher.settlement.use_line import (
     BY_HAND,
+    Line,
     Match,
     advice_rows,
     is_made,
@@ -82,7 +89,9 @@ def match_with_file(
 ) -> int:
     """Match a debit with a whole payment file: every transfer still awaited is paid; return how many. Again, it changes nothing.
 
-    Raises Refused: the line is used, the file is not of this account, its transfers in transit do not make the line's amount.
+    The line may hold transfers that the bank had refused: they are paid too. Those that another batch has paid since are not: their
+    cents go on waiting on the line, for the bank took them twice. Raises Refused: the line is used, the file is not of this
+    account, its transfers do not make the line's amount.
     """
     match = Match(match_id, by, now)
     with database.write() as session:
@@ -90,28 +99,35 @@ def match_with_file(
         line = line_to_use(session, line_id, issuer_id)
         if is_made(session, match_id, line_id):
             return 0
-        files = files_in_transit(session, line.paying_account_id)
-        file = next((one for one in files if (one.batch_id, one.part) == (batch_id, part)), None)
-        if file is None or file.total_cents != line.amount_cents:
-            # Debited whole, with what the bank had said it refused?
-            files = files_in_transit(session, line.paying_account_id, with_rejected=True)
-            whole = next((one for one in files if (one.batch_id, one.part) == (batch_id, part)), None)
-            if whole is not None and whole.total_cents == line.amount_cents and not line.matched_cents:
-                file = whole if withdraw_rejections_of(session, whole, by=by, now=now) else file
-        if file is None or line.is_credit:
+        if line.is_credit:
             raise unknown_line()
         if line.matched_cents:
             raise Refused("line_used", "Cette ligne est déjà rapprochée. Défaites d’abord ce rapprochement.")
-        if file.total_cents != line.amount_cents:
-            raise Refused(
-                "amounts_differ",
-                f"La ligne est de {format_euros(line.amount_cents)}, les virements attendus de ce fichier de "
-                f"{format_euros(file.total_cents)}. Demandez à votre banque le détail de cette ligne.",
-            )
+        file = _file_of(session, line, batch_id, part, by, now)
         count = pay_file(session, line, file, match_id, BY_HAND, by=by, now=now)
-        post_identified(session, match, line, f"Lot {file.batch_number}, en une ligne", file.agreement_id)
+        narration = f"Lot {file.batch_number}, en une ligne"
+        post_identified(session, match, line, narration, file.agreement_id, amount_cents=file.total_cents)
         close_ended_batches(session, now)
     return count
+
+
+def _file_of(session: Session, line: Line, batch_id: UUID, part: int, by: UUID, now: datetime) -> FileInTransit:
+    """Return the file that a line pays, its refused transfers in transit again. Raises Refused when the amounts differ."""
+    debits = whole_debits(session, line.paying_account_id, line.amount_cents)
+    for debit in debits:
+        if (debit.file.batch_id, debit.file.part) == (batch_id, part) and (
+            not debit.has_rejected or withdraw_rejections_of(session, debit.file, by=by, now=now)
+        ):
+            return debit.file
+    files = files_in_transit(session, line.paying_account_id, with_rejected=True)
+    file = next((one for one in files if (one.batch_id, one.part) == (batch_id, part)), None)
+    if file is None:
+        raise unknown_line()
+    raise Refused(
+        "amounts_differ",
+        f"La ligne est de {format_euros(line.amount_cents)}, les virements attendus de ce fichier de "
+        f"{format_euros(file.total_cents)}. Demandez à votre banque le détail de cette ligne.",
+    )
 
 
 def match_parked_returns(session: Session, bank_file: str, *, by: UUID, now: datetime) -> tuple[int, int]:

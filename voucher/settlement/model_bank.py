@@ -11,7 +11,10 @@ from voucher.kernel.database import Base, BigInt
 
 
 class MatchKind(StrEnum):
-    """What a line is: the payment of advices, a transfer that came back, the bank's charges, a funder's money, a refund."""
+    """What a line is: the payment of advices, a transfer that came back, the bank's charges, a funder's money, a refund.
+
+    `offset`: a line that another of the same account undoes, the bank's mistake and its correction.
+    """
 
     PAYMENT = "payment"
     RETURN = "return"
@@ -19,12 +22,14 @@ class MatchKind(StrEnum):
     FUNDS = "funds"
     ADVANCE_REFUND = "advance_refund"
     OVERPAYMENT = "overpayment"
+    OFFSET = "offset"
 
 
 class BankMatch(Base):
     """What a bank line was matched with, by whom; undone, it stays written with who undid it and why.
 
-    A line that pays a whole file has one part for each advice. A match made as the file came in bears the line's own id.
+    A line that pays a whole file has one part for each advice; two lines that undo each other are
+    the two parts of one match. A match made as the file came in bears the line's own id.
     """
 
     __tablename__ = "bank_match"

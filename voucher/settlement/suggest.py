@@ -1,4 +1,6 @@
-"""What a bank line that waits could be besides one payment: a whole file, a funder's money, an advance given back, a refund."""
+"""What a bank line that waits could be besides one payment: a whole file, a funder's money, an advance given back, a refund,
+another line that undoes it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,18 +11,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from voucher.funding.model import CallState, FundingClose, FundsCall
+from voucher.kernel.calendar import french_date
 from voucher.kernel.database import Database
 from voucher.kernel.money import format_euros
 from voucher.programme.model import Agreement, Funder
 from voucher.settlement.camt_charges import is_charge
-from voucher.settlement.match_files import file_named, files_in_transit
+from voucher.settlement.match_files import file_named, whole_debits
 from voucher.settlement.match_other import names
+from voucher.settlement.model import BankLine
 from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.recover import open_claims
 from voucher.settlement.use_line import Line, line_to_use
 
 SUGGESTED_MAX = 10
-_AWAITED = {True: "attendus", False: "attendus ou rejetés"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ def suggestions(database: Database, line_id: UUID, *, issuer_id: UUID | None = N
         found = [
             *(_calls(session, line, left_cents) if line.is_credit else _files(session, line)),
             *(_claims(session, line, left_cents) if line.is_credit else _refunds(session, line, left_cents)),
+            *_opposites(session, line, left_cents),
         ]
     found = sorted(found, key=lambda one: (-len(one.reasons), -one.taken_cents))[:SUGGESTED_MAX]
     return [*found, *_charges(line)]
@@ -97,24 +101,49 @@ def matches(database: Database, line_id: UUID, *, issuer_id: UUID | None = None)
 
 
 def _files(session: Session, line: Line) -> Iterator[Suggestion]:
-    in_transit = files_in_transit(session, line.paying_account_id)
-    with_rejected = files_in_transit(session, line.paying_account_id, with_rejected=True)
-    files = [*in_transit, *(one for one in with_rejected if one not in in_transit)]
-    named = file_named(line.message_id, line.payment_information_id, files)
-    for one in files:
-        if line.matched_cents or one.total_cents != line.amount_cents or one.transfer_count < 2:
+    if line.matched_cents:
+        return
+    debits = whole_debits(session, line.paying_account_id, line.amount_cents)
+    named = file_named(line.message_id, line.payment_information_id, [debit.file for debit in debits])
+    for debit in debits:
+        one = debit.file
+        if one.transfer_count < 2 and not debit.paid_again_cents:
             continue
+        awaited = "attendus ou rejetés" if debit.has_rejected else "attendus"
         signs = (
-            (True, f"total des {one.transfer_count} virements {_AWAITED[one in in_transit]} de ce fichier"),
-            (
-                named is not None and (one.batch_id, one.part) == (named.batch_id, named.part),
-                "la banque nomme ce fichier",
-            ),
+            (True, f"total des {one.transfer_count} virements {awaited} de ce fichier"),
+            (named == one, "la banque nomme ce fichier"),
             (one.transfer_count == line.batch_count, "même nombre de virements"),
+            (
+                debit.paid_again_cents > 0,
+                f"le reste, {format_euros(debit.paid_again_cents)}, est un rejet qu’un autre lot a repris : demandez-le à la banque",
+            ),
         )
         reasons = tuple(sentence for is_seen, sentence in signs if is_seen)
         name = f"Lot {one.batch_number}, fichier {one.part}"
-        yield Suggestion(MatchKind.PAYMENT, one.batch_id, one.part, name, line.amount_cents, reasons)
+        yield Suggestion(MatchKind.PAYMENT, one.batch_id, one.part, name, one.total_cents, reasons)
+
+
+def _opposites(session: Session, line: Line, left_cents: int) -> Iterator[Suggestion]:
+    rows = session.execute(
+        select(BankLine.id, BankLine.booked_on, BankLine.counterparty, BankLine.end_to_end_id, BankLine.bank_reference)
+        .where(
+            BankLine.paying_account_id == line.paying_account_id,
+            BankLine.is_credit.is_(not line.is_credit),
+            BankLine.amount_cents - BankLine.matched_cents == left_cents,
+        )
+        .order_by(BankLine.booked_on.desc(), BankLine.id)
+        .limit(SUGGESTED_MAX)
+    )
+    for row in rows:
+        signs = (
+            (True, "même compte, même montant, sens contraire"),
+            (row.end_to_end_id is not None and row.end_to_end_id == line.end_to_end_id, "même référence de virement"),
+            (row.bank_reference == line.bank_reference, "même référence de la banque"),
+        )
+        reasons = tuple(sentence for is_seen, sentence in signs if is_seen)
+        name = f"Annulée par la ligne du {french_date(row.booked_on)}, {row.counterparty or 'sans nom'}"
+        yield Suggestion(MatchKind.OFFSET, row.id, None, name, left_cents, reasons)
 
 
 def _calls(session: Session, line: Line, left_cents: int) -> Iterator[Suggestion]:

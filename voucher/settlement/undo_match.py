@@ -3,6 +3,8 @@
 Refused when something rests on it since: a payment that came back, a return that another batch took up.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -68,20 +70,29 @@ def undo_match(
             _put_back_in_transit(session, match_id, len(parts))
         elif kind is MatchKind.RETURN:
             _pay_again(session, match_id)
-        session.execute(
-            update(BankLine)
-            .where(BankLine.id == line.id)
-            .values(matched_cents=BankLine.matched_cents - sum(part.amount_cents for part in parts))
-            .execution_options(synchronize_session=False)
-        )
+        _let_wait_again(session, parts)
         if kind is MatchKind.FUNDS:
             undo_receipt(session, match_id, by=by, now=now)
         elif kind is MatchKind.ADVANCE_REFUND:
             undo_refund(session, match_id, by=by, now=now)
         elif kind is MatchKind.OVERPAYMENT:
             undo_repayment(session, line.id, parts[0].target_id, by=by, now=now)
-        else:
+        elif kind is not MatchKind.OFFSET:
             _reverse(session, match_id, line, by, now)
+
+
+def _let_wait_again(session: Session, parts: Sequence[Line]) -> None:
+    """Give each line of a match what the match used of it."""
+    cents = Counter[UUID]()
+    for part in parts:
+        cents[part.line_id] += part.amount_cents
+    for line_id, used_cents in cents.items():
+        session.execute(
+            update(BankLine)
+            .where(BankLine.id == line_id)
+            .values(matched_cents=BankLine.matched_cents - used_cents)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _put_back_in_transit(session: Session, match_id: UUID, count: int) -> None:

@@ -55,7 +55,7 @@ def unknown_line() -> Refused:
 def is_made(session: Session, match_id: UUID, line_id: UUID) -> bool:
     """Say whether this match was made before. Raises Refused when it was another one, or was undone since."""
     standing = session.execute(
-        select(BankMatch.line_id, BankMatch.undone_at).where(BankMatch.id == match_id).limit(1)
+        select(BankMatch.line_id, BankMatch.undone_at).where(BankMatch.id == match_id).order_by(BankMatch.part).limit(1)
     ).one_or_none()
     if standing is None:
         return False
@@ -85,12 +85,13 @@ def write_match(
     *,
     advice_id: UUID | None = None,
     target_id: UUID | None = None,
+    part: int = 1,
 ) -> None:
     """Write what a line was matched with."""
     session.execute(
         insert(BankMatch).values(
             id=match.id,
-            part=1,
+            part=part,
             line_id=line.id,
             kind=kind,
             advice_id=advice_id,
@@ -128,15 +129,26 @@ def use_line(session: Session, match: Match, line: Line, advice: Line) -> None:
 
 
 def post_identified(
-    session: Session, match: Match, line: Line, narration: str, agreement_id: UUID, structure_id: UUID | None = None
+    session: Session,
+    match: Match,
+    line: Line,
+    narration: str,
+    agreement_id: UUID,
+    structure_id: UUID | None = None,
+    *,
+    amount_cents: int | None = None,
 ) -> None:
-    """Post that a line which waited is known: a debit is what left (5115), a credit is owed again (4670)."""
+    """Post that a line which waited is known: a debit is what left (5115), a credit is owed again (4670).
+
+    `amount_cents` is given where a part of the line goes on waiting.
+    """
+    known_cents = line.amount_cents if amount_cents is None else amount_cents
     event_type = EventType.CREDIT_IDENTIFIED if line.is_credit else EventType.DEBIT_IDENTIFIED
     dimensions = {Dimension.AGREEMENT: agreement_id, Dimension.BANK_ACCOUNT: line.paying_account_id}
     if structure_id is not None:
         dimensions[Dimension.STRUCTURE] = structure_id
     event = Event(event_type, match.id, match.at, narration, match.by)
-    post_event(session, event, dimensions, {line.id: line.amount_cents})
+    post_event(session, event, dimensions, {line.id: known_cents})
 
 
 def advice_rows(session: Session, advice_ids: Sequence[UUID]) -> Result[*tuple[Any, ...]]:

@@ -32,6 +32,7 @@ MATCH_KINDS: dict[MatchKind, str] = {
     MatchKind.FUNDS: "Fonds d’un financeur",
     MatchKind.ADVANCE_REFUND: "Avance rendue à un financeur",
     MatchKind.OVERPAYMENT: "Trop-perçu remboursé",
+    MatchKind.OFFSET: "Annulée par une autre ligne",
 }
 """What a bank line was matched with, in French."""
 

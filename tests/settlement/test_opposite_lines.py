@@ -1,0 +1,115 @@
+"""The bank's own mistakes: two lines that undo each other, a file debited with what another batch has paid since."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from tests.settlement.camt_files import Account, Booked, camt
+from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, credit, debit
+from tests.settlement.test_paid_once import batch_id, freeze, report
+from tests.settlement.town import NOW, PREPARER, a_town, wrong_books
+from voucher.demonstration.bank import statement
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.ledger.read import balances
+from voucher.programme.model import Agreement, PayingAccount
+from voucher.settlement.import_statement import import_statement
+from voucher.settlement.match_line import match_with_file
+from voucher.settlement.match_offset import match_with_opposite
+from voucher.settlement.model import BankLine
+from voucher.settlement.model_bank import MatchKind
+from voucher.settlement.references import message_id
+from voucher.settlement.suggest import matches, suggestions
+from voucher.settlement.undo_match import undo_match
+
+WRONG = "Je me suis trompée de ligne."
+
+
+@pytest.fixture
+def paid(database: Database) -> Paid:
+    return Paid(database)
+
+
+def ids(paid: Paid) -> dict[int, UUID]:
+    """Return each line by its signed cents."""
+    with paid.database.read() as session:
+        rows = session.execute(select(BankLine.id, BankLine.amount_cents, BankLine.is_credit))
+        return {row.amount_cents if row.is_credit else -row.amount_cents: row.id for row in rows}
+
+
+def unidentified_cents(paid: Paid) -> int:
+    return sum(one.balance_cents for one in balances(paid.database) if one.code == "4711")
+
+
+def test_a_line_that_the_bank_corrects_waits_with_its_correction_until_a_person_joins_them(paid: Paid) -> None:
+    paid.take(debit("X1", 900), credit("X2", 900), credit("X3", 500))
+    lines = ids(paid)
+    kinds = {one.target_id: one.kind for one in suggestions(paid.database, lines[-900])}
+    assert kinds[lines[900]] == MatchKind.OFFSET
+    match_id = new_id()
+    for again in (900, 0):
+        cents = match_with_opposite(paid.database, match_id, lines[900], lines[-900], by=PREPARER, now=NOW)
+        assert cents == again
+    assert set(paid.waiting()) == {500}
+    assert wrong_books(paid.database) == []
+    for line_id in (lines[900], lines[-900]):
+        (match,) = matches(paid.database, line_id)
+        assert (match.id, match.kind, match.amount_cents) == (match_id, MatchKind.OFFSET, 900)
+    undo_match(paid.database, match_id, WRONG, by=PREPARER, now=NOW)
+    undo_match(paid.database, match_id, WRONG, by=PREPARER, now=NOW)
+    assert set(paid.waiting()) == {-900, 900, 500}
+    assert wrong_books(paid.database) == []
+
+
+def test_two_lines_undo_each_other_only_with_the_same_rest_on_two_sides_of_one_account(paid: Paid) -> None:
+    paid.take(debit("X1", 900), credit("X2", 800), credit("X3", 700))
+    lines = ids(paid)
+    with pytest.raises(Refused, match="ne s’annulent pas"):
+        match_with_opposite(paid.database, new_id(), lines[-900], lines[800], by=PREPARER, now=NOW)
+    with pytest.raises(Refused, match="unknown_line"):
+        match_with_opposite(paid.database, new_id(), lines[700], lines[800], by=PREPARER, now=NOW)
+    with pytest.raises(Refused, match="unknown_line"):
+        match_with_opposite(paid.database, new_id(), lines[-900], lines[800], by=PREPARER, now=NOW, issuer_id=new_id())
+    elsewhere = a_town(paid.database)
+    with paid.database.read() as session:
+        account_id = session.get_one(Agreement, elsewhere.agreement_id).paying_account_id
+        iban = session.get_one(PayingAccount, account_id).iban
+    content = statement("R9", iban, TODAY, OPENING_CENTS, [credit("Y1", 900)])
+    import_statement(paid.database, "R9.xml", content, by=PREPARER, now=NOW)
+    with pytest.raises(Refused, match="unknown_line"):
+        match_with_opposite(paid.database, new_id(), lines[-900], ids(paid)[900], by=PREPARER, now=NOW)
+
+
+def test_a_file_debited_whole_pays_all_but_what_another_batch_took_up_and_the_rest_comes_back(paid: Paid) -> None:
+    report(paid, transfers={paid.first: "AC04"})
+    first_batch = batch_id(paid)
+    freeze(paid)
+    account = Account(paid.iban, TODAY, [Booked(-7_000, "G1", message=message_id(first_batch))])
+    import_statement(paid.database, "releve.xml", camt("053", "08", account), by=PREPARER, now=NOW)
+    line_id = ids(paid)[-7_000]
+    best = suggestions(paid.database, line_id)[0]
+    assert (best.kind, best.target_id, best.taken_cents) == (MatchKind.PAYMENT, first_batch, 4_000)
+    assert "30,00" in best.reasons[-1]
+    match_id = new_id()
+    assert match_with_file(paid.database, match_id, line_id, first_batch, 1, by=PREPARER, now=NOW) == 1
+    assert sorted(paid.states()) == ["due", "paid", "taken_up"]
+    assert unidentified_cents(paid) == 3_000
+    assert wrong_books(paid.database) == []
+
+    undo_match(paid.database, match_id, WRONG, by=PREPARER, now=NOW)
+    assert unidentified_cents(paid) == 7_000
+    assert match_with_file(paid.database, new_id(), line_id, first_batch, 1, by=PREPARER, now=NOW) == 1
+
+    back = credit("B1", 3_000, paid.first)
+    day = TODAY + timedelta(days=2)
+    done = paid.take(back, name="R2", day=day, opening_cents=OPENING_CENTS - 7_000)
+    assert (done.returned_count, done.unknown_count) == (0, 1)
+    (best, *_) = suggestions(paid.database, ids(paid)[3_000])
+    assert (best.kind, best.target_id) == (MatchKind.OFFSET, line_id)
+    match_with_opposite(paid.database, new_id(), ids(paid)[3_000], line_id, by=PREPARER, now=NOW)
+    assert unidentified_cents(paid) == 0
+    assert paid.waiting() == {}
+    assert wrong_books(paid.database) == []
