@@ -16,18 +16,17 @@ from voucher.kernel.refusals import Refused
 from voucher.network import read_structures
 from voucher.network.read_structures import STATE_NAMES
 from voucher.network.structures import (
-    NewBankDetails,
     NewStructure,
     describe_structure,
     propose_structure,
     qualify_structure,
-    record_bank_details,
     suspend_structure,
 )
 from voucher.web.access import staff, viewer
-from voucher.web.forms import BicField, HouseForm, IbanField, show_refusal
+from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.house import house
 from voucher.web.listing import file_response, read_listing
+from voucher.web.rib_form import RibForm, record_rib
 
 READERS = (Role.PROGRAMME, Role.AUDITOR, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 
@@ -54,16 +53,6 @@ class SuspensionForm(HouseForm):
     """Why a structure is suspended."""
 
     reason = StringField("Raison", validators=[InputRequired(), Length(max=200)])
-
-
-class RibForm(HouseForm):
-    """A RIB, its IBAN typed twice."""
-
-    id = HiddenField()
-    holder_name = StringField("Titulaire, comme sur le RIB", validators=[InputRequired(), Length(max=70)])
-    iban = IbanField("IBAN", validators=[InputRequired()])
-    iban_again = IbanField("IBAN, encore une fois", validators=[InputRequired()])
-    bic = BicField("BIC", validators=[Optional()])
 
 
 @blueprint.get("/structures")
@@ -179,28 +168,17 @@ def suspend(structure_id: UUID) -> str | Response:
 
 @blueprint.post("/structures/<uuid:structure_id>/rib")
 @staff(Role.PROGRAMME)
-def record_rib(structure_id: UUID) -> str | Response:
+def change_rib(structure_id: UUID) -> str | Response:
     """Record a structure's RIB."""
     form: Any = RibForm()
     if form.validate_on_submit():
-        details = NewBankDetails(
-            id_of(form),
-            structure_id,
-            form.holder_name.data,
-            form.iban.data,
-            form.iban_again.data,
-            form.bic.data or None,
-        )
         try:
-            record_bank_details(house().database, details, by=viewer().account_id, now=house().now())
+            said = record_rib(form, id_of(form), structure_id)
         except Refused as refused:
             show_refusal(form, refused)
         else:
             _note("RIB changé", structure_id)
-            return _done(
-                structure_id,
-                f"Le RIB qui finit par {details.iban[-4:]} est enregistré. Il sert aux prochains règlements.",
-            )
+            return _done(structure_id, said)
     return _structure_page(structure_id, rib=form)
 
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 from threading import Barrier
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tests.builders import NOW, SOMEONE, an_iban
 from tests.parties import a_rank, a_structure
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.mail.model import OutboxMessage
 from voucher.network import checks
 from voucher.network.places import PlaceDescription, add_place, close_place, describe_place, reopen_place
 from voucher.network.read import place, places, places_near
@@ -106,6 +107,24 @@ def test_a_new_rib_ends_the_one_before_which_is_kept(database: Database) -> None
     record_bank_details(database, details, **ACT)
     assert page_of(database, structure_id).bank_details[0].holder_name == "LE FIL"
     assert violations(database) == []
+
+
+def test_a_structure_is_told_when_its_rib_changes_not_when_it_gives_its_first(database: Database) -> None:
+    structure_id = a_structure(database, has_rib=False)
+    said = {"name": "Le Fil", "contact_email": "le-fil@lieu.example", "vat_regime": ""}
+    describe_structure(database, structure_id, **said, **ACT)
+    first, second = an_iban(a_rank()), an_iban(a_rank())
+    record_bank_details(database, NewBankDetails(new_id(), structure_id, "LE FIL", first, first), **ACT)
+    changed = NewBankDetails(new_id(), structure_id, "LE FIL", second, second)
+    for _ in range(2):
+        record_bank_details(database, changed, **ACT)
+    with database.read() as session:
+        (letter,) = session.execute(
+            select(OutboxMessage.about_id, OutboxMessage.recipient, OutboxMessage.path, OutboxMessage.body)
+        ).all()
+    assert (letter.about_id, letter.recipient, letter.path) == (changed.id, "le-fil@lieu.example", "/comptoir/lieu/rib")
+    assert second[-4:] in letter.body
+    assert second not in letter.body
 
 
 def test_a_rib_is_checked_twice_over(sqlite_database: Database) -> None:

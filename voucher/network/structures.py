@@ -6,16 +6,22 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
+from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed, take_turn
 from voucher.kernel.identifiers import bic_of_iban, check_bic, check_iban
 from voucher.kernel.refusals import Refused
 from voucher.kernel.replays import insert_once
 from voucher.kernel.typed import identifier, optional_text, required_text
+from voucher.mail.queue import Letter, queue
 from voucher.network.lieux_cells import BadCell, pivot_of
 from voucher.network.model import BankDetails, Structure, StructureState
 
 NETWORK_TURN = "network"
 """The turn that whoever writes structures or places takes, so that an import and a hand never meet."""
+
+
+RIB_CHANGED = "rib_changed"
+"""The kind of the e-mail that tells a structure that its RIB changed; it is about the new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def suspend_structure(database: Database, structure_id: UUID, reason: str, *, by
 def record_bank_details(database: Database, details: NewBankDetails, *, by: UUID, now: datetime) -> UUID:
     """Record a structure's RIB and end the one before, which is kept; the same command again changes nothing.
 
-    The IBAN is typed twice. Raises Refused (ISO key, clé RIB, second typing, BIC, holder's name).
+    The IBAN is typed twice; a structure that had a RIB is told by e-mail. Raises Refused (ISO key, clé RIB, second typing, BIC, holder's name).
     """
     iban = identifier(check_iban, details.iban, "iban")
     if identifier(check_iban, details.iban_again, "iban_again") != iban:
@@ -126,19 +132,34 @@ def record_bank_details(database: Database, details: NewBankDetails, *, by: UUID
     with database.write() as session:
         # The structure's row orders those who change its bank details.
         structure = session.execute(
-            select(Structure.id).where(Structure.id == details.structure_id).with_for_update()
+            select(Structure.id, Structure.contact_email).where(Structure.id == details.structure_id).with_for_update()
         ).one_or_none()
         if structure is None:
             raise _unknown_structure()
         if session.get(BankDetails, details.id) is None:
-            session.execute(
+            ended = (
                 update(BankDetails)
                 .where(BankDetails.structure_id == details.structure_id, BankDetails.ended_at.is_(None))
                 .values(ended_at=now)
                 .execution_options(synchronize_session=False)
             )
+            if changed(session, ended):
+                queue(session, [_rib_changed(details.id, structure.contact_email, iban, now)], now)
         insert_once(session, BankDetails, row, {"recorded_by": by, "recorded_at": now, "ended_at": None}, raced)
     return details.id
+
+
+def _rib_changed(details_id: UUID, recipient: str, iban: str, now: datetime) -> Letter:
+    """Tell the structure that its money will go elsewhere: who took over an account of its staff cannot do so unseen."""
+    body = (
+        "Bonjour,",
+        f"Le RIB de votre structure a changé le {french_instant(now)}. Le nouveau finit par {iban[-4:]}.",
+        "Ce n’est pas vous ? Appelez-nous tout de suite : vos prochains règlements iraient sur ce compte.",
+        "Le RIB en service est sur cette page :",
+    )
+    return Letter(
+        RIB_CHANGED, details_id, None, recipient, "Votre RIB a changé", "\n\n".join(body), "/comptoir/lieu/rib"
+    )
 
 
 def _pivot(text: str) -> str:

@@ -18,7 +18,7 @@ from voucher.kernel.refusals import Refused
 from voucher.mail.again import send_again
 from voucher.mail.model import OutboxMessage
 from voucher.mail.queue import Letter, queue
-from voucher.network.model import Structure
+from voucher.network.model import BankDetails, Structure
 from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period
 from voucher.redemption.period import last_day
@@ -59,6 +59,7 @@ def send_again_to_structure(
         told = union(
             select(PaymentAdvice.structure_id).where(PaymentAdvice.id == about),
             select(Dispute.structure_id).where(Dispute.id == about),
+            select(BankDetails.structure_id).where(BankDetails.id == about),
         )
         recipient = session.scalar(select(Structure.contact_email).where(Structure.id.in_(told)))
     if recipient is None:

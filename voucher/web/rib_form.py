@@ -1,0 +1,36 @@
+"""The form of a RIB, the same at the counter and in the office: who changes where money goes types the password again."""
+
+from typing import Any
+from uuid import UUID
+
+from wtforms import HiddenField, PasswordField, StringField
+from wtforms.validators import InputRequired, Length, Optional
+
+from voucher.access.confirm import confirm_password
+from voucher.network.structures import NewBankDetails, record_bank_details
+from voucher.web.access import viewer
+from voucher.web.forms import BicField, HouseForm, IbanField
+from voucher.web.house import house
+
+
+class RibForm(HouseForm):
+    """A RIB, its IBAN typed twice; it carries its own id, so that a double click records one."""
+
+    id = HiddenField()
+    holder_name = StringField("Titulaire, comme sur le RIB", validators=[InputRequired(), Length(max=70)])
+    iban = IbanField("IBAN", validators=[InputRequired()])
+    iban_again = IbanField("IBAN, encore une fois", validators=[InputRequired()])
+    bic = BicField("BIC", validators=[Optional()])
+    password = PasswordField("Votre mot de passe", validators=[InputRequired()])
+
+
+def record_rib(form: Any, details_id: UUID, structure_id: UUID) -> str:
+    """Record what the form says as the structure's RIB; return the sentence that says so. Raises Refused."""
+    here, account_id = house(), viewer().account_id
+    iban = form.iban.data
+    details = NewBankDetails(
+        details_id, structure_id, form.holder_name.data, iban, form.iban_again.data, form.bic.data or None
+    )
+    confirm_password(here.database, account_id, form.password.data, now=here.now())
+    record_bank_details(here.database, details, by=account_id, now=here.now())
+    return f"Le RIB qui finit par {iban[-4:]} est enregistré. Il sert aux prochains règlements."
