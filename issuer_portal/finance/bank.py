@@ -74,7 +74,7 @@ def import_file() -> str | Response:
             errors = refused.errors
         else:
             flash(_receipt(done), "info" if done.is_known else "success")
-            aside = done.set_aside if isinstance(done, Imported) else ()
+            aside = () if isinstance(done, Returned) else done.set_aside
             if not aside:
                 return redirect(url_for("finance.reconciliation"))
             return render_template("finance/import.html", form=form, errors=(), aside=aside)
@@ -88,6 +88,8 @@ def _receipt(done: Any) -> str:
     if isinstance(done, Returned):
         return _returned(done)
     if not isinstance(done, Imported):
+        if not done.rejected_count and done.set_aside:
+            return f"Lot {done.batch_number} : le compte rendu est gardé. Aucun règlement ne change."
         if not done.rejected_count:
             return f"Lot {done.batch_number} : la banque ne rejette aucun virement. Il reste à attendre le relevé."
         return f"Lot {done.batch_number} : {plural(done.rejected_count, 'virement rejeté', 'virements rejetés')}. Le lot suivant les reprendra."

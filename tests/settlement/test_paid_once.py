@@ -22,9 +22,11 @@ from voucher.settlement.import_report import Reported, import_report
 from voucher.settlement.import_statement import Imported, import_statement
 from voucher.settlement.match_line import match_line, match_with_file
 from voucher.settlement.model import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.read_set_aside import set_aside as set_aside_rows
 from voucher.settlement.references import message_id
 from voucher.settlement.set_aside import set_aside
 from voucher.settlement.suggest import suggestions
+from voucher.settlement.undo_match import undo_match
 
 
 @pytest.fixture
@@ -149,10 +151,33 @@ def test_a_rejected_transfer_debited_after_another_batch_took_it_up_waits_for_a_
     assert wrong_books(paid.database) == []
 
 
-def test_a_rejection_that_comes_after_the_debit_changes_nothing(paid: Paid) -> None:
+def test_a_rejection_that_comes_after_the_debit_changes_nothing_and_is_said(paid: Paid) -> None:
     paid.take(debit("T1", 3_000, paid.first))
-    assert report(paid, transfers={paid.first: "AC04"}).rejected_count == 0
+    done = report(paid, transfers={paid.first: "AC04", "PN-UNKNOWN": "AC01", paid.second: "AM05"})
+    assert done.rejected_count == 0
     assert paid.states() == ["paid", "in_file"]
+    said = sorted(one.reason for one in done.set_aside)
+    assert ["débité le" in one or "n’est pas dans ce fichier" in one for one in said] == [True, True]
+    assert all(one.line > 0 for one in done.set_aside)
+    assert [row.reason for row in set_aside_rows(paid.database, limit=9)] == [one.reason for one in done.set_aside]
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_transfer_rejected_again_after_its_debit_was_undone_is_said_and_left(paid: Paid, is_whole: bool) -> None:
+    report(paid, transfers={paid.first: "AC04"})
+    paid.take(debit("T1", 3_000, paid.first))
+    with paid.database.read() as session:
+        line_id = session.scalars(select(BankLine.id)).one()
+    undo_match(paid.database, line_id, "Ce n’est pas lui.", by=PREPARER, now=NOW)
+    assert paid.states() == ["in_file", "in_file"]
+    done = report(paid, block="AC02") if is_whole else report(paid, transfers={paid.first: "AC01"})
+    assert done.rejected_count == (1 if is_whole else 0)
+    (aside,) = done.set_aside
+    assert "de nouveau" in aside.reason
+    assert wrong_books(paid.database) == []
+    match_line(paid.database, line_id, paid.first_id, by=PREPARER, now=NOW)
+    assert paid.states()[0] == "paid"
+    assert wrong_books(paid.database) == []
 
 
 @pytest.mark.race

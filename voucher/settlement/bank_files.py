@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, exists, update
+from sqlalchemy import case, delete, exists, insert, update
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import insert_new, take_turn
 from voucher.kernel.refusals import Refused
-from voucher.settlement.camt import FileError
+from voucher.settlement.camt import FileError, SetAside
 from voucher.settlement.model import AdviceState, BankFile, BankFileKind, BatchState, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_bank import BankSetAside
 from voucher.settlement.notify import notify_failed
 
 NAME_LENGTH_MAX = 200
+REASON_LENGTH_MAX = 300
 
 
 class RefusedBankFile(Refused):
@@ -50,6 +52,17 @@ def keep_file(
         "imported_by": by,
     }
     return insert_new(session, BankFile, row)
+
+
+def keep_set_aside(session: Session, bank_file: str, found: Sequence[SetAside]) -> None:
+    """Keep what of a file is counted nowhere, in place of what was kept when the same file came before."""
+    session.execute(delete(BankSetAside).where(BankSetAside.bank_file == bank_file))
+    rows = [
+        {"bank_file": bank_file, "rank": rank, "line": one.line, "reason": one.reason[:REASON_LENGTH_MAX]}
+        for rank, one in enumerate(found, 1)
+    ]
+    if rows:
+        session.execute(insert(BankSetAside), rows)
 
 
 def close_ended_batches(session: Session, now: datetime) -> None:

@@ -3,19 +3,28 @@
 A file that the bank calls a duplicate is not rejected: its first sending stands. An advice already paid is left as it is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from voucher.kernel.calendar import paris_day
+from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
-from voucher.settlement.bank_files import RefusedBankFile, close_ended_batches, keep_file, take_bank_turn
-from voucher.settlement.camt import FileError
+from voucher.ledger.chart import EventType
+from voucher.ledger.model import Entry
+from voucher.settlement.bank_files import (
+    RefusedBankFile,
+    close_ended_batches,
+    keep_file,
+    keep_set_aside,
+    take_bank_turn,
+)
+from voucher.settlement.camt import FileError, SetAside
 from voucher.settlement.find import batch_row
-from voucher.settlement.model import BankFileKind, PaymentAdvice
+from voucher.settlement.model import AdviceState, BankFileKind, PaymentAdvice
 from voucher.settlement.pain002 import StatusReport, read_status_report
 from voucher.settlement.references import part_of_message, payment_information_id
 from voucher.settlement.reject_advices import reject_advices
@@ -26,12 +35,16 @@ _DUPLICATE = frozenset({"DUPL", "AM05"})
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What a status report changed: the batch it speaks of, how many transfers it rejects. `is_known`: read before."""
+    """What a status report changed: the batch it speaks of, how many transfers it rejects. `is_known`: read before.
+
+    `set_aside` are the rejections that change nothing, each with its line and what to do.
+    """
 
     is_known: bool
     batch_id: UUID
     batch_number: str
     rejected_count: int
+    set_aside: tuple[SetAside, ...] = ()
 
 
 def import_report(
@@ -58,9 +71,12 @@ def import_report(
         if not keep_file(session, report.sha256, name, xml, by, now, BankFileKind.REPORT):
             return Reported(True, batch.id, batch.number, 0)
         reasons = _reasons(session, batch.id, part, report)
+        aside = _without_effect(session, batch.id, part, report, reasons)
+        reasons = {advice_id: reason for advice_id, reason in reasons.items() if advice_id not in aside}
         rejected = reject_advices(session, reasons, on=paris_day(now), by=by, now=now)
+        keep_set_aside(session, report.sha256, sorted(aside.values(), key=lambda one: one.line))
         close_ended_batches(session, now)
-    return Reported(False, batch.id, batch.number, len(rejected))
+    return Reported(False, batch.id, batch.number, len(rejected), tuple(aside.values()))
 
 
 def _reasons(session: Session, batch_id: UUID, part: int, report: StatusReport) -> dict[UUID, str]:
@@ -83,3 +99,48 @@ def _reasons(session: Session, batch_id: UUID, part: int, report: StatusReport) 
         if is_refused and transfer.end_to_end_id in advices:
             reasons[advices[transfer.end_to_end_id]] = transfer.reason or ""
     return reasons
+
+
+def _without_effect(
+    session: Session, batch_id: UUID, part: int, report: StatusReport, reasons: Mapping[UUID, str]
+) -> dict[UUID | str, SetAside]:
+    """Return the rejections that change nothing, by advice or unknown reference: a person must know, and ask the bank.
+
+    One that says again what is known (rejected, come back, taken up) tells nothing new.
+    """
+    was_rejected = exists().where(Entry.event_id == PaymentAdvice.id, Entry.event_type == EventType.TRANSFER_REJECTED)
+    advices = session.execute(
+        select(
+            PaymentAdvice.id,
+            PaymentAdvice.reference,
+            PaymentAdvice.state,
+            PaymentAdvice.paid_on,
+            was_rejected.label("was_rejected"),
+        )
+        .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.part == part)
+        .order_by(PaymentAdvice.reference)
+    ).all()
+    lines = {
+        one.end_to_end_id: one.line for one in report.transfers if one.is_rejected and one.reason not in _DUPLICATE
+    }
+    found: dict[UUID | str, SetAside] = {}
+    for reference in lines.keys() - {advice.reference for advice in advices}:
+        why = f"La banque rejette le virement {reference}, qui n’est pas dans ce fichier. Demandez-lui de quoi elle parle."
+        found[reference] = SetAside(lines[reference], why)
+    for advice in advices:
+        if advice.id not in reasons:
+            continue
+        name, line = f"le virement {advice.reference}", lines.get(advice.reference, 0)
+        if advice.state == AdviceState.PAID:
+            why = (
+                f"La banque rejette {name}, que son relevé a débité le {french_date(advice.paid_on)}. Il reste payé. "
+                "Demandez-lui si elle le rend : son retour rouvrira la dette."
+            )
+            found[advice.id] = SetAside(line, why)
+        elif advice.state == AdviceState.IN_FILE and advice.was_rejected:
+            why = (
+                f"La banque avait rejeté {name}, puis l’a débité, et une personne a défait ce débit. Elle le rejette de "
+                "nouveau. Rapprochez d’abord le débit, ou demandez à la banque ce qu’elle a fait."
+            )
+            found[advice.id] = SetAside(line, why)
+    return found

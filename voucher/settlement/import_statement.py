@@ -5,13 +5,12 @@ kept. Each line has one entry: it pays (5115), returns (4670), is the bank's cha
 the bank account of the ledger (5120) always moves as the bank says.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database, count_anew
@@ -20,7 +19,13 @@ from voucher.ledger.chart import AccountKey
 from voucher.ledger.post import open_accounts
 from voucher.programme.model import PayingAccount
 from voucher.settlement.bank_content import packed
-from voucher.settlement.bank_files import RefusedBankFile, close_ended_batches, keep_file, take_bank_turn
+from voucher.settlement.bank_files import (
+    RefusedBankFile,
+    close_ended_batches,
+    keep_file,
+    keep_set_aside,
+    take_bank_turn,
+)
 from voucher.settlement.camt import Counted, FileError, Reading, SetAside, Statement
 from voucher.settlement.camt_lines import BankEntry
 from voucher.settlement.match_files import match_details, match_whole_files
@@ -35,7 +40,6 @@ from voucher.settlement.store_entries import EntryStore, Place, Stored
 from voucher.settlement.withdraw_rejections import withdraw_rejections
 from voucher.settlement.xml_guard import RefusedXml, Unpacked, unpack
 
-_REASON_LENGTH_MAX = 300
 _MANY = 1_000
 _ACCOUNTS = ("5120", "4711", "6270")
 
@@ -102,7 +106,7 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     post_details(session, detailed, by=by, now=now)
     parked = match_parked_returns(session, found.sha256, by=by, now=now)
     funds_count = match_calls(session, found.sha256, by=by, now=now)
-    _keep_set_aside(session, found.sha256, taken.set_aside)
+    keep_set_aside(session, found.sha256, taken.set_aside)
     close_ended_batches(session, now)
     return _imported(is_new, taken, stored, whole_count, whole_lines, sum(parked), parked[0], funds_count)
 
@@ -237,13 +241,3 @@ class _Taking:
 
 def _had_set_aside(session: Session, bank_file: str) -> bool:
     return session.scalar(select(BankSetAside.rank).where(BankSetAside.bank_file == bank_file).limit(1)) is not None
-
-
-def _keep_set_aside(session: Session, bank_file: str, found: Sequence[SetAside]) -> None:
-    session.execute(delete(BankSetAside).where(BankSetAside.bank_file == bank_file))
-    rows = [
-        {"bank_file": bank_file, "rank": rank, "line": one.line, "reason": one.reason[:_REASON_LENGTH_MAX]}
-        for rank, one in enumerate(found, 1)
-    ]
-    if rows:
-        session.execute(insert(BankSetAside), rows)

@@ -9,20 +9,24 @@ import re
 from dataclasses import dataclass
 
 from voucher.settlement.camt_fields import Fields
-from voucher.settlement.xml_guard import RefusedXml, elements, root_of, unpacked
+from voucher.settlement.xml_guard import RefusedXml, elements, line_of, root_of, unpacked
 
 _NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:pain\.002\.001\.(0[3-9]|1[0-5])")
 
 
 @dataclass(frozen=True, slots=True)
 class TransferStatus:
-    """The bank's word on one transfer: `RJCT` refuses it; `ACCP`, `ACSP`, `ACSC`, `PDNG`… do not pay it yet."""
+    """The bank's word on one transfer: `RJCT` refuses it; `ACCP`, `ACSP`, `ACSC`, `PDNG`… do not pay it yet.
+
+    `line` is where the file says it.
+    """
 
     end_to_end_id: str
     payment_information_id: str | None
     status: str | None
     reason: str | None
     additional: str | None
+    line: int
 
     @property
     def is_rejected(self) -> bool:
@@ -80,7 +84,7 @@ def read_status_report(data: bytes) -> StatusReport:
             block_id = block.first("OrgnlPmtInfId")
             if block.first("PmtInfSts") == "RJCT" and block_id is not None:
                 rejected_blocks.append((block_id, _reason(block)))
-            transfers += [_transfer(Fields(transaction), block_id) for transaction in block.nested]
+            transfers += [_transfer(Fields(one), block_id, line_of(one)) for one in block.nested]
             element.clear()
     original_message_id = group.first("OrgnlMsgId")
     if original_message_id is None:
@@ -97,11 +101,11 @@ def read_status_report(data: bytes) -> StatusReport:
     )
 
 
-def _transfer(fields: Fields, block_id: str | None) -> TransferStatus:
+def _transfer(fields: Fields, block_id: str | None, line: int) -> TransferStatus:
     end_to_end_id = fields.reference("OrgnlEndToEndId")
     if end_to_end_id is None:
         raise RefusedXml("Ce compte rendu parle d’un virement sans dire lequel. Demandez un autre fichier à la banque.")
-    return TransferStatus(end_to_end_id, block_id, fields.first("TxSts"), _reason(fields), _additional(fields))
+    return TransferStatus(end_to_end_id, block_id, fields.first("TxSts"), _reason(fields), _additional(fields), line)
 
 
 def _reason(fields: Fields) -> str | None:
