@@ -24,6 +24,7 @@ class TermsForm(HouseForm):
     """The payment terms of an agreement."""
 
     settlement_rhythm = SelectField("Rythme", choices=list(read.RHYTHMS.items()), validators=[InputRequired()])
+    cut_off_day = CountField("Dernier jour compté dans le mois", validators=[InputRequired()])
     minimum_payment_cents = EurosField("Montant minimum d’un règlement", validators=[InputRequired()])
     payment_days = CountField("Délai de paiement, en jours", validators=[InputRequired()])
 
@@ -38,18 +39,24 @@ def payment_terms(agreement_id: UUID) -> str | Response:
         abort(404)
     form: Any = TermsForm(
         settlement_rhythm=page.settlement_rhythm,
+        cut_off_day=page.cut_off_day,
         minimum_payment_cents=page.minimum_payment_cents,
         payment_days=page.payment_days,
     )
     if form.validate_on_submit():
-        terms = PaymentTerms(form.settlement_rhythm.data, form.minimum_payment_cents.data, form.payment_days.data)
+        terms = PaymentTerms(
+            form.settlement_rhythm.data,
+            form.minimum_payment_cents.data,
+            form.payment_days.data,
+            form.cut_off_day.data,
+        )
         try:
             change_payment_terms(here.database, agreement_id, terms, by=viewer().account_id, now=here.now())
         except Refused as refused:
             show_refusal(form, refused)
         else:
             said = (
-                f"{page.line.number} : {read.RHYTHMS[terms.settlement_rhythm]}, "
+                f"{page.line.number} : {read.RHYTHMS[terms.settlement_rhythm]}, jusqu’au {terms.cut_off_day}, "
                 f"dès {format_euros(terms.minimum_payment_cents)}, en {plural(terms.payment_days, 'jour')}"
             )
             note_access(here.database, viewer().account_id, "Conditions de paiement changées", said, here.now())

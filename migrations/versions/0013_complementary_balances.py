@@ -1,4 +1,4 @@
-"""Several final balances of a funder, when something was clawed back after the first; bank lines that cancel each other."""
+"""Several final balances of a funder, when something was clawed back after the first; the cut-off day of monthly periods."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Number the final balances; let a match name another line."""
+    """Number the final balances; give agreements a cut-off day."""
     with op.batch_alter_table("funding_close") as table:
         table.add_column(sa.Column("number", sa.Integer(), nullable=False, server_default="1"))
         table.drop_constraint(op.f("uq_funding_close_agreement_id_funder_id"), type_="unique")
@@ -19,3 +19,8 @@ def upgrade() -> None:
         )
     with op.batch_alter_table("funding_close") as table:
         table.alter_column("number", server_default=None)
+    with op.batch_alter_table("agreement") as table:
+        table.add_column(sa.Column("cut_off_day", sa.Integer(), nullable=False, server_default="31"))
+        table.create_check_constraint(op.f("ck_agreement_cut_off_day_is_a_day"), "cut_off_day BETWEEN 1 AND 31")
+    with op.batch_alter_table("agreement") as table:
+        table.alter_column("cut_off_day", server_default=None)

@@ -19,7 +19,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.mail.model import OutboxMessage
 from voucher.network.model import Structure
-from voucher.network.structures import suspend_structure
+from voucher.network.structures import RIB_CHANGED, suspend_structure
 from voucher.programme.change_payment_terms import PaymentTerms, change_payment_terms
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.approve import approve_batch
@@ -165,6 +165,8 @@ def test_payment_terms_change_within_bounds(database: Database) -> None:
         (PaymentTerms("monthly", 200_000, 30), "minimum_payment_cents"),
         (PaymentTerms("monthly", 0, 0), "payment_days"),
         (PaymentTerms("monthly", 0, 61), "payment_days"),
+        (PaymentTerms("monthly", 0, 30, 0), "cut_off_day"),
+        (PaymentTerms("monthly", 0, 30, 32), "cut_off_day"),
     ):
         with pytest.raises(Refused) as refused:
             change_payment_terms(database, town.agreement_id, terms, by=SOMEONE, now=NOVEMBER_3)
@@ -244,7 +246,8 @@ def give_address(town: Town, rank: int, address: str) -> None:
 
 def letters(database: Database) -> list[OutboxMessage]:
     with database.read() as session:
-        found = list(session.scalars(select(OutboxMessage).order_by(OutboxMessage.created_at, OutboxMessage.kind)))
+        told = select(OutboxMessage).where(OutboxMessage.kind != RIB_CHANGED)  # a RIB that tests change is told too
+        found = list(session.scalars(told.order_by(OutboxMessage.created_at, OutboxMessage.kind)))
         session.expunge_all()
     return found
 
@@ -393,10 +396,14 @@ def test_the_programme_changes_payment_terms_on_a_page(sqlite_database: Database
     office = Office(sqlite_database)
     programme = office.seat(Role.PROGRAMME)
     page = f"/programme/conventions/{office.town.agreement_id}/paiement"
-    said = office.post(programme, page, settlement_rhythm="on_demand", minimum_payment_cents="25", payment_days="45")
+    said = office.post(
+        programme, page, settlement_rhythm="on_demand", minimum_payment_cents="25", payment_days="45", cut_off_day="25"
+    )
     assert "Les conditions de paiement sont changées." in said
     assert "À la demande" in said
-    said = office.post(programme, page, settlement_rhythm="monthly", minimum_payment_cents="0", payment_days="90")
+    said = office.post(
+        programme, page, settlement_rhythm="monthly", minimum_payment_cents="0", payment_days="90", cut_off_day="31"
+    )
     assert "Écrivez un délai de 1 à 60 jours." in said
 
 

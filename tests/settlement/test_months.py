@@ -88,6 +88,34 @@ def test_a_month_ends_at_midnight_in_paris(instant: datetime, end: datetime) -> 
     assert end_of_month(instant) == end
 
 
+@pytest.mark.parametrize(
+    "instant, cut_off_day, end",
+    [
+        (paris(2026, 12, 25, 23, 59), 25, paris(2026, 12, 26)),
+        (paris(2026, 12, 26), 25, paris(2027, 1, 26)),
+        (paris(2026, 2, 10), 30, paris(2026, 3, 1)),  # February has no 30th: its last day
+        (paris(2026, 1, 31), 29, paris(2026, 3, 1)),
+        (paris(2026, 1, 31), 30, paris(2026, 3, 1)),
+        (paris(2026, 1, 1), 1, paris(2026, 1, 2)),
+        (paris(2026, 1, 2), 1, paris(2026, 2, 2)),
+    ],
+)
+def test_a_month_may_end_at_its_cut_off_day(instant: datetime, cut_off_day: int, end: datetime) -> None:
+    assert end_of_month(instant, cut_off_day) == end
+
+
+def test_what_is_used_after_the_cut_off_is_paid_with_the_next_month(database: Database) -> None:
+    town = a_town(database)
+    set_terms(town, cut_off_day=25)
+    before = town.redeem(0, 1, now=paris(2026, 12, 25, 17))
+    after = town.redeem(0, 2, now=paris(2026, 12, 26, 9))
+    with database.read() as session:
+        first, second = (session.get_one(Period, session.get_one(Redemption, one).period_id) for one in (before, after))
+        assert (first.ends_at, second.ends_at) == (paris(2026, 12, 26), paris(2027, 1, 26))
+        assert (first.number, second.number) == (1, 2)
+    assert wrong_books(database) == []
+
+
 def test_the_last_day_of_a_period_is_its_months_or_the_day_it_was_closed_before() -> None:
     opened = paris(2026, 11, 3)
     assert last_day(opened, paris(2026, 12, 1), None) == date(2026, 11, 30)

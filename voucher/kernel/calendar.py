@@ -1,5 +1,6 @@
 """Civil days in Paris, instants in UTC, and how both are said in French."""
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -7,6 +8,8 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date
 
 PARIS = ZoneInfo("Europe/Paris")
+LAST_DAY = 31
+"""As a day of the month: the last one, whatever the month."""
 
 
 def paris_day(instant: datetime) -> date:
@@ -35,10 +38,19 @@ def end_of_day(day: date) -> datetime:
     return start_of_day(day + timedelta(days=1))
 
 
-def end_of_month(instant: datetime) -> datetime:
-    """Return the UTC instant at which the Paris month of an instant is over (the next one begins)."""
-    first = paris_day(instant).replace(day=1)
-    return start_of_day((first + timedelta(days=31)).replace(day=1))
+def end_of_month(instant: datetime, cut_off_day: int = LAST_DAY) -> datetime:
+    """Return the UTC instant at which the month of an instant is over in Paris, counted up to its day `cut_off_day`.
+
+    With 31, or any day that a month has not, it is the month's last: the next month begins at that instant.
+    """
+    day = paris_day(instant)
+    if day > _cut_off(day, cut_off_day):
+        day = day.replace(day=1) + timedelta(days=31)
+    return start_of_day(_cut_off(day, cut_off_day) + timedelta(days=1))
+
+
+def _cut_off(day: date, cut_off_day: int) -> date:
+    return day.replace(day=min(cut_off_day, monthrange(day.year, day.month)[1]))
 
 
 def french_date(day: date) -> str:

@@ -132,6 +132,9 @@ class Agreement(Base):
     commitment_number: Mapped[str] = mapped_column(String(30), default="")  # numéro d'engagement of the accountant
     service_code: Mapped[str] = mapped_column(String(30), default="")  # code service of the accountant
     settlement_rhythm: Mapped[str] = mapped_column(String(10), default=SettlementRhythm.MONTHLY)
+    cut_off_day: Mapped[int] = mapped_column(
+        default=31
+    )  # the last day of the month that a monthly period takes; 31: its last
     minimum_payment_cents: Mapped[int] = mapped_column(default=0)  # less than this waits for the next batch
     payment_days: Mapped[int] = mapped_column(default=30)  # after the period's end, a structure is paid
     # Of what is outstanding and owed, the part that must be held in the bank before more is issued; 0: pay on use.
@@ -164,6 +167,7 @@ class Agreement(Base):
         CheckConstraint("use_by <= grace_until AND grace_until <= present_by", name="dates_follow"),
         CheckConstraint("signed_on <= use_by", name="signed_before_use_by"),
         CheckConstraint("settlement_rhythm IN ('monthly', 'on_demand')", name="rhythm_is_known"),
+        CheckConstraint("cut_off_day BETWEEN 1 AND 31", name="cut_off_day_is_a_day"),
         CheckConstraint("minimum_payment_cents >= 0", name="minimum_is_not_negative"),
         CheckConstraint("payment_days BETWEEN 1 AND 60", name="payment_days_fit"),
         CheckConstraint("cash_floor_basis_points BETWEEN 0 AND 10000", name="cash_floor_is_a_part"),

@@ -125,6 +125,7 @@ class AgreementPage:
     settlement_rhythm: str
     minimum_payment_cents: int
     payment_days: int
+    cut_off_day: int
     shares: tuple[ShareStages, ...]
     commitments: tuple[CommitmentLine, ...]
     endings: tuple[EndingLine, ...]
@@ -219,6 +220,7 @@ def agreement(database: Database, agreement_id: UUID, issuer_id: UUID | None = N
             whole.settlement_rhythm,
             whole.minimum_payment_cents,
             whole.payment_days,
+            whole.cut_off_day,
             _stages(session, whole),
             tuple(CommitmentLine(*row) for row in committed),
             _endings(session, agreement_id),

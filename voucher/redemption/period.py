@@ -1,4 +1,5 @@
-"""Periods of an agreement: opened by the first redemption that needs one, closed at the end of their Paris month, or by
+"""Periods of an agreement: opened by the first redemption that needs one, closed at the end of their Paris month (at its cut-off day, where the
+agreement has one), or by
 settlement before.
 
 Closing takes a lock that every redemption and undo shares (PostgreSQL; SQLite has one writer), so none falls between two
@@ -67,19 +68,24 @@ def open_period(session: Session, agreement_id: UUID, now: datetime) -> UUID:
     The caller shares the lock of the agreement's periods. A clock that is late never opens a month that another closed.
     """
     agreement = session.execute(
-        select(Agreement.settlement_rhythm, func.coalesce(func.max(Period.number), 0), func.max(Period.closed_at))
+        select(
+            Agreement.settlement_rhythm,
+            Agreement.cut_off_day,
+            func.coalesce(func.max(Period.number), 0),
+            func.max(Period.closed_at),
+        )
         .outerjoin(Period, Period.agreement_id == Agreement.id)
         .where(Agreement.id == agreement_id)
-        .group_by(Agreement.settlement_rhythm)
+        .group_by(Agreement.settlement_rhythm, Agreement.cut_off_day)
     ).one()
-    rhythm, last_number, last_closed_at = agreement
+    rhythm, cut_off_day, last_number, last_closed_at = agreement
     begins_at = max(now, last_closed_at + _INSTANT) if last_closed_at else now
     values = {
         "id": new_id(),
         "agreement_id": agreement_id,
         "number": last_number + 1,
         "opened_at": now,
-        "ends_at": end_of_month(begins_at) if rhythm == SettlementRhythm.MONTHLY else None,
+        "ends_at": end_of_month(begins_at, cut_off_day) if rhythm == SettlementRhythm.MONTHLY else None,
     }
     if session.get_bind().dialect.name == "postgresql":
         session.execute(postgresql.insert(Period).values(values).on_conflict_do_nothing())

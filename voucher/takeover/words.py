@@ -100,6 +100,7 @@ COLUMNS: dict[str, str] = {
     "service_code": "Code service chez le comptable.",
     "services": "Services du lieu, séparés par |.",
     "settlement_channel": "public_accountant : comptable public ; mandated_operator : opérateur mandaté.",
+    "cut_off_day": "Dernier jour du mois que compte une période ; 31 : le dernier du mois.",
     "settlement_rhythm": "monthly : chaque mois ; on_demand : à la demande.",
     "sha256": "SHA-256 du contenu.",
     "share_basis_points": "Part, en dix-millièmes.",
