@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import Database, count_anew
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import AccountKey
+from voucher.ledger.model import Account
 from voucher.ledger.post import open_accounts
 from voucher.programme.model import PayingAccount
 from voucher.settlement.bank_content import packed
@@ -93,7 +94,7 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     for account_id in taken.accounts.values():
         open_accounts(session, [AccountKey(code, bank_account_id=account_id) for code in _ACCOUNTS])
     if stored.new_count >= _MANY:
-        count_anew(session, BankLine, BankMatch)
+        count_anew(session, BankLine, BankMatch, Account)
     withdraw_rejections(session, stored.debited_again, by=by, now=now)
     pay_and_return(session, found.sha256)
     whole_count, whole_lines = match_whole_files(session, found.sha256, by=by, now=now)
