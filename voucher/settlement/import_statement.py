@@ -5,6 +5,9 @@ kept. Each line has one entry: it pays (5115), returns (4670), is the bank's cha
 the bank account of the ledger (5120) always moves as the bank says.
 """
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO
@@ -16,6 +19,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import Database, count_anew
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import AccountKey
+from voucher.ledger.model import Account
 from voucher.ledger.post import open_accounts
 from voucher.programme.model import PayingAccount
 from voucher.settlement.bank_content import packed
@@ -92,12 +96,13 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     if not is_new and not _had_set_aside(session, found.sha256):
         return Imported(True, 0, 0, 0, 0, 0, 0)
     taken = _Taking(session, reading, found.sha256, by, now, issuer_id)
-    taken.take_all()
+    with _only_new_objects_searched():
+        taken.take_all()
     stored = taken.store.stored
     for account_id in taken.accounts.values():
         open_accounts(session, [AccountKey(code, bank_account_id=account_id) for code in _ACCOUNTS])
     if stored.new_count >= _MANY:
-        count_anew(session, BankLine, BankMatch)
+        count_anew(session, BankLine, BankMatch, Account)
     withdraw_rejections(session, stored.debited_again, by=by, now=now)
     pay_and_return(session, found.sha256)
     whole_count, whole_lines = match_whole_files(session, found.sha256, by=by, now=now)
@@ -237,6 +242,16 @@ class _Taking:
         }
         self.session.execute(insert(BankStatement).values(**row))
         return UUID(str(row["id"]))
+
+
+@contextmanager
+def _only_new_objects_searched() -> Iterator[None]:
+    """Let the collector of cycles leave aside what stands already: the pieces of a long file make it walk the whole program."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _had_set_aside(session: Session, bank_file: str) -> bool:

@@ -63,14 +63,15 @@ def post_lines(session: Session, bank_file: str, *, by: UUID, now: datetime, is_
         )
         .join(PaymentAdvice, PaymentAdvice.id == BankMatch.advice_id)
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
-        .where(BankMatch.kind == MatchKind.PAYMENT, BankMatch.amount_cents != BankLine.amount_cents)
+        .where(BankMatch.kind == MatchKind.PAYMENT, BankMatch.amount_cents < BankLine.amount_cents)
     )
     charges = direct.add_columns(literal("Frais de la banque").label("narration"))
     charges = charges.where(BankMatch.kind == MatchKind.CHARGE)
     unknown = new_lines.add_columns(literal("Ligne de relevé à identifier").label("narration")).where(
         BankLine.matched_cents == 0
     )
-    paid = of_advice.where(BankMatch.kind == MatchKind.PAYMENT, BankMatch.amount_cents == BankLine.amount_cents)
+    # No match is worth more than its line: this says « as much as ». Of an equality PostgreSQL would expect one row, and loop.
+    paid = of_advice.where(BankMatch.kind == MatchKind.PAYMENT, BankMatch.amount_cents >= BankLine.amount_cents)
     debit, credit = BankLine.is_credit.is_(False), BankLine.is_credit.is_(True)
     for event_type, lines in (
         (EventType.TRANSFER_BOOKED, paid),

@@ -6,9 +6,10 @@ known (in a report or a notification, which prove nothing).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -236,7 +237,7 @@ class EntryStore:
         if advice.expected.state is AdviceState.REJECTED:
             self.stored.debited_again.append(advice.id)
         self._states[advice.id] = AFTER[verdict]
-        advice.expected = replace(advice.expected, state=AFTER[verdict])
+        advice.expected = Expected(advice.expected.amount_cents, AFTER[verdict])
         return advice, verdict
 
     def _advices(self, references: Sequence[str]) -> dict[str, _Advice]:
@@ -287,10 +288,10 @@ class EntryStore:
             "payment_information_id": line.payment_information_id,
             "batch_count": line.batch_count,
         }
-        return tuple(values[name] for name in _COLUMNS)
+        return _in_order(values)
 
 
-_COLUMNS = tuple(BankLine.__table__.columns.keys())
+_in_order: Callable[[Mapping[str, object]], tuple[object, ...]] = itemgetter(*BankLine.__table__.columns.keys())
 
 
 def _contradiction(entry: BankEntry, before_cents: int) -> FileError:
