@@ -83,6 +83,37 @@ def test_two_lines_undo_each_other_only_with_the_same_rest_on_two_sides_of_one_a
         match_with_opposite(paid.database, new_id(), lines[-900], ids(paid)[900], by=PREPARER, now=NOW)
 
 
+@pytest.mark.parametrize("is_one_file", [True, False])
+def test_a_transfer_debited_twice_then_given_back_once_is_not_paid_again(paid: Paid, is_one_file: bool) -> None:
+    debits = [debit("T1", 3_000, paid.first), debit("T1-BIS", 3_000, paid.first)]
+    back = credit("B1", 3_000, paid.first)
+    if is_one_file:
+        assert paid.take(*debits, back).unknown_count == 2
+    else:
+        paid.take(*debits)
+        paid.take(back, name="R2", day=TODAY + timedelta(days=1), opening_cents=OPENING_CENTS - 6_000)
+    assert paid.states() == ["paid", "in_file"]
+    assert "deux fois" in paid.waiting()[3_000]
+    # Another file comes: still nobody decides in the person's place.
+    paid.take(debit("Z1", 100), name="R3", day=TODAY + timedelta(days=2), opening_cents=OPENING_CENTS - 3_000)
+    assert paid.states() == ["paid", "in_file"]
+    with paid.database.read() as session:
+        rows = session.execute(select(BankLine.id, BankLine.is_credit).where(BankLine.matched_cents == 0))
+        waiting = {row.is_credit: row.id for row in rows.all() if row.id != ids(paid)[-100]}
+    best = suggestions(paid.database, waiting[True])[0]
+    assert (best.kind, best.target_id) == (MatchKind.OFFSET, waiting[False])
+    match_with_opposite(paid.database, new_id(), waiting[True], waiting[False], by=PREPARER, now=NOW)
+    assert set(paid.waiting()) == {-100}
+    assert wrong_books(paid.database) == []
+    # Its true return, weeks later, still reopens the debt.
+    paid.take(
+        credit("B2", 3_000, paid.first, return_reason="AC04"), name="R4", day=TODAY + timedelta(days=30),
+        opening_cents=OPENING_CENTS - 3_100,
+    )  # fmt: skip
+    assert paid.states() == ["returned", "in_file"]
+    assert wrong_books(paid.database) == []
+
+
 def test_a_file_debited_whole_pays_all_but_what_another_batch_took_up_and_the_rest_comes_back(paid: Paid) -> None:
     report(paid, transfers={paid.first: "AC04"})
     first_batch = batch_id(paid)

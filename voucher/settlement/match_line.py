@@ -25,6 +25,7 @@ from voucher.settlement.match_files import (
 )
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch
+from voucher.settlement.second_debits import is_debited_twice
 from voucher.settlement.use_line import (
     BY_HAND,
     Line,
@@ -147,6 +148,7 @@ def match_parked_returns(session: Session, bank_file: str, *, by: UUID, now: dat
             BankLine.paying_account_id == Agreement.paying_account_id,
             PaymentAdvice.state == AdviceState.PAID,
             ~exists().where(BankMatch.line_id == BankLine.id),
+            ~is_debited_twice(),
         )
         .order_by(BankLine.booked_on, BankLine.id)
     ).all()

@@ -33,10 +33,11 @@ WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The advice that bears a line's reference, as the line finds it."""
+    """The advice that bears a line's reference, as the line finds it; `is_debited_twice`: a second debit of it waits."""
 
     amount_cents: int
     state: AdviceState
+    is_debited_twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,18 @@ _WHY_NOT_CREDIT = {
     AdviceState.REJECTED: "Le virement a été rejeté : ce crédit est sans doute son retour. Il sera rapproché si le débit vient.",
     AdviceState.RETURNED: "Ce règlement est déjà revenu une fois.",
 }
+_WHICH_COMES_BACK = (
+    "La banque a débité ce virement deux fois. Si ce crédit rend le second débit, rapprochez ces deux lignes. S’il rend le premier, "
+    "choisissez le retour du virement."
+)
 _ENDED = "Ce règlement n’attend rien de la banque : il n’est pas transmis, ou un autre lot l’a repris."
 
 
 def decide(amount_cents: int, is_credit: bool, is_reference_given: bool, expected: Expected | None) -> Decision:
     """Say what a booked line does, given the advice that bears its EndToEndId in the same account (None when none does).
 
-    A debit pays what was sent, even if the bank had said that it refused it; a credit brings back what was paid. Anything
-    else waits, its money in 4711.
+    A debit pays what was sent, even if the bank had said that it refused it; a credit brings back what was paid,
+    unless a second debit of it waits, which this may correct. Anything else waits, its money in 4711.
     """
     if expected is None:
         if not is_reference_given:
@@ -78,6 +83,8 @@ def decide(amount_cents: int, is_credit: bool, is_reference_given: bool, expecte
             f"La référence est la bonne, mais le montant attendu est {format_euros(expected.amount_cents)}.",
         )
     if is_credit:
+        if expected.state is AdviceState.PAID and expected.is_debited_twice:
+            return Decision(Verdict.UNKNOWN, _WHICH_COMES_BACK)
         if expected.state is AdviceState.PAID:
             return Decision(Verdict.RETURNS)
         return Decision(Verdict.UNKNOWN, _WHY_NOT_CREDIT.get(expected.state, _ENDED))

@@ -27,6 +27,7 @@ from voucher.settlement.matching import AFTER, KIND, WHY, Expected, Verdict, dec
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch
 from voucher.settlement.said_first import left_to_store
+from voucher.settlement.second_debits import debited_twice
 from voucher.settlement.withdraw_rejections import hold_rejected
 
 CHUNK = 5_000
@@ -205,6 +206,9 @@ class EntryStore:
         lines = [(entry, place, line) for entry, place in entries for line in entry.lines]
         lines.sort(key=lambda one: one[2].is_credit)
         advices = self._advices([line.end_to_end_id for _, _, line in lines if line.end_to_end_id is not None])
+        brought_back = [line.end_to_end_id for _, _, line in lines if line.is_credit and line.end_to_end_id in advices]
+        for reference in debited_twice(self._session, brought_back):
+            advices[reference].expected = replace(advices[reference].expected, is_debited_twice=True)
         rows, matches = [], []
         for entry, place, line in lines:
             line_id = new_id()
@@ -233,11 +237,13 @@ class EntryStore:
         expected = None if advice is None else advice.expected
         verdict = decide(line.amount_cents, line.is_credit, line.end_to_end_id is not None, expected).verdict
         if advice is None or verdict not in AFTER:
+            if advice is not None and not line.is_credit:
+                advice.expected = replace(advice.expected, is_debited_twice=True)
             return None, verdict
         if advice.expected.state is AdviceState.REJECTED:
             self.stored.debited_again.append(advice.id)
         self._states[advice.id] = AFTER[verdict]
-        advice.expected = Expected(advice.expected.amount_cents, AFTER[verdict])
+        advice.expected = replace(advice.expected, state=AFTER[verdict])
         return advice, verdict
 
     def _advices(self, references: Sequence[str]) -> dict[str, _Advice]:
