@@ -36,7 +36,7 @@ def paid(database: Database) -> Paid:
 def take(paid: Paid, *entries: Booked, kind: str = "053", name: str = "R1", opening_cents: int = OPENING_CENTS, message: str = "M1", days: int = 0) -> Imported:  # fmt: skip
     account = Account(paid.iban, TODAY + timedelta(days=days), entries, name, opening_cents)
     content = camt(kind, "08", account, message=message)
-    return import_statement(paid.database, f"{name}.xml", content, by=PREPARER, now=NOW)
+    return import_statement(paid.database, f"{name}.xml", content, by=PREPARER, now=NOW + timedelta(days=days))
 
 
 def one(cents: int, reference: str, end_to_end_id: str = "NOTPROVIDED", **more: str) -> Booked:
@@ -94,7 +94,8 @@ def test_two_lines_alike_without_reference_both_count_and_the_same_statement_aga
     assert take(paid, fee, name="R2", opening_cents=OPENING_CENTS - 600).new_count == 1
     assert take(paid, fee, kind="054", name="N").new_count == 0
     week = Account(paid.iban, TODAY + timedelta(days=2), [Booked(-300, words="Virement permanent", day=TODAY)] * 2, "S", OPENING_CENTS, first_day=TODAY)  # fmt: skip
-    done = import_statement(paid.database, "s.xml", camt("053", "08", week), by=PREPARER, now=NOW)
+    later = NOW + timedelta(days=2)
+    done = import_statement(paid.database, "s.xml", camt("053", "08", week), by=PREPARER, now=later)
     assert done.new_count == 0
     assert wrong_books(paid.database) == []
 

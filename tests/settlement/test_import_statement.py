@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town, wrong_books
 from voucher.demonstration.bank import BookedLine, statement
@@ -50,7 +50,7 @@ class Paid:
         self, *lines: BookedLine, name: str = "R1", day: date = TODAY, opening_cents: int = OPENING_CENTS
     ) -> Imported:
         content = statement(name, self.iban, day, opening_cents, lines)
-        return import_statement(self.database, f"{name}.xml", content, by=PREPARER, now=NOW)
+        return import_statement(self.database, f"{name}.xml", content, by=PREPARER, now=NOW + (day - TODAY))
 
     def states(self) -> list[str]:
         with self.database.read() as session:
@@ -248,3 +248,22 @@ def counts(database: Database) -> dict[str, int]:
             table.__tablename__: session.scalar(select(func.count()).select_from(table)) or 0
             for table in (BankFile, BankStatement, BankLine, Entry)
         }
+
+
+def test_a_line_or_a_statement_of_a_day_to_come_is_refused(paid: Paid) -> None:
+    to_come = statement("R1", paid.iban, TODAY + timedelta(days=1), OPENING_CENTS, [debit("T1", 3_000, paid.first)])
+    for content in (to_come, statement("R2", paid.iban, TODAY + timedelta(days=1), OPENING_CENTS, [])):
+        with pytest.raises(RefusedBankFile, match=r"Ligne \d+ : Le 24.novembre.2026 n’est pas encore venu"):
+            import_statement(paid.database, "demain.xml", content, by=PREPARER, now=NOW)
+    assert counts(paid.database)["bank_line"] == 0
+    assert paid.states() == ["in_file", "in_file"]
+    assert (
+        import_statement(paid.database, "demain.xml", to_come, by=PREPARER, now=NOW + timedelta(days=1)).paid_count == 1
+    )
+
+
+def test_a_planted_line_of_a_day_to_come_is_found(paid: Paid) -> None:
+    paid.take(debit("T1", 3_000, paid.first))
+    with paid.database.write() as session:
+        session.execute(update(BankLine).values(booked_on=TODAY + timedelta(days=1)))
+    assert any("no_line_is_of_a_day_to_come" in one for one in wrong_books(paid.database))

@@ -6,13 +6,14 @@ from sqlalchemy import Select, and_, case, exists, func, not_, or_, select, unio
 from sqlalchemy.orm import Session, aliased
 
 from voucher.funding.model import AdvanceRefund, FundsReceipt
+from voucher.kernel.calendar import paris_day
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros, sum_cents
 from voucher.ledger.chart import EventType
 from voucher.ledger.fiscal_years import takes_effect_of
 from voucher.ledger.model import Account, Entry
 from voucher.ledger.read import balances_query
-from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice
+from voucher.settlement.model import AdviceState, BankFile, BankLine, PaymentAdvice
 from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.model_overpayments import Recovery
 from voucher.settlement.undo_match import DIRECT, IDENTIFIED
@@ -256,6 +257,24 @@ def check_the_bank_account_is_the_banks(session: Session) -> list[Violation]:
     return violations
 
 
+def check_no_line_is_of_a_day_to_come(session: Session) -> list[Violation]:
+    """Aucune ligne de banque n'est d'un jour qui n'était pas venu quand son fichier a été importé."""
+    rows = session.execute(
+        select(BankFile.name, BankFile.imported_at, func.max(BankLine.booked_on).label("last_on"))
+        .join(BankLine, BankLine.bank_file == BankFile.sha256)
+        .group_by(BankFile.sha256, BankFile.name, BankFile.imported_at)
+    )
+    return [
+        Violation(
+            "no_line_is_of_a_day_to_come",
+            f"fichier {row.name}",
+            f"une ligne du {row.last_on}, importée le {paris_day(row.imported_at)}",
+        )
+        for row in rows
+        if row.last_on > paris_day(row.imported_at)
+    ]
+
+
 def _identified() -> list[Select[*tuple[Any, ...]]]:
     """Return what of the lines is known, by who knows it: debits below zero, credits above."""
     signed = case((BankLine.is_credit, BankMatch.amount_cents), else_=-BankMatch.amount_cents)
@@ -277,4 +296,5 @@ CHECKS: tuple[Check, ...] = (
     check_a_match_is_in_the_books,
     check_an_advice_says_what_the_bank_said,
     check_the_bank_account_is_the_banks,
+    check_no_line_is_of_a_day_to_come,
 )

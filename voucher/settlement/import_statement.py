@@ -9,13 +9,14 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import IO
 from uuid import UUID
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database, count_anew
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import AccountKey
@@ -165,7 +166,7 @@ class _Taking:
         place: Place | None = None
         for stage in self.reading:
             if isinstance(stage, BankEntry):
-                if place is not None and not errors:
+                if place is not None and self._has_come(stage.booked_on, stage.line) and not errors:
                     self.store.add(stage, place)
             elif isinstance(stage, Statement):
                 place = self._begin(stage)
@@ -180,6 +181,13 @@ class _Taking:
         if errors:
             raise RefusedBankFile(errors)
 
+    def _has_come(self, day: date, line: int) -> bool:
+        """Say whether a day is past or present; one that is not yet come refuses the file: nobody is paid on it."""
+        if day > paris_day(self.now) and not self.store.stored.errors:
+            reason = f"Le {french_date(day)} n’est pas encore venu. Demandez un autre fichier à la banque."
+            self.store.stored.errors.append(FileError(line, reason))
+        return day <= paris_day(self.now)
+
     def _begin(self, statement: Statement) -> Place | None:
         account_id = self._account(statement.account_iban)
         if account_id is None:
@@ -191,6 +199,8 @@ class _Taking:
             )
             return None
         self.statement_count += 1
+        if statement.closed_on is not None:
+            self._has_come(statement.closed_on, statement.line)
         return Place(account_id, self._keep(statement, account_id))
 
     def _account(self, iban: str) -> UUID | None:
