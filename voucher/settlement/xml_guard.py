@@ -274,7 +274,7 @@ def _refused(error: etree.XMLSyntaxError) -> RefusedXml:
             "Le fichier dépasse les limites d’un fichier bancaire (éléments imbriqués ou textes trop longs). Demandez un autre fichier à la banque.",
             line,
         )
-    why = _LIBXML_WORDS.get(error.code, "Le XML est mal formé.")
+    why = _LIBXML_WORDS.get(getattr(error, "code", 0), "Le XML est mal formé.")
     return RefusedXml(f"{why} Téléchargez de nouveau le fichier complet depuis la banque.", line)
 
 
