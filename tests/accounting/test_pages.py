@@ -94,8 +94,8 @@ def test_the_balance_leads_to_accounts_and_to_their_ledgers(app: Flask, office: 
     assert "2 comptes" in structures
     assert "1 compte" in page(client, "/comptabilite/balance/4670?annee=2026&ouverts=oui")
     bank = page(client, f"/comptabilite/comptes/{account_of(office, '5120')}?annee=2026")
-    assert "-30,00 €" in bank or "-40,00 €" in bank
-    assert "-70,00 €" in bank
+    assert "−30,00 €" in bank or "−40,00 €" in bank
+    assert "−70,00 €" in bank
     transit = page(client, f"/comptabilite/comptes/{account_of(office, '5115')}?annee=2026")
     assert "AAA" in transit
     assert "Aucun mouvement" in page(
