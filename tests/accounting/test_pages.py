@@ -110,12 +110,12 @@ def test_the_balance_leads_to_accounts_and_to_their_ledgers(app: Flask, office: 
 def test_each_book_has_its_totals_and_each_balance_its_side(app: Flask, office: Office) -> None:
     client = signed_in_client(app, office.database, Role.AUDITOR)
     trial = page(client, "/comptabilite/balance?annee=2026")
-    assert trial.count("<tfoot>") == 2
+    assert trial.count("<tfoot") == 2
     assert "Suivi budgétaire, hors bilan" in trial
     assert "Solde créditeur" in trial
     assert '<option value="2026" selected>' in trial
     assert "-70,00" not in trial
-    assert page(client, "/comptabilite/balance?annee=2026&livre=budget").count("<tfoot>") == 1
+    assert page(client, "/comptabilite/balance?annee=2026&livre=budget").count("<tfoot") == 1
     general = totals(row.sums for row in trial_balance(office.database, 2026, book=Book.GENERAL))
     budget = totals(row.sums for row in trial_balance(office.database, 2026, book=Book.BUDGET))
     assert general.is_balanced

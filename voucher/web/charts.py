@@ -142,15 +142,9 @@ def curves(
         points = series[0][1]
         x, y = place(points.index(min(points)), min(points))
         drawing.append(Markup('<circle class="dot" cx="{}" cy="{}" r="4"/>').format(x, y))
-        # Below its point, and below the line of zero where it would stand across it.
-        drawing.append(
-            _text(
-                x,
-                (y if y > zero or y + LABEL_BASELINE < zero - TICK else zero) + LABEL_BASELINE + 4,
-                say(min(points)),
-                "strong",
-            )
-        )
+        # Below its point; below the line of zero too, where it would stand across it.
+        is_clear = y > zero or y + LABEL_BASELINE < zero - TICK
+        drawing.append(_text(x, (y if is_clear else zero) + LABEL_BASELINE + 4, say(min(points)), "strong"))
         said = sorted({0, len(labels) // 2, len(labels) - 1})
         drawing += [_text(place(at, 0)[0], LINE_HEIGHT - 8, labels[at]) for at in said]
     rows = [(label, *(say(points[at]) for _, points in series)) for at, label in enumerate(labels)]
