@@ -37,7 +37,7 @@ class Sealed:
 
 
 def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: datetime) -> Sealed | None:
-    """Seal every entry that waits and sign the new root; return None where none waits: the last checkpoint stands.
+    """Seal every entry posted until now that waits, and sign the new root; return None where none waits: the last one stands.
 
     `key` is the programme's, `origin` the journal's name (`checkpoint.origin_of`).
     """
@@ -48,7 +48,7 @@ def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: dateti
         frontier = Frontier(size, peaks_of(size, stored_subtrees(session)))
         total = session.scalar(select(func.count()).select_from(Entry)) or 0
         query = canonical_query(session, is_whole=total - size > total // 4)
-        unsealed = query.where(is_unsealed()).order_by(Entry.posted_at, Entry.id)
+        unsealed = query.where(is_unsealed(), Entry.posted_at <= now).order_by(Entry.posted_at, Entry.id)
         # COPY takes an id as text.
         id_of: Callable[[str], object] = str if database.is_postgresql else UUID
         hashed = ((id_of(one.entry_id), leaf_hash(one.data)) for one in canonical_entries(session, unsealed))
