@@ -1,7 +1,8 @@
 """Seal what was posted: number the entries that no seal holds, grow the tree over them, sign its root.
 
-Entries are found by their absence from the seals, never by an id or an hour: who took an earlier one may commit later. One
-transaction seals all of them; at each moment one sealer works. A redemption never waits for it.
+Entries are found by their absence from the seals, never by the last id or hour sealed: who took an earlier one may commit
+later. One posted after now, by a clock that is ahead, waits for the next sealing. One transaction seals all of them; at each
+moment one sealer works. A redemption never waits for it.
 """
 
 from collections.abc import Callable, Iterable
