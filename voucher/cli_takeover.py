@@ -96,7 +96,7 @@ def import_command(path: Path, identity: Path | None, has_passphrase: bool, expe
             now=datetime.now(UTC),
             keys=Keys(passphrase, None if identity is None else _private_key(identity)),
             expected_key=None if expected_key is None else _hexadecimal(expected_key),
-            told=lambda table, rows: told.print(f"{table} : {rows}", highlight=False),
+            told=lambda table, rows: told.print(f"{said(table)} : {rows}", highlight=False),
         )
         note_access(database, None, "reprise : archive importée", f"{path.name}, ligne de commande", datetime.now(UTC))
     click.echo(
