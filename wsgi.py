@@ -23,16 +23,16 @@ PORTALS = (
     place,
     payments,
     board,
+    finance,
+    funding,
     programme,
     issuer,
     prescriber,
-    finance,
-    funding,
-    ledger,
     books,
+    ledger,
     staff,
 )
-"""The folders of pages, in the order of their menu entries."""
+"""The folders of pages, in the order of their menu entries: the first that a role sees is where it lands."""
 
 UPLOAD_BYTES_MAX = 64 * 1024 * 1024
 

@@ -15,6 +15,7 @@ from voucher.kernel.refusals import Refused
 from voucher.takeover.export import For, export_takeover
 from voucher.takeover.importing import import_takeover
 from voucher.takeover.sealed_file import Keys
+from voucher.takeover.tables import said
 
 PASSPHRASE_LENGTH_MIN = 15
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -47,7 +48,7 @@ def export_command(
             settings=settings,
             now=datetime.now(UTC),
             whom=whom,
-            told=lambda table, rows: told.print(f"{table} : {rows}", highlight=False),
+            told=lambda table, rows: told.print(f"{said(table)} : {rows}", highlight=False),
         )
     click.echo(f"{done.row_count} lignes dans {path}.")
     manifest = done.manifest
@@ -95,7 +96,7 @@ def import_command(path: Path, identity: Path | None, has_passphrase: bool, expe
             now=datetime.now(UTC),
             keys=Keys(passphrase, None if identity is None else _private_key(identity)),
             expected_key=None if expected_key is None else _hexadecimal(expected_key),
-            told=lambda table, rows: told.print(f"{table} : {rows}", highlight=False),
+            told=lambda table, rows: told.print(f"{said(table)} : {rows}", highlight=False),
         )
         note_access(database, None, "reprise : archive importée", f"{path.name}, ligne de commande", datetime.now(UTC))
     click.echo(

@@ -14,6 +14,6 @@ from voucher.access.rules import Role
 from voucher.web.navigation import NavItem
 
 NAVIGATION = (
-    NavItem("Comptabilité", "books.home", READERS),
+    NavItem("Livres et exercices", "books.home", READERS, group="Comptabilité"),
     NavItem("Récolements", "books.counts_list", (Role.ISSUER,)),
 )

@@ -36,11 +36,14 @@ class ProduceForm(HouseForm):
 def annual_accounts() -> str:
     """List the agreements of a year, with what was produced."""
     listing = read_listing(request.args, sorts=("number",), default_sort="number", filters=("annee",))
-    year = year_asked({"annee": listing.filters.get("annee", str(paris_day(house().now()).year - 1))})
+    year = year_asked(listing.filters, default=paris_day(house().now()).year - 1)
     rows = accounts_of_year(house().database, year, issuer_id=scope())
-    return render_template(
-        "books/annual_accounts.html", listing=listing, rows=rows, year=year, years=year_choices() or [(str(year),) * 2]
-    )
+    return render_template("books/annual_accounts.html", listing=listing, rows=rows, year=year, years=_choices(year))
+
+
+def _choices(year: int) -> list[tuple[str, str]]:
+    """Return the years that the filter offers, and the one shown."""
+    return sorted({*year_choices(), (str(year), str(year))}, reverse=True)
 
 
 def _account(agreement_id: UUID, year: int) -> AgreementAccount:

@@ -1,21 +1,34 @@
 """The trial balance and what is behind it: auxiliary accounts, the ledger of one account, journals by month."""
 
+from collections.abc import Sequence
+
 from flask import abort, render_template, request
 from werkzeug.wrappers import Response
 
 from issuer_portal.books.folder import READERS, blueprint, day_asked, numbers, whole_programme, year_asked, year_choices
-from voucher.accounting.balance import Sums, auxiliaries, trial_balance
+from voucher.accounting.balance import CodeLine, Sums, auxiliaries, totals, trial_balance
 from voucher.accounting.fec import JOURNAL_NAMES
 from voucher.accounting.ledgers import account_ledger, journal_months
 from voucher.ledger import read
 from voucher.ledger.chart import CHART, Book
+from voucher.ledger.chart_file import PRESENTED
 from voucher.reporting.account_names import account_names
 from voucher.web.access import staff
 from voucher.web.house import house
 from voucher.web.listing import Cell, euros_cell, file_response, read_listing
 
-BOOKS = [("general", "Général"), ("budget", "Budget")]
-HEADERS = ["À l’ouverture (€)", "Débits (€)", "Crédits (€)", "À la clôture (€)"]
+BOOKS = {
+    Book.GENERAL: "Comptabilité générale",
+    Book.BUDGET: "Suivi budgétaire, hors bilan",
+}
+HEADERS = [
+    "Ouverture débit (€)",
+    "Ouverture crédit (€)",
+    "Débits (€)",
+    "Crédits (€)",
+    "Solde débiteur (€)",
+    "Solde créditeur (€)",
+]
 
 
 @blueprint.get("/balance")
@@ -32,19 +45,27 @@ def trial() -> str | Response:
         rows.reverse()
     shown = numbers()
     if listing.wants_file:
-        lines = [[row.code, shown[row.code].number, shown[row.code].name, *_cells(row.sums)] for row in rows]
-        return file_response(f"balance-{year}", ["Code", "Compte", "Nom", *HEADERS], lines)
-    total = sum((row.sums for row in rows), Sums())
+        lines = [
+            [BOOKS[one], row.code, shown[row.code].number, shown[row.code].name, *_cells(row.sums)]
+            for one, kept in _by_book(rows)
+            for row in kept
+        ]
+        return file_response(f"balance-{year}", ["Livre", "Code", "Compte", "Nom", *HEADERS], lines)
     return render_template(
         "books/balance.html",
         listing=listing,
-        rows=rows,
-        total=total,
+        books=[(BOOKS[one], kept, totals(row.sums for row in kept)) for one, kept in _by_book(rows)],
         year=year,
         until=until,
-        books=BOOKS,
+        book_choices=[(str(one), word) for one, word in BOOKS.items()],
         years=year_choices(),
     )
+
+
+def _by_book(rows: Sequence[CodeLine]) -> list[tuple[Book, list[CodeLine]]]:
+    """Part the lines by book: no movement crosses two, and each has totals of its own."""
+    parted = [(book, [row for row in rows if PRESENTED[row.code].book is book]) for book in BOOKS]
+    return [(book, kept) for book, kept in parted if kept]
 
 
 @blueprint.get("/balance/<code>")
@@ -155,9 +176,6 @@ def journals() -> str | Response:
 
 
 def _cells(sums: Sums) -> list[Cell]:
-    return [
-        euros_cell(sums.opening_cents),
-        euros_cell(sums.debit_cents),
-        euros_cell(sums.credit_cents),
-        euros_cell(sums.closing_cents),
-    ]
+    opening, closing = sums.opening_cents, sums.closing_cents
+    cents = (max(opening, 0), max(-opening, 0), sums.debit_cents, sums.credit_cents, max(closing, 0), max(-closing, 0))
+    return [euros_cell(one) for one in cents]

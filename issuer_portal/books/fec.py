@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from issuer_portal.books.folder import READERS, blueprint, numbers, whole_programme
 from voucher.access.audit import note_access
-from voucher.accounting.fec import fec_file, holders
+from voucher.accounting.fec import fec_file, holders, years_with_entries
 from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import years
 from voucher.web.access import staff, viewer
@@ -20,7 +20,13 @@ def fec_home() -> str:
     """List the holders and the years."""
     whole_programme()
     here = house()
-    return render_template("books/fec.html", holders=holders(here.database), years=years(here.database, now=here.now()))
+    found, every = holders(here.database), years(here.database, now=here.now())
+    written = {
+        one.siren: years_with_entries(here.database, one.siren, [year.year for year in every])
+        for one in found
+        if one.siren
+    }
+    return render_template("books/fec.html", holders=found, years=every, written=written)
 
 
 @blueprint.get("/fec/<siren>/<int:year>.txt")

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import date
+from typing import NoReturn
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, g
+from flask import Blueprint, Response, abort, flash, g, redirect, request
 
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
-from voucher.kernel.calendar import paris_day
+from voucher.kernel.calendar import french_date, paris_day
 from voucher.ledger.chart_file import Numbering, chart_numbers
-from voucher.ledger.close_year import YEAR_MAX, YEAR_MIN, years
+from voucher.ledger.close_year import years
 from voucher.web.access import viewer
 from voucher.web.house import house
 
@@ -54,20 +55,38 @@ def whole_programme() -> None:
         abort(403)
 
 
-def year_asked(filters: Mapping[str, str]) -> int:
-    """Return the year of a page's filter, the present one by default."""
-    text = filters.get("annee", "")
-    is_year = text.isascii() and text.isdigit() and len(text) == 4 and YEAR_MIN <= int(text) <= YEAR_MAX
-    return int(text) if is_year else paris_day(house().now()).year
+def year_asked(filters: Mapping[str, str], default: int | None = None) -> int:
+    """Return the year of a page's filter, the present one by default; one that we do not keep is said, never replaced."""
+    present = paris_day(house().now()).year
+    text = filters.get("annee", filters.get("jour", "")[:4])
+    if not text:
+        return default or present
+    known = [value for value, _ in year_choices()]
+    if text in known:
+        return int(text)
+    return _start_again(f"Nous n’avons pas d’exercice « {text} ». Choisissez parmi : {', '.join(known)}.")
 
 
 def day_asked(filters: Mapping[str, str], year: int) -> date:
-    """Return the day of a page's filter, the last of the year by default or where it is of another year."""
+    """Return the day of a page's filter: by default the last of the year, or today if it is sooner."""
+    last = date(year, 12, 31)
+    text = filters.get("jour", "")
+    if not text:
+        today = paris_day(house().now())
+        return min(last, today) if today.year >= year else last
     try:
-        day = date.fromisoformat(filters.get("jour", ""))
+        day = date.fromisoformat(text)
     except ValueError:
-        return date(year, 12, 31)
-    return day if day.year == year else date(year, 12, 31)
+        return _start_again(f"Le jour « {text} » ne se lit pas. Choisissez un jour de {year}.")
+    if day.year != year:
+        return _start_again(f"Le {french_date(day)} n’est pas dans l’exercice {year}. Choisissez un jour de {year}.")
+    return day
+
+
+def _start_again(sentence: str) -> NoReturn:
+    """Show the same page without its filters, and say why: neither a page nor a file answers another question."""
+    flash(sentence, "warn")
+    abort(redirect(request.path))
 
 
 def year_choices() -> list[tuple[str, str]]:

@@ -21,8 +21,8 @@ from issuer_portal.finance.folder import blueprint as blueprint
 from voucher.web.navigation import NavItem
 
 NAVIGATION = (
-    NavItem("Finances", "finance.home", READERS, is_exact=True),
-    NavItem("Lots de règlement", "finance.batches", READERS),
-    NavItem("Rapprochement", "finance.reconciliation", READERS, is_exact=True),
-    NavItem("Lignes de banque", "finance.lines", READERS),
+    NavItem("À faire", "finance.home", READERS, is_exact=True, group="Finances"),
+    NavItem("Lots de règlement", "finance.batches", READERS, group="Finances"),
+    NavItem("Rapprochement", "finance.reconciliation", READERS, is_exact=True, group="Finances"),
+    NavItem("Lignes de banque", "finance.lines", READERS, group="Finances"),
 )

@@ -19,7 +19,7 @@ from voucher.settlement.read_set_aside import set_aside
 from voucher.settlement.words import MATCH_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
-from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.forms import HouseForm
 from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.uploads import takes_files
@@ -70,7 +70,6 @@ def import_file() -> str | Response:
                 issuer_id=scope(),
             )
         except RefusedBankFile as refused:
-            show_refusal(form, refused)
             errors = refused.errors
         else:
             flash(_receipt(done), "info" if done.is_known else "success")

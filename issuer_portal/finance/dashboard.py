@@ -19,6 +19,7 @@ from voucher.reporting.redemption_rows import redemption_rows
 from voucher.reporting.timeline import timeline
 from voucher.web import charts
 from voucher.web.access import staff, viewer
+from voucher.web.filters import euros
 from voucher.web.house import house
 from voucher.web.listing import Cell, euros_cell, file_response, read_listing
 
@@ -258,7 +259,7 @@ def _cash_chart(forecasts: dict[Scenario, CashForecast]) -> charts.Chart:
         cash_sentence(forecasts),
         labels,
         series,
-        format_euros,
+        euros,
         ("Fin de", "Trésorerie"),
     )
 

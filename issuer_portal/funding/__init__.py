@@ -12,4 +12,4 @@ from issuer_portal.funding.folder import READERS
 from issuer_portal.funding.folder import blueprint as blueprint
 from voucher.web.navigation import NavItem
 
-NAVIGATION = (NavItem("Financement", "funding.home", READERS),)
+NAVIGATION = (NavItem("Financement", "funding.home", READERS, group="Finances"),)

@@ -153,6 +153,7 @@ def entries() -> str | Response:
         listing=listing,
         rows=rows,
         total=total,
+        unreadable=search.unreadable(listing.filters),
         events=EVENT_CHOICES,
         journals=[(str(one), str(one)) for one in Journal],
         codes=[(code, f"{code} {line.name}") for code, line in CHART.items()],

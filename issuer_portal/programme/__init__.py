@@ -19,9 +19,14 @@ from voucher.web.navigation import NavItem
 
 _READERS = (Role.PROGRAMME, Role.AUDITOR)
 NAVIGATION = (
-    NavItem("Programme", "programme.home", _READERS, is_exact=True),
-    NavItem("Enveloppes", "programme.envelopes", _READERS),
-    NavItem("Conventions", "programme.agreements", _READERS),
-    NavItem("Structures", "programme.structures", (*_READERS, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)),
-    NavItem("Lieux", "programme.places", _READERS),
+    NavItem("Vue d’ensemble", "programme.home", _READERS, is_exact=True, group="Programme"),
+    NavItem("Enveloppes", "programme.envelopes", _READERS, group="Programme"),
+    NavItem("Conventions", "programme.agreements", _READERS, group="Programme"),
+    NavItem(
+        "Structures",
+        "programme.structures",
+        (*_READERS, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER),
+        group="Programme",
+    ),
+    NavItem("Lieux", "programme.places", _READERS, group="Programme"),
 )

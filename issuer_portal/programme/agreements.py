@@ -56,6 +56,7 @@ class AgreementForm(HouseForm):
     issuer_id = SelectField("Collectivité émettrice", validators=[InputRequired()])
     paying_account_id = SelectField("Compte qui paie les structures", validators=[InputRequired()])
     commitment_number = StringField("Numéro d’engagement du comptable", validators=[Optional(), Length(max=30)])
+    service_code = StringField("Code service du comptable", validators=[Optional(), Length(max=30)])
     shares = FieldList(FormField(ShareForm), min_entries=FUNDERS_MAX, max_entries=FUNDERS_MAX)
     ceiling_cents = EurosField("Plafond", validators=[InputRequired()])
     face_value_cents = EurosField("Valeur d’un chèque", validators=[InputRequired()])
@@ -284,6 +285,7 @@ def _signed_terms(form: Any) -> NewAgreement:
         present_by=form.present_by.data,
         shares=_shares(form),
         commitment_number=form.commitment_number.data or "",
+        service_code=form.service_code.data or "",
     )
 
 

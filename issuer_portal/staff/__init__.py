@@ -6,6 +6,6 @@ from voucher.access.rules import Role
 from voucher.web.navigation import NavItem
 
 NAVIGATION = (
-    NavItem("Personnes", "staff.people", (Role.PROGRAMME,)),
-    NavItem("Journal des accès", "staff.trail", (Role.PROGRAMME, Role.AUDITOR)),
+    NavItem("Personnes", "staff.people", (Role.PROGRAMME,), group="Accès"),
+    NavItem("Journal des accès", "staff.trail", (Role.PROGRAMME, Role.AUDITOR), group="Accès"),
 )

@@ -8,12 +8,13 @@ from werkzeug.wrappers import Response
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.settlement.advice_document import advice_document
-from voucher.settlement.clock import STAGE_WORDS, structure_dues
+from voucher.settlement.clock import STAGE_WORDS
 from voucher.settlement.documents import Contact
+from voucher.settlement.payment_steps import Holder
 from voucher.settlement.read_advice import AdvicePage, advice
 from voucher.settlement.read_advices import advices
 from voucher.settlement.read_disputes import dispute, disputes
-from voucher.settlement.read_payments import Holder, RedemptionPayment, owing, redemption_payments
+from voucher.settlement.read_payments import RedemptionPayment, owing, redemption_payments, waiting_payments
 from voucher.settlement.reasons import explain
 from voucher.settlement.words import ADVICE_STATES, DISPUTE_REASONS, DISPUTE_STATES
 from voucher.web.access import staff, viewer
@@ -70,13 +71,16 @@ def home() -> str | Response:
             for row in rows
         )
         return file_response("nos-paiements", headers, lines)
+    waiting = waiting_payments(database, structure_id, house().now())
+    yours_cents = sum(one.due.amount_cents for one in waiting if one.step.holder is Holder.STRUCTURE)
     return render_template(
         "payments/home.html",
         listing=listing,
         rows=rows,
         total=total,
         owing=owing(database, structure_id),
-        dues=structure_dues(database, structure_id, house().now()),
+        waiting=waiting,
+        yours_cents=yours_cents,
         stage_words={str(stage): word for stage, word in STAGE_WORDS.items()},
         choices=STATE_CHOICES,
     )
@@ -87,7 +91,9 @@ def home() -> str | Response:
 def payment(advice_id: UUID) -> str:
     """Show one payment, with what it is made of."""
     page = _own(advice_id)
-    return render_template("payments/payment.html", page=page, why=explain(page.state_reason))
+    waiting = waiting_payments(house().database, own_structure(), house().now())
+    step = next((one.step for one in waiting if one.due.advice_id == advice_id), None)
+    return render_template("payments/payment.html", page=page, why=explain(page.state_reason), step=step)
 
 
 @blueprint.get("/<uuid:advice_id>/bordereau.pdf")

@@ -17,7 +17,7 @@ from tests.accounting.office import SIREN, Office, an_office
 from tests.builders import MASTER_SECRET
 from tests.settlement.town import APPROVER, PREPARER
 from voucher.accounting.balance import trial_balance
-from voucher.accounting.fec import fec_file, holders
+from voucher.accounting.fec import fec_file, holders, years_with_entries
 from voucher.accounting.fec_checker import check_fec
 from voucher.accounting.match_up import match_up
 from voucher.cli import main
@@ -214,10 +214,15 @@ def test_the_files_of_the_demonstration_pass_the_checker(sqlite_database: Databa
     written = 0
     for siren in found:
         assert siren is not None
-        for year in (2025, 2026):
+        has_file = years_with_entries(sqlite_database, siren, (2024, 2025, 2026))
+        assert 2024 not in has_file
+        with pytest.raises(Refused, match="aucune écriture en 2024"):
+            fec_file(sqlite_database, siren, 2024, numbers=chart_numbers(MODEL), now=now)
+        for year in has_file:
             file = fec_file(sqlite_database, siren, year, numbers=chart_numbers(MODEL), now=now)
             content = b"".join(file.chunks).splitlines(keepends=True)
             written += len(content) - 1
             wrong = [str(one) for one in check_fec(content, name=file.name)]
-            assert wrong == [] or len(content) == 1, (siren, year)
+            assert wrong == [], (siren, year)
+            assert len(content) > 1, (siren, year)
     assert written > 1000

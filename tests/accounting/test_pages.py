@@ -14,9 +14,11 @@ from tests.clients import app_for, csrf_token, signed_in_client
 from tests.settlement.town import wrong_books
 from voucher.access.model import AuditLine
 from voucher.access.rules import Role
+from voucher.accounting.balance import auxiliaries, totals, trial_balance
 from voucher.accounting.fec_checker import check_fec
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.ledger.chart import Book
 from voucher.ledger.chart_file import WrongChart
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_in
@@ -92,8 +94,8 @@ def test_the_balance_leads_to_accounts_and_to_their_ledgers(app: Flask, office: 
     assert "2 comptes" in structures
     assert "1 compte" in page(client, "/comptabilite/balance/4670?annee=2026&ouverts=oui")
     bank = page(client, f"/comptabilite/comptes/{account_of(office, '5120')}?annee=2026")
-    assert "-30,00 €" in bank or "-40,00 €" in bank
-    assert "-70,00 €" in bank
+    assert "−30,00 €" in bank or "−40,00 €" in bank
+    assert "−70,00 €" in bank
     transit = page(client, f"/comptabilite/comptes/{account_of(office, '5115')}?annee=2026")
     assert "AAA" in transit
     assert "Aucun mouvement" in page(
@@ -105,11 +107,52 @@ def test_the_balance_leads_to_accounts_and_to_their_ledgers(app: Flask, office: 
         assert client.get(address).status_code == 404
 
 
+def test_each_book_has_its_totals_and_each_balance_its_side(app: Flask, office: Office) -> None:
+    client = signed_in_client(app, office.database, Role.AUDITOR)
+    trial = page(client, "/comptabilite/balance?annee=2026")
+    assert trial.count("<tfoot") == 2
+    assert "Suivi budgétaire, hors bilan" in trial
+    assert "Solde créditeur" in trial
+    assert '<option value="2026" selected>' in trial
+    assert "-70,00" not in trial
+    assert page(client, "/comptabilite/balance?annee=2026&livre=budget").count("<tfoot") == 1
+    general = totals(row.sums for row in trial_balance(office.database, 2026, book=Book.GENERAL))
+    budget = totals(row.sums for row in trial_balance(office.database, 2026, book=Book.BUDGET))
+    assert general.is_balanced
+    assert budget.is_balanced
+    assert general.closing_debit_cents != budget.closing_debit_cents
+    rows, count, total = auxiliaries(
+        office.database, "4670", 2026, sort="tiers", descending=False, limit=50, offset=0, filters={}
+    )
+    assert len(rows) == count
+    assert total == totals(row.sums for row in rows)
+
+
+def test_a_balance_stops_today_and_says_which_year_or_day_it_cannot_show(app: Flask, office: Office) -> None:
+    client = signed_in_client(app, office.database, Role.AUDITOR)
+    assert "Arrêtée au 2 avril 2027" in page(client, "/comptabilite/balance")
+    assert "Arrêtée au 31 décembre 2026" in page(client, "/comptabilite/balance?annee=2026")
+    assert "Arrêtée au 5 octobre 2026" in page(client, "/comptabilite/balance?jour=2026-10-05")
+    for query, sentence in (
+        ("annee=1999", "Nous n’avons pas d’exercice « 1999 »."),
+        ("jour=2024-05-01", "Nous n’avons pas d’exercice « 2024 »."),
+        ("annee=2026&jour=2027-01-05", "Le 5 janvier 2027 n’est pas dans l’exercice 2026."),
+        ("annee=2026&jour=hier", "Le jour « hier » ne se lit pas."),
+        ("annee=1999&format=csv", "Nous n’avons pas d’exercice « 1999 »."),
+    ):
+        answer = client.get(f"/comptabilite/balance?{query}")
+        assert answer.status_code == 302, query
+        assert sentence in page(client, answer.headers["Location"]), query
+
+
 def test_lists_are_files_too(app: Flask, office: Office) -> None:
     client = signed_in_client(app, office.database, Role.PROGRAMME)
     lines = page(client, "/comptabilite/balance?annee=2026&format=csv").lstrip("\ufeff").splitlines()
-    assert lines[0].startswith("Code;Compte;Nom")
-    assert any(line.startswith("5120;5120000;Banque ou Trésor;0,00;0,00;70,00;-70,00") for line in lines)
+    assert lines[0].startswith("Livre;Code;Compte;Nom")
+    assert any(
+        line.startswith("Comptabilité générale;5120;5120000;Banque ou Trésor;0,00;0,00;0,00;70,00;0,00;70,00")
+        for line in lines
+    )
     ledger = f"/comptabilite/comptes/{account_of(office, '4670')}?annee=2026&format=csv"
     assert "Lettre" in page(client, ledger)
     for address in ("journaux?annee=2026", "balance/4670?annee=2026", "valeurs-inactives", "recolements"):
@@ -127,10 +170,10 @@ def test_a_search_finds_by_amount_days_journal_account_and_third_party(app: Flas
         ("du=2026-12-01&au=2026-12-31&quoi=vouchers_redeemed", "1 écriture"),
         ("compte=5120", "2 écritures"),
         (f"tiers={structure_id}&journal=CH", "1 écriture"),
-        ("montant=douze", "0 écriture"),
+        ("montant=douze", "Le montant « douze » ne se lit pas."),
         ("compte=9999", "0 écriture"),
-        ("du=hier", "0 écriture"),
-        ("montant=999999999999999999999", "0 écriture"),
+        ("du=hier", "Le jour « hier » ne se lit pas."),
+        ("montant=999999999999999999999", "ne se lit pas."),
     ):
         assert found in page(client, f"/registre/ecritures?{query}"), query
 
@@ -154,7 +197,9 @@ def test_an_application_does_not_start_on_a_wrong_chart(office: Office, tmp_path
 
 def test_the_fec_is_downloaded_right_and_leaves_a_line_in_the_trail(app: Flask, office: Office) -> None:
     client = signed_in_client(app, office.database, Role.FINANCE_APPROVER)
-    assert SIREN in page(client, "/comptabilite/fec")
+    listed = page(client, "/comptabilite/fec")
+    assert SIREN in listed
+    assert "il n’y a pas de fichier" not in listed
     answer = client.get(f"/comptabilite/fec/{SIREN}/2026.txt")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{SIREN}FEC20261231-provisoire.txt"'
     assert check_fec(answer.data.splitlines(keepends=True), name=f"{SIREN}FEC20261231-provisoire.txt") == []

@@ -114,6 +114,14 @@ def test_sealing_numbers_every_entry_and_signs_the_root_another_implementation_f
     assert violations(database) == []
 
 
+def test_what_is_posted_after_the_hour_that_is_sealed_waits_for_the_next_sealing(database: Database) -> None:
+    post_some(database, 2)
+    (later,) = post_some(database, 1, at=NOW + timedelta(hours=1), first=2)
+    assert sealed(database).added_count == 2
+    assert sealed(database, NOW + timedelta(hours=1)).added_count == 1
+    assert read_seals.leaf_of(database, later) == 2
+
+
 def test_sealing_again_changes_nothing_until_something_is_posted(database: Database) -> None:
     assert seal(database, origin=ORIGIN, key=KEY, now=NOW) is None
     post_some(database, 3)
@@ -140,9 +148,10 @@ def test_a_journal_sealed_day_after_day_has_the_root_of_one_sealed_at_once(
         with open_database(engine) as database:
             first = 0
             for part in parts:
-                rewrite_ids(database, post_some(database, part, first=first, at=NOW + timedelta(days=first)), first)
+                at = NOW + timedelta(days=first)
+                rewrite_ids(database, post_some(database, part, first=first, at=at), first)
                 first += part
-                sealed(database)
+                sealed(database, at)
             assert violations(database) == []
             note = read_seals.latest_checkpoint(database)
             assert note is not None
@@ -239,7 +248,7 @@ PLANTED = {
     "a note that says another size": ("UPDATE checkpoint SET note = replace(note, '300', '301')", "checkpoints_are_signed"),
     "no checkpoint over the end": ("DELETE FROM checkpoint", "checkpoints_are_signed"),
     "an old entry left out": (
-        "DELETE FROM seal WHERE leaf = 299;UPDATE entry SET posted_at = '2026-01-02 10:00:00.000000' WHERE total_cents = 399",
+        "DELETE FROM seal WHERE leaf = 299;UPDATE entry SET posted_at = '2026-01-02 10:00:00.000000' WHERE id NOT IN (SELECT entry_id FROM seal)",
         "old_entries_are_sealed",
     ),
 }  # fmt: skip

@@ -61,6 +61,15 @@ def test_a_part_of_a_file_that_is_set_aside_is_told_with_its_line_at_once_and_af
     assert wrong_books(screen.paid.database) == []
 
 
+def test_a_file_that_cannot_be_read_is_refused_once_in_french_at_its_line(screen: Screen) -> None:
+    content = camt("053", "08", Account(screen.paid.iban, TODAY, [Booked(-500, "D1")]))
+    said = screen.upload(content[: content.rindex(b"</Document>")])
+    assert said.count("Le fichier est coupé avant sa fin.") == 1
+    assert re.search(r"Ligne \d+ : Le fichier est coupé", said)
+    assert "Premature" not in said
+    assert screen.paid.states() == ["in_file", "in_file"]
+
+
 def test_a_line_says_what_it_is_and_its_match_is_undone_with_a_reason_that_stays_written(screen: Screen) -> None:
     paid = screen.paid
     screen.upload(

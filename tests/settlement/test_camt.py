@@ -248,7 +248,7 @@ def test_a_packed_file_is_the_same_file(pack: Callable[[bytes], bytes]) -> None:
     ("data", "words"),
     [
         (b"", "vide"),
-        (b" \n", "vide"),
+        (b" \n", "que des espaces"),
         (b"IBAN;MONTANT\n", "pas du XML"),
         (gzip.compress(BATCH)[:-20], "incomplet"),
         (gzip.compress(BATCH)[:40] + b"xx" + gzip.compress(BATCH)[42:], "abîmé"),
@@ -256,17 +256,39 @@ def test_a_packed_file_is_the_same_file(pack: Callable[[bytes], bytes]) -> None:
         (zipped("a.xml")[:60], "zip est abîmé"),
         (zipped("a.xml", method=zipfile.ZIP_BZIP2), "inhabituelle"),
         (zipped("a.xml", method=zipfile.ZIP_LZMA), "inhabituelle"),
-        (BATCH[: len(BATCH) // 2], "mal formé"),
+        (b"<?xml version='1.0' encoding='zork'?><Document/>", "codage de caractères inconnu"),
+        (b"<?xml version='1.0'?>", "aucun élément"),
         (BATCH.replace(b"camt.053.001.02", b"camt.055.001.02"), "camt.055.001.02"),
         (BATCH.replace(b"camt.053.001.02", b"camt.053.001.01"), "camt.053.001.01"),
         (BATCH.replace(b"camt.053.001.02", b"camt.053.001.99"), "camt.053.001.99"),
         (b"<html/>", "html"),
         (document(), "aucun relevé"),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_what_is_not_a_statement_is_refused_in_plain_words(data: bytes, words: str) -> None:
     assert words in refusal(data).reason
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (b"</Document>", b"", "coupé avant sa fin"),
+        (b"</BkToCstmrStmt>", b"</Stmt>", "en ferme une autre"),
+        (b"Frais de virement", b"Frais & virement", "« & »"),
+        (b"Frais de virement", b"Frais \x01", "caractère interdit"),
+        (b"Frais de virement", b"Frais pr\xe9lev\xe9s", "codage de caractères"),
+        (b"</Document>", b"</Document>fin", "après la fin du XML"),
+        (b"<AddtlNtryInf>", b"<AddtlNtryInf><!-- ", "coupé avant sa fin"),
+        (b"<AddtlNtryInf>", b"<x:AddtlNtryInf>", "préfixe"),
+    ],
+    ids=range(8),
+)
+def test_xml_that_is_not_well_formed_is_refused_at_its_line_in_french(before: bytes, after: bytes, words: str) -> None:
+    refused = refusal(BATCH.replace(before, after))
+    assert words in refused.reason
+    assert "depuis la banque" in refused.reason
+    assert refused.line > 0
 
 
 BOMB = "<!DOCTYPE a [<!ENTITY x0 'ha'>" + "".join(f"<!ENTITY x{i} '{f'&x{i - 1};' * 10}'>" for i in range(1, 12)) + "]>"

@@ -412,4 +412,4 @@ def test_a_structure_sees_the_day_by_which_it_is_paid_and_who_holds_it(sqlite_da
     manager = office.seat(Role.PLACE_MANAGER, office.town.structure_ids[0])
     said = manager.get("/comptoir/paiements/").get_data(as_text=True)
     assert "30\u00a0décembre\u00a02026" in said
-    assert "La personne qui prépare les lots" in said
+    assert "Le service des finances" in said

@@ -259,7 +259,10 @@ def test_the_command_line_writes_and_takes_over(
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return done.output
 
-    assert "lignes reprises" in run(here, "import", "takeover", str(archive))
+    taken_over = run(here, "import", "takeover", str(archive))
+    assert "lignes reprises" in taken_over
+    assert "Les financeurs : " in taken_over
+    assert "payment_advice" not in taken_over
     assert "Choisissez --for" in run(here, "export", "takeover", "--to", str(path))
     assert not path.exists()
     assert "n'est pas chiffré" in run(here, "export", "takeover", "--to", str(tmp_path / "clair.zip"), "--in-clear")

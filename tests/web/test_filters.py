@@ -14,6 +14,8 @@ NBSP, THIN = "\u00a0", "\u202f"
     [
         (filters.euros(1_234_50), f"1{THIN}234,50{NBSP}€"),
         (filters.euros(None), "–"),
+        (filters.euros(-3_410_00), f"−3{THIN}410,00{NBSP}€"),
+        (filters.round_euros(-30_00), f"−30{NBSP}€"),
         (filters.round_euros(30_00), f"30{NBSP}€"),
         (filters.day(date(2026, 3, 12)), f"12{NBSP}mars{NBSP}2026"),
         (
@@ -39,6 +41,17 @@ NBSP, THIN = "\u00a0", "\u202f"
 )
 def test_each_value_is_said_as_french_typography_wants(said: str, expected: str) -> None:
     assert said == expected
+
+
+def test_a_phone_can_say_the_column_of_each_cell_of_a_row() -> None:
+    row = '<th scope="row">A</th>\n<td>B</td><td class="number">1</td>'
+    assert filters.labelled(row, ["Nom", 'Dit "ainsi"', {"label": "Montant", "number": True}]) == (
+        '<th role="rowheader" scope="row">A</th>\n<td role="cell" data-label="Dit &#34;ainsi&#34;">B</td>'
+        '<td role="cell" data-label="Montant" class="number">1</td>'
+    )
+    assert filters.labelled('<th>A</th><td colspan="2">Rien</td>', ["Nom", "Un", "Deux"]) == (
+        '<th role="rowheader">A</th><td role="cell" colspan="2">Rien</td>'
+    )
 
 
 def test_a_naive_instant_and_an_instant_taken_for_a_day_are_refused() -> None:

@@ -4,7 +4,7 @@ One pass over the movements of the year (and of the years before it that are sti
 `opening_balance`. An account asked alone reads its own movements by their index.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -44,13 +44,45 @@ class Sums:
         """What it holds at the end."""
         return self.opening_cents + self.debit_cents - self.credit_cents
 
-    def __add__(self, other: "Sums") -> "Sums":
-        """Add two sums."""
-        return Sums(
-            self.opening_cents + other.opening_cents,
-            self.debit_cents + other.debit_cents,
-            self.credit_cents + other.credit_cents,
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The columns of a balance added up, in cents: each balance counts on its own side."""
+
+    opening_debit_cents: int
+    opening_credit_cents: int
+    debit_cents: int
+    credit_cents: int
+    closing_debit_cents: int
+    closing_credit_cents: int
+
+    @property
+    def closing_cents(self) -> int:
+        """What all hold at the end, debit less credit."""
+        return self.closing_debit_cents - self.closing_credit_cents
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether each pair of columns is equal, as those of a whole book are."""
+        return (self.opening_debit_cents, self.debit_cents, self.closing_debit_cents) == (
+            self.opening_credit_cents,
+            self.credit_cents,
+            self.closing_credit_cents,
         )
+
+
+def totals(every: Iterable[Sums]) -> Totals:
+    """Add the columns up."""
+    found = list(every)
+    openings, closings = [one.opening_cents for one in found], [one.closing_cents for one in found]
+    return Totals(
+        sum(cents for cents in openings if cents > 0),
+        -sum(cents for cents in openings if cents < 0),
+        sum(one.debit_cents for one in found),
+        sum(one.credit_cents for one in found),
+        sum(cents for cents in closings if cents > 0),
+        -sum(cents for cents in closings if cents < 0),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +154,8 @@ def auxiliaries(
     limit: int,
     offset: int,
     filters: Mapping[str, str],
-) -> tuple[list[AuxiliaryLine], int, Sums]:
-    """Return a page of the accounts of a code, how many there are, and the sums of them all.
+) -> tuple[list[AuxiliaryLine], int, Totals]:
+    """Return a page of the accounts of a code, how many there are, and the totals of them all.
 
     Sorts: `tiers`, `solde`. Filters: `tiers` (a part of the name), `ouverts` (« oui »: those that do not close on zero).
     """
@@ -136,20 +168,25 @@ def auxiliaries(
         if filters.get("ouverts") == "oui":
             query = query.where(opening + moved.c.debit - moved.c.credit != 0)
         every = query.subquery()
+        opens = _ZERO if code[0] in CHARGE_CLASSES else every.c.opening
+        closes = opens + every.c.debit - every.c.credit
         total = session.execute(
             select(
                 func.count().label("found"),
-                func.coalesce(func.sum(every.c.opening), 0).label("opening"),
-                func.coalesce(func.sum(every.c.debit), 0).label("debit"),
-                func.coalesce(func.sum(every.c.credit), 0).label("credit"),
-            )
+                func.sum(case((opens > 0, opens), else_=0)),
+                func.sum(case((opens < 0, -opens), else_=0)),
+                func.sum(every.c.debit),
+                func.sum(every.c.credit),
+                func.sum(case((closes > 0, closes), else_=0)),
+                func.sum(case((closes < 0, -closes), else_=0)),
+            ).select_from(every)
         ).one()
         balance = moved.c.opening + moved.c.debit - moved.c.credit
         key = balance if sort == "solde" else _THIRD_NAME
         order = (key.desc(), Account.id.desc()) if descending else (key, Account.id)
         rows = session.execute(query.order_by(*order).limit(limit).offset(offset)).all()
     lines = [AuxiliaryLine(row.id, row.third_name or "", row.number, _sums(row, code)) for row in rows]
-    return lines, total.found, _sums(total, code)
+    return lines, total.found, Totals(*(sum_cents(cents) for cents in total[1:]))
 
 
 def sums_by_account(

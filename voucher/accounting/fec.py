@@ -104,7 +104,7 @@ def holders(database: Database) -> list[Holder]:
 def fec_file(
     database: Database, siren: str, year: int, *, numbers: Numbering, now: datetime, encoding: str = "utf-8"
 ) -> FecFile:
-    """Return the FEC of a holder for a year. Raises Refused: no such holder, a movement shared with another holder.
+    """Return the FEC of a holder for a year. Raises Refused: no such holder, nothing to write, a movement shared with another.
 
     `encoding` is « utf-8 » or « iso8859-15 », the two that the rule takes.
     """
@@ -116,6 +116,11 @@ def fec_file(
                 "unknown_siren",
                 "Aucun compte payeur d’opérateur ne porte ce SIREN. Faites-le compléter dans la fiche du compte payeur.",
             )
+        if not _has_entries(session, siren, year):
+            raise Refused(
+                "no_entries",
+                f"Ce titulaire n’a aucune écriture en {year} : il n’y a pas de FEC. Choisissez une autre année.",
+            )
         _refuse_shared(session, siren, year)
         closed_at = session.scalar(select(FiscalYear.closed_at).where(FiscalYear.year == year))
         waits = _movements(siren, year).outerjoin(Seal, Seal.entry_id == Entry.id).where(Seal.leaf.is_(None))
@@ -123,6 +128,19 @@ def fec_file(
     suffix = "-provisoire" if is_provisional else ""
     name = f"{siren}FEC{year}1231{suffix}.txt"
     return FecFile(name, is_provisional, _chunks(database, siren, year, numbers, now, encoding))
+
+
+def years_with_entries(database: Database, siren: str, years: Iterable[int]) -> set[int]:
+    """Return those of some years for which a holder has a FEC: something moved, or was open at their beginning."""
+    with database.read() as session:
+        return {year for year in years if _has_entries(session, siren, year)}
+
+
+def _has_entries(session: Session, siren: str, year: int) -> bool:
+    if session.scalar(select(_movements(siren, year).exists())):
+        return True
+    opened = sums_by_account(session, year, date(year, 1, 1), [Account.id.in_(_accounts_of(siren))])
+    return bool(session.scalar(select(exists().where(opened.c.opening != 0))))
 
 
 def _held_by(siren: str) -> tuple[Any, ...]:

@@ -156,6 +156,7 @@ def _sign(story: Story, envelopes: dict[str, UUID], plan: _Plan) -> Signed:
         present_by=date(plan.use_by.year + 1, 2, 28),
         shares=tuple(FunderShare(envelopes[short], part) for short, part in plan.shares),
         commitment_number=f"E{plan.use_by.year}{plan.number[5:8]}01",
+        service_code="NUM-MEDIATION" if plan.account.channel == "public_accountant" else "",
     )
     sign_agreement(database, agreement, by=by, now=now)
     commitment = NewCommitment(story.some_id(), agreement.id, plan.committed_cents, f"Délibération {plan.number}")

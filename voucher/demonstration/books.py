@@ -2,14 +2,18 @@
 
 from datetime import date, timedelta
 
+from sqlalchemy import func, select
+
 from voucher.access.rules import Role
 from voucher.accounting.match_up import match_up
 from voucher.accounting.produce import produce_account
 from voucher.demonstration.agreements import Signed
-from voucher.demonstration.story import Story
+from voucher.demonstration.story import Story, next_month
 from voucher.funding.publish import publish_day
+from voucher.kernel.calendar import paris_day
 from voucher.ledger.checkpoint import origin_of
 from voucher.ledger.close_year import close_year, propose_close
+from voucher.ledger.model import Entry
 from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
 
@@ -28,10 +32,16 @@ def close_last_year(story: Story, ended: Signed) -> None:
     )
 
 
-def seal_journal(story: Story, day: date) -> None:
-    """Seal what was posted until the evening of a day."""
-    key = programme_key(story.master_secret)
-    seal(story.database, origin=origin_of(story.base_url), key=key, now=story.evening_of(day))
+def seal_journal(story: Story) -> None:
+    """Seal what was posted, on the last evening of each month and on the story's last day, as the worker would have each day."""
+    key, origin = programme_key(story.master_secret), origin_of(story.base_url)
+    with story.database.read() as session:
+        first_at = session.execute(select(func.min(Entry.posted_at))).scalar_one()
+    month = next_month(paris_day(first_at))
+    while month <= story.today:
+        seal(story.database, origin=origin, key=key, now=story.evening_of(month - timedelta(days=1)))
+        month = next_month(month)
+    seal(story.database, origin=origin, key=key, now=story.evening_of(story.today))
 
 
 def publish_and_letter(story: Story) -> None:

@@ -15,6 +15,7 @@ from voucher.demonstration.finance import (
     DemonstrationBank,
     Month,
     call_and_receive,
+    close_funder,
     contest,
     fund,
     last_at,
@@ -32,8 +33,8 @@ from voucher.demonstration.life import (
     undo_one,
 )
 from voucher.demonstration.people import open_accounts
-from voucher.demonstration.places import import_sixty_places, suspend_one
-from voucher.demonstration.story import Story
+from voucher.demonstration.places import WITHOUT_BANK_DETAILS, import_sixty_places, suspend_one
+from voucher.demonstration.story import Story, next_month
 from voucher.distribution.lapse import lapse
 from voucher.issuing.codes import stored_codes
 from voucher.kernel.calendar import start_of_day
@@ -41,6 +42,7 @@ from voucher.kernel.database import Database
 from voucher.redemption.answers import Counter, Redeemed
 
 ADVANCE_CENTS = 900_000
+LAST_YEAR_ADVANCE_CENTS = 300_000
 
 
 def is_filled(database: Database) -> bool:
@@ -56,7 +58,8 @@ def fill(database: Database, *, master_secret: bytes, base_url: str, now: dateti
     department, epci, region = sign_agreements(story)
     structures = import_sixty_places(story)
     counters = open_counters(database)
-    _last_year(story, region, counters)
+    # Every structure of the ended agreement could be paid: nothing keeps its accounts open.
+    _last_year(story, region, [one for one in counters if one.structure_id in structures[:-WITHOUT_BANK_DETAILS]])
     # Each of the last two months a transfer came back, one of them paid again since; the accountant's last answer refuses one; the EPCI's last batch waits for its approval.
     stock = _this_year(
         story,
@@ -76,7 +79,7 @@ def fill(database: Database, *, master_secret: bytes, base_url: str, now: dateti
     )
     suspend_one(story, structures[-1])
     _give_places(story, department, stock.prescribers[0], counters[0])
-    seal_journal(story, story.today)
+    seal_journal(story)
     publish_and_letter(story)
 
 
@@ -125,18 +128,14 @@ def _last_year(story: Story, signed: Signed, counters: list[Counter]) -> None:
     plans = hand_over_and_plan(story, stock, 80, 22, signed.signed_on + timedelta(days=25), last_day)
     visits = [visit for plan in plans.values() for visit in plan]
     bank = DemonstrationBank(story, signed)
+    receive_advance(story, bank, signed.signed_on + timedelta(days=10), LAST_YEAR_ADVANCE_CENTS)
     for month in _months(signed.signed_on, signed.use_by):
         if redeem_visits(story, _between(visits, month, next_month(month)), counters):
             settle(story, bank, next_month(month), Month())
             call_and_receive(story, bank, next_month(month) + timedelta(days=9))
     lapse(story.database, by=story.by[Role.ISSUER], now=start_of_day(date(signed.use_by.year + 1, 3, 2)))
-    seal_journal(story, date(signed.use_by.year + 1, 3, 3))
+    close_funder(story, bank, date(signed.use_by.year + 1, 3, 9))
     close_last_year(story, signed)
-
-
-def next_month(month: date) -> date:
-    """Return the first day of the month after this one."""
-    return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 def _months(first_on: date, last_on: date) -> Iterator[date]:

@@ -13,6 +13,7 @@ from voucher.demonstration.agreements import Signed
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.demonstration.story import Story
 from voucher.funding.call import call_advance, call_funds
+from voucher.funding.close import close_funding
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import AgreementShare
 from voucher.redemption.answers import Counter, Redeemed
@@ -23,9 +24,11 @@ from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
 from voucher.settlement.import_bank_file import import_bank_file
-from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.match_other import match_with_refund
+from voucher.settlement.model import BankLine, PaymentAdvice
 
 CHARGE_CENTS = 180
+LOCAL = -1  # the place of the local funder among an agreement's
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,7 @@ def settle(story: Story, bank: DemonstrationBank, first: date, month: Month) -> 
 
 
 def _pay_by_bank(bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]]], day: date, month: Month) -> None:
-    lines = [
-        BookedLine(f"T{bank.statement_count}-{rank}", one.amount_cents, False, one.reference, one.holder_name)
-        for rank, one in enumerate(advices)
-    ]
+    lines = _transfers(bank, advices)
     lines.append(BookedLine(f"F{bank.statement_count}", CHARGE_CENTS, False, remittance="Frais de tenue", kind="CHRG"))
     bank.book(day, lines)
     back = [
@@ -111,6 +111,14 @@ def _pay_by_bank(bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]
         bank.book(day + timedelta(days=2), back)
 
 
+def _transfers(bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]]]) -> list[BookedLine]:
+    """Return the debits of a statement that pays these advices."""
+    return [
+        BookedLine(f"T{bank.statement_count}-{rank}", one.amount_cents, False, one.reference, one.holder_name)
+        for rank, one in enumerate(advices)
+    ]
+
+
 def _pay_by_accountant(
     bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]]], day: date, month: Month
 ) -> None:
@@ -122,18 +130,14 @@ def _pay_by_accountant(
         why = "Compte clôturé : RIB à redemander" if is_rejected else ""
         rows.append(f"{one.reference};{said};{day:%d/%m/%Y};{why}")
     bank.send(f"retour-{bank.signed.number}-{day}.csv", "\r\n".join(rows).encode(), day)
+    # The account's own statement shows the same payments: the ledger then agrees with the Treasury, day by day.
+    bank.book(day, _transfers(bank, advices[month.rejected_count :]))
 
 
 def call_and_receive(story: Story, bank: DemonstrationBank, day: date, *, is_paid: bool = True) -> None:
     """Call from each funder its part of what was used; a week later the money arrives, with the call's reference."""
-    with story.database.read() as session:
-        funder_ids = session.scalars(
-            select(AgreementShare.funder_id)
-            .where(AgreementShare.agreement_id == bank.signed.agreement_id)
-            .order_by(AgreementShare.rank)
-        ).all()
     lines = []
-    for rank, funder_id in enumerate(funder_ids):
+    for rank, funder_id in enumerate(_funders(story, bank.signed)):
         called = _call(story, bank.signed, funder_id, day)
         if called:
             reference, cents = called
@@ -144,14 +148,8 @@ def call_and_receive(story: Story, bank: DemonstrationBank, day: date, *, is_pai
 
 
 def receive_advance(story: Story, bank: DemonstrationBank, day: date, amount_cents: int) -> None:
-    """Ask the agreement's last funder, the local one, for money in advance; it arrives a week later."""
-    with story.database.read() as session:
-        funder_id = session.execute(
-            select(AgreementShare.funder_id)
-            .where(AgreementShare.agreement_id == bank.signed.agreement_id)
-            .order_by(AgreementShare.rank.desc())
-            .limit(1)
-        ).scalar_one()
+    """Ask the agreement's local funder for money in advance; it arrives a week later."""
+    funder_id = _funders(story, bank.signed)[LOCAL]
     by, now = story.by[Role.FINANCE_PREPARER], story.hour_of(day)
     called = call_advance(
         story.database, story.some_id(), bank.signed.agreement_id, funder_id, amount_cents, by=by, now=now
@@ -161,6 +159,16 @@ def receive_advance(story: Story, bank: DemonstrationBank, day: date, amount_cen
     bank.book(day + timedelta(days=7), [line])
 
 
+def _funders(story: Story, signed: Signed) -> Sequence[UUID]:
+    """Return an agreement's funders: the State first, the local one last."""
+    with story.database.read() as session:
+        return session.scalars(
+            select(AgreementShare.funder_id)
+            .where(AgreementShare.agreement_id == signed.agreement_id)
+            .order_by(AgreementShare.rank)
+        ).all()
+
+
 def _call(story: Story, signed: Signed, funder_id: UUID, day: date) -> tuple[str, int] | None:
     by, now = story.by[Role.FINANCE_PREPARER], story.hour_of(day)
     try:
@@ -168,6 +176,29 @@ def _call(story: Story, signed: Signed, funder_id: UUID, day: date) -> tuple[str
     except Refused:
         return None  # nothing was used since the last call
     return called.reference, called.called_cents
+
+
+def close_funder(story: Story, bank: DemonstrationBank, day: date) -> None:
+    """Draw up the final balance of an agreement's local funder, and give back what remains of its advance a week later."""
+    database, by = story.database, story.by[Role.FINANCE_PREPARER]
+    agreement_id, funder_id = bank.signed.agreement_id, _funders(story, bank.signed)[LOCAL]
+    done = close_funding(database, story.some_id(), agreement_id, funder_id, by=by, now=story.hour_of(day))
+    reference, paid_on = f"A{bank.statement_count}", day + timedelta(days=7)
+    if paid_on >= story.today:
+        return  # the bank has not paid it yet
+    words = f"Avance rendue, convention {bank.signed.number}"
+    bank.book(
+        paid_on,
+        [BookedLine(reference, done.refund_cents, False, counterparty="REGION GRAND LITTORAL", remittance=words)],
+    )
+    with database.read() as session:
+        line_id = session.execute(
+            select(BankLine.id).where(
+                BankLine.bank_reference == reference, BankLine.paying_account_id == bank.signed.paying_account_id
+            )
+        ).scalar_one()
+    now = story.evening_of(paid_on + timedelta(days=1))
+    match_with_refund(database, story.some_id(), line_id, done.close_id, by=by, now=now)
 
 
 def last_at(story: Story, receipts: Sequence[Redeemed], counter: Counter) -> UUID | None:

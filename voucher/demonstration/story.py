@@ -45,6 +45,11 @@ class Story:
         return self.today - timedelta(days=days)
 
 
+def next_month(month: date) -> date:
+    """Return the first day of the month after a day's."""
+    return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
 def luhn_completed(digits: str) -> str:
     """Return digits followed by their Luhn key: an invented SIREN or SIRET that forms accept."""
     total = 0

@@ -9,7 +9,7 @@ BASIS_POINTS = 10_000
 NO_BREAK_SPACE = "\u00a0"
 NARROW_NO_BREAK_SPACE = "\u202f"
 
-_EUROS = re.compile(r"(?P<sign>-?)(?P<euros>\d{1,3}(?: \d{3})+|\d+)(?:[.,](?P<cents>\d{1,2}))?")
+_EUROS = re.compile(r"(?P<sign>[-\u2212]?)(?P<euros>\d{1,3}(?: \d{3})+|\d+)(?:[.,](?P<cents>\d{1,2}))?")
 
 
 def sum_cents(found: int | Decimal | None) -> int:

@@ -1,7 +1,8 @@
 """Seal what was posted: number the entries that no seal holds, grow the tree over them, sign its root.
 
-Entries are found by their absence from the seals, never by an id or an hour: who took an earlier one may commit later. One
-transaction seals all of them; at each moment one sealer works. A redemption never waits for it.
+Entries are found by their absence from the seals, never by the last id or hour sealed: who took an earlier one may commit
+later. One posted after now, by a clock that is ahead, waits for the next sealing. One transaction seals all of them; at each
+moment one sealer works. A redemption never waits for it.
 """
 
 from collections.abc import Callable, Iterable
@@ -37,7 +38,7 @@ class Sealed:
 
 
 def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: datetime) -> Sealed | None:
-    """Seal every entry that waits and sign the new root; return None where none waits: the last checkpoint stands.
+    """Seal every entry posted until now that waits, and sign the new root; return None where none waits: the last one stands.
 
     `key` is the programme's, `origin` the journal's name (`checkpoint.origin_of`).
     """
@@ -48,7 +49,7 @@ def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: dateti
         frontier = Frontier(size, peaks_of(size, stored_subtrees(session)))
         total = session.scalar(select(func.count()).select_from(Entry)) or 0
         query = canonical_query(session, is_whole=total - size > total // 4)
-        unsealed = query.where(is_unsealed()).order_by(Entry.posted_at, Entry.id)
+        unsealed = query.where(is_unsealed(), Entry.posted_at <= now).order_by(Entry.posted_at, Entry.id)
         # COPY takes an id as text.
         id_of: Callable[[str], object] = str if database.is_postgresql else UUID
         hashed = ((id_of(one.entry_id), leaf_hash(one.data)) for one in canonical_entries(session, unsealed))

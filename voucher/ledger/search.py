@@ -28,6 +28,17 @@ FILTERS = ("quoi", "texte", "jour", "du", "au", "journal", "montant", "de", "a",
 code; id of a structure or a funder. What cannot be read finds nothing: a wrong filter never widens a search."""
 
 
+def unreadable(filters: Mapping[str, str]) -> str:
+    """Return the sentence that says which amount or day of a search cannot be read, empty when all can."""
+    for name in ("montant", "de", "a"):
+        if (text := filters.get(name)) and _cents(text) is None:
+            return f"Le montant « {text} » ne se lit pas. Écrivez par exemple 1 234,50."
+    for name in ("jour", "du", "au"):
+        if (text := filters.get(name)) and _read_day(text) is None:
+            return f"Le jour « {text} » ne se lit pas. Écrivez par exemple 2026-03-12."
+    return ""
+
+
 def search(filters: Mapping[str, str]) -> Select[*tuple[Any, ...]]:
     """Return the statement of the entries that every filter keeps. Amounts are an entry's total, or one of its movements."""
     query: Select[*tuple[Any, ...]] = select(*ENTRY)
@@ -65,20 +76,31 @@ def _words(text: str) -> ColumnElement[bool]:
 
 
 def _day(text: str, compare: str) -> list[ColumnElement[bool]]:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
+    day = _read_day(text)
+    if day is None:
         return [false()]
     # Every journal is named so that their index finds the days.
     return [Entry.journal.in_([str(one) for one in Journal]), getattr(Entry.effective_on, compare)(day)]
 
 
-def _amount(text: str, compare: str) -> ColumnElement[bool]:
+def _read_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _cents(text: str) -> int | None:
     try:
         cents = parse_euros(text)
     except ValueError:
-        return false()
-    if not -(10**17) < cents < 10**17:
+        return None
+    return cents if -(10**17) < cents < 10**17 else None
+
+
+def _amount(text: str, compare: str) -> ColumnElement[bool]:
+    cents = _cents(text)
+    if cents is None:
         return false()
     total: ColumnElement[bool] = getattr(Entry.total_cents, compare)(cents)
     if compare != "__eq__":

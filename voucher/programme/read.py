@@ -117,6 +117,7 @@ class AgreementPage:
     line: AgreementLine
     paying_account_name: str
     commitment_number: str
+    service_code: str
     face_value_cents: int
     booklet_size: int
     is_handover_required: bool
@@ -212,6 +213,7 @@ def agreement(database: Database, agreement_id: UUID, issuer_id: UUID | None = N
             AgreementLine(*line),
             account_name,
             whole.commitment_number,
+            whole.service_code,
             whole.face_value_cents,
             whole.booklet_size,
             whole.is_handover_required,

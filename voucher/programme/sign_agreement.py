@@ -55,6 +55,7 @@ class NewAgreement:
     present_by: date
     shares: tuple[FunderShare, ...]
     commitment_number: str = ""
+    service_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ def _row(agreement: NewAgreement) -> dict[str, object]:
         "paying_account_id": agreement.paying_account_id,
         "settlement_channel": member(SettlementChannel, agreement.settlement_channel, "settlement_channel"),
         "commitment_number": optional_text(agreement.commitment_number, "commitment_number", 30),
+        "service_code": optional_text(agreement.service_code, "service_code", 30),
         "ceiling_cents": agreement.ceiling_cents,
         "face_value_cents": agreement.face_value_cents,
         "booklet_size": agreement.booklet_size,

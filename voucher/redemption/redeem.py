@@ -173,7 +173,11 @@ def _use(session: Session, attempt: Attempt, tray: Tray, service: str, state: Vo
         raise _MonthOver
     lines = [{"redemption_id": attempt.id, "serial": serial, "is_live": True} for serial in serials]
     event = Event(
-        _EVENTS[state], attempt.id, attempt.at, f"Carnet {tray.booklet_number} : {len(serials)} chèque(s)", attempt.by
+        _EVENTS[state],
+        attempt.id,
+        attempt.at,
+        f"Carnet {tray.booklet_number} : {len(serials)} chèque{'s' if len(serials) > 1 else ''}",
+        attempt.by,
     )
     dimensions = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: attempt.counter.structure_id}
     fact = (insert_rows(RedeemedVoucher, len(lines)), row_values(lines))

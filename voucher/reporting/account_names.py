@@ -11,7 +11,7 @@ from voucher.programme.model import Agreement, Funder, PayingAccount
 
 
 def account_names(database: Database, accounts: Sequence[AccountBalance]) -> dict[int, str]:
-    """Return « État, convention 2026-33-01 » for each account, by its id."""
+    """Return « État, convention 2026-33-01 », or « Convention 2026-33-01 », for each account, by its id."""
     with database.read() as session:
         words = {row.id: row.name for row in session.execute(select(Funder.id, Funder.name))}
         words |= {row.id: f"convention {row.number}" for row in session.execute(select(Agreement.id, Agreement.number))}
@@ -21,7 +21,7 @@ def account_names(database: Database, accounts: Sequence[AccountBalance]) -> dic
             words |= {
                 row.id: row.name for row in session.execute(select(Structure.id, Structure.name)) if row.id in wanted
             }
-    return {
+    names = {
         one.id: ", ".join(
             words.get(dimension, str(dimension))
             for dimension in (one.funder_id, one.agreement_id, one.structure_id, one.bank_account_id)
@@ -29,3 +29,4 @@ def account_names(database: Database, accounts: Sequence[AccountBalance]) -> dic
         )
         for one in accounts
     }
+    return {account_id: name[:1].upper() + name[1:] for account_id, name in names.items()}

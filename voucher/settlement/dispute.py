@@ -202,4 +202,4 @@ def _post(
 
 
 def _narration(found: Row[*tuple[Any, ...]]) -> str:
-    return f"Carnet {found.booklet_number} : {found.voucher_count} chèque(s)"
+    return f"Carnet {found.booklet_number} : {found.voucher_count} chèque{'s' if found.voucher_count > 1 else ''}"

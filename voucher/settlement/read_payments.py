@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -14,43 +13,23 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.money import sum_cents
 from voucher.network.model import Place
-from voucher.programme.model import Agreement, Issuer, SettlementChannel
+from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
+from voucher.settlement.clock import Due, Stage, structure_dues
 from voucher.settlement.due_periods import IN_A_BATCH
-from voucher.settlement.model import AdviceLine, AdviceState, BatchState, LineNature, PaymentAdvice, SettlementBatch
+from voucher.settlement.model import AdviceLine, AdviceState, LineNature, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_overpayments import Dispute, DisputeOutcome, Overpayment
 from voucher.settlement.overpayments import released_unpaid
-from voucher.settlement.owed import Held
-from voucher.settlement.reasons import explain
-
-
-class Holder(StrEnum):
-    """Who a payment waits for."""
-
-    FINANCE = "finance"
-    APPROVER = "approver"
-    BANK = "bank"
-    ACCOUNTANT = "accountant"
-    STRUCTURE = "structure"
-    PROGRAMME = "programme"
-    NOBODY = "nobody"
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentStep:
-    """Where a payment stands: what happened last, who holds it now, what they must do."""
-
-    what: str
-    at: datetime | None
-    holder: Holder
-    who: str
-    next: str
+from voucher.settlement.payment_steps import Holder, PaymentStep, advice_steps, finance_of, waiting_step
 
 
 @dataclass(frozen=True, slots=True)
 class RedemptionPayment:
-    """One redemption of a structure and the state of its payment. `due_on`: the days of the agreement after its period's end."""
+    """One redemption of a structure and the state of its payment. `due_on`: the days of the agreement after its period's end.
+
+    One `is_clawed_back` is owed no more, whether or not it was paid before; of a contested one, `dispute_id` says which dispute.
+    """
 
     redemption_id: UUID
     place_name: str
@@ -63,11 +42,20 @@ class RedemptionPayment:
     is_late: bool
     steps: tuple[PaymentStep, ...]
     dispute_id: UUID | None
+    is_clawed_back: bool
 
     @property
     def now(self) -> PaymentStep:
         """The last step: who holds the payment."""
         return self.steps[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A part of what a structure is owed, with its day, and the step where it stands, as the structure reads it."""
+
+    due: Due
+    step: PaymentStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +114,40 @@ def owing(database: Database, structure_id: UUID) -> Owing:
         sum_cents(suspended_cents),
         sum_cents(overpaid_cents),
     )
+
+
+def waiting_payments(database: Database, structure_id: UUID, now: datetime) -> list[Waiting]:
+    """Return all that a structure is owed, the first due first: who holds each part, and what they must do."""
+    found = structure_dues(database, structure_id, now)
+    with database.read() as session:
+        channels = {
+            row.id: row.channel
+            for row in session.execute(
+                select(SettlementBatch.id, SettlementBatch.channel).where(
+                    SettlementBatch.id.in_([due.batch_id for due in found if due.batch_id])
+                )
+            )
+        }
+        reasons = {
+            row.id: row.state_reason
+            for row in session.execute(
+                select(PaymentAdvice.id, PaymentAdvice.state_reason).where(
+                    PaymentAdvice.id.in_([due.advice_id for due in found if due.advice_id])
+                )
+            )
+        }
+    return [
+        Waiting(
+            due,
+            waiting_step(
+                due.stage,
+                due.issuer_name,
+                channel=channels[due.batch_id] if due.batch_id else None,
+                reason=reasons[due.advice_id] if due.advice_id else "",
+            ),
+        )
+        for due in found
+    ]
 
 
 def redemption_payments(
@@ -201,7 +223,8 @@ def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:
     found: tuple[PaymentStep, ...] = ()
     paid_on = last_id = None
     if not row.is_suspending:
-        found, paid_on, last_id = steps.of(row.advice_id, row.issuer_name)
+        is_running = row.closed_at is None and row.ends_at is not None and row.ends_at > now
+        found, paid_on, last_id = steps.of(row.advice_id, row.issuer_name, is_running=is_running)
     is_owed = row.state == RedemptionState.CONFIRMED
     due_on = last_day(row.opened_at, row.ends_at, row.closed_at) + timedelta(days=row.payment_days)
     return RedemptionPayment(
@@ -216,6 +239,7 @@ def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:
         is_owed and (paid_on or paris_day(now)) > due_on,
         (PaymentStep("Chèques encaissés", row.redeemed_at, Holder.NOBODY, "", ""), *found, *_contested(row)),
         row.dispute_id,
+        row.dispute_id is not None and row.decided_at is not None,
     )
 
 
@@ -227,7 +251,7 @@ def _contested(row: Any) -> list[PaymentStep]:
         back = "" if row.is_suspending else "La somme est retenue sur vos règlements suivants."
         return [PaymentStep("Repris : ces chèques ne vous sont plus dus", row.decided_at, Holder.NOBODY, "", back)]
     what = "Contesté : le paiement est suspendu" if row.is_suspending else "Contesté : rien n’est retiré pour le moment"
-    finance = f"Le service des finances, {row.issuer_name}"
+    finance = finance_of(row.issuer_name)
     return [PaymentStep(what, row.contested_at, Holder.FINANCE, finance, "Il doit décider. Lisez le motif.")]
 
 
@@ -238,17 +262,12 @@ class _Steps:
         self._session = session
         self._known: dict[UUID, tuple[tuple[PaymentStep, ...], date | None, UUID]] = {}
 
-    def of(self, advice_id: UUID | None, issuer_name: str) -> tuple[tuple[PaymentStep, ...], date | None, UUID | None]:
+    def of(
+        self, advice_id: UUID | None, issuer_name: str, *, is_running: bool
+    ) -> tuple[tuple[PaymentStep, ...], date | None, UUID | None]:
         """Return the steps after the use, the day of payment if it is paid, and the last advice."""
         if advice_id is None:
-            step = PaymentStep(
-                "Dans aucun lot de règlement pour le moment",
-                None,
-                Holder.FINANCE,
-                f"Le service des finances, {issuer_name}",
-                "Il doit arrêter le prochain lot.",
-            )
-            return (step,), None, None
+            return (waiting_step(Stage.RUNNING if is_running else Stage.NOT_FROZEN, issuer_name),), None, None
         if advice_id not in self._known:
             self._known[advice_id] = self._read(advice_id, issuer_name)
         return self._known[advice_id]
@@ -265,7 +284,7 @@ class _Steps:
                 .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
                 .where(PaymentAdvice.id == current)
             ).one()
-            steps += _steps_of(row, issuer_name)
+            steps += advice_steps(row, issuer_name)
             paid_on = row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None
             current = (
                 self._session.scalar(
@@ -287,65 +306,3 @@ _BATCH = (
     SettlementBatch.approved_at,
     SettlementBatch.exported_at,
 )
-
-
-def _who_lifts(state_reason: str, finance: str) -> tuple[tuple[Holder, str], str]:
-    """Return who can make a held payment leave, and what they must do."""
-    if state_reason.startswith(Held.SUSPENDED):
-        return (Holder.PROGRAMME, "Le programme"), "Appelez le programme pour lever la suspension."
-    if state_reason.startswith(Held.BLOCKED):
-        return (Holder.FINANCE, finance), "Appelez le service des finances pour en parler."
-    if state_reason.startswith(Held.BELOW_MINIMUM):
-        return (Holder.FINANCE, finance), "Le lot qui atteint le minimum vous paiera."
-    return (Holder.STRUCTURE, "Votre structure"), "Donnez votre RIB à jour. Le lot suivant vous paiera."
-
-
-def _steps_of(row: Any, issuer_name: str) -> list[PaymentStep]:
-    """Return what happened to one advice, the last step saying who holds it."""
-    finance = f"Le service des finances, {issuer_name}"
-    is_operator = row.channel == SettlementChannel.MANDATED_OPERATOR
-    bank = (Holder.BANK, "La banque") if is_operator else (Holder.ACCOUNTANT, "Le comptable public")
-    nobody = (Holder.NOBODY, "", "")
-    done = [PaymentStep(f"Mis dans le lot {row.number}", row.frozen_at, *nobody)]
-    if row.is_payable and row.approved_at:
-        done.append(PaymentStep("Lot validé par une deuxième personne", row.approved_at, *nobody))
-    if row.is_payable and row.exported_at:
-        done.append(PaymentStep(f"Transmis : {bank[1].lower()} doit payer", row.exported_at, *nobody))
-    match AdviceState(row.state):
-        case AdviceState.HELD:
-            who, act = _who_lifts(row.state_reason, finance)
-            done.append(PaymentStep(f"En attente. {row.state_reason}", None, *who, act))
-        case AdviceState.DUE if row.batch_state == BatchState.FROZEN:
-            done.append(
-                PaymentStep(
-                    "En attente de validation",
-                    None,
-                    Holder.APPROVER,
-                    finance,
-                    "Une deuxième personne doit valider le lot.",
-                )
-            )
-        case AdviceState.DUE:
-            done.append(PaymentStep("Prêt à partir", None, Holder.FINANCE, finance, "Il doit transmettre le lot."))
-        case AdviceState.IN_FILE:
-            done.append(
-                PaymentStep("En cours de paiement", None, *bank, "Le virement doit paraître sur le relevé de compte.")
-            )
-        case AdviceState.PAID:
-            done.append(PaymentStep(f"Payé, confirmé par {bank[1].lower()}", None, *nobody))
-        case AdviceState.REJECTED | AdviceState.RETURNED:
-            why = explain(row.state_reason)
-            done.append(
-                PaymentStep(
-                    f"Virement refusé par {bank[1].lower()}. {why.sentence}",
-                    None,
-                    Holder.STRUCTURE,
-                    "Votre structure",
-                    "Vérifiez votre RIB et donnez-en un nouveau s’il le faut. Le lot suivant vous paiera.",
-                )
-            )
-        case AdviceState.SETTLED:
-            done.append(PaymentStep("Soldé sans virement : la somme a rendu un trop-perçu", None, *nobody))
-        case AdviceState.TAKEN_UP:
-            done.append(PaymentStep("Le paiement n’a pas abouti : un lot suivant l’a repris", None, *nobody))
-    return done

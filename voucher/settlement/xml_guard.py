@@ -29,6 +29,35 @@ _CHUNK_BYTES = 64 * 1024
 _SPOOL_BYTES = 4 * 1024 * 1024
 _SAFE = {"resolve_entities": False, "no_network": True, "load_dtd": False, "dtd_validation": False, "huge_tree": False}
 
+_CUT_SHORT = "Le fichier est coupé avant sa fin."
+_NOT_THIS_ENCODING = "Le fichier n’est pas dans le codage de caractères qu’il annonce."
+# Both parsers speak English to programmers: what each says that can be put better than « mal formé », by its code.
+_UNKNOWN_ENCODING = expat.errors.XML_ERROR_UNKNOWN_ENCODING
+_EXPAT_WORDS = {
+    expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]: "Le fichier ne contient aucun élément XML.",
+    expat.errors.codes[_UNKNOWN_ENCODING]: "Le fichier annonce un codage de caractères inconnu.",
+    expat.errors.codes[expat.errors.XML_ERROR_INCORRECT_ENCODING]: _NOT_THIS_ENCODING,
+}
+_ERROR = etree.ErrorTypes
+_LIBXML_WORDS = {
+    _ERROR.ERR_TAG_NOT_FINISHED: _CUT_SHORT,
+    _ERROR.ERR_COMMENT_NOT_FINISHED: _CUT_SHORT,
+    _ERROR.ERR_CDATA_NOT_FINISHED: _CUT_SHORT,
+    _ERROR.ERR_TAG_NAME_MISMATCH: "Une balise en ferme une autre que celle qui est ouverte.",
+    _ERROR.ERR_DOCUMENT_END: "Il y a du texte après la fin du XML.",
+    _ERROR.ERR_GT_REQUIRED: "Une balise n’est pas fermée par « > ».",
+    _ERROR.ERR_LT_REQUIRED: "Une balise n’est pas ouverte par « < ».",
+    _ERROR.ERR_LTSLASH_REQUIRED: "Une balise de fin manque.",
+    _ERROR.ERR_NAME_REQUIRED: "Un « & » ou un « < » n’est pas écrit comme le XML le demande.",
+    _ERROR.ERR_UNDECLARED_ENTITY: "Le fichier emploie une entité XML que rien ne définit.",
+    _ERROR.ERR_INVALID_CHAR: "Le fichier contient un caractère interdit en XML.",
+    _ERROR.ERR_INVALID_ENCODING: _NOT_THIS_ENCODING,
+    _ERROR.ERR_ATTRIBUTE_REDEFINED: "Un même attribut est écrit deux fois dans une balise.",
+    _ERROR.ERR_ATTRIBUTE_WITHOUT_VALUE: "Un attribut n’a pas de valeur.",
+    _ERROR.ERR_ATTRIBUTE_NOT_STARTED: "La valeur d’un attribut n’est pas entre guillemets.",
+    _ERROR.NS_ERR_UNDEFINED_NAMESPACE: "Une balise emploie un préfixe que rien ne définit.",
+}
+
 
 class RefusedXml(ValueError):
     """A document is not safe or not well formed; `reason` is French, `line` is where, or 0 for the file as a whole."""
@@ -99,7 +128,8 @@ def unpack(source: bytes | IO[bytes]) -> Unpacked:
             while chunk := file.read(_CHUNK_BYTES):
                 found.write(chunk)
         if found.is_blank:
-            raise RefusedXml("Le fichier est vide. Téléchargez-le de nouveau depuis votre banque.")
+            what = "ne contient que des espaces" if found.byte_count else "est vide"
+            raise RefusedXml(f"Le fichier {what}. Téléchargez-le de nouveau depuis votre banque.")
     except BaseException:
         found.file.close()
         raise
@@ -187,9 +217,11 @@ def _root_of(file: IO[bytes]) -> Root:
     except (expat.ExpatError, ValueError, LookupError) as error:
         if isinstance(error, RefusedXml):
             raise
+        # Python's own errors here speak of an encoding that it does not know.
+        code = error.code if isinstance(error, expat.ExpatError) else expat.errors.codes[_UNKNOWN_ENCODING]
+        why = _EXPAT_WORDS.get(code, "Ce fichier n’est pas du XML lisible.")
         raise RefusedXml(
-            f"Ce fichier n’est pas du XML lisible ({error}). Envoyez le fichier tel que la banque l’a fourni.",
-            getattr(error, "lineno", 1),
+            f"{why} Envoyez le fichier tel que la banque l’a fourni.", getattr(error, "lineno", 1)
         ) from None
     namespace, _, name = found[0].rpartition(" ")
     return Root(namespace, name)
@@ -242,9 +274,8 @@ def _refused(error: etree.XMLSyntaxError) -> RefusedXml:
             "Le fichier dépasse les limites d’un fichier bancaire (éléments imbriqués ou textes trop longs). Demandez un autre fichier à la banque.",
             line,
         )
-    return RefusedXml(
-        f"Le XML est mal formé ({error.msg}). Téléchargez de nouveau le fichier complet depuis la banque.", line
-    )
+    why = _LIBXML_WORDS.get(getattr(error, "code", 0), "Le XML est mal formé.")
+    return RefusedXml(f"{why} Téléchargez de nouveau le fichier complet depuis la banque.", line)
 
 
 def _check_size(byte_count: int) -> None:

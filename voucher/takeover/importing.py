@@ -30,7 +30,7 @@ from voucher.takeover import manifest as form
 from voucher.takeover.archive import Archive, RefusedArchive, opened_archive
 from voucher.takeover.export import balance_lines, key_context, violations_in
 from voucher.takeover.sealed_file import Keys, SealBroken, open_sealed
-from voucher.takeover.tables import SEEDED, carried_tables
+from voucher.takeover.tables import SEEDED, carried_tables, said
 
 ROWS_AT_ONCE = 1_000
 
@@ -91,7 +91,7 @@ def _refuse_a_used_system(session: Session) -> None:
             continue
         if session.scalar(select(exists().select_from(table))):
             raise RefusedArchive(
-                f"Cette base n'est pas vide : la table {table.name} a des lignes. Faites la reprise dans une base neuve, "
+                f"Cette base n'est pas vide : elle contient déjà des lignes (« {said(table.name)} »). Faites la reprise dans une base neuve, "
                 "après « voucher migrate »."
             )
 

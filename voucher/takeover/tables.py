@@ -121,6 +121,11 @@ def _comes_before(key: ForeignKey) -> bool:
     return key.parent.table.name == "movement" and key.column.table.name == "entry"
 
 
+def said(table_name: str) -> str:
+    """Return what a carried table holds, in French and in a few words: « Les financeurs »."""
+    return CARRIED[table_name].partition(" :")[0].rstrip(".")
+
+
 @cache
 def carried_tables() -> tuple[Table, ...]:
     """Return the tables carried, each after those it refers to; movements before their entries, these before closed years."""

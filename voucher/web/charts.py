@@ -25,6 +25,7 @@ CURVE_KINDS = ("line", "line forecast", "line far")
 MARGIN_TOP = 44
 MARGIN_BOTTOM = 40
 MARGIN_SIDE = 8
+TICK = 8
 LABEL_BASELINE = 26
 
 
@@ -125,7 +126,12 @@ def curves(
         x = MARGIN_SIDE + rank * width // max(len(labels) - 1, 1)
         return x, MARGIN_TOP + (top - value) * height // max(top - bottom, 1)
 
-    drawing = [Markup('<line class="axis" x1="0" y1="{0}" x2="{1}" y2="{0}"/>').format(place(0, 0)[1], WIDTH)]
+    zero = place(0, 0)[1]
+    drawing = [Markup('<line class="axis" x1="0" y1="{0}" x2="{1}" y2="{0}"/>').format(zero, WIDTH)]
+    drawing += [
+        Markup('<line class="axis" x1="{0}" y1="{1}" x2="{0}" y2="{2}"/>').format(place(at, 0)[0], zero, zero + TICK)
+        for at in range(len(labels))
+    ]
     for rank, (name, points) in enumerate(series):
         kind = CURVE_KINDS[rank]
         drawing.append(_path([place(at, value) for at, value in enumerate(points)], kind))
@@ -136,8 +142,11 @@ def curves(
         points = series[0][1]
         x, y = place(points.index(min(points)), min(points))
         drawing.append(Markup('<circle class="dot" cx="{}" cy="{}" r="4"/>').format(x, y))
-        drawing.append(_text(x, y + LABEL_BASELINE + 4, say(min(points)), "strong"))
-        drawing += [_text(place(at, 0)[0], LINE_HEIGHT - 8, labels[at]) for at in {0, len(labels) - 1}]
+        # Below its point; below the line of zero too, where it would stand across it.
+        is_clear = y > zero or y + LABEL_BASELINE < zero - TICK
+        drawing.append(_text(x, (y if is_clear else zero) + LABEL_BASELINE + 4, say(min(points)), "strong"))
+        said = sorted({0, len(labels) // 2, len(labels) - 1})
+        drawing += [_text(place(at, 0)[0], LINE_HEIGHT - 8, labels[at]) for at in said]
     rows = [(label, *(say(points[at]) for _, points in series)) for at, label in enumerate(labels)]
     heads = [f"{columns[1]}, {name[:1].lower()}{name[1:]}" for name, _ in series]
     svg = _svg(title, sentence, LINE_HEIGHT + len(series) * LEGEND_HEIGHT, drawing)

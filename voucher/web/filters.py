@@ -11,27 +11,32 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
+from itertools import count
 
 from flask import Flask
+from markupsafe import Markup, escape
 
 from voucher.kernel.calendar import french_date, french_instant, french_month
 from voucher.kernel.money import NARROW_NO_BREAK_SPACE, NO_BREAK_SPACE, format_euros, format_round_euros
 
 GROUP = 4
+_CELL = re.compile(r"<(?P<tag>td|th)(?P<rest>[^>]*)>")
 FRENCH_PLURAL_FROM = 2
 NOTHING = "–"
+MINUS = "\u2212"
 
 
 def euros(cents: int | None) -> str:
     """Return « 1 234,50 € » for cents, and a dash where there is no amount."""
-    return NOTHING if cents is None else format_euros(cents)
+    return NOTHING if cents is None else _signed(format_euros(cents))
 
 
 def round_euros(cents: int | None) -> str:
     """Return « 30 € » where there are no cents: for buttons and vouchers."""
-    return NOTHING if cents is None else format_round_euros(cents)
+    return NOTHING if cents is None else _signed(format_round_euros(cents))
 
 
 def day(value: date | None) -> str:
@@ -81,7 +86,7 @@ def basis_points(value: int) -> str:
     """Return « 35,5 % » for 3550 basis points."""
     whole, rest = divmod(abs(value), 100)
     decimals = f",{rest:02d}".rstrip("0").rstrip(",")
-    return f"{'-' if value < 0 else ''}{number(whole)}{decimals}{NO_BREAK_SPACE}%"
+    return f"{MINUS if value < 0 else ''}{number(whole)}{decimals}{NO_BREAK_SPACE}%"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
@@ -99,13 +104,36 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
+def _signed(text: str) -> str:
+    """Return a number with the minus sign of typography: a hyphen is too short to be seen, and breaks a line."""
+    return text.replace("-", MINUS, 1)
+
+
 def _with_s(word: str) -> str:
     return word if word.endswith(("s", "x", "z")) else f"{word}s"
 
 
 def _tenths(value: int) -> str:
     whole, rest = divmod(abs(value), 10)
-    return f"{'-' if value < 0 else ''}{number(whole)}{f',{rest}' if rest else ''}"
+    return f"{MINUS if value < 0 else ''}{number(whole)}{f',{rest}' if rest else ''}"
+
+
+def labelled(cells: str, columns: Sequence[str | Mapping[str, object]]) -> Markup:
+    """Give each cell of a row the name of its column, which a phone shows beside it, and its role, which a phone's layout hides.
+
+    A cell over several columns has no name: it says its own.
+    """
+    labels = [column if isinstance(column, str) else str(column["label"]) for column in columns]
+    places = count()
+
+    def opened(found: re.Match[str]) -> str:
+        at = next(places)
+        role = "rowheader" if found["tag"] == "th" else "cell"
+        has_label = at and at < len(labels) and "colspan" not in found["rest"]
+        label = f' data-label="{escape(labels[at])}"' if has_label else ""
+        return f'<{found["tag"]} role="{role}"{label}{found["rest"]}>'
+
+    return Markup(_CELL.sub(opened, cells))  # noqa: S704 - `cells` is what a template wrote, the label is escaped
 
 
 def install(app: Flask) -> None:
@@ -123,4 +151,5 @@ def install(app: Flask) -> None:
         basis_points=basis_points,
         plural=plural,
         slug=slug,
+        labelled=labelled,
     )

@@ -11,18 +11,21 @@ from voucher.web.shell import Link
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """An entry: its words, the endpoint it leads to, the roles that see it. The first of a role is its home."""
+    """An entry: its words, the endpoint it leads to, the roles that see it, its group. The first of a role is its home."""
 
     label: str
     endpoint: str
     roles: tuple[Role, ...]
     is_exact: bool = False
+    group: str = ""
 
 
 def links_for(viewer: Viewer) -> tuple[Link, ...]:
     """Return the menu of a person, in the portals' order."""
     items: tuple[NavItem, ...] = current_app.extensions["navigation"]
-    return tuple(Link(item.label, url_for(item.endpoint), item.is_exact) for item in items if viewer.may(*item.roles))
+    return tuple(
+        Link(item.label, url_for(item.endpoint), item.is_exact, item.group) for item in items if viewer.may(*item.roles)
+    )
 
 
 def home_for(viewer: Viewer) -> str:

@@ -18,12 +18,24 @@ class Link:
     url: str
     is_exact: bool = False
     """True for a home page: its link is not current on the pages below it."""
+    group: str = ""
+    """The section of the menu that it belongs to; without one it stands alone."""
 
     def is_current(self, path: str) -> bool:
         """Say whether the page at `path` is this one or stands below it."""
         if path == self.url:
             return True
         return not self.is_exact and path.startswith(self.url.rstrip("/") + "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """An entry of the main menu: a page alone, or a group that leads to its first page and holds `links`."""
+
+    label: str
+    url: str
+    is_current: bool
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +62,19 @@ class Shell:
     person: Person | None = None
     nav: tuple[Link, ...] = ()
     footer: tuple[Link, ...] = FOOTER
+
+    def sections(self, path: str) -> list[Section]:
+        """Return the main menu as it stands on a page: links by group, in their order; a group of one is that link."""
+        below = [one for one in self.nav if path.startswith(one.url)]
+        current = max(below, key=lambda one: len(one.url), default=None)
+        groups: dict[str, list[Link]] = {}
+        for link in self.nav:
+            groups.setdefault(link.group or link.url, []).append(link)
+        found = []
+        for links in groups.values():
+            first = links[0]
+            if len(links) == 1:
+                found.append(Section(first.label, first.url, first.is_current(path)))
+            else:
+                found.append(Section(first.group, first.url, current in links, tuple(links)))
+        return found

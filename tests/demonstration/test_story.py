@@ -1,0 +1,41 @@
+"""What the whole demonstration teaches: bank and ledger agree, the journal is sealed often, a funder's account is closed."""
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.builders import MASTER_SECRET
+from voucher.demonstration import fill
+from voucher.demonstration.finance import CHARGE_CENTS
+from voucher.funding.model import FundingClose
+from voucher.kernel.database import Database
+from voucher.ledger.model import Entry
+from voucher.ledger.seal_model import CheckpointRow
+from voucher.programme.model import Agreement
+from voucher.settlement.bank_days import days
+
+NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def told(sqlite_database: Database) -> Database:
+    fill(sqlite_database, master_secret=MASTER_SECRET, base_url="http://127.0.0.1:8000", now=NOW)
+    return sqlite_database
+
+
+def test_the_demonstration_is_one_that_we_would_show_to_an_accountant(told: Database) -> None:
+    found = days(told)
+    assert len({day.account_id for day in found}) == 3
+    assert [(day.account_name, day.closed_on) for day in found if not day.is_equal or not day.is_following] == []
+    # Nobody gives the bank's charges back: at its end the ended agreement's account lacks them, and nothing else.
+    assert min(day.closing_cents for day in found) >= -12 * CHARGE_CENTS
+    with told.read() as session:
+        sealed = session.scalars(select(CheckpointRow.sealed_on).order_by(CheckpointRow.sealed_on)).all()
+        last_at = session.scalar(select(func.max(CheckpointRow.sealed_at)))
+        late = session.scalar(select(func.count()).where(Entry.posted_at > last_at))
+        closes = session.scalar(select(func.count()).select_from(FundingClose))
+        codes = session.scalars(select(Agreement.service_code).where(Agreement.service_code != "")).all()
+    assert len(sealed) > 18
+    assert (sealed[-1], late) == (NOW.date(), 0)
+    assert (closes, len(codes)) == (1, 1)

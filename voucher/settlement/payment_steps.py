@@ -1,0 +1,129 @@
+"""The steps of a payment as its structure reads them: what happened, who holds it now, what they must do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from voucher.programme.model import SettlementChannel
+from voucher.settlement.clock import Stage
+from voucher.settlement.model import AdviceState, BatchState
+from voucher.settlement.owed import Held
+from voucher.settlement.reasons import explain
+
+
+class Holder(StrEnum):
+    """Who a payment waits for."""
+
+    FINANCE = "finance"
+    APPROVER = "approver"
+    BANK = "bank"
+    ACCOUNTANT = "accountant"
+    STRUCTURE = "structure"
+    PROGRAMME = "programme"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentStep:
+    """Where a payment stands: what happened last, who holds it now, what they must do."""
+
+    what: str
+    at: datetime | None
+    holder: Holder
+    who: str
+    next: str
+
+
+def finance_of(issuer_name: str) -> str:
+    """Name the finance people of an issuer, as its structures know them."""
+    return f"Le service des finances, {issuer_name}"
+
+
+def waiting_step(stage: Stage, issuer_name: str, *, channel: str | None = None, reason: str = "") -> PaymentStep:
+    """Return the step where money that is owed stands; `channel` is its batch's, `reason` why it is held or refused."""
+    finance = (Holder.FINANCE, finance_of(issuer_name))
+    bank = _payer(channel)
+    match stage:
+        case Stage.RUNNING:
+            return _now("Le mois n’est pas fini", _NOBODY, "Le lot sera arrêté une fois le mois fini.")
+        case Stage.NOT_FROZEN:
+            return _now("Dans aucun lot de règlement pour le moment", finance, "Il doit arrêter le prochain lot.")
+        case Stage.NOT_APPROVED:
+            act = "Une deuxième personne doit valider le lot."
+            return _now("En attente de validation", (Holder.APPROVER, finance[1]), act)
+        case Stage.NOT_SENT:
+            return _now("Prêt à partir", finance, "Il doit transmettre le lot.")
+        case Stage.LEFT:
+            return _now("En cours de paiement", bank, "Le virement doit paraître sur votre compte.")
+        case Stage.FAILED:
+            return _now(
+                f"Virement refusé par {bank[1].lower()}. {explain(reason).sentence}",
+                _YOU,
+                "Vérifiez votre RIB et donnez-en un nouveau s’il le faut. Le lot suivant vous paiera.",
+            )
+        case Stage.HELD:
+            return _held(reason, finance)
+
+
+def advice_steps(row: Any, issuer_name: str) -> list[PaymentStep]:
+    """Return what happened to one advice (its columns and its batch's), the last step saying who holds it."""
+    bank = _payer(row.channel)
+    done = [_done(f"Mis dans le lot {row.number}", row.frozen_at)]
+    if row.is_payable and row.approved_at:
+        done.append(_done("Lot validé par une deuxième personne", row.approved_at))
+    if row.is_payable and row.exported_at:
+        done.append(_done(f"Transmis : {bank[1].lower()} doit payer", row.exported_at))
+    match AdviceState(row.state):
+        case AdviceState.PAID:
+            done.append(_done(f"Payé, confirmé par {bank[1].lower()}"))
+        case AdviceState.SETTLED:
+            done.append(_done("Soldé sans virement : la somme a rendu un trop-perçu"))
+        case AdviceState.TAKEN_UP:
+            done.append(_done("Le paiement n’a pas abouti : un lot suivant l’a repris"))
+        case AdviceState() as state:
+            stage = _STAGES.get(state) or (
+                Stage.NOT_APPROVED if row.batch_state == BatchState.FROZEN else Stage.NOT_SENT
+            )
+            done.append(waiting_step(stage, issuer_name, channel=row.channel, reason=row.state_reason or ""))
+    return done
+
+
+_NOBODY = (Holder.NOBODY, "")
+_YOU = (Holder.STRUCTURE, "Votre structure")
+_STAGES = {
+    AdviceState.HELD: Stage.HELD,
+    AdviceState.IN_FILE: Stage.LEFT,
+    AdviceState.REJECTED: Stage.FAILED,
+    AdviceState.RETURNED: Stage.FAILED,
+}
+
+
+def _payer(channel: str | None) -> tuple[Holder, str]:
+    if channel == SettlementChannel.MANDATED_OPERATOR:
+        return Holder.BANK, "La banque"
+    return Holder.ACCOUNTANT, "Le comptable public"
+
+
+def _held(reason: str, finance: tuple[Holder, str]) -> PaymentStep:
+    """Say who can make a held payment leave, and what they must do."""
+    if reason.startswith(Held.SUSPENDED):
+        act = "Appelez le programme pour lever la suspension."
+        return _now(f"En attente. {reason}", (Holder.PROGRAMME, "Le programme"), act)
+    if reason.startswith(Held.BLOCKED):
+        return _now(f"En attente. {reason}", finance, "Appelez le service des finances pour en parler.")
+    if reason.startswith(Held.BELOW_MINIMUM):
+        return _now(f"En attente. {reason}", _NOBODY, "Le lot qui atteint le minimum vous paiera.")
+    if reason.startswith((Held.NO_RIB, Held.BAD_RIB)):
+        # What follows the first words is for finance to read.
+        what = f"En attente. {reason.partition(' : ')[0]}."
+        return _now(what, _YOU, "Donnez votre RIB à jour. Le lot suivant vous paiera.")
+    return _now(f"Mis de côté : {reason}", finance, "Il doit le reprendre dans le prochain lot.")
+
+
+def _now(what: str, who: tuple[Holder, str], act: str) -> PaymentStep:
+    return PaymentStep(what, None, *who, act)
+
+
+def _done(what: str, at: datetime | None = None) -> PaymentStep:
+    return PaymentStep(what, at, *_NOBODY, "")
