@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from werkzeug.routing import Rule
 
 from tests.builders import SOMEONE, a_counter, entrusted_booklets, handed_over_booklets, scanned_codes
@@ -26,6 +26,7 @@ from voucher.demonstration.bank import BookedLine, statement
 from voucher.distribution.hand_over import hand_over
 from voucher.distribution.model import Prescriber
 from voucher.funding.call import call_funds
+from voucher.funding.model import FundingClose
 from voucher.kernel.database import Base, Database
 from voucher.kernel.identifiers import new_id
 from voucher.mail.model import OutboxMessage
@@ -95,6 +96,7 @@ class World:
     funder_id: UUID
     count_id: UUID
     annual_account_id: UUID
+    balance_id: UUID
     agreement_number: str
     office_words: tuple[str, ...]
     counter_words: tuple[str, ...]
@@ -124,6 +126,17 @@ def write_to(database: Database, structure_id: UUID, address: str) -> None:
         session.execute(update(Structure).where(Structure.id == structure_id).values(contact_email=address))
 
 
+def _a_balance(database: Database, agreement_id: UUID, funder_id: UUID) -> UUID:
+    """Write a final balance of nothing: one that is drawn up would need an agreement that is over."""
+    amounts = dict.fromkeys(
+        ("used_cents", "received_cents", "due_cents", "carried_cents", "refund_cents", "refunded_cents"), 0
+    )
+    row = {"id": new_id(), "agreement_id": agreement_id, "funder_id": funder_id, "number": 1, **amounts}
+    with database.write() as session:
+        session.execute(insert(FundingClose).values(**row, closed_on=NOW.date(), closed_at=NOW, closed_by=PREPARER))
+    return UUID(str(row["id"]))
+
+
 def a_world(database: Database, rank: int) -> World:
     """Build an issuer, its stock, a structure with a redemption, a settled batch, a payment and a line to identify."""
     town = a_town(database, structure_count=1, with_rib=0)
@@ -151,6 +164,7 @@ def a_world(database: Database, rank: int) -> World:
     call_id, funder_id, count_id, annual_account_id = new_id(), agreed.funder_ids[0], new_id(), new_id()
     call_funds(database, call_id, agreed.agreement_id, funder_id, by=PREPARER, now=NOW)
     record_count(database, NewCount(count_id, agreed.issuer_id, None, NOW.date(), ""), by=SOMEONE, now=NOW)
+    balance_id = _a_balance(database, agreed.agreement_id, funder_id)
     produce_account(database, annual_account_id, agreed.agreement_id, NOW.year - 1, by=PREPARER, now=NOW)
     with database.read() as session:
         agreement = session.get_one(Agreement, agreed.agreement_id)
@@ -185,7 +199,7 @@ def a_world(database: Database, rank: int) -> World:
         town, agreed.issuer_id, prescriber_id, counter.structure_id, counter.place_id, agreed.agreement_id,
         issued.batch_id, issued.first_booklet_number + 1, handover_id, redemption_id, batch_id, advice.id, line_id,
         message_id, hold_id, account_id, dispute_id, overpayment_id, call_id, funder_id, count_id, annual_account_id,
-        agreement_number, office, counter_words,
+        balance_id, agreement_number, office, counter_words,
     )  # fmt: skip
 
 
