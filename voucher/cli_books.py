@@ -53,13 +53,17 @@ def verify(quiet: bool, checkpoints: tuple[Path, ...], proofs: tuple[Path, ...],
     """Run every check of every room; exit with 1 when one is violated."""
     found = 0
     witness = Witness(_trusted_key(line), _texts(checkpoints), _texts(proofs))
-    for result in verify_books(Database(database_url()), witness):
-        found += len(result.violations)
-        if not quiet:
-            mark = "✗" if result.violations else "✓"
-            click.echo(f"{mark} {result.room:<13} {result.sentence} ({result.seconds:.1f} s)")
-        for violation in result.violations:
-            click.echo(f"    {violation.subject} : {violation.detail}")
+    database = Database(database_url())
+    try:
+        for result in verify_books(database, witness):
+            found += len(result.violations)
+            if not quiet:
+                mark = "✗" if result.violations else "✓"
+                click.echo(f"{mark} {result.room:<13} {result.sentence} ({result.seconds:.1f} s)")
+            for violation in result.violations:
+                click.echo(f"    {violation.subject} : {violation.detail}")
+    finally:
+        database.dispose()
     click.echo("Les livres sont justes." if found == 0 else f"{found} écarts. Rien n'a été changé.")
     sys.exit(0 if found == 0 else 1)
 
