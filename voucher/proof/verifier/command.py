@@ -84,19 +84,20 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("donnez l'archive ; sans elle, seulement --key et --proof")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter must not end the proof
+    what = "La preuve" if options.archive is None else "L'archive"
     try:
         if options.archive is None:
             prove_alone(report, options.key, options.proof)
         else:
             prove_archive(report, options)
     except Unreadable as bad:
-        say(f"L'archive ne se lit pas : {bad}")
+        say(f"{what} ne se lit pas : {bad}")
         return 2
     except (OSError, zipfile.BadZipFile, zlib.error) as bad:
-        say(f"L'archive ne se lit pas : un fichier manque, ou est abîmé ({bad})")
+        say(f"{what} ne se lit pas : un fichier manque, ou est abîmé ({bad})")
         return 2
     except Exception as bad:  # noqa: BLE001 - an archive that lies may make anything fail; nothing it does is right
-        say(f"L'archive ne se lit pas : une valeur n'est pas de la forme attendue ({type(bad).__name__}, {bad})")
+        say(f"{what} ne se lit pas : une valeur n'est pas de la forme attendue ({type(bad).__name__}, {bad})")
         return 2
     return report.conclude()
 

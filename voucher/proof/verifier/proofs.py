@@ -219,16 +219,16 @@ class Keys:
         chain = [one.previous[1] for one in self.handovers[:1]] + [one.next[1] for one in self.handovers]
         place = chain.index(trusted) if trusted in chain else len(chain)
         self.current = chain[-1] if trusted in chain else trusted
-        for number_, one in enumerate(self.handovers):
+        for rank, one in enumerate(self.handovers):
             say(
                 f"⚠ Reprise : jusqu'à {one.size} écritures signait un opérateur d'avant, de la clé {one.previous[1].hex()} ; "
                 f"ensuite {one.next[0]}, de la clé {one.next[1].hex()}."
             )
             faults = {
-                "elle ne part pas de la clé d'avant": one.previous[1] != chain[number_],
+                "elle ne part pas de la clé d'avant": one.previous[1] != chain[rank],
                 "elle n'est pas signée de celui qui reprend": not one.is_signed_by(one.next),
                 "elle n'est pas signée de l'opérateur d'avant, dont vous donnez la clé": (
-                    number_ >= place and not one.is_signed_by(one.previous)
+                    rank >= place and not one.is_signed_by(one.previous)
                 ),
             }
             for fault in [sentence for sentence, is_wrong in faults.items() if is_wrong]:
