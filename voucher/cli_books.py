@@ -9,6 +9,7 @@ import click
 from voucher.kernel.database import Database
 from voucher.kernel.migrations import upgrade
 from voucher.kernel.settings import Settings
+from voucher.ledger.checkpoint import BadNote, read_verifier_key
 from voucher.ledger.checks_seals import Witness
 from voucher.programme.programme_key import programme_key
 from voucher.reporting.verify import verify as verify_books
@@ -35,22 +36,51 @@ def migrate() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Point de contrôle gardé hors du serveur, que le journal doit prolonger. Autant de fois qu'il faut.",
 )
-def verify(quiet: bool, checkpoints: tuple[Path, ...]) -> None:
+@click.option(
+    "--proof",
+    "proofs",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Preuve d'une écriture (tlog-proof), que le journal doit confirmer. Autant de fois qu'il faut.",
+)
+@click.option(
+    "--key",
+    "line",
+    metavar="LIGNE",
+    help="Clé du programme, d'aujourd'hui ou d'un opérateur d'avant, que vous tenez d'ailleurs.",
+)
+def verify(quiet: bool, checkpoints: tuple[Path, ...], proofs: tuple[Path, ...], line: str | None) -> None:
     """Run every check of every room; exit with 1 when one is violated."""
     found = 0
-    # The key is the programme's where its secret is given, else the one that signed the first checkpoint.
-    secret = os.environ.get("PASS_MASTER_KEY")
-    key = programme_key(bytes.fromhex(secret)).public_key().public_bytes_raw() if secret else None
-    witness = Witness(key, tuple((str(path), path.read_text("utf-8", "replace")) for path in checkpoints))
-    for result in verify_books(Database(database_url()), witness):
-        found += len(result.violations)
-        if not quiet:
-            mark = "✗" if result.violations else "✓"
-            click.echo(f"{mark} {result.room:<13} {result.sentence} ({result.seconds:.1f} s)")
-        for violation in result.violations:
-            click.echo(f"    {violation.subject} : {violation.detail}")
+    witness = Witness(_trusted_key(line), _texts(checkpoints), _texts(proofs))
+    database = Database(database_url())
+    try:
+        for result in verify_books(database, witness):
+            found += len(result.violations)
+            if not quiet:
+                mark = "✗" if result.violations else "✓"
+                click.echo(f"{mark} {result.room:<13} {result.sentence} ({result.seconds:.1f} s)")
+            for violation in result.violations:
+                click.echo(f"    {violation.subject} : {violation.detail}")
+    finally:
+        database.dispose()
     click.echo("Les livres sont justes." if found == 0 else f"{found} écarts. Rien n'a été changé.")
     sys.exit(0 if found == 0 else 1)
+
+
+def _trusted_key(line: str | None) -> bytes | None:
+    """Return the key given, else the programme's where its secret is, else None: the one that signed first is believed."""
+    if line is not None:
+        try:
+            return read_verifier_key(line)[1]
+        except BadNote as bad:
+            raise click.UsageError(f"--key : {bad}.") from None
+    secret = os.environ.get("PASS_MASTER_KEY")
+    return programme_key(bytes.fromhex(secret)).public_key().public_bytes_raw() if secret else None
+
+
+def _texts(paths: tuple[Path, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(path), path.read_text("utf-8", "replace")) for path in paths)
 
 
 COMMANDS = (migrate, verify)

@@ -42,6 +42,12 @@ def seal_command(folder: Path | None) -> None:
         click.echo(f"Point de contrôle écrit dans {path}.")
 
 
+@click.command("key", help="Écrit la clé publique du programme, par laquelle d'autres vérifient ce qu'il signe.")
+def key_command() -> None:
+    """Write the line by which the programme's public key is given to people."""
+    click.echo(published_key(Settings()))  # type: ignore[call-arg]  # pydantic fills it from the environment
+
+
 @click.group(help="Archives à remettre à d'autres.")
 def export() -> None:
     """Gather the exports."""
@@ -85,4 +91,4 @@ def house() -> Iterator[tuple[Settings, Database]]:
         database.dispose()
 
 
-COMMANDS = (seal_command, export)
+COMMANDS = (seal_command, key_command, export)

@@ -12,6 +12,7 @@ from voucher.access.audit import note_access
 from voucher.cli_proof import export, house
 from voucher.cli_vouchers import says_refusals
 from voucher.kernel.refusals import Refused
+from voucher.ledger.checkpoint import BadNote, origin_of, read_verifier_key, verifier_key
 from voucher.takeover.export import For, export_takeover
 from voucher.takeover.importing import import_takeover
 from voucher.takeover.sealed_file import Keys
@@ -29,15 +30,27 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--passphrase", "has_passphrase", is_flag=True, help="Chiffre par un mot de passe, demandé.")
 @click.option("--in-clear", is_flag=True, help="Ne chiffre pas : quiconque lit le fichier peut taper les codes.")
 @click.option("--with-private-keys", is_flag=True, help="Ajoute les clés de signature, chiffrées pour --for.")
+@click.option(
+    "--next-key",
+    metavar="LIGNE",
+    help="La clé de celui qui reprend, que donne « voucher key » chez lui : il la prouvera.",
+)
 @says_refusals
 def export_command(
-    path: Path, recipient: Path | None, has_passphrase: bool, in_clear: bool, with_private_keys: bool
+    path: Path,
+    recipient: Path | None,
+    has_passphrase: bool,
+    in_clear: bool,
+    with_private_keys: bool,
+    next_key: str | None,
 ) -> None:
     """Write the archive; one of three ways to protect it must be chosen aloud."""
     if (recipient is not None) + has_passphrase + in_clear != 1:
         raise click.UsageError("Choisissez --for CLÉ, --passphrase ou --in-clear.")
     passphrase = _new_passphrase() if has_passphrase else None
-    whom = For(None if recipient is None else _public_key(recipient), passphrase, with_private_keys)
+    whom = For(
+        None if recipient is None else _public_key(recipient), passphrase, with_private_keys, _verifier_key(next_key)
+    )
     told = Console(stderr=True)
     with house() as (settings, database):
         # Before the file is there: nobody has an archive that the trail does not know.
@@ -61,6 +74,12 @@ def export_command(
     if manifest.violations:
         click.echo(
             f"ATTENTION : « voucher verify » trouve {len(manifest.violations)} écarts. Ils sont dans le manifeste.",
+            err=True,
+        )
+    if next_key is None:
+        click.echo(
+            "ATTENTION : l'archive ne nomme pas celui qui reprend. Votre clé ne prouvera pas ce qu'il scellera. Donnez sa clé avec "
+            "--next-key.",
             err=True,
         )
     if not done.is_sealed:
@@ -92,6 +111,7 @@ def import_command(path: Path, identity: Path | None, has_passphrase: bool, expe
         done = import_takeover(
             database,
             path,
+            origin=origin_of(settings.base_url),
             master_secret=settings.master_secret,
             now=datetime.now(UTC),
             keys=Keys(passphrase, None if identity is None else _private_key(identity)),
@@ -138,6 +158,13 @@ def _private_key(path: Path) -> X25519PrivateKey:
     if not isinstance(key, X25519PrivateKey):
         raise Refused("bad_key", f"{path} n'est pas une clé X25519. Voyez docs/takeover.md.")
     return key
+
+
+def _verifier_key(line: str | None) -> str | None:
+    try:
+        return verifier_key(*read_verifier_key(line)) if line is not None else None
+    except BadNote as bad:
+        raise click.UsageError(f"--next-key : {bad}.") from None
 
 
 def _hexadecimal(text: str) -> bytes:

@@ -1,6 +1,7 @@
 """Entries are sealed once, in order, without a gap; what is touched afterwards is named; both engines give one root."""
 
 import threading
+from base64 import b64decode
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -190,11 +191,12 @@ def test_a_proof_leads_from_one_entry_to_the_signed_root_without_the_journal(dat
         proof = read_seals.proof_of(database, entry_id)
         assert proof is not None
         head, _, note = proof.partition("\n\n")
-        name, index, *path = head.split("\n")
+        name, extra, index, *path = head.split("\n")
         assert (name, index) == ("c2sp.org/tlog-proof@v1", f"index {number}")
         checkpoint = open_checkpoint(note, PUBLIC)
         with database.read() as session:
             (one,) = canonical_entries(session, canonical_query(session).where(Entry.id == entry_id))
+        assert b64decode(extra.removeprefix("extra ")) == one.data
         hashes = [read_checkpoint(f"x\n1\n{line}\n\n").root for line in path]
         assert root_of_inclusion(number, checkpoint.size, leaf_hash(one.data), hashes) == checkpoint.root
         assert root_of_inclusion(number, checkpoint.size, leaf_hash(one.data + b" "), hashes) != checkpoint.root

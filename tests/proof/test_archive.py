@@ -3,15 +3,13 @@
 import base64
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from zipfile import ZIP_BZIP2, ZIP_STORED, ZipFile
+from zipfile import ZIP_BZIP2, ZipFile
 
 import pytest
 from sqlalchemy import text
@@ -19,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from tests.clients import MASTER_KEY
 from tests.parties import an_envelope
+from tests.proof.archives import repacked, verified
 from voucher.demonstration import fill
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
@@ -181,34 +180,6 @@ def proven(
 def archive_of(session: Session) -> bytes:
     out = io.BytesIO()
     write_archive(session, out, origin=ORIGIN, key=KEY)
-    return out.getvalue()
-
-
-def verified(folder: Path, archive: bytes, *arguments: str) -> tuple[int, str]:
-    """Run the verifier as it leaves, away from our code; return its exit code and what it said."""
-    path, verifier = folder / "archive.zip", folder / "verify.py"
-    path.write_bytes(archive)
-    verifier.write_text(single_file(), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-I", str(verifier), str(path), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stderr == ""
-    return done.returncode, done.stdout
-
-
-def repacked(archive: bytes, change: Callable[[dict[str, bytes]], None], method: int = ZIP_STORED) -> bytes:
-    """Return the archive with its files changed, signed or not as `change` leaves them."""
-    with ZipFile(io.BytesIO(archive)) as opened:
-        files = {name.removeprefix("audit/"): opened.read(name) for name in opened.namelist()}
-    change(files)
-    out = io.BytesIO()
-    with ZipFile(out, "w", method) as written:
-        for name, data in files.items():
-            written.writestr(f"audit/{name}", data)
     return out.getvalue()
 
 

@@ -64,7 +64,7 @@ def test_an_entry_shows_its_leaf_and_gives_its_proof(database: Database) -> None
     seal_now(database, app.extensions["house"].settings, NOW)
     assert "feuille" in auditor.get(address).text
     proof = auditor.get(f"{address}/preuve.tlog-proof").text
-    assert proof.startswith("c2sp.org/tlog-proof@v1\nindex ")
+    assert proof.startswith("c2sp.org/tlog-proof@v1\nextra ")
     public_key = read_seals.latest_checkpoint(database)
     assert public_key is not None
     assert proof.endswith(public_key.note)

@@ -89,7 +89,7 @@ def _take_over(desk: Desk, other: Database, path: Path, day: date) -> None:
     story, now = desk.story, datetime(day.year, day.month, day.day, 4, tzinfo=UTC)
     before = _balances(story.database)
     export_takeover(story.database, path, settings=settings_for(story.database), now=now)
-    import_takeover(other, path, master_secret=SECOND_SECRET, now=now)
+    import_takeover(other, path, origin=origin_of(story.base_url), master_secret=SECOND_SECRET, now=now)
     story.database, story.master_secret = other, SECOND_SECRET
     forget_keys(other)
     assert _balances(other) == before

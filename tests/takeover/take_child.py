@@ -16,7 +16,9 @@ def main(url: str, path: str, moment: str) -> None:
     """Take over until death."""
     database = Database(url)
     die_at(database, moment)
-    import_takeover(database, Path(path), master_secret=bytes(32), now=LATER)
+    import_takeover(
+        database, Path(path), origin="127.0.0.1:8000/pass-numerique/journal", master_secret=bytes(32), now=LATER
+    )
 
 
 if __name__ == "__main__":

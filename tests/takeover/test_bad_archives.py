@@ -35,6 +35,7 @@ from voucher.takeover.tables import SEEDED, carried_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "quatre mots bien longs"
+ORIGIN = "autre.example/pass-numerique/journal"
 KEY = Ed25519PrivateKey.generate()
 
 
@@ -50,7 +51,9 @@ def archive(
 
 
 def take(database: Database, path: Path, keys: Keys | None = None, expected_key: bytes | None = None) -> None:
-    import_takeover(database, path, master_secret=bytes(32), now=LATER, keys=keys, expected_key=expected_key)
+    import_takeover(
+        database, path, origin=ORIGIN, master_secret=bytes(32), now=LATER, keys=keys, expected_key=expected_key
+    )
 
 
 def refused(database: Database, path: Path, keys: Keys | None = None) -> RefusedArchive:

@@ -7,12 +7,10 @@
     — <origin> <base64 of key id (4 bytes) ‖ Ed25519 signature of the three lines, each with its line feed>
 
 The key id is SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)[:4]; the key's name is the origin. Whoever holds one checkpoint can see
-that a later journal continues it. An inclusion proof is a text too (C2SP tlog-proof), which ends with a checkpoint.
+that a later journal continues it. `entry_proof` and `handover` are texts made of the same parts.
 """
 
 import base64
-import binascii
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -23,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from voucher.ledger.merkle import HASH_BYTES
 
 NOTE_BYTES_MAX = 100_000
-PROOF_FORMAT = "c2sp.org/tlog-proof@v1"
 _ED25519 = b"\x01"
 _KEY_ID_BYTES = 4
+_KEY_BYTES = 32
 _SIGNATURE_START = "— "
 
 
@@ -44,7 +42,7 @@ class Checkpoint:
     @property
     def text(self) -> str:
         """The three lines that are signed."""
-        return f"{self.origin}\n{self.size}\n{_base64(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{base64_of(self.root)}\n"
 
 
 def origin_of(base_url: str) -> str:
@@ -54,9 +52,7 @@ def origin_of(base_url: str) -> str:
 
 def sign_checkpoint(checkpoint: Checkpoint, private_key: Ed25519PrivateKey) -> str:
     """Return the signed note of a checkpoint."""
-    public_key = private_key.public_key().public_bytes_raw()
-    signed = key_id(checkpoint.origin, public_key) + private_key.sign(checkpoint.text.encode())
-    return f"{checkpoint.text}\n{_SIGNATURE_START}{checkpoint.origin} {_base64(signed)}\n"
+    return f"{checkpoint.text}\n{signature_line(checkpoint.text, checkpoint.origin, private_key)}"
 
 
 def read_checkpoint(note: str) -> Checkpoint:
@@ -66,12 +62,9 @@ def read_checkpoint(note: str) -> Checkpoint:
     if not blank or len(lines) < 3 or len(note.encode()) > NOTE_BYTES_MAX:
         raise BadNote("ce n'est pas un point de contrôle : il lui manque des lignes")
     origin, size, root, *_ = lines
-    if not size.isascii() or not size.isdigit() or str(int(size)) != size:
+    if not is_number(size):
         raise BadNote("la taille du point de contrôle n'est pas un nombre")
-    try:
-        hashed = base64.b64decode(root, validate=True)
-    except binascii.Error:
-        hashed = b""
+    hashed = bytes_of(root)
     if not origin or len(hashed) != HASH_BYTES:
         raise BadNote("l'origine ou la racine du point de contrôle ne se lit pas")
     return Checkpoint(origin, int(size), hashed)
@@ -80,21 +73,30 @@ def read_checkpoint(note: str) -> Checkpoint:
 def open_checkpoint(note: str, public_key: bytes) -> Checkpoint:
     """Return what a note says once its signature by this key (32 raw bytes) is verified. Raises BadNote."""
     checkpoint = read_checkpoint(note)
+    check_signature(note, checkpoint.origin, public_key)
+    return checkpoint
+
+
+def signature_line(text: str, name: str, private_key: Ed25519PrivateKey) -> str:
+    """Return the line by which a key of this name signs a note's text."""
+    signed = key_id(name, private_key.public_key().public_bytes_raw()) + private_key.sign(text.encode())
+    return f"{_SIGNATURE_START}{name} {base64_of(signed)}\n"
+
+
+def check_signature(note: str, name: str, public_key: bytes) -> None:
+    """Verify that the key of this name signed a note. Raises BadNote."""
     text, _, signatures = note.rpartition("\n\n")
-    expected = key_id(checkpoint.origin, public_key)
+    expected = key_id(name, public_key)
     for line in signatures.splitlines():
-        name, _, encoded = line.removeprefix(_SIGNATURE_START).rpartition(" ")
-        try:
-            signed = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
-            continue
-        if not line.startswith(_SIGNATURE_START) or name != checkpoint.origin or not signed.startswith(expected):
+        signer, _, encoded = line.removeprefix(_SIGNATURE_START).rpartition(" ")
+        signed = bytes_of(encoded)
+        if not line.startswith(_SIGNATURE_START) or signer != name or not signed.startswith(expected):
             continue
         try:
             Ed25519PublicKey.from_public_bytes(public_key).verify(signed[_KEY_ID_BYTES:], f"{text}\n".encode())
         except InvalidSignature:
             raise BadNote("la signature du point de contrôle est fausse") from None
-        return checkpoint
+        return
     raise BadNote("le point de contrôle n'est pas signé par la clé du programme")
 
 
@@ -105,13 +107,31 @@ def key_id(name: str, public_key: bytes) -> bytes:
 
 def verifier_key(name: str, public_key: bytes) -> str:
     """Return the line by which a public key is given to people: `<name>+<key id>+<base64 of 0x01 ‖ key>`."""
-    return f"{name}+{key_id(name, public_key).hex()}+{_base64(_ED25519 + public_key)}"
+    return f"{name}+{key_id(name, public_key).hex()}+{base64_of(_ED25519 + public_key)}"
 
 
-def proof_text(leaf: int, path: Sequence[bytes], note: str) -> str:
-    """Return the text that proves, without the journal, that leaf number `leaf` is under a checkpoint."""
-    return "".join(f"{line}\n" for line in (PROOF_FORMAT, f"index {leaf}", *map(_base64, path), "")) + note
+def read_verifier_key(line: str) -> tuple[str, bytes]:
+    """Return the name and the key (32 raw bytes) that such a line gives. Raises BadNote."""
+    name, _, rest = line.strip().partition("+")
+    key = bytes_of(rest.partition("+")[2])[1:]
+    if len(key) != _KEY_BYTES or verifier_key(name, key) != line.strip():
+        raise BadNote("la clé ne se lit pas : elle est de la forme « nom+identifiant+clé ». Recopiez-la en entier")
+    return name, key
 
 
-def _base64(data: bytes) -> str:
+def is_number(text: str) -> bool:
+    """Say whether a text is a number as these formats write it: decimal, without a sign or a leading zero."""
+    return text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
+
+
+def base64_of(data: bytes) -> str:
+    """Return bytes as these texts write them."""
     return base64.b64encode(data).decode()
+
+
+def bytes_of(text: str) -> bytes:
+    """Return what a base64 text says, nothing where it is none."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""

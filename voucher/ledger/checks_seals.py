@@ -1,10 +1,11 @@
 """What must be true of the sealed journal: nothing sealed was removed, changed or renumbered since (ledger.md §9, I16, I17, I20).
 
 A database that was rewritten whole, seals included, is only told from the true one by a checkpoint kept outside: a `Witness`
-brings those, and the programme's public key.
+brings those, proofs of entries, and a public key.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,7 +15,8 @@ from sqlalchemy.orm import Session
 from voucher.kernel.checks import Check, Violation
 from voucher.ledger.canonical import canonical_entries, canonical_query
 from voucher.ledger.checkpoint import BadNote, Checkpoint, open_checkpoint, read_checkpoint
-from voucher.ledger.merkle import Frontier, leaf_hash
+from voucher.ledger.entry_proof import read_proof
+from voucher.ledger.merkle import Frontier, leaf_hash, root_of_inclusion
 from voucher.ledger.model import Entry
 from voucher.ledger.seal import is_unsealed, sealed_size
 from voucher.ledger.seal_keys import journal_keys
@@ -28,10 +30,14 @@ _WITNESS = "witness of the sealed journal"
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """What is known of the journal from outside its database: the programme's public key (raw), notes with their names."""
+    """What is known of the journal from outside its database.
+
+    A public key (raw), of the programme or of an operator before; checkpoints and proofs of entries, each with its name.
+    """
 
     public_key: bytes | None = None
     notes: tuple[tuple[str, str], ...] = ()
+    proofs: tuple[tuple[str, str], ...] = ()
 
 
 def hear_witness(session: Session, witness: Witness) -> None:
@@ -107,26 +113,37 @@ def check_checkpoints_are_signed(session: Session) -> list[Violation]:
     if size > last:
         detail = f"{size} écritures scellées, {last} sous le dernier point de contrôle"
         found.append(Violation("checkpoints_are_signed", "journal scellé", detail))
-    for unsigned in keys.unsigned_sizes:
-        detail = "l'opérateur d'avant ne l'a pas signée"
-        found.append(Violation("checkpoints_are_signed", f"reprise à {unsigned} écritures", detail))
+    for handed_over, why in keys.faults:
+        found.append(Violation("checkpoints_are_signed", f"reprise à {handed_over} écritures", why))
     for name, note in witness.notes:
-        if (bad_note := _unopened(note, keys.every or (first,))) is not None:
-            found.append(Violation("checkpoints_are_signed", name, bad_note))
+        try:
+            open_checkpoint(note, keys.of(read_checkpoint(note).size) or first)
+        except BadNote as bad:
+            found.append(Violation("checkpoints_are_signed", name, str(bad)))
     return found
 
 
-def _unopened(note: str, keys: Sequence[bytes]) -> str | None:
-    """Return why no key opens a note, None where one does."""
-    why = None
-    for key in keys:
+def check_kept_proofs_hold(session: Session) -> list[Violation]:
+    """La preuve d'une écriture, gardée ailleurs, mène de l'écriture scellée à son rang à la racine d'un point de contrôle signé."""
+    witness = _witness(session)
+    keys = journal_keys(session, witness.public_key)
+    first = session.scalar(select(CheckpointRow.public_key).order_by(CheckpointRow.size).limit(1))
+    found = []
+    for name, text in witness.proofs:
         try:
-            open_checkpoint(note, key)
+            proof = read_proof(text)
+            checkpoint = open_checkpoint(proof.note, keys.of(read_checkpoint(proof.note).size) or first or NOBODYS_KEY)
         except BadNote as bad:
-            why = why or str(bad)
-        else:
-            return None
-    return why
+            found.append(Violation("kept_proofs_hold", name, str(bad)))
+            continue
+        is_under = proof.leaf < checkpoint.size
+        hashed = session.scalar(select(Seal.leaf_hash).where(Seal.leaf == proof.leaf)) if is_under else None
+        if hashed is None or (proof.entry is not None and leaf_hash(proof.entry) != hashed):
+            detail = f"le journal n'a pas cette écriture à la feuille {proof.leaf}"
+            found.append(Violation("kept_proofs_hold", name, detail))
+        elif root_of_inclusion(proof.leaf, checkpoint.size, hashed, proof.path) != checkpoint.root:
+            found.append(Violation("kept_proofs_hold", name, "elle ne mène pas à la racine de son point de contrôle"))
+    return found
 
 
 def check_old_entries_are_sealed(session: Session) -> list[Violation]:
@@ -156,18 +173,24 @@ def _witness(session: Session) -> Witness:
 
 
 def _claims(session: Session) -> Iterator[tuple[str, Checkpoint]]:
-    """Give what each checkpoint says, ours by the row, those from outside by their note."""
+    """Give what each checkpoint says: ours by the row, those of hand-overs and from outside by their note."""
     for row in session.execute(select(CheckpointRow.size, CheckpointRow.root)):
         yield f"point de contrôle {row.size}", Checkpoint("", row.size, row.root)
-    for name, note in _witness(session).notes:
-        try:
+    witness = _witness(session)
+    for handed_over in journal_keys(session, witness.public_key).sealed:
+        yield f"reprise à {handed_over.size} écritures", handed_over
+    # What cannot be read is named by the checks of signatures and of proofs.
+    for name, note in witness.notes:
+        with suppress(BadNote):
             yield name, read_checkpoint(note)
-        except BadNote:
-            continue  # the check of signatures names it
+    for name, proof in witness.proofs:
+        with suppress(BadNote):
+            yield name, read_checkpoint(read_proof(proof).note)
 
 
 CHECKS: tuple[Check, ...] = (
     check_sealed_entries_stand,
     check_checkpoints_are_signed,
+    check_kept_proofs_hold,
     check_old_entries_are_sealed,
 )

@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
-from voucher.ledger.checkpoint import proof_text
+from voucher.ledger.canonical import canonical_entries, canonical_query
+from voucher.ledger.entry_proof import proof_text
 from voucher.ledger.merkle import inclusion_path
 from voucher.ledger.model import Entry
 from voucher.ledger.seal import is_unsealed, stored_subtrees
@@ -89,4 +90,7 @@ def _proof(session: Session, entry_id: UUID) -> str | None:
     ).first()
     if leaf is None or last is None or leaf >= last.size:
         return None
-    return proof_text(leaf, inclusion_path(leaf, last.size, stored_subtrees(session)), last.note)
+    entry = next(canonical_entries(session, canonical_query(session).where(Entry.id == entry_id)), None)
+    if entry is None:
+        return None  # it was taken away after its seal: `voucher verify` names it
+    return proof_text(leaf, entry.data, inclusion_path(leaf, last.size, stored_subtrees(session)), last.note)

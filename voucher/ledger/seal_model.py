@@ -56,7 +56,7 @@ class CheckpointRow(Base):
 class SealHandover(Base):
     """Another operator took over: what is sealed beyond `size` entries is signed by its key.
 
-    The signature is the previous operator's, of the manifest of the archive that was taken over: its consent, for all to check.
+    The note names both keys, the size and the root, signed by who took over and, if it knew who would, by the one before.
     """
 
     __tablename__ = "seal_handover"
@@ -64,8 +64,7 @@ class SealHandover(Base):
     size: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=False)
     previous_public_key: Mapped[bytes] = mapped_column(LargeBinary)
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
-    manifest_sha256: Mapped[bytes] = mapped_column(LargeBinary)
-    signature: Mapped[bytes] = mapped_column(LargeBinary)
+    note: Mapped[str] = mapped_column(String(2000))
     handed_over_at: Mapped[datetime]
 
     __table_args__ = (

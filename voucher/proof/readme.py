@@ -15,9 +15,11 @@ VÉRIFIER EN CINQ ÉTAPES
 4. Lancez, avec l'archive telle que vous l'avez reçue :
        python verify.py archive.zip --key "la ligne de la clé" --checkpoint point-de-controle.txt
    Vous pouvez aussi décompresser l'archive et donner le dossier « audit ».
-5. Lisez le résultat. La commande sort avec 0 si tout est juste, avec 1 en nommant chaque écart, avec 2 si elle n'a rien pu lire.
+5. Lisez le résultat. La commande sort avec 0 si tout est juste, avec 1 en nommant chaque écart, avec 2 si elle n'a pas pu lire.
 
 Par prudence, prenez verify.py dans une copie que vous avez relue : il tient en un fichier.
+Avec « --proof preuve.tlog-proof » (autant de fois qu'il faut), la preuve d'une écriture est suivie jusqu'à la racine signée, et
+retrouvée dans le journal. Sans l'archive, la clé suffit : python verify.py --key "la ligne de la clé" --proof preuve.tlog-proof
 Avec « --payment-file fichier.xml » (autant de fois qu'il faut), le fichier que la banque a reçu est comparé à l'archive :
 mêmes octets, mêmes virements.
 
@@ -30,6 +32,7 @@ CE QUE L'ARCHIVE CONTIENT
 - payment_file_transfer.csv : la référence et le montant de chaque virement, lus dans les fichiers transmis à la banque.
 - schema.json : le type, l'unité et les clés de chaque colonne. Les montants sont des centimes d'euro.
 - manifest.json et manifest.sig : l'empreinte SHA-256 de chaque fichier, et la signature du programme.
+- seal_handover.csv : si un autre opérateur a repris le programme, la note signée des deux. La clé de l'un ou de l'autre suffit à « --key ».
 - programme-key.txt : la clé publique du programme. Ne vous y fiez que si vous l'avez aussi reçue par ailleurs.
 
 Une archive « jusqu'à un jour » contient le journal seul : les faits ne sont connus que tels qu'ils sont aujourd'hui.

@@ -74,6 +74,11 @@ class Archive:
         text = self._zip.read(form.BALANCES).decode()
         return list(csv.reader(io.StringIO(text)))
 
+    def handover(self) -> str | None:
+        """Return the note by which the operator before names who takes over, None where it did not know."""
+        is_there = any(one.name == form.HANDOVER for one in self.manifest.files)
+        return self._zip.read(form.HANDOVER).decode() if is_there else None
+
     def private_keys(self) -> list[dict[str, Any]]:
         """Return the sealed private keys, an empty list where the archive has none."""
         if not self.manifest.has_private_keys:

@@ -34,6 +34,10 @@ Celui qui reprend fait sa clé, et n'en donne que la partie publique :
     openssl genpkey -algorithm X25519 -out cle-privee.pem
     openssl pkey -in cle-privee.pem -pubout -out cle-publique.pem
 
+Il donne aussi la ligne qu'écrit `voucher key` chez lui : ajoutez `--next-key "LIGNE"`. L'archive remet alors le registre à cette clé,
+par son nom, et votre signature le prouve à tous ; elle ne se reprend qu'avec cette clé. Sans elle, qui ne connaît que votre clé ne pourra
+pas savoir que celui qui reprend est le bon.
+
 L'archive est l'image de la base à un instant. Arrêtez le service avant de la faire : ce qui s'encaisse après n'y est pas.
 
 ## La reprendre
@@ -52,7 +56,7 @@ Ensuite :
    chaque collectivité avant de commander. Une commande que l'opérateur d'avant n'avait pas finie ne peut être fabriquée qu'avec sa clé
    privée ; le manifeste nomme ces commandes.
 3. La clé du programme change avec `PASS_MASTER_KEY` : publiez la nouvelle. Ce qui sera scellé le sera par elle ; la table
-   `seal_handover` garde la signature de l'opérateur d'avant, qui prouve le passage.
+   `seal_handover` garde la note qui prouve le passage, signée des deux (format : docs/proof.md).
 4. L'adresse imprimée dans les codes est celle de l'opérateur d'avant. Faites-la pointer chez vous : les citoyens l'ouvrent avec leur téléphone.
    Les comptoirs lisent le code quelle que soit l'adresse.
 5. Dites à votre banque de vous envoyer les relevés des comptes payeurs : les retours anciens seront rapprochés.
@@ -66,6 +70,7 @@ Ensuite :
 | `schema.json` | les tables et leurs colonnes, pour un programme |
 | `LISEZMOI.md` | cette page |
 | `balances.csv` | le débit et le crédit de chaque compte du registre, en centimes |
+| `handover.txt` | si l'on a dit qui reprend : la note qui lui remet le registre, signée de l'opérateur d'avant |
 | `private_keys.json` | si on l'a demandé : les clés privées des collectivités, chacune chiffrée pour celui qui reprend |
 | `tables/NN_nom.csv` | une table, dans l'ordre où elle se reprend |
 

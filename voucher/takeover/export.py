@@ -26,6 +26,8 @@ from voucher.issuing.signing import open_private_key
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
+from voucher.ledger.checkpoint import origin_of, verifier_key
+from voucher.ledger.handover import Handover, sign_handover
 from voucher.ledger.read import balances_in
 from voucher.ledger.seal_model import CheckpointRow
 from voucher.programme.programme_key import programme_key
@@ -56,11 +58,15 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class For:
-    """For whom an archive is written: a public key, a passphrase, or nobody (in clear). Private keys need a public key."""
+    """For whom an archive is written: a public key, a passphrase, or nobody (in clear). Private keys need a public key.
+
+    `next_key` is the verifier key of who takes over: the journal is handed over to it by name.
+    """
 
     recipient: X25519PublicKey | None = None
     passphrase: str | None = None
     with_private_keys: bool = False
+    next_key: str | None = None
 
 
 def export_takeover(
@@ -115,6 +121,8 @@ def _write(file: Any, session: Session, settings: Settings, now: datetime, whom:
         extras = {form.SCHEMA: schema_document(), form.README: document().encode()}
         if whom.recipient is not None and whom.with_private_keys:
             extras[form.PRIVATE_KEYS] = _private_keys(session, settings.master_secret, whom.recipient)
+        if whom.next_key is not None and (last := _last_checkpoint(session)):
+            extras[form.HANDOVER] = _handover(last.size, last.root, whom.next_key, settings)
         for name, content in extras.items():
             with _member(archive, name) as (out, done):
                 out.write(content)
@@ -129,9 +137,7 @@ def _write(file: Any, session: Session, settings: Settings, now: datetime, whom:
 def _manifest(
     session: Session, settings: Settings, now: datetime, entries: tuple[form.FileEntry, ...], *, has_private_keys: bool
 ) -> form.Manifest:
-    last = session.execute(
-        select(CheckpointRow.size, CheckpointRow.root).order_by(CheckpointRow.size.desc()).limit(1)
-    ).one_or_none()
+    last = _last_checkpoint(session)
     unfinished = session.scalars(
         select(IssueBatch.id)
         .where(IssueBatch.made_booklet_count < IssueBatch.booklet_count)
@@ -149,6 +155,18 @@ def _manifest(
         left_out=dict(LEFT_OUT),
         files=entries,
     )
+
+
+def _last_checkpoint(session: Session) -> Any:
+    query = select(CheckpointRow.size, CheckpointRow.root).order_by(CheckpointRow.size.desc()).limit(1)
+    return session.execute(query).one_or_none()
+
+
+def _handover(size: int, root: bytes, next_key: str, settings: Settings) -> bytes:
+    """Return our signature under the journal's end and the name of who goes on with it."""
+    ours = programme_key(settings.master_secret)
+    previous = verifier_key(origin_of(settings.base_url), ours.public_key().public_bytes_raw())
+    return sign_handover(Handover(previous, next_key, size, root), ours).encode()
 
 
 def revision_of(session: Session) -> str:

@@ -24,7 +24,9 @@ from voucher.issuing.keys import forget_keys
 from voucher.issuing.model import KeyState
 from voucher.issuing.signing import seal_private_key
 from voucher.kernel.database import Database, take_turn
-from voucher.ledger.seal_model import SealHandover
+from voucher.ledger.checkpoint import BadNote, read_checkpoint, verifier_key
+from voucher.ledger.handover import Handover, countersign_handover, is_signed_by, read_handover, sign_handover
+from voucher.ledger.seal_model import CheckpointRow, SealHandover
 from voucher.programme.programme_key import programme_key
 from voucher.takeover import manifest as form
 from voucher.takeover.archive import Archive, RefusedArchive, opened_archive
@@ -53,6 +55,7 @@ def import_takeover(
     database: Database,
     path: Path,
     *,
+    origin: str,
     master_secret: bytes,
     now: datetime,
     keys: Keys | None = None,
@@ -61,7 +64,7 @@ def import_takeover(
 ) -> TakenOver:
     """Take an archive over into an empty, migrated database: whole or not at all. Raises RefusedArchive.
 
-    `expected_key` is the programme key of the operator before, from its published list: an archive that another signed is refused.
+    `origin` names the journal at our address, `master_secret` gives the key that will seal it. `expected_key` is the programme key of the operator before, from its published list: an archive that another signed is refused.
     Issuers' private keys come only sealed for `keys.identity`; without them their keys verify old codes and sign no new ones.
     """
     keys = keys or Keys()
@@ -77,7 +80,7 @@ def import_takeover(
                 rows = _fill(session, archive, table, private_keys, now)
                 told(table.name, rows)
                 count += rows
-            _hand_over_the_seal(session, archive, master_secret, now)
+            _hand_over_the_seal(session, archive, origin, master_secret, now)
             _prove(session, archive)
             signing = len(private_keys)
             known = session.scalar(select(func.count()).select_from(_table("issuer_key"))) or 0
@@ -168,21 +171,48 @@ def _opened_keys(archive: Archive, keys: Keys, master_secret: bytes) -> dict[int
     return found
 
 
-def _hand_over_the_seal(session: Session, archive: Archive, master_secret: bytes, now: datetime) -> None:
-    """Write that from now on the journal is sealed by our key, with the signature of the operator before as its proof."""
-    ours = programme_key(master_secret).public_key().public_bytes_raw()
+def _hand_over_the_seal(session: Session, archive: Archive, origin: str, master_secret: bytes, now: datetime) -> None:
+    """Write that from now on the journal is sealed by our key, in a note that we sign, and the operator before if it knew us."""
+    key = programme_key(master_secret)
+    ours = key.public_key().public_bytes_raw()
     if not archive.manifest.sealed_size or archive.signed.public_key == ours:
         return
+    given = archive.handover()
+    if given is None:
+        last = session.scalars(select(CheckpointRow.note).order_by(CheckpointRow.size.desc()).limit(1)).one()
+        previous = verifier_key(read_checkpoint(last).origin, archive.signed.public_key)
+        root = bytes.fromhex(archive.manifest.sealed_root)
+        said = Handover(previous, verifier_key(origin, ours), archive.manifest.sealed_size, root)
+        note = sign_handover(said, key)
+    else:
+        said = _checked_handover(given, archive, ours)
+        note = countersign_handover(given, key)
     session.execute(
         insert(SealHandover).values(
-            size=archive.manifest.sealed_size,
-            previous_public_key=archive.signed.public_key,
-            public_key=ours,
-            manifest_sha256=archive.signed.manifest_sha256,
-            signature=archive.signed.signature,
-            handed_over_at=now,
+            size=said.size, previous_public_key=said.previous_key, public_key=ours, note=note, handed_over_at=now
         )
     )
+
+
+def _checked_handover(note: str, archive: Archive, ours: bytes) -> Handover:
+    try:
+        said = read_handover(note)
+    except BadNote as bad:
+        raise RefusedArchive("La note de reprise ne se lit pas.", form.HANDOVER) from bad
+    if said.next_key != ours:
+        raise RefusedArchive(
+            "L'archive est remise à une autre clé que la vôtre. Demandez à l'opérateur d'avant de la refaire, avec la ligne "
+            "que donne « voucher key ».",
+            form.HANDOVER,
+        )
+    is_of_archive = (said.size, said.root.hex(), said.previous_key) == (
+        archive.manifest.sealed_size,
+        archive.manifest.sealed_root,
+        archive.signed.public_key,
+    )
+    if not is_of_archive or not is_signed_by(note, said.previous):
+        raise RefusedArchive("La note de reprise n'est pas celle de cette archive.", form.HANDOVER)
+    return said
 
 
 def _prove(session: Session, archive: Archive) -> None:

@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from voucher.ledger.seal_keys import HANDOVER_DOMAIN, is_consented
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 FORMAT = "pass-numerique/takeover/1"
+DOMAIN = b"pass-numerique/takeover/1\0"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 SCHEMA, README, BALANCES, PRIVATE_KEYS = "schema.json", "LISEZMOI.md", "balances.csv", "private_keys.json"
+HANDOVER = "handover.txt"
 MANIFEST_BYTES_MAX = 4_000_000
 
 
@@ -78,18 +79,16 @@ def _plain(entry: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The previous operator's signature of a manifest: its programme key (raw), the manifest's SHA-256, the signature."""
+    """Who signed a manifest: the programme key (raw) of the operator before."""
 
     public_key: bytes
-    manifest_sha256: bytes
-    signature: bytes
 
 
 def sign_manifest(manifest: bytes, key: Ed25519PrivateKey) -> bytes:
     """Return what the archive holds beside its manifest: the public key and the signature, as JSON."""
     said = {
         "public_key": key.public_key().public_bytes_raw().hex(),
-        "signature": key.sign(HANDOVER_DOMAIN + sha256(manifest).digest()).hex(),
+        "signature": key.sign(DOMAIN + sha256(manifest).digest()).hex(),
     }
     return json.dumps(said, indent=1, sort_keys=True).encode()
 
@@ -99,9 +98,9 @@ def check_signature(manifest: bytes, said: bytes) -> Signed:
     try:
         fields = json.loads(said)
         public_key, signature = bytes.fromhex(fields["public_key"]), bytes.fromhex(fields["signature"])
-        signed = Signed(public_key, sha256(manifest).digest(), signature)
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, DOMAIN + sha256(manifest).digest())
     except (TypeError, KeyError, ValueError) as wrong:
         raise ValueError("the signature cannot be read") from wrong
-    if not is_consented(public_key, signed.manifest_sha256, signature):
-        raise ValueError("the signature is not of this manifest")
-    return signed
+    except InvalidSignature as wrong:
+        raise ValueError("the signature is not of this manifest") from wrong
+    return Signed(public_key)

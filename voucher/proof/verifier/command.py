@@ -1,17 +1,19 @@
 """The last part of the archive's verifier: the files that the bank received, and the command line."""
 
 import argparse
-import csv
 import io
 import sys
 import zipfile
+import zlib
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 from xml.etree import ElementTree
 
+from voucher.proof.verifier.archive import Archive, Manifest, Report, Unreadable, say
 from voucher.proof.verifier.facts import Facts
-from voucher.proof.verifier.journal import Archive, Ledger, Report, Unreadable, check_manifest, read_claims, say
+from voucher.proof.verifier.journal import Claims, Ledger
+from voucher.proof.verifier.proofs import Keys, check_proof, in_words, leaf_of, open_proof, read_key, text_of
 
 
 def check_payment_file(archive: Archive, report: Report, path: str) -> None:
@@ -33,32 +35,70 @@ def check_payment_file(archive: Archive, report: Report, path: str) -> None:
     return None
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Verify an archive and say what was found; return the exit code."""
-    parser = argparse.ArgumentParser(description="Vérifie une archive d'audit du Pass numérique.")
-    parser.add_argument("archive", type=Path, help="le fichier zip, ou le dossier décompressé")
-    parser.add_argument("--key", help="la clé publique du programme, reçue par une autre voie")
-    parser.add_argument(
-        "--checkpoint", action="append", default=[], metavar="FICHIER", help="point de contrôle gardé ailleurs"
-    )
-    parser.add_argument(
-        "--payment-file", action="append", default=[], metavar="FICHIER", help="fichier que la banque a reçu"
-    )
-    options, report = parser.parse_args(arguments), Report()
-    try:
-        archive = Archive(options.archive)
-        scope, key = check_manifest(archive, report, options.key)
-        ledger = Ledger(archive, report)
-        ledger.read(read_claims(archive, report, key, options.checkpoint))
-        ledger.check()
-        if scope == "whole":
-            Facts(archive, report, ledger).check()
-        for path in options.payment_file:
-            check_payment_file(archive, report, path)
-    except (Unreadable, OSError, zipfile.BadZipFile, ValueError, KeyError, csv.Error, ElementTree.ParseError) as bad:
-        say(f"L'archive ne se lit pas : {bad}")
-        return 2
+def prove_alone(report: Report, line: str, proofs: list[str]) -> None:
+    """Follow the proofs of entries with the programme's key alone: each carries its entry."""
+    key = read_key(line)[1]
+    for path in proofs:
+        try:
+            proof = open_proof(path, text_of(path), lambda _size: key)
+        except ValueError as bad:
+            report.wrong("preuve", path, str(bad))
+            continue
+        if proof.entry is None:
+            raise Unreadable(f"{path} ne porte pas son écriture : donnez aussi l'archive")
+        check_proof(report, proof, leaf_of(proof.entry), in_words(proof.entry))
+
+
+def prove_archive(report: Report, options: argparse.Namespace) -> None:
+    """Prove a whole archive, and what is given beside it."""
+    archive = Archive(options.archive)
+    keys = Keys(archive, report, options.key)
+    manifest = Manifest(archive, report, keys.current)
+    ledger = Ledger(archive, report)
+    ledger.read(Claims(archive, report, keys, options.checkpoint, options.proof))
+    ledger.check(manifest)
+    if manifest.scope == "whole":
+        Facts(archive, report, ledger).check()
+    else:
+        say("Cette archive n'a que le journal : ce qu'il raconte n'est pas vérifié.")
+    for path in options.payment_file:
+        check_payment_file(archive, report, path)
     say(f"{ledger.tree.size} écritures scellées, {ledger.unsealed} en attente. Racine : {ledger.tree.root().hex()}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Verify an archive, or proofs alone, and say what was found; return the exit code."""
+    parser = argparse.ArgumentParser(description="Vérifie une archive d'audit du Pass numérique, ou une preuve seule.")
+    parser.add_argument("archive", type=Path, nargs="?", help="le fichier zip, ou le dossier décompressé")
+    parser.add_argument(
+        "--key", help="la clé publique du programme, d'aujourd'hui ou d'avant, reçue par une autre voie"
+    )
+    for name, what in (
+        ("--checkpoint", "point de contrôle gardé ailleurs"),
+        ("--proof", "preuve d'une écriture (tlog-proof)"),
+        ("--payment-file", "fichier que la banque a reçu"),
+    ):
+        parser.add_argument(name, action="append", default=[], metavar="FICHIER", help=what)
+    options, report = parser.parse_args(arguments), Report()
+    if options.archive is None and (not options.key or not options.proof or options.checkpoint or options.payment_file):
+        parser.error("donnez l'archive ; sans elle, seulement --key et --proof")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter must not end the proof
+    what = "La preuve" if options.archive is None else "L'archive"
+    try:
+        if options.archive is None:
+            prove_alone(report, options.key, options.proof)
+        else:
+            prove_archive(report, options)
+    except Unreadable as bad:
+        say(f"{what} ne se lit pas : {bad}")
+        return 2
+    except (OSError, zipfile.BadZipFile, zlib.error) as bad:
+        say(f"{what} ne se lit pas : un fichier manque, ou est abîmé ({bad})")
+        return 2
+    except Exception as bad:  # noqa: BLE001 - an archive that lies may make anything fail; nothing it does is right
+        say(f"{what} ne se lit pas : une valeur n'est pas de la forme attendue ({type(bad).__name__}, {bad})")
+        return 2
     return report.conclude()
 
 

@@ -1,8 +1,10 @@
-"""The second part of the archive's verifier: what the journal tells, against what the tables say."""
+"""The fourth part of the archive's verifier: what the journal tells, against what the tables say."""
 
 from collections import Counter, defaultdict
+from itertools import chain
 
-from voucher.proof.verifier.journal import NOWHERE, Archive, Ledger, Report
+from voucher.proof.verifier.archive import Archive, Report
+from voucher.proof.verifier.journal import NOWHERE, Ledger
 
 OWED = ("4670", "4671", "4675", "4678", "5115", "6540")  # what structures are owed, owe back, or are being paid
 USED_EVENTS = ("vouchers_redeemed", "vouchers_redeemed_from_stock")
@@ -24,6 +26,14 @@ class Facts:
         self.periods(due)
         self.equations(self.batches())
 
+    def keyed(self, table: str, columns: str) -> dict[str, tuple[str, ...]]:
+        """Return a table's rows by their first column, which tells each once."""
+        found: dict[str, tuple[str, ...]] = {}
+        for row in self.archive.rows(table, columns):
+            if found.setdefault(row[0], row) is not row:
+                self.wrong("doublon", table, f"{row[0]} est là deux fois")
+        return found
+
     def vouchers(self) -> bytearray:
         """Stages sum to what was issued, by agreement; return which serials are used."""
         columns = "first_serial voucher_count face_value_cents made_booklet_count booklet_size agreement_id id"
@@ -32,18 +42,23 @@ class Facts:
         used = bytearray(batches[-1][0] + batches[-1][1] if batches else 1)
         states: Counter[tuple[str, str]] = Counter()  # cents by (agreement, state)
         vouchers = self.archive.rows("voucher", "serial state")
-        voucher = next(vouchers, None)
+        voucher, last = next(vouchers, None), -1
         for first, count, face, made, agreement, batch_id in batches:
             found: Counter[str] = Counter()
-            while voucher and int(voucher[0]) < first + count:
-                found[voucher[1]] += 1
-                used[int(voucher[0])] = voucher[1] == "redeemed"
+            while voucher and (serial := int(voucher[0])) < first + count:
+                if serial < first or serial <= last:
+                    self.wrong("chèques", "voucher", f"le chèque {serial} n'est d'aucune commande, ou est là deux fois")
+                else:
+                    found[voucher[1]] += 1
+                    used[serial], last = voucher[1] == "redeemed", serial
                 voucher = next(vouchers, None)
             if found.total() != made:
                 self.wrong("chèques", "voucher", f"la commande {batch_id} : {found.total()} chèques sur {made}")
             states[agreement, "ordered"] += count * face
             for state, number in found.items():
                 states[agreement, state] += number * face
+        for serial_, _ in chain([voucher] if voucher else [], vouchers):
+            self.wrong("chèques", "voucher", f"le chèque {serial_} n'est d'aucune commande")
         for agreement in {one for one, _ in states}:
             ended = sum(states[agreement, one] for one in ("handed_over", "redeemed", "stopped", "lapsed", "void"))
             held, spent = states[agreement, "handed_over"], states[agreement, "redeemed"]
@@ -59,7 +74,7 @@ class Facts:
         for redemption_id, serial, is_live in self.archive.rows("redeemed_voucher", "redemption_id serial is_live"):
             if is_live == "1":
                 lines[redemption_id] += 1
-                if int(serial) >= len(live) or live[int(serial)]:
+                if not 0 <= int(serial) < len(live) or live[int(serial)]:
                     self.wrong(
                         "usage unique", "redeemed_voucher", f"le chèque {serial} a servi deux fois, ou n'existe pas"
                     )
@@ -113,16 +128,16 @@ class Facts:
     def batches(self) -> Counter[str]:
         """A batch is its advices, its files and its entries; return cents paid by agreement."""
         columns = "id number agreement_id total_cents exported_at frozen_by approved_by"
-        batches = {row[0]: row for row in self.archive.rows("settlement_batch", columns)}
-        advices = {
-            row[0]: row
-            for row in self.archive.rows("payment_advice", "id batch_id reference amount_cents state is_payable")
-        }
+        batches = self.keyed("settlement_batch", columns)
+        advices = self.keyed("payment_advice", "id batch_id reference amount_cents state is_payable")
         lines, aside, paid = Counter[str](), Counter[str](), Counter[str]()
         for advice, amount in self.archive.rows("advice_line", "advice_id amount_cents"):
             lines[advice] += int(amount)
         payable: dict[str, Counter[str]] = defaultdict(Counter)
         for one, batch, reference, amount, state, is_payable in advices.values():
+            if batch not in batches or int(amount) < 0:
+                self.wrong("règlement", "payment_advice", f"{reference} n'est d'aucun lot, ou d'un montant négatif")
+                continue
             if lines[one] != int(amount):
                 self.wrong(
                     "règlement", "payment_advice", f"{reference} vaut {amount} centimes, ses lignes {lines[one]}"
@@ -159,19 +174,24 @@ class Facts:
         for file, reference, amount in self.archive.rows(
             "payment_file_transfer", "payment_file_id end_to_end_id amount_cents"
         ):
+            if file not in files or int(amount) <= 0:
+                self.wrong(
+                    "lot", "payment_file_transfer", f"{reference} n'est d'aucun fichier, ou d'un montant négatif"
+                )
+                continue
             found[files[file]][reference] += int(amount)
         return set(files.values()), found
 
     def bank(self, advices: dict[str, tuple[str, ...]]) -> None:
         """Each line of the bank is in the books once, and 5120 is the bank's account; then what lines pay."""
         columns = "id key amount_cents is_credit paying_account_id"
-        lines = {row[0]: row[1:] for row in self.archive.rows("bank_line", columns)}
+        lines = {one: row[1:] for one, row in self.keyed("bank_line", columns).items()}
         keys = Counter(key for key, *_ in lines.values())
         banks: Counter[str] = Counter()
         for one, (key, amount, is_credit, account_id) in lines.items():
             banks[account_id] += int(amount) if is_credit == "1" else -int(amount)
             booked = {self.ledger.facts[event][one] for event in BOOKED_EVENTS if one in self.ledger.facts[event]}
-            if booked != {int(amount)} or keys[key] > 1:
+            if booked != {int(amount)} or keys[key] > 1 or int(amount) <= 0:
                 self.wrong(
                     "banque", "bank_line", f"la ligne {key} n'a pas d'écriture de son montant, ou est là deux fois"
                 )
@@ -184,11 +204,13 @@ class Facts:
 
     def matches(self, lines: dict[str, tuple[str, ...]], advices: dict[str, tuple[str, ...]]) -> None:
         """Paid means one debit of the bank, of the same amount, used for nothing else."""
-        sides: dict[str, Counter[str]] = {"payment": Counter(), "return": Counter()}
+        sides: dict[str, Counter[str]] = defaultdict(Counter)
         matched: Counter[str] = Counter()
         columns = "line_id kind advice_id amount_cents undone_at"
         for line, kind, advice, amount, _ in (row for row in self.archive.rows("bank_match", columns) if not row[4]):
             matched[line] += int(amount)
+            if int(amount) <= 0 or line not in lines:
+                self.wrong("banque", "bank_match", f"la ligne {line} manque, ou sert pour un montant négatif")
             if advice:
                 sides[kind][advice] += 1
                 is_right = line in lines and advice in advices and advices[advice][3] == amount
