@@ -131,9 +131,28 @@ def test_an_advance_is_asked_for_and_refused_without_an_amount(town: Town) -> No
     held = re.search(r'name="id"[^>]*value="([^"]+)"', page)
     assert held
     sent = {"csrf_token": csrf_token(page), "id": held[1], "amount_cents": "1 000"}
+    too_much = person.post(path, data={**sent, "amount_cents": "999 999", "seen_cents": "99999900"})
+    assert "avancer 49\u202f970,00\u00a0€ au plus" in too_much.get_data(as_text=True)
+    shown = person.post(path, data=sent).get_data(as_text=True)
+    assert "Demander 1\u202f000,00\u00a0€ d’avance" in shown
+    assert "avancer 49\u202f000,00\u00a0€ au plus" in shown, "30 € of it pay what is used and not called yet"
+    assert balance(town, "4432") == 0
+    seen = re.search(r'name="seen_cents"[^>]*value="([^"]+)"', shown)
+    assert seen
+    sent |= {"seen_cents": seen[1]}
     first, second = person.post(path, data=sent), person.post(path, data=sent)
     assert first.location == second.location
     assert balance(town, "4432") == -100_000
+
+
+def test_no_advance_is_offered_on_an_agreement_that_is_over(town: Town) -> None:
+    statement = f"/financement/conventions/{town.agreement_id}/financeurs/{town.agreed.funder_ids[0]}"
+    assert f"{statement}/avance" in text_of(client(town), statement)
+    over = client(town, now=LATER.replace(year=2027, month=3))
+    assert f"{statement}/avance" not in text_of(over, statement)
+    page = text_of(over, f"{statement}/avance")
+    assert "Cette convention est terminée depuis le 28 février 2027" in page.replace("\u00a0", " ")
+    assert "Voir ce qui va se passer" not in page
 
 
 def test_the_final_balance_is_drawn_up_when_all_is_over(town: Town) -> None:
