@@ -186,7 +186,12 @@ def test_anybody_reads_and_checks_the_published_figure(town: Town) -> None:
     page = visitor.get("/fonds")
     assert "Set-Cookie" not in page.headers
     assert "<script" not in page.get_data(as_text=True).split("<main")[1]
-    assert "la couverture est de" in page.get_data(as_text=True)
+    words = page.get_data(as_text=True).split("<main")[1]
+    assert words.index("en banque") < words.index("avec l’argent promis")
+    assert re.search(r"<strong>0\u00a0%</strong> <span>en banque", words)
+    assert re.search(r"<strong>100\u00a0%</strong> <span>avec l’argent promis", words)
+    assert "60,00\u00a0€ ne sont pas encore en banque" in words
+    assert "de crédit libre" in words
     latest = visitor.get("/.well-known/pass-numerique/fonds/latest.txt")
     day = LATER.date() - timedelta(days=1)
     assert visitor.get(f"/.well-known/pass-numerique/fonds/{day.isoformat()}.txt").data == latest.data
@@ -201,9 +206,21 @@ def test_the_backing_of_a_day_that_is_past_leads_to_its_accounts(town: Town) -> 
     page = text_of(person, f"/financement/fonds?jour={day}")
     assert "à la fin du" in page
     assert "Les deux comptes sont égaux" in page
-    assert "4430" in text_of(person, f"/financement/fonds/{town.agreement_id}?jour={day}")
+    past = text_of(person, f"/financement/fonds/{town.agreement_id}?jour={day}")
+    assert "4430" in past
+    assert "/finance/tableau-de-bord/dettes/lignes" not in past, "debts are those of today"
+    today = person.get(f"/financement/fonds/{town.agreement_id}").get_data(as_text=True)
+    figures = today.split('<dl class="definitions">')[1].split("</dl>")[0]
+    for name in ("En circulation", "Dû aux structures", "Détenu", "À recevoir des financeurs"):
+        link = re.search(rf'<dt>{name}</dt><dd><a href="([^"]+)"', figures)
+        assert link, name
+        if link[1].startswith("#"):
+            assert f'id="{link[1][1:]}"' in today
+        else:
+            assert "60,00\u00a0€" in person.get(link[1].replace("&amp;", "&")).get_data(as_text=True)
     assert person.get("/financement/fonds?jour=hier").status_code == 200
-    assert person.get("/financement/fonds?format=csv").data
+    assert "10" in person.get("/financement/fonds?format=csv").get_data(as_text=True)
+    assert person.get("/financement/fonds?format=xlsx").data.startswith(b"PK")
 
 
 def _public_key(visitor: FlaskClient) -> bytes:

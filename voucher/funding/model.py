@@ -186,6 +186,11 @@ class BackingFigure(Base):
     undrawn_cents: Mapped[int] = mapped_column(BigInt)
     outstanding_cents: Mapped[int] = mapped_column(BigInt)
     payable_cents: Mapped[int] = mapped_column(BigInt)
+    # Not said by the first figures (format 1), whose `undrawn_cents` held free credit too.
+    overdue_cents: Mapped[int | None] = mapped_column(BigInt)
+    free_cents: Mapped[int | None] = mapped_column(BigInt)
+    banked_cents: Mapped[int | None] = mapped_column(BigInt)
+    covered_cents: Mapped[int | None] = mapped_column(BigInt)
     text: Mapped[str] = mapped_column(Text)
     signature: Mapped[bytes] = mapped_column(LargeBinary)
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
@@ -203,3 +208,5 @@ class BackingLine(Base):
     undrawn_cents: Mapped[int] = mapped_column(BigInt)
     outstanding_cents: Mapped[int] = mapped_column(BigInt)
     payable_cents: Mapped[int] = mapped_column(BigInt)
+    overdue_cents: Mapped[int | None] = mapped_column(BigInt)
+    free_cents: Mapped[int | None] = mapped_column(BigInt)
