@@ -54,6 +54,9 @@ def test_finance_calls_a_funder_downloads_and_cancels(town: Town) -> None:
     there = press(person, "/financement/", "/financement/appeler")
     page = text_of(person, there)
     assert "30,00 €" in page
+    listed = text_of(person, "/financement/appels")
+    assert "Payé par l’avance" in listed
+    assert listed.count("30,00 €") >= 4, "used and to be paid, in the row and in the total"
     assert "À verser" in page
     pdf = person.get(f"{there}/fichiers/call_pdf")
     assert pdf.data.startswith(b"%PDF")
@@ -117,7 +120,9 @@ def test_each_figure_of_a_statement_leads_to_its_list(town: Town) -> None:
     assert person.get(f"{statement}?format=csv").data.decode("utf-8-sig").startswith("Ligne;Montant")
     assert person.get(f"{statement}/releve.pdf").data.startswith(b"%PDF")
     assert "sur toutes ses conventions" in page
+    assert person.get(f"{statement}?format=xlsx").data.startswith(b"PK")
     assert "30,00" in text_of(person, f"/financement/financeurs/{funder_id}")
+    assert person.get(f"/financement/financeurs/{funder_id}?format=xlsx").data.startswith(b"PK")
     listed = text_of(person, f"/financement/a-appeler/{town.agreement_id}/{funder_id}")
     assert "Association du Numérique" in listed
 
@@ -155,11 +160,31 @@ def test_no_advance_is_offered_on_an_agreement_that_is_over(town: Town) -> None:
     assert "Voir ce qui va se passer" not in page
 
 
+def test_what_blocks_the_final_balance_is_listed_with_links(town: Town) -> None:
+    over = LATER.replace(year=2027, month=3)
+    person = client(town, now=over)
+    statement = f"/financement/conventions/{town.agreement_id}/financeurs/{town.agreed.funder_ids[0]}"
+    page = person.get(statement).get_data(as_text=True)
+    assert f'action="{statement}/clore"' not in page
+    notices = page.split("Ce que le décompte final dira")[1]
+    assert "40,00\u00a0€ de chèques sont encore en circulation" in notices
+    assert "60,00\u00a0€ sont dus à des structures" in notices
+    links = [link.replace("&amp;", "&") for link in re.findall(r'href="(/fin[^"]+)"', notices.split("</main>")[0])]
+    assert len(links) == 2
+    for link in links:
+        assert person.get(link.partition("#")[0]).status_code == 200, link
+
+
 def test_the_final_balance_is_drawn_up_when_all_is_over(town: Town) -> None:
     over = LATER.replace(year=2027, month=3)
     settled(town, over)
     person = client(town, now=over)
     statement = f"/financement/conventions/{town.agreement_id}/financeurs/{town.agreed.funder_ids[0]}"
+    shown = text_of(person, statement)
+    assert "Restera à recevoir" in shown
+    assert re.search(r"Dernier appel[^<]*</dt><dd>30,00", shown)
+    changed = press(person, statement, f"{statement}/clore", due_cents="2999")
+    assert "Les montants ont changé" in text_of(person, changed)
     press(person, statement, f"{statement}/clore")
     document = re.search(rf"{statement}/decomptes/[-0-9a-f]+\.pdf", text_of(person, statement))
     assert document

@@ -131,6 +131,8 @@ class FundingClose(Base):
     carried_cents: Mapped[int] = mapped_column(BigInt)  # called too much (clawed back since), put with the advance
     refund_cents: Mapped[int] = mapped_column(BigInt)  # what remains of the advance, to be given back
     refunded_cents: Mapped[int] = mapped_column(BigInt, default=0)
+    # Owed to structures that could not be paid yet: it stays theirs.
+    kept_cents: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
     closed_on: Mapped[date]
     closed_at: Mapped[datetime]
     closed_by: Mapped[UUID]
