@@ -233,7 +233,7 @@ def test_the_backing_of_a_day_that_is_past_leads_to_its_accounts(town: Town) -> 
     assert "Les deux comptes sont égaux" in page
     past = text_of(person, f"/financement/fonds/{town.agreement_id}?jour={day}")
     assert "4430" in past
-    assert "/finance/tableau-de-bord/dettes/lignes" not in past, "debts are those of today"
+    assert "tableau-de-bord/dettes" not in past, "debts are those of today"
     today = person.get(f"/financement/fonds/{town.agreement_id}").get_data(as_text=True)
     figures = today.split('<dl class="definitions">')[1].split("</dl>")[0]
     for name in ("En circulation", "Dû aux structures", "Détenu", "À recevoir des financeurs"):
