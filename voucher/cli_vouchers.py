@@ -87,6 +87,7 @@ def issue(
         _booklet_count(booklets, vouchers, agreement.booklet_size),
         by=COMMAND_LINE,
         now=datetime.now(UTC),
+        stop_percent=settings.backing_stop_percent,
     )
     click.echo(
         f"Commande {ordered.batch_id} : {ordered.booklet_count} carnets, {ordered.voucher_count} chèques, "

@@ -1,6 +1,7 @@
 """Finance's dashboards of what is owed and what cash it will take; each figure leads to its rows."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from flask import render_template, request
@@ -233,7 +234,7 @@ def cash_page() -> str | Response:
 
 def _cash_file(found: Cash) -> Response:
     heads = ["Convention", "Scénario", "Mois", "Utilisé (€)", "Payé (€)", "Reçu (€)", "Trésorerie à la fin (€)"]
-    lines = (
+    months = (
         (
             one.number,
             SCENARIO_WORDS[scenario][0],
@@ -244,6 +245,17 @@ def _cash_file(found: Cash) -> Response:
         for scenario, forecast in one.forecasts.items()
         for month in forecast.months
     )
+    apart = (
+        (one.number, SCENARIO_WORDS[scenario][0], name, None, *_cells(cents), None)
+        for one in found.agreements
+        for scenario, forecast in one.forecasts.items()
+        for name, cents in (
+            ("aucun : dette bloquée", (forecast.blocked_cents, 0)),
+            ("aucun : appel en retard", (0, forecast.late_cents)),
+        )
+        if any(cents)
+    )
+    lines: Iterable[tuple[Cell, ...]] = chain(months, apart)
     return file_response("prevision-de-tresorerie", heads, lines)
 
 

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.funding.folder import READERS, blueprint, scope, today
 from voucher.funding.backing import sum_of
-from voucher.funding.stop import AgreementBacking, agreement_backings, programme_backing
+from voucher.funding.stop import AgreementBacking, agreement_backings, named_parts, programme_backing
 from voucher.kernel.calendar import end_of_day
 from voucher.ledger.chart import CHART
 from voucher.web.access import staff
@@ -23,15 +23,8 @@ def backing() -> str | Response:
     day, before = _asked()
     rows = _rows(day, before)
     if request.args.get("format") in FILE_FORMATS:
-        heads = [
-            "Convention",
-            "Collectivité",
-            "Détenu (€)",
-            "À recevoir (€)",
-            "En retard (€)",
-            "En circulation (€)",
-            "Dû (€)",
-        ]
+        heads = ["Convention", "Collectivité", "Détenu (€)", "À recevoir (€)", "En retard (€)", "En circulation (€)", "Dû (€)",
+                 "En banque, sur le dû et la circulation (€)", "Avec l’argent promis (€)", "Crédit libre (€)"]  # fmt: skip
         lines = [_cells(one) for one in rows]
         return file_response(f"fonds-disponibles-{day.isoformat()}", heads, lines)
     parts = [one.backing for one in rows]
@@ -43,6 +36,7 @@ def backing() -> str | Response:
         total=sum_of(parts),
         whole=programme_backing(house().database, parts, before) if scope() is None else None,
         alert_percent=house().settings.backing_alert_percent,
+        stop_percent=house().settings.backing_stop_percent,
     )
 
 
@@ -56,7 +50,12 @@ def agreement_backing(agreement_id: UUID) -> str:
         abort(404)
     accounts = [(code, CHART[code].name, cents) for code, cents in sorted(found.backing.by_code.items()) if cents]
     return render_template(
-        "funding/agreement_backing.html", one=found, day=day, is_past=before is not None, accounts=accounts
+        "funding/agreement_backing.html",
+        one=found,
+        day=day,
+        is_past=before is not None,
+        accounts=accounts,
+        funders=named_parts(house().database, found.backing),
     )
 
 
@@ -68,14 +67,23 @@ def _cells(one: AgreementBacking) -> list[Cell]:
         backing.overdue_cents,
         backing.outstanding_cents,
         backing.payable_cents,
+        backing.banked_cents,
+        backing.covered_cents,
+        backing.free_cents,
     )
     return [one.number, one.issuer_name, *map(euros_cell, figures)]
 
 
 def _rows(day: date, before: datetime | None) -> list[AgreementBacking]:
     here = house()
-    percent = here.settings.backing_alert_percent
-    return agreement_backings(here.database, on=day, alert_percent=percent, issuer_id=scope(), before=before)
+    return agreement_backings(
+        here.database,
+        on=day,
+        alert_percent=here.settings.backing_alert_percent,
+        stop_percent=here.settings.backing_stop_percent,
+        issuer_id=scope(),
+        before=before,
+    )
 
 
 def _asked() -> tuple[date, datetime | None]:

@@ -1,5 +1,6 @@
 """Calls for funds: the list, one call with the list behind it and its documents, an advance, a cancellation."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +14,12 @@ from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.funding import read
-from voucher.funding.call import call_advance
+from voucher.funding.call import DUE_DAYS, call_advance, refuse_advance
 from voucher.funding.cancel import cancel_call
 from voucher.funding.documents import MEDIA_TYPES, keep_call_documents
-from voucher.funding.statement import statement
+from voucher.funding.statement import Statement, statement
 from voucher.funding.uses import uses_of_call
+from voucher.kernel.calendar import french_date
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
@@ -34,6 +36,7 @@ class AdvanceForm(HouseForm):
     """Money asked for before vouchers are used."""
 
     id = HiddenField()
+    seen_cents = HiddenField()  # the amount whose consequences the person saw
     amount_cents = EurosField("Montant de l’avance", validators=[InputRequired()])
 
 
@@ -148,31 +151,40 @@ def cancel(call_id: UUID) -> Response:
 @blueprint.route("/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>/avance", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
 def advance(agreement_id: UUID, funder_id: UUID) -> str | Response:
-    """Ask a funder for money in advance."""
+    """Ask a funder for money in advance, once the person saw what follows of this very amount."""
     here = house()
     page = statement(here.database, agreement_id, funder_id, today=today(), issuer_id=scope())
     if page is None:
         abort(404)
     form: Any = AdvanceForm(id=str(new_id()))
+    consequences: list[str] = []
     if form.validate_on_submit():
+        amount_cents = form.amount_cents.data
+        act: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
         try:
-            called = call_advance(
-                here.database,
-                _id_of(form),
-                agreement_id,
-                funder_id,
-                form.amount_cents.data,
-                by=viewer().account_id,
-                now=here.now(),
-                issuer_id=scope(),
-            )
+            if form.seen_cents.data != str(amount_cents):
+                refuse_advance(amount_cents, page.advance_ceiling_cents, page.present_by, today())
+                consequences, form.seen_cents.data = _consequences(page, amount_cents), str(amount_cents)
+            else:
+                called = call_advance(here.database, _id_of(form), agreement_id, funder_id, amount_cents, **act)
+                amount = format_euros(called.called_cents)
+                flash(f"L’appel {called.reference} demande {amount} d’avance. Envoyez-le au financeur.", "success")
+                return redirect(url_for("funding.call", call_id=called.call_id))
         except Refused as refused:
             show_refusal(form, refused)
-        else:
-            amount = format_euros(called.called_cents)
-            flash(f"L’appel {called.reference} demande {amount} d’avance. Envoyez-le au financeur.", "success")
-            return redirect(url_for("funding.call", call_id=called.call_id))
-    return render_template("funding/advance.html", form=form, page=page)
+    is_over = today() > page.present_by
+    return render_template("funding/advance.html", form=form, page=page, is_over=is_over, consequences=consequences)
+
+
+def _consequences(page: Statement, amount_cents: int) -> list[str]:
+    due_on = french_date(today() + timedelta(days=DUE_DAYS))
+    return [
+        f"Un appel de fonds de {format_euros(amount_cents)} est fait à {page.funder_name}, à payer avant le {due_on}.",
+        "Cette avance paiera sa part des prochains chèques utilisés, avant tout autre appel.",
+        "Ce qui en restera au décompte final lui sera rendu.",
+        f"Il pourra ensuite avancer {format_euros(page.advance_ceiling_after_cents(amount_cents))} au plus.",
+        "Vous pourrez annuler cet appel tant qu’il n’a rien versé.",
+    ]
 
 
 def _found(call_id: UUID) -> read.CallPage:

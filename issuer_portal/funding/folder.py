@@ -27,6 +27,7 @@ def shared() -> dict[str, object]:
         "may_call": known is not None and known.may(Role.FINANCE_PREPARER),
         # The ledger's own pages are for those who hold the whole programme.
         "sees_ledger": known is not None and known.scope(*READERS) is None,
+        "sees_finance": known is not None and known.may(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR),
         "sees_programme": known is not None and known.may(Role.PROGRAMME, Role.AUDITOR),
         "state_words": STATES,
     }

@@ -5,10 +5,19 @@ from uuid import UUID
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.funding.folder import READERS, blueprint, download, flash_refusal, posted_id, scope, today
+from issuer_portal.funding.folder import (
+    READERS,
+    blueprint,
+    download,
+    flash_refusal,
+    posted_cents,
+    posted_id,
+    scope,
+    today,
+)
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
-from voucher.funding.close import close_funding
+from voucher.funding.close import close_funding, close_preview
 from voucher.funding.documents import BALANCE_PDF, MEDIA_TYPES, keep_balance_document, keep_call_documents
 from voucher.funding.statement import Statement, statement, statement_pdf, statements_of_funder
 from voucher.kernel.identifiers import new_id
@@ -31,7 +40,10 @@ def statement_page(agreement_id: UUID, funder_id: UUID) -> str | Response:
     if request.args.get("format") in FILE_FORMATS:
         lines = ((name, euros_cell(cents)) for name, cents in page.figures)
         return file_response(f"releve-{page.agreement_number}-{page.funder_name}", ["Ligne", "Montant (€)"], lines)
-    return render_template("funding/statement.html", page=page, close_id=new_id(), is_over=_is_over(page))
+    preview = close_preview(house().database, agreement_id, funder_id) if _is_over(page) else None
+    return render_template(
+        "funding/statement.html", page=page, close_id=new_id(), is_over=_is_over(page), preview=preview
+    )
 
 
 @blueprint.get(f"{_PATH}/releve.pdf")
@@ -58,6 +70,8 @@ def close(agreement_id: UUID, funder_id: UUID) -> Response:
             by=viewer().account_id,
             now=here.now(),
             issuer_id=scope(),
+            seen_cents=(posted_cents("due_cents"), posted_cents("refund_cents")),
+            kept_cents=posted_cents("kept_cents"),
         )
     except Refused as refused:
         flash_refusal(refused)

@@ -83,6 +83,7 @@ def order(agreement_id: UUID) -> str | Response:
                 by=viewer().account_id,
                 now=here.now(),
                 issuer_id=own_issuer(),
+                stop_percent=here.settings.backing_stop_percent,
             )
         except Refused as refused:
             show_refusal(form, refused)

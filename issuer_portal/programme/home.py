@@ -23,7 +23,12 @@ def home() -> str:
         "without_rib": structures(database, **ask, filters={"etat": "qualified", "rib": "without"})[1],  # type: ignore[arg-type]
     }
     here = house()
-    backed = agreement_backings(database, on=paris_day(here.now()), alert_percent=here.settings.backing_alert_percent)
+    backed = agreement_backings(
+        database,
+        on=paris_day(here.now()),
+        alert_percent=here.settings.backing_alert_percent,
+        stop_percent=here.settings.backing_stop_percent,
+    )
     return render_template(
         "programme/home.html",
         figures=key_figures(database),

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -111,9 +111,8 @@ def test_what_was_undone_after_its_call_comes_off_the_next_one(database: Databas
 
 def test_an_advance_is_used_before_anything_is_called(database: Database) -> None:
     town = a_funded_town(database)
-    funder_id = town.agreed.funder_ids[0]
-    advance = call_advance(database, new_id(), town.agreement_id, funder_id, 7_000, by=PERSON, now=NOW)
-    received(town, advance.call_id, 7_000)
+    asked = advance(town, 7_000, now=NOW)
+    received(town, asked.call_id, 7_000)
     town.redeem()
     first = call(town)
     assert (first.used_cents, first.advance_used_cents, first.called_cents) == (5_000, 5_000, 0)
@@ -122,22 +121,65 @@ def test_an_advance_is_used_before_anything_is_called(database: Database) -> Non
     assert (second.advance_used_cents, second.called_cents) == (2_000, 3_000)
     assert (balance(town, "4432"), balance(town, "4431")) == (0, 3_000)
     with pytest.raises(Refused, match="call_received"):
-        cancel_call(database, advance.call_id, by=PERSON, now=LATER)
+        cancel_call(database, asked.call_id, by=PERSON, now=LATER)
     assert wrong_funds(database) == []
+
+
+def advance(town: Town, amount_cents: int, *, now: datetime = LATER) -> Called:
+    funder_id = town.agreed.funder_ids[0]
+    return call_advance(town.database, new_id(), town.agreement_id, funder_id, amount_cents, by=PERSON, now=now)
+
+
+def test_an_advance_is_never_more_than_what_the_commitment_leaves_to_be_used(database: Database) -> None:
+    town = a_funded_town(database, committed_cents=280_000)
+    with pytest.raises(Refused, match="advance_too_high") as refused:
+        advance(town, 99_999_900)
+    assert "avancer 1\u202f400,00\u00a0€ au plus" in refused.value.sentence
+    asked = advance(town, 100_000)
+    with pytest.raises(Refused, match=r"avancer 400,00"):
+        advance(town, 40_001)
+    town.redeem()
+    with pytest.raises(
+        Refused, match=r"avancer 400,00"
+    ):  # the advance pays the 50 € used: 950 € of it remain, for 1 350 €
+        advance(town, 40_001)
+    call(town)
+    received(town, asked.call_id, 100_000)
+    advance(town, 40_000)
+    with pytest.raises(Refused, match=r"avancer 0,00.*Appelez ce qui est utilisé"):
+        advance(town, 1)
+    assert wrong_funds(database) == []
+
+
+def test_uses_that_are_called_or_to_be_called_are_not_advanced(database: Database) -> None:
+    town = a_funded_town(database, committed_cents=20_000)
+    town.redeem()
+    with pytest.raises(Refused, match=r"avancer 50,00"):
+        advance(town, 5_001)
+    call(town)
+    advance(town, 5_000)
+    assert balance(town, "4431") == 10_000, "all that the funder committed, and no more"
+
+
+def test_an_advance_is_refused_after_the_last_day_of_presentation(database: Database) -> None:
+    town = a_funded_town(database)
+    advance(town, 1_000, now=datetime(2027, 2, 28, 12, 0, tzinfo=UTC))
+    with pytest.raises(Refused, match="agreement_over") as refused:
+        advance(town, 1_000, now=datetime(2027, 3, 1, 12, 0, tzinfo=UTC))
+    assert "décompte final" in refused.value.sentence
 
 
 def test_a_cancelled_call_gives_its_uses_back_and_keeps_its_number(database: Database) -> None:
     town = a_funded_town(database)
-    funder_id = town.agreed.funder_ids[0]
-    advance = call_advance(database, new_id(), town.agreement_id, funder_id, 2_000, by=PERSON, now=NOW)
+    asked = advance(town, 2_000, now=NOW)
     town.redeem()
     wrong = call(town)
     with pytest.raises(Refused, match="advance_used"):
-        cancel_call(database, advance.call_id, by=PERSON, now=LATER)
+        cancel_call(database, asked.call_id, by=PERSON, now=LATER)
     for _ in range(2):
         cancel_call(database, wrong.call_id, by=PERSON, now=LATER)
     assert (balance(town, "4430"), balance(town, "4431"), balance(town, "4432")) == (5_000, 2_000, -2_000)
-    cancel_call(database, advance.call_id, by=PERSON, now=LATER)
+    cancel_call(database, asked.call_id, by=PERSON, now=LATER)
     right = call(town)
     assert right.reference.endswith("-3")
     assert right.called_cents == 5_000

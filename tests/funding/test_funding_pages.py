@@ -54,6 +54,9 @@ def test_finance_calls_a_funder_downloads_and_cancels(town: Town) -> None:
     there = press(person, "/financement/", "/financement/appeler")
     page = text_of(person, there)
     assert "30,00 €" in page
+    listed = text_of(person, "/financement/appels")
+    assert "Payé par l’avance" in listed
+    assert listed.count("30,00 €") >= 4, "used and to be paid, in the row and in the total"
     assert "À verser" in page
     pdf = person.get(f"{there}/fichiers/call_pdf")
     assert pdf.data.startswith(b"%PDF")
@@ -117,7 +120,9 @@ def test_each_figure_of_a_statement_leads_to_its_list(town: Town) -> None:
     assert person.get(f"{statement}?format=csv").data.decode("utf-8-sig").startswith("Ligne;Montant")
     assert person.get(f"{statement}/releve.pdf").data.startswith(b"%PDF")
     assert "sur toutes ses conventions" in page
+    assert person.get(f"{statement}?format=xlsx").data.startswith(b"PK")
     assert "30,00" in text_of(person, f"/financement/financeurs/{funder_id}")
+    assert person.get(f"/financement/financeurs/{funder_id}?format=xlsx").data.startswith(b"PK")
     listed = text_of(person, f"/financement/a-appeler/{town.agreement_id}/{funder_id}")
     assert "Association du Numérique" in listed
 
@@ -131,9 +136,43 @@ def test_an_advance_is_asked_for_and_refused_without_an_amount(town: Town) -> No
     held = re.search(r'name="id"[^>]*value="([^"]+)"', page)
     assert held
     sent = {"csrf_token": csrf_token(page), "id": held[1], "amount_cents": "1 000"}
+    too_much = person.post(path, data={**sent, "amount_cents": "999 999", "seen_cents": "99999900"})
+    assert "avancer 49\u202f970,00\u00a0€ au plus" in too_much.get_data(as_text=True)
+    shown = person.post(path, data=sent).get_data(as_text=True)
+    assert "Demander 1\u202f000,00\u00a0€ d’avance" in shown
+    assert "avancer 49\u202f000,00\u00a0€ au plus" in shown, "30 € of it pay what is used and not called yet"
+    assert balance(town, "4432") == 0
+    seen = re.search(r'name="seen_cents"[^>]*value="([^"]+)"', shown)
+    assert seen
+    sent |= {"seen_cents": seen[1]}
     first, second = person.post(path, data=sent), person.post(path, data=sent)
     assert first.location == second.location
     assert balance(town, "4432") == -100_000
+
+
+def test_no_advance_is_offered_on_an_agreement_that_is_over(town: Town) -> None:
+    statement = f"/financement/conventions/{town.agreement_id}/financeurs/{town.agreed.funder_ids[0]}"
+    assert f"{statement}/avance" in text_of(client(town), statement)
+    over = client(town, now=LATER.replace(year=2027, month=3))
+    assert f"{statement}/avance" not in text_of(over, statement)
+    page = text_of(over, f"{statement}/avance")
+    assert "Cette convention est terminée depuis le 28 février 2027" in page.replace("\u00a0", " ")
+    assert "Voir ce qui va se passer" not in page
+
+
+def test_what_blocks_the_final_balance_is_listed_with_links(town: Town) -> None:
+    over = LATER.replace(year=2027, month=3)
+    person = client(town, now=over)
+    statement = f"/financement/conventions/{town.agreement_id}/financeurs/{town.agreed.funder_ids[0]}"
+    page = person.get(statement).get_data(as_text=True)
+    assert f'action="{statement}/clore"' not in page
+    notices = page.split("Ce que le décompte final dira")[1]
+    assert "40,00\u00a0€ de chèques sont encore en circulation" in notices
+    assert "60,00\u00a0€ sont dus à des structures" in notices
+    links = [link.replace("&amp;", "&") for link in re.findall(r'href="(/fin[^"]+)"', notices.split("</main>")[0])]
+    assert len(links) == 2
+    for link in links:
+        assert person.get(link.partition("#")[0]).status_code == 200, link
 
 
 def test_the_final_balance_is_drawn_up_when_all_is_over(town: Town) -> None:
@@ -141,6 +180,11 @@ def test_the_final_balance_is_drawn_up_when_all_is_over(town: Town) -> None:
     settled(town, over)
     person = client(town, now=over)
     statement = f"/financement/conventions/{town.agreement_id}/financeurs/{town.agreed.funder_ids[0]}"
+    shown = text_of(person, statement)
+    assert "Restera à recevoir" in shown
+    assert re.search(r"Dernier appel[^<]*</dt><dd>30,00", shown)
+    changed = press(person, statement, f"{statement}/clore", due_cents="2999")
+    assert "Les montants ont changé" in text_of(person, changed)
     press(person, statement, f"{statement}/clore")
     document = re.search(rf"{statement}/decomptes/[-0-9a-f]+\.pdf", text_of(person, statement))
     assert document
@@ -167,7 +211,12 @@ def test_anybody_reads_and_checks_the_published_figure(town: Town) -> None:
     page = visitor.get("/fonds")
     assert "Set-Cookie" not in page.headers
     assert "<script" not in page.get_data(as_text=True).split("<main")[1]
-    assert "la couverture est de" in page.get_data(as_text=True)
+    words = page.get_data(as_text=True).split("<main")[1]
+    assert words.index("en banque") < words.index("avec l’argent promis")
+    assert re.search(r"<strong>0\u00a0%</strong> <span>en banque", words)
+    assert re.search(r"<strong>100\u00a0%</strong> <span>avec l’argent promis", words)
+    assert "60,00\u00a0€ ne sont pas encore en banque" in words
+    assert "de crédit libre" in words
     latest = visitor.get("/.well-known/pass-numerique/fonds/latest.txt")
     day = LATER.date() - timedelta(days=1)
     assert visitor.get(f"/.well-known/pass-numerique/fonds/{day.isoformat()}.txt").data == latest.data
@@ -182,9 +231,21 @@ def test_the_backing_of_a_day_that_is_past_leads_to_its_accounts(town: Town) -> 
     page = text_of(person, f"/financement/fonds?jour={day}")
     assert "à la fin du" in page
     assert "Les deux comptes sont égaux" in page
-    assert "4430" in text_of(person, f"/financement/fonds/{town.agreement_id}?jour={day}")
+    past = text_of(person, f"/financement/fonds/{town.agreement_id}?jour={day}")
+    assert "4430" in past
+    assert "tableau-de-bord/dettes" not in past, "debts are those of today"
+    today = person.get(f"/financement/fonds/{town.agreement_id}").get_data(as_text=True)
+    figures = today.split('<dl class="definitions">')[1].split("</dl>")[0]
+    for name in ("En circulation", "Dû aux structures", "Détenu", "À recevoir des financeurs"):
+        link = re.search(rf'<dt>{name}</dt><dd><a href="([^"]+)"', figures)
+        assert link, name
+        if link[1].startswith("#"):
+            assert f'id="{link[1][1:]}"' in today
+        else:
+            assert "60,00\u00a0€" in person.get(link[1].replace("&amp;", "&")).get_data(as_text=True)
     assert person.get("/financement/fonds?jour=hier").status_code == 200
-    assert person.get("/financement/fonds?format=csv").data
+    assert "10" in person.get("/financement/fonds?format=csv").get_data(as_text=True)
+    assert person.get("/financement/fonds?format=xlsx").data.startswith(b"PK")
 
 
 def _public_key(visitor: FlaskClient) -> bytes:

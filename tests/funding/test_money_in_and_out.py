@@ -6,10 +6,12 @@ import pytest
 
 from tests.builders import SOMEONE
 from tests.funding.money import PERSON, a_funded_town, balance, booked, received, settled, wrong_funds
+from tests.reporting.life import export_period
 from tests.settlement.town import NOW, Town
 from voucher.distribution.lapse import lapse
+from voucher.funding.backing import backings
 from voucher.funding.call import call_advance, call_funds
-from voucher.funding.close import close_funding
+from voucher.funding.close import ClosePreview, close_funding, close_preview
 from voucher.funding.documents import keep_balance_document
 from voucher.funding.model import CallState, FundingClose, FundsCall
 from voucher.funding.receive import receive_funds, refund_advance, undo_receipt, undo_refund
@@ -87,14 +89,15 @@ def test_money_on_another_account_or_of_another_issuer_pays_no_call(database: Da
         receive_funds(session, new_id(), call.id, mine, by=PERSON, now=NOW, issuer_id=new_id())
 
 
-def close(town: Town, rank: int = 0, *, now: datetime = OVER, close_id: object = None) -> FundingClose:
+def close(town: Town, rank: int = 0, *, now: datetime = OVER, close_id: object = None, **seen: object) -> FundingClose:
     done = close_funding(
         town.database,
         close_id or new_id(),
         town.agreement_id,
         town.agreed.funder_ids[rank],
         by=PERSON,
-        now=now,  # type: ignore[arg-type]
+        now=now,
+        **seen,  # type: ignore[arg-type]
     )
     return detached(town, FundingClose, done.close_id)
 
@@ -162,3 +165,60 @@ def test_an_advance_that_is_still_awaited_cannot_be_left_over(database: Database
     settled(town, OVER)
     with pytest.raises(Refused, match="advance_awaited"):
         close(town)
+
+
+def seen(town: Town, rank: int = 0) -> ClosePreview:
+    return close_preview(town.database, town.agreement_id, town.agreed.funder_ids[rank])
+
+
+@pytest.mark.parametrize("advance_cents", [0, 2_000, 10_000])
+def test_what_a_final_balance_will_say_is_what_it_says(database: Database, advance_cents: int) -> None:
+    town = over(database)
+    if advance_cents:
+        funder_id = town.agreed.funder_ids[0]
+        asked = call_advance(database, new_id(), town.agreement_id, funder_id, advance_cents, by=PERSON, now=NOW)
+        received(town, asked.call_id, advance_cents)
+    before = seen(town)
+    assert (before.circulation_cents, before.waiting_cents, before.is_blocked) == (4_000, 6_000, True)
+    settled(town, OVER)
+    said = seen(town)
+    assert (said.is_blocked, said.last_call_cents, said.waiting_cents) == (False, 3_000, 0)
+    with pytest.raises(Refused, match=r"figure_changed.*Les montants ont changé"):
+        close(town, seen_cents=(said.due_cents + 1, said.refund_cents))
+    done = close(town, seen_cents=(said.due_cents, said.refund_cents))
+    assert (done.due_cents, done.refund_cents) == (said.due_cents, said.refund_cents)
+    assert done.due_cents == max(3_000 - advance_cents, 0)
+    assert wrong_funds(database) == []
+
+
+def test_structures_that_nobody_can_pay_keep_their_money_and_do_not_block_a_balance_for_ever(
+    database: Database,
+) -> None:
+    town = over(database)
+    funder_id = town.agreed.funder_ids[0]
+    asked = call_advance(database, new_id(), town.agreement_id, funder_id, 10_000, by=PERSON, now=NOW)
+    received(town, asked.call_id, 10_000)
+    lapse(database, by=SOMEONE, now=OVER)
+    said = seen(town)
+    assert (said.waiting_cents, said.refund_cents, said.is_blocked) == (6_000, 7_000, False)
+    for kept_cents in (0, 5_999):
+        with pytest.raises(Refused, match=r"agreement_not_settled.*gardez leur argent de côté"):
+            close(town, kept_cents=kept_cents)
+    done = close(town, kept_cents=6_000)
+    assert (done.kept_cents, done.refund_cents) == (6_000, 7_000)
+    with database.read() as session:
+        owed = backings(session, on=OVER.date())[town.agreement_id]
+    assert (owed.payable_cents, owed.held_cents) == (6_000, 10_000), "nothing moved: 3 000 of it are this funder's part"
+    assert keep_balance_document(database, done.id, now=OVER).content.startswith(b"%PDF")
+    assert wrong_funds(database) == []
+    settled(town, OVER + timedelta(days=400))
+    assert wrong_funds(database) == []
+
+
+def test_a_payment_under_way_keeps_a_balance_from_being_drawn_up(database: Database) -> None:
+    town = over(database)
+    export_period(town, now=OVER)
+    lapse(database, by=SOMEONE, now=OVER)
+    assert (seen(town).under_way_cents, seen(town).is_blocked) == (6_000, True)
+    with pytest.raises(Refused, match=r"agreement_not_settled.*en route"):
+        close(town, kept_cents=6_000)

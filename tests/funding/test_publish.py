@@ -8,17 +8,22 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from tests.builders import MASTER_SECRET
 from tests.clients import settings_for
 from tests.funding.money import PERSON, a_funded_town, received, wrong_funds
 from tests.settlement.town import NOW, Town
+from voucher.funding.backing import Backing
 from voucher.funding.call import call_advance, call_funds
 from voucher.funding.checks import CHECKS
 from voucher.funding.documents import keep_call_documents
+from voucher.funding.model import BackingFigure, BackingLine
 from voucher.funding.publish import (
+    FORMAT_FIRST,
     UntrustedFigure,
+    canonical_text,
+    figures_at,
     first_published_on,
     publish_backing,
     published_days,
@@ -30,6 +35,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.programme.programme_key import programme_key
 
+SUMS = ("held", "undrawn", "outstanding", "payable")
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "backing.md"
 PUBLIC_KEY = programme_key(MASTER_SECRET).public_key()
 
@@ -88,7 +94,10 @@ def test_a_file_that_was_changed_is_not_trusted(database: Database) -> None:
     figure = published_figure(database)
     assert figure is not None
     key = PUBLIC_KEY.public_bytes_raw()
-    assert "total: held=0 undrawn=10000000 outstanding=0 payable=0" in verify_file(figure.file, key)
+    said = verify_file(figure.file, key)
+    assert said.startswith("pass-numerique/fonds/2\n")
+    total = "total: held=0 undrawn=0 overdue=0 outstanding=0 payable=0 free=10000000 in_bank=0 covered=0"
+    assert total in said.splitlines()
     for wrong in (
         figure.file.replace(b"held=0", b"held=9", 1),
         figure.file[:-20],
@@ -100,6 +109,50 @@ def test_a_file_that_was_changed_is_not_trusted(database: Database) -> None:
             verify_file(wrong, key)
     with pytest.raises(UntrustedFigure):
         verify_file(figure.file, programme_key(b"another secret of thirty-two byt").public_key().public_bytes_raw())
+
+
+def publish_in_the_first_format(database: Database, day: date) -> None:
+    """Publish a day as it was before free credit was left out."""
+    key, taken_at = programme_key(MASTER_SECRET), end_of_day(day)
+    with database.write() as session:
+        found, total, numbers = figures_at(session, taken_at, day)
+        agreements = [(numbers[one], found[one]) for one in found]
+        said = canonical_text(day, taken_at, "https://pass.example", total, agreements, FORMAT_FIRST)
+
+        def sums(backing: Backing) -> dict[str, int]:
+            undrawn = backing.undrawn_cents + backing.free_cents
+            cents = (backing.held_cents, undrawn, backing.outstanding_cents, backing.payable_cents)
+            return {f"{name}_cents": one for name, one in zip(SUMS, cents, strict=True)}
+
+        row = {
+            "day": day,
+            "taken_at": taken_at,
+            "text": said,
+            "signature": key.sign(said.encode()),
+            "published_at": NOW,
+        }
+        row |= {"public_key": key.public_key().public_bytes_raw(), **sums(total.backing)}
+        session.execute(insert(BackingFigure).values(**row))
+        lines = [{"day": day, "agreement_id": one, **sums(backing)} for one, backing in found.items()]
+        session.execute(insert(BackingLine), lines)
+
+
+def test_days_published_in_the_first_format_are_still_verified(database: Database) -> None:
+    town = a_funded_town(database)
+    town.redeem(voucher_count=4)
+    first_day, second_day = NOW.date(), NOW.date() + timedelta(days=1)
+    publish_in_the_first_format(database, first_day)
+    publish(database, NOW + timedelta(days=2))
+    old, new = published_figure(database, first_day), published_figure(database, second_day)
+    assert old is not None
+    assert new is not None
+    text_of_old = verify_file(old.file, PUBLIC_KEY.public_bytes_raw())
+    assert text_of_old.startswith("pass-numerique/fonds/1\n")
+    assert "total: held=0 undrawn=10000000 outstanding=6000 payable=4000" in text_of_old.splitlines()
+    assert (old.is_first_format, old.coverage_basis_points, old.cash_basis_points) == (True, None, None)
+    assert (new.is_first_format, new.coverage_basis_points, new.cash_basis_points) == (False, 10_000, 0)
+    assert (new.undrawn_cents, new.free_cents, new.unpaid_cents) == (10_000, 9_990_000, 4_000)
+    assert wrong_funds(database) == []
 
 
 def test_the_commands_of_the_documentation_check_a_file(sqlite_database: Database, tmp_path: Path) -> None:
@@ -159,6 +212,14 @@ PLANTED = {
     ),
     "a published sum that the text does not say": (
         "UPDATE backing_figure SET held_cents = held_cents + 1",
+        "published_figures_are_the_ledgers",
+    ),
+    "free credit that was counted": (
+        "UPDATE backing_figure SET covered_cents = covered_cents + free_cents",
+        "published_figures_are_the_ledgers",
+    ),
+    "a published rate of a day that passes for an older one": (
+        "UPDATE backing_figure SET covered_cents = NULL",
         "published_figures_are_the_ledgers",
     ),
     "an entry that came after the figure, dated before": (

@@ -9,11 +9,20 @@ from tests.builders import an_agreement
 from tests.reporting.life import advices, book, export_period
 from tests.settlement.town import NOW, PREPARER, a_town
 from voucher.demonstration.bank import BookedLine
-from voucher.funding.call import call_advance
+from voucher.funding.call import call_advance, call_funds
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.reporting.cash_forecast import cash
-from voucher.reporting.cash_rules import CashFacts, Scenario, forecast, months_until, total, used_until
+from voucher.reporting.cash_rules import (
+    CashFacts,
+    FunderFacts,
+    Scenario,
+    forecast,
+    months_until,
+    total,
+    used_by_funder,
+    used_until,
+)
 
 TODAY = date(2026, 3, 10)
 FACTS = CashFacts(
@@ -21,10 +30,10 @@ FACTS = CashFacts(
     window_cents=(30_000, 9_000, 21_000),
     known_days=200,
     owed=((date(2026, 1, 31), 4_000), (date(2026, 2, 28), 5_000)),
+    blocked_cents=0,
     overpaid_cents=0,
-    to_call_cents=7_000,
-    called_cents=2_000,
-    advance_cents=0,
+    funders=(FunderFacts(65_000, 5_000, 0), FunderFacts(35_000, 2_000, 0)),
+    called=((date(2026, 4, 9), 2_000),),
     held_cents=50_000,
     payment_days=30,
     grace_until=date(2026, 6, 30),
@@ -75,12 +84,51 @@ def test_payments_come_after_the_delay_and_funders_after_their_call() -> None:
 
 
 def test_advances_serve_first_and_overpayments_are_kept_back() -> None:
-    found = forecast(replace(FACTS, advance_cents=8_000, overpaid_cents=10_000), MONTHS, TODAY, Scenario.EXPECTED)
+    funders = (FunderFacts(65_000, 5_000, 8_000), FACTS.funders[1])
+    found = forecast(replace(FACTS, funders=funders, overpaid_cents=10_000), MONTHS, TODAY, Scenario.EXPECTED)
     plain = forecast(FACTS, MONTHS, TODAY, Scenario.EXPECTED)
     assert found.months[0].paid_cents == 0
     assert found.months[1].paid_cents == plain.months[1].paid_cents - 1_000
     assert found.months[2].received_cents == plain.months[2].received_cents - 8_000
     assert found.months[1].received_cents == 2_000, "what is called already comes whole"
+
+
+def test_a_funder_s_advance_never_pays_for_another_funder() -> None:
+    funders = (FunderFacts(65_000, 5_000, 0), FunderFacts(35_000, 2_000, 1_000_000))
+    found = forecast(replace(FACTS, funders=funders), MONTHS, TODAY, Scenario.ALL_USED)
+    assert sum(month.received_cents for month in found.months) == 65_000 + 5_000 + 2_000
+    assert found.months[2].received_cents == 5_000 + 65_000 * found.months[0].used_cents // 100_000
+
+
+def test_a_credit_after_claw_backs_comes_off_what_its_funder_is_called_next() -> None:
+    funders = (FunderFacts(65_000, -3_000, 0), FunderFacts(35_000, 2_000, 0))
+    found = forecast(replace(FACTS, funders=funders), MONTHS, TODAY, Scenario.ALL_USED)
+    assert sum(month.received_cents for month in found.months) == 65_000 - 3_000 + 35_000 + 2_000 + 2_000
+
+
+def test_each_month_is_split_among_funders_to_the_cent() -> None:
+    facts = replace(
+        FACTS, outstanding_cents=100, funders=(FunderFacts(33, 0, 0), FunderFacts(33, 0, 0), FunderFacts(34, 0, 0))
+    )
+    parts = used_by_funder(facts, [7, 0, 11, 82])
+    assert [sum(month) for month in zip(*parts, strict=True)] == [7, 0, 11, 82]
+    assert [sum(part) for part in parts] == [33, 33, 34]
+
+
+def test_a_call_comes_on_its_day_and_a_late_one_in_no_month() -> None:
+    called = ((date(2026, 3, 9), 900), (TODAY, 20), (date(2026, 5, 31), 3), (date(2027, 1, 1), 1))
+    found = forecast(replace(FACTS, called=called), MONTHS, TODAY, Scenario.EXPECTED)
+    plain = forecast(replace(FACTS, called=()), MONTHS, TODAY, Scenario.EXPECTED)
+    more = [one.received_cents - two.received_cents for one, two in zip(found.months, plain.months, strict=True)]
+    assert more == [20, 0, 3, 0, 0, 1]
+    assert found.late_cents == 900
+
+
+def test_what_cannot_be_paid_for_now_is_in_no_month() -> None:
+    found = forecast(replace(FACTS, blocked_cents=63_000), MONTHS, TODAY, Scenario.EXPECTED)
+    plain = forecast(FACTS, MONTHS, TODAY, Scenario.EXPECTED)
+    assert (found.months, found.blocked_cents) == (plain.months, 63_000)
+    assert total([found, found], Scenario.EXPECTED).blocked_cents == 126_000
 
 
 def test_nothing_is_used_after_the_last_day_of_tolerance() -> None:
@@ -136,3 +184,29 @@ def test_what_a_bank_sends_back_is_held_again(database: Database) -> None:
     (agreement,) = cash(database, now=NOW + timedelta(days=2)).agreements
     assert agreement.facts.held_cents == 0
     assert sum(amount for _, amount in agreement.facts.owed) == cents
+
+
+def test_a_structure_without_bank_details_is_not_forecast_to_be_paid(database: Database) -> None:
+    town = a_town(database, structure_count=2, with_rib=1)
+    town.redeem(0, 3)
+    town.redeem(1, 4)
+    export_period(town, now=NOW)
+    (agreement,) = cash(database, now=NOW + timedelta(days=1)).agreements
+    assert agreement.facts.blocked_cents == 4_000
+    assert sum(amount for _, amount in agreement.facts.owed) == 3_000
+
+
+def test_the_facts_hold_each_funder_apart_and_each_call_with_its_day(database: Database) -> None:
+    town = a_town(database, structure_count=1)
+    first, second = town.agreed.funder_ids
+    town.redeem(0, 4)
+    call_advance(database, new_id(), town.agreement_id, second, 50_000, by=PREPARER, now=NOW)
+    call_funds(database, new_id(), town.agreement_id, first, by=PREPARER, now=NOW + timedelta(days=5))
+    (agreement,) = cash(database, now=NOW + timedelta(days=5)).agreements
+    facts = agreement.facts
+    assert sorted((one.to_call_cents, one.advance_cents, one.outstanding_cents) for one in facts.funders) == [
+        (0, 0, 3_000),
+        (2_000, 50_000, 3_000),
+    ]
+    assert facts.called == ((NOW.date() + timedelta(days=30), 50_000), (NOW.date() + timedelta(days=35), 2_000))
+    assert (facts.late_cents(NOW.date() + timedelta(days=31)), facts.advance_cents) == (50_000, 50_000)

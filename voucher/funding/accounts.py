@@ -14,6 +14,8 @@ from voucher.programme.funders import funder_ranks
 from voucher.programme.model import Agreement, Funder
 
 USES, CALLED, ADVANCES = "4430", "4431", "4432"
+NOT_USED = ("8030", "8040", "8045")
+"""Where a funder's commitment stands until it is used (8050)."""
 
 
 def account(code: str, agreement_id: UUID, funder_id: UUID) -> AccountKey:
@@ -26,6 +28,15 @@ def balance_cents(session: Session, key: AccountKey) -> int:
     debit = session.scalar(select(func.sum(Movement.amount_cents)).where(Movement.debit_account_id == key.id))
     credit = session.scalar(select(func.sum(Movement.amount_cents)).where(Movement.credit_account_id == key.id))
     return sum_cents(debit) - sum_cents(credit)
+
+
+def advance_ceiling_cents(not_used_cents: int, to_call_cents: int, advance_cents: int) -> int:
+    """Return the most that a funder can be asked for in advance: its commitment, less what is used, less what it advances already.
+
+    `advance_cents` is asked and not set against uses yet, received or not. It serves uses not called yet first: only what
+    remains of it then takes from the commitment. A credit after claw-backs (`to_call_cents` below zero) serves as an advance does.
+    """
+    return max(not_used_cents - max(advance_cents - to_call_cents, 0), 0)
 
 
 def take_funding_turn(session: Session, agreement_id: UUID, funder_id: UUID) -> None:

@@ -12,9 +12,18 @@ from uuid import UUID, uuid5
 from sqlalchemy import Select, exists, func, insert, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import ADVANCES, USES, account, balance_cents, funder_of, take_funding_turn
+from voucher.funding.accounts import (
+    ADVANCES,
+    NOT_USED,
+    USES,
+    account,
+    advance_ceiling_cents,
+    balance_cents,
+    funder_of,
+    take_funding_turn,
+)
 from voucher.funding.model import CallKind, CallState, FundingClose, FundsCall, FundsCallUse
-from voucher.kernel.calendar import paris_day
+from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.money import format_euros, sum_cents
 from voucher.kernel.refusals import Refused
@@ -24,7 +33,6 @@ from voucher.ledger.model import Entry, Movement
 from voucher.ledger.post import Event, post_event
 
 DUE_DAYS = 30  # the State's and most collectivités' own delay of payment (domain.md §2)
-ADVANCE_CENTS_MAX = 10**14
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +90,11 @@ def call_advance(
     now: datetime,
     issuer_id: UUID | None = None,
 ) -> Called:
-    """Call money in advance of uses; the same call again changes nothing. Raises Refused (amount, parties, closed account)."""
-    if not 0 < amount_cents <= ADVANCE_CENTS_MAX:
-        raise Refused("amount_out_of_range", "Écrivez un montant au-dessus de zéro.", "amount_cents")
+    """Call money in advance of uses; the same call again changes nothing.
+
+    Raises Refused: amount out of range or above what the funder's commitment leaves, last day of presentation passed,
+    unknown parties, closed account.
+    """
     command: dict[str, Any] = {
         "id": call_id,
         "agreement_id": agreement_id,
@@ -97,6 +107,9 @@ def call_advance(
         if is_replay(session, FundsCall, command):
             return called(session.get_one(FundsCall, call_id))
         refuse_closed(session, agreement_id, funder_id)
+        agreement, _ = funder_of(session, agreement_id, funder_id, issuer_id)
+        ceiling_cents = _ceiling_cents(session, agreement_id, funder_id)
+        refuse_advance(amount_cents, ceiling_cents, agreement.present_by, paris_day(now))
         call = _keep(session, {**command, "used_cents": 0, "advance_used_cents": 0}, by, now, issuer_id)
         event = Event(EventType.ADVANCE_CALLED, call_id, now, f"Avance demandée, appel {call.reference}", by)
         post_event(session, event, {Dimension.AGREEMENT: agreement_id}, {funder_id: amount_cents})
@@ -186,6 +199,31 @@ def refuse_closed(session: Session, agreement_id: UUID, funder_id: UUID) -> None
     )
     if closed is not None:
         raise Refused("funding_closed", "Le décompte final de ce financeur est fait. Il n’y a plus rien à appeler.")
+
+
+def refuse_advance(amount_cents: int, ceiling_cents: int, present_by: date, today: date) -> None:
+    """Refuse an advance of nothing, on an agreement that is over, or beyond what the funder's commitment leaves to be used."""
+    if amount_cents <= 0:
+        raise Refused("amount_out_of_range", "Écrivez un montant au-dessus de zéro.", "amount_cents")
+    if today > present_by:
+        raise Refused(
+            "agreement_over",
+            f"Cette convention est terminée depuis le {french_date(present_by)} : une avance n’y paierait plus rien. "
+            "Appelez ce qui est utilisé, puis faites le décompte final.",
+        )
+    if amount_cents > ceiling_cents:
+        what_next = "Demandez ce montant ou moins." if ceiling_cents else "Appelez ce qui est utilisé."
+        raise Refused(
+            "advance_too_high",
+            f"Ce financeur peut encore avancer {format_euros(ceiling_cents)} au plus sur cette convention. {what_next}",
+            "amount_cents",
+        )
+
+
+def _ceiling_cents(session: Session, agreement_id: UUID, funder_id: UUID) -> int:
+    codes = (*NOT_USED, USES, ADVANCES)
+    cents = {code: balance_cents(session, account(code, agreement_id, funder_id)) for code in codes}
+    return advance_ceiling_cents(sum(cents[code] for code in NOT_USED), cents[USES], -cents[ADVANCES])
 
 
 def _refuse_nothing(used_cents: int) -> None:

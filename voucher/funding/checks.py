@@ -25,7 +25,15 @@ from voucher.funding.model import (
     FundsCallUse,
     FundsReceipt,
 )
-from voucher.funding.publish import UntrustedFigure, canonical_text, figures_at, signed_file, verify_file
+from voucher.funding.publish import (
+    FORMAT,
+    FORMAT_FIRST,
+    UntrustedFigure,
+    canonical_text,
+    figures_at,
+    signed_file,
+    verify_file,
+)
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.kernel.paper import euros_cell
@@ -197,24 +205,21 @@ def _recomputed(session: Session, figure: BackingFigure) -> str:
     found, total, numbers = figures_at(session, figure.taken_at, figure.day)
     origin = next((line for line in figure.text.splitlines() if line.startswith("origin: ")), "origin: ")
     agreements = [(numbers[one], found[one]) for one in found]
-    return canonical_text(figure.day, figure.taken_at, origin.removeprefix("origin: "), total, agreements)
+    form = FORMAT_FIRST if figure.covered_cents is None else FORMAT
+    return canonical_text(figure.day, figure.taken_at, origin.removeprefix("origin: "), total, agreements, form)
 
 
 def _says_its_sums(session: Session, figure: BackingFigure) -> bool:
-    said = (
-        f"total: held={figure.held_cents} undrawn={figure.undrawn_cents} "
-        f"outstanding={figure.outstanding_cents} payable={figure.payable_cents}"
-    )
-    sums = session.execute(
-        select(
-            func.coalesce(func.sum(BackingLine.held_cents), 0),
-            func.coalesce(func.sum(BackingLine.undrawn_cents), 0),
-            func.coalesce(func.sum(BackingLine.outstanding_cents), 0),
-            func.coalesce(func.sum(BackingLine.payable_cents), 0),
-        ).where(BackingLine.day == figure.day)
-    ).one()
-    kept = (figure.held_cents, figure.undrawn_cents, figure.outstanding_cents, figure.payable_cents)
-    return said in figure.text.splitlines() and tuple(map(int, sums)) == kept
+    names = ["held", "undrawn", "outstanding", "payable"]
+    if figure.covered_cents is not None:
+        names = ["held", "undrawn", "overdue", "outstanding", "payable", "free"]
+    kept = [getattr(figure, f"{name}_cents") for name in names]
+    said = "total: " + " ".join(f"{name}={cents}" for name, cents in zip(names, kept, strict=True))
+    if figure.covered_cents is not None:
+        said += f" in_bank={figure.banked_cents} covered={figure.covered_cents}"
+    columns = [func.coalesce(func.sum(getattr(BackingLine, f"{name}_cents")), 0) for name in names]
+    sums = session.execute(select(*columns).where(BackingLine.day == figure.day)).one()
+    return said in figure.text.splitlines() and list(map(int, sums)) == kept
 
 
 def _listed_cents(content: bytes) -> int:

@@ -1,5 +1,6 @@
 """The final balance of a funder on an agreement that is over: the last call, then what remains of its advance is given back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,10 +24,12 @@ from voucher.programme.model import Agreement
 from voucher.programme.stages import balances_of
 
 USED = "8050"
+WAITING = "4670"
 # What must be empty before a funder's account can be closed, and who empties it.
 _OPEN_STAGES = {
     ("8040", "8045"): "Des chèques sont encore en circulation. Leur caducité doit d’abord être constatée.",
-    ("4670", "4675", "4678", "5115"): "Des structures attendent encore leur règlement. Réglez-les d’abord.",
+    ("4675", "5115"): "Des règlements sont en route. Attendez que la banque les confirme.",
+    ("4678",): "Des encaissements sont contestés. Tranchez-les d’abord.",
 }
 
 
@@ -42,6 +45,31 @@ class Closed:
     refund_cents: int
 
 
+@dataclass(frozen=True, slots=True)
+class ClosePreview:
+    """What a final balance would say now, in cents, and what is still open on the agreement."""
+
+    circulation_cents: int
+    under_way_cents: int
+    disputed_cents: int
+    waiting_cents: int  # structures that no batch could pay: kept for them
+    last_call_cents: int
+    advance_used_cents: int
+    carried_cents: int
+    due_cents: int
+    refund_cents: int
+
+    @property
+    def is_both_ways(self) -> bool:
+        """Say whether the funder would pay and be paid: one of the two must end before."""
+        return bool(self.due_cents and self.refund_cents)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Say whether it cannot be drawn up."""
+        return bool(self.circulation_cents or self.under_way_cents or self.disputed_cents or self.is_both_ways)
+
+
 def close_funding(
     database: Database,
     close_id: UUID,
@@ -51,13 +79,17 @@ def close_funding(
     by: UUID,
     now: datetime,
     issuer_id: UUID | None = None,
+    seen_cents: tuple[int, int] | None = None,
+    kept_cents: int = 0,
 ) -> Closed:
     """Draw up a funder's final balance on an agreement that is over; the same command again changes nothing.
 
     The last call takes what is used and not called yet; where claw-backs made it less than nothing, this credit joins what
     remains of the advance, to be given back by a bank transfer (`refund_advance`). After a final balance, another one is drawn
-    up only for what was clawed back since. Raises Refused: the agreement is not over, vouchers or payments are still under way,
-    the account is closed and nothing changed since.
+    up only for what was clawed back since. `seen_cents` is what the person saw that it would say is due and to be given back.
+    `kept_cents` is what the person saw that structures still wait for (no bank details, suspended): it stays theirs, and the
+    balance says so. Raises Refused: the agreement is not over, vouchers or payments are still under way, other amounts than
+    those seen, the account is closed and nothing changed since.
     """
     command: dict[str, Any] = {"id": close_id, "agreement_id": agreement_id, "funder_id": funder_id}
     with database.write() as session:
@@ -65,13 +97,19 @@ def close_funding(
         if is_replay(session, FundingClose, command):
             return closed(session.get_one(FundingClose, close_id))
         agreement, _ = funder_of(session, agreement_id, funder_id, issuer_id)
-        _refuse_not_over(session, agreement, now)
+        _refuse_not_over(session, agreement, now, kept_cents)
         earlier_count, unrefunded_cents = _earlier(session, agreement_id, funder_id)
         last_call_id, carried_cents = _settle_uses(session, command, by, now, issuer_id, is_first=not earlier_count)
         due_cents = balance_cents(session, account(CALLED, agreement_id, funder_id))
         refund_cents = -balance_cents(session, account(ADVANCES, agreement_id, funder_id)) - unrefunded_cents
         if due_cents and refund_cents:
             raise _both_ways(due_cents, refund_cents, is_first=not earlier_count)
+        if seen_cents not in (None, (due_cents, refund_cents)):
+            raise Refused(
+                "figure_changed",
+                f"Les montants ont changé : {format_euros(due_cents)} à recevoir, {format_euros(refund_cents)} à rendre. "
+                "Vérifiez-les, puis recommencez.",
+            )
         used_cents = balance_cents(session, account(USED, agreement_id, funder_id))
         row = {
             **command,
@@ -83,6 +121,7 @@ def close_funding(
             "carried_cents": carried_cents,
             "refund_cents": refund_cents,
             "refunded_cents": 0,
+            "kept_cents": kept_cents,
             "closed_on": paris_day(now),
             "closed_at": now,
             "closed_by": by,
@@ -119,20 +158,55 @@ def _both_ways(due_cents: int, refund_cents: int, *, is_first: bool) -> Refused:
     )
 
 
-def _refuse_not_over(session: Session, agreement: Agreement, now: datetime) -> None:
+def _refuse_not_over(session: Session, agreement: Agreement, now: datetime, kept_cents: int) -> None:
     if paris_day(now) <= agreement.present_by:
         raise Refused(
             "agreement_not_over",
             f"Des chèques peuvent encore être présentés jusqu’au {french_date(agreement.present_by)}. Revenez après ce jour.",
         )
-    left: dict[str, int] = {}
-    codes = [code for codes in _OPEN_STAGES for code in codes]
-    for balance in balances_of(session, (Account.agreement_id == agreement.id) & Account.code.in_(codes)):
-        left[balance.code] = left.get(balance.code, 0) + abs(balance.cents)
+    left = _left_cents(session, agreement.id)
     for stage, sentence in _OPEN_STAGES.items():
-        cents = sum(left.get(code, 0) for code in stage)
-        if cents:
+        if cents := sum(left.get(code, 0) for code in stage):
             raise Refused("agreement_not_settled", f"{sentence} Il reste {format_euros(cents)}.")
+    waiting_cents = left.get(WAITING, 0)
+    if waiting_cents != kept_cents:
+        raise Refused(
+            "agreement_not_settled",
+            f"Des structures attendent encore leur règlement. Réglez-les d’abord, ou gardez leur argent de côté. "
+            f"Il reste {format_euros(waiting_cents)}.",
+        )
+
+
+def _left_cents(session: Session, agreement_id: UUID) -> Mapping[str, int]:
+    """Return, by code, what is in circulation and what structures are owed on an agreement."""
+    left: dict[str, int] = {}
+    codes = [WAITING, *(code for codes in _OPEN_STAGES for code in codes)]
+    for balance in balances_of(session, (Account.agreement_id == agreement_id) & Account.code.in_(codes)):
+        left[balance.code] = left.get(balance.code, 0) + abs(balance.cents)
+    return left
+
+
+def close_preview(database: Database, agreement_id: UUID, funder_id: UUID) -> ClosePreview:
+    """Return what a final balance drawn up now would say, and what keeps it from being drawn up. It changes nothing."""
+    with database.read() as session:
+        left = _left_cents(session, agreement_id)
+        _, unrefunded_cents = _earlier(session, agreement_id, funder_id)
+        uncalled, awaited, advance = (
+            balance_cents(session, account(code, agreement_id, funder_id)) for code in (USES, CALLED, ADVANCES)
+        )
+    carried_cents, last_call_cents = max(-uncalled, 0), max(uncalled, 0)
+    advance_used_cents = min(last_call_cents, max(-advance, 0))
+    return ClosePreview(
+        circulation_cents=left.get("8040", 0) + left.get("8045", 0),
+        under_way_cents=left.get("4675", 0) + left.get("5115", 0),
+        disputed_cents=left.get("4678", 0),
+        waiting_cents=left.get(WAITING, 0),
+        last_call_cents=last_call_cents,
+        advance_used_cents=advance_used_cents,
+        carried_cents=carried_cents,
+        due_cents=awaited + last_call_cents - advance_used_cents,
+        refund_cents=-advance - advance_used_cents + carried_cents - unrefunded_cents,
+    )
 
 
 def _settle_uses(

@@ -152,6 +152,7 @@ def balance_pdf(close: FundingClose, parties: Parties, calls: Sequence[FundsCall
         "due": format_euros(close.due_cents) if close.due_cents else None,
         "refund": format_euros(close.refund_cents) if close.refund_cents else None,
         "carried": format_euros(close.carried_cents) if close.carried_cents else None,
+        "kept": format_euros(close.kept_cents) if close.kept_cents else None,
         "calls": [
             [
                 call.reference,

@@ -131,6 +131,8 @@ class FundingClose(Base):
     carried_cents: Mapped[int] = mapped_column(BigInt)  # called too much (clawed back since), put with the advance
     refund_cents: Mapped[int] = mapped_column(BigInt)  # what remains of the advance, to be given back
     refunded_cents: Mapped[int] = mapped_column(BigInt, default=0)
+    # Owed to structures that could not be paid yet: it stays theirs.
+    kept_cents: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
     closed_on: Mapped[date]
     closed_at: Mapped[datetime]
     closed_by: Mapped[UUID]
@@ -186,6 +188,11 @@ class BackingFigure(Base):
     undrawn_cents: Mapped[int] = mapped_column(BigInt)
     outstanding_cents: Mapped[int] = mapped_column(BigInt)
     payable_cents: Mapped[int] = mapped_column(BigInt)
+    # Not said by the first figures (format 1), whose `undrawn_cents` held free credit too.
+    overdue_cents: Mapped[int | None] = mapped_column(BigInt)
+    free_cents: Mapped[int | None] = mapped_column(BigInt)
+    banked_cents: Mapped[int | None] = mapped_column(BigInt)
+    covered_cents: Mapped[int | None] = mapped_column(BigInt)
     text: Mapped[str] = mapped_column(Text)
     signature: Mapped[bytes] = mapped_column(LargeBinary)
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
@@ -203,3 +210,5 @@ class BackingLine(Base):
     undrawn_cents: Mapped[int] = mapped_column(BigInt)
     outstanding_cents: Mapped[int] = mapped_column(BigInt)
     payable_cents: Mapped[int] = mapped_column(BigInt)
+    overdue_cents: Mapped[int | None] = mapped_column(BigInt)
+    free_cents: Mapped[int | None] = mapped_column(BigInt)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from voucher.funding.backing import Backing, Whole, backings, whole
+from voucher.funding.backing import FREE, FUNDER_CODES, Backing, Whole, backings, rate_basis_points, whole
 from voucher.funding.model import BackingFigure, BackingLine
 from voucher.kernel.calendar import end_of_day, paris_day
 from voucher.kernel.database import Database, take_turn
@@ -24,7 +24,8 @@ from voucher.kernel.settings import Settings
 from voucher.programme.model import Agreement
 from voucher.programme.programme_key import programme_key
 
-FORMAT = "pass-numerique/fonds/1"
+FORMAT = "pass-numerique/fonds/2"
+FORMAT_FIRST = "pass-numerique/fonds/1"  # of days published before: its `undrawn` holds free credit; still verified
 SIGNATURE_LINE = "signature: "
 DELAY = timedelta(hours=1)
 DAYS_AT_ONCE_MAX = 31  # a worker that was away for longer publishes the rest at its next turns
@@ -36,7 +37,7 @@ class UntrustedFigure(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PublishedLine:
-    """An agreement in a published figure, in cents."""
+    """An agreement in a published figure, in cents; what the first format did not say is None."""
 
     agreement_number: str
     agreement_name: str
@@ -44,6 +45,23 @@ class PublishedLine:
     undrawn_cents: int
     outstanding_cents: int
     payable_cents: int
+    overdue_cents: int | None
+    free_cents: int | None
+
+    @property
+    def due_cents(self) -> int:
+        """What is to be paid."""
+        return self.outstanding_cents + self.payable_cents
+
+    @property
+    def cash_basis_points(self) -> int | None:
+        """How much of it is in the bank."""
+        return rate_basis_points(min(self.held_cents, self.due_cents), self.due_cents)
+
+    @property
+    def coverage_basis_points(self) -> int | None:
+        """How much of it is covered, promises kept."""
+        return rate_basis_points(min(self.held_cents + self.undrawn_cents, self.due_cents), self.due_cents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +74,38 @@ class PublishedFigure:
     undrawn_cents: int
     outstanding_cents: int
     payable_cents: int
+    overdue_cents: int | None
+    free_cents: int | None
+    banked_cents: int | None
+    covered_cents: int | None
     lines: tuple[PublishedLine, ...]
     file: bytes
     public_key: bytes
 
     @property
-    def covered_cents(self) -> int:
-        """What is held and still to be drawn."""
-        return self.held_cents + self.undrawn_cents
+    def is_first_format(self) -> bool:
+        """Say whether it was published before free credit was left out: its coverage is not comparable."""
+        return self.covered_cents is None
 
     @property
     def due_cents(self) -> int:
         """What is to be paid."""
         return self.outstanding_cents + self.payable_cents
+
+    @property
+    def cash_basis_points(self) -> int | None:
+        """How much of what is to be paid is in the bank; None where nothing is due, or where it was not published."""
+        return None if self.banked_cents is None else rate_basis_points(self.banked_cents, self.due_cents)
+
+    @property
+    def coverage_basis_points(self) -> int | None:
+        """How much of what is to be paid is covered, promises kept; None as above."""
+        return None if self.covered_cents is None else rate_basis_points(self.covered_cents, self.due_cents)
+
+    @property
+    def unpaid_cents(self) -> int:
+        """What structures are owed and the bank does not hold, agreement by agreement."""
+        return sum(max(line.payable_cents - max(line.held_cents, 0), 0) for line in self.lines)
 
 
 def publish_backing(database: Database, settings: Settings, now: datetime) -> str:
@@ -95,6 +132,8 @@ def publish_day(database: Database, day: date, key: Ed25519PrivateKey, *, origin
             "day": day,
             "taken_at": taken_at,
             **_cents(total.backing),
+            "banked_cents": total.backing.banked_cents,
+            "covered_cents": total.backing.covered_cents,
             "text": text,
             "signature": key.sign(text.encode()),
             "public_key": key.public_key().public_bytes_raw(),
@@ -119,19 +158,29 @@ def figures_at(
 
 
 def canonical_text(
-    day: date, taken_at: datetime, origin: str, total: Whole, agreements: Sequence[tuple[str, Backing]]
+    day: date,
+    taken_at: datetime,
+    origin: str,
+    total: Whole,
+    agreements: Sequence[tuple[str, Backing]],
+    form: str = FORMAT,
 ) -> str:
-    """Return the text that is signed: UTF-8, lines ended by LF, amounts in cents, agreements by number."""
+    """Return the text that is signed: UTF-8, lines ended by LF, amounts in cents, agreements by number.
+
+    `form` is FORMAT, or FORMAT_FIRST to write again a day that was published in it.
+    """
+    written = _written if form == FORMAT else _written_first
+    in_all = f" in_bank={total.backing.banked_cents} covered={total.backing.covered_cents}" if form == FORMAT else ""
     head = [
-        FORMAT,
+        form,
         f"origin: {origin}",
         f"day: {day.isoformat()}",
         f"taken_at: {taken_at.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}",
         "unit: cent",
-        f"total: {_written(total.backing)}",
+        f"total: {written(total.backing)}{in_all}",
         f"bank: balance={total.bank_cents} waiting={total.waiting_cents} charges={total.charges_cents}",
     ]
-    body = [f"agreement {number}: {_written(backing)}" for number, backing in sorted(agreements)]
+    body = [f"agreement {number}: {written(backing)}" for number, backing in sorted(agreements)]
     return "\n".join([*head, *body]) + "\n"
 
 
@@ -149,7 +198,7 @@ def verify_file(content: bytes, public_key: bytes) -> str:
         said = text.decode()
     except (InvalidSignature, ValueError) as untrusted:
         raise UntrustedFigure("the file does not carry the programme's signature") from untrusted
-    if not mark or not said.startswith(f"{FORMAT}\n"):
+    if not mark or not said.startswith((f"{FORMAT}\n", f"{FORMAT_FIRST}\n")):
         raise UntrustedFigure("the file has another format")
     return said
 
@@ -169,6 +218,8 @@ def published_figure(database: Database, day: date | None = None) -> PublishedFi
                 BackingLine.undrawn_cents,
                 BackingLine.outstanding_cents,
                 BackingLine.payable_cents,
+                BackingLine.overdue_cents,
+                BackingLine.free_cents,
             )
             .join(Agreement, Agreement.id == BackingLine.agreement_id)
             .where(BackingLine.day == figure.day)
@@ -198,6 +249,10 @@ def _published(figure: BackingFigure, lines: tuple[PublishedLine, ...]) -> Publi
         figure.undrawn_cents,
         figure.outstanding_cents,
         figure.payable_cents,
+        figure.overdue_cents,
+        figure.free_cents,
+        figure.banked_cents,
+        figure.covered_cents,
         lines,
         signed_file(figure.text, figure.signature),
         figure.public_key,
@@ -219,11 +274,22 @@ def _cents(backing: Backing) -> dict[str, int]:
         "undrawn_cents": backing.undrawn_cents,
         "outstanding_cents": backing.outstanding_cents,
         "payable_cents": backing.payable_cents,
+        "overdue_cents": backing.overdue_cents,
+        "free_cents": backing.free_cents,
     }
 
 
 def _written(backing: Backing) -> str:
     return (
-        f"held={backing.held_cents} undrawn={backing.undrawn_cents} "
+        f"held={backing.held_cents} undrawn={backing.undrawn_cents} overdue={backing.overdue_cents} "
+        f"outstanding={backing.outstanding_cents} payable={backing.payable_cents} free={backing.free_cents}"
+    )
+
+
+def _written_first(backing: Backing) -> str:
+    """Write what the first format said: undrawn was all that funders had committed and not given, free credit too."""
+    owed = sum(backing.by_code.get(code, 0) for code in (FREE, *FUNDER_CODES))
+    return (
+        f"held={backing.held_cents} undrawn={owed + backing.outstanding_cents - backing.overdue_cents} "
         f"outstanding={backing.outstanding_cents} payable={backing.payable_cents}"
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import account
+from voucher.funding.accounts import account, advance_ceiling_cents
 from voucher.funding.model import CallState
 from voucher.funding.read import OVERDUE, STATES, CallLine, CloseLine, ReceiptLine, call_lines, closes_of, receipts_of
 from voucher.kernel.calendar import french_date
@@ -71,6 +71,16 @@ class Statement:
     def overdue_cents(self) -> int:
         """What of it should have come by now."""
         return sum(call.left_cents for call in self.calls if call.state == OVERDUE)
+
+    @property
+    def advance_ceiling_cents(self) -> int:
+        """The most that the funder can still be asked for in advance."""
+        return self.advance_ceiling_after_cents(0)
+
+    def advance_ceiling_after_cents(self, asked_cents: int) -> int:
+        """Return the most that it could be asked for once another advance is."""
+        not_used_cents = self.free_cents + self.outstanding_cents
+        return advance_ceiling_cents(not_used_cents, self.to_call_cents, self.advance_cents + asked_cents)
 
     @property
     def figures(self) -> list[tuple[str, int]]:

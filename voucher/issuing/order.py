@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.orm import Session
 
-from voucher.funding.stop import stop_reason
+from voucher.funding.stop import STOP_PERCENT, stop_reason
 from voucher.issuing.code import SERIAL_MAX
 from voucher.issuing.model import BatchShare, IssueBatch, IssuerKey, KeyState, SerialCounter
 from voucher.kernel.calendar import french_date, paris_day
@@ -50,6 +50,7 @@ def order_vouchers(
     by: UUID,
     now: datetime,
     issuer_id: UUID | None = None,
+    stop_percent: int = STOP_PERCENT,
 ) -> Ordered:
     """Take an order of whole booklets and return what it reserved; the same `batch_id` again returns the same.
 
@@ -71,7 +72,7 @@ def order_vouchers(
         apply_endings(session, agreement, now)
         amounts_cents = _take_credit(session, agreement, voucher_count)
         value_cents = voucher_count * agreement.face_value_cents
-        if reason := stop_reason(session, agreement_id, value_cents, on=paris_day(now)):
+        if reason := stop_reason(session, agreement_id, value_cents, on=paris_day(now), stop_percent=stop_percent):
             raise Refused("backing_short", reason, "booklet_count")
         session.execute(
             update(Agreement)

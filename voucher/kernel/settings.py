@@ -39,10 +39,10 @@ class Settings(BaseSettings):
         60, ge=1, le=3650, description="days after which an overpayment that did not come back may be claimed"
     )
     backing_alert_percent: int = Field(
-        110,
-        ge=100,
-        le=1000,
-        description="under this coverage of what is in circulation, an agreement is shown as near its stop",
+        100, ge=1, le=100, description="under this coverage of what is due, an agreement is shown as near its stop"
+    )
+    backing_stop_percent: int = Field(
+        95, ge=1, le=100, description="under this coverage of what is due, an agreement issues no more vouchers"
     )
     redemption_undo_minutes: int = Field(30, ge=1, le=24 * 60, description="how long a mediator may undo a redemption")
 

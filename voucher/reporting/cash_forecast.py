@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, case, func, select, union_all
 from sqlalchemy.orm import Session, aliased
 
+from voucher.funding.model import CallState, FundsCall
 from voucher.kernel.calendar import end_of_day, paris_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.ledger.model import Account, Movement
@@ -21,6 +22,7 @@ from voucher.reporting.cash_rules import (
     WINDOW_DAYS,
     CashFacts,
     CashForecast,
+    FunderFacts,
     Scenario,
     forecast,
     months_until,
@@ -31,7 +33,9 @@ from voucher.reporting.debts import DebtState, debts_in
 from voucher.settlement.scope import in_scope
 
 BANK_CODES = ("5120", "4711")
-BEGINS_WHEN_SETTLED = {DebtState.NOT_FROZEN, DebtState.DISPUTED, DebtState.OTHER}
+BLOCKED = {DebtState.HELD, DebtState.DISPUTED}
+"""Debts that no batch pays for now: bank details lack, the structure is suspended, someone disputes them."""
+BEGINS_WHEN_SETTLED = {DebtState.NOT_FROZEN, DebtState.OTHER}
 """Debts whose delay of payment has not begun: they wait for the end of the month."""
 
 
@@ -95,11 +99,25 @@ def cash(database: Database, *, now: datetime, issuer_id: UUID | None = None) ->
 
 def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], today: date) -> dict[UUID, CashFacts]:
     balances: dict[tuple[UUID | None, str], int] = defaultdict(int)
+    by_funder: dict[tuple[UUID | None, UUID], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for one in balances_in(session, {agreement.id for agreement in agreements}):
         balances[one.agreement_id, one.code] += one.balance_cents
+        if one.funder_id is not None:
+            by_funder[one.agreement_id, one.funder_id][one.code] += one.balance_cents
+    funders: dict[UUID | None, list[FunderFacts]] = defaultdict(list)
+    for (agreement_id, _), codes in sorted(by_funder.items(), key=lambda one: str(one[0])):
+        outstanding = codes["8040"] + codes["8045"]
+        funders[agreement_id].append(FunderFacts(outstanding, codes["4430"], -codes["4432"]))
+    called: dict[UUID, list[tuple[date, int]]] = defaultdict(list)
+    for agreement_id, due_on, left_cents in session.execute(_called()):
+        called[agreement_id].append((due_on, int(left_cents)))
     month_end = next_month(today) - timedelta(days=1)
     owed: dict[UUID, list[tuple[date, int]]] = defaultdict(list)
+    blocked: dict[UUID, int] = defaultdict(int)
     for debt in debts_in(session, today):
+        if debt.state in BLOCKED:
+            blocked[debt.agreement_id] += debt.amount_cents
+            continue
         since = month_end if debt.state in BEGINS_WHEN_SETTLED else debt.since
         owed[debt.agreement_id].append((since, debt.amount_cents))
     windows = {row[0]: row for row in session.execute(_windows(today))}
@@ -113,10 +131,10 @@ def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], today:
             window_cents=cents,
             known_days=(today - paris_day(window[1])).days if window else 0,
             owed=tuple(owed[agreement.id]),
+            blocked_cents=blocked[agreement.id],
             overpaid_cents=balances[agreement.id, "4671"],
-            to_call_cents=balances[agreement.id, "4430"],
-            called_cents=balances[agreement.id, "4431"],
-            advance_cents=-balances[agreement.id, "4432"],
+            funders=tuple(funders[agreement.id]),
+            called=tuple(called[agreement.id]),
             held_cents=held.get(agreement.id, 0),
             payment_days=agreement.payment_days,
             grace_until=agreement.grace_until,
@@ -143,6 +161,14 @@ def _windows(today: date) -> Select[*tuple[Any, ...]]:
         .where(Redemption.state == RedemptionState.CONFIRMED)
         .group_by(Redemption.agreement_id)
     )
+
+
+def _called() -> Select[UUID, date, int]:
+    """Sum what funders were called for and did not pay, by agreement and due day."""
+    left = func.sum(FundsCall.called_cents - FundsCall.received_cents)
+    awaited = FundsCall.state.in_((CallState.CALLED, CallState.PARTLY_PAID))
+    query = select(FundsCall.agreement_id, FundsCall.due_on, left).where(awaited)
+    return query.group_by(FundsCall.agreement_id, FundsCall.due_on).order_by(FundsCall.agreement_id, FundsCall.due_on)
 
 
 def _held() -> Select[UUID, int]:

@@ -5,17 +5,20 @@
   days. *All used*: whatever is outstanding is used evenly until the last day.
 - Vouchers used in a month are paid to structures as many days after the month's end as the agreement says. What is owed
   already is paid as many days after it began to be owed, this month at the earliest. Overpayments are kept back on the first payments.
-- Funders are called the month after the use and pay the month after the call. Advances serve before anything is called.
+  What cannot be paid for now (no bank details, suspended, disputed) is a line of its own, in no month.
+- Each funder owes its part of the vouchers outstanding, and pays it as they are used: called the month after, it pays the month
+  after that. Its own advance serves before it is called, and never for another funder.
+- What is called already comes on the day it is due. A call whose day is past is a line of its own: nobody may count on it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from itertools import accumulate, pairwise
 
 PACE_DAYS = 90
 WINDOW_DAYS = 30
-CALLED_COMES_AFTER_MONTHS = 1
 USED_COMES_AFTER_MONTHS = 2
 
 
@@ -28,10 +31,20 @@ class Scenario(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FunderFacts:
+    """What is known of a funder of an agreement today. Cents; `advance_cents` is asked and not set against uses, received or not."""
+
+    outstanding_cents: int
+    to_call_cents: int  # below zero: a credit after claw-backs, that comes off what is called next
+    advance_cents: int
+
+
+@dataclass(frozen=True, slots=True)
 class CashFacts:
     """What is known of an agreement today. Cents; `window_cents` are the last three times thirty days, the newest first.
 
-    `owed` says what structures are owed and the day from which the delay of payment runs. `held_cents` is what funders paid less
+    `owed` says what structures are owed and the day from which the delay of payment runs, `blocked_cents` what they are owed and
+    cannot be paid for now. `called` says what funders were called for and the day it is due. `held_cents` is what funders paid less
     what structures were paid: negative where somebody advances the money.
     """
 
@@ -39,20 +52,39 @@ class CashFacts:
     window_cents: tuple[int, int, int]
     known_days: int
     owed: tuple[tuple[date, int], ...]
+    blocked_cents: int
     overpaid_cents: int
-    to_call_cents: int
-    called_cents: int
-    advance_cents: int
+    funders: tuple[FunderFacts, ...]
+    called: tuple[tuple[date, int], ...]
     held_cents: int
     payment_days: int
     grace_until: date
     present_by: date
 
     @property
+    def to_call_cents(self) -> int:
+        """What was used and no funder was called for yet."""
+        return sum(one.to_call_cents for one in self.funders)
+
+    @property
+    def advance_cents(self) -> int:
+        """What funders advance, each for itself."""
+        return sum(one.advance_cents for one in self.funders)
+
+    @property
+    def called_cents(self) -> int:
+        """What funders were called for and did not pay yet."""
+        return sum(cents for _, cents in self.called)
+
+    @property
     def is_over(self) -> bool:
         """Whether no money is to move: nothing outstanding, owed, held, or awaited from a funder or a structure."""
-        awaited = (self.to_call_cents, self.called_cents, self.overpaid_cents)
-        return not any((self.outstanding_cents, self.owed, self.held_cents, *awaited))
+        awaited = (self.called_cents, self.overpaid_cents, *(one.to_call_cents for one in self.funders))
+        return not any((self.outstanding_cents, self.owed, self.blocked_cents, self.held_cents, *awaited))
+
+    def late_cents(self, today: date) -> int:
+        """Return what of it should have come before today."""
+        return sum(cents for due_on, cents in self.called if due_on < today)
 
 
 @dataclass(slots=True)
@@ -68,11 +100,16 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class CashForecast:
-    """What comes month by month in one scenario; vouchers that nobody uses in time lapse."""
+    """What comes month by month in one scenario; vouchers that nobody uses in time lapse.
+
+    What structures are owed and cannot be paid for now, and the calls that are late, are in no month.
+    """
 
     scenario: Scenario
     held_cents: int
     lapsed_cents: int
+    blocked_cents: int
+    late_cents: int
     months: tuple[Month, ...] = field(default_factory=tuple)
 
     @property
@@ -106,18 +143,46 @@ def forecast(facts: CashFacts, months: Sequence[date], today: date, scenario: Sc
     due += [(next_month(row.first) - timedelta(days=1), row.used_cents) for row in rows if row.first and row.used_cents]
     for since, cents in due:
         rows[_rank_of(since + timedelta(days=facts.payment_days), months)].paid_cents += cents
-    _keep_back(rows, facts.overpaid_cents, "paid_cents")
-    to_come = [(USED_COMES_AFTER_MONTHS, facts.to_call_cents)]
-    to_come += [(rank + USED_COMES_AFTER_MONTHS, row.used_cents) for rank, row in enumerate(rows)]
-    for rank, cents in to_come:
-        rows[min(rank, len(months))].received_cents += cents
-    _keep_back(rows, facts.advance_cents, "received_cents")
-    rows[min(CALLED_COMES_AFTER_MONTHS, len(months))].received_cents += facts.called_cents
+    _keep_back(rows, facts.overpaid_cents)
+    parts = used_by_funder(facts, [row.used_cents for row in rows])
+    for funder, used_cents in zip(facts.funders, parts, strict=True):
+        _receive(rows, funder, used_cents)
+    for due_on, cents in facts.called:
+        if due_on >= today:
+            rows[_rank_of(due_on, months)].received_cents += cents
     cash = facts.held_cents
     for row in rows:
         cash += row.received_cents - row.paid_cents
         row.cash_cents = cash
-    return CashForecast(scenario, facts.held_cents, facts.outstanding_cents - used, tuple(rows))
+    lapsed, late = facts.outstanding_cents - used, facts.late_cents(today)
+    return CashForecast(scenario, facts.held_cents, lapsed, facts.blocked_cents, late, tuple(rows))
+
+
+def used_by_funder(facts: CashFacts, used_cents: Sequence[int]) -> list[list[int]]:
+    """Split what is used month by month among funders, as the vouchers outstanding are: to the cent, by cumulative rounding."""
+    if not facts.outstanding_cents:
+        return [[0] * len(used_cents) for _ in facts.funders]
+    edges = [0, *accumulate(one.outstanding_cents for one in facts.funders)]
+    sums = [0, *accumulate(used_cents)]
+    up_to = [[cents * edge // facts.outstanding_cents for cents in sums] for edge in edges]
+    return [
+        [high[rank + 1] - low[rank + 1] - (high[rank] - low[rank]) for rank in range(len(used_cents))]
+        for low, high in pairwise(up_to)
+    ]
+
+
+def _receive(rows: Sequence[Month], funder: FunderFacts, used_cents: Sequence[int]) -> None:
+    """Add what a funder pays: its uses two months later, its own advance and credit first."""
+    last = len(rows) - 1
+    comes = [0] * len(rows)
+    comes[min(USED_COMES_AFTER_MONTHS, last)] += max(funder.to_call_cents, 0)
+    for rank, cents in enumerate(used_cents):
+        comes[min(rank + USED_COMES_AFTER_MONTHS, last)] += cents
+    ahead = max(funder.advance_cents, 0) + max(-funder.to_call_cents, 0)
+    for row, cents in zip(rows, comes, strict=True):
+        kept = min(ahead, cents)
+        ahead -= kept
+        row.received_cents += cents - kept
 
 
 def used_until(facts: CashFacts, today: date, until: date, scenario: Scenario) -> int:
@@ -146,7 +211,8 @@ def total(forecasts: Sequence[CashForecast], scenario: Scenario) -> CashForecast
         for same in zip(*(one.months for one in forecasts), strict=True)
     ]
     held, lapsed = sum(one.held_cents for one in forecasts), sum(one.lapsed_cents for one in forecasts)
-    return CashForecast(scenario, held, lapsed, tuple(months))
+    blocked, late = sum(one.blocked_cents for one in forecasts), sum(one.late_cents for one in forecasts)
+    return CashForecast(scenario, held, lapsed, blocked, late, tuple(months))
 
 
 def _rank_of(day: date, months: Sequence[date]) -> int:
@@ -156,11 +222,11 @@ def _rank_of(day: date, months: Sequence[date]) -> int:
     return max((rank for rank, first in enumerate(months) if first <= day), default=0)
 
 
-def _keep_back(rows: Sequence[Month], cents: int, name: str) -> None:
-    """Take an amount off the first flows of a kind, as far as they go."""
+def _keep_back(rows: Sequence[Month], cents: int) -> None:
+    """Take an amount off the first payments, as far as they go."""
     for row in rows:
-        kept = min(cents, getattr(row, name))
-        setattr(row, name, getattr(row, name) - kept)
+        kept = min(cents, row.paid_cents)
+        row.paid_cents -= kept
         cents -= kept
 
 
