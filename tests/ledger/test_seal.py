@@ -39,6 +39,7 @@ ORIGIN = "pass.example/pass-numerique/journal"
 KEY = programme_key(MASTER_SECRET)
 PUBLIC = KEY.public_key().public_bytes_raw()
 STATE = UUID(int=1)
+ENTRIES = select(Entry.__table__)
 
 
 def post_some(database: Database, count: int, *, at: datetime = NOW, first: int = 0) -> list[UUID]:
@@ -88,7 +89,7 @@ def test_the_bytes_of_an_entry_are_those_the_documentation_says(database: Databa
         event = Event(EventType.ENVELOPE_OPENED, event_id, NOW, "Dotation d'été", by=UUID(int=9))
         given = post_event(session, event, {Dimension.FUNDER: STATE}, {STATE: 1250})
     with database.read() as session:
-        (one,) = canonical_entries(session, canonical_query(session))
+        (one,) = canonical_entries(session, canonical_query(session, ENTRIES))
     assert one.entry_id == str(given)
     assert one.data.decode() == (
         "pass-numerique/entry/1\n"
@@ -107,7 +108,7 @@ def test_sealing_numbers_every_entry_and_signs_the_root_another_implementation_f
         assert session.scalars(select(Seal.entry_id).order_by(Seal.leaf)).all() == session.scalars(order).all()
         assert session.scalars(select(Seal.leaf).order_by(Seal.leaf)).all() == list(range(300))
         tree = InmemoryTree(algorithm="sha256")
-        for one in canonical_entries(session, canonical_query(session).order_by(Entry.posted_at, Entry.id)):
+        for one in canonical_entries(session, canonical_query(session, ENTRIES, Entry.posted_at, Entry.id)):
             tree.append_entry(one.data)
     checkpoint = open_checkpoint(done.note, PUBLIC)
     assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (ORIGIN, 300, tree.get_root())
@@ -185,7 +186,7 @@ def test_a_proof_leads_from_one_entry_to_the_signed_root_without_the_journal(dat
         assert (name, index) == ("c2sp.org/tlog-proof@v1", f"index {number}")
         checkpoint = open_checkpoint(note, PUBLIC)
         with database.read() as session:
-            (one,) = canonical_entries(session, canonical_query(session).where(Entry.id == entry_id))
+            (one,) = canonical_entries(session, canonical_query(session, ENTRIES.where(Entry.id == entry_id)))
         hashes = [read_checkpoint(f"x\n1\n{line}\n\n").root for line in path]
         assert root_of_inclusion(number, checkpoint.size, leaf_hash(one.data), hashes) == checkpoint.root
         assert root_of_inclusion(number, checkpoint.size, leaf_hash(one.data + b" "), hashes) != checkpoint.root

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import psycopg
-from psycopg import sql
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -24,7 +23,6 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
-    insert,
     select,
     text,
 )
@@ -118,7 +116,7 @@ class Database:
                 yield session
                 if self.is_postgresql:
                     # Nothing was written; a ROLLBACK would make the driver forget the statements it prepared.
-                    _driver(session.connection()).commit()
+                    driver_of(session.connection()).commit()
             finally:
                 session.rollback()
 
@@ -144,7 +142,7 @@ def sent_together(session: Session) -> Iterator[Connection]:
         yield connection
         return
     try:
-        with _driver(connection).pipeline():
+        with driver_of(connection).pipeline():
             yield connection
     except psycopg.IntegrityError as refused:
         raise IntegrityError("statements sent together", None, refused) from refused
@@ -152,7 +150,8 @@ def sent_together(session: Session) -> Iterator[Connection]:
         raise OperationalError("statements sent together", None, lost) from lost
 
 
-def _driver(connection: Connection) -> psycopg.Connection:
+def driver_of(connection: Connection) -> psycopg.Connection:
+    """Return the driver's own connection to PostgreSQL, for what SQLAlchemy has no words for."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
@@ -196,20 +195,6 @@ def insert_new(session: Session, table: type[Base], values: Mapping[str, object]
     key: Any = table.__mapper__.primary_key[0]
     statement = dialect.insert(table.__table__).values(**values).on_conflict_do_nothing().returning(key)
     return session.execute(statement).first() is not None
-
-
-def copy_rows(session: Session, table: type[Base], rows: Sequence[Sequence[object]]) -> None:
-    """Insert many rows, each with a value for every column in the table's order: by COPY on PostgreSQL."""
-    columns = table.__table__.columns
-    if session.get_bind().dialect.name != "postgresql":
-        session.execute(insert(table), [dict(zip(columns.keys(), row, strict=True)) for row in rows])
-        return
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(table.__tablename__), sql.SQL(", ").join(map(sql.Identifier, columns.keys()))
-    )
-    with _driver(session.connection()).cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 def count_anew(session: Session, *tables: type[Base]) -> None:

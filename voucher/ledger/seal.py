@@ -4,26 +4,30 @@ Entries are found by their absence from the seals, never by an id or an hour: wh
 transaction seals all of them; at each moment one sealer works. A redemption never waits for it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import exists, func, insert, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.bulk import copy_rows
 from voucher.kernel.calendar import paris_day
-from voucher.kernel.database import Database, copy_rows, expect_whole_tables, take_turn
+from voucher.kernel.database import Database, expect_whole_tables, take_turn
 from voucher.ledger.canonical import canonical_entries, canonical_query
 from voucher.ledger.checkpoint import Checkpoint, sign_checkpoint
-from voucher.ledger.merkle import NODE_HEIGHT, Frontier, Subtree, leaf_hash, node_hash, peaks_of, split
+from voucher.ledger.merkle import HASH_BYTES, NODE_HEIGHT, Frontier, Subtree, leaf_hash, node_hash, peaks_of, split
 from voucher.ledger.model import Entry
 from voucher.ledger.seal_model import CheckpointRow, Seal, SealNode
 
-SEALS_AT_ONCE = 20_000
+SEALS_AT_ONCE = 4096
+HASHES_IN_MEMORY = 64 * 1024**2
+ID_LENGTH = 36
+_RECORD_BYTES = ID_LENGTH + HASH_BYTES
 _BELOW_A_NODE = 1 << NODE_HEIGHT
 
 
@@ -41,19 +45,21 @@ def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: dateti
 
     `key` is the programme's, `origin` the journal's name (`checkpoint.origin_of`).
     """
-    with database.write() as session:
+    with database.write() as session, SpooledTemporaryFile(HASHES_IN_MEMORY) as hashed:
         take_turn(session, "ledger seal")
         expect_whole_tables(session)
         size = sealed_size(session)
         frontier = Frontier(size, peaks_of(size, stored_subtrees(session)))
-        total = session.scalar(select(func.count()).select_from(Entry)) or 0
-        query = canonical_query(session, is_whole=total - size > total // 4)
-        unsealed = query.where(is_unsealed()).order_by(Entry.posted_at, Entry.id)
-        # COPY takes an id as text.
-        id_of: Callable[[str], object] = str if database.is_postgresql else UUID
-        hashed = ((id_of(one.entry_id), leaf_hash(one.data)) for one in canonical_entries(session, unsealed))
-        while part := list(islice(hashed, SEALS_AT_ONCE)):
-            _write(session, frontier, part)
+        unsealed = select(Entry.__table__).where(is_unsealed())
+        for one in canonical_entries(session, canonical_query(session, unsealed, Entry.posted_at, Entry.id)):
+            hashed.write(one.entry_id.encode() + leaf_hash(one.data))
+        nodes: list[tuple[int, int, bytes]] = []
+        copy_rows(
+            session,
+            Seal,
+            _numbered(hashed, frontier, nodes, UUID if session.get_bind().dialect.name == "sqlite" else str),
+        )
+        copy_rows(session, SealNode, nodes)
         if frontier.size == size:
             return None
         checkpoint = Checkpoint(origin, frontier.size, frontier.root())
@@ -89,14 +95,18 @@ def sealed_size(session: Session) -> int:
     return 0 if last is None else last + 1
 
 
-def _write(session: Session, frontier: Frontier, part: Iterable[tuple[object, bytes]]) -> None:
-    seals, nodes = [], []
-    for entry_id, hashed in part:
-        seals.append((frontier.size, entry_id, hashed))
-        nodes += frontier.append(hashed)
-    copy_rows(session, Seal, seals)
-    if nodes:
-        copy_rows(session, SealNode, nodes)
+def _numbered(
+    hashed: IO[bytes], frontier: Frontier, nodes: list[tuple[int, int, bytes]], id_of: Callable[[str], object]
+) -> Iterator[tuple[int, object, bytes]]:
+    """Give the seals of what was hashed, growing the tree and its kept nodes on the way."""
+    hashed.seek(0)
+    while part := hashed.read(SEALS_AT_ONCE * _RECORD_BYTES):
+        records = [part[start : start + _RECORD_BYTES] for start in range(0, len(part), _RECORD_BYTES)]
+        leaves = [record[ID_LENGTH:] for record in records]
+        first = frontier.size
+        for leaf, record in enumerate(records, first):
+            yield leaf, id_of(record[:ID_LENGTH].decode()), record[ID_LENGTH:]
+        nodes += frontier.extend(leaves)
 
 
 def stored_subtrees(session: Session) -> Subtree:
