@@ -99,6 +99,22 @@ def test_the_bytes_of_an_entry_are_those_the_documentation_says(database: Databa
     )
 
 
+def test_movements_are_said_by_rank_and_the_tenth_comes_after_the_ninth(database: Database) -> None:
+    dimensions = {Dimension.AGREEMENT: UUID(int=2), Dimension.STRUCTURE: UUID(int=3)}
+    amounts = {UUID(int=100 + number): 1000 + number for number in range(12)}
+    with database.write() as session:
+        event = Event(EventType.VOUCHERS_REDEEMED, UUID(int=8), NOW, "Douze financeurs")
+        post_event(session, event, dimensions, amounts)
+    with database.read() as session:
+        (one,) = canonical_entries(session, canonical_query(session, ENTRIES))
+        count = session.scalars(select(Entry.movement_count)).one()
+    said = one.data.decode().split("\n")
+    assert said[9] == str(count)
+    assert [line.split("\t")[0] for line in said[11 : 11 + count]] == [str(rank) for rank in range(1, count + 1)]
+    assert said[11 + count :] == ["", "Douze financeurs"]
+    assert count > 12
+
+
 def test_sealing_numbers_every_entry_and_signs_the_root_another_implementation_finds(database: Database) -> None:
     post_some(database, 300)
     done = sealed(database)
@@ -240,7 +256,7 @@ PLANTED = {
     "a note that says another size": ("UPDATE checkpoint SET note = replace(note, '300', '301')", "checkpoints_are_signed"),
     "no checkpoint over the end": ("DELETE FROM checkpoint", "checkpoints_are_signed"),
     "an old entry left out": (
-        "DELETE FROM seal WHERE leaf = 299;UPDATE entry SET posted_at = '2026-01-02 10:00:00.000000' WHERE total_cents = 399",
+        "DELETE FROM seal WHERE leaf = 299;UPDATE entry SET posted_at = '2026-01-02 10:00:00.000000' WHERE id NOT IN (SELECT entry_id FROM seal)",
         "old_entries_are_sealed",
     ),
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Rows by the hundred thousand, in and out of a table: PostgreSQL works on the next ones while Python works on these."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,7 +14,7 @@ ROWS_AT_ONCE = 20_000
 _ROWS_A_MESSAGE = 1_000
 
 
-def streamed_rows(session: Session, query: Select[Any]) -> Iterator[Sequence[Any]]:
+def streamed_rows(session: Session, query: Select[Any]) -> Generator[Sequence[Any], None, None]:
     """Run a statement and give its rows as the driver reads them, a part at a time: memory does not grow with their number.
 
     The session takes no other statement until the last row is read; whoever leaves early waits for the rest. The values in

@@ -25,7 +25,7 @@ from voucher.kernel.texts import as_text
 from voucher.ledger.model import Account, Entry, Movement
 
 FORMAT = "pass-numerique/entry/1"
-LINES_KEPT = 20_000  # different sets of movements remembered in words
+LINES_KEPT, LENGTH_KEPT = 20_000, 1_000  # different sets of movements remembered in words; a batch's, longer, is not
 _UNIT = "\x1f"  # between the parts of a movement on their way from the database
 
 _HEADER = (
@@ -89,12 +89,14 @@ def canonical_entries(session: Session, query: Select[Any]) -> Iterator[Canonica
     Where it gives rows without an entry (an outer join), they are given with an empty id and empty bytes. The session takes
     no other statement until the last one is read.
     """
-    lines_of = lru_cache(LINES_KEPT)(_Movements(session).lines)
-    for entry_id, header, movements, narration, *others in streamed_rows(session, query):
+    lines_of = _Movements(session).lines
+    kept_lines_of = lru_cache(LINES_KEPT)(lines_of)
+    for entry_id, header, joined, narration, *others in streamed_rows(session, query):
         if entry_id is None:
             yield CanonicalEntry("", b"", tuple(others))
-        else:
-            yield CanonicalEntry(entry_id, f"{header}\n{lines_of(movements)}\n{narration}".encode(), tuple(others))
+            continue
+        lines = kept_lines_of(joined) if joined and len(joined) <= LENGTH_KEPT else lines_of(joined)
+        yield CanonicalEntry(entry_id, f"{header}\n{lines}\n{narration}".encode(), tuple(others))
 
 
 class _Movements:

@@ -7,6 +7,7 @@ transaction seals all of them; at each moment one sealer works. A redemption nev
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 from uuid import UUID
@@ -25,9 +26,9 @@ from voucher.ledger.model import Entry
 from voucher.ledger.seal_model import CheckpointRow, Seal, SealNode
 
 SEALS_AT_ONCE = 4096
-HASHES_IN_MEMORY = 64 * 1024**2
-ID_LENGTH = 36
-_RECORD_BYTES = ID_LENGTH + HASH_BYTES
+BYTES_IN_MEMORY = 64 * 1024**2  # a million entries
+_ID_BYTES = 36  # as text
+_WAITING_BYTES = _ID_BYTES + HASH_BYTES
 _BELOW_A_NODE = 1 << NODE_HEIGHT
 
 
@@ -45,19 +46,20 @@ def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: dateti
 
     `key` is the programme's, `origin` the journal's name (`checkpoint.origin_of`).
     """
-    with database.write() as session, SpooledTemporaryFile(HASHES_IN_MEMORY) as hashed:
+    with database.write() as session, SpooledTemporaryFile(BYTES_IN_MEMORY) as waiting:
         take_turn(session, "ledger seal")
-        expect_whole_tables(session)
+        expect_whole_tables(session, joined_by_key=True)
         size = sealed_size(session)
         frontier = Frontier(size, peaks_of(size, stored_subtrees(session)))
-        unsealed = select(Entry.__table__).where(is_unsealed())
-        for one in canonical_entries(session, canonical_query(session, unsealed, Entry.posted_at, Entry.id)):
-            hashed.write(one.entry_id.encode() + leaf_hash(one.data))
+        unsealed = canonical_query(session, select(Entry.__table__).where(is_unsealed()), Entry.posted_at, Entry.id)
+        # Nothing is written while a statement is read: the hashes wait in a file, in memory while they are few.
+        for one in canonical_entries(session, unsealed):
+            waiting.write(one.entry_id.encode() + leaf_hash(one.data))
         nodes: list[tuple[int, int, bytes]] = []
+        # COPY takes an id as text.
+        id_of: Callable[[str], object] = str if database.is_postgresql else UUID
         copy_rows(
-            session,
-            Seal,
-            _numbered(hashed, frontier, nodes, UUID if session.get_bind().dialect.name == "sqlite" else str),
+            session, Seal, ((leaf, id_of(text), hashed) for leaf, text, hashed in _numbered(waiting, frontier, nodes))
         )
         copy_rows(session, SealNode, nodes)
         if frontier.size == size:
@@ -96,16 +98,15 @@ def sealed_size(session: Session) -> int:
 
 
 def _numbered(
-    hashed: IO[bytes], frontier: Frontier, nodes: list[tuple[int, int, bytes]], id_of: Callable[[str], object]
-) -> Iterator[tuple[int, object, bytes]]:
-    """Give the seals of what was hashed, growing the tree and its kept nodes on the way."""
-    hashed.seek(0)
-    while part := hashed.read(SEALS_AT_ONCE * _RECORD_BYTES):
-        records = [part[start : start + _RECORD_BYTES] for start in range(0, len(part), _RECORD_BYTES)]
-        leaves = [record[ID_LENGTH:] for record in records]
-        first = frontier.size
-        for leaf, record in enumerate(records, first):
-            yield leaf, id_of(record[:ID_LENGTH].decode()), record[ID_LENGTH:]
+    waiting: IO[bytes], frontier: Frontier, nodes: list[tuple[int, int, bytes]]
+) -> Iterator[tuple[int, str, bytes]]:
+    """Give number, id and hash of each entry that waits in the file; the tree grows on the way, and the list of its nodes."""
+    waiting.seek(0)
+    while part := waiting.read(SEALS_AT_ONCE * _WAITING_BYTES):
+        starts = range(0, len(part), _WAITING_BYTES)
+        leaves = [part[start + _ID_BYTES : start + _WAITING_BYTES] for start in starts]
+        for leaf, start, hashed in zip(count(frontier.size), starts, leaves, strict=False):
+            yield leaf, part[start : start + _ID_BYTES].decode(), hashed
         nodes += frontier.extend(leaves)
 
 
