@@ -1,6 +1,7 @@
 """Seal 1,000,000 entries of two movements each, beside hashing as many bytes and nothing else; then 10,000 more."""
 
 import time
+from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -22,7 +23,7 @@ FUNDER, AGREEMENT, STRUCTURE = (UUID(int=number) for number in range(1, 4))
 
 
 def run(postgres_url: str) -> list[Row]:
-    """Write entries set-based, as redemptions post them; seal them; write and seal a day's worth more."""
+    """Write entries set-based, as redemptions post them, a millisecond apart; seal them; write and seal a day's worth more."""
     database = Database(postgres_url)
     _post(database, ENTRIES)
     started = time.perf_counter()
@@ -30,7 +31,7 @@ def run(postgres_url: str) -> list[Row]:
         sha256(b"\x00" + b"x" * LEAF_BYTES).digest()
     limit = time.perf_counter() - started
     seconds = _seal(database)
-    _post(database, MORE)
+    _post(database, MORE, NOW + timedelta(days=1))
     more_seconds = _seal(database)
     database.dispose()
     return [
@@ -52,7 +53,8 @@ def _seal(database: Database) -> float:
     return time.perf_counter() - started
 
 
-def _post(database: Database, count: int) -> None:
+def _post(database: Database, count: int, at: datetime = NOW) -> None:
+    # Ids in the order of their making, as `new_id` gives them (UUIDv7): the day's rows stand together in every index.
     dimensions = {Dimension.AGREEMENT: AGREEMENT, Dimension.STRUCTURE: STRUCTURE}
     movements = movements_of(EventType.VOUCHERS_REDEEMED, dimensions, {FUNDER: 1000})
     with database.write() as session:
@@ -60,9 +62,10 @@ def _post(database: Database, count: int) -> None:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(
             text(
-                "CREATE TEMPORARY TABLE fact ON COMMIT DROP AS SELECT gen_random_uuid() AS id FROM generate_series(1, :count)"
+                "CREATE TEMPORARY TABLE fact ON COMMIT DROP AS SELECT CAST(lpad(to_hex(:first + number), 12, '0') || '7' || "
+                "substr(CAST(gen_random_uuid() AS text), 16) AS uuid) AS id, number FROM generate_series(1, :count) AS number"
             ),
-            {"count": count},
+            {"count": count, "first": int(at.timestamp() * 1000)},
         )
         for rank, movement in enumerate(movements, 1):
             session.execute(
@@ -80,9 +83,9 @@ def _post(database: Database, count: int) -> None:
         session.execute(
             text(
                 "INSERT INTO entry (id, event_type, event_id, journal, posted_at, effective_on, narration, movement_count, "
-                "total_cents) SELECT id, :type, id, 'CH', :now, :day, 'banc', 2, 2000 FROM fact"
+                "total_cents) SELECT id, :type, id, 'CH', :at + number * interval '1 ms', :day, 'banc', 2, 2000 FROM fact"
             ),
-            {"type": EventType.VOUCHERS_REDEEMED, "now": NOW, "day": NOW.date()},
+            {"type": EventType.VOUCHERS_REDEEMED, "at": at, "day": at.date()},
         )
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))

@@ -13,31 +13,39 @@ UTF-8 text, lines ended by a line feed (U+000A); docs/proof.md gives the layout 
 No field before the narration can hold a line feed, and no movement's line is empty: two entries never have the same bytes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, Text, cast, func, literal, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.bulk import streamed_rows
 from voucher.kernel.texts import as_text
 from voucher.ledger.model import Account, Entry, Movement
 
 FORMAT = "pass-numerique/entry/1"
-ROWS_AT_ONCE = 20_000
+LINES_KEPT, LENGTH_KEPT = 20_000, 1_000  # different sets of movements remembered in words; a batch's, longer, is not
 _UNIT = "\x1f"  # between the parts of a movement on their way from the database
 
 _HEADER = (
-    Entry.id,
-    Entry.event_type,
-    Entry.event_id,
-    Entry.journal,
-    Entry.posted_at,
-    Entry.posted_by,
-    Entry.effective_on,
-    Entry.reverses_id,
-    Entry.movement_count,
-    Entry.total_cents,
+    "id",
+    "event_type",
+    "event_id",
+    "journal",
+    "posted_at",
+    "posted_by",
+    "effective_on",
+    "reverses_id",
+    "movement_count",
+    "total_cents",
+)
+_LINE = (
+    Movement.rank,
+    Movement.book,
+    Movement.debit_account_id,
+    Movement.credit_account_id,
+    Movement.amount_cents,
 )
 
 
@@ -49,38 +57,26 @@ class CanonicalEntry(NamedTuple):
     others: tuple[Any, ...]
 
 
-def canonical_query(
-    session: Session, *others: Any, of: FromClause = Entry.__table__, is_whole: bool = False
-) -> Select[Any]:
-    """Return the statement of entries, to filter and order, for `canonical_entries`; `others` are columns to give too.
+def canonical_query(session: Session, picked: Select[Any], *order: Any) -> Select[Any]:
+    """Return the statement, for `canonical_entries`, of the entries that `picked` gives, in this order.
 
-    `of` is where the entries come from, when they are joined to something. `is_whole` says that most of the journal is wanted:
-    its movements are then gathered in one pass, and not an entry at a time.
+    `picked` is a SELECT of all columns of `Entry`, and of others to give too.
     """
     dialect = session.get_bind().dialect.name
-    is_postgresql = dialect == "postgresql"
-    fields = [func.coalesce(as_text(column, dialect), "") for column in _HEADER]
-    accounts = [Movement.book, Movement.debit_account_id, Movement.credit_account_id]
-    pair = _joined("\t", [cast(column, Text) for column in accounts], is_postgresql)
-    line = _joined(_UNIT, [cast(Movement.rank, Text), pair, cast(Movement.amount_cents, Text)], is_postgresql)
-    header = _joined("\n", [literal(FORMAT), *fields], is_postgresql)
-    # SQLite's of this age knows no order in an aggregate: its lines are put in order as they are read.
-    joined: ColumnElement[Any] = (
-        func.string_agg(line, aggregate_order_by(literal("\n"), Movement.rank))
-        if is_postgresql
-        else func.group_concat(line, "\n")
-    )
-    found: Any = select(joined).where(Movement.entry_id == Entry.id).scalar_subquery()
-    if is_whole:
-        lines = select(Movement.entry_id, joined.label("lines")).group_by(Movement.entry_id).subquery()
-        found, of = lines.c.lines, of.outerjoin(lines, lines.c.entry_id == Entry.id)
-    return select(as_text(Entry.id, dialect), header, found, Entry.narration, *others).select_from(of)
+    # First the rows in their order, then their words: the OFFSET keeps a database from sorting all the words of the journal,
+    # and the first ones come before the last ones are made.
+    rows = picked.order_by(*order).offset(0).subquery()
+    given = {column.name: column for column in rows.columns}
+    entry = {name: given.pop(name) for name in Entry.__table__.columns.keys()}  # noqa: SIM118 - the keys are the names
+    header = _joined("\n", literal(FORMAT), *(func.coalesce(as_text(entry[name], dialect), "") for name in _HEADER))
+    line = _joined(_UNIT, *(cast(column, Text) for column in _LINE))
+    # An entry has few movements: looked up by its id, whether a day is sealed or the whole journal is read.
+    lines = select(func.aggregate_strings(line, "\n")).where(Movement.entry_id == entry["id"]).scalar_subquery()
+    words = select(as_text(entry["id"], dialect), header, lines, entry["narration"], *given.values())
+    return words.order_by(*(rows.columns[column.key] for column in order))
 
 
-def _joined(between: str, texts: Sequence[ColumnElement[Any]], is_postgresql: bool) -> ColumnElement[Any]:
-    """Return texts put one after the other: in one go on PostgreSQL, where each `||` would copy all that is before it."""
-    if is_postgresql:
-        return func.concat_ws(between, *texts)
+def _joined(between: str, *texts: ColumnElement[Any]) -> ColumnElement[Any]:
     whole = texts[0]
     for one in texts[1:]:
         whole = whole.concat(between).concat(one)
@@ -90,40 +86,32 @@ def _joined(between: str, texts: Sequence[ColumnElement[Any]], is_postgresql: bo
 def canonical_entries(session: Session, query: Select[Any]) -> Iterator[CanonicalEntry]:
     """Run a statement made from `canonical_query`, a part at a time: memory does not grow with the journal.
 
-    Where it gives rows without an entry (an outer join), they are given with an empty id and empty bytes.
+    Where it gives rows without an entry (an outer join), they are given with an empty id and empty bytes. The session takes
+    no other statement until the last one is read.
     """
-    pairs = _Pairs((str(row.id), row.key) for row in session.execute(select(Account.id, Account.key)))
-    is_ordered = session.get_bind().dialect.name == "postgresql"
-    with session.connection().execute(query, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
-        for entry_id, header, movements, narration, *others in rows:
-            if entry_id is None:
-                yield CanonicalEntry("", b"", tuple(others))
-                continue
-            lines = movements.split("\n") if movements else []
-            if not is_ordered and len(lines) > 1:
-                lines.sort(key=_rank)
-            parts = [header, "\n"]
-            for line in lines:
-                rank, pair, cents = line.split(_UNIT)
-                parts += (rank, pairs[pair], cents, "\n")
-            parts += ("\n", narration)
-            yield CanonicalEntry(entry_id, "".join(parts).encode(), tuple(others))
+    lines_of = _Movements(session).lines
+    kept_lines_of = lru_cache(LINES_KEPT)(lines_of)
+    for entry_id, header, joined, narration, *others in streamed_rows(session, query):
+        if entry_id is None:
+            yield CanonicalEntry("", b"", tuple(others))
+            continue
+        lines = kept_lines_of(joined) if joined and len(joined) <= LENGTH_KEPT else lines_of(joined)
+        yield CanonicalEntry(entry_id, f"{header}\n{lines}\n{narration}".encode(), tuple(others))
 
 
-class _Pairs(dict[str, str]):
-    """What a movement's line says between its rank and its cents, by book and ids of accounts; made once for each pair."""
+class _Movements:
+    """Puts an entry's movements in words, from what the database joined of them. Many entries have the same ones."""
 
-    def __init__(self, accounts: Iterable[tuple[str, str]]) -> None:
-        super().__init__()
-        self._keys = dict(accounts)
+    def __init__(self, session: Session) -> None:
+        self._keys = {str(row.id): row.key for row in session.execute(select(Account.id, Account.key))}
 
-    def __missing__(self, pair: str) -> str:
-        book, debit, credit = pair.split("\t")
+    def lines(self, joined: str | None) -> str:
+        """Return a line for each movement, by rank."""
+        movements = [line.split(_UNIT) for line in joined.split("\n")] if joined else []
+        # Not every SQLite knows an order in an aggregate, and PostgreSQL takes as long to sort two movements as to join them.
+        movements.sort(key=lambda movement: int(movement[0]))
+        return "".join(self._line(*movement) for movement in movements)
+
+    def _line(self, rank: str, book: str, debit: str, credit: str, cents: str) -> str:
         # An account that is gone is written as a question mark: the leaf differs, and the entry is named.
-        said = f"\t{book}\t{self._keys.get(debit, '?')}\t{self._keys.get(credit, '?')}\t"
-        self[pair] = said
-        return said
-
-
-def _rank(line: str) -> int:
-    return int(line[: line.index(_UNIT)])
+        return f"{rank}\t{book}\t{self._keys.get(debit, '?')}\t{self._keys.get(credit, '?')}\t{cents}\n"

@@ -4,7 +4,7 @@ A database that was rewritten whole, seals included, is only told from the true 
 brings those, proofs of entries, and a public key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +23,7 @@ from voucher.ledger.seal_keys import journal_keys
 from voucher.ledger.seal_model import CheckpointRow, Seal, SealNode
 
 ROWS_MAX = 100
+LEAVES_AT_ONCE = 4096
 UNSEALED_FOR_MAX = timedelta(days=2)
 NOBODYS_KEY = bytes(32)
 _WITNESS = "witness of the sealed journal"
@@ -52,30 +53,45 @@ def check_sealed_entries_stand(session: Session) -> list[Violation]:
         claims.setdefault(checkpoint.size, []).append((name, checkpoint))
     nodes = {(row.generation, row.place): row.hash for row in session.execute(select(SealNode.__table__))}
     found: list[Violation] = []
-    frontier = Frontier()
-    sealed = outerjoin(Seal, Entry, Entry.id == Seal.entry_id)
-    query = canonical_query(session, Seal.leaf, Seal.entry_id, Seal.leaf_hash, of=sealed, is_whole=True)
-    rows = query.order_by(Seal.leaf)
-    for one in canonical_entries(session, rows):
+    frontier, size = Frontier(), 0
+    leaves: list[bytes] = []
+    sealed = select(Seal.__table__, Entry.__table__).select_from(outerjoin(Seal, Entry, Entry.id == Seal.entry_id))
+    for one in canonical_entries(session, canonical_query(session, sealed, Seal.leaf)):
         leaf, entry_id, hashed = one.others
-        if wrong := _what_is_wrong(frontier.size, leaf, one.data, hashed):
+        if wrong := _what_is_wrong(size, leaf, one.data, hashed):
             found.append(Violation("sealed_entries_stand", f"écriture {entry_id}", f"feuille {leaf} : {wrong}"))
-        for generation, place, node in frontier.append(hashed):
-            if nodes.pop((generation, place), None) != node:
-                detail = "ce nœud de l'arbre n'est pas celui de ses feuilles"
-                found.append(Violation("sealed_entries_stand", f"nœud {generation}/{place}", detail))
-        for name, checkpoint in claims.pop(frontier.size, ()):
-            if checkpoint.root != frontier.root():
-                detail = (
-                    f"sa racine n'est pas celle des {checkpoint.size} premières écritures scellées : journal réécrit"
-                )
-                found.append(Violation("sealed_entries_stand", name, detail))
+        leaves.append(hashed)
+        size += 1
+        if size not in claims and len(leaves) < LEAVES_AT_ONCE:
+            continue
+        found += _grow(frontier, leaves, nodes, claims)
+        leaves.clear()
         if len(found) >= ROWS_MAX:
             return found
-    for size, late in sorted(claims.items()):
-        detail = f"il scelle {size} écritures, le journal n'en a que {frontier.size} : la fin a été retirée"
+    found += _grow(frontier, leaves, nodes, claims)
+    for claimed, late in sorted(claims.items()):
+        detail = f"il scelle {claimed} écritures, le journal n'en a que {frontier.size} : la fin a été retirée"
         found += [Violation("sealed_entries_stand", name, detail) for name, _ in late]
     found += [Violation("sealed_entries_stand", f"nœud {key[0]}/{key[1]}", "il n'a pas ses feuilles") for key in nodes]
+    return found
+
+
+def _grow(
+    frontier: Frontier,
+    leaves: Sequence[bytes],
+    nodes: dict[tuple[int, int], bytes],
+    claims: dict[int, list[tuple[str, Checkpoint]]],
+) -> list[Violation]:
+    """Add leaves to the tree; take the kept nodes that they complete and the claims of this size, and name those that differ."""
+    found = []
+    for generation, place, node in frontier.extend(leaves):
+        if nodes.pop((generation, place), None) != node:
+            detail = "ce nœud de l'arbre n'est pas celui de ses feuilles"
+            found.append(Violation("sealed_entries_stand", f"nœud {generation}/{place}", detail))
+    for name, checkpoint in claims.pop(frontier.size, ()):
+        if checkpoint.root != frontier.root():
+            detail = f"sa racine n'est pas celle des {checkpoint.size} premières écritures scellées : journal réécrit"
+            found.append(Violation("sealed_entries_stand", name, detail))
     return found
 
 

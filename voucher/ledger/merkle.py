@@ -41,21 +41,28 @@ class Frontier:
         self.size = size
         self._peaks = list(peaks)
 
-    def append(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
-        """Add a leaf's hash; return the kept nodes it completes: (generation, place in it, hash).
+    def extend(self, leaves: Sequence[bytes]) -> list[tuple[int, int, bytes]]:
+        """Add the hashes of leaves; return the kept nodes they complete: (generation, place in it, hash).
 
         Generation 1 stands for 256 leaves, generation 2 for 65,536.
         """
-        completed = []
-        hashed, height, below = leaf, 0, self.size
-        while below & 1:
-            hashed = node_hash(self._peaks.pop(), hashed)
-            below >>= 1
+        completed: list[tuple[int, int, bytes]] = []
+        widest_last = []
+        # One level of the tree after the other: `level` holds its new nodes, of which the first has the number `place`.
+        level, place, height = list(leaves), self.size, 0
+        while level or place:
+            if place & 1:
+                level.insert(0, self._peaks.pop())
+                place -= 1
+            if len(level) & 1:
+                widest_last.append(level.pop())
+            level = list(map(node_hash, level[::2], level[1::2]))
+            place >>= 1
             height += 1
             if height % NODE_HEIGHT == 0:
-                completed.append((height // NODE_HEIGHT, below, hashed))
-        self._peaks.append(hashed)
-        self.size += 1
+                completed += ((height // NODE_HEIGHT, place + rank, hashed) for rank, hashed in enumerate(level))
+        self._peaks = widest_last[::-1]
+        self.size += len(leaves)
         return completed
 
     def root(self) -> bytes:

@@ -90,7 +90,8 @@ def _proof(session: Session, entry_id: UUID) -> str | None:
     ).first()
     if leaf is None or last is None or leaf >= last.size:
         return None
-    entry = next(canonical_entries(session, canonical_query(session).where(Entry.id == entry_id)), None)
+    picked = select(Entry.__table__).where(Entry.id == entry_id)
+    entry = next(canonical_entries(session, canonical_query(session, picked)), None)
     if entry is None:
         return None  # it was taken away after its seal: `voucher verify` names it
     return proof_text(leaf, entry.data, inclusion_path(leaf, last.size, stored_subtrees(session)), last.note)

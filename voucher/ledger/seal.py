@@ -5,26 +5,31 @@ later. One posted after now, by a clock that is ahead, waits for the next sealin
 moment one sealer works. A redemption never waits for it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import Any
+from itertools import count
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import exists, func, insert, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.bulk import copy_rows
 from voucher.kernel.calendar import paris_day
-from voucher.kernel.database import Database, copy_rows, expect_whole_tables, take_turn
+from voucher.kernel.database import Database, expect_whole_tables, take_turn
 from voucher.ledger.canonical import canonical_entries, canonical_query
 from voucher.ledger.checkpoint import Checkpoint, sign_checkpoint
-from voucher.ledger.merkle import NODE_HEIGHT, Frontier, Subtree, leaf_hash, node_hash, peaks_of, split
+from voucher.ledger.merkle import HASH_BYTES, NODE_HEIGHT, Frontier, Subtree, leaf_hash, node_hash, peaks_of, split
 from voucher.ledger.model import Entry
 from voucher.ledger.seal_model import CheckpointRow, Seal, SealNode
 
-SEALS_AT_ONCE = 20_000
+SEALS_AT_ONCE = 4096
+BYTES_IN_MEMORY = 64 * 1024**2  # a million entries
+_ID_BYTES = 36  # as text
+_WAITING_BYTES = _ID_BYTES + HASH_BYTES
 _BELOW_A_NODE = 1 << NODE_HEIGHT
 
 
@@ -42,19 +47,24 @@ def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: dateti
 
     `key` is the programme's, `origin` the journal's name (`checkpoint.origin_of`).
     """
-    with database.write() as session:
+    with database.write() as session, SpooledTemporaryFile(BYTES_IN_MEMORY) as waiting:
         take_turn(session, "ledger seal")
-        expect_whole_tables(session)
+        expect_whole_tables(session, joined_by_key=True)
         size = sealed_size(session)
         frontier = Frontier(size, peaks_of(size, stored_subtrees(session)))
-        total = session.scalar(select(func.count()).select_from(Entry)) or 0
-        query = canonical_query(session, is_whole=total - size > total // 4)
-        unsealed = query.where(is_unsealed(), Entry.posted_at <= now).order_by(Entry.posted_at, Entry.id)
+        unsealed = canonical_query(
+            session, select(Entry.__table__).where(is_unsealed(), Entry.posted_at <= now), Entry.posted_at, Entry.id
+        )
+        # Nothing is written while a statement is read: the hashes wait in a file, in memory while they are few.
+        for one in canonical_entries(session, unsealed):
+            waiting.write(one.entry_id.encode() + leaf_hash(one.data))
+        nodes: list[tuple[int, int, bytes]] = []
         # COPY takes an id as text.
         id_of: Callable[[str], object] = str if database.is_postgresql else UUID
-        hashed = ((id_of(one.entry_id), leaf_hash(one.data)) for one in canonical_entries(session, unsealed))
-        while part := list(islice(hashed, SEALS_AT_ONCE)):
-            _write(session, frontier, part)
+        copy_rows(
+            session, Seal, ((leaf, id_of(text), hashed) for leaf, text, hashed in _numbered(waiting, frontier, nodes))
+        )
+        copy_rows(session, SealNode, nodes)
         if frontier.size == size:
             return None
         checkpoint = Checkpoint(origin, frontier.size, frontier.root())
@@ -90,14 +100,17 @@ def sealed_size(session: Session) -> int:
     return 0 if last is None else last + 1
 
 
-def _write(session: Session, frontier: Frontier, part: Iterable[tuple[object, bytes]]) -> None:
-    seals, nodes = [], []
-    for entry_id, hashed in part:
-        seals.append((frontier.size, entry_id, hashed))
-        nodes += frontier.append(hashed)
-    copy_rows(session, Seal, seals)
-    if nodes:
-        copy_rows(session, SealNode, nodes)
+def _numbered(
+    waiting: IO[bytes], frontier: Frontier, nodes: list[tuple[int, int, bytes]]
+) -> Iterator[tuple[int, str, bytes]]:
+    """Give number, id and hash of each entry that waits in the file; the tree grows on the way, and the list of its nodes."""
+    waiting.seek(0)
+    while part := waiting.read(SEALS_AT_ONCE * _WAITING_BYTES):
+        starts = range(0, len(part), _WAITING_BYTES)
+        leaves = [part[start + _ID_BYTES : start + _WAITING_BYTES] for start in starts]
+        for leaf, start, hashed in zip(count(frontier.size), starts, leaves, strict=False):
+            yield leaf, part[start : start + _ID_BYTES].decode(), hashed
+        nodes += frontier.extend(leaves)
 
 
 def stored_subtrees(session: Session) -> Subtree:

@@ -16,7 +16,8 @@ from uuid import UUID
 from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
-from voucher.kernel.database import among, copy_rows
+from voucher.kernel.bulk import copy_rows
+from voucher.kernel.database import among
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.programme.model import Agreement
