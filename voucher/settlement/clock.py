@@ -20,8 +20,8 @@ from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
 from voucher.settlement.due_periods import IN_A_BATCH
+from voucher.settlement.held import Held
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, SettlementBatch
-from voucher.settlement.owed import Held
 from voucher.settlement.reasons import explain
 from voucher.settlement.scope import in_scope
 

@@ -22,7 +22,7 @@ from voucher.redemption.period import hold_periods
 from voucher.settlement.freeze import Frozen, standing_batch, take_up
 from voucher.settlement.model import AdviceState, BatchState, SettlementBatch
 from voucher.settlement.owed import Owed, carried_words, owed_by
-from voucher.settlement.reasons import explain, needs_new_details
+from voucher.settlement.reasons import explain
 from voucher.settlement.scope import in_scope
 from voucher.settlement.write_advices import movements_of, write_advices
 
@@ -152,14 +152,6 @@ def why_not(one: Owed) -> str:
     """Return why a structure is not paid again now, with what to do; empty when the cause of its failure is mended."""
     if one.why_held:
         return one.why_held
-    for carried in one.carried:
-        if (
-            carried.state is not AdviceState.HELD
-            and carried.iban == one.iban
-            and needs_new_details(carried.state_reason)
-        ):
-            why = explain(carried.state_reason)
-            return f"{why.sentence} {why.what_to_do}"
     if not one.is_payable:
         return "Ce qu’elle doit rendre couvre la somme : le prochain lot la soldera."
     return ""

@@ -18,10 +18,10 @@ from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
 from voucher.settlement.due_periods import IN_A_BATCH
+from voucher.settlement.held import Held
 from voucher.settlement.model import AdviceLine, AdviceState, BatchState, LineNature, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_overpayments import Dispute, DisputeOutcome, Overpayment
 from voucher.settlement.overpayments import released_unpaid
-from voucher.settlement.owed import Held
 from voucher.settlement.reasons import explain
 
 
