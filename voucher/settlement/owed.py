@@ -41,7 +41,7 @@ class Carried:
 class Owed:
     """What one structure is owed, and where to pay it. `cause` says why it is not paid now, None when it can be.
 
-    `due_on` is the day by which the oldest part should be paid. `gross_cents` is all that is owed: the
+    `due_on` is the day by which the period's money should be paid; without any, the first of what is carried over. `gross_cents` is all that is owed: the
     period, what is carried over, what disputes freed; `netted` the overpayments that this payment nets, each with its cents,
     none while the structure is held.
     """
@@ -136,8 +136,8 @@ def owed_by(
                 payee.iban,
                 payee.bic,
                 cause,
-                # What a dispute freed is due with the period that pays it.
-                min([*(one.due_on for one in before), *([terms.due_on] if period or freed_before else [])]),
+                # What is carried over keeps its own day; what a dispute freed is due with the period that pays it.
+                terms.due_on if period or freed_before else min(one.due_on for one in before),
                 gross_cents,
                 () if cause else netted,
                 freed_before,
@@ -203,7 +203,7 @@ def _carried(session: Session, agreement_id: UUID) -> list[Carried]:
 def carried_words(one: Carried) -> str:
     """Return what an advice brings from an earlier batch, in words: for the advice's lines and the preview."""
     why = {
-        AdviceState.HELD: "mis de côté",
+        AdviceState.HELD: "en attente",
         AdviceState.REJECTED: "virement rejeté",
         AdviceState.RETURNED: "virement retourné",
     }[one.state]

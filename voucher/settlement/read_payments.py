@@ -23,6 +23,7 @@ from voucher.settlement.model import AdviceLine, AdviceState, BatchState, LineNa
 from voucher.settlement.model_overpayments import Dispute, DisputeOutcome, Overpayment
 from voucher.settlement.overpayments import released_unpaid
 from voucher.settlement.reasons import explain
+from voucher.settlement.waiting import Waiting, why_waiting
 
 
 class Holder(StrEnum):
@@ -193,7 +194,7 @@ def redemption_payments(
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
         at = Redemption.redeemed_at.desc() if descending else Redemption.redeemed_at
         rows = session.execute(query.order_by(at, Redemption.id).limit(limit).offset(offset)).all()
-        steps = _Steps(session)
+        steps = _Steps(session, now)
         return [_payment(row, steps, now) for row in rows], total
 
 
@@ -234,8 +235,9 @@ def _contested(row: Any) -> list[PaymentStep]:
 class _Steps:
     """The steps of advices, each followed to the one that took it up; read once for all the redemptions it pays."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, now: datetime) -> None:
         self._session = session
+        self._now = now
         self._known: dict[UUID, tuple[tuple[PaymentStep, ...], date | None, UUID]] = {}
 
     def of(self, advice_id: UUID | None, issuer_name: str) -> tuple[tuple[PaymentStep, ...], date | None, UUID | None]:
@@ -265,7 +267,8 @@ class _Steps:
                 .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
                 .where(PaymentAdvice.id == current)
             ).one()
-            steps += _steps_of(row, issuer_name)
+            waiting = why_waiting(self._session, [current], self._now).get(current)
+            steps += _steps_of(row, issuer_name, waiting)
             paid_on = row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None
             current = (
                 self._session.scalar(
@@ -289,18 +292,22 @@ _BATCH = (
 )
 
 
-def _who_lifts(state_reason: str, finance: str) -> tuple[tuple[Holder, str], str]:
-    """Return who can make a held payment leave, and what they must do."""
-    if state_reason.startswith(Held.SUSPENDED):
-        return (Holder.PROGRAMME, "Le programme"), "Appelez le programme pour lever la suspension."
-    if state_reason.startswith(Held.BLOCKED):
-        return (Holder.FINANCE, finance), "Appelez le service des finances pour en parler."
-    if state_reason.startswith(Held.BELOW_MINIMUM):
-        return (Holder.FINANCE, finance), "Le lot qui atteint le minimum vous paiera."
-    return (Holder.STRUCTURE, "Votre structure"), "Donnez votre RIB à jour. Le lot suivant vous paiera."
+def _who_lifts(waiting: Waiting, finance: str) -> tuple[tuple[Holder, str], str]:
+    """Return who can make a payment that waits leave, and what they must do."""
+    match waiting.held:
+        case Held.SUSPENDED:
+            return (Holder.PROGRAMME, "Le programme"), "Appelez le programme pour lever la suspension."
+        case Held.BLOCKED:
+            return (Holder.FINANCE, finance), "Appelez le service des finances pour en parler."
+        case Held.BELOW_MINIMUM:
+            return (Holder.FINANCE, finance), "Le lot qui atteint le minimum vous paiera."
+        case Held.NO_RIB | Held.BAD_RIB | Held.REFUSED_ACCOUNT:
+            return (Holder.STRUCTURE, "Votre structure"), "Donnez votre RIB à jour. Le lot suivant vous paiera."
+        case None:
+            return (Holder.FINANCE, finance), "Le lot suivant vous paiera."
 
 
-def _steps_of(row: Any, issuer_name: str) -> list[PaymentStep]:
+def _steps_of(row: Any, issuer_name: str, waiting: Waiting | None) -> list[PaymentStep]:
     """Return what happened to one advice, the last step saying who holds it."""
     finance = f"Le service des finances, {issuer_name}"
     is_operator = row.channel == SettlementChannel.MANDATED_OPERATOR
@@ -312,9 +319,12 @@ def _steps_of(row: Any, issuer_name: str) -> list[PaymentStep]:
     if row.is_payable and row.exported_at:
         done.append(PaymentStep(f"Transmis : {bank[1].lower()} doit payer", row.exported_at, *nobody))
     match AdviceState(row.state):
-        case AdviceState.HELD:
-            who, act = _who_lifts(row.state_reason, finance)
-            done.append(PaymentStep(f"En attente. {row.state_reason}", None, *who, act))
+        case AdviceState.HELD if waiting is not None:
+            who, act = _who_lifts(waiting, finance)
+            # Its own page does not tell a structure to ask itself for its RIB.
+            is_own = waiting.held in (Held.NO_RIB, Held.REFUSED_ACCOUNT)
+            what = f"{waiting.title}." if is_own else waiting.sentence
+            done.append(PaymentStep(f"En attente. {what}", None, *who, act))
         case AdviceState.DUE if row.batch_state == BatchState.FROZEN:
             done.append(
                 PaymentStep(
@@ -333,17 +343,10 @@ def _steps_of(row: Any, issuer_name: str) -> list[PaymentStep]:
             )
         case AdviceState.PAID:
             done.append(PaymentStep(f"Payé, confirmé par {bank[1].lower()}", None, *nobody))
-        case AdviceState.REJECTED | AdviceState.RETURNED:
-            why = explain(row.state_reason)
-            done.append(
-                PaymentStep(
-                    f"Virement refusé par {bank[1].lower()}. {why.sentence}",
-                    None,
-                    Holder.STRUCTURE,
-                    "Votre structure",
-                    "Vérifiez votre RIB et donnez-en un nouveau s’il le faut. Le lot suivant vous paiera.",
-                )
-            )
+        case AdviceState.REJECTED | AdviceState.RETURNED if waiting is not None:
+            who, act = _who_lifts(waiting, finance)
+            what = f"Virement refusé par {bank[1].lower()}. {explain(row.state_reason).sentence}"
+            done.append(PaymentStep(what, None, *who, act))
         case AdviceState.SETTLED:
             done.append(PaymentStep("Soldé sans virement : la somme a rendu un trop-perçu", None, *nobody))
         case AdviceState.TAKEN_UP:
