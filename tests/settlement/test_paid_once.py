@@ -158,7 +158,7 @@ def test_a_rejection_that_comes_after_the_debit_changes_nothing(paid: Paid) -> N
 @pytest.mark.race
 def test_a_rejected_transfer_is_debited_or_taken_up_never_both(database: Database) -> None:
     paid = Paid(database)
-    report(paid, transfers={paid.first: "MS03", paid.second: "AC04"})
+    report(paid, transfers={paid.first: "MS03", paid.second: "MS03"})
     content = statement("R1", paid.iban, TODAY, OPENING_CENTS, [debit("T1", 3_000, paid.first)])
     start = Barrier(2)
 
