@@ -17,6 +17,7 @@ from voucher.settlement.documents import Contact
 from voucher.settlement.read_advice import AdvicePage, advice
 from voucher.settlement.reasons import explain
 from voucher.settlement.set_aside import set_aside
+from voucher.settlement.waiting import advice_waiting
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.house import house
@@ -55,7 +56,13 @@ def advice_page(advice_id: UUID) -> str | Response:
             )
             return redirect(url_for("finance.batch", batch_id=page.batch_id))
     note_access(here.database, viewer().account_id, "Lecture d’un RIB", f"règlement {page.reference}", here.now())
-    return render_template("finance/advice.html", page=page, form=form, why=explain(page.state_reason))
+    return render_template(
+        "finance/advice.html",
+        page=page,
+        form=form,
+        why=explain(page.state_reason),
+        waiting=advice_waiting(here.database, advice_id, here.now()),
+    )
 
 
 @blueprint.get("/reglements/<uuid:advice_id>/bordereau.pdf")

@@ -19,10 +19,12 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.settlement import read
 from voucher.settlement.approve import approve_batch
+from voucher.settlement.batch_anomalies import batch_anomalies
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.preview import preview_batch
 from voucher.settlement.read_advices import advices
+from voucher.settlement.waiting import batch_waiting, by_title
 from voucher.settlement.words import ADVICE_STATES, BATCH_STATES, FILE_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
@@ -65,7 +67,18 @@ def batches() -> str | Response:
         issuer_id=scope(),
     )
     if listing.wants_file:
-        headers = ["Lot", "Convention", "Collectivité", "État", "Règlements", "Payés", "Total (€)", "Arrêté le"]
+        headers = [
+            "Lot",
+            "Convention",
+            "Collectivité",
+            "État",
+            "Règlements",
+            "Payés",
+            "Refusés",
+            "En attente",
+            "Total (€)",
+            "Arrêté le",
+        ]
         lines = (
             (
                 row.number,
@@ -74,6 +87,8 @@ def batches() -> str | Response:
                 BATCH_STATES[row.state][0],
                 row.advice_count,
                 row.paid_count,
+                row.failed_count,
+                row.held_count,
                 euros_cell(row.total_cents),
                 row.frozen_at,
             )
@@ -164,8 +179,18 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         batch_id=page.id,
         issuer_id=scope(),
     )
+    waits = batch_waiting(house().database, page.id, house().now())
     if listing.wants_file:
-        headers = ["Référence", "SIRET", "Structure", "Chèques", "Montant (€)", "État", "Raison", "Payé le"]
+        headers = [
+            "Référence",
+            "SIRET",
+            "Structure",
+            "Chèques",
+            "Montant (€)",
+            "État",
+            "Pourquoi, et quoi faire",
+            "Payé le",
+        ]
         lines = (
             (
                 row.reference,
@@ -174,7 +199,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
                 row.voucher_count,
                 euros_cell(row.amount_cents),
                 ADVICE_STATES[row.state][0],
-                row.state_reason,
+                waits[row.id].waiting.act if row.id in waits else "",
                 row.paid_on,
             )
             for row in rows
@@ -190,6 +215,9 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         total=total,
         choices=ADVICE_CHOICES,
         approve_form=approve_form,
+        waits=waits,
+        why_held=by_title(waits[one] for one in waits if waits[one].is_held),
+        signs=batch_anomalies(house().database, page.id, now=house().now()),
         is_own=page.frozen_by == viewer().account_id,
     )
 

@@ -5,7 +5,8 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.settlement import calendar as calendars
-from voucher.settlement.clock import SOON_DAYS, STAGE_WORDS, Stage, clock_counts, dues
+from voucher.settlement.clock import SOON_DAYS, STAGE_WORDS, Due, Stage, dues, late_now
+from voucher.settlement.clock_groups import DueGroup, by_act
 from voucher.web.access import staff
 from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
@@ -31,7 +32,7 @@ def calendar() -> str:
         rows=rows,
         columns=COLUMNS,
         rhythms=calendars.RHYTHM_WORDS,
-        late_count=sum(row.late_count for row in rows),
+        counts=late_now(here.database, here.now(), issuer_id=scope()),
         now=here.now(),
     )
 
@@ -39,15 +40,22 @@ def calendar() -> str:
 @blueprint.get("/delais")
 @staff(*READERS)
 def clock() -> str | Response:
-    """List what is late or will be within a week: since when, who holds it, for how many days."""
+    """List what is late or will be within a week, by structure and cause: since when, who holds it. One structure: line by line."""
     here = house()
-    found = dues(here.database, here.now(), issuer_id=scope())
-    listing = read_listing(request.args, sorts=("due_on", "amount"), default_sort="due_on", filters=("etape",))
-    rows = [one for one in found if listing.filters.get("etape", one.stage) == one.stage]
-    rows.sort(
-        key=lambda one: one.amount_cents if listing.sort == "amount" else one.due_on.toordinal(),
-        reverse=listing.descending,
-    )
+    names = ("etape", "convention", "cause", "structure", "echeance")
+    listing = read_listing(request.args, sorts=("since", "due_on", "amount"), default_sort="-since", filters=names)
+    wanted = listing.filters
+    counts = late_now(here.database, here.now(), issuer_id=scope())
+    within_days = None if wanted.get("echeance") == "toutes" else SOON_DAYS
+    whole = dues(here.database, here.now(), issuer_id=scope(), within_days=within_days)
+    found = [
+        one
+        for one in whole
+        if wanted.get("etape", one.stage) == one.stage
+        and wanted.get("convention", one.agreement_number) == one.agreement_number
+        and wanted.get("cause", one.title) == one.title
+        and wanted.get("structure", str(one.structure_id)) == str(one.structure_id)
+    ]
     if listing.wants_file:
         headers = [
             "Lot, période ou structure", "Convention", "Collectivité", "Où en est-on", "Depuis le", "À payer avant le",
@@ -58,17 +66,35 @@ def clock() -> str | Response:
                 row.label, row.agreement_number, row.issuer_name, STAGE_WORDS[row.stage][0], row.since_on, row.due_on,
                 row.days_left, row.holder, row.act, row.structure_count, euros_cell(row.amount_cents),
             )
-            for row in rows
+            for row in found
         )  # fmt: skip
         return file_response("delais-de-paiement", headers, lines)
+    rows: list[Due] | list[DueGroup]
+    if "structure" in wanted:
+        rows = sorted(found, key=lambda one: _sort_key(listing.sort, one, one), reverse=listing.descending)
+    else:
+        rows = sorted(
+            by_act(found), key=lambda one: _sort_key(listing.sort, one, one.first), reverse=listing.descending
+        )
     return render_template(
-        "finance/clock.html",
-        counts=clock_counts(found),
+        "finance/clock_lines.html" if "structure" in wanted else "finance/clock.html",
+        counts=counts,
         listing=listing,
         rows=rows[listing.offset : listing.offset + listing.limit],
         total=len(rows),
+        total_cents=sum(one.amount_cents for one in found),
+        late_cents=sum(one.amount_cents for one in found if one.is_late),
         choices=STAGE_CHOICES,
+        causes=[(title, title) for title in sorted({one.title for one in whole if one.title})],
         words={str(stage): word for stage, word in STAGE_WORDS.items()},
         soon_days=SOON_DAYS,
         now=here.now(),
     )
+
+
+def _sort_key(sort: str, row: Due | DueGroup, first: Due) -> int:
+    return {
+        "since": row.since_on.toordinal(),
+        "due_on": first.due_on.toordinal(),
+        "amount": row.amount_cents,
+    }[sort]

@@ -18,6 +18,7 @@ from voucher.reporting.cash_rules import SCENARIO_WORDS, CashForecast, Scenario
 from voucher.reporting.debts import AGES, STATE_WORDS, DebtState
 from voucher.reporting.redemption_rows import redemption_rows
 from voucher.reporting.timeline import timeline
+from voucher.settlement.clock import late_now
 from voucher.web import charts
 from voucher.web.access import staff, viewer
 from voucher.web.filters import euros
@@ -77,6 +78,7 @@ def owed() -> str | Response:
     return render_template(
         "finance/owed.html",
         listing=listing,
+        counts=late_now(here.database, here.now(), issuer_id=scope()),
         found=found,
         kept=kept,
         rows=rows[listing.offset : listing.offset + listing.limit],

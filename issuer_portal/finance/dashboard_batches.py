@@ -7,12 +7,13 @@ from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.kernel.calendar import french_month
 from voucher.reporting import rejects
 from voucher.reporting.timeline import STEP_WORDS, Step, Timeline, timeline
+from voucher.settlement.clock import late_now
 from voucher.web.access import staff
 from voucher.web.house import house
 from voucher.web.listing import Cell, euros_cell, file_response, read_listing
 
 STEP_CHOICES = [(str(step), name) for step, (name, _) in STEP_WORDS.items()]
-LATE_CHOICES = [("oui", "En retard"), ("non", "À temps")]
+LATE_CHOICES = [("oui", "Hors délai"), ("non", "À temps")]
 GROUPS = {"motif": rejects.by_reason, "banque": rejects.by_bank, "mois": rejects.by_month}
 GROUP_HEADS = {"motif": "Motif", "banque": "Banque (BIC)", "mois": "Mois"}
 
@@ -53,7 +54,7 @@ def lives() -> str | Response:
             *(f"{name} (jours)" for name, _ in STEP_WORDS.values()),
             "En tout (jours)",
             "Attend",
-            "En retard",
+            "Hors délai",
             "Total (€)",
         ]
         lines = (
@@ -79,6 +80,7 @@ def lives() -> str | Response:
         "finance/lives.html",
         listing=listing,
         found=found,
+        counts=late_now(here.database, here.now(), issuer_id=scope()),
         rows=rows[listing.offset : listing.offset + listing.limit],
         total=len(rows),
         steps=STEP_WORDS,

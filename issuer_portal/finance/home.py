@@ -5,7 +5,7 @@ from flask import render_template
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.accounting.produce import accounts_due
 from voucher.mail.read import MessageState, message_counts
-from voucher.settlement.clock import clock_counts, dues
+from voucher.settlement.clock import late_now
 from voucher.settlement.holds import holds
 from voucher.settlement.read_bank import line_counts
 from voucher.settlement.read_overpayments import overpayment_sums
@@ -27,7 +27,7 @@ def home() -> str:
         sums=overpayment_sums(
             database, days=house().settings.revenue_order_days, now=house().now(), issuer_id=issuer_id
         ),
-        clock=clock_counts(dues(database, house().now(), issuer_id=issuer_id)),
+        clock=late_now(database, house().now(), issuer_id=issuer_id),
         hold_count=len(holds(database, is_live=True, issuer_id=issuer_id)),
         given_up_count=message_counts(database, issuer_id=issuer_id)[MessageState.GIVEN_UP],
         accounts_due=accounts_due(database, now=house().now(), issuer_id=issuer_id),

@@ -110,7 +110,7 @@ def test_a_rejected_payment_is_lettered_with_the_one_that_takes_it_up(office: Of
     office.town.redeem(0, 3)
     batch_id = office.settle(NOW)
     (reference, cents), *_ = office.references(batch_id)
-    report = status_report(batch_id, transfers={reference: "AC04"})
+    report = status_report(batch_id, transfers={reference: "AB05"})
     import_report(office.database, "r.xml", report, by=PREPARER, now=NOW + timedelta(hours=1))
     office.letter(LATER)
     assert open_sides(office, "4670") == [("credit", cents)]

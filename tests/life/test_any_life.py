@@ -358,7 +358,7 @@ class Life(RuleBasedStateMachine):
         reference, cents = data.draw(st.sampled_from(self.in_transit))
         with self.database.read() as session:
             batch_id = session.scalars(select(PaymentAdvice.batch_id).where(PaymentAdvice.reference == reference)).one()
-        content = status_report(batch_id, transfers={reference: "AC04"})
+        content = status_report(batch_id, transfers={reference: "AB05"})
         assert import_report(self.database, "r.xml", content, by=PREPARER, now=self.now).rejected_count == 1
         self.in_transit.remove((reference, cents))
         if is_debited:
@@ -370,7 +370,7 @@ class Life(RuleBasedStateMachine):
     def a_payment_comes_back(self) -> None:
         reference, cents = self.paid.pop()
         self.bank_books(
-            [BookedLine(f"B{self.statement_count}", cents, True, reference, "Structure", return_reason="AC04")]
+            [BookedLine(f"B{self.statement_count}", cents, True, reference, "Structure", return_reason="MS03")]
         )
 
     @rule(cents=st.integers(1, 10**7), is_credit=st.booleans())

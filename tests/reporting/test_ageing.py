@@ -9,9 +9,10 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.read import balances
 from voucher.reporting.ageing import Ageing, ageing
-from voucher.reporting.debts import OWED_CODES, DebtState, age_rank, parts_of
+from voucher.reporting.debts import OWED_CODES, DebtState, age_rank
 from voucher.reporting.redemption_rows import redemption_rows
 from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
+from voucher.settlement.due_parts import Part, parts_of
 from voucher.settlement.freeze import freeze_batch
 
 
@@ -32,10 +33,16 @@ def test_a_debt_grows_old_from_column_to_column() -> None:
 
 def test_an_advice_is_the_periods_it_began_with_and_what_is_netted_pays_the_oldest() -> None:
     march, may, july = date(2026, 3, 31), date(2026, 5, 31), date(2026, 7, 31)
-    assert parts_of(900, [(may, 400), (march, 500)], july) == [(march, 500), (may, 400)]
-    assert parts_of(1_000, [(march, 500)], july) == [(march, 500), (july, 500)]
-    assert parts_of(300, [(may, 400), (march, 500)], july) == [(may, 300)]
-    assert parts_of(0, [(march, 500)], july) == []
+    late = Part(july, july, 0)
+
+    def parts(cents: int, *of: tuple[date, int]) -> list[tuple[date, int]]:
+        found = parts_of(cents, [Part(day, day, part_cents) for day, part_cents in of], late)
+        return [(one.due_on, one.amount_cents) for one in found]
+
+    assert parts(900, (may, 400), (march, 500)) == [(march, 500), (may, 400)]
+    assert parts(1_000, (march, 500)) == [(march, 500), (july, 500)]
+    assert parts(300, (may, 400), (march, 500)) == [(may, 300)]
+    assert parts(0, (march, 500)) == []
 
 
 def test_every_state_of_a_debt_has_its_rows_and_their_total_is_the_ledgers(database: Database) -> None:
@@ -55,7 +62,7 @@ def test_every_state_of_a_debt_has_its_rows_and_their_total_is_the_ledgers(datab
     ]
     reference, cents = next(one for one in advices(database, batch_id) if one[1] == 3_000)  # one is held
     book(town, [BookedLine("T1", cents, False, reference)], now=NOW + timedelta(days=1))
-    book(town, [BookedLine("T2", cents, True, reference, return_reason="AC04")], now=NOW + timedelta(days=2))
+    book(town, [BookedLine("T2", cents, True, reference, return_reason="MS03")], now=NOW + timedelta(days=2))
     assert ("rejete", 35, cents) in rows_of(ageing(database, now=later))
     freeze_batch(database, new_id(), town.agreement_id, by=PREPARER, now=later)
     found = ageing(database, now=later)

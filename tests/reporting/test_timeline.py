@@ -75,7 +75,8 @@ def test_rejects_and_returns_are_told_by_reason_by_bank_and_by_month(database: D
     (bank,) = rejects.by_bank(found)
     assert (bank.key, bank.count, bank.open_cents) == ("BDFEFRPP", 2, first_cents + second_cents)
     assert rejects.kept(found, {"mois": "2026-12"}) == found[:1]
-    give_rib(database, town.structure_ids[0], 90, now=back)
+    for rank, structure_id in enumerate(town.structure_ids):
+        give_rib(database, structure_id, 90 + rank, now=back)
     freeze_batch(database, new_id(), town.agreement_id, by=PREPARER, now=back)
     assert all(not one.is_open for one in rejects.failures(database)), "the next batch took them up"
     assert rejects.failures(database, issuer_id=new_id()) == []

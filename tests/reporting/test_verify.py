@@ -107,6 +107,10 @@ PLANTED = {
         f"UPDATE redemption SET state = 'undone', undone_at = '2031-01-01 10:00:00.000000' WHERE id = {A_USE}",
         "closed_periods_stay_closed",
     ),
+    "money of a period said to be due before it ended": (
+        "UPDATE payment_advice SET due_on = '2025-01-31'",
+        "a_payment_is_due_after_its_period",
+    ),
     "a redemption in a month that was over": (
         f"UPDATE period SET ends_at = opened_at WHERE id = (SELECT period_id FROM redemption WHERE id = {A_USE})",
         "a_month_takes_its_own",

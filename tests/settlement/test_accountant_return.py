@@ -105,7 +105,7 @@ def test_what_it_rejected_is_owed_again_and_paid_by_an_urgent_batch(owing: Owing
         reason = session.scalars(
             select(PaymentAdvice.state_reason).where(PaymentAdvice.reference == owing.second)
         ).one()
-    assert explain(reason).sentence == "Le comptable dit : « Compte clos »."
+    assert explain(reason).sentence == "Le compte de la structure est fermé. Le comptable dit : « Compte clos »."
     structure_id = owing.town.structure_ids[1]
     give_rib(owing.database, structure_id, 80)
     again = freeze_urgent_batch(
@@ -173,7 +173,7 @@ def test_a_payment_said_paid_on_another_day_is_refused(owing: Owing) -> None:
 
 
 def test_what_a_later_batch_took_up_cannot_be_paid_under_its_old_reference(owing: Owing) -> None:
-    owing.take(f"{owing.second};40,00;rejeté;24/11/2026;Compte clos")
+    owing.take(f"{owing.second};40,00;rejeté;24/11/2026;Pièce manquante")
     owing.town.redeem(0, 1, now=NOW + timedelta(days=2))
     freeze_batch(owing.database, new_id(), owing.town.agreement_id, by=PREPARER, now=LATER)
     ((_, reason),) = owing.refusal(f"{owing.second};40,00;payé;25/11/2026;")

@@ -201,7 +201,7 @@ def test_a_match_on_which_another_rests_is_not_undone_before_it(paid: Paid) -> N
 
 
 def test_a_return_that_another_batch_took_up_is_not_undone(paid: Paid) -> None:
-    paid.take(debit("T1", 3_000, paid.first), credit("B1", 3_000, paid.first, return_reason="AC04"))
+    paid.take(debit("T1", 3_000, paid.first), credit("B1", 3_000, paid.first, return_reason="MS03"))
     freeze_batch(paid.database, new_id(), paid.town.agreement_id, by=PREPARER, now=NOW + timedelta(hours=1))
     _, back = line_ids(paid)
     with pytest.raises(Refused, match="Un autre lot a repris"):

@@ -104,7 +104,7 @@ def test_what_was_paid_is_not_on_the_clock_and_what_was_refused_waits_for_the_st
             import_bank_file(database, "banque.xml", file, by=PREPARER, now=DECEMBER_2)
     refused = only(dues(database, LATE))
     assert (refused.stage, refused.holder, refused.amount_cents) == (Stage.FAILED, "La structure", 4_000)
-    assert refused.act.endswith("Donner un nouveau RIB.")
+    assert refused.act == "Compte fermé : demandez un nouveau RIB à la structure."
     assert only(structure_dues(database, town.structure_ids[1], LATE)).advice_id == refused.advice_id
     assert structure_dues(database, town.structure_ids[0], LATE) == []
 
@@ -145,7 +145,7 @@ def test_the_calendar_shows_each_agreement_the_late_ones_first(database: Databas
     assert [one.stage for one in first.steps] == [Stage.NOT_FROZEN, Stage.RUNNING]
     assert (first.cut_off_on, first.next_due_on, first.may_freeze) == (date(2026, 12, 31), DUE_ON, True)
     assert (second.cut_off_on, second.steps, second.next_due_on) == (None, (), None)
-    assert calendar(database, LATE)[0].late_count == 1
+    assert calendar(database, LATE)[0].late_cents == 3_000
     assert calendar(database, LATE, issuer_id=new_id()) == []
 
 

@@ -69,7 +69,7 @@ def test_a_batch_goes_from_the_preview_to_the_bank_line_through_the_pages(databa
     batch = office.freeze()
     page = office.approver.get(batch).get_data(as_text=True)
     assert "Valider le lot" in page
-    assert "Les totaux sont égaux." in page
+    assert "Deux totaux sur trois sont égaux." in page
     assert "Valider le lot" not in office.preparer.get(batch).get_data(as_text=True)
     assert "est validé" in office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000, password=PASSWORD)
     assert "est prêt" in office.post(office.preparer, batch, f"{batch}/transmettre")

@@ -20,6 +20,7 @@ from voucher.redemption.period import close_ended_periods, last_day
 from voucher.redemption.redeem import redeem
 from voucher.redemption.undo import undo
 from voucher.settlement.approve import approve_batch
+from voucher.settlement.clock import dues
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.model import PaymentAdvice
@@ -280,7 +281,9 @@ def test_small_sums_wait_until_they_reach_the_minimum(database: Database) -> Non
         taken = session.execute(
             select(PaymentAdvice.due_on).where(PaymentAdvice.batch_id == december.batch_id)
         ).scalar_one()
-    assert taken == date(2026, 12, 30), "due since the oldest part was"
+    assert taken == date(2027, 1, 30), "its own month's; what it carries over keeps its day"
+    late = [one for one in dues(database, paris(2027, 1, 3)) if one.batch_id == december.batch_id and one.is_late]
+    assert [(one.due_on, one.amount_cents) for one in late] == [(date(2026, 12, 30), 2_000)]
     assert wrong_books(database) == []
 
 

@@ -115,7 +115,7 @@ def test_a_transfer_debited_twice_then_given_back_once_is_not_paid_again(paid: P
 
 
 def test_a_file_debited_whole_pays_all_but_what_another_batch_took_up_and_the_rest_comes_back(paid: Paid) -> None:
-    report(paid, transfers={paid.first: "AC04"})
+    report(paid, transfers={paid.first: "MS03"})
     first_batch = batch_id(paid)
     freeze(paid)
     account = Account(paid.iban, TODAY, [Booked(-7_000, "G1", message=message_id(first_batch))])

@@ -64,7 +64,7 @@ def test_a_block_refused_for_another_reason_is_owed_again(paid: Paid) -> None:
 
 
 def test_a_rejected_transfer_that_the_bank_debits_all_the_same_is_paid_and_not_paid_again(paid: Paid) -> None:
-    report(paid, transfers={paid.first: "AC04"})
+    report(paid, transfers={paid.first: "MS03"})
     assert paid.take(debit("T1", 3_000, paid.first), debit("T2", 4_000, paid.second)).paid_count == 2
     assert paid.states() == ["paid", "paid"]
     assert wrong_books(paid.database) == []
@@ -73,8 +73,8 @@ def test_a_rejected_transfer_that_the_bank_debits_all_the_same_is_paid_and_not_p
 
 
 def test_a_rejected_transfer_that_is_debited_then_brought_back_is_owed_again_once(paid: Paid) -> None:
-    report(paid, transfers={paid.first: "AC04"})
-    paid.take(credit("B1", 3_000, paid.first, return_reason="AC04"))
+    report(paid, transfers={paid.first: "MS03"})
+    paid.take(credit("B1", 3_000, paid.first, return_reason="MS03"))
     assert paid.states() == ["rejected", "in_file"]
     paid.take(debit("T1", 3_000, paid.first), name="R2", opening_cents=OPENING_CENTS + 3_000)
     assert paid.states() == ["returned", "in_file"]
@@ -84,7 +84,7 @@ def test_a_rejected_transfer_that_is_debited_then_brought_back_is_owed_again_onc
 
 
 def test_a_rejected_transfer_debited_without_its_reference_is_matched_by_hand(paid: Paid) -> None:
-    report(paid, transfers={paid.first: "AC04"})
+    report(paid, transfers={paid.first: "MS03"})
     paid.take(debit("T1", 3_000, counterparty="ASSOCIATION 1"))
     ((line, candidates),) = read_bank.waiting(paid.database, limit=9)
     assert [one.advice_id for one in candidates] == [paid.first_id]
@@ -95,7 +95,7 @@ def test_a_rejected_transfer_debited_without_its_reference_is_matched_by_hand(pa
 
 @pytest.mark.parametrize("told", ["named", "detailed", "by hand"])
 def test_a_rejected_transfer_debited_with_its_whole_file_is_not_paid_again(paid: Paid, told: str) -> None:
-    report(paid, transfers={paid.first: "AC04"})
+    report(paid, transfers={paid.first: "MS03"})
     whole = Booked(-7_000, "G1", message=message_id(batch_id(paid)) if told == "named" else "")
     account = Account(paid.iban, TODAY, [whole])
     import_statement(paid.database, "releve.xml", camt("053", "08", account), by=PREPARER, now=NOW)
@@ -115,7 +115,7 @@ def test_a_rejected_transfer_debited_with_its_whole_file_is_not_paid_again(paid:
     assert wrong_books(paid.database) == []
     with pytest.raises(Refused, match="Rien n’est à régler"):
         freeze(paid)
-    back = credit("B1", 3_000, paid.first, return_reason="AC04")
+    back = credit("B1", 3_000, paid.first, return_reason="MS03")
     paid.take(back, name="R2", day=TODAY + timedelta(days=1), opening_cents=OPENING_CENTS - 7_000)
     assert paid.states() == ["returned", "paid"]
     assert freeze(paid).total_cents == 3_000
@@ -134,7 +134,7 @@ def test_a_file_refused_whole_then_debited_whole_is_not_paid_again(paid: Paid) -
 
 
 def test_a_whole_file_debited_after_its_rejected_transfer_was_taken_up_waits_for_a_person(paid: Paid) -> None:
-    report(paid, transfers={paid.first: "AC04"})
+    report(paid, transfers={paid.first: "MS03"})
     freeze(paid)
     whole = Booked(-7_000, "G1", message=message_id(batch_id(paid)))
     account = Account(paid.iban, TODAY, [whole])
@@ -144,7 +144,7 @@ def test_a_whole_file_debited_after_its_rejected_transfer_was_taken_up_waits_for
 
 
 def test_a_rejected_transfer_debited_after_another_batch_took_it_up_waits_for_a_person(paid: Paid) -> None:
-    report(paid, transfers={paid.first: "AC04"})
+    report(paid, transfers={paid.first: "MS03"})
     freeze(paid)
     assert paid.take(debit("T1", 3_000, paid.first)).unknown_count == 1
     assert "un autre lot l’a repris" in paid.waiting()[-3_000]
@@ -183,7 +183,7 @@ def test_a_transfer_rejected_again_after_its_debit_was_undone_is_said_and_left(p
 @pytest.mark.race
 def test_a_rejected_transfer_is_debited_or_taken_up_never_both(database: Database) -> None:
     paid = Paid(database)
-    report(paid, transfers={paid.first: "AC04", paid.second: "AC04"})
+    report(paid, transfers={paid.first: "MS03", paid.second: "MS03"})
     content = statement("R1", paid.iban, TODAY, OPENING_CENTS, [debit("T1", 3_000, paid.first)])
     start = Barrier(2)
 

@@ -311,7 +311,7 @@ def test_a_transfer_returned_days_later_is_owed_again_and_taken_up_once(database
     town.redeem(1, 4)
     frozen, (file,) = sent(town)
     with Bank(today=TODAY, iban=paying_iban(database)) as bank:
-        bank.return_later(reference_of(database, frozen.batch_id, town.structure_ids[1]), days=2, reason="MD07")
+        bank.return_later(reference_of(database, frozen.batch_id, town.structure_ids[1]), days=2, reason="MS03")
         bank.send(file.content)
         bank.advance_to(date(2026, 11, 30))
         statements = bank.statements()

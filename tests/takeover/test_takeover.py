@@ -96,7 +96,7 @@ def their_life_goes_on(world: World, database: Database) -> None:
     town = Town(database, world.town.agreed, world.town.counters)
     answer = redeem(database, new_id(), [world.code], "everyday_digital_tools", town.counters[2], by=SOMEONE, now=AFTER)
     assert isinstance(answer, Redeemed), answer
-    back = BookedLine("T9", world.paid_cents, True, world.paid, return_reason="AC04")
+    back = BookedLine("T9", world.paid_cents, True, world.paid, return_reason="MS03")
     book(town, [back], now=AFTER)
     with database.read() as session:
         state = session.scalar(select(PaymentAdvice.state).where(PaymentAdvice.reference == world.paid))

@@ -6,21 +6,21 @@ carries older ones over is split into the periods it began with. A claw-back net
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, case, exists, func, literal, select
+from sqlalchemy import case, exists, func, literal, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day, start_of_day
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.ledger.read import balances_query
 from voucher.redemption.model import Period, Redemption, RedemptionState
-from voucher.settlement.model import AdviceLine, AdviceState, LineNature, PaymentAdvice, SettlementBatch
+from voucher.settlement.due_parts import unpaid_parts
+from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
 
 IN_NO_BATCH = ~exists().where(SettlementBatch.period_id == Period.id)
 """The condition that a period, which the caller joins, is not settled yet."""
@@ -140,67 +140,31 @@ def _not_frozen(session: Session, today: date) -> list[Debt]:
 
 def _advices(session: Session) -> list[Debt]:
     """Return what unpaid advices owe, each split into the periods that its money comes from."""
-    origins: dict[UUID, list[tuple[date, int]]] = defaultdict(list)
-    for advice_id, closed_at, cents in session.execute(_origins()):
-        origins[advice_id].append((paris_day(closed_at), int(cents)))
+    parts = unpaid_parts(session)
     rows = session.execute(
         select(
             PaymentAdvice.id,
             PaymentAdvice.reference,
             PaymentAdvice.structure_id,
-            PaymentAdvice.amount_cents,
             PaymentAdvice.state,
             SettlementBatch.agreement_id,
-            SettlementBatch.frozen_at,
         )
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .where(PaymentAdvice.state.in_(_OF_ADVICE))
     )
     return [
         Debt(
-            _OF_ADVICE[AdviceState(row.state)], row.agreement_id, row.structure_id, since, cents, row.id, row.reference
+            _OF_ADVICE[AdviceState(row.state)],
+            row.agreement_id,
+            row.structure_id,
+            part.since,
+            part.amount_cents,
+            row.id,
+            row.reference,
         )
         for row in rows
-        for since, cents in parts_of(row.amount_cents, origins[row.id], paris_day(row.frozen_at))
+        for part in parts[row.id]
     ]
-
-
-def _origins() -> Select[*tuple[Any, ...]]:
-    """Follow each unpaid advice down to the periods it began with: (advice, when the period closed, cents)."""
-    reached = (
-        select(PaymentAdvice.id.label("unpaid_id"), PaymentAdvice.id.label("advice_id"))
-        .where(PaymentAdvice.state.in_(_OF_ADVICE))
-        .cte("reached", recursive=True)
-    )
-    reached = reached.union_all(
-        select(reached.c.unpaid_id, AdviceLine.source_id).join(
-            AdviceLine, (AdviceLine.advice_id == reached.c.advice_id) & (AdviceLine.nature == LineNature.CARRIED_OVER)
-        )
-    )
-    return (
-        select(reached.c.unpaid_id, Period.closed_at, func.sum(AdviceLine.amount_cents))
-        .join(AdviceLine, (AdviceLine.advice_id == reached.c.advice_id) & (AdviceLine.nature == LineNature.PERIOD))
-        .join(Period, Period.id == AdviceLine.source_id)
-        .group_by(reached.c.unpaid_id, Period.closed_at)
-    )
-
-
-def parts_of(amount_cents: int, origins: Iterable[tuple[date, int]], otherwise: date) -> list[tuple[date, int]]:
-    """Split an advice's amount into (beginning, cents).
-
-    What `origins` has beyond the amount was netted, the oldest first; what they lack began on the day `otherwise`.
-    """
-    parts = sorted(origins)
-    rest = amount_cents - sum(cents for _, cents in parts)
-    if rest > 0:
-        return [*parts, (otherwise, rest)]
-    kept = []
-    for since, cents in parts:
-        netted = min(cents, -rest)
-        rest += netted
-        if cents > netted:
-            kept.append((since, cents - netted))
-    return kept
 
 
 def _disputed(session: Session) -> list[Debt]:

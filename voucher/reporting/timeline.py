@@ -13,6 +13,7 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
+from voucher.redemption.period import last_day
 from voucher.settlement.model import BatchState, PaymentAdvice, SettlementBatch
 from voucher.settlement.scope import in_scope
 
@@ -103,7 +104,9 @@ def timeline(database: Database, *, now: datetime, issuer_id: UUID | None = None
             Agreement.payment_days,
             SettlementBatch.state,
             SettlementBatch.total_cents,
-            func.coalesce(Period.closed_at, SettlementBatch.frozen_at).label("period_closed_at"),
+            Period.opened_at,
+            Period.ends_at,
+            Period.closed_at.label("period_closed_at"),
             SettlementBatch.frozen_at,
             SettlementBatch.approved_at,
             SettlementBatch.exported_at,
@@ -125,7 +128,10 @@ def timeline(database: Database, *, now: datetime, issuer_id: UUID | None = None
             row.number,
             row.agreement_number,
             row.total_cents,
-            period_closed_on=paris_day(row.period_closed_at),
+            # The same day as the clock's; an urgent batch has no period.
+            period_closed_on=paris_day(row.frozen_at)
+            if row.opened_at is None
+            else last_day(row.opened_at, row.ends_at, row.period_closed_at),
             frozen_on=paris_day(row.frozen_at),
             approved_on=_day(row.approved_at),
             exported_on=_day(row.exported_at),

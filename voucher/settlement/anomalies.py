@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Integer, and_, cast, exists, extract, func, select
+from sqlalchemy import ColumnElement, Integer, and_, cast, exists, extract, func, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import french_date, french_instant
@@ -18,7 +18,7 @@ from voucher.kernel.money import format_euros
 from voucher.network.model import BankDetails, Place, Structure
 from voucher.redemption.model import Redemption, RedemptionState
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
-from voucher.settlement.owed import Held, Owed, carried_words
+from voucher.settlement.owed import Owed, carried_words
 from voucher.settlement.reasons import explain
 
 HIGH_DAY_VOUCHERS_MIN = 30
@@ -62,19 +62,15 @@ class Anomaly:
     evidence: tuple[str, ...] = ()
 
 
-_WHAT_TO_DO = {
-    Held.SUSPENDED: "Demandez au programme si la suspension peut être levée.",
-    Held.BLOCKED: "Levez le blocage quand sa raison n’est plus.",
-    Held.NO_RIB: "Écrivez à la structure.",
-    Held.BAD_RIB: "Demandez-lui un RIB à jour.",
-    Held.BELOW_MINIMUM: "Il n’y a rien à faire.",
-}
+def anomalies_of(
+    session: Session, period_id: UUID | None, owed: Sequence[Owed], now: datetime, *, batch_id: UUID | None = None
+) -> list[Anomaly]:
+    """Return what looks unusual in what is owed, what will not be paid first.
 
-
-def anomalies_of(session: Session, period_id: UUID | None, owed: Sequence[Owed], now: datetime) -> list[Anomaly]:
-    """Return what looks unusual in what is owed, what will not be paid first."""
+    `batch_id` is the batch that pays it, once frozen: it is no past payment of itself.
+    """
     found = [*_held(owed), *_shared_ibans(session, owed), *_new_ribs(session, owed, now), *_failed_there(owed)]
-    found += _against_the_past(session, owed)
+    found += _against_the_past(session, owed, batch_id)
     if period_id is not None:
         amounts = {one.structure_id: one for one in owed}
         found += [*_high_days(session, period_id, amounts), *_bursts(session, period_id, amounts)]
@@ -83,14 +79,10 @@ def anomalies_of(session: Session, period_id: UUID | None, owed: Sequence[Owed],
 
 def _held(owed: Iterable[Owed]) -> list[Anomaly]:
     return [
-        _of(one, Sign.HELD, one.why_held, _what_to_do(one.why_held), evidence=_sources(one), is_blocking=True)
+        _of(one, Sign.HELD, one.cause.sentence, one.cause.what_to_do, evidence=_sources(one), is_blocking=True)
         for one in owed
-        if one.why_held
+        if one.cause is not None
     ]
-
-
-def _what_to_do(why_held: str) -> str:
-    return next((act for held, act in _WHAT_TO_DO.items() if why_held.startswith(held)), "")
 
 
 def _sources(one: Owed) -> tuple[str, ...]:
@@ -172,14 +164,14 @@ def _failed_there(owed: Iterable[Owed]) -> list[Anomaly]:
     return found
 
 
-def _against_the_past(session: Session, owed: Sequence[Owed]) -> list[Anomaly]:
+def _against_the_past(session: Session, owed: Sequence[Owed], batch_id: UUID | None) -> list[Anomaly]:
     """A first payment; and an amount far above what the structure is usually paid, by all agreements."""
     payable = [one for one in owed if one.is_payable]
     past: dict[UUID, tuple[int, int]] = {}
     for ids in _chunks([one.structure_id for one in payable]):
         for row in session.execute(
             select(PaymentAdvice.structure_id, func.count(), func.sum(PaymentAdvice.amount_cents))
-            .where(PaymentAdvice.structure_id.in_(ids), PaymentAdvice.is_payable)
+            .where(PaymentAdvice.structure_id.in_(ids), _paid_before(batch_id))
             .group_by(PaymentAdvice.structure_id)
         ):
             past[row[0]] = (int(row[1]), int(row[2]))
@@ -189,7 +181,7 @@ def _against_the_past(session: Session, owed: Sequence[Owed]) -> list[Anomaly]:
         if one.structure_id not in past
     ]
     high = [one for one in payable if _is_high(one.amount_cents, *past.get(one.structure_id, (0, 0)))][:OF_A_KIND_MAX]
-    last = _last_payments(session, [one.structure_id for one in high])
+    last = _last_payments(session, [one.structure_id for one in high], batch_id)
     return [
         *(
             _of(
@@ -214,12 +206,17 @@ def _is_high(amount_cents: int, past_count: int, past_cents: int) -> bool:
     )
 
 
-def _last_payments(session: Session, structure_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+def _paid_before(batch_id: UUID | None) -> ColumnElement[bool]:
+    """The condition that an advice was to be paid by another batch."""
+    return and_(PaymentAdvice.is_payable, PaymentAdvice.batch_id.is_distinct_from(batch_id))
+
+
+def _last_payments(session: Session, structure_ids: Sequence[UUID], batch_id: UUID | None) -> dict[UUID, list[str]]:
     found: dict[UUID, list[str]] = {one: [] for one in structure_ids}
     rows = session.execute(
         select(PaymentAdvice.structure_id, SettlementBatch.number, PaymentAdvice.amount_cents)
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
-        .where(PaymentAdvice.structure_id.in_(structure_ids), PaymentAdvice.is_payable)
+        .where(PaymentAdvice.structure_id.in_(structure_ids), _paid_before(batch_id))
         .order_by(SettlementBatch.frozen_at.desc())
     )
     for row in rows:
@@ -286,6 +283,7 @@ def _high_days(session: Session, period_id: UUID, owed: dict[UUID, Owed]) -> lis
             tuple(by_place[row.structure_id, str(row.day)][:_EVIDENCE_MAX]),
         )
         for row in rows
+        if row.structure_id in owed
     ]
 
 
@@ -319,6 +317,7 @@ def _bursts(session: Session, period_id: UUID, owed: dict[UUID, Owed]) -> list[A
             (f"Du {french_instant(row[1])} au {french_instant(row[2])} : {int(row[4])} chèques",),
         )
         for row in rows
+        if row[0] in owed
     ]
 
 

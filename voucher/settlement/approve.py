@@ -9,6 +9,7 @@ from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
+from voucher.settlement.changed_details import refuse_changed_details
 from voucher.settlement.find import batch_row, unknown_batch
 from voucher.settlement.model import BatchState, SettlementBatch
 
@@ -24,7 +25,8 @@ def approve_batch(
 ) -> None:
     """Approve a frozen batch; the same person asking again changes nothing. Raises Refused.
 
-    `seen_total_cents` is the total that the person saw: another one is not approved. Four eyes: who froze a batch may not approve it (the database refuses it too).
+    `seen_total_cents` is the total that the person saw: another one is not approved; nor is a batch of which a payment cannot
+    leave, its RIB changed or its structure suspended since. Four eyes: who froze a batch may not approve it (the database refuses it too).
     """
     with database.write() as session:
         batch = batch_row(session, batch_id, issuer_id)
@@ -39,6 +41,8 @@ def approve_batch(
                 "total_changed",
                 f"Le lot est maintenant de {format_euros(batch.total_cents)} : un règlement a été mis de côté. Relisez-le.",
             )
+        if batch.state == BatchState.FROZEN:
+            refuse_changed_details(session, batch_id, "Rien n’est validé.")
         approval = (
             update(SettlementBatch)
             .where(

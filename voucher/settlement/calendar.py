@@ -1,5 +1,6 @@
 """The calendar of settlement, agreement by agreement: when its month ends, what waits for whom, what is late first."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -11,6 +12,7 @@ from voucher.kernel.database import Database
 from voucher.programme.model import Agreement, Issuer, SettlementRhythm
 from voucher.redemption.model import Period
 from voucher.settlement.clock import Due, Stage, all_dues
+from voucher.settlement.clock_groups import DueGroup, by_cause
 from voucher.settlement.scope import in_scope
 
 RHYTHM_WORDS: dict[str, str] = {SettlementRhythm.MONTHLY: "Chaque mois", SettlementRhythm.ON_DEMAND: "À la demande"}
@@ -34,9 +36,13 @@ class AgreementCalendar:
     steps: tuple[Due, ...]
 
     @property
-    def late_count(self) -> int:
-        """How many of its steps are late."""
-        return sum(one.is_late for one in self.steps)
+    def late_cents(self) -> int:
+        """How much of it is late."""
+        return sum(one.amount_cents for one in self.steps if one.is_late)
+
+    def groups(self, stages: Collection[Stage]) -> list[DueGroup]:
+        """Return its steps of some stages, gathered by batch or by cause."""
+        return by_cause(one for one in self.steps if one.stage in stages)
 
     @property
     def next_due_on(self) -> date | None:
@@ -77,7 +83,7 @@ def calendar(database: Database, now: datetime, *, issuer_id: UUID | None = None
         for row in rows
         if row.id in steps or row.grace_until >= today
     ]
-    return sorted(found, key=lambda one: (-one.late_count, one.next_due_on or date.max, one.number))
+    return sorted(found, key=lambda one: (-one.late_cents, one.next_due_on or date.max, one.number))
 
 
 def _cut_off(ends_at: datetime | None, now: datetime) -> date | None:

@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from voucher.network.model import BankDetails, Structure, StructureState
-from voucher.settlement.model import AdviceState, PaymentAdvice, PaymentHold, SettlementBatch
+from voucher.kernel.refusals import Refused
+from voucher.settlement.held import payees
+from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedDetails:
-    """An advice still to pay whose structure changed its RIB, was suspended or blocked, since the batch was frozen."""
+    """An advice still to pay whose structure changed its RIB, or can be paid no more, since the batch was frozen."""
 
     advice_id: UUID
     reference: str
@@ -23,42 +24,43 @@ class ChangedDetails:
 
 def changed_details(session: Session, batch_id: UUID) -> list[ChangedDetails]:
     """Return the advices of a batch that cannot leave as they were frozen, by structure."""
-    is_blocked = exists().where(
-        PaymentHold.structure_id == PaymentAdvice.structure_id,
-        PaymentHold.lifted_at.is_(None),
-        or_(PaymentHold.agreement_id.is_(None), PaymentHold.agreement_id == SettlementBatch.agreement_id),
-    )
     rows = session.execute(
         select(
             PaymentAdvice.id,
             PaymentAdvice.reference,
-            Structure.name,
+            PaymentAdvice.structure_id,
             PaymentAdvice.amount_cents,
-            Structure.state,
-            is_blocked,
+            PaymentAdvice.holder_name,
+            PaymentAdvice.iban,
+            PaymentAdvice.bic,
+            SettlementBatch.agreement_id,
         )
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
-        .join(Structure, Structure.id == PaymentAdvice.structure_id)
-        .outerjoin(BankDetails, and_(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None)))
-        .where(
-            PaymentAdvice.batch_id == batch_id,
-            PaymentAdvice.state == AdviceState.DUE,
-            or_(
-                Structure.state == StructureState.SUSPENDED,
-                is_blocked,
-                BankDetails.iban.is_distinct_from(PaymentAdvice.iban),
-                BankDetails.holder_name.is_distinct_from(PaymentAdvice.holder_name),
-                BankDetails.bic.is_distinct_from(PaymentAdvice.bic),
-            ),
+        .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == AdviceState.DUE)
+    ).all()
+    now = payees(session, [row.structure_id for row in rows])
+    found = []
+    for row in rows:
+        payee = now[row.structure_id]
+        cause = payee.cause(row.agreement_id)
+        if cause is not None:
+            sentence = f"Depuis l’arrêt du lot : {cause.sentence[:1].lower()}{cause.sentence[1:].rstrip('.')}."
+        elif (payee.iban, payee.holder_name, payee.bic) != (row.iban, row.holder_name, row.bic):
+            sentence = "Le RIB de la structure a changé depuis l’arrêt du lot."
+        else:
+            continue
+        found.append(ChangedDetails(row.id, row.reference, payee.name, row.amount_cents, sentence))
+    return sorted(found, key=lambda one: one.structure_name)
+
+
+def refuse_changed_details(session: Session, batch_id: UUID, undone: str) -> None:
+    """Raise Refused when a payment of a batch cannot leave; `undone` says what did not happen."""
+    found = changed_details(session, batch_id)
+    if found:
+        one = found[0]
+        others = f" Autres règlements dans ce cas : {len(found) - 1}." if len(found) > 1 else ""
+        raise Refused(
+            "details_changed",
+            f"{one.structure_name} : {one.sentence[:1].lower()}{one.sentence[1:]}{others} {undone} Vérifiez auprès de la structure. "
+            "La personne qui prépare les lots doit mettre ce règlement de côté : le lot suivant le reprendra.",
         )
-        .order_by(Structure.name)
-    )
-    return [ChangedDetails(*row[:4], _sentence(row.state, row[5])) for row in rows]
-
-
-def _sentence(state: str, is_blocked: bool) -> str:
-    if state == StructureState.SUSPENDED:
-        return "La structure a été suspendue depuis l’arrêt du lot."
-    if is_blocked:
-        return "Le paiement de la structure a été bloqué depuis l’arrêt du lot."
-    return "Le RIB de la structure a changé depuis l’arrêt du lot."

@@ -8,11 +8,14 @@ from typing import Any
 from sqlalchemy import Row, Select, exists, func, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
+from voucher.kernel.calendar import french_date
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
+from voucher.programme.change_payment_terms import PAYMENT_DAYS_MAX
 from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.redemption.period import last_day
 from voucher.settlement import checks_accountant, checks_bank, checks_files, checks_overpayments
 from voucher.settlement.check_sums import gaps
 from voucher.settlement.due_periods import IN_A_BATCH
@@ -189,6 +192,28 @@ def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
     ]
 
 
+def check_a_payment_is_due_after_its_period(session: Session) -> list[Violation]:
+    """Ce qu'un bordereau paie de sa période est à payer après elle, dans le plus long délai permis ; ce qu'il reprend garde son jour."""
+    rows = session.execute(
+        select(PaymentAdvice.reference, PaymentAdvice.due_on, Period.opened_at, Period.ends_at, Period.closed_at)
+        .join(AdviceLine, (AdviceLine.advice_id == PaymentAdvice.id) & (AdviceLine.nature == LineNature.PERIOD))
+        .join(Period, Period.id == AdviceLine.source_id)
+    )
+    wrong = [
+        (row.reference, row.due_on, ended_on)
+        for row in rows
+        if not 1 <= (row.due_on - (ended_on := last_day(*row[2:]))).days <= PAYMENT_DAYS_MAX
+    ]
+    return [
+        Violation(
+            "a_payment_is_due_after_its_period",
+            f"règlement {reference}",
+            f"à payer le {french_date(due_on)}, pour une période finie le {french_date(ended_on)}",
+        )
+        for reference, due_on, ended_on in wrong[:ROWS_MAX]
+    ]
+
+
 def check_what_failed_is_taken_up_once(session: Session) -> list[Violation]:
     """Ce qui n'a pu être payé est repris une fois, pour le même montant et la même structure."""
     source = aliased(PaymentAdvice)
@@ -279,6 +304,7 @@ CHECKS: tuple[Check, ...] = (
     check_a_batch_says_who_did_what,
     check_an_advice_is_its_lines,
     check_a_period_is_paid_in_full,
+    check_a_payment_is_due_after_its_period,
     check_what_failed_is_taken_up_once,
     check_the_ledger_owes_what_settlement_owes,
     check_the_ledger_waits_for_what_left,

@@ -1,8 +1,10 @@
 """The clock of payments: what is owed, by when, who holds it now, and for how many days it has been late.
 
-A period is due some days (thirty, unless the agreement says otherwise) after its last day; an advice since its oldest part was.
+A period is due some days (thirty, unless the agreement says otherwise) after its last day; what an advice carries over is due when
+it was first, and makes no more of it late than itself.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
@@ -19,11 +21,12 @@ from voucher.network.model import Structure
 from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
+from voucher.settlement.due_parts import UNPAID, Part, unpaid_parts
 from voucher.settlement.due_periods import IN_A_BATCH
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, SettlementBatch
-from voucher.settlement.owed import Held
-from voucher.settlement.reasons import explain
+from voucher.settlement.owed import CARRIED_STATES
 from voucher.settlement.scope import in_scope
+from voucher.settlement.waiting import PREPARER, Waiting, why_waiting
 
 SOON_DAYS = 7
 
@@ -54,9 +57,10 @@ STAGE_WORDS: dict[Stage, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Money owed: a period or a batch (of `structure_count` structures), or one advice that failed or is held (of one).
+    """Money owed and due the same day: of a period, of a batch (to `structure_count` structures), of one advice that waits.
 
-    `days_left` is negative when it is late. `holder` says who must act, `act` what they must do, `since_on` since when.
+    `days_left` is negative when it is late. `holder` says who must act, `act` what they must do, `since_on` since when;
+    `title` names in a few words why an advice waits. A batch that carries older money over is told apart from it.
     """
 
     stage: Stage
@@ -73,6 +77,8 @@ class Due:
     days_left: int
     holder: str
     act: str
+    title: str = ""
+    structure_id: UUID | None = None
 
     @property
     def is_late(self) -> bool:
@@ -82,27 +88,46 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class ClockCounts:
-    """How much is late, and how much will be within a week."""
+    """How much is late, since when (the first day that passed) and in whose hands; and how much will be within a week."""
 
     late_count: int
     late_cents: int
     soon_count: int
     soon_cents: int
+    late_since: date | None
+    late_by_holder: tuple[tuple[str, int], ...]
 
 
-def dues(database: Database, now: datetime, *, issuer_id: UUID | None = None) -> list[Due]:
-    """Return what is late or will be within a week, the latest first."""
-    today = paris_day(now)
+def dues(
+    database: Database, now: datetime, *, issuer_id: UUID | None = None, within_days: int | None = SOON_DAYS
+) -> list[Due]:
+    """Return what is late or will be within a week (or so many days; None: all that is owed), the latest first."""
+    until = None if within_days is None else paris_day(now) + timedelta(days=within_days)
     with database.read() as session:
-        return all_dues(session, now, until=today + timedelta(days=SOON_DAYS), issuer_id=issuer_id)
+        return all_dues(session, now, until=until, issuer_id=issuer_id)
 
 
 def clock_counts(found: Iterable[Due]) -> ClockCounts:
     """Sum up what `dues` found."""
     found = list(found)
-    late = [one.amount_cents for one in found if one.is_late]
+    late = [one for one in found if one.is_late]
     soon = [one.amount_cents for one in found if not one.is_late]
-    return ClockCounts(len(late), sum(late), len(soon), sum(soon))
+    holders: defaultdict[str, int] = defaultdict(int)
+    for one in late:
+        holders[one.holder] += one.amount_cents
+    return ClockCounts(
+        len(late),
+        sum(one.amount_cents for one in late),
+        len(soon),
+        sum(soon),
+        min((one.due_on for one in late), default=None),
+        tuple(sorted(holders.items(), key=lambda held: (-held[1], held[0]))),
+    )
+
+
+def late_now(database: Database, now: datetime, *, issuer_id: UUID | None = None) -> ClockCounts:
+    """Return how much is late: the one figure that every page says."""
+    return clock_counts(dues(database, now, issuer_id=issuer_id))
 
 
 def structure_dues(database: Database, structure_id: UUID, now: datetime) -> list[Due]:
@@ -120,11 +145,9 @@ def all_dues(
     structure_id: UUID | None = None,
 ) -> list[Due]:
     """Return what is owed and due until a day (without one, ever), of a scope or of one structure, the first due first."""
-    today = paris_day(now)
     found = [
         *_periods(session, now, until, issuer_id, structure_id),
-        *_batches(session, today, until, issuer_id, structure_id),
-        *_alone(session, today, until, issuer_id, structure_id),
+        *_advices(session, now, until, issuer_id, structure_id),
     ]
     return sorted(found, key=lambda one: (one.due_on, one.agreement_number, one.label))
 
@@ -172,30 +195,62 @@ def _periods(
                 ended_on if is_over else paris_day(row[2]),
                 due_on,
                 (due_on - paris_day(now)).days,
-                "Personne : le mois n’est pas fini" if is_running else "La personne qui prépare les lots",
+                "Personne : le mois n’est pas fini" if is_running else PREPARER,
                 "Attendre la fin du mois." if is_running else "Arrêter le lot.",
             )
         )
     return found
 
 
-def _batches(
-    session: Session, today: date, until: date | None, issuer_id: UUID | None, structure_id: UUID | None
+def _advices(
+    session: Session, now: datetime, until: date | None, issuer_id: UUID | None, structure_id: UUID | None
 ) -> list[Due]:
-    """Batches with payments that are on their way."""
-    query = _of_batches(
-        issuer_id,
-        PaymentAdvice.state.label("advice_state"),
-        func.count().label("structures"),
-        func.sum(PaymentAdvice.amount_cents).label("cents"),
-        func.min(PaymentAdvice.due_on).label("due_on"),
-    )
-    query = _narrowed(query, until, structure_id).where(PaymentAdvice.state.in_((AdviceState.DUE, AdviceState.IN_FILE)))
-    rows = session.execute(query.group_by(*_BATCH_COLUMNS, Agreement.number, Issuer.name, PaymentAdvice.state))
-    return [_batch_due(row, today) for row in rows]
+    """What batches hold and nobody was paid: those on their way by batch and day, those that wait one by one."""
+    conditions = [in_scope(Agreement.issuer_id, issuer_id)]
+    if structure_id is not None:
+        conditions.append(PaymentAdvice.structure_id == structure_id)
+    parts = {
+        advice_id: [one for one in found if until is None or one.due_on <= until]
+        for advice_id, found in unpaid_parts(session, *conditions).items()
+    }
+    rows = session.execute(
+        select(
+            SettlementBatch.id,
+            SettlementBatch.number,
+            SettlementBatch.channel,
+            SettlementBatch.state,
+            SettlementBatch.agreement_id,
+            SettlementBatch.frozen_at,
+            SettlementBatch.approved_at,
+            SettlementBatch.exported_at,
+            Agreement.number.label("agreement_number"),
+            Issuer.name.label("issuer_name"),
+            PaymentAdvice.id.label("advice_id"),
+            PaymentAdvice.state.label("advice_state"),
+            Structure.id.label("structure_id"),
+            Structure.name.label("structure_name"),
+        )
+        .join(PaymentAdvice, PaymentAdvice.batch_id == SettlementBatch.id)
+        .join(Structure, Structure.id == PaymentAdvice.structure_id)
+        .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+        .join(Issuer, Issuer.id == Agreement.issuer_id)
+        .where(PaymentAdvice.state.in_(UNPAID), *conditions)
+    ).all()
+    rows = [row for row in rows if parts.get(row.advice_id)]
+    alone = [row for row in rows if row.advice_state in CARRIED_STATES]
+    waits = why_waiting(session, [row.advice_id for row in alone], now)
+    today = paris_day(now)
+    found = [_alone_due(row, waits[row.advice_id], one, today) for row in alone for one in parts[row.advice_id]]
+    together: defaultdict[tuple[UUID, str, date], list[tuple[Row[*tuple[Any, ...]], Part]]] = defaultdict(list)
+    for row in rows:
+        if row.advice_state not in CARRIED_STATES:
+            for one in parts[row.advice_id]:
+                together[row.id, row.advice_state, one.due_on].append((row, one))
+    return [*found, *(_batch_due(same, today) for same in together.values())]
 
 
-def _batch_due(row: Row[*tuple[Any, ...]], today: date) -> Due:
+def _batch_due(same: list[tuple[Row[*tuple[Any, ...]], Part]], today: date) -> Due:
+    row, due_on = same[0][0], same[0][1].due_on
     if row.advice_state == AdviceState.IN_FILE:
         is_bank = row.channel == SettlementChannel.MANDATED_OPERATOR
         stage, since, holder = Stage.LEFT, row.exported_at, "La banque" if is_bank else "Le comptable public"
@@ -204,7 +259,7 @@ def _batch_due(row: Row[*tuple[Any, ...]], today: date) -> Due:
         stage, since, holder = Stage.NOT_APPROVED, row.frozen_at, "La personne qui valide les lots"
         act = "Valider le lot."
     else:
-        stage, since, holder = Stage.NOT_SENT, row.approved_at, "La personne qui prépare les lots"
+        stage, since, holder = Stage.NOT_SENT, row.approved_at, PREPARER
         act = "Transmettre le lot."
     return Due(
         stage,
@@ -214,43 +269,21 @@ def _batch_due(row: Row[*tuple[Any, ...]], today: date) -> Due:
         row.id,
         None,
         row.number,
-        row.structures,
-        int(row.cents),
+        len({one.structure_id for one, _ in same}),
+        sum(part.amount_cents for _, part in same),
         paris_day(since or row.frozen_at),
-        row.due_on,
-        (row.due_on - today).days,
+        due_on,
+        (due_on - today).days,
         holder,
         act,
     )
 
 
-def _alone(
-    session: Session, today: date, until: date | None, issuer_id: UUID | None, structure_id: UUID | None
-) -> list[Due]:
-    """Advices that wait alone: held, rejected or returned; one row a structure."""
-    query = _of_batches(
-        issuer_id,
-        PaymentAdvice.id.label("advice_id"),
-        PaymentAdvice.state.label("advice_state"),
-        PaymentAdvice.state_reason,
-        PaymentAdvice.amount_cents,
-        PaymentAdvice.due_on,
-        Structure.name.label("structure_name"),
-    ).join(Structure, Structure.id == PaymentAdvice.structure_id)
-    waiting = (AdviceState.HELD, AdviceState.REJECTED, AdviceState.RETURNED)
-    rows = session.execute(_narrowed(query, until, structure_id).where(PaymentAdvice.state.in_(waiting)))
-    return [_alone_due(row, today) for row in rows]
-
-
-def _alone_due(row: Row[*tuple[Any, ...]], today: date) -> Due:
-    if row.advice_state == AdviceState.HELD:
-        stage, since = Stage.HELD, row.frozen_at
-        holder, act = _who_lifts(row.state_reason)
-    else:
-        stage, since = Stage.FAILED, row.exported_at
-        holder, act = "La structure", f"{explain(row.state_reason).sentence} Donner un nouveau RIB."
+def _alone_due(row: Row[*tuple[Any, ...]], waiting: Waiting, part: Part, today: date) -> Due:
+    """A part of an advice that waits alone: held, rejected or returned."""
+    is_held = row.advice_state == AdviceState.HELD
     return Due(
-        stage,
+        Stage.HELD if is_held else Stage.FAILED,
         row.agreement_id,
         row.agreement_number,
         row.issuer_name,
@@ -258,52 +291,12 @@ def _alone_due(row: Row[*tuple[Any, ...]], today: date) -> Due:
         row.advice_id,
         row.structure_name,
         1,
-        row.amount_cents,
-        paris_day(since or row.frozen_at),
-        row.due_on,
-        (row.due_on - today).days,
-        holder,
-        act,
+        part.amount_cents,
+        paris_day(row.frozen_at if is_held else row.exported_at or row.frozen_at),
+        part.due_on,
+        (part.due_on - today).days,
+        waiting.holder,
+        waiting.act,
+        waiting.title,
+        row.structure_id,
     )
-
-
-def _who_lifts(reason: str) -> tuple[str, str]:
-    if reason.startswith(Held.SUSPENDED):
-        return "Le programme", f"{reason}. Lever la suspension ou l’expliquer."
-    if reason.startswith(Held.BLOCKED):
-        return "La personne qui prépare les lots", f"{reason}. Lever le blocage ou l’expliquer."
-    if reason.startswith(Held.BELOW_MINIMUM):
-        return "Personne", reason
-    if reason.startswith((Held.NO_RIB, Held.BAD_RIB)):
-        return "La structure", f"{reason} Donner un RIB à jour."
-    return "La personne qui prépare les lots", f"Mis de côté : {reason}. Le lot suivant le reprend."
-
-
-_BATCH_COLUMNS = (
-    SettlementBatch.id,
-    SettlementBatch.number,
-    SettlementBatch.channel,
-    SettlementBatch.state,
-    SettlementBatch.agreement_id,
-    SettlementBatch.frozen_at,
-    SettlementBatch.approved_at,
-    SettlementBatch.exported_at,
-)
-
-
-def _of_batches(issuer_id: UUID | None, *columns: Any) -> Select[*tuple[Any, ...]]:
-    return (
-        select(*_BATCH_COLUMNS, Agreement.number.label("agreement_number"), Issuer.name.label("issuer_name"), *columns)
-        .join(PaymentAdvice, PaymentAdvice.batch_id == SettlementBatch.id)
-        .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-        .join(Issuer, Issuer.id == Agreement.issuer_id)
-        .where(in_scope(Agreement.issuer_id, issuer_id))
-    )
-
-
-def _narrowed(
-    query: Select[*tuple[Any, ...]], until: date | None, structure_id: UUID | None
-) -> Select[*tuple[Any, ...]]:
-    if until is not None:
-        query = query.where(PaymentAdvice.due_on <= until)
-    return query if structure_id is None else query.where(PaymentAdvice.structure_id == structure_id)

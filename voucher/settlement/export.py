@@ -23,7 +23,7 @@ from voucher.ledger.chart import AccountKey, EventType, Movement
 from voucher.ledger.post import Event, post
 from voucher.network.model import Structure
 from voucher.programme.model import SettlementChannel
-from voucher.settlement.changed_details import changed_details
+from voucher.settlement.changed_details import refuse_changed_details
 from voucher.settlement.find import batch_row, unknown_batch
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.notify import notify_sent
@@ -75,7 +75,7 @@ def export_batch(
             if standing.exported_at is not None:
                 return kept_files(session, batch_id)
             raise Refused("batch_changed", "Ce lot vient de changer. Rien n’est parti. Relisez-le, puis recommencez.")
-        _refuse_changed_details(session, batch_id)
+        refuse_changed_details(session, batch_id, "Rien n’est parti.")
         _depart(session, batch, advices, files, by, now)
     return files
 
@@ -95,18 +95,7 @@ def _refuse_unready(session: Session, batch: Row[Any]) -> None:
         raise Refused("batch_empty", "Tous les règlements de ce lot ont été mis de côté. Il n’y a rien à transmettre.")
     if batch.state != BatchState.APPROVED:
         raise Refused("not_approved", "Ce lot n’est pas validé. Demandez à la personne qui valide de le faire d’abord.")
-    _refuse_changed_details(session, batch.id)
-
-
-def _refuse_changed_details(session: Session, batch_id: UUID) -> None:
-    found = changed_details(session, batch_id)
-    if found:
-        names = ", ".join(one.structure_name for one in found[:3]) + ("…" if len(found) > 3 else "")
-        raise Refused(
-            "details_changed",
-            f"{names} : le RIB ou l’état a changé depuis l’arrêt du lot. Rien n’est parti. Vérifiez auprès de la structure, "
-            "puis mettez ce règlement de côté : le lot suivant le reprendra.",
-        )
+    refuse_changed_details(session, batch.id, "Rien n’est parti.")
 
 
 def _due_advices(session: Session, batch_id: UUID) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -4,7 +4,7 @@ The batch has no period: it takes up advices that were rejected, returned or hel
 frozen, approved by a second person and sent as any other; its file asks the bank for priority.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -19,11 +19,13 @@ from voucher.ledger.post import Event, post
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
 from voucher.redemption.period import hold_periods
+from voucher.settlement.anomalies import Anomaly, anomalies_of
 from voucher.settlement.freeze import Frozen, standing_batch, take_up
 from voucher.settlement.model import AdviceState, BatchState, SettlementBatch
 from voucher.settlement.owed import Owed, carried_words, owed_by
-from voucher.settlement.reasons import explain, needs_new_details
+from voucher.settlement.reasons import explain
 from voucher.settlement.scope import in_scope
+from voucher.settlement.waiting import Waiting, why_waiting
 from voucher.settlement.write_advices import movements_of, write_advices
 
 
@@ -42,13 +44,14 @@ class UrgentLine:
 
 @dataclass(frozen=True, slots=True)
 class UrgentPreview:
-    """What failed in an agreement's batches and waits."""
+    """What failed in an agreement's batches and waits; `anomalies` are of what may be paid now."""
 
     agreement_id: UUID
     agreement_name: str
     channel: str
     number: str
     lines: tuple[UrgentLine, ...]
+    anomalies: tuple[Anomaly, ...]
 
 
 def urgent_preview(
@@ -65,6 +68,8 @@ def urgent_preview(
             return None
         owed = _failed(session, agreement_id, now)
         number = _number(session, agreement_id, agreement.number)
+        waits = why_waiting(session, [carried.advice_id for one in owed for carried in one.carried], now)
+        anomalies = anomalies_of(session, None, [one for one in owed if not why_not(one)], now)
     lines = sorted(
         (
             UrgentLine(
@@ -73,14 +78,16 @@ def urgent_preview(
                 one.pivot,
                 one.amount_cents,
                 one.voucher_count,
-                " ; ".join(_why_failed(one)),
+                " ".join(_why_failed(one, waits)),
                 why_not(one),
             )
             for one in owed
         ),
         key=lambda line: (line.why_not != "", line.name),
     )
-    return UrgentPreview(agreement_id, agreement.name, agreement.settlement_channel, number, tuple(lines))
+    return UrgentPreview(
+        agreement_id, agreement.name, agreement.settlement_channel, number, tuple(lines), tuple(anomalies)
+    )
 
 
 def freeze_urgent_batch(
@@ -150,16 +157,8 @@ def freeze_urgent_batch(
 
 def why_not(one: Owed) -> str:
     """Return why a structure is not paid again now, with what to do; empty when the cause of its failure is mended."""
-    if one.why_held:
-        return one.why_held
-    for carried in one.carried:
-        if (
-            carried.state is not AdviceState.HELD
-            and carried.iban == one.iban
-            and needs_new_details(carried.state_reason)
-        ):
-            why = explain(carried.state_reason)
-            return f"{why.sentence} {why.what_to_do}"
+    if one.cause is not None:
+        return one.cause.act
     if not one.is_payable:
         return "Ce qu’elle doit rendre couvre la somme : le prochain lot la soldera."
     return ""
@@ -170,13 +169,17 @@ def _failed(session: Session, agreement_id: UUID, now: datetime) -> list[Owed]:
     return [one for one in owed_by(session, agreement_id, None, now=now, has_minimum=False) if one.carried]
 
 
-def _why_failed(one: Owed) -> list[str]:
-    return [
-        f"{carried_words(carried)}. {carried.state_reason}"
-        if carried.state is AdviceState.HELD
-        else f"{carried_words(carried)}. {explain(carried.state_reason).sentence}"
+def _why_failed(one: Owed, waits: Mapping[UUID, Waiting]) -> list[str]:
+    """Return what became of what waits: what the bank said of each, what a person said, which batches held the rest."""
+    told = [
+        f"{carried_words(carried)}. {explain(carried.state_reason).sentence}"
         for carried in one.carried
+        if carried.state is not AdviceState.HELD
     ]
+    held = [(carried, waits[carried.advice_id]) for carried in one.carried if carried.state is AdviceState.HELD]
+    told += [f"{carried_words(carried)}. {waiting.sentence}" for carried, waiting in held if waiting.is_set_aside]
+    rest = [carried.batch_number for carried, waiting in held if not waiting.is_set_aside]
+    return told + ([f"En attente dans {'les lots' if len(rest) > 1 else 'le lot'} {', '.join(rest)}."] if rest else [])
 
 
 def _number(session: Session, agreement_id: UUID, agreement_number: str) -> str:

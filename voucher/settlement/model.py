@@ -111,7 +111,8 @@ class PaymentAdvice(Base):
     state: Mapped[str] = mapped_column(String(10))
     state_reason: Mapped[str] = mapped_column(String(200), default="")  # code of a reject or return, or why it is held
     is_payable: Mapped[bool]  # counted in the batch's total; False once held, whatever becomes of it
-    due_on: Mapped[date] = mapped_column(index=True)  # when its oldest part had to be paid
+    # when its period's money had to be paid; of an advice that only carries others over, when the first of them had to
+    due_on: Mapped[date] = mapped_column(index=True)
     paid_on: Mapped[date | None]
 
     __table_args__ = (

@@ -128,7 +128,9 @@ def _failed_letter(row: Row[*tuple[Any, ...]], kind: str) -> Letter:
         "Bonjour,",
         f"La banque n’a pas pu verser {amount} {where}. {why.sentence}",
         "Cette somme vous reste due. Rien n’est perdu.",
-        "Que faire : regardez le RIB que nous avons, et donnez-en un nouveau s’il n’est plus bon. Le lot suivant vous paiera.",
+        "Que faire : regardez le RIB que nous avons, et donnez-en un nouveau. Le lot suivant vous paiera."
+        if why.account
+        else "Que faire : rien pour le moment. Vérifiez seulement que le RIB que nous avons est le bon. Le lot suivant vous paiera.",
         f"Référence du règlement : {row.reference}, lot {row.number}.",
         "Votre RIB est sur cette page :",
     )
@@ -137,7 +139,7 @@ def _failed_letter(row: Row[*tuple[Any, ...]], kind: str) -> Letter:
         row.id,
         row.issuer_id,
         row.contact_email,
-        f"donnez un nouveau RIB, {amount} n’ont pas pu être versés",
+        f"{'donnez un nouveau RIB, ' if why.account else ''}{amount} n’ont pas pu être versés",
         "\n\n".join(body),
         "/comptoir/lieu/rib",
     )

@@ -3,24 +3,19 @@ pay, what dismissed disputes freed; less what the structure owes back. Preview s
 so that they cannot differ.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
-from voucher.kernel.money import format_euros
-from voucher.network.model import BankDetails, Structure, StructureState
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
-from voucher.settlement import sepa
-from voucher.settlement.model import AdviceState, PaymentAdvice, PaymentHold, SettlementBatch
+from voucher.settlement.held import Cause, below_minimum, payees
+from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
 from voucher.settlement.overpayments import OpenOverpayment, Released, net_of, open_overpayments, released_amounts
 
 CARRIED_STATES = (AdviceState.HELD, AdviceState.REJECTED, AdviceState.RETURNED)
@@ -42,21 +37,11 @@ class Carried:
     due_on: date
 
 
-class Held(StrEnum):
-    """Why a structure is not paid now, as a sentence begins that says it."""
-
-    SUSPENDED = "Structure suspendue"
-    BLOCKED = "Paiement bloqué"
-    NO_RIB = "RIB manquant"
-    BAD_RIB = "RIB inutilisable"
-    BELOW_MINIMUM = "Sous le minimum"
-
-
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What one structure is owed, and where to pay it. `why_held` is a French sentence, empty when it can be paid.
+    """What one structure is owed, and where to pay it. `cause` says why it is not paid now, None when it can be.
 
-    `due_on` is the day by which the oldest part should be paid. `gross_cents` is all that is owed: the
+    `due_on` is the day by which the period's money should be paid; without any, the first of what is carried over. `gross_cents` is all that is owed: the
     period, what is carried over, what disputes freed; `netted` the overpayments that this payment nets, each with its cents,
     none while the structure is held.
     """
@@ -70,21 +55,26 @@ class Owed:
     holder_name: str | None
     iban: str | None
     bic: str | None
-    why_held: str
+    cause: Cause | None
     due_on: date
     gross_cents: int
     netted: tuple[tuple[UUID, int], ...]
     released: tuple[Released, ...] = ()
 
     @property
+    def why_held(self) -> str:
+        """Why it is not paid now, with what to do: a French sentence, empty when it can be."""
+        return "" if self.cause is None else self.cause.sentence
+
+    @property
     def is_payable(self) -> bool:
         """Whether the structure goes into the batch's total."""
-        return not self.why_held and self.amount_cents > 0
+        return self.cause is None and self.amount_cents > 0
 
     @property
     def is_settled(self) -> bool:
         """Whether what the structure owes back pays all that it is owed: no transfer is needed."""
-        return not self.why_held and self.amount_cents == 0
+        return self.cause is None and self.amount_cents == 0
 
     @property
     def netted_cents(self) -> int:
@@ -122,32 +112,34 @@ def owed_by(
     overpaid: dict[UUID, list[OpenOverpayment]] = {}
     for debt in open_overpayments(session, agreement_id):
         overpaid.setdefault(debt.structure_id, []).append(debt)
-    blocked = _blocked(session, agreement_id)
     found = []
-    for row in _structures(session, [*sums, *carried, *released]):
-        period, before = sums.get(row.id), tuple(carried.get(row.id, ()))
+    for structure_id, payee in payees(session, [*sums, *carried, *released]).items():
+        period, before = sums.get(structure_id), tuple(carried.get(structure_id, ()))
         period_cents = int(period[1]) if period else 0
-        freed_before, debts = tuple(released.get(row.id, ())), tuple(overpaid.get(row.id, ()))
+        freed_before, debts = tuple(released.get(structure_id, ())), tuple(overpaid.get(structure_id, ()))
         gross_cents = period_cents + sum(one.amount_cents for one in before)
         gross_cents += sum(one.amount_cents for one in freed_before)
         netted = net_of(gross_cents, debts) if debts else ()
-        why_held = _why_held(row, blocked.get(row.id), gross_cents - sum(cents for _, cents in netted), minimum_cents)
+        cause = payee.cause(agreement_id)
+        # What is netted to nothing is settled at once, however little it is.
+        if cause is None and 0 < gross_cents - sum(cents for _, cents in netted) < minimum_cents:
+            cause = below_minimum(minimum_cents)
         found.append(
             Owed(
-                row.id,
-                row.name,
-                row.pivot,
+                structure_id,
+                payee.name,
+                payee.pivot,
                 period_cents,
                 int(period[2]) if period else 0,
                 before,
-                row.holder_name,
-                row.iban,
-                row.bic,
-                why_held,
-                # What a dispute freed is due with the period that pays it.
-                min([*(one.due_on for one in before), *([terms.due_on] if period or freed_before else [])]),
+                payee.holder_name,
+                payee.iban,
+                payee.bic,
+                cause,
+                # What is carried over keeps its own day; what a dispute freed is due with the period that pays it.
+                terms.due_on if period or freed_before else min(one.due_on for one in before),
                 gross_cents,
-                () if why_held else netted,
+                () if cause else netted,
                 freed_before,
             )
         )
@@ -208,62 +200,10 @@ def _carried(session: Session, agreement_id: UUID) -> list[Carried]:
     return [Carried(*row[:5], AdviceState(row[5]), *row[6:]) for row in rows]
 
 
-def _structures(session: Session, wanted: Sequence[UUID]) -> Iterator[Row[*tuple[Any, ...]]]:
-    query = (
-        select(
-            Structure.id,
-            Structure.name,
-            Structure.pivot,
-            Structure.state,
-            Structure.state_reason,
-            BankDetails.holder_name,
-            BankDetails.iban,
-            BankDetails.bic,
-        )
-        .outerjoin(BankDetails, and_(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None)))
-        .order_by(Structure.id)
-    )
-    ids = sorted(set(wanted))
-    for start in range(0, len(ids), 1000):
-        yield from session.execute(query.where(Structure.id.in_(ids[start : start + 1000])))
-
-
-def _blocked(session: Session, agreement_id: UUID) -> dict[UUID, str]:
-    """Return the structures that a person decided not to pay for now, with the reason."""
-    return {
-        row.structure_id: row.reason
-        for row in session.execute(
-            select(PaymentHold.structure_id, PaymentHold.reason)
-            .where(PaymentHold.lifted_at.is_(None))
-            .where(or_(PaymentHold.agreement_id.is_(None), PaymentHold.agreement_id == agreement_id))
-            .order_by(PaymentHold.placed_at)
-        )
-    }
-
-
-def _why_held(row: Row[Any], blocked: str | None, amount_cents: int, minimum_cents: int) -> str:
-    """Return why a structure cannot be paid, with what to do; empty when it can."""
-    if row.state == StructureState.SUSPENDED:
-        return f"{Held.SUSPENDED} : {row.state_reason}"[:200]
-    if blocked is not None:
-        return f"{Held.BLOCKED} : {blocked}"[:200]
-    if row.iban is None or row.holder_name is None:
-        return f"{Held.NO_RIB} : demandez-le à la structure."
-    try:
-        sepa.checked_iban(row.iban)
-        sepa.checked_name(row.holder_name, "Le nom du titulaire du compte")
-    except sepa.WrongPayment as wrong:
-        return f"{Held.BAD_RIB} : {wrong.sentence}"[:200]
-    # What is netted to nothing is settled at once, however little it is.
-    if 0 < amount_cents < minimum_cents:
-        return f"{Held.BELOW_MINIMUM} de {format_euros(minimum_cents)} : la somme ira dans le lot qui l’atteint."
-    return ""
-
-
 def carried_words(one: Carried) -> str:
     """Return what an advice brings from an earlier batch, in words: for the advice's lines and the preview."""
     why = {
-        AdviceState.HELD: "mis de côté",
+        AdviceState.HELD: "en attente",
         AdviceState.REJECTED: "virement rejeté",
         AdviceState.RETURNED: "virement retourné",
     }[one.state]

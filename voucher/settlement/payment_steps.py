@@ -7,9 +7,10 @@ from typing import Any
 
 from voucher.programme.model import SettlementChannel
 from voucher.settlement.clock import Stage
+from voucher.settlement.held import Held
 from voucher.settlement.model import AdviceState, BatchState
-from voucher.settlement.owed import Held
 from voucher.settlement.reasons import explain
+from voucher.settlement.waiting import Waiting
 
 
 class Holder(StrEnum):
@@ -40,8 +41,13 @@ def finance_of(issuer_name: str) -> str:
     return f"Le service des finances, {issuer_name}"
 
 
-def waiting_step(stage: Stage, issuer_name: str, *, channel: str | None = None, reason: str = "") -> PaymentStep:
-    """Return the step where money that is owed stands; `channel` is its batch's, `reason` why it is held or refused."""
+def waiting_step(
+    stage: Stage, issuer_name: str, *, channel: str | None = None, reason: str = "", waiting: Waiting | None = None
+) -> PaymentStep:
+    """Return the step where money that is owed stands.
+
+    `channel` is its batch's; `reason` what the bank said of an advice that failed; `waiting` why one that waits is not paid now.
+    """
     finance = (Holder.FINANCE, finance_of(issuer_name))
     bank = _payer(channel)
     match stage:
@@ -57,17 +63,17 @@ def waiting_step(stage: Stage, issuer_name: str, *, channel: str | None = None, 
         case Stage.LEFT:
             return _now("En cours de paiement", bank, "Le virement doit paraître sur votre compte.")
         case Stage.FAILED:
-            return _now(
-                f"Virement refusé par {bank[1].lower()}. {explain(reason).sentence}",
-                _YOU,
-                "Vérifiez votre RIB et donnez-en un nouveau s’il le faut. Le lot suivant vous paiera.",
-            )
+            why = explain(reason).sentence
+            return _waits(f"Virement refusé par {bank[1].lower()}. {why}", waiting, finance)
         case Stage.HELD:
-            return _held(reason, finance)
+            return _waits(_why_held(waiting), waiting, finance)
 
 
-def advice_steps(row: Any, issuer_name: str) -> list[PaymentStep]:
-    """Return what happened to one advice (its columns and its batch's), the last step saying who holds it."""
+def advice_steps(row: Any, issuer_name: str, waiting: Waiting | None) -> list[PaymentStep]:
+    """Return what happened to one advice (its columns and its batch's), the last step saying who holds it.
+
+    `waiting` is why it is not paid now, where it waits.
+    """
     bank = _payer(row.channel)
     done = [_done(f"Mis dans le lot {row.number}", row.frozen_at)]
     if row.is_payable and row.approved_at:
@@ -85,12 +91,15 @@ def advice_steps(row: Any, issuer_name: str) -> list[PaymentStep]:
             stage = _STAGES.get(state) or (
                 Stage.NOT_APPROVED if row.batch_state == BatchState.FROZEN else Stage.NOT_SENT
             )
-            done.append(waiting_step(stage, issuer_name, channel=row.channel, reason=row.state_reason or ""))
+            done.append(
+                waiting_step(stage, issuer_name, channel=row.channel, reason=row.state_reason or "", waiting=waiting)
+            )
     return done
 
 
 _NOBODY = (Holder.NOBODY, "")
 _YOU = (Holder.STRUCTURE, "Votre structure")
+_OF_THE_STRUCTURE = (Held.NO_RIB, Held.BAD_RIB, Held.REFUSED_ACCOUNT)
 _STAGES = {
     AdviceState.HELD: Stage.HELD,
     AdviceState.IN_FILE: Stage.LEFT,
@@ -105,20 +114,27 @@ def _payer(channel: str | None) -> tuple[Holder, str]:
     return Holder.ACCOUNTANT, "Le comptable public"
 
 
-def _held(reason: str, finance: tuple[Holder, str]) -> PaymentStep:
-    """Say who can make a held payment leave, and what they must do."""
-    if reason.startswith(Held.SUSPENDED):
-        act = "Appelez le programme pour lever la suspension."
-        return _now(f"En attente. {reason}", (Holder.PROGRAMME, "Le programme"), act)
-    if reason.startswith(Held.BLOCKED):
-        return _now(f"En attente. {reason}", finance, "Appelez le service des finances pour en parler.")
-    if reason.startswith(Held.BELOW_MINIMUM):
-        return _now(f"En attente. {reason}", _NOBODY, "Le lot qui atteint le minimum vous paiera.")
-    if reason.startswith((Held.NO_RIB, Held.BAD_RIB)):
-        # What follows the first words is for finance to read.
-        what = f"En attente. {reason.partition(' : ')[0]}."
-        return _now(what, _YOU, "Donnez votre RIB à jour. Le lot suivant vous paiera.")
-    return _now(f"Mis de côté : {reason}", finance, "Il doit le reprendre dans le prochain lot.")
+def _why_held(waiting: Waiting | None) -> str:
+    if waiting is None:
+        return "En attente."
+    # Its own page does not tell a structure to ask itself for its RIB, nor what finance reads of it.
+    is_own = waiting.held in _OF_THE_STRUCTURE
+    return f"En attente. {f'{waiting.title}.' if is_own else waiting.sentence}"
+
+
+def _waits(what: str, waiting: Waiting | None, finance: tuple[Holder, str]) -> PaymentStep:
+    """Say who can make a payment that waits leave, and what they must do."""
+    match None if waiting is None else waiting.held:
+        case Held.SUSPENDED:
+            return _now(what, (Holder.PROGRAMME, "Le programme"), "Appelez le programme pour lever la suspension.")
+        case Held.BLOCKED:
+            return _now(what, finance, "Appelez le service des finances pour en parler.")
+        case Held.BELOW_MINIMUM:
+            return _now(what, _NOBODY, "Le lot qui atteint le minimum vous paiera.")
+        case Held.NO_RIB | Held.BAD_RIB | Held.REFUSED_ACCOUNT:
+            return _now(what, _YOU, "Donnez votre RIB à jour. Le lot suivant vous paiera.")
+        case None:
+            return _now(what, finance, "Il doit le reprendre dans le prochain lot.")
 
 
 def _now(what: str, who: tuple[Holder, str], act: str) -> PaymentStep:

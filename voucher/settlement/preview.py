@@ -23,7 +23,8 @@ class Preview:
 
     `is_early`: the period's month is not over, and freezing would close it now. `may_freeze`: there is something to freeze,
     perhaps only to note that nobody can be paid of a month that is over. `netted_cents` is kept for what structures owe back;
-    `settled_count` of them need no transfer.
+    `settled_count` of them need no transfer. `held_count` and `held_cents` are what the batch itself will hold, of this period;
+    `held_before_cents` waits in earlier batches already and stays there.
     """
 
     agreement_id: UUID
@@ -44,6 +45,7 @@ class Preview:
     owed: tuple[Owed, ...]
     settled_count: int
     netted_cents: int
+    held_before_cents: int
 
 
 def preview_batch(
@@ -79,13 +81,14 @@ def preview_batch(
         bool(payable or settled) or (is_finished and any(one.period_cents for one in held)),
         len(payable),
         sum(one.amount_cents for one in payable),
-        len(held),
-        sum(one.amount_cents for one in held),
+        sum(1 for one in held if one.period_cents),
+        sum(one.period_cents for one in held),
         sum(one.voucher_count for one in payable),
         tuple(anomalies),
         tuple(owed),
         len(settled),
         sum(one.netted_cents for one in owed),
+        sum(one.amount_cents - one.period_cents for one in held),
     )
 
 

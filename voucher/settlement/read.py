@@ -19,13 +19,12 @@ from voucher.settlement.changed_details import ChangedDetails, changed_details
 from voucher.settlement.checks_files import file_total_cents
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.outgoing import ExportedFile
-from voucher.settlement.owed import CARRIED_STATES
 from voucher.settlement.scope import in_scope
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLine:
-    """A batch in a list."""
+    """A batch in a list. `failed_count` came back from the bank; `held_count` wait, and were never sent."""
 
     id: UUID
     number: str
@@ -38,6 +37,7 @@ class BatchLine:
     frozen_at: datetime
     failed_count: int
     paid_count: int
+    held_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,12 @@ def batches(
     issuer_id: UUID | None = None,
 ) -> tuple[list[BatchLine], int]:
     """Return a page of batches and how many there are. Filters: `etat`, `lot` (number or agreement). Sorts: frozen_at, total, number."""
-    paid = (AdviceState.PAID,)
+    paid, failed = (AdviceState.PAID,), (AdviceState.REJECTED, AdviceState.RETURNED)
     states = (
         select(
             PaymentAdvice.batch_id,
-            func.sum(case((PaymentAdvice.state.in_(CARRIED_STATES), 1), else_=0)).label("failed"),
+            func.sum(case((PaymentAdvice.state.in_(failed), 1), else_=0)).label("failed"),
+            func.sum(case((PaymentAdvice.state == AdviceState.HELD, 1), else_=0)).label("held"),
             func.sum(case((PaymentAdvice.state.in_(paid), 1), else_=0)).label("paid"),
         )
         .group_by(PaymentAdvice.batch_id)
@@ -130,6 +131,7 @@ def batches(
             SettlementBatch.frozen_at,
             states.c.failed,
             states.c.paid,
+            states.c.held,
         )
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
         .join(Issuer, Issuer.id == Agreement.issuer_id)
@@ -168,6 +170,7 @@ def batches(
             row.frozen_at,
             int(row.failed or 0),
             int(row.paid or 0),
+            int(row.held or 0),
         )
         for row in rows
     ]

@@ -22,6 +22,7 @@ from voucher.settlement.model import AdviceLine, AdviceState, LineNature, Paymen
 from voucher.settlement.model_overpayments import Dispute, DisputeOutcome, Overpayment
 from voucher.settlement.overpayments import released_unpaid
 from voucher.settlement.payment_steps import Holder, PaymentStep, advice_steps, finance_of, waiting_step
+from voucher.settlement.waiting import why_waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class RedemptionPayment:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingPayment:
     """A part of what a structure is owed, with its day, and the step where it stands, as the structure reads it."""
 
     due: Due
@@ -116,7 +117,7 @@ def owing(database: Database, structure_id: UUID) -> Owing:
     )
 
 
-def waiting_payments(database: Database, structure_id: UUID, now: datetime) -> list[Waiting]:
+def waiting_payments(database: Database, structure_id: UUID, now: datetime) -> list[WaitingPayment]:
     """Return all that a structure is owed, the first due first: who holds each part, and what they must do."""
     found = structure_dues(database, structure_id, now)
     with database.read() as session:
@@ -128,22 +129,23 @@ def waiting_payments(database: Database, structure_id: UUID, now: datetime) -> l
                 )
             )
         }
+        advice_ids = [due.advice_id for due in found if due.advice_id]
         reasons = {
             row.id: row.state_reason
             for row in session.execute(
-                select(PaymentAdvice.id, PaymentAdvice.state_reason).where(
-                    PaymentAdvice.id.in_([due.advice_id for due in found if due.advice_id])
-                )
+                select(PaymentAdvice.id, PaymentAdvice.state_reason).where(PaymentAdvice.id.in_(advice_ids))
             )
         }
+        waits = why_waiting(session, advice_ids, now)
     return [
-        Waiting(
+        WaitingPayment(
             due,
             waiting_step(
                 due.stage,
                 due.issuer_name,
                 channel=channels[due.batch_id] if due.batch_id else None,
                 reason=reasons[due.advice_id] if due.advice_id else "",
+                waiting=waits.get(due.advice_id) if due.advice_id else None,
             ),
         )
         for due in found
@@ -215,7 +217,7 @@ def redemption_payments(
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
         at = Redemption.redeemed_at.desc() if descending else Redemption.redeemed_at
         rows = session.execute(query.order_by(at, Redemption.id).limit(limit).offset(offset)).all()
-        steps = _Steps(session)
+        steps = _Steps(session, now)
         return [_payment(row, steps, now) for row in rows], total
 
 
@@ -258,8 +260,9 @@ def _contested(row: Any) -> list[PaymentStep]:
 class _Steps:
     """The steps of advices, each followed to the one that took it up; read once for all the redemptions it pays."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, now: datetime) -> None:
         self._session = session
+        self._now = now
         self._known: dict[UUID, tuple[tuple[PaymentStep, ...], date | None, UUID]] = {}
 
     def of(
@@ -284,7 +287,8 @@ class _Steps:
                 .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
                 .where(PaymentAdvice.id == current)
             ).one()
-            steps += advice_steps(row, issuer_name)
+            waiting = why_waiting(self._session, [current], self._now).get(current)
+            steps += advice_steps(row, issuer_name, waiting)
             paid_on = row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None
             current = (
                 self._session.scalar(

@@ -4,10 +4,13 @@ The codes are those of ISO 20022's external code sets (ExternalStatusReason1Code
 rulebook lists for credit transfers; the sentences are ours.
 """
 
+import re
+import unicodedata
 from dataclasses import dataclass
 
 _NEW_RIB = "Demandez un nouveau RIB à la structure, puis payez-la dans le prochain lot."
 _CALL_STRUCTURE = "Appelez la structure : elle doit voir avec sa banque. Payez-la ensuite dans le prochain lot."
+_HEIRS = "Appelez la structure pour savoir qui la représente, puis demandez un nouveau RIB."
 _CALL_BANK = "Appelez votre banque avant de payer de nouveau."
 _CORRECT_FILE = "Prévenez l’équipe technique : le fichier doit être corrigé avant un nouvel envoi."
 _ADD_FUNDS = "Approvisionnez le compte, puis payez la structure dans le prochain lot."
@@ -15,12 +18,22 @@ _ADD_FUNDS = "Approvisionnez le compte, puis payez la structure dans le prochain
 
 @dataclass(frozen=True, slots=True)
 class ReasonText:
-    """What a reason code means and what a person does about it; `is_known` is False for a code outside the table."""
+    """What a reason code means and what a person does about it; `is_known` is False for a code outside the table.
+
+    `account` names in two or three words what is wrong with the account, or its holder, that the money went to; empty when the
+    failure is not of the account. `needs_another`: no transfer will ever reach that account.
+    """
 
     code: str
     sentence: str
     what_to_do: str
     is_known: bool = True
+    account: str = ""
+
+    @property
+    def needs_another(self) -> bool:
+        """Whether the structure must give another account; else the same one may be confirmed."""
+        return bool(self.account) and self.what_to_do in (_NEW_RIB, _HEIRS)
 
 
 CODE_LENGTH = 4
@@ -61,7 +74,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "FOCR": ("Le virement est revenu après une demande de rappel.", "Vérifiez qui a demandé le rappel, puis décidez s’il faut payer de nouveau."),
     "FR01": ("La banque soupçonne une fraude.", "Ne payez pas de nouveau. Appelez votre banque et la structure, par un numéro déjà connu."),
     "FRAD": ("Le virement est déclaré frauduleux.", "Ne payez pas de nouveau. Appelez votre banque et la structure, par un numéro déjà connu."),
-    "MD07": ("Le titulaire du compte est décédé.", "Appelez la structure pour savoir qui la représente, puis demandez un nouveau RIB."),
+    "MD07": ("Le titulaire du compte est décédé.", _HEIRS),
     "MS02": ("La structure a refusé le virement, sans dire pourquoi.", "Appelez la structure avant de payer de nouveau."),
     "MS03": ("La banque n’a pas donné de raison.", _CALL_STRUCTURE),
     "NARR": ("La banque donne sa raison en toutes lettres.", "Lisez le message de la banque à côté de cette ligne."),
@@ -84,6 +97,39 @@ _TABLE: dict[str, tuple[str, str]] = {
 
 _UNKNOWN = "La banque donne le code « {code} », que nous ne connaissons pas."
 
+_OF_ACCOUNT = {
+    "AC01": "IBAN faux",
+    "AC03": "IBAN faux",
+    "AC04": "Compte fermé",
+    "AC06": "Compte bloqué",
+    "AC07": "Compte fermé",
+    "AC13": "Compte qui ne reçoit pas de virement",
+    "AG01": "Compte qui ne reçoit pas de virement",
+    "BE01": "Nom du titulaire refusé",
+    "BE04": "Adresse du titulaire demandée",
+    "CNOR": "Banque de la structure injoignable",
+    "MD07": "Titulaire décédé",
+    "RC01": "BIC faux",
+    "RC04": "BIC faux",
+    "RR03": "Nom ou adresse du titulaire demandés",
+}
+"""What is wrong with the account, for the codes that say so: the same details would fail again."""
+
+_ACCOUNT = r"\b(?:comptes?|rib|iban)\b"
+_ACCOUNTANTS_WORDS = (
+    ("AC04", rf"{_ACCOUNT}.{{0,30}}\b(?:clos|cloture|ferme|solde|resilie)e?s?\b|\bcloture d[ue] compte\b"),
+    ("AC06", rf"{_ACCOUNT}.{{0,30}}\b(?:bloque|gele|saisi)e?s?\b"),
+    ("MD07", r"\b(?:titulaire|representant).{0,20}\bdecede"),
+    ("BE01", r"\b(?:titulaire|nom|beneficiaire)\b.{0,40}(?:\bne correspond|\bdifferente?\b|\bnon concordant|\berrone)"),
+    (
+        "AC01",
+        rf"{_ACCOUNT}.{{0,30}}\b(?:faux|fausse|errone|incorrect|invalide|inconnu|inexistant|perime|non valide|n.existe pas)e?s?\b",
+    ),
+    ("AC01", r"\b(?:faux|mauvais) (?:rib|iban)\b"),
+    ("AC01", r"\bcoordonnees bancaires\b.{0,20}\b(?:errone|incorrect|invalide|perime)e?s\b"),
+)
+"""How accountants say it, without accents: the code of a bank that means the same."""
+
 
 def known_codes() -> list[str]:
     """Return the codes of the table, sorted."""
@@ -95,16 +141,24 @@ def explain(code: str | None) -> ReasonText:
     if not code:
         return ReasonText("", "La banque n’a pas donné de raison.", _CALL_STRUCTURE, is_known=False)
     if len(code) > CODE_LENGTH:
-        # A public accountant gives its reason in its own words.
-        return ReasonText("", f"Le comptable dit : « {code} ».", _CALL_STRUCTURE, is_known=False)
+        return _said_by_accountant(code)
     known = _TABLE.get(code)
     if known is None:
         return ReasonText(
             code, _UNKNOWN.format(code=code), "Demandez à votre banque ce qu’il veut dire.", is_known=False
         )
-    return ReasonText(code, *known)
+    return ReasonText(code, *known, account=_OF_ACCOUNT.get(code, ""))
 
 
-def needs_new_details(code: str) -> bool:
-    """Whether a transfer that failed for this reason would fail again on the same account."""
-    return explain(code).what_to_do == _NEW_RIB
+def _said_by_accountant(words: str) -> ReasonText:
+    """A public accountant gives its reason in its own words, a bank's code among them or not."""
+    said = f"Le comptable dit : « {words} »."
+    plain = "".join(one for one in unicodedata.normalize("NFD", words.casefold()) if not unicodedata.combining(one))
+    code = next(
+        (one for one in re.findall(r"\b[A-Z]{2}[A-Z0-9]{2}\b", words) if one in _OF_ACCOUNT),
+        next((one for one, pattern in _ACCOUNTANTS_WORDS if re.search(pattern, plain)), None),
+    )
+    if code is None:
+        return ReasonText("", said, _CALL_STRUCTURE, is_known=False)
+    sentence, what_to_do = _TABLE[code]
+    return ReasonText(code, f"{sentence} {said}", what_to_do, account=_OF_ACCOUNT[code])

@@ -109,6 +109,7 @@ COLUMNS: dict[str, str] = {
     "siren": "SIREN.",
     "size": "D'un carnet, ses chèques ; d'un point de contrôle, les écritures qu'il scelle.",
     "state": "État, par un mot de la base.",
+    "payment_advice.due_on": "Jour avant lequel payer ce que le règlement doit de sa période ; à défaut, la première somme reprise.",
     "state_reason": "Raison de l'état : motif de la banque, ou phrase.",
     "summary": "Présentation du lieu.",
     "tag": "Secret du code, trois octets : avec lui, le code peut être tapé.",

@@ -1,0 +1,193 @@
+"""Why what is owed to a structure is not paid now: the one place that tells it, for every batch and every page.
+
+A cause is read when it is asked for, never from what an earlier batch wrote: a RIB may have come since, or a suspension.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from voucher.kernel.money import format_euros
+from voucher.network.model import BankDetails, Structure, StructureState
+from voucher.settlement import sepa
+from voucher.settlement.model import AdviceState, PaymentAdvice, PaymentHold, SettlementBatch
+from voucher.settlement.reasons import ReasonText, explain
+
+_IDS_MAX = 1000
+SENTENCE_CHARACTERS_MAX = 200
+
+
+class Held(StrEnum):
+    """What keeps a structure from being paid."""
+
+    SUSPENDED = "Structure suspendue"
+    BLOCKED = "Paiement bloqué"
+    NO_RIB = "RIB manquant"
+    BAD_RIB = "RIB inutilisable"
+    REFUSED_ACCOUNT = "Compte refusé"
+    BELOW_MINIMUM = "Sous le minimum"
+
+
+WHO_LIFTS: dict[Held, tuple[str, str]] = {
+    Held.SUSPENDED: ("Le programme", "Demandez au programme si la suspension peut être levée."),
+    Held.BLOCKED: ("La personne qui prépare les lots", "Levez le blocage quand sa raison n’est plus."),
+    Held.NO_RIB: ("La structure", "Écrivez à la structure pour avoir son RIB."),
+    Held.BAD_RIB: ("La structure", "Demandez-lui un RIB à jour."),
+    Held.REFUSED_ACCOUNT: ("La structure", "Demandez-lui un nouveau RIB."),
+    Held.BELOW_MINIMUM: ("Personne", "Il n’y a rien à faire : la somme ira dans le lot qui atteint le minimum."),
+}
+"""Who can make the money leave, and what to do."""
+
+_SAY_WHAT_TO_DO = {Held.NO_RIB, Held.REFUSED_ACCOUNT, Held.BELOW_MINIMUM}  # their sentences do already
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a structure is not paid now: `title` names it in a few words, `sentence` says it whole, with what to do."""
+
+    held: Held
+    title: str
+    sentence: str
+
+    @property
+    def holder(self) -> str:
+        """Who can lift it."""
+        return WHO_LIFTS[self.held][0]
+
+    @property
+    def what_to_do(self) -> str:
+        """What a person does about it."""
+        return WHO_LIFTS[self.held][1]
+
+    @property
+    def act(self) -> str:
+        """The sentence and what to do, said once."""
+        ended = self.sentence if self.sentence.endswith((".", "!", "?", "…")) else f"{self.sentence}."
+        return ended if self.held in _SAY_WHAT_TO_DO else f"{ended} {self.what_to_do}"
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """A structure that is owed something, and all that may keep it from being paid.
+
+    `blocks` are the decisions not to pay it: the agreement (None: all of them) and the reason. `refused` is why a bank or an
+    accountant said that its account, still the same, cannot be paid.
+    """
+
+    structure_id: UUID
+    name: str
+    pivot: str
+    state: str
+    state_reason: str
+    holder_name: str | None
+    iban: str | None
+    bic: str | None
+    recorded_at: datetime | None
+    blocks: tuple[tuple[UUID | None, str], ...]
+    refused: ReasonText | None
+
+    def cause(self, agreement_id: UUID) -> Cause | None:
+        """Return why an agreement cannot pay the structure now, or None when it can."""
+        if self.state == StructureState.SUSPENDED:
+            return _cause(Held.SUSPENDED, f"{Held.SUSPENDED} : {self.state_reason}")
+        for blocked_id, reason in self.blocks:
+            if blocked_id in (None, agreement_id):
+                return _cause(Held.BLOCKED, f"{Held.BLOCKED} : {reason}")
+        if self.iban is None or self.holder_name is None:
+            return _cause(Held.NO_RIB, f"{Held.NO_RIB} : demandez-le à la structure.")
+        try:
+            sepa.checked_iban(self.iban)
+            sepa.checked_name(self.holder_name, "Le nom du titulaire du compte")
+        except sepa.WrongPayment as wrong:
+            return _cause(Held.BAD_RIB, f"{Held.BAD_RIB} : {wrong.sentence}")
+        if self.refused is not None:
+            again = "" if self.refused.needs_another else ", ou enregistrez de nouveau le même s’il est bon"
+            title = self.refused.account
+            return _cause(Held.REFUSED_ACCOUNT, f"{title} : demandez un nouveau RIB à la structure{again}.", title)
+        return None
+
+
+def below_minimum(minimum_cents: int) -> Cause:
+    """Return the cause of an amount that is too small for a transfer."""
+    words = f"{Held.BELOW_MINIMUM} de {format_euros(minimum_cents)} : la somme ira dans le lot qui l’atteint."
+    return _cause(Held.BELOW_MINIMUM, words)
+
+
+def _cause(held: Held, sentence: str, title: str = "") -> Cause:
+    return Cause(held, title or str(held), sentence[:SENTENCE_CHARACTERS_MAX])
+
+
+def payees(session: Session, structure_ids: Collection[UUID]) -> dict[UUID, Payee]:
+    """Return these structures as payments see them now, in the order of their ids; a few questions, whatever their number."""
+    found: dict[UUID, Payee] = {}
+    for ids in _parts(sorted(set(structure_ids))):
+        blocks: dict[UUID, list[tuple[UUID | None, str]]] = {}
+        for hold in session.execute(
+            select(PaymentHold.structure_id, PaymentHold.agreement_id, PaymentHold.reason)
+            .where(PaymentHold.lifted_at.is_(None), PaymentHold.structure_id.in_(ids))
+            .order_by(PaymentHold.placed_at.desc())
+        ):
+            blocks.setdefault(hold.structure_id, []).append((hold.agreement_id, hold.reason))
+        refused = _refused_accounts(session, ids)
+        for row in session.execute(
+            select(
+                Structure.id,
+                Structure.name,
+                Structure.pivot,
+                Structure.state,
+                Structure.state_reason,
+                BankDetails.holder_name,
+                BankDetails.iban,
+                BankDetails.bic,
+                BankDetails.recorded_at,
+            )
+            .outerjoin(BankDetails, and_(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None)))
+            .where(Structure.id.in_(ids))
+            .order_by(Structure.id)
+        ):
+            found[row.id] = Payee(*row, tuple(blocks.get(row.id, ())), refused.get(row.id))
+    return found
+
+
+def _refused_accounts(session: Session, structure_ids: Collection[UUID]) -> dict[UUID, ReasonText]:
+    """Return the structures whose account of now a transfer could not reach, with why: by any agreement.
+
+    What is closed or wrong stays so, however often it is recorded; a name, or an account that was blocked, may be confirmed by
+    recording it again.
+    """
+    rows = session.execute(
+        select(
+            PaymentAdvice.structure_id,
+            PaymentAdvice.state_reason,
+            (BankDetails.recorded_at > SettlementBatch.exported_at).label("is_confirmed"),
+        )
+        .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+        .join(
+            BankDetails,
+            and_(
+                BankDetails.structure_id == PaymentAdvice.structure_id,
+                BankDetails.ended_at.is_(None),
+                BankDetails.iban == PaymentAdvice.iban,
+            ),
+        )
+        .where(
+            PaymentAdvice.structure_id.in_(structure_ids),
+            PaymentAdvice.state.in_((AdviceState.REJECTED, AdviceState.RETURNED)),
+        )
+        .order_by(SettlementBatch.exported_at)
+    )
+    found: dict[UUID, ReasonText] = {}
+    for structure_id, said, is_confirmed in rows:
+        reason = explain(said)
+        if reason.account and (reason.needs_another or not is_confirmed):
+            found[structure_id] = reason
+    return found
+
+
+def _parts(ids: list[UUID]) -> Iterator[list[UUID]]:
+    return (ids[start : start + _IDS_MAX] for start in range(0, len(ids), _IDS_MAX))
