@@ -10,9 +10,10 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 from multiprocessing.connection import Connection
 from random import Random
 from typing import Any
@@ -28,7 +29,7 @@ from voucher.kernel.refusals import Refused
 __all__ = ["Killer", "cli", "models"]  # what children fork with: all tables, all the code
 
 # Before how many statements of each transaction a command is killed; where it has more, a seeded sample, another on each engine.
-STATEMENTS = int(os.environ.get("PASS_KILL_STATEMENTS", "3"))
+STATEMENTS = int(os.environ.get("PASS_KILL_STATEMENTS", "2"))
 ROUNDS_MAX = 60
 GONE_SECONDS = 30
 
@@ -36,7 +37,7 @@ Act = Callable[..., Any]
 Command = tuple[Act, tuple[Any, ...], dict[str, Any]]
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload([__name__])
+_context.set_forkserver_preload([__name__, "tests.acts"])
 
 
 class When(Enum):
@@ -61,7 +62,7 @@ class Ended:
 
 
 class Killer:
-    """Kills commands on one database: `killer.everywhere(freeze_batch, batch_id, agreement_id, by=…, now=…)`."""
+    """Kills commands on a test's database: `killer.everywhere(freeze_batch, batch_id, agreement_id, by=…, now=…)`."""
 
     def __init__(self, database: Database, databases: Run) -> None:
         """Kill on this database; twins are made beside it."""
@@ -75,7 +76,7 @@ class Killer:
         answer of that one, and that of the last.
         """
         command: Command = (act, args, words)
-        expected, answer = self._never_killed(command)
+        expected, answer = self._on_a_twin(command)
         rank, before = 1, self.state()
         for _ in range(ROUNDS_MAX):
             told = _run(self._database.url, command, (When.COMMIT, rank))
@@ -98,12 +99,19 @@ class Killer:
         self._stands(expected, f"{act.__name__} killed, then run again")
         return answer, again
 
-    def outside(self, act: Act, *args: Any, share: float, **words: Any) -> None:
-        """Kill a command after a share of the time that it takes, wherever it is: all of it stands, or nothing."""
+    def outside(self, act: Act, *args: Any, shares: Sequence[float], **words: Any) -> None:
+        """Kill a command on twins after each of these shares of the time that it takes: all of it stands there, or nothing."""
+        command: Command = (act, args, words)
         before, began = self.state(), time.monotonic()
-        expected, _ = self._never_killed((act, args, words))
-        _run(self._database.url, (act, args, words), None, seconds=(time.monotonic() - began) * share)
-        assert self.state() in (before, expected), f"{act.__name__} killed at {share:.0%} left something"
+        expected, _ = self._on_a_twin(command)
+        seconds = time.monotonic() - began
+        for share in shares:
+            found, _ = self._on_a_twin(command, seconds=seconds * share)
+            assert found in (before, expected), f"{act.__name__} killed at {share:.0%} left something"
+
+    def dies(self, moment: Moment, act: Act, *args: Any, **words: Any) -> None:
+        """Kill a command at one moment."""
+        assert not _run(self._database.url, (act, args, words), moment).is_alive
 
     def alive(self, act: Act, *args: Any, **words: Any) -> Any:
         """Run a command that nobody kills; return its answer."""
@@ -123,12 +131,12 @@ class Killer:
         dice = Random(f"{act.__name__} {statement_count} {self._database.is_postgresql}")
         return sorted(dice.sample(range(1, statement_count + 1), min(STATEMENTS, statement_count)))
 
-    def _never_killed(self, command: Command) -> tuple[dict[str, str], Any]:
-        """Run a command on a twin of the database; return what the twin became, and the answer."""
+    def _on_a_twin(self, command: Command, *, seconds: float | None = None) -> tuple[dict[str, str], Any]:
+        """Run a command on a twin of the database, killed after some seconds or never; return what it became, and the answer."""
         self._database.dispose()
         twin = self._databases.copy(self._database.url)
         try:
-            answer = _run(twin, command, None).answer
+            answer = _run(twin, command, None, seconds=seconds).answer
             return _state(twin), answer
         finally:
             self._databases.drop(twin)
@@ -144,7 +152,7 @@ def _run(url: str, command: Command, moment: Moment | None, *, seconds: float | 
         process.join(seconds)
         process.kill()
     try:
-        told = ours.recv()
+        told: Ended = ours.recv()
     except EOFError:
         told = Ended(is_alive=False)
     ours.close()
@@ -181,9 +189,11 @@ class _Life:
         self._moment, self._told = moment, told
         event.listen(database.engine, "before_cursor_execute", lambda *_: self._step(When.STATEMENT))
         event.listen(database.engine, "commit", lambda *_: self._step(When.COMMIT))
-        event.listen(
-            Session, "after_commit", lambda session: session.in_nested_transaction() or self._step(When.COMMITTED)
-        )
+        event.listen(Session, "after_commit", self._committed)
+
+    def _committed(self, session: Session) -> None:
+        if not session.in_nested_transaction():
+            self._step(When.COMMITTED)
 
     def _step(self, when: When) -> None:
         self._seen[when] += 1
@@ -196,11 +206,13 @@ class _Life:
 def _draw_alike(url: str) -> None:
     """Let ids and secrets depend on the state of the database: after the same commit the same ones are drawn."""
     dice = Random()
-    clock = iter(range(1_790_000_000_000_000_000, 1_800_000_000_000_000_000, 1_000_000))
+    clock = count()
 
     def draw_anew(session: Session | None = None) -> None:
         if session is None or not session.in_nested_transaction():
+            nonlocal clock
             dice.seed(repr(_state(url, is_alone=False)))
+            clock = count(1_790_000_000_000_000_000, 1_000_000)
 
     draw_anew()
     event.listen(Session, "after_commit", draw_anew)
