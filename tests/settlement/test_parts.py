@@ -192,19 +192,6 @@ def test_an_export_in_parts_killed_anywhere_gives_the_same_bytes_when_run_again(
     assert wrong_books(database) == []
 
 
-def test_ten_thousand_transfers_leave_in_parts_that_pay_each_once(database: Database) -> None:
-    town = a_town(database, structure_count=1)
-    town.redeem(0, 1)
-    batch_id = a_large_batch(database, town, 10_000)
-    set_terms(database, transfers_per_file=3_000)
-    files = export_batch(database, batch_id, by=PREPARER, now=NOW)
-    assert [len(texts(file, "EndToEndId")) for file in files] == [2_500] * 4
-    assert len({text for file in files for text in texts(file, "EndToEndId")}) == 10_000
-    with database.read() as session:
-        parts = session.execute(select(PaymentAdvice.part, PaymentAdvice.state).distinct()).all()
-    assert sorted(tuple(row) for row in parts) == [(part, AdviceState.IN_FILE) for part in (1, 2, 3, 4)]
-
-
 def a_large_batch(database: Database, town: Town, count: int) -> UUID:
     """Freeze and approve the town's batch, then make it one of so many structures, rows and entry alike."""
     batch_id = new_id()
