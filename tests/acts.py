@@ -4,15 +4,17 @@ import io
 from collections.abc import Sequence
 from datetime import datetime
 
-from tests.builders import MASTER_SECRET
+from tests.builders import MASTER_SECRET, SOMEONE
 from tests.clients import settings_for
 from voucher.accounting.fec import fec_file
 from voucher.jobs import run_jobs
 from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart_file import OWN_NUMBERS
 from voucher.ledger.checkpoint import origin_of
 from voucher.ledger.seal import Sealed, seal
 from voucher.mail.send import send_waiting
+from voucher.programme.parties import NewFunder, register_funder
 from voucher.programme.programme_key import programme_key
 from voucher.proof.export_audit import export_audit
 
@@ -44,3 +46,9 @@ def one_turn(database: Database, *, now: datetime) -> Sequence[str]:
 def send_mail(database: Database, smtp_url: str, *, now: datetime) -> int:
     """Send what waits; return how many were sent."""
     return send_waiting(database, settings_for(database, smtp_url=smtp_url), now).sent_count
+
+
+def two_funders(database: Database, *, now: datetime) -> None:
+    """Do what no command may: two transactions that do not know whether they were made before."""
+    for rank in range(2):
+        register_funder(database, NewFunder(new_id(), f"Financeur {rank} {new_id()}", "state"), by=SOMEONE, now=now)

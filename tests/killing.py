@@ -30,7 +30,6 @@ __all__ = ["Killer", "cli", "models"]  # what children fork with: all tables, al
 
 # Before how many statements of each transaction a command is killed; where it has more, a seeded sample, another on each engine.
 STATEMENTS = int(os.environ.get("PASS_KILL_STATEMENTS", "2"))
-ROUNDS_MAX = 60
 GONE_SECONDS = 30
 
 Act = Callable[..., Any]
@@ -53,10 +52,11 @@ Moment = tuple[When, int]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended: whether it lived, how many statements it had sent, what it answered (a refusal: its code), what broke."""
+    """How a run ended: whether it lived, the statements and COMMITs it came to, its answer (a refusal: its code), what broke."""
 
     is_alive: bool
     statement_count: int = 0
+    commit_count: int = 0
     answer: Any = None
     error: str = ""
 
@@ -76,9 +76,10 @@ class Killer:
         answer of that one, and that of the last.
         """
         command: Command = (act, args, words)
-        expected, answer = self._on_a_twin(command)
+        expected, whole = self._on_a_twin(command)
         rank, before = 1, self.state()
-        for _ in range(ROUNDS_MAX):
+        # Each round sees one transaction done, or passes one over that has nothing left to do.
+        for _ in range(2 * whole.commit_count + 1):
             told = _run(self._database.url, command, (When.COMMIT, rank))
             before = self.state() if told.is_alive else before
             moments = [(When.STATEMENT, number) for number in self._drawn(act, told.statement_count)]
@@ -92,12 +93,11 @@ class Killer:
             after = self.state()
             if after == expected:
                 break
-            # What had nothing left to do is passed over: the next transaction is looked at.
             rank += after == before
             before = after
         again = self.alive(act, *args, **words)
         self._stands(expected, f"{act.__name__} killed, then run again")
-        return answer, again
+        return whole.answer, again
 
     def outside(self, act: Act, *args: Any, shares: Sequence[float], **words: Any) -> None:
         """Kill a command on twins after each of these shares of the time that it takes: all of it stands there, or nothing."""
@@ -131,13 +131,13 @@ class Killer:
         dice = Random(f"{act.__name__} {statement_count} {self._database.is_postgresql}")
         return sorted(dice.sample(range(1, statement_count + 1), min(STATEMENTS, statement_count)))
 
-    def _on_a_twin(self, command: Command, *, seconds: float | None = None) -> tuple[dict[str, str], Any]:
-        """Run a command on a twin of the database, killed after some seconds or never; return what it became, and the answer."""
+    def _on_a_twin(self, command: Command, *, seconds: float | None = None) -> tuple[dict[str, str], Ended]:
+        """Run a command on a twin of the database, killed after some seconds or never; return what it became, and how it ended."""
         self._database.dispose()
         twin = self._databases.copy(self._database.url)
         try:
-            answer = _run(twin, command, None, seconds=seconds).answer
-            return _state(twin), answer
+            told = _run(twin, command, None, seconds=seconds)
+            return _state(twin), told
         finally:
             self._databases.drop(twin)
 
@@ -172,11 +172,11 @@ def _live(url: str, command: Command, moment: Moment | None, told: Connection) -
     try:
         answer = act(database, *args, **words)
     except Refused as refused:
-        told.send(Ended(True, life.statement_count, refused.code))
+        told.send(life.ended(refused.code))
     except Exception:  # noqa: BLE001 - whatever it is, the test must say it
         told.send(Ended(is_alive=True, error=traceback.format_exc()))
     else:
-        told.send(Ended(True, life.statement_count, answer))
+        told.send(life.ended(answer))
     database.dispose()
 
 
@@ -184,12 +184,15 @@ class _Life:
     """Counts the steps of a process, and ends it at its moment as a power cut would: no handler runs."""
 
     def __init__(self, database: Database, moment: Moment | None, told: Connection) -> None:
-        self.statement_count = 0
         self._seen = dict.fromkeys(When, 0)
         self._moment, self._told = moment, told
         event.listen(database.engine, "before_cursor_execute", lambda *_: self._step(When.STATEMENT))
         event.listen(database.engine, "commit", lambda *_: self._step(When.COMMIT))
         event.listen(Session, "after_commit", self._committed)
+
+    def ended(self, answer: Any = None, *, is_alive: bool = True) -> Ended:
+        """Say what was come to."""
+        return Ended(is_alive, self._seen[When.STATEMENT], self._seen[When.COMMIT], answer)
 
     def _committed(self, session: Session) -> None:
         if not session.in_nested_transaction():
@@ -197,9 +200,8 @@ class _Life:
 
     def _step(self, when: When) -> None:
         self._seen[when] += 1
-        self.statement_count = self._seen[When.STATEMENT]
         if (when, self._seen[when]) == self._moment:
-            self._told.send(Ended(False, self.statement_count))
+            self._told.send(self.ended(is_alive=False))
             os.kill(os.getpid(), signal.SIGKILL)
 
 
