@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
 from tests.engines import Run, Server, temporary_server
+from tests.killing import Killer
 from voucher.access import passwords
 from voucher.kernel.database import Database
 
@@ -103,6 +104,12 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url, pool_size=POOL_SIZE)
     yield opened
     opened.dispose()
+
+
+@pytest.fixture
+def killer(database: Database, databases: Run) -> Killer:
+    """Who kills commands on this test's database, and runs them again."""
+    return Killer(database, databases)
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ import os
 import pwd
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -236,13 +237,7 @@ class Run:
             if is_first:
                 admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(template)))
                 upgrade(self._postgresql_url(template))
-        name = f"{self._prefix}_{os.getpid()}_{next(self._counter)}"
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
-        return self._postgresql_url(name)
+        return self._postgresql_copy(template)
 
     def new_sqlite(self) -> str:
         """Return the address of a new, empty, migrated SQLite file; `drop` it after use."""
@@ -258,6 +253,16 @@ class Run:
         """Return the address of a new database on `engine`, "sqlite" or "postgresql"; `drop` it after use."""
         return self.new_sqlite() if engine == "sqlite" else self.new_postgresql()
 
+    def copy(self, url: str) -> str:
+        """Return the address of a twin of a database to which nobody is connected; `drop` it after use."""
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            return self._postgresql_copy(str(parsed.database))
+        twin = self.folder / f"{os.getpid()}-{next(self._counter)}.sqlite3"
+        with closing(sqlite3.connect(str(parsed.database))) as source, closing(sqlite3.connect(twin)) as target:
+            source.backup(target)
+        return f"sqlite:///{twin}"
+
     def drop(self, url: str) -> None:
         """Remove a database that `new` made, with whoever is still connected to it."""
         parsed = make_url(url)
@@ -267,6 +272,12 @@ class Run:
             return
         for end in ("", "-wal", "-shm"):
             Path(f"{parsed.database}{end}").unlink(missing_ok=True)
+
+    def _postgresql_copy(self, template: str) -> str:
+        name = f"{self._prefix}_{os.getpid()}_{next(self._counter)}"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        self._administrator().execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        return self._postgresql_url(name)
 
     def _postgresql_url(self, database: str) -> str:
         return make_url(self.server_url()).set(database=database).render_as_string(hide_password=False)

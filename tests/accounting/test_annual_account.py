@@ -3,12 +3,12 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 
 from tests.accounting.office import Office, an_office
 from tests.builders import SOMEONE, handed_over_booklets, issued_booklets
 from tests.settlement.test_disputes import claw_back
-from tests.settlement.town import PREPARER, wrong_books
+from tests.settlement.town import APPROVER, PREPARER, wrong_books
 from voucher.accounting.annual_account import AgreementAccount, annual_account
 from voucher.accounting.checks import check_kept_accounts_are_whole
 from voucher.accounting.produce import accounts_due, kept_accounts, kept_content, produce_account
@@ -19,6 +19,9 @@ from voucher.distribution.void_stock import NewStockVoid, void_stock
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.ledger.close_year import close_year, propose_close
+from voucher.ledger.model import Entry
+from voucher.programme.model import Agreement
 
 OCTOBER = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 14, 9, 0, tzinfo=UTC)
@@ -70,6 +73,26 @@ def test_what_the_bank_books_in_january_was_to_be_paid_in_december(office: Offic
     office.pay(office.settle(DECEMBER), date(2027, 1, 4), datetime(2027, 1, 5, 9, 0, tzinfo=UTC))
     assert figures(account(office)) == {"ordered": 10, "to_pay": 3, "remaining": 7}
     assert figures(account(office, 2027)) == {"ordered": 10, "paid": 3, "remaining": 7}
+
+
+def test_a_period_on_both_sides_of_the_new_year_is_one_batch_and_each_use_is_of_its_year(office: Office) -> None:
+    """An agreement without months: its period goes on past midnight, and 2026 is closed before the batch is frozen."""
+    with office.database.write() as session:
+        session.execute(update(Agreement).values(settlement_rhythm="on_demand"))
+    before, after = datetime(2026, 12, 31, 22, 59, 59, tzinfo=UTC), datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
+    uses = [office.town.redeem(0, 3, now=before), office.town.redeem(0, 2, now=after)]
+    january = datetime(2027, 1, 6, 9, 0, tzinfo=UTC)
+    propose_close(office.database, 2026, by=PREPARER, now=january)
+    close_year(office.database, 2026, by=APPROVER, now=january)
+    batch_id = office.settle(january)
+    assert [cents for _, cents in office.references(batch_id)] == [5_000]
+    office.pay(batch_id, date(2027, 1, 8), january + timedelta(days=3))
+    with office.database.read() as session:
+        days = [session.scalars(select(Entry.effective_on).where(Entry.event_id == one)).one() for one in uses]
+    assert days == [date(2026, 12, 31), date(2027, 1, 1)]
+    assert figures(account(office)) == {"ordered": 20, "to_pay": 3, "remaining": 17}
+    assert figures(account(office, 2027)) == {"ordered": 20, "paid": 5, "remaining": 15}
+    assert wrong_books(office.database) == []
 
 
 def test_what_was_not_ordered_yet_is_not_told(office: Office) -> None:

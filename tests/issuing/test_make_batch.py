@@ -1,28 +1,22 @@
 """Making what was ordered: whole, once, whatever happens in between."""
 
-import os
-import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, text
 
 from tests.builders import MASTER_SECRET, NOW, SOMEONE, Agreed, an_agreement
+from tests.killing import Killer
 from voucher.distribution import checks as distribution_checks
 from voucher.issuing import checks
-from voucher.issuing.make_batch import make_batch, unfinished_batches
+from voucher.issuing.make_batch import Progress, make_batch, unfinished_batches
 from voucher.issuing.model import Booklet, IssueBatch, Voucher
 from voucher.issuing.order import order_vouchers
 from voucher.issuing.signing import SealBroken
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-
-ROOT = Path(__file__).parents[2]
 
 
 def an_order(database: Database, booklet_count: int, agreed: Agreed | None = None) -> UUID:
@@ -68,36 +62,14 @@ def test_a_finished_batch_is_left_as_it_is(database: Database) -> None:
 
 
 @pytest.mark.kill
-@pytest.mark.parametrize("chunks_before_the_kill", [0, 1, 2])
-def test_a_kill_leaves_whole_chunks_and_running_again_ends_without_gap_or_double(
-    database: Database, database_url: str, chunks_before_the_kill: int
+def test_a_batch_killed_around_each_chunk_and_run_again_ends_without_gap_or_double(
+    database: Database, killer: Killer
 ) -> None:
-    batch_id = an_order(database, 400)
-    child = subprocess.Popen(
-        [sys.executable, ROOT / "tests/issuing/make_batch_child.py", database_url, str(batch_id)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        start_new_session=True,
+    batch_id = an_order(database, 30)
+    made, again = killer.everywhere(
+        make_batch, batch_id, master_secret=MASTER_SECRET, now=NOW, processes=1, codes_per_chunk=110
     )
-    assert child.stdout is not None
-    for _ in range(chunks_before_the_kill + 1):
-        assert child.stdout.readline()
-    os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    child.stdout.close()
-    with database.read() as session:
-        made = session.scalars(select(IssueBatch.made_booklet_count)).one()
-        assert session.scalar(select(func.count()).select_from(Booklet)) == made
-        assert session.scalar(select(func.count()).select_from(Voucher)) == made * 10
-        found = [
-            violation for room in (checks, distribution_checks) for check in room.CHECKS for violation in check(session)
-        ]
-    assert chunks_before_the_kill * 10 <= made < 400
-    assert found == []
-    assert unfinished_batches(database) == [batch_id]
-    make_batch(database, batch_id, master_secret=MASTER_SECRET, now=NOW, processes=1)
+    assert again == made == Progress(30, 30, 10)
     assert_whole(database)
 
 

@@ -12,9 +12,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from sqlalchemy import event, select
+from sqlalchemy import select
 
+from tests.acts import send_mail
 from tests.clients import settings_for
+from tests.killing import Killer, When
 from tests.mail.post_office import free_port, open_post_office
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -161,21 +163,26 @@ def test_a_password_that_cuts_the_address_in_two_is_nowhere_to_be_read(database:
     assert row.given_up_at is None
 
 
-def test_killed_after_the_servers_yes_it_is_sent_again_as_the_same_message(database: Database) -> None:
+@pytest.mark.kill
+def test_killed_before_the_server_was_asked_it_is_sent_once_its_claim_ends(database: Database, killer: Killer) -> None:
     put(database, a_letter())
     with open_post_office() as office:
-        settings = settings_to(database, office.port)
+        url = f"smtp://127.0.0.1:{office.port}"
+        killer.dies((When.COMMITTED, 1), send_mail, url, now=NOW)
+        assert killer.alive(send_mail, url, now=NOW + timedelta(minutes=9)) == 0, "its claim still holds"
+        assert killer.alive(send_mail, url, now=NOW + timedelta(minutes=11)) == 1
+    assert len(office.received) == 1
 
-        def die(*_: object) -> None:
-            if office.received:
-                raise KeyboardInterrupt
 
-        event.listen(database.engine, "before_cursor_execute", die)
-        with pytest.raises(KeyboardInterrupt):
-            send_waiting(database, settings, NOW)
-        event.remove(database.engine, "before_cursor_execute", die)
-        assert send_waiting(database, settings, NOW + timedelta(minutes=9)).line == "", "its claim still holds"
-        assert send_waiting(database, settings, NOW + timedelta(minutes=11)).sent_count == 1
+@pytest.mark.kill
+def test_killed_after_the_servers_yes_it_is_sent_again_as_the_same_message(database: Database, killer: Killer) -> None:
+    put(database, a_letter())
+    with open_post_office() as office:
+        url = f"smtp://127.0.0.1:{office.port}"
+        killer.dies((When.COMMIT, 2), send_mail, url, now=NOW)
+        assert killer.alive(send_mail, url, now=NOW + timedelta(minutes=9)) == 0, "its claim still holds"
+        assert killer.alive(send_mail, url, now=NOW + timedelta(minutes=11)) == 1
+        assert killer.alive(send_mail, url, now=NOW + timedelta(minutes=30)) == 0
     assert len({message["Message-ID"] for _, _, message in office.received}) == 1
     assert len(office.received) == 2
 

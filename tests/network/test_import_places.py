@@ -2,19 +2,16 @@
 
 import csv
 import io
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event
 
 from tests.builders import NOW, SOMEONE, a_siren
+from tests.killing import Killer
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -192,46 +189,13 @@ def test_one_file_sent_by_four_people_at_once_is_taken_once(database: Database) 
     assert violations(database) == []
 
 
-KILLED_AFTER = """
-import os, signal, sys
-from datetime import UTC, datetime
-from uuid import UUID
-from sqlalchemy import event
-from voucher.kernel.database import Database
-from voucher.network.import_places import import_places
-
-url, path, import_id, last_words = sys.argv[1:]
-database = Database(url)
-
-@event.listens_for(database.engine, "after_cursor_execute")
-def die(connection, cursor, statement, parameters, context, executemany):
-    if statement.lower().startswith(last_words):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-import_places(database, UUID(import_id), "lieux.csv", open(path, "rb").read(), by=UUID(import_id), now=datetime.now(UTC))
-"""
-
-
 @pytest.mark.kill
 def test_an_import_killed_anywhere_leaves_nothing_half_done_and_is_done_by_the_next(
-    database: Database, database_url: str, tmp_path: Path
+    database: Database, killer: Killer
 ) -> None:
     content, import_id = a_file(a_line(rank) for rank in range(300)), new_id()
-    path = tmp_path / "lieux.csv"
-    path.write_bytes(content)
-    for last_words in ("insert into structure", "insert into place ", "insert into places_import"):
-        killed = subprocess.run(
-            [sys.executable, "-c", KILLED_AFTER, database_url, str(path), str(import_id), last_words],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            check=False,
-        )
-        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-        with database.read() as session:
-            for table in ("structure", "place", "places_import"):
-                assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 0
-    assert import_places(database, import_id, "lieux.csv", content, **ACT) == ImportCounts(300, 0, 0)
+    counts, again = killer.everywhere(import_places, import_id, "lieux.csv", content, **ACT)
+    assert counts == again == ImportCounts(300, 0, 0)
     assert violations(database) == []
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
 
+from tests.killing import Killer
 from tests.settlement.camt_files import Account, Booked, Transaction, camt
-from tests.settlement.test_faults import die
 from tests.settlement.town import APPROVER, NOW, PREPARER, a_town, give_rib, wrong_books
 from voucher.demonstration.bank import statement
 from voucher.kernel.database import Database
@@ -250,19 +249,12 @@ def test_the_door_of_bank_files_knows_it(owing: Owing) -> None:
 
 
 @pytest.mark.kill
-def test_an_import_killed_anywhere_leaves_nothing_and_run_again_is_whole(
-    owing: Owing, database_url: str, tmp_path: Path
-) -> None:
-    file = tmp_path / "retour.csv"
+def test_a_return_killed_anywhere_and_imported_again_changes_each_payment_once(owing: Owing, killer: Killer) -> None:
     rows = [f"{owing.first};30,00;payé;24/11/2026;", f"{owing.second};40,00;rejeté;24/11/2026;Compte clos"]
-    file.write_bytes((HEADS + "\n".join(rows)).encode())
-    before = owing.counts()
-    for moment in ("4", "12", "commit"):
-        die(database_url, "return", moment, file)
-        assert owing.counts() == before
-        assert {state for state, _ in owing.states().values()} == {"in_file"}
-    done = owing.take(*rows)
-    assert (done.paid_count, done.rejected_count) == (1, 1)
+    content = (HEADS + "\n".join(rows)).encode()
+    done, again = killer.everywhere(import_accountant_return, "retour.csv", content, by=PREPARER, now=LATER)
+    assert (done.paid_count, done.rejected_count, done.is_known, again.is_known) == (1, 1, False, True)
+    assert {state for state, _ in owing.states().values()} == {"paid", "rejected"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "latin-1", "utf-16"])

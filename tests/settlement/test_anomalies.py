@@ -2,20 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import insert, select
-
 from tests.builders import SOMEONE, an_iban, handed_over_booklets, scanned_codes
-from tests.settlement.town import PREPARER, Town, a_town, give_rib, wrong_books
+from tests.settlement.town import PREPARER, Town, a_town, give_rib
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.network.model import BankDetails, Place, Structure
 from voucher.network.places import close_place
 from voucher.redemption.answers import Redeemed
-from voucher.redemption.model import Redemption
 from voucher.redemption.redeem import redeem
 from voucher.settlement.anomalies import Anomaly, Sign
 from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.model import PaymentAdvice
 from voucher.settlement.preview import preview_batch
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -106,35 +101,3 @@ def test_who_will_not_be_paid_comes_first_with_its_sums(database: Database) -> N
     assert (first.sign, first.is_blocking, first.amount_cents) == (Sign.HELD, True, 4_000)
     assert first.what_to_do == "Écrivez à la structure."
     assert len(first.evidence) == 2
-
-
-def test_thousands_of_structures_with_one_redemption_each_are_frozen_whole(database: Database) -> None:
-    """The rows of structures and redemptions are copies of one that was made by the use cases; the rest is real."""
-    structure_count = 2_000
-    town = a_town(database, structure_count=1)
-    town.redeem(0, 1)
-    with database.write() as session:
-        rows = {
-            table: dict(session.execute(select(*table.__table__.columns).limit(1)).mappings().one())
-            for table in (Structure, Place, BankDetails, Redemption)
-        }
-        ids = [new_id() for _ in range(structure_count)]
-        session.execute(
-            insert(Structure), [{**rows[Structure], "id": one, "pivot": f"W{n:09d}"} for n, one in enumerate(ids)]
-        )
-        session.execute(
-            insert(BankDetails),
-            [
-                {**rows[BankDetails], "id": new_id(), "structure_id": one, "iban": an_iban(100_000 + n)}
-                for n, one in enumerate(ids)
-            ],
-        )
-        session.execute(insert(Redemption), [{**rows[Redemption], "id": new_id(), "structure_id": one} for one in ids])
-    frozen = freeze_batch(database, new_id(), town.agreement_id, by=PREPARER, now=NOW)
-    assert (frozen.advice_count, frozen.total_cents) == (structure_count + 1, (structure_count + 1) * 1_000)
-    with database.read() as session:
-        advices = session.scalars(select(PaymentAdvice.structure_id)).all()
-    assert len(set(advices)) == structure_count + 1
-    # The copies have no entry of their own: what is asked is that the batch is whole and pays each period in full.
-    promises = ("a_batch_totals_its_advices", "an_advice_is_its_lines", "a_period_is_paid_in_full")
-    assert [line for line in wrong_books(database) if any(f"'{one}'" in line for one in promises)] == []

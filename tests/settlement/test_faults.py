@@ -1,18 +1,14 @@
-"""Two people at the same moment, counters that go on, and a power cut in the middle of each act."""
+"""Two people at the same moment, counters that go on, and a power cut at each step."""
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
-from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
 
 from tests.builders import SOMEONE, handed_over_booklets, scanned_codes
-from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, counts, debit
+from tests.killing import Killer
+from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, debit
 from tests.settlement.town import APPROVER, NOW, PREPARER, a_town, wrong_books
 from voucher.demonstration.bank import statement
 from voucher.kernel.database import Database
@@ -21,17 +17,10 @@ from voucher.kernel.refusals import Refused
 from voucher.redemption.answers import Redeemed
 from voucher.redemption.model import Period
 from voucher.redemption.redeem import redeem
-from voucher.settlement import export
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.export import export_batch
-from voucher.settlement.find import batch_row
 from voucher.settlement.freeze import Frozen, freeze_batch
-from voucher.settlement.import_statement import import_statement
-from voucher.settlement.model import PaymentAdvice, SettlementBatch
-from voucher.settlement.outgoing import ExportedFile, files_of
-
-ROOT = Path(__file__).resolve().parents[2]
-MOMENTS = ("3", "9", "commit")
+from voucher.settlement.import_statement import Imported, import_statement
 
 
 @pytest.mark.race
@@ -115,72 +104,29 @@ def test_one_statement_imported_by_two_people_at_once_counts_once(database: Data
     assert wrong_books(database) == []
 
 
-def die(url: str, verb: str, moment: str, *arguments: object) -> None:
-    """Run an act in a process of its own that is killed at that moment."""
-    child = [sys.executable, "-m", "tests.settlement.settle_child", url, verb, moment, *map(str, arguments)]
-    ended = subprocess.run(
-        child, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, check=False
-    )
-    assert ended.returncode == -9, ended.stderr.decode()
-
-
 @pytest.mark.kill
-def test_a_freeze_killed_anywhere_leaves_nothing_and_run_again_is_whole(database: Database, database_url: str) -> None:
-    town = a_town(database)
-    town.redeem(0, 3)
-    town.redeem(1, 4)
-    batch_id = new_id()
-    for moment in MOMENTS:
-        die(database_url, "freeze", moment, batch_id, town.agreement_id)
-        with database.read() as session:
-            assert session.get(SettlementBatch, batch_id) is None
-            assert session.scalar(select(func.count()).select_from(Period).where(Period.closed_at.is_(None))) == 1
-    frozen = freeze_batch(database, batch_id, town.agreement_id, by=PREPARER, now=NOW)
-    assert frozen.total_cents == 7_000
-    assert wrong_books(database) == []
-
-
-@pytest.mark.kill
-def test_an_export_killed_anywhere_gives_the_same_bytes_when_run_again(database: Database, database_url: str) -> None:
-    town = a_town(database)
-    town.redeem(0, 3)
-    town.redeem(1, 4)
-    batch_id = new_id()
-    freeze_batch(database, batch_id, town.agreement_id, by=PREPARER, now=NOW)
-    approve_batch(database, batch_id, by=APPROVER, now=NOW)
-    expected = files_to_come(database, batch_id)
-    for moment in MOMENTS:
-        die(database_url, "export", moment, batch_id)
-        with database.read() as session:
-            assert set(session.scalars(select(PaymentAdvice.state))) == {"due"}
-    assert export_batch(database, batch_id, by=PREPARER, now=NOW) == expected
-    assert wrong_books(database) == []
-
-
-@pytest.mark.kill
-def test_an_import_killed_anywhere_leaves_nothing_and_run_again_is_whole(
-    database: Database, database_url: str, tmp_path: Path
+def test_a_batch_killed_at_every_step_is_frozen_approved_and_leaves_as_if_nothing_happened(
+    database: Database, killer: Killer
 ) -> None:
-    paid = Paid(database)
-    file = tmp_path / "releve.xml"
-    file.write_bytes(
-        statement(
-            "R1", paid.iban, TODAY, OPENING_CENTS, [debit("T1", 3_000, paid.first), debit("T2", 4_000, paid.second)]
-        )
-    )
-    before = counts(database)
-    for moment in (*MOMENTS, "17", "25"):
-        die(database_url, "import", moment, file)
-        assert counts(database) == before
-        assert paid.states() == ["in_file", "in_file"]
-    done = import_statement(database, "releve.xml", file.read_bytes(), by=PREPARER, now=NOW)
-    assert done.paid_count == 2
+    town = a_town(database)
+    town.redeem(0, 3)
+    town.redeem(1, 4)
+    batch_id = new_id()
+    frozen, again = killer.everywhere(freeze_batch, batch_id, town.agreement_id, by=PREPARER, now=NOW)
+    assert (frozen.total_cents, again) == (7_000, frozen)
+    killer.everywhere(approve_batch, batch_id, by=APPROVER, now=NOW)
+    files, files_again = killer.everywhere(export_batch, batch_id, by=PREPARER, now=NOW)
+    assert files_again == files
+    assert export_batch(database, batch_id, by=APPROVER, now=NOW) == files
     assert wrong_books(database) == []
 
 
-def files_to_come(database: Database, batch_id: UUID) -> tuple[ExportedFile, ...]:
-    """Return what an export of this approved batch will write, without writing it."""
-    with database.read() as session:
-        batch = batch_row(session, batch_id, None)
-        assert batch is not None
-        return files_of(session, batch, export._due_advices(session, batch_id), TODAY)
+@pytest.mark.kill
+def test_an_import_killed_at_every_step_pays_once(database: Database, killer: Killer) -> None:
+    paid = Paid(database)
+    lines = [debit("T1", 3_000, paid.first), debit("T2", 4_000, paid.second)]
+    content = statement("R1", paid.iban, TODAY, OPENING_CENTS, lines)
+    done, again = killer.everywhere(import_statement, "releve.xml", content, by=PREPARER, now=NOW)
+    assert (done.paid_count, again) == (2, Imported(True, 0, 0, 0, 0, 0, 0))
+    assert paid.states() == ["paid", "paid"]
+    assert wrong_books(database) == []

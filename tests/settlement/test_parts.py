@@ -8,9 +8,9 @@ from lxml import etree
 from sqlalchemy import insert, select, update
 
 from tests.builders import an_iban
+from tests.killing import Killer
 from tests.settlement.bank import Bank
 from tests.settlement.reports import status_report
-from tests.settlement.test_faults import die
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town, give_rib, wrong_books
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -179,33 +179,17 @@ def test_a_batch_that_would_make_a_thousand_files_is_told_what_to_do(database: D
 
 @pytest.mark.kill
 def test_an_export_in_parts_killed_anywhere_gives_the_same_bytes_when_run_again(
-    database: Database, database_url: str
+    database: Database, killer: Killer
 ) -> None:
     town = three_structures(database)
     set_terms(database, transfers_per_file=1)
     batch_id = new_id()
     freeze_batch(database, batch_id, town.agreement_id, by=PREPARER, now=NOW)
     approve_batch(database, batch_id, by=APPROVER, now=NOW)
-    for moment in ("4", "8", "11", "commit"):
-        die(database_url, "export", moment, batch_id)
-        assert set(states(database).values()) == {AdviceState.DUE}
-    files = export_batch(database, batch_id, by=PREPARER, now=NOW)
+    files, again = killer.everywhere(export_batch, batch_id, by=PREPARER, now=NOW)
     assert [texts(file, "MsgId") for file in files] == [[message_id(batch_id, part)] for part in (1, 2, 3)]
-    assert export_batch(database, batch_id, by=PREPARER, now=NOW) == files
+    assert again == files
     assert wrong_books(database) == []
-
-
-def test_ten_thousand_transfers_leave_in_parts_that_pay_each_once(database: Database) -> None:
-    town = a_town(database, structure_count=1)
-    town.redeem(0, 1)
-    batch_id = a_large_batch(database, town, 10_000)
-    set_terms(database, transfers_per_file=3_000)
-    files = export_batch(database, batch_id, by=PREPARER, now=NOW)
-    assert [len(texts(file, "EndToEndId")) for file in files] == [2_500] * 4
-    assert len({text for file in files for text in texts(file, "EndToEndId")}) == 10_000
-    with database.read() as session:
-        parts = session.execute(select(PaymentAdvice.part, PaymentAdvice.state).distinct()).all()
-    assert sorted(tuple(row) for row in parts) == [(part, AdviceState.IN_FILE) for part in (1, 2, 3, 4)]
 
 
 def a_large_batch(database: Database, town: Town, count: int) -> UUID:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, insert, literal, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, insert, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import changed
@@ -25,14 +25,14 @@ def post_facts(
     moves = RULES[event_type].moves
     fact = facts.subquery()
     for rank, (debit_code, credit_code) in enumerate(moves, 1):
-        debit, credit = aliased(Account), aliased(Account)
+        debit, credit = _accounts(debit_code), _accounts(credit_code)
         movements = (
             select(
                 fact.c.id,
                 literal(rank),
                 literal(CHART[debit_code].book.value),
-                debit.id,
-                credit.id,
+                debit.c.id,
+                credit.c.id,
                 fact.c.amount_cents,
             )
             .join(debit, _is_account(debit, debit_code, fact))
@@ -59,7 +59,17 @@ def post_facts(
     return changed(session, insert(Entry).from_select(names, entries))
 
 
-def _is_account(account: type[Account], code: str, fact: object) -> ColumnElement[bool]:
-    columns = fact.c  # type: ignore[attr-defined]  # a subquery
+def _accounts(code: str) -> FromClause:
+    """Return the accounts of a code, for one use in a statement.
+
+    Where a code has few (one for each agreement or bank account) they are read first: SQLite would else look, for each fact, among
+    all the accounts of its agreement, which has one for each structure.
+    """
+    if Dimension.STRUCTURE in CHART[code].dimensions:
+        return aliased(Account.__table__)
+    return select(Account.__table__).where(Account.code == code).cte(f"of_{code}").prefix_with("MATERIALIZED")
+
+
+def _is_account(account: FromClause, code: str, fact: FromClause) -> ColumnElement[bool]:
     kept_by: tuple[Dimension, ...] = CHART[code].dimensions
-    return and_(account.code == code, *(getattr(account, f"{one}_id") == columns[f"{one}_id"] for one in kept_by))
+    return and_(account.c.code == code, *(account.c[f"{one}_id"] == fact.c[f"{one}_id"] for one in kept_by))
