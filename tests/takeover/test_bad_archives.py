@@ -221,7 +221,7 @@ def test_a_sealed_archive_opens_with_its_passphrase_alone(
 def test_a_take_over_killed_anywhere_leaves_nothing_and_run_again_is_whole(
     database: Database, killer: Killer, archive: Path
 ) -> None:
-    _, again = killer.everywhere(import_takeover, archive, master_secret=bytes(32), now=LATER)
+    _, again = killer.everywhere(import_takeover, archive, origin=ORIGIN, master_secret=bytes(32), now=LATER)
     assert again == "archive_refused", "it was taken over: the database is not empty any more"
     assert wrong_books(database) == []
 
