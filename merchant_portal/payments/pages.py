@@ -15,7 +15,6 @@ from voucher.settlement.read_advice import AdvicePage, advice
 from voucher.settlement.read_advices import advices
 from voucher.settlement.read_disputes import dispute, disputes
 from voucher.settlement.read_payments import RedemptionPayment, owing, redemption_payments, waiting_payments
-from voucher.settlement.reasons import explain
 from voucher.settlement.words import ADVICE_STATES, DISPUTE_REASONS, DISPUTE_STATES
 from voucher.web.access import staff, viewer
 from voucher.web.house import house
@@ -93,7 +92,7 @@ def payment(advice_id: UUID) -> str:
     page = _own(advice_id)
     waiting = waiting_payments(house().database, own_structure(), house().now())
     step = next((one.step for one in waiting if one.due.advice_id == advice_id), None)
-    return render_template("payments/payment.html", page=page, why=explain(page.state_reason), step=step)
+    return render_template("payments/payment.html", page=page, step=step)
 
 
 @blueprint.get("/<uuid:advice_id>/bordereau.pdf")

@@ -17,7 +17,9 @@ def upgrade() -> None:
     """Make the table again. A hand-over of the earlier form cannot become a note: its operator must import the archive anew."""
     connection = op.get_bind()
     if connection.execute(sa.text(f"SELECT count(*) FROM {_TABLE}")).scalar_one():  # noqa: S608 - a constant
-        raise RuntimeError("This database was taken over by an earlier version: take it over again with this one.")
+        raise RuntimeError(
+            "Cette base vient d’une reprise faite par une version plus ancienne. Refaites la reprise avec cette version."
+        )
     op.drop_table(_TABLE)
     if connection.dialect.name == "postgresql":
         op.execute(f"DROP FUNCTION {_TABLE}_only_grows()")

@@ -1,12 +1,12 @@
 """The day an advice is due is that of its own period; what it carries over keeps its own. Nothing but that column changes."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from alembic import op
 
 from voucher.kernel.database import Instant
-from voucher.redemption.period import last_day
 
 revision = "0017"
 down_revision = "0016"
@@ -57,7 +57,20 @@ def upgrade() -> None:
         .where(own, sa.or_(carries, ~advice.c.is_payable))
     ).all()
     for row in rows:
-        due_on = last_day(row.opened_at, row.ends_at, row.closed_at) + timedelta(days=row.payment_days)
+        due_on = _last_day(row.opened_at, row.ends_at, row.closed_at) + timedelta(days=row.payment_days)
         # Only a day that older money brought forward is wrong.
         if row.due_on < due_on:
             connection.execute(sa.update(advice).where(advice.c.id == row.id).values(due_on=due_on))
+
+
+def _last_day(opened_at: datetime, ends_at: datetime | None, closed_at: datetime | None) -> date:
+    """Return the last Paris day of a period, as the rule was when this migration was written."""
+    if ends_at is None:
+        return _paris_day(closed_at or opened_at)
+    month_end = _paris_day(ends_at) - timedelta(days=1)
+    return min(month_end, _paris_day(closed_at)) if closed_at else month_end
+
+
+def _paris_day(instant: datetime) -> date:
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return aware.astimezone(ZoneInfo("Europe/Paris")).date()

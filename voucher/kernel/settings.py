@@ -2,8 +2,9 @@
 
 import re
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRET_BYTES_MIN = 32
@@ -45,6 +46,12 @@ class Settings(BaseSettings):
         95, ge=1, le=100, description="under this coverage of what is due, an agreement issues no more vouchers"
     )
     redemption_undo_minutes: int = Field(30, ge=1, le=24 * 60, description="how long a mediator may undo a redemption")
+
+    @model_validator(mode="after")
+    def _alerts_before_it_stops(self) -> Self:
+        if self.backing_alert_percent < self.backing_stop_percent:
+            raise ValueError("PASS_BACKING_ALERT_PERCENT doit être au moins PASS_BACKING_STOP_PERCENT")
+        return self
 
     @field_validator("secret_key")
     @classmethod

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from voucher.ledger.merkle import HASH_BYTES
 
 NOTE_BYTES_MAX = 100_000
+NUMBER_DIGITS_MAX = 18
 _ED25519 = b"\x01"
 _KEY_ID_BYTES = 4
 _KEY_BYTES = 32
@@ -121,7 +122,7 @@ def read_verifier_key(line: str) -> tuple[str, bytes]:
 
 def is_number(text: str) -> bool:
     """Say whether a text is a number as these formats write it: decimal, without a sign or a leading zero."""
-    return text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
+    return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX and (text == "0" or text[0] != "0")
 
 
 def base64_of(data: bytes) -> str:

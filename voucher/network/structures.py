@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import select, update
 
@@ -19,6 +19,9 @@ from voucher.network.model import BankDetails, Structure, StructureState
 NETWORK_TURN = "network"
 """The turn that whoever writes structures or places takes, so that an import and a hand never meet."""
 
+
+ADDRESS_CHANGED = "address_changed"
+"""The kind of the e-mail that tells an address that another one took its place."""
 
 RIB_CHANGED = "rib_changed"
 """The kind of the e-mail that tells a structure that its RIB changed; it is about the new one."""
@@ -72,17 +75,23 @@ def describe_structure(
     contact_email: str,
     vat_regime: str,
     by: UUID,  # noqa: ARG001 - a use case says who acts
-    now: datetime,  # noqa: ARG001 - and when
+    now: datetime,
 ) -> None:
-    """Correct what is said of a structure; its number never changes. Raises Refused."""
+    """Correct what is said of a structure; its number never changes. The address it had is told of a new one. Raises Refused."""
     row = {
         "name": required_text(name, "name", 150),
         "contact_email": optional_text(contact_email, "contact_email", 200),
         "vat_regime": optional_text(vat_regime, "vat_regime", 60) or "non communiqué",
     }
     with database.write() as session:
-        if changed(session, update(Structure).where(Structure.id == structure_id).values(**row)) == 0:
+        before = session.execute(
+            select(Structure.contact_email).where(Structure.id == structure_id).with_for_update()
+        ).one_or_none()
+        if before is None:
             raise _unknown_structure()
+        if before.contact_email not in ("", row["contact_email"]):
+            queue(session, [_address_changed(structure_id, before.contact_email, now)], now)
+        session.execute(update(Structure).where(Structure.id == structure_id).values(**row))
 
 
 def qualify_structure(database: Database, structure_id: UUID, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - a use case says who acts
@@ -147,6 +156,21 @@ def record_bank_details(database: Database, details: NewBankDetails, *, by: UUID
                 queue(session, [_rib_changed(details.id, structure.contact_email, iban, now)], now)
         insert_once(session, BankDetails, row, {"recorded_by": by, "recorded_at": now, "ended_at": None}, raced)
     return details.id
+
+
+def _address_changed(structure_id: UUID, recipient: str, now: datetime) -> Letter:
+    """Tell the address that a structure had that we write elsewhere now: a RIB changed next would be told there."""
+    body = (
+        "Bonjour,",
+        f"Depuis le {french_instant(now)}, nous écrivons à votre structure à une autre adresse.",
+        "Ce n’est pas vous qui l’avez demandé ? Appelez-nous tout de suite.",
+        "Votre page :",
+    )
+    # Each change is a fact of its own.
+    about_id = uuid5(structure_id, now.isoformat())
+    return Letter(
+        ADDRESS_CHANGED, about_id, None, recipient, "Votre adresse a changé", "\n\n".join(body), "/comptoir/lieu/"
+    )
 
 
 def _rib_changed(details_id: UUID, recipient: str, iban: str, now: datetime) -> Letter:

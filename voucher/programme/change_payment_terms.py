@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import update
 
+from voucher.kernel.calendar import LAST_DAY
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed import member
@@ -25,7 +26,7 @@ class PaymentTerms:
     settlement_rhythm: str
     minimum_payment_cents: int
     payment_days: int
-    cut_off_day: int = 31
+    cut_off_day: int = LAST_DAY
 
 
 def change_payment_terms(
@@ -48,7 +49,7 @@ def change_payment_terms(
         )
     if not 1 <= terms.payment_days <= PAYMENT_DAYS_MAX:
         raise Refused("days_out_of_range", f"Écrivez un délai de 1 à {PAYMENT_DAYS_MAX} jours.", "payment_days")
-    if not 1 <= terms.cut_off_day <= 31:
+    if not 1 <= terms.cut_off_day <= LAST_DAY:
         raise Refused(
             "cut_off_out_of_range", "Écrivez un jour de 1 à 31. 31 veut dire le dernier du mois.", "cut_off_day"
         )

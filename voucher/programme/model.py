@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from voucher.kernel.calendar import LAST_DAY
 from voucher.kernel.database import Base, BigInt
 
 
@@ -132,9 +133,8 @@ class Agreement(Base):
     commitment_number: Mapped[str] = mapped_column(String(30), default="")  # numéro d'engagement of the accountant
     service_code: Mapped[str] = mapped_column(String(30), default="")  # code service of the accountant
     settlement_rhythm: Mapped[str] = mapped_column(String(10), default=SettlementRhythm.MONTHLY)
-    cut_off_day: Mapped[int] = mapped_column(
-        default=31
-    )  # the last day of the month that a monthly period takes; 31: its last
+    # The last day of the month that a monthly period takes; LAST_DAY: the month's own.
+    cut_off_day: Mapped[int] = mapped_column(default=LAST_DAY)
     minimum_payment_cents: Mapped[int] = mapped_column(default=0)  # less than this waits for the next batch
     payment_days: Mapped[int] = mapped_column(default=30)  # after the period's end, a structure is paid
     # Of what is outstanding and owed, the part that must be held in the bank before more is issued; 0: pay on use.

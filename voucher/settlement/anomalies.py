@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from voucher.kernel.calendar import french_date, french_instant
 from voucher.kernel.money import format_euros
 from voucher.network.model import BankDetails, Place, Structure
+from voucher.programme.model import Agreement
 from voucher.redemption.model import Redemption, RedemptionState
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
 from voucher.settlement.owed import Owed, carried_words
@@ -63,14 +64,21 @@ class Anomaly:
 
 
 def anomalies_of(
-    session: Session, period_id: UUID | None, owed: Sequence[Owed], now: datetime, *, batch_id: UUID | None = None
+    session: Session,
+    agreement_id: UUID,
+    period_id: UUID | None,
+    owed: Sequence[Owed],
+    now: datetime,
+    *,
+    batch_id: UUID | None = None,
 ) -> list[Anomaly]:
-    """Return what looks unusual in what is owed, what will not be paid first.
+    """Return what looks unusual in what an agreement owes, what will not be paid first.
 
     `batch_id` is the batch that pays it, once frozen: it is no past payment of itself.
     """
     found = [*_held(owed), *_shared_ibans(session, owed), *_new_ribs(session, owed, now), *_failed_there(owed)]
-    found += _against_the_past(session, owed, batch_id)
+    issuer_id = session.execute(select(Agreement.issuer_id).where(Agreement.id == agreement_id)).scalar_one()
+    found += _against_the_past(session, owed, batch_id, issuer_id)
     if period_id is not None:
         amounts = {one.structure_id: one for one in owed}
         found += [*_high_days(session, period_id, amounts), *_bursts(session, period_id, amounts)]
@@ -164,7 +172,7 @@ def _failed_there(owed: Iterable[Owed]) -> list[Anomaly]:
     return found
 
 
-def _against_the_past(session: Session, owed: Sequence[Owed], batch_id: UUID | None) -> list[Anomaly]:
+def _against_the_past(session: Session, owed: Sequence[Owed], batch_id: UUID | None, issuer_id: UUID) -> list[Anomaly]:
     """A first payment; and an amount far above what the structure is usually paid, by all agreements."""
     payable = [one for one in owed if one.is_payable]
     past: dict[UUID, tuple[int, int]] = {}
@@ -181,7 +189,7 @@ def _against_the_past(session: Session, owed: Sequence[Owed], batch_id: UUID | N
         if one.structure_id not in past
     ]
     high = [one for one in payable if _is_high(one.amount_cents, *past.get(one.structure_id, (0, 0)))][:OF_A_KIND_MAX]
-    last = _last_payments(session, [one.structure_id for one in high], batch_id)
+    last = _last_payments(session, [one.structure_id for one in high], batch_id, issuer_id)
     return [
         *(
             _of(
@@ -211,12 +219,16 @@ def _paid_before(batch_id: UUID | None) -> ColumnElement[bool]:
     return and_(PaymentAdvice.is_payable, PaymentAdvice.batch_id.is_distinct_from(batch_id))
 
 
-def _last_payments(session: Session, structure_ids: Sequence[UUID], batch_id: UUID | None) -> dict[UUID, list[str]]:
+def _last_payments(
+    session: Session, structure_ids: Sequence[UUID], batch_id: UUID | None, issuer_id: UUID
+) -> dict[UUID, list[str]]:
+    """Return the last payments of structures by one issuer: those of others are compared with, never shown."""
     found: dict[UUID, list[str]] = {one: [] for one in structure_ids}
     rows = session.execute(
         select(PaymentAdvice.structure_id, SettlementBatch.number, PaymentAdvice.amount_cents)
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
-        .where(PaymentAdvice.structure_id.in_(structure_ids), _paid_before(batch_id))
+        .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+        .where(PaymentAdvice.structure_id.in_(structure_ids), _paid_before(batch_id), Agreement.issuer_id == issuer_id)
         .order_by(SettlementBatch.frozen_at.desc())
     )
     for row in rows:

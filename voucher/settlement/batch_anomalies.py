@@ -19,8 +19,8 @@ def batch_anomalies(database: Database, batch_id: UUID, *, now: datetime) -> tup
         owed = _ordered(session, batch_id)
         if not owed:
             return ()
-        period_id = session.scalar(select(SettlementBatch.period_id).where(SettlementBatch.id == batch_id))
-        return tuple(anomalies_of(session, period_id, owed, now, batch_id=batch_id))
+        batch = session.get_one(SettlementBatch, batch_id)
+        return tuple(anomalies_of(session, batch.agreement_id, batch.period_id, owed, now, batch_id=batch_id))
 
 
 def _ordered(session: Session, batch_id: UUID) -> list[Owed]:

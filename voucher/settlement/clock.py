@@ -23,10 +23,11 @@ from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
 from voucher.settlement.due_parts import UNPAID, Part, unpaid_parts
 from voucher.settlement.due_periods import IN_A_BATCH
+from voucher.settlement.held import PREPARER
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, SettlementBatch
 from voucher.settlement.owed import CARRIED_STATES
 from voucher.settlement.scope import in_scope
-from voucher.settlement.waiting import PREPARER, Waiting, why_waiting
+from voucher.settlement.waiting import Waiting, why_waiting
 
 SOON_DAYS = 7
 

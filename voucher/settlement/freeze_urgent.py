@@ -69,7 +69,7 @@ def urgent_preview(
         owed = _failed(session, agreement_id, now)
         number = _number(session, agreement_id, agreement.number)
         waits = why_waiting(session, [carried.advice_id for one in owed for carried in one.carried], now)
-        anomalies = anomalies_of(session, None, [one for one in owed if not why_not(one)], now)
+        anomalies = anomalies_of(session, agreement_id, None, [one for one in owed if not why_not(one)], now)
     lines = sorted(
         (
             UrgentLine(

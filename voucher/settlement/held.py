@@ -33,9 +33,11 @@ class Held(StrEnum):
     BELOW_MINIMUM = "Sous le minimum"
 
 
+PREPARER = "La personne qui prépare les lots"
+
 WHO_LIFTS: dict[Held, tuple[str, str]] = {
     Held.SUSPENDED: ("Le programme", "Demandez au programme si la suspension peut être levée."),
-    Held.BLOCKED: ("La personne qui prépare les lots", "Levez le blocage quand sa raison n’est plus."),
+    Held.BLOCKED: (PREPARER, "Levez le blocage quand sa raison n’est plus."),
     Held.NO_RIB: ("La structure", "Écrivez à la structure pour avoir son RIB."),
     Held.BAD_RIB: ("La structure", "Demandez-lui un RIB à jour."),
     Held.REFUSED_ACCOUNT: ("La structure", "Demandez-lui un nouveau RIB."),

@@ -64,7 +64,7 @@ def preview_batch(
         number = period.number if period else 1 + _last_number(session, agreement_id)
         period_id = period.id if period else None
         owed = sorted(owed_by(session, agreement_id, period_id, now=now), key=lambda one: one.name)
-        anomalies = anomalies_of(session, period_id, owed, now)
+        anomalies = anomalies_of(session, agreement_id, period_id, owed, now)
     payable = [one for one in owed if one.is_payable]
     settled = [one for one in owed if one.is_settled]
     held = [one for one in owed if one.why_held]

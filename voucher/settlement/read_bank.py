@@ -219,7 +219,8 @@ def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
             found = session.execute(
                 _advices(row.paying_account_id).where(PaymentAdvice.reference == row.end_to_end_id)
             ).one_or_none()
-            is_twice = bool(debited_twice(session, [row.end_to_end_id])) if row.is_credit else False
+            twice = debited_twice(session, [row.end_to_end_id]) if row.is_credit else set()
+            is_twice = (row.paying_account_id, row.end_to_end_id) in twice
             expected = None if found is None else Expected(found.amount_cents, AdviceState(found.state), is_twice)
         why = decide(row.amount_cents, row.is_credit, row.end_to_end_id is not None, expected).why
     return LineRow(

@@ -21,7 +21,7 @@ class ReasonText:
     """What a reason code means and what a person does about it; `is_known` is False for a code outside the table.
 
     `account` names in two or three words what is wrong with the account, or its holder, that the money went to; empty when the
-    failure is not of the account. `needs_another`: no transfer will ever reach that account.
+    failure is not of the account. `needs_another`: no transfer will ever reach that account; else the same one may be confirmed.
     """
 
     code: str
@@ -29,11 +29,7 @@ class ReasonText:
     what_to_do: str
     is_known: bool = True
     account: str = ""
-
-    @property
-    def needs_another(self) -> bool:
-        """Whether the structure must give another account; else the same one may be confirmed."""
-        return bool(self.account) and self.what_to_do in (_NEW_RIB, _HEIRS)
+    needs_another: bool = False
 
 
 CODE_LENGTH = 4
@@ -115,12 +111,15 @@ _OF_ACCOUNT = {
 }
 """What is wrong with the account, for the codes that say so: the same details would fail again."""
 
+_NEEDS_ANOTHER = frozenset(_OF_ACCOUNT) - {"AC06", "BE01", "BE04", "RR03"}
+"""Codes after which no transfer will ever reach the account. A block ends, a name or an address is corrected."""
+
 _ACCOUNT = r"\b(?:comptes?|rib|iban)\b"
 _ACCOUNTANTS_WORDS = (
-    ("AC04", rf"{_ACCOUNT}.{{0,30}}\b(?:clos|cloture|ferme|solde|resilie)e?s?\b|\bcloture d[ue] compte\b"),
+    ("AC04", rf"{_ACCOUNT}.{{0,30}}\b(?:clos|cloture|ferme|resilie)e?s?\b|\bcloture d[ue] compte\b"),
     ("AC06", rf"{_ACCOUNT}.{{0,30}}\b(?:bloque|gele|saisi)e?s?\b"),
     ("MD07", r"\b(?:titulaire|representant).{0,20}\bdecede"),
-    ("BE01", r"\b(?:titulaire|nom|beneficiaire)\b.{0,40}(?:\bne correspond|\bdifferente?\b|\bnon concordant|\berrone)"),
+    ("BE01", r"\b(?:titulaire|nom|beneficiaire)\b.{0,40}(?:\bne correspond|\bdifferente?\b|\bnon concordant)"),
     (
         "AC01",
         rf"{_ACCOUNT}.{{0,30}}\b(?:faux|fausse|errone|incorrect|invalide|inconnu|inexistant|perime|non valide|n.existe pas)e?s?\b",
@@ -147,18 +146,25 @@ def explain(code: str | None) -> ReasonText:
         return ReasonText(
             code, _UNKNOWN.format(code=code), "Demandez à votre banque ce qu’il veut dire.", is_known=False
         )
-    return ReasonText(code, *known, account=_OF_ACCOUNT.get(code, ""))
+    return ReasonText(code, *known, account=_OF_ACCOUNT.get(code, ""), needs_another=code in _NEEDS_ANOTHER)
 
 
 def _said_by_accountant(words: str) -> ReasonText:
-    """A public accountant gives its reason in its own words, a bank's code among them or not."""
+    """A public accountant gives its reason in its own words, after a bank's code or without one.
+
+    Words are read as a sign, never as a proof: only a code closes an account for good.
+    """
     said = f"Le comptable dit : « {words} »."
     plain = "".join(one for one in unicodedata.normalize("NFD", words.casefold()) if not unicodedata.combining(one))
-    code = next(
-        (one for one in re.findall(r"\b[A-Z]{2}[A-Z0-9]{2}\b", words) if one in _OF_ACCOUNT),
-        next((one for one, pattern in _ACCOUNTANTS_WORDS if re.search(pattern, plain)), None),
+    first = re.match(r"\W*([A-Z]{2}[A-Z0-9]{2})\b", words)
+    is_given = first is not None and first[1] in _OF_ACCOUNT
+    code = (
+        first[1]
+        if first is not None and is_given
+        else next((one for one, pattern in _ACCOUNTANTS_WORDS if re.search(pattern, plain)), None)
     )
     if code is None:
         return ReasonText("", said, _CALL_STRUCTURE, is_known=False)
     sentence, what_to_do = _TABLE[code]
-    return ReasonText(code, f"{sentence} {said}", what_to_do, account=_OF_ACCOUNT[code])
+    needs_another = is_given and code in _NEEDS_ANOTHER
+    return ReasonText(code, f"{sentence} {said}", what_to_do, account=_OF_ACCOUNT[code], needs_another=needs_another)

@@ -4,6 +4,7 @@ Were that credit taken for the return of the first debit, the structure, which h
 """
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session, aliased
@@ -12,12 +13,12 @@ from voucher.kernel.database import among
 from voucher.settlement.model import BankLine
 
 
-def debited_twice(session: Session, references: Sequence[str]) -> set[str]:
-    """Return those of these references of which a debit waits to be identified."""
-    waiting = select(BankLine.end_to_end_id).where(
+def debited_twice(session: Session, references: Sequence[str]) -> set[tuple[UUID, str]]:
+    """Return the account and reference of each debit of these references that waits to be identified."""
+    waiting = select(BankLine.paying_account_id, BankLine.end_to_end_id).where(
         among(session, BankLine.end_to_end_id, references), BankLine.is_credit.is_(False), BankLine.matched_cents == 0
     )
-    return {reference for reference in session.scalars(waiting) if reference is not None}
+    return {(row.paying_account_id, str(row.end_to_end_id)) for row in session.execute(waiting)}
 
 
 def is_debited_twice() -> ColumnElement[bool]:

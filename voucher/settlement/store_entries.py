@@ -208,8 +208,10 @@ class EntryStore:
         lines.sort(key=lambda one: one[2].is_credit)
         advices = self._advices([line.end_to_end_id for _, _, line in lines if line.end_to_end_id is not None])
         brought_back = [line.end_to_end_id for _, _, line in lines if line.is_credit and line.end_to_end_id in advices]
-        for reference in debited_twice(self._session, brought_back):
-            advices[reference].expected = replace(advices[reference].expected, is_debited_twice=True)
+        for account_id, reference in debited_twice(self._session, brought_back):
+            named = advices[reference]
+            if named.account_id == account_id:
+                named.expected = replace(named.expected, is_debited_twice=True)
         rows, matches = [], []
         for entry, place, line in lines:
             line_id = new_id()

@@ -15,12 +15,11 @@ from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement
 from voucher.settlement.due_periods import next_period
-from voucher.settlement.held import Cause, Held, payees
+from voucher.settlement.held import PREPARER, Cause, Held, payees
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
 from voucher.settlement.owed import CARRIED_STATES, owed_by
 from voucher.settlement.reasons import explain
 
-PREPARER = "La personne qui prépare les lots"
 _IDS_MAX = 1000
 
 

@@ -30,6 +30,9 @@ csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 _BROKEN = (BadZipFile, zlib.error, SealBroken, EOFError, OSError, NotImplementedError, KeyError, RuntimeError)
 
 
+HANDOVER_BYTES_MAX = 1_600  # the table takes 2,000 characters, and our own signature comes after
+
+
 class RefusedArchive(Refused):
     """An archive that is not taken; `file` and `line` (0: the whole file) say where."""
 
@@ -77,7 +80,15 @@ class Archive:
     def handover(self) -> str | None:
         """Return the note by which the operator before names who takes over, None where it did not know."""
         is_there = any(one.name == form.HANDOVER for one in self.manifest.files)
-        return self._zip.read(form.HANDOVER).decode() if is_there else None
+        if not is_there:
+            return None
+        raw = self._zip.read(form.HANDOVER)
+        try:
+            if len(raw) > HANDOVER_BYTES_MAX:
+                raise RefusedArchive("La note de reprise est trop longue.", form.HANDOVER)
+            return raw.decode()
+        except UnicodeDecodeError as wrong:
+            raise RefusedArchive("La note de reprise n'est pas lisible.", form.HANDOVER) from wrong
 
     def private_keys(self) -> list[dict[str, Any]]:
         """Return the sealed private keys, an empty list where the archive has none."""

@@ -10,7 +10,7 @@ _PARTS = ("archive.py", "proofs.py", "journal.py", "facts.py", "command.py")
 _OPENING = '''"""Prove an audit archive of the Pass numérique without its software or its database.
 
 This one file needs Python 3.10 or later and the library `cryptography`. It reads the archive a row at a time and names every
-violation, in French, with its file. It exits with 0 when all is right, 1 when something is not, 2 when nothing could be read.
+violation, in French, with its file. It exits with 0 when all is right, 1 when something is not, 2 when something could not be read.
 
     python verify.py archive.zip --key "<name>+<id>+<key>" --checkpoint note.txt --proof entry.tlog-proof
     python verify.py --key "<name>+<id>+<key>" --proof entry.tlog-proof          (one entry, without the archive)

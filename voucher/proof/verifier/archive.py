@@ -71,7 +71,6 @@ class Archive:
         # Other methods cannot be bounded as they unpack.
         if self.zip and any(one.compress_type not in (0, zipfile.ZIP_DEFLATED) for one in self.zip.infolist()):
             raise Unreadable("elle est compressée d'une façon qui n'est pas la nôtre")
-        self.headers: dict[str, list[str]] = {}
 
     def open(self, name: str) -> IO[bytes]:
         """Open a file that the archive names; its name is looked up, never followed as a path."""
@@ -121,6 +120,7 @@ class Manifest:
             report.wrong("manifeste", "manifest.json", "il donne deux fois le même fichier")
         for extra in sorted(set(archive.names) - set(listed) - UNLISTED):
             report.wrong("manifeste", extra, "ce fichier n'est pas au manifeste")
+            del archive.names[extra]  # named, and never read
         for file, told in listed.items():
             if hash_of(archive, file, told["bytes"]) != told["sha256"]:
                 report.wrong("manifeste", file, "ses octets ne sont pas ceux du manifeste : il a été changé ou échangé")

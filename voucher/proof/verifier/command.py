@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"{what} ne se lit pas : un fichier manque, ou est abîmé ({bad})")
         return 2
     except Exception as bad:  # noqa: BLE001 - an archive that lies may make anything fail; nothing it does is right
-        say(f"{what} ne se lit pas : une valeur n'est pas de la forme attendue ({type(bad).__name__}, {bad})")
+        say(f"{what} ne se lit pas : une valeur n'est pas de la forme attendue ({type(bad).__name__})")
         return 2
     return report.conclude()
 
