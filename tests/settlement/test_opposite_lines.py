@@ -6,21 +6,24 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from tests.settlement.camt_files import Account, Booked, camt
+from tests.settlement.camt_files import Account, Booked, Transaction, camt
 from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, credit, debit
 from tests.settlement.test_paid_once import batch_id, freeze, report
-from tests.settlement.town import NOW, PREPARER, a_town, wrong_books
+from tests.settlement.town import APPROVER, NOW, PREPARER, a_town, wrong_books
 from voucher.demonstration.bank import statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.read import balances
 from voucher.programme.model import Agreement, PayingAccount
+from voucher.settlement.approve import approve_batch
+from voucher.settlement.held import Held
 from voucher.settlement.import_statement import import_statement
 from voucher.settlement.match_line import match_with_file
 from voucher.settlement.match_offset import match_with_opposite
 from voucher.settlement.model import BankLine
 from voucher.settlement.model_bank import MatchKind
+from voucher.settlement.owed import owed_by
 from voucher.settlement.references import message_id
 from voucher.settlement.suggest import matches, suggestions
 from voucher.settlement.undo_match import undo_match
@@ -143,4 +146,66 @@ def test_a_file_debited_whole_pays_all_but_what_another_batch_took_up_and_the_re
     match_with_opposite(paid.database, new_id(), ids(paid)[3_000], line_id, by=PREPARER, now=NOW)
     assert unidentified_cents(paid) == 0
     assert paid.waiting() == {}
+    assert wrong_books(paid.database) == []
+
+
+def whole(paid: Paid, batch: UUID, reference: str, cents: int, *transactions: Transaction) -> Booked:
+    return Booked(cents, reference, transactions, message=message_id(batch) if cents < 0 else "")
+
+
+def bank_says(paid: Paid, name: str, opening_cents: int, *entries: Booked, days: int = 0, kind: str = "053") -> None:
+    account = Account(paid.iban, TODAY + timedelta(days=days), entries, name, opening_cents)
+    import_statement(
+        paid.database, f"{name}.xml", camt(kind, "08", account), by=PREPARER, now=NOW + timedelta(days=days)
+    )
+
+
+@pytest.mark.parametrize("is_one_file", [True, False])
+def test_a_file_debited_twice_then_given_back_in_detail_is_not_paid_again(paid: Paid, is_one_file: bool) -> None:
+    batch = batch_id(paid)
+    first, second = whole(paid, batch, "G1", -7_000), whole(paid, batch, "G2", -7_000)
+    back = Booked(7_000, "B1", (Transaction(3_000, paid.first), Transaction(4_000, paid.second)))
+    if is_one_file:
+        bank_says(paid, "R1", OPENING_CENTS, first, second, back)
+    else:
+        bank_says(paid, "R1", OPENING_CENTS, first)
+        bank_says(paid, "R2", OPENING_CENTS - 7_000, second, back, days=1)
+    assert paid.states() == ["paid", "paid"]
+    assert sorted(paid.waiting()) == [-7_000, 3_000, 4_000]
+    with pytest.raises(Refused, match="Rien n’est à régler"):
+        freeze(paid)
+    assert wrong_books(paid.database) == []
+
+
+def test_a_credit_told_before_the_second_debit_holds_the_debt_until_a_person_looks(paid: Paid) -> None:
+    paid.take(debit("T1", 3_000, paid.first), debit("T2", 4_000, paid.second))
+    back = Booked(3_000, "B1", (Transaction(3_000, paid.first),))
+    bank_says(paid, "N1", 0, back, kind="054")
+    assert paid.states() == ["returned", "paid"]
+    paid.take(
+        debit("T9", 3_000, paid.first), credit("B1", 3_000, paid.first), name="R2", opening_cents=OPENING_CENTS - 7_000
+    )
+    with paid.database.read() as session:
+        (owed,) = owed_by(session, paid.town.agreement_id, None, now=NOW)
+    assert owed.cause is not None
+    assert owed.cause.held is Held.MAYBE_PAID
+    # The person parts the return from its payment, then joins the two lines.
+    lines = ids(paid)
+    undo_match(paid.database, lines[3_000], WRONG, by=PREPARER, now=NOW)
+    match_with_opposite(paid.database, new_id(), lines[3_000], lines[-3_000], by=PREPARER, now=NOW)
+    assert paid.states() == ["paid", "paid"]
+    assert wrong_books(paid.database) == []
+
+
+def test_what_another_batch_took_up_does_not_leave_while_its_debit_waits(paid: Paid) -> None:
+    report(paid, transfers={paid.first: "MS03"})
+    taken_up = freeze(paid)
+    paid.take(debit("T1", 3_000, paid.first))
+    later = NOW + timedelta(hours=2)
+    with pytest.raises(Refused, match="peut-être déjà payé"):
+        approve_batch(paid.database, taken_up.batch_id, by=APPROVER, now=later)
+    # The bank takes it back: nothing stands in the way any more.
+    paid.take(credit("T1R", 3_000), name="R2", day=TODAY + timedelta(days=1), opening_cents=OPENING_CENTS - 3_000)
+    match_with_opposite(paid.database, new_id(), ids(paid)[3_000], ids(paid)[-3_000], by=PREPARER, now=later)
+    approve_batch(paid.database, taken_up.batch_id, by=APPROVER, now=later)
     assert wrong_books(paid.database) == []

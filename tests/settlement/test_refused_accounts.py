@@ -86,7 +86,7 @@ def test_a_batch_frozen_before_the_bank_answered_is_not_approved(database: Datab
         ("Compte clôturé : RIB à redemander", "AC04"),
         ("RIB refusé : compte clos", "AC04"),
         ("Clôture du compte bancaire", "AC04"),
-        ("COMPTE SOLDE", "AC04"),
+        ("COMPTE SOLDÉ", "AC04"),
         ("Compte bloqué par la banque", "AC06"),
         ("IBAN erroné", "AC01"),
         ("Coordonnées bancaires invalides", "AC01"),
@@ -100,13 +100,27 @@ def test_an_accountants_words_are_understood_as_a_banks_code(words: str, code: s
     assert reason.code == code
     assert reason.account == explain(code).account != ""
     assert f"« {words} »" in reason.sentence
+    assert not reason.needs_another, "words are a sign: the same RIB recorded again frees what they hold"
 
 
 @pytest.mark.parametrize(
-    "words", ["Pièce manquante", "Crédits insuffisants sur le compte budgétaire", "Facture soldée"]
+    "words",
+    [
+        "Pièce manquante",
+        "Crédits insuffisants sur le compte budgétaire",
+        "Facture soldée",
+        "Compte payeur : solde insuffisant",
+        "Nom du comptable assignataire erroné",
+        "Le bénéficiaire a demandé un report, montant erroné",
+    ],
 )
 def test_what_an_accountant_says_of_something_else_is_not_of_the_account(words: str) -> None:
     assert explain(words).account == ""
+
+
+def test_a_code_that_an_accountant_gives_first_closes_the_account_for_good() -> None:
+    assert explain("AC04 Compte clôturé").needs_another
+    assert not explain("IBAN valide, pièce AC04 jointe").needs_another
 
 
 def test_only_failures_of_the_account_ask_for_another() -> None:

@@ -7,8 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.refusals import Refused
-from voucher.settlement.held import payees
+from voucher.settlement.held import maybe_paid_already, payees
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+from voucher.settlement.second_debits import maybe_paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,11 @@ def changed_details(session: Session, batch_id: UUID) -> list[ChangedDetails]:
         .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == AdviceState.DUE)
     ).all()
     now = payees(session, [row.structure_id for row in rows])
+    doubtful = maybe_paid(session, [row.id for row in rows])
     found = []
     for row in rows:
         payee = now[row.structure_id]
-        cause = payee.cause(row.agreement_id)
+        cause = maybe_paid_already() if row.id in doubtful else payee.cause(row.agreement_id)
         if cause is not None:
             sentence = f"Depuis l’arrêt du lot : {cause.sentence[:1].lower()}{cause.sentence[1:].rstrip('.')}."
         elif (payee.iban, payee.holder_name, payee.bic) != (row.iban, row.holder_name, row.bic):

@@ -30,6 +30,7 @@ class Held(StrEnum):
     NO_RIB = "RIB manquant"
     BAD_RIB = "RIB inutilisable"
     REFUSED_ACCOUNT = "Compte refusé"
+    MAYBE_PAID = "Peut-être déjà payé"
     BELOW_MINIMUM = "Sous le minimum"
 
 
@@ -41,6 +42,7 @@ WHO_LIFTS: dict[Held, tuple[str, str]] = {
     Held.NO_RIB: ("La structure", "Écrivez à la structure pour avoir son RIB."),
     Held.BAD_RIB: ("La structure", "Demandez-lui un RIB à jour."),
     Held.REFUSED_ACCOUNT: ("La structure", "Demandez-lui un nouveau RIB."),
+    Held.MAYBE_PAID: (PREPARER, "Rapprochez d’abord cette ligne."),
     Held.BELOW_MINIMUM: ("Personne", "Il n’y a rien à faire : la somme ira dans le lot qui atteint le minimum."),
 }
 """Who can make the money leave, and what to do."""
@@ -112,6 +114,13 @@ class Payee:
             title = self.refused.account
             return _cause(Held.REFUSED_ACCOUNT, f"{title} : demandez un nouveau RIB à la structure{again}.", title)
         return None
+
+
+def maybe_paid_already() -> Cause:
+    """Return the cause of an amount that a debit to identify may have paid."""
+    return _cause(
+        Held.MAYBE_PAID, f"{Held.MAYBE_PAID} : une ligne de la banque qui nomme ce virement attend d’être rapprochée."
+    )
 
 
 def below_minimum(minimum_cents: int) -> Cause:

@@ -25,7 +25,7 @@ from voucher.settlement.match_files import (
 )
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch
-from voucher.settlement.second_debits import is_debited_twice
+from voucher.settlement.second_debits import debited_again
 from voucher.settlement.use_line import (
     BY_HAND,
     Line,
@@ -148,12 +148,14 @@ def match_parked_returns(session: Session, bank_file: str, *, by: UUID, now: dat
             BankLine.paying_account_id == Agreement.paying_account_id,
             PaymentAdvice.state == AdviceState.PAID,
             ~exists().where(BankMatch.line_id == BankLine.id),
-            ~is_debited_twice(),
         )
         .order_by(BankLine.booked_on, BankLine.id)
     ).all()
-    # A second return of one advice stays to be identified.
-    first = {advice_id: (line_id, bool(is_here)) for line_id, advice_id, is_here in reversed(rows)}
+    # A second return of one advice stays to be identified; and one that may correct a second debit.
+    again = debited_again(session, {advice_id for _, advice_id, _ in rows})
+    first = {
+        advice_id: (line_id, bool(is_here)) for line_id, advice_id, is_here in reversed(rows) if advice_id not in again
+    }
     for advice_id, (line_id, _) in first.items():
         line = session.execute(select(*BankLine.__table__.columns).where(BankLine.id == line_id)).one()
         match = Match(new_id(), by, now, "Même référence, même montant ; arrivé avant son débit.")

@@ -33,11 +33,11 @@ WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The advice that bears a line's reference, as the line finds it; `is_debited_twice`: a second debit of it waits."""
+    """The advice that bears a line's reference, as the line finds it; `is_debited_again`: a second debit, of it or of its file, waits."""
 
     amount_cents: int
     state: AdviceState
-    is_debited_twice: bool = False
+    is_debited_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def decide(amount_cents: int, is_credit: bool, is_reference_given: bool, expecte
             f"La référence est la bonne, mais le montant attendu est {format_euros(expected.amount_cents)}.",
         )
     if is_credit:
-        if expected.state is AdviceState.PAID and expected.is_debited_twice:
+        if expected.state is AdviceState.PAID and expected.is_debited_again:
             return Decision(Verdict.UNKNOWN, _WHICH_COMES_BACK)
         if expected.state is AdviceState.PAID:
             return Decision(Verdict.RETURNS)

@@ -14,9 +14,10 @@ from voucher.kernel.calendar import paris_day
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
-from voucher.settlement.held import Cause, below_minimum, payees
+from voucher.settlement.held import Cause, below_minimum, maybe_paid_already, payees
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
 from voucher.settlement.overpayments import OpenOverpayment, Released, net_of, open_overpayments, released_amounts
+from voucher.settlement.second_debits import maybe_paid
 
 CARRIED_STATES = (AdviceState.HELD, AdviceState.REJECTED, AdviceState.RETURNED)
 """States in which an advice is still owed and waits for the next batch."""
@@ -112,6 +113,7 @@ def owed_by(
     overpaid: dict[UUID, list[OpenOverpayment]] = {}
     for debt in open_overpayments(session, agreement_id):
         overpaid.setdefault(debt.structure_id, []).append(debt)
+    doubtful = maybe_paid(session, [one.advice_id for before in carried.values() for one in before])
     found = []
     for structure_id, payee in payees(session, [*sums, *carried, *released]).items():
         period, before = sums.get(structure_id), tuple(carried.get(structure_id, ()))
@@ -121,6 +123,8 @@ def owed_by(
         gross_cents += sum(one.amount_cents for one in freed_before)
         netted = net_of(gross_cents, debts) if debts else ()
         cause = payee.cause(agreement_id)
+        if cause is None and any(one.advice_id in doubtful for one in before):
+            cause = maybe_paid_already()
         # What is netted to nothing is settled at once, however little it is.
         if cause is None and 0 < gross_cents - sum(cents for _, cents in netted) < minimum_cents:
             cause = below_minimum(minimum_cents)

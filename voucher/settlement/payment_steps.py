@@ -127,6 +127,8 @@ def _waits(what: str, waiting: Waiting | None, finance: tuple[Holder, str]) -> P
     match None if waiting is None else waiting.held:
         case Held.SUSPENDED:
             return _now(what, (Holder.PROGRAMME, "Le programme"), "Appelez le programme pour lever la suspension.")
+        case Held.MAYBE_PAID:
+            return _now(what, finance, "Il doit d’abord comprendre une ligne de sa banque.")
         case Held.BLOCKED:
             return _now(what, finance, "Appelez le service des finances pour en parler.")
         case Held.BELOW_MINIMUM:

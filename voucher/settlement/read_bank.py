@@ -16,7 +16,7 @@ from voucher.settlement.matching import MAY_BE_PAID, Expected, decide
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.scope import account_in_scope
-from voucher.settlement.second_debits import debited_twice
+from voucher.settlement.second_debits import debited_again
 
 CANDIDATES_MAX = 10
 _WAITS = BankLine.matched_cents < BankLine.amount_cents
@@ -219,9 +219,9 @@ def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
             found = session.execute(
                 _advices(row.paying_account_id).where(PaymentAdvice.reference == row.end_to_end_id)
             ).one_or_none()
-            twice = debited_twice(session, [row.end_to_end_id]) if row.is_credit else set()
-            is_twice = (row.paying_account_id, row.end_to_end_id) in twice
-            expected = None if found is None else Expected(found.amount_cents, AdviceState(found.state), is_twice)
+            if found is not None:
+                is_again = row.is_credit and bool(debited_again(session, [found.id]))
+                expected = Expected(found.amount_cents, AdviceState(found.state), is_again)
         why = decide(row.amount_cents, row.is_credit, row.end_to_end_id is not None, expected).why
     return LineRow(
         row.id,

@@ -128,6 +128,7 @@ _ACCOUNTANTS_WORDS = (
     ("AC01", r"\bcoordonnees bancaires\b.{0,20}\b(?:errone|incorrect|invalide|perime)e?s\b"),
 )
 """How accountants say it, without accents: the code of a bank that means the same."""
+_EMPTIED = re.compile(r"\bcompte\b.{0,20}\bsoldée?s?\b")
 
 
 def known_codes() -> list[str]:
@@ -156,15 +157,13 @@ def _said_by_accountant(words: str) -> ReasonText:
     """
     said = f"Le comptable dit : « {words} »."
     plain = "".join(one for one in unicodedata.normalize("NFD", words.casefold()) if not unicodedata.combining(one))
-    first = re.match(r"\W*([A-Z]{2}[A-Z0-9]{2})\b", words)
-    is_given = first is not None and first[1] in _OF_ACCOUNT
-    code = (
-        first[1]
-        if first is not None and is_given
-        else next((one for one, pattern in _ACCOUNTANTS_WORDS if re.search(pattern, plain)), None)
-    )
+    codes = [one for one in re.findall(r"\b[A-Z]{2}[A-Z0-9]{2}\b", words) if one in _OF_ACCOUNT]
+    read = (one for one, pattern in _ACCOUNTANTS_WORDS if re.search(pattern, plain))
+    # « soldé » closes an account, « solde » is what is on it.
+    code = next(iter(codes), None) or next(read, "AC04" if _EMPTIED.search(words.casefold()) else None)
     if code is None:
         return ReasonText("", said, _CALL_STRUCTURE, is_known=False)
     sentence, what_to_do = _TABLE[code]
+    is_given = code in codes and words.lstrip().startswith(code)
     needs_another = is_given and code in _NEEDS_ANOTHER
     return ReasonText(code, f"{sentence} {said}", what_to_do, account=_OF_ACCOUNT[code], needs_another=needs_another)

@@ -28,7 +28,7 @@ from voucher.settlement.matching import AFTER, KIND, WHY, Expected, Verdict, dec
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch
 from voucher.settlement.said_first import left_to_store
-from voucher.settlement.second_debits import debited_twice
+from voucher.settlement.second_debits import debited_again
 from voucher.settlement.withdraw_rejections import hold_rejected
 
 CHUNK = 5_000
@@ -204,14 +204,19 @@ class EntryStore:
                 self._doubtful.append((entry, entry_cents))
 
     def _insert(self, entries: Sequence[tuple[BankEntry, Place]]) -> None:
+        """Store lines, debits first: a credit is judged once all the debits of the piece stand."""
         lines = [(entry, place, line) for entry, place in entries for line in entry.lines]
-        lines.sort(key=lambda one: one[2].is_credit)
+        for is_credit in (False, True):
+            self._insert_side([one for one in lines if one[2].is_credit is is_credit])
+
+    def _insert_side(self, lines: Sequence[tuple[BankEntry, Place, ReadLine]]) -> None:
+        if not lines:
+            return
         advices = self._advices([line.end_to_end_id for _, _, line in lines if line.end_to_end_id is not None])
-        brought_back = [line.end_to_end_id for _, _, line in lines if line.is_credit and line.end_to_end_id in advices]
-        for account_id, reference in debited_twice(self._session, brought_back):
-            named = advices[reference]
-            if named.account_id == account_id:
-                named.expected = replace(named.expected, is_debited_twice=True)
+        if lines[0][2].is_credit:
+            again = debited_again(self._session, [known.id for known in advices.values()])
+            for known in advices.values():
+                known.expected = replace(known.expected, is_debited_again=known.id in again)
         rows, matches = [], []
         for entry, place, line in lines:
             line_id = new_id()
@@ -225,8 +230,7 @@ class EntryStore:
                 )  # fmt: skip
             rows.append(self._row(line_id, entry, place, line, is_matched=kind is not None))
         self.stored.new_count += len(rows)
-        if rows:
-            copy_rows(self._session, BankLine, rows)
+        copy_rows(self._session, BankLine, rows)
         if matches:
             copy_rows(self._session, BankMatch, matches)
 
@@ -240,8 +244,6 @@ class EntryStore:
         expected = None if advice is None else advice.expected
         verdict = decide(line.amount_cents, line.is_credit, line.end_to_end_id is not None, expected).verdict
         if advice is None or verdict not in AFTER:
-            if advice is not None and not line.is_credit:
-                advice.expected = replace(advice.expected, is_debited_twice=True)
             return None, verdict
         if advice.expected.state is AdviceState.REJECTED:
             self.stored.debited_again.append(advice.id)

@@ -15,10 +15,11 @@ from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement
 from voucher.settlement.due_periods import next_period
-from voucher.settlement.held import PREPARER, Cause, Held, payees
+from voucher.settlement.held import PREPARER, Cause, Held, maybe_paid_already, payees
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
 from voucher.settlement.owed import CARRIED_STATES, owed_by
 from voucher.settlement.reasons import explain
+from voucher.settlement.second_debits import maybe_paid
 
 _IDS_MAX = 1000
 
@@ -71,10 +72,14 @@ def why_waiting(session: Session, advice_ids: Collection[UUID], now: datetime) -
             .where(PaymentAdvice.id.in_(ids[start : start + _IDS_MAX]), PaymentAdvice.state.in_(CARRIED_STATES))
         ).all()
     now_paid = payees(session, [row.structure_id for row in rows])
+    doubtful = maybe_paid(session, [row.id for row in rows])
+    held_by = {(row.agreement_id, row.structure_id) for row in rows if row.id in doubtful}
     small: dict[UUID, dict[UUID, Cause]] = {}
     found = {}
     for row in rows:
         cause = now_paid[row.structure_id].cause(row.agreement_id)
+        if cause is None and (row.agreement_id, row.structure_id) in held_by:
+            cause = maybe_paid_already()
         if cause is None and row.minimum_payment_cents and paris_day(now) <= row.present_by:
             if row.agreement_id not in small:
                 small[row.agreement_id] = _causes_of_next(session, row.agreement_id, now)
