@@ -51,7 +51,9 @@ def the_programme_prepares(desk: Desk) -> None:
     desk.open("/programme/lieux/importer").fill(file=str(EXAMPLE_FILE)).press("Importer ce fichier")
     desk.open("/programme/structures").follow("Anonymal").press("Qualifier cette structure")
     desk.page.locator("summary", has_text="RIB").click()
-    desk.fill(holder_name="ANONYMAL", iban=an_iban(3), iban_again=an_iban(3)).press("Enregistrer ce RIB")
+    desk.fill(holder_name="ANONYMAL", iban=an_iban(3), iban_again=an_iban(3), password=PASSWORD).press(
+        "Enregistrer ce RIB"
+    )
 
 
 def the_issuer_orders(desk: Desk) -> bytes:
@@ -110,7 +112,10 @@ def test_the_whole_life_of_a_voucher(database: Database, tmp_path: Path) -> None
             desk.open(batch).press("Transmettre le lot")
             answers = bank.send(desk.download("virements"))
             assert answers
-            bank.advance_to(datetime.now(UTC).date() + timedelta(days=6))
+        # A week later: no statement is of a day to come.
+        bank.advance_to(datetime.now(UTC).date() + timedelta(days=6))
+        later = app_for(database, datetime.now(UTC) + timedelta(days=7))
+        with serve(later) as address, seated(browser, address, "finance_preparer@rive.example") as desk:
             for content in bank.statements():
                 (tmp_path / "releve.xml").write_bytes(content)
                 desk.open("/finances/banque/importer").fill(file=str(tmp_path / "releve.xml")).press(

@@ -302,7 +302,7 @@ def test_a_line_of_december_imported_after_the_close_is_in_the_open_year(databas
     office.town.redeem(1, 4, now=DECEMBER)
     batch_id = office.settle(DECEMBER)
     (first, cents), (second, second_cents) = office.references(batch_id)
-    office.bank_says(date(2026, 12, 29), DECEMBER, BookedLine("P1", cents, False, first))
+    office.bank_says(date(2026, 12, 29), datetime(2026, 12, 30, 9, tzinfo=UTC), BookedLine("P1", cents, False, first))
     closed(database)
     office.bank_says(
         date(2026, 12, 30),

@@ -99,5 +99,5 @@ def test_who_will_not_be_paid_comes_first_with_its_sums(database: Database) -> N
     assert preview is not None
     first = preview.anomalies[0]
     assert (first.sign, first.is_blocking, first.amount_cents) == (Sign.HELD, True, 4_000)
-    assert first.what_to_do == "Écrivez à la structure."
+    assert first.what_to_do == "Écrivez à la structure pour avoir son RIB."
     assert len(first.evidence) == 2

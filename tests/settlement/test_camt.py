@@ -18,7 +18,6 @@ from voucher.settlement import xml_guard
 from voucher.settlement.camt import Reading
 from voucher.settlement.camt_lines import BankEntry, BankLine
 from voucher.settlement.pain002 import read_status_report
-from voucher.settlement.reasons import explain, known_codes
 from voucher.settlement.schemas import schema_names, validate
 from voucher.settlement.xml_guard import RefusedXml
 
@@ -440,17 +439,6 @@ def test_memory_does_not_grow_with_the_number_of_entries() -> None:
 
     # What grows is the set of references that tells lines apart: about a hundred bytes for each.
     assert peak(1_200) - peak(200) < 1_000 * 400
-
-
-def test_every_reason_of_the_table_says_what_to_do_and_an_unknown_one_too() -> None:
-    codes = "AC01 AC03 AC04 AC06 AC13 AG01 AG02 AM04 AM05 BE01 BE04 BE05 CNOR CUST DNOR DUPL FF01 FOCR FRAD MD07 MS02 MS03 NARR"
-    for code in f"{codes} RC01 RR01 RR02 RR03 RR04 SL01 TM01 UPAY".split():
-        assert code in known_codes()
-        assert explain(code).sentence.endswith(".")
-        assert explain(code).what_to_do.endswith(".")
-    assert not explain("ZZ99").is_known
-    assert "ZZ99" in explain("ZZ99").sentence
-    assert explain(None).sentence == "La banque n’a pas donné de raison."
 
 
 def test_a_statement_given_as_a_status_report_is_refused() -> None:

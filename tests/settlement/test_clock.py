@@ -101,7 +101,7 @@ def test_what_was_paid_is_not_on_the_clock_and_what_was_refused_waits_for_the_st
         answers = [one.content for one in bank.send(content) if one.type.startswith("pain.002")]
         bank.advance_to(DECEMBER_2.date() + timedelta(days=2))
         for file in [*answers, *bank.statements()]:
-            import_bank_file(database, "banque.xml", file, by=PREPARER, now=DECEMBER_2)
+            import_bank_file(database, "banque.xml", file, by=PREPARER, now=DECEMBER_2 + timedelta(days=2))
     refused = only(dues(database, LATE))
     assert (refused.stage, refused.holder, refused.amount_cents) == (Stage.FAILED, "La structure", 4_000)
     assert refused.act == "Compte fermé : demandez un nouveau RIB à la structure."

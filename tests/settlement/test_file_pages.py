@@ -99,7 +99,7 @@ def test_what_failed_is_paid_again_from_the_page_that_says_it(sqlite_database: D
     address = f"/finances/conventions/{office.town.agreement_id}/urgence"
     page = office.preparer.get(address).get_data(as_text=True)
     assert "Ce qui ne peut pas encore repartir" in page
-    assert "Demandez un nouveau RIB" in page
+    assert "demandez un nouveau RIB" in page
     structure_id = office.town.structure_ids[0]
     give_rib(sqlite_database, structure_id, 90)
     page = office.preparer.get(address).get_data(as_text=True)

@@ -198,11 +198,11 @@ def test_a_place_manager_sees_when_and_why_and_nobody_elses_money(office: Office
     first, second = office.town.structure_ids
     manager, other = office.as_role(Role.PLACE_MANAGER, first), office.as_role(Role.PLACE_MANAGER, second)
     listed = manager.get("/comptoir/paiements/encaissements").get_data(as_text=True)
-    assert "Dans aucun lot de règlement" in listed
+    assert "Le mois n’est pas fini" in listed
     redemption = re.search(r"/comptoir/paiements/encaissements/[0-9a-f-]+", listed)
     assert redemption is not None
     why = manager.get(redemption[0]).get_data(as_text=True)
-    assert "Le service des finances" in why
+    assert "Le lot sera arrêté une fois le mois fini." in why
     assert "30\u00a0décembre\u00a02026" in why
     assert other.get(redemption[0]).status_code == 404
     office.freeze()

@@ -139,7 +139,7 @@ def test_the_migration_gives_back_the_day_that_older_money_brought_forward(datab
     with database.write() as session:
         session.execute(update(PaymentAdvice).values(due_on=JUNE_DUE))
     assert any("a_payment_is_due_after_its_period" in one for one in wrong_books(database))
-    migration = ScriptDirectory.from_config(alembic_config(database.url)).get_revision("0014")
+    migration = ScriptDirectory.from_config(alembic_config(database.url)).get_revision("0017")
     with database.engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
         migration.module.upgrade()
     with database.read() as session:

@@ -129,3 +129,14 @@ def test_only_failures_of_the_account_ask_for_another() -> None:
         reason = explain(code)
         if "nouveau RIB" in reason.what_to_do:
             assert reason.account, code
+
+
+def test_every_reason_of_the_table_says_what_to_do_and_an_unknown_one_too() -> None:
+    codes = "AC01 AC03 AC04 AC06 AC13 AG01 AG02 AM04 AM05 BE01 BE04 BE05 CNOR CUST DNOR DUPL FF01 FOCR FRAD MD07 MS02 MS03 NARR"
+    for code in f"{codes} RC01 RR01 RR02 RR03 RR04 SL01 TM01 UPAY".split():
+        assert code in known_codes()
+        assert explain(code).sentence.endswith(".")
+        assert explain(code).what_to_do.endswith(".")
+    assert not explain("ZZ99").is_known
+    assert "ZZ99" in explain("ZZ99").sentence
+    assert explain(None).sentence == "La banque n’a pas donné de raison."

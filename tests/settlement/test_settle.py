@@ -69,7 +69,7 @@ def reference_of(database: Database, batch_id: UUID, structure_id: UUID) -> str:
         ).scalar_one()
 
 
-def take_in(town: Town, messages: list[bytes], *, now: datetime = NOW) -> None:
+def take_in(town: Town, messages: list[bytes], *, now: datetime = NOW + timedelta(days=7)) -> None:
     for content in messages:
         import_bank_file(town.database, "banque.xml", content, by=PREPARER, now=now)
 

@@ -11,7 +11,8 @@ from tests.builders import SOMEONE, a_counter, an_agreement, an_iban, issued_boo
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, give_rib, wrong_books
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.issuing.model import Voucher
-from voucher.kernel.database import Base, Database, copy_rows
+from voucher.kernel.bulk import copy_rows
+from voucher.kernel.database import Base, Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import AccountKey
 from voucher.ledger.model import Entry, Movement

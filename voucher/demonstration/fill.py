@@ -42,7 +42,7 @@ from voucher.kernel.database import Database
 from voucher.redemption.answers import Counter, Redeemed
 
 ADVANCE_CENTS = 900_000
-LAST_YEAR_ADVANCE_CENTS = 300_000
+LAST_YEAR_ADVANCE_CENTS = 200_000
 
 
 def is_filled(database: Database) -> bool:
