@@ -1,9 +1,11 @@
 """What is clawed back after it was called: less on the next call, or given back at the final balance."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import event
 
 from tests.builders import SOMEONE
 from tests.funding.money import PERSON, a_funded_town, balance, booked, received, wrong_funds
@@ -11,6 +13,7 @@ from tests.reporting.life import advices, book, export_period
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town
 from voucher.demonstration.bank import BookedLine
 from voucher.distribution.lapse import lapse
+from voucher.funding import close as closing
 from voucher.funding.call import Called, call_funds
 from voucher.funding.close import Closed, close_funding
 from voucher.funding.receive import refund_advance
@@ -126,3 +129,63 @@ def test_a_complementary_balance_waits_for_what_the_funder_still_owes(database: 
     received(town, last_call.call_id, 3_000)
     assert close().refund_cents == 3_000
     assert wrong_funds(database) == []
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3, 5, 7])
+def test_a_final_balance_is_of_one_moment_whatever_is_clawed_back_meanwhile(
+    postgresql_database: Database, monkeypatch: pytest.MonkeyPatch, rank: int
+) -> None:
+    town = a_funded_town(postgresql_database)
+    redemption_id = town.redeem(voucher_count=6)
+    received(town, call(town).call_id, 3_000)
+    pay(town, now=OVER)
+    lapse(postgresql_database, by=SOMEONE, now=OVER)
+    settle_uses, statements_left = closing._settle_uses, 0
+
+    def settle_uses_then_count(*arguments: Any, **more: Any) -> tuple[UUID | None, int]:
+        nonlocal statements_left
+        done = settle_uses(*arguments, **more)
+        statements_left = rank
+        return done
+
+    def claw_back_meanwhile(*_: object) -> None:
+        nonlocal statements_left
+        statements_left -= 1
+        if statements_left == 0:
+            claw_back(town, redemption_id, now=OVER + timedelta(hours=1))
+
+    monkeypatch.setattr(closing, "_settle_uses", settle_uses_then_count)
+    event.listen(postgresql_database.engine, "before_cursor_execute", claw_back_meanwhile)
+
+    def close() -> Closed:
+        return close_funding(
+            postgresql_database, new_id(), town.agreement_id, town.agreed.funder_ids[0], by=PERSON, now=OVER
+        )
+
+    found: Closed | str
+    try:
+        found = close()
+    except Refused as refused:
+        found = refused.code
+    event.remove(postgresql_database.engine, "before_cursor_execute", claw_back_meanwhile)
+    monkeypatch.undo()
+    if isinstance(found, Closed):
+        assert (found.used_cents, found.received_cents, found.refund_cents) == (3_000, 3_000, 0)
+    else:
+        assert found == "figure_changed"
+    if balance(town, "4430"):
+        lapse(postgresql_database, by=SOMEONE, now=OVER + timedelta(hours=2))
+        assert close().refund_cents == 3_000
+    assert wrong_funds(postgresql_database) == []
+
+
+def test_a_final_balance_is_refused_while_something_is_left_to_call(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = a_funded_town(database)
+    town.redeem(voucher_count=6)
+    pay(town, now=OVER)
+    lapse(database, by=SOMEONE, now=OVER)
+    monkeypatch.setattr(closing, "_settle_uses", lambda *_, **__: (None, 0))
+    with pytest.raises(Refused, match="figure_changed"):
+        close_funding(database, new_id(), town.agreement_id, town.agreed.funder_ids[0], by=PERSON, now=OVER)

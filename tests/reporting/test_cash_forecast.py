@@ -1,13 +1,15 @@
 """The cash forecast: a method anyone can redo by hand, and facts that are the ledger's."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from tests.builders import an_agreement
 from tests.reporting.life import advices, book, export_period
-from tests.settlement.town import NOW, PREPARER, a_town
+from tests.settlement.reports import status_report
+from tests.settlement.town import APPROVER, NOW, PREPARER, a_town, give_rib
 from voucher.demonstration.bank import BookedLine
 from voucher.funding.call import call_advance, call_funds
 from voucher.kernel.database import Database
@@ -23,6 +25,10 @@ from voucher.reporting.cash_rules import (
     used_by_funder,
     used_until,
 )
+from voucher.settlement.clock import dues
+from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
+from voucher.settlement.import_report import import_report
+from voucher.settlement.model import PaymentAdvice
 
 TODAY = date(2026, 3, 10)
 FACTS = CashFacts(
@@ -183,7 +189,7 @@ def test_what_a_bank_sends_back_is_held_again(database: Database) -> None:
     book(town, [BookedLine("T2", cents, True, reference, return_reason="AC04")], now=NOW + timedelta(days=2))
     (agreement,) = cash(database, now=NOW + timedelta(days=2)).agreements
     assert agreement.facts.held_cents == 0
-    assert sum(amount for _, amount in agreement.facts.owed) == cents
+    assert (agreement.facts.owed, agreement.facts.blocked_cents) == ((), cents), "its account is closed"
 
 
 def test_a_structure_without_bank_details_is_not_forecast_to_be_paid(database: Database) -> None:
@@ -210,3 +216,58 @@ def test_the_facts_hold_each_funder_apart_and_each_call_with_its_day(database: D
     ]
     assert facts.called == ((NOW.date() + timedelta(days=30), 50_000), (NOW.date() + timedelta(days=35), 2_000))
     assert (facts.late_cents(NOW.date() + timedelta(days=31)), facts.advance_cents) == (50_000, 50_000)
+
+
+def test_a_period_that_is_over_is_forecast_on_its_own_day_before_any_batch(database: Database) -> None:
+    october, november = datetime(2026, 10, 12, 9, tzinfo=UTC), datetime(2026, 11, 10, 9, tzinfo=UTC)
+    town = a_town(database)
+    town.redeem(0, 3, now=october)
+    contested = town.redeem(1, 1, now=october)
+    town.redeem(1, 2, now=october)
+    town.redeem(0, 4, now=november)
+
+    def owed() -> list[tuple[date, int]]:
+        (agreement,) = cash(database, now=november).agreements
+        months = {one.first: one.paid_cents for one in agreement.forecasts[Scenario.SLOW].months}
+        assert months[date(2026, 11, 1)] == sum(cents for day, cents in agreement.facts.owed if day < november.date())
+        by_clock = sorted((one.due_on, one.amount_cents) for one in dues(database, november, within_days=None))
+        delay = timedelta(days=agreement.facts.payment_days)
+        assert sorted((day + delay, cents) for day, cents in agreement.facts.owed) == by_clock
+        return sorted(agreement.facts.owed)
+
+    october_end, november_end = date(2026, 10, 31), date(2026, 11, 30)
+    assert owed() == [(october_end, 6_000), (november_end, 4_000)]
+    dispute = NewDispute(new_id(), contested, "not_rendered", "La salle était fermée.")
+    open_dispute(database, dispute, by=PREPARER, now=november)
+    assert owed() == [(october_end, 5_000), (november_end, 4_000)]
+    batch_id = export_period(town, now=november)
+    lines = [BookedLine(f"T{rank}", cents, False, ref) for rank, (ref, cents) in enumerate(advices(database, batch_id))]
+    book(town, lines, now=november)
+    decide_dispute(database, dispute.id, "dismissed", "Le planning le montre.", by=APPROVER, now=november)
+    assert owed() == [(october_end, 1_000), (november_end, 4_000)], "what it freed began in October"
+
+
+def test_what_is_blocked_is_what_cannot_be_paid_now_whatever_the_state_of_its_advice(database: Database) -> None:
+    town = a_town(database, structure_count=3, with_rib=2)
+    for rank, voucher_count in enumerate((3, 4, 2)):
+        town.redeem(rank, voucher_count)
+    batch_id = export_period(town, now=NOW)
+    with database.read() as session:
+        reference = session.scalars(
+            select(PaymentAdvice.reference).where(PaymentAdvice.structure_id == town.structure_ids[0])
+        ).one()
+    report = status_report(batch_id, transfers={reference: "AC04"})
+    import_report(database, "rapport.xml", report, by=PREPARER, now=NOW)
+    now = NOW + timedelta(hours=2)
+
+    def facts() -> CashFacts:
+        (agreement,) = cash(database, now=now).agreements
+        return agreement.facts
+
+    assert facts().blocked_cents == 5_000, "30 € on a closed account, 20 € without a RIB"
+    assert sum(cents for _, cents in facts().owed) == 4_000
+    give_rib(database, town.structure_ids[2], 50, now=now)
+    assert facts().blocked_cents == 3_000
+    give_rib(database, town.structure_ids[0], 51, now=now)
+    assert facts().blocked_cents == 0
+    assert sum(cents for _, cents in facts().owed) == 9_000

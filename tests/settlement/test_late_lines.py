@@ -19,12 +19,14 @@ from voucher.reporting.ageing import ageing
 from voucher.reporting.timeline import timeline
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.calendar import calendar
-from voucher.settlement.clock import Stage, dues, late_now
+from voucher.settlement.clock import Due, Stage, dues, late_now
 from voucher.settlement.clock_groups import by_act
+from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.import_report import import_report
 from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.read_payments import owing, waiting_payments
 
 JUNE = datetime(2026, 6, 10, 9, tzinfo=UTC)
 JULY = datetime(2026, 7, 2, 9, tzinfo=UTC)
@@ -91,6 +93,37 @@ def test_a_payment_is_late_for_what_it_carries_over_and_not_for_the_rest(databas
     ]
     assert sum(one.debt.amount_cents for one in ageing(database, now=JANUARY).debts if one.days > 30) == 17_000
     assert late_now(database, JANUARY).late_cents == 17_000
+    assert wrong_books(database) == []
+
+
+def test_what_a_dispute_freed_is_due_by_the_day_of_its_own_period(database: Database) -> None:
+    town = a_town(database)
+    contested = [town.redeem(0, 3, now=JUNE), town.redeem(1, 2, now=JUNE)]
+    town.redeem(0, 1, now=JUNE)
+    disputes = [NewDispute(new_id(), one, "not_rendered", "La salle était fermée.") for one in contested]
+    for dispute in disputes:
+        open_dispute(database, dispute, by=PREPARER, now=JUNE)
+    freeze(town, JULY)
+    town.redeem(0, 4, now=NOVEMBER)
+    for dispute in disputes:
+        decide_dispute(database, dispute.id, "dismissed", "Le planning le montre.", by=APPROVER, now=JULY)
+
+    def freed() -> list[Due]:
+        found = dues(database, DECEMBER_10, within_days=None, issuer_id=town.agreed.issuer_id)
+        return [one for one in found if "contestation levée" in one.label]
+
+    (one,) = freed()
+    assert (one.stage, one.due_on, one.days_left) == (Stage.NOT_FROZEN, JUNE_DUE, -133)
+    assert (one.amount_cents, one.structure_count, one.since_on) == (5_000, 2, JULY.date())
+    assert late_now(database, DECEMBER_10).late_cents == 6_000
+    assert dues(database, JULY, within_days=20, issuer_id=new_id()) == []
+    first = town.structure_ids[0]
+    waiting_cents = sum(one.due.amount_cents for one in waiting_payments(database, first, DECEMBER_10))
+    owed = owing(database, first)
+    assert waiting_cents == owed.open_cents + owed.on_the_way_cents + owed.waiting_cents == 8_000
+    assert (owed.open_cents, next(iter(calendar(database, DECEMBER_10))).may_freeze) == (7_000, True)
+    freeze(town, DECEMBER)
+    assert freed() == []
     assert wrong_books(database) == []
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.builders import an_iban
 from tests.settlement.test_urgent import LATER, Failed
@@ -16,6 +16,7 @@ from voucher.settlement.freeze import freeze_batch
 from voucher.settlement.model import PaymentAdvice
 from voucher.settlement.preview import preview_batch
 from voucher.settlement.reasons import explain, known_codes
+from voucher.settlement.set_aside import set_aside
 
 
 def held(failed: Failed) -> dict[object, str]:
@@ -47,6 +48,22 @@ def test_a_closed_account_recorded_again_stays_closed_and_a_blocked_one_is_confi
         assert give_rib(database, failed.first, 1, now=LATER) == an_iban(7001)
     assert list(held(closed)) == [closed.first]
     assert held(blocked) == {}
+
+
+def test_a_closed_account_stays_closed_once_a_batch_took_up_what_failed(database: Database) -> None:
+    failed = Failed(database, "AC04")
+    give_rib(database, failed.first, 51, now=LATER)
+    frozen = freeze_batch(database, new_id(), failed.town.agreement_id, by=PREPARER, now=LATER)
+    with database.read() as session:
+        advice_id = session.scalars(select(PaymentAdvice.id).where(PaymentAdvice.batch_id == frozen.batch_id)).one()
+    set_aside(database, advice_id, "RIB à vérifier", by=PREPARER, now=LATER)
+    give_rib(database, failed.first, 1, now=LATER)
+    assert held(failed)[failed.first] == "Compte fermé : demandez un nouveau RIB à la structure."
+    with pytest.raises(Refused, match="demandez un nouveau RIB"):
+        freeze_batch(database, new_id(), failed.town.agreement_id, by=PREPARER, now=LATER)
+    give_rib(database, failed.first, 51, now=LATER)
+    assert freeze_batch(database, new_id(), failed.town.agreement_id, by=PREPARER, now=LATER).total_cents == 8_000
+    assert wrong_books(database) == []
 
 
 def test_another_agreement_does_not_pay_that_account_either(database: Database) -> None:

@@ -100,8 +100,13 @@ def close_funding(
         _refuse_not_over(session, agreement, now, kept_cents)
         earlier_count, unrefunded_cents = _earlier(session, agreement_id, funder_id)
         last_call_id, carried_cents = _settle_uses(session, command, by, now, issuer_id, is_first=not earlier_count)
-        due_cents = balance_cents(session, account(CALLED, agreement_id, funder_id))
-        refund_cents = -balance_cents(session, account(ADVANCES, agreement_id, funder_id)) - unrefunded_cents
+        left = _funder_cents(session, agreement_id, funder_id)
+        if left[USES]:
+            raise Refused(
+                "figure_changed",
+                "Un encaissement de cette convention vient d’être repris. Vérifiez les montants, puis recommencez.",
+            )
+        used_cents, due_cents, refund_cents = left[USED], left[CALLED], -left[ADVANCES] - unrefunded_cents
         if due_cents and refund_cents:
             raise _both_ways(due_cents, refund_cents, is_first=not earlier_count)
         if seen_cents not in (None, (due_cents, refund_cents)):
@@ -110,7 +115,6 @@ def close_funding(
                 f"Les montants ont changé : {format_euros(due_cents)} à recevoir, {format_euros(refund_cents)} à rendre. "
                 "Vérifiez-les, puis recommencez.",
             )
-        used_cents = balance_cents(session, account(USED, agreement_id, funder_id))
         row = {
             **command,
             "number": earlier_count + 1,
@@ -183,6 +187,18 @@ def _left_cents(session: Session, agreement_id: UUID) -> Mapping[str, int]:
     codes = [WAITING, *(code for codes in _OPEN_STAGES for code in codes)]
     for balance in balances_of(session, (Account.agreement_id == agreement_id) & Account.code.in_(codes)):
         left[balance.code] = left.get(balance.code, 0) + abs(balance.cents)
+    return left
+
+
+def _funder_cents(session: Session, agreement_id: UUID, funder_id: UUID) -> Mapping[str, int]:
+    """Return a funder's balances on an agreement, by code, in one statement.
+
+    A claw-back takes no funding turn: read one by one, they would be of two moments.
+    """
+    mine = (Account.agreement_id == agreement_id) & (Account.funder_id == funder_id)
+    left = dict.fromkeys((USES, CALLED, ADVANCES, USED), 0)
+    for balance in balances_of(session, mine & Account.code.in_(left)):
+        left[balance.code] += balance.cents
     return left
 
 

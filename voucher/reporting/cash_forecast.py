@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, case, func, select, union_all
+from sqlalchemy import Row, Select, case, func, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from voucher.funding.model import CallState, FundsCall
@@ -16,7 +16,8 @@ from voucher.kernel.database import Database
 from voucher.ledger.model import Account, Movement
 from voucher.ledger.read import balances_in
 from voucher.programme.model import Agreement, Issuer
-from voucher.redemption.model import Redemption, RedemptionState
+from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.redemption.period import last_day
 from voucher.reporting.cash_rules import (
     PACE_DAYS,
     WINDOW_DAYS,
@@ -30,13 +31,17 @@ from voucher.reporting.cash_rules import (
     total,
 )
 from voucher.reporting.debts import DebtState, debts_in
+from voucher.settlement.due_periods import IN_A_BATCH
+from voucher.settlement.model_overpayments import Dispute
+from voucher.settlement.overpayments import released_unpaid
 from voucher.settlement.scope import in_scope
+from voucher.settlement.waiting import why_waiting
 
 BANK_CODES = ("5120", "4711")
-BLOCKED = {DebtState.HELD, DebtState.DISPUTED}
-"""Debts that no batch pays for now: bank details lack, the structure is suspended, someone disputes them."""
-BEGINS_WHEN_SETTLED = {DebtState.NOT_FROZEN, DebtState.OTHER}
-"""Debts whose delay of payment has not begun: they wait for the end of the month."""
+WAITING = {DebtState.HELD, DebtState.REJECTED}
+"""Debts that the next batch takes up, unless something keeps their structure from being paid now."""
+IN_NO_BATCH = {DebtState.NOT_FROZEN, DebtState.OTHER}
+"""Debts whose delay of payment begins at the end of their period: of this month, where it is not over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def cash(database: Database, *, now: datetime, issuer_id: UUID | None = None) ->
             .where(in_scope(Agreement.issuer_id, issuer_id))
             .order_by(Agreement.number)
         ).all()
-        facts = _facts(session, agreements, today)
+        facts = _facts(session, agreements, now)
     alive = {key: one for key, one in facts.items() if not one.is_over}
     months = months_until(today, max((one.present_by for one in alive.values()), default=today))
     return Cash(
@@ -97,7 +102,8 @@ def cash(database: Database, *, now: datetime, issuer_id: UUID | None = None) ->
     )
 
 
-def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], today: date) -> dict[UUID, CashFacts]:
+def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], now: datetime) -> dict[UUID, CashFacts]:
+    today = paris_day(now)
     balances: dict[tuple[UUID | None, str], int] = defaultdict(int)
     by_funder: dict[tuple[UUID | None, UUID], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for one in balances_in(session, {agreement.id for agreement in agreements}):
@@ -111,15 +117,7 @@ def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], today:
     called: dict[UUID, list[tuple[date, int]]] = defaultdict(list)
     for agreement_id, due_on, left_cents in session.execute(_called()):
         called[agreement_id].append((due_on, int(left_cents)))
-    month_end = next_month(today) - timedelta(days=1)
-    owed: dict[UUID, list[tuple[date, int]]] = defaultdict(list)
-    blocked: dict[UUID, int] = defaultdict(int)
-    for debt in debts_in(session, today):
-        if debt.state in BLOCKED:
-            blocked[debt.agreement_id] += debt.amount_cents
-            continue
-        since = month_end if debt.state in BEGINS_WHEN_SETTLED else debt.since
-        owed[debt.agreement_id].append((since, debt.amount_cents))
+    owed, blocked = _owed(session, now)
     windows = {row[0]: row for row in session.execute(_windows(today))}
     held = {row[0]: int(row[1]) for row in session.execute(_held())}
     facts = {}
@@ -141,6 +139,56 @@ def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], today:
             present_by=agreement.present_by,
         )
     return facts
+
+
+def _owed(session: Session, now: datetime) -> tuple[dict[UUID, list[tuple[date, int]]], dict[UUID, int]]:
+    """Return, by agreement, what is owed with the day its delay of payment runs from, and what cannot be paid for now."""
+    today = paris_day(now)
+    owed: dict[UUID, list[tuple[date, int]]] = defaultdict(list)
+    blocked: dict[UUID, int] = defaultdict(int)
+    in_no_batch: dict[UUID, int] = defaultdict(int)
+    debts = debts_in(session, today)
+    waiting_ids = {one.advice_id for one in debts if one.state in WAITING and one.advice_id is not None}
+    blocked_ids = {key for key, why in why_waiting(session, waiting_ids, now).items() if why.held is not None}
+    for debt in debts:
+        if debt.state is DebtState.DISPUTED or debt.advice_id in blocked_ids:
+            blocked[debt.agreement_id] += debt.amount_cents
+        elif debt.state in IN_NO_BATCH:
+            in_no_batch[debt.agreement_id] += debt.amount_cents
+        else:
+            owed[debt.agreement_id].append((debt.since, debt.amount_cents))
+    for query in _over(now):
+        for agreement_id, opened_at, ends_at, closed_at, cents in session.execute(query):
+            owed[agreement_id].append((last_day(opened_at, ends_at, closed_at), int(cents)))
+            in_no_batch[agreement_id] -= int(cents)
+    month_end = next_month(today) - timedelta(days=1)
+    for agreement_id, cents in in_no_batch.items():
+        if cents:
+            owed[agreement_id].append((month_end, cents))
+    return owed, blocked
+
+
+def _over(now: datetime) -> tuple[Select[*tuple[Any, ...]], ...]:
+    """Sum what no batch holds of periods that are over, then what disputes freed since theirs was settled, by period."""
+    period = (Period.agreement_id, Period.opened_at, Period.ends_at, Period.closed_at)
+    confirmed = (
+        select(*period, func.sum(Redemption.amount_cents))
+        .join(Redemption, Redemption.period_id == Period.id)
+        .where(
+            ~IN_A_BATCH,
+            or_(Period.closed_at.is_not(None), Period.ends_at <= now),
+            Redemption.state == RedemptionState.CONFIRMED,
+        )
+        .group_by(Period.id, *period)
+    )
+    freed = (
+        released_unpaid()
+        .with_only_columns(*period, func.sum(Dispute.amount_cents))
+        .join(Redemption, Redemption.id == Dispute.redemption_id)
+        .join(Period, Period.id == Redemption.period_id)
+        .group_by(Period.id, *period)
+    )
+    return confirmed, freed
 
 
 def window_days(today: date, rank: int) -> tuple[date, date]:

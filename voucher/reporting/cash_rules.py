@@ -5,7 +5,7 @@
   days. *All used*: whatever is outstanding is used evenly until the last day.
 - Vouchers used in a month are paid to structures as many days after the month's end as the agreement says. What is owed
   already is paid as many days after it began to be owed, this month at the earliest. Overpayments are kept back on the first payments.
-  What cannot be paid for now (no bank details, suspended, disputed) is a line of its own, in no month.
+  What cannot be paid for now (no bank details, refused account, suspended, disputed) is a line of its own, in no month.
 - Each funder owes its part of the vouchers outstanding, and pays it as they are used: called the month after, it pays the month
   after that. Its own advance serves before it is called, and never for another funder.
 - What is called already comes on the day it is due. A call whose day is past is a line of its own: nobody may count on it.

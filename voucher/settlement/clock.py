@@ -25,6 +25,8 @@ from voucher.settlement.due_parts import UNPAID, Part, unpaid_parts
 from voucher.settlement.due_periods import IN_A_BATCH
 from voucher.settlement.held import PREPARER
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_overpayments import Dispute
+from voucher.settlement.overpayments import released_unpaid
 from voucher.settlement.owed import CARRIED_STATES
 from voucher.settlement.scope import in_scope
 from voucher.settlement.waiting import Waiting, why_waiting
@@ -58,7 +60,7 @@ STAGE_WORDS: dict[Stage, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Money owed and due the same day: of a period, of a batch (to `structure_count` structures), of one advice that waits.
+    """Money owed and due the same day: of a period, of disputes dismissed since it was settled, of a batch (to `structure_count` structures), of one advice that waits.
 
     `days_left` is negative when it is late. `holder` says who must act, `act` what they must do, `since_on` since when;
     `title` names in a few words why an advice waits. A batch that carries older money over is told apart from it.
@@ -148,6 +150,7 @@ def all_dues(
     """Return what is owed and due until a day (without one, ever), of a scope or of one structure, the first due first."""
     found = [
         *_periods(session, now, until, issuer_id, structure_id),
+        *_released(session, now, until, issuer_id, structure_id),
         *_advices(session, now, until, issuer_id, structure_id),
     ]
     return sorted(found, key=lambda one: (one.due_on, one.agreement_number, one.label))
@@ -200,6 +203,52 @@ def _periods(
                 "Attendre la fin du mois." if is_running else "Arrêter le lot.",
             )
         )
+    return found
+
+
+def _released(
+    session: Session, now: datetime, until: date | None, issuer_id: UUID | None, structure_id: UUID | None
+) -> list[Due]:
+    """What dismissed disputes freed and no batch paid: due by the day of the period, settled since, that it began in."""
+    period = (Period.number, Period.opened_at, Period.ends_at, Period.closed_at)
+    agreement = (Agreement.id, Agreement.number, Agreement.payment_days, Issuer.name)
+    sums = (
+        func.count(Dispute.structure_id.distinct()), func.sum(Dispute.amount_cents), func.min(Dispute.decided_at)
+    )  # fmt: skip
+    query = (
+        released_unpaid()
+        .with_only_columns(*period, *agreement, *sums)
+        .join(Redemption, Redemption.id == Dispute.redemption_id)
+        .join(Period, Period.id == Redemption.period_id)
+        .join(Agreement, Agreement.id == Dispute.agreement_id)
+        .join(Issuer, Issuer.id == Agreement.issuer_id)
+        .where(in_scope(Agreement.issuer_id, issuer_id))
+        .group_by(Period.id, *period, *agreement)
+    )
+    if structure_id is not None:
+        query = query.where(Dispute.structure_id == structure_id)
+    found = []
+    for row in session.execute(query):
+        due_on = last_day(*row[1:4]) + timedelta(days=row[6])
+        if until is None or due_on <= until:
+            found.append(
+                Due(
+                    Stage.NOT_FROZEN,
+                    row[4],
+                    row[5],
+                    row[7],
+                    None,
+                    None,
+                    f"{row[5]}/{row[0]:02d}, contestation levée",
+                    row[8],
+                    int(row[9]),
+                    paris_day(row[10]),
+                    due_on,
+                    (due_on - paris_day(now)).days,
+                    PREPARER,
+                    "Arrêter le lot.",
+                )
+            )
     return found
 
 

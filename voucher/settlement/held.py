@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.money import format_euros
@@ -188,7 +188,11 @@ def _refused_accounts(session: Session, structure_ids: Collection[UUID]) -> dict
         )
         .where(
             PaymentAdvice.structure_id.in_(structure_ids),
-            PaymentAdvice.state.in_((AdviceState.REJECTED, AdviceState.RETURNED)),
+            or_(
+                PaymentAdvice.state.in_((AdviceState.REJECTED, AdviceState.RETURNED)),
+                # Once it is taken up, what came back keeps its reason; what was only held was never payable.
+                and_(PaymentAdvice.state == AdviceState.TAKEN_UP, PaymentAdvice.is_payable),
+            ),
         )
         .order_by(SettlementBatch.exported_at)
     )
