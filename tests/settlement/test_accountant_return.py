@@ -29,6 +29,7 @@ from voucher.settlement.import_bank_file import import_bank_file
 from voucher.settlement.import_statement import Imported
 from voucher.settlement.model import BankFile, BankLine, PaymentAdvice
 from voucher.settlement.reasons import explain
+from voucher.settlement.undo_match import undo_match
 
 HEADS = "Référence;Montant;Statut;Date;Motif\n"
 LATER = NOW + timedelta(days=10)
@@ -301,3 +302,19 @@ def test_what_cannot_be_read_is_said_with_its_line(text: str, line: int, reason:
 )
 def test_what_is_no_table_is_left_to_others(head: bytes) -> None:
     assert not is_table(head)
+
+
+def test_what_was_rejected_then_paid_then_undone_is_said_again_without_harm(owing: Owing) -> None:
+    rejected = f"{owing.first};30,00;rejeté;24/11/2026;Budget"
+    owing.take(rejected)
+    paid = f"{owing.first};30,00;payé;25/11/2026;"
+    owing.take(paid)
+    with owing.database.read() as session:
+        line_id = session.scalars(select(BankLine.id)).one()
+    undo_match(owing.database, line_id, "Mauvaise ligne.", by=PREPARER, now=LATER)
+    assert owing.states()[owing.first][0] == "rejected"
+    ((line, why),) = owing.refusal(paid, f"{owing.second};40,00;payé;25/11/2026;")
+    assert line == 2
+    assert "Rapprochez la ligne qui attend" in why
+    done = owing.take(rejected, f"{owing.second};40,00;payé;25/11/2026;")
+    assert (done.known_count, done.paid_count) == (1, 1)

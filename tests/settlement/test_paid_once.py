@@ -12,6 +12,8 @@ from tests.settlement.camt_files import Account, Booked, Transaction, camt
 from tests.settlement.reports import status_report
 from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, credit, debit
 from tests.settlement.town import NOW, PREPARER, a_town, wrong_books
+from voucher.accounting.checks import CHECKS
+from voucher.accounting.match_up import Lettered, match_up
 from voucher.demonstration.bank import statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -163,20 +165,48 @@ def test_a_rejection_that_comes_after_the_debit_changes_nothing_and_is_said(paid
 
 
 @pytest.mark.parametrize("is_whole", [False, True])
-def test_a_transfer_rejected_again_after_its_debit_was_undone_is_said_and_left(paid: Paid, is_whole: bool) -> None:
-    report(paid, transfers={paid.first: "AC04"})
-    paid.take(debit("T1", 3_000, paid.first))
+def test_a_rejected_transfer_matched_by_mistake_is_owed_again_once_that_is_undone(paid: Paid, is_whole: bool) -> None:
+    report(paid, block="MS03") if is_whole else report(paid, transfers={paid.first: "MS03"})
+    before, cents = paid.states(), 7_000 if is_whole else 3_000
+    paid.take(debit("X1", cents))
     with paid.database.read() as session:
         line_id = session.scalars(select(BankLine.id)).one()
-    undo_match(paid.database, line_id, "Ce n’est pas lui.", by=PREPARER, now=NOW)
-    assert paid.states() == ["in_file", "in_file"]
-    done = report(paid, block="AC02") if is_whole else report(paid, transfers={paid.first: "AC01"})
-    assert done.rejected_count == (1 if is_whole else 0)
-    (aside,) = done.set_aside
-    assert "de nouveau" in aside.reason
+
+    def match() -> UUID:
+        match_id = new_id()
+        if is_whole:
+            match_with_file(paid.database, match_id, line_id, batch_id(paid), 1, by=PREPARER, now=NOW)
+        else:
+            match_line(paid.database, line_id, paid.first_id, by=PREPARER, now=NOW, match_id=match_id)
+        assert wrong_books(paid.database) == []
+        match_up(paid.database, now=NOW)
+        return match_id
+
+    undo_match(paid.database, match(), "Ce n’est pas lui.", by=PREPARER, now=NOW)
+    assert paid.states() == before
     assert wrong_books(paid.database) == []
-    match_line(paid.database, line_id, paid.first_id, by=PREPARER, now=NOW)
+    match_up(paid.database, now=NOW)
+    assert report(paid, transfers={paid.first: "AC01"}).rejected_count == 0, "it is rejected already"
+    # It was its debit after all.
+    again = match()
     assert paid.states()[0] == "paid"
+    assert match_up(paid.database, now=NOW) == Lettered(0, 0)
+    with pytest.raises(Refused, match="déjà été défait une fois"):
+        undo_match(paid.database, again, "Encore.", by=PREPARER, now=NOW)
+    with paid.database.read() as session:
+        assert [one for check in CHECKS for one in check(session)] == []
+    assert wrong_books(paid.database) == []
+
+
+def test_what_is_owed_again_once_a_match_is_undone_is_paid_by_the_next_batch(paid: Paid) -> None:
+    report(paid, transfers={paid.first: "MS03"})
+    paid.take(debit("X1", 3_000))
+    with paid.database.read() as session:
+        line_id = session.scalars(select(BankLine.id)).one()
+    match_id = new_id()
+    match_line(paid.database, line_id, paid.first_id, by=PREPARER, now=NOW, match_id=match_id)
+    undo_match(paid.database, match_id, "Ce n’est pas lui.", by=PREPARER, now=NOW)
+    assert freeze(paid).total_cents == 3_000
     assert wrong_books(paid.database) == []
 
 

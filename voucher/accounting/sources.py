@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import Row, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from voucher.accounting.letters import undone_letters
 from voucher.accounting.model import LetteredPeriod
@@ -16,6 +16,7 @@ from voucher.redemption.model import Redemption, RedemptionState
 from voucher.settlement.model import AdviceLine, AdviceState, LineNature, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch
 from voucher.settlement.model_overpayments import Dispute, Recovery
+from voucher.settlement.withdraw_rejections import again_id
 
 _OF_BATCH = (EventType.BATCH_FROZEN, EventType.BATCH_EXPORTED)
 _OF_ADVICE = (EventType.ADVICE_SET_ASIDE, EventType.TRANSFER_REJECTED, EventType.REJECTION_WITHDRAWN)
@@ -40,9 +41,9 @@ class Sources:
         self._paid: dict[UUID, UUID] = {}
         self._with: dict[UUID, UUID] = {}
         self._read_matches()
-        self._withdrawn = set(
-            session.scalars(select(Entry.event_id).where(Entry.event_type == EventType.REJECTION_WITHDRAWN))
-        )
+        self._withdrawn: set[UUID] = set()  # advices whose rejection does not stand
+        self._again: dict[UUID, UUID] = {}  # the advice of each second withdrawal
+        self._read_withdrawals()
         self._calls: dict[UUID, UUID] = {
             row.id: row.call_id for row in session.execute(select(FundsReceipt.id, FundsReceipt.call_id))
         }
@@ -135,7 +136,7 @@ class Sources:
         if event_type in _OF_BATCH:
             return self._advices.get((row.event_id, row.structure_id))
         if event_type in _OF_ADVICE:
-            return UUID(str(row.event_id))
+            return self._again.get(row.event_id, UUID(str(row.event_id)))
         return self._paid.get(row.event_id) if event_type in _OF_MATCH else None
 
     def _read_matches(self) -> None:
@@ -156,6 +157,20 @@ class Sources:
                 self._with[self._root(row.advice_id)] = self._root(first)
         repaid = select(Recovery.id, Recovery.bank_line_id).where(Recovery.bank_line_id.is_not(None))
         self._lines |= {row.id: row.bank_line_id for row in self._session.execute(repaid)}
+
+    def _read_withdrawals(self) -> None:
+        """Read which rejections were withdrawn, and not undone since."""
+        reversal = aliased(Entry)
+        rows = self._session.execute(
+            select(Entry.event_id, reversal.id.label("reversal_id"))
+            .outerjoin(reversal, reversal.reverses_id == Entry.id)
+            .where(Entry.event_type == EventType.REJECTION_WITHDRAWN)
+        ).all()
+        told = {row.event_id: row.reversal_id is None for row in rows}
+        for advice_id, stands in told.items():
+            self._again[again_id(advice_id)] = advice_id
+            if stands or again_id(advice_id) in told:
+                self._withdrawn.add(advice_id)
 
     def _root(self, advice_id: UUID) -> UUID:
         """Return the payment that stands for all those that a bank line paid together with this one."""

@@ -6,8 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, literal, select, union_all
-from sqlalchemy.orm import aliased
+from sqlalchemy import Select, func, literal, select, union_all
 
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import bic_of_iban
@@ -134,10 +133,6 @@ def _grouped(
 
 def _query(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
     """Return the rejections that stand, from the ledger, and the returns, from the bank's lines."""
-    withdrawal = aliased(Entry)
-    taken_back = exists().where(
-        withdrawal.event_type == EventType.REJECTION_WITHDRAWN, withdrawal.event_id == PaymentAdvice.id
-    )
     rejected = (
         select(
             PaymentAdvice.id,
@@ -146,7 +141,7 @@ def _query(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
             PaymentAdvice.state_reason.label("reason"),
         )
         .join(Entry, (Entry.event_id == PaymentAdvice.id) & (Entry.event_type == EventType.TRANSFER_REJECTED))
-        .where(~taken_back)
+        .where(PaymentAdvice.state.in_((AdviceState.REJECTED, AdviceState.TAKEN_UP)))
     )
     returned = (
         select(PaymentAdvice.id, BankLine.booked_on, literal(1), func.coalesce(BankLine.return_reason, ""))

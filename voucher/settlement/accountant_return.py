@@ -17,7 +17,7 @@ from sqlalchemy import Row, func, insert, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, paris_day
-from voucher.kernel.database import Database
+from voucher.kernel.database import Database, among
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import AccountKey
@@ -38,6 +38,10 @@ T = TypeVar("T")
 
 _CHUNK = 5_000
 _WHY = "Le fichier retour du comptable le dit."
+_WAITS = (
+    "Un fichier d’avant l’a déjà dit, et une personne a défait ce rapprochement. Rapprochez la ligne qui attend, puis retirez celle-ci "
+    "du fichier."
+)
 _DONE = {
     ReturnStatus.PAID: AdviceState.PAID,
     ReturnStatus.REJECTED: AdviceState.REJECTED,
@@ -122,6 +126,7 @@ def _checked(
     """Return the lines that say something new. Raises RefusedBankFile with every line that cannot be so."""
     ours = next((advices[line.reference] for line in lines if line.reference in advices), None)
     proved_until = None if ours is None else _proved_until(session, ours.paying_account_id)
+    waiting = _waiting(session, lines)
     errors: list[FileError] = []
     new: list[ReturnLine] = []
     states: dict[str, tuple[str, date | None]] = {}
@@ -138,6 +143,8 @@ def _checked(
             )
         elif wrong := _wrong(line, advice, ours, standing, today, proved_until):
             errors.append(FileError(line.line, wrong))
+        elif not _is_known(line, standing) and (line.reference, line.status is ReturnStatus.RETURNED) in waiting:
+            errors.append(FileError(line.line, _WAITS))
         elif not _is_known(line, standing):
             new.append(line)
             states[line.reference] = (_DONE[line.status], line.on if line.status is ReturnStatus.PAID else standing[1])
@@ -213,6 +220,20 @@ def _is_known(line: ReturnLine, standing: tuple[str, date | None]) -> bool:
         # A later batch took up what was rejected, or what was paid and came back.
         return line.status is ReturnStatus.REJECTED or paid_on is not None
     return state == _DONE[line.status]
+
+
+def _waiting(session: Session, lines: Sequence[ReturnLine]) -> set[tuple[str, bool]]:
+    """Return the reference and side (a return is a credit) of what an earlier file booked, and a person undid since."""
+    found: set[tuple[str, bool]] = set()
+    for some in _parts(lines):
+        rows = session.execute(
+            select(BankLine.end_to_end_id, BankLine.is_credit).where(
+                among(session, BankLine.bank_reference, [accountant_reference(line.reference) for line in some]),
+                BankLine.matched_cents < BankLine.amount_cents,
+            )
+        )
+        found |= {(str(row.end_to_end_id), row.is_credit) for row in rows}
+    return found
 
 
 def _proved_until(session: Session, account_id: UUID) -> date | None:

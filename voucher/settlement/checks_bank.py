@@ -1,6 +1,7 @@
 """What must be true of bank lines: each used once, each in the books, and nothing paid without one."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Select, and_, case, exists, func, not_, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
@@ -17,6 +18,7 @@ from voucher.settlement.model import AdviceState, BankFile, BankLine, PaymentAdv
 from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.model_overpayments import Recovery
 from voucher.settlement.undo_match import DIRECT, IDENTIFIED
+from voucher.settlement.withdraw_rejections import again_id
 
 ROWS_MAX = 100
 _UNKNOWN = (EventType.UNKNOWN_DEBIT_BOOKED, EventType.UNKNOWN_CREDIT_BOOKED)
@@ -195,6 +197,8 @@ def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]
     is_rejected = of_advice.where(Entry.event_type == EventType.TRANSFER_REJECTED) & ~of_advice.where(
         Entry.event_type == EventType.REJECTION_WITHDRAWN
     )
+    stands_again = PaymentAdvice.id.in_(_rejected_again(session))
+    is_rejected = is_rejected | stands_again
     rows = session.execute(
         select(PaymentAdvice.reference, PaymentAdvice.state)
         .outerjoin(debit, _stands(debit, MatchKind.PAYMENT))
@@ -224,6 +228,21 @@ def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]
         )
         for row in rows
     ]
+
+
+def _rejected_again(session: Session) -> list[UUID]:
+    """Return the advices whose withdrawn rejection stands again: its withdrawal was reversed, and none came after."""
+    reversal = aliased(Entry)
+    reversed_ids = session.scalars(
+        select(Entry.event_id)
+        .join(reversal, reversal.reverses_id == Entry.id)
+        .where(Entry.event_type == EventType.REJECTION_WITHDRAWN)
+    ).all()
+    after = select(Entry.event_id).where(
+        Entry.event_type == EventType.REJECTION_WITHDRAWN, Entry.event_id.in_([again_id(one) for one in reversed_ids])
+    )
+    withdrawn_again = set(session.scalars(after))
+    return [one for one in reversed_ids if again_id(one) not in withdrawn_again]
 
 
 def _stands(match: type[BankMatch], kind: MatchKind) -> Any:

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
-from voucher.ledger.chart import EventType
-from voucher.ledger.model import Entry
 from voucher.settlement.bank_files import (
     RefusedBankFile,
     close_ended_batches,
@@ -108,15 +106,8 @@ def _without_effect(
 
     One that says again what is known (rejected, come back, taken up) tells nothing new.
     """
-    was_rejected = exists().where(Entry.event_id == PaymentAdvice.id, Entry.event_type == EventType.TRANSFER_REJECTED)
     advices = session.execute(
-        select(
-            PaymentAdvice.id,
-            PaymentAdvice.reference,
-            PaymentAdvice.state,
-            PaymentAdvice.paid_on,
-            was_rejected.label("was_rejected"),
-        )
+        select(PaymentAdvice.id, PaymentAdvice.reference, PaymentAdvice.state, PaymentAdvice.paid_on)
         .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.part == part)
         .order_by(PaymentAdvice.reference)
     ).all()
@@ -135,12 +126,6 @@ def _without_effect(
             why = (
                 f"La banque rejette {name}, que son relevé a débité le {french_date(advice.paid_on)}. Il reste payé. "
                 "Demandez-lui si elle le rend : son retour rouvrira la dette."
-            )
-            found[advice.id] = SetAside(line, why)
-        elif advice.state == AdviceState.IN_FILE and advice.was_rejected:
-            why = (
-                f"La banque avait rejeté {name}, puis l’a débité, et une personne a défait ce débit. Elle le rejette de "
-                "nouveau. Rapprochez d’abord le débit, ou demandez à la banque ce qu’elle a fait."
             )
             found[advice.id] = SetAside(line, why)
     return found

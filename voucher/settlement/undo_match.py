@@ -18,11 +18,12 @@ from voucher.kernel.typed import required_text
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Entry
 from voucher.ledger.post import Event, post_event, reverse
-from voucher.settlement.bank_files import take_bank_turn
+from voucher.settlement.bank_files import close_ended_batches, take_bank_turn
 from voucher.settlement.model import AdviceState, BankLine, BatchState, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.recover import undo_repayment
 from voucher.settlement.use_line import Line, line_to_use
+from voucher.settlement.withdraw_rejections import reject_again
 
 REASON_LENGTH_MAX = 200
 
@@ -67,7 +68,7 @@ def undo_match(
             return
         kind = MatchKind(parts[0].kind)
         if kind is MatchKind.PAYMENT:
-            _put_back_in_transit(session, match_id, len(parts))
+            _put_back_in_transit(session, match_id, parts, by, now)
         elif kind is MatchKind.RETURN:
             _pay_again(session, match_id)
         _let_wait_again(session, parts)
@@ -95,8 +96,8 @@ def _let_wait_again(session: Session, parts: Sequence[Line]) -> None:
         )
 
 
-def _put_back_in_transit(session: Session, match_id: UUID, count: int) -> None:
-    """Make the payments of a match wait for the bank again, and open their batch again."""
+def _put_back_in_transit(session: Session, match_id: UUID, parts: Sequence[Line], by: UUID, now: datetime) -> None:
+    """Make the payments of a match wait for the bank again, and open their batch again; those it had refused are refused again."""
     advices = select(BankMatch.advice_id).where(BankMatch.id == match_id)
     change = (
         update(PaymentAdvice)
@@ -104,7 +105,7 @@ def _put_back_in_transit(session: Session, match_id: UUID, count: int) -> None:
         .values(state=AdviceState.IN_FILE, paid_on=None)
         .execution_options(synchronize_session=False)
     )
-    if changed(session, change) != count:
+    if changed(session, change) != len(parts):
         raise Refused(
             "match_rested_on",
             "Un virement de cette ligne est revenu depuis. Défaites d’abord le rapprochement de son retour.",
@@ -116,6 +117,8 @@ def _put_back_in_transit(session: Session, match_id: UUID, count: int) -> None:
         .values(state=BatchState.EXPORTED, closed_at=None)
         .execution_options(synchronize_session=False)
     )
+    reject_again(session, [part.advice_id for part in parts], by=by, now=now)
+    close_ended_batches(session, now)
 
 
 def _pay_again(session: Session, match_id: UUID) -> None:

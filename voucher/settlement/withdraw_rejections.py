@@ -1,20 +1,28 @@
 """A transfer that the bank refused, then debited all the same: the booked line is what counts (ADR 7).
 
 The rejection is withdrawn, the money is in transit again, and the line pays it as any other. Were it left aside, the next batch
-would pay the structure a second time.
+would pay the structure a second time. Where the match of that line is undone, the rejection stands again; once.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid5
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, select, update
+from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import among
+from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
-from voucher.ledger.post import Event, post_event
+from voucher.ledger.model import Entry
+from voucher.ledger.post import Event, post_event, reverse
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+
+
+def again_id(advice_id: UUID) -> UUID:
+    """Return the id of the second withdrawal of an advice's rejection: the first bears the advice's own."""
+    return uuid5(advice_id, "again")
 
 
 def hold_rejected(session: Session, references: Sequence[str]) -> None:
@@ -29,10 +37,54 @@ def hold_rejected(session: Session, references: Sequence[str]) -> None:
 
 def withdraw_rejections(session: Session, advice_ids: Sequence[UUID], *, by: UUID, now: datetime) -> None:
     """Put those of these advices that are rejected back in transit (4670 to 5115); the caller has a debit that pays each."""
-    withdrawn = session.execute(
+    withdrawn = _change(session, advice_ids, AdviceState.REJECTED, AdviceState.IN_FILE)
+    before = withdrawals(session, [advice.id for advice in withdrawn])
+    for advice in withdrawn:
+        agreement_id = session.execute(
+            select(SettlementBatch.agreement_id).where(SettlementBatch.id == advice.batch_id)
+        ).scalar_one()
+        event_id = again_id(advice.id) if advice.id in before else advice.id
+        event = Event(EventType.REJECTION_WITHDRAWN, event_id, now, f"Virement {advice.reference}", by)
+        dimensions = {Dimension.AGREEMENT: agreement_id, Dimension.STRUCTURE: advice.structure_id}
+        post_event(session, event, dimensions, {advice.structure_id: advice.amount_cents})
+
+
+def reject_again(session: Session, advice_ids: Sequence[UUID], *, by: UUID, now: datetime) -> None:
+    """Let the rejections of these advices in transit stand again, where they were withdrawn: the debit was not theirs.
+
+    Raises Refused the second time.
+    """
+    before = withdrawals(session, advice_ids)
+    if any(is_reversed for _, is_reversed in before.values()):
+        raise Refused(
+            "match_rested_on",
+            "Ce rapprochement a déjà été défait une fois, et le virement avait été rejeté. Demandez à votre banque ce qu’elle a débité.",
+        )
+    for advice in _change(session, list(before), AdviceState.IN_FILE, AdviceState.REJECTED):
+        entry_id, _ = before[advice.id]
+        event = Event(EventType.MATCH_UNDONE, advice.id, now, f"Rejet rétabli, virement {advice.reference}", by)
+        reverse(session, event, entry_id)
+
+
+def withdrawals(session: Session, advice_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, bool]]:
+    """Return, of the advices whose rejection was withdrawn once, the entry that says so and whether it was reversed since."""
+    withdrawal, reversal = aliased(Entry), aliased(Entry)
+    rows = session.execute(
+        select(withdrawal.event_id, withdrawal.id, reversal.id.label("reversal_id"))
+        .outerjoin(reversal, reversal.reverses_id == withdrawal.id)
+        .where(withdrawal.event_type == EventType.REJECTION_WITHDRAWN, withdrawal.event_id.in_(advice_ids))
+    )
+    return {row.event_id: (row.id, row.reversal_id is not None) for row in rows}
+
+
+def _change(
+    session: Session, advice_ids: Sequence[UUID], before: AdviceState, after: AdviceState
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Change the state of those of these advices that are in one; what the bank said of them stays written."""
+    return session.execute(
         update(PaymentAdvice)
-        .where(PaymentAdvice.id.in_(advice_ids), PaymentAdvice.state == AdviceState.REJECTED)
-        .values(state=AdviceState.IN_FILE, state_reason="")
+        .where(PaymentAdvice.id.in_(advice_ids), PaymentAdvice.state == before)
+        .values(state=after)
         .returning(
             PaymentAdvice.id,
             PaymentAdvice.batch_id,
@@ -42,10 +94,3 @@ def withdraw_rejections(session: Session, advice_ids: Sequence[UUID], *, by: UUI
         )
         .execution_options(synchronize_session=False)
     ).all()
-    for advice in withdrawn:
-        agreement_id = session.execute(
-            select(SettlementBatch.agreement_id).where(SettlementBatch.id == advice.batch_id)
-        ).scalar_one()
-        event = Event(EventType.REJECTION_WITHDRAWN, advice.id, now, f"Virement {advice.reference}", by)
-        dimensions = {Dimension.AGREEMENT: agreement_id, Dimension.STRUCTURE: advice.structure_id}
-        post_event(session, event, dimensions, {advice.structure_id: advice.amount_cents})
