@@ -126,11 +126,14 @@ def _settle(desk: Desk, agreed: Agreed, first: date) -> None:
     story, database = desk.story, desk.story.database
     preparer, approver = story.by[Role.FINANCE_PREPARER], story.by[Role.FINANCE_APPROVER]
     batch_id, day = story.some_id(), first + timedelta(days=2)
+    paid_cents = 0
     with allowed(*NOTHING_TO_PAY) as done:
-        freeze_batch(database, batch_id, agreed.agreement_id, by=preparer, now=at(day))
+        paid_cents = freeze_batch(database, batch_id, agreed.agreement_id, by=preparer, now=at(day)).total_cents
     if done.why:
         return
     desk.count("batches")
+    if not paid_cents:
+        return  # all of it is held: the batch is closed, nobody approves it
     approve_batch(database, batch_id, by=approver, now=at(day, 11))
     files = export_batch(database, batch_id, by=preparer, now=at(day, 12))
     account = desk.accounts[agreed.plan.number]
