@@ -16,7 +16,7 @@ from voucher.accounting.match_up import match_up
 from voucher.demonstration.story import Story
 from voucher.distribution.lapse import lapse
 from voucher.funding.call import Called, call_advance, call_funds
-from voucher.funding.close import close_funding
+from voucher.funding.close import close_funding, close_preview
 from voucher.kernel.calendar import PARIS
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -258,14 +258,18 @@ def end_agreements(desk: Desk, year: int) -> None:
         if agreed.plan.use_by.year != year:
             continue
         for kind in agreed.funder_ids:
+            funder_id = agreed.funder_ids[kind]
+            # What no batch can pay stays the structures': the balance says so.
+            kept_cents = close_preview(desk.story.database, agreed.agreement_id, funder_id).waiting_cents
             with allowed("agreement_not_settled") as done:
                 close_funding(
                     desk.story.database,
                     new_id(),
                     agreed.agreement_id,
-                    agreed.funder_ids[kind],
+                    funder_id,
                     by=desk.story.by[Role.FINANCE_PREPARER],
                     now=at(day + timedelta(days=1)),
+                    kept_cents=kept_cents,
                 )
             desk.count(done.why or "final balances")
 
