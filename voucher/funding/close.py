@@ -62,12 +62,13 @@ class ClosePreview:
     @property
     def is_both_ways(self) -> bool:
         """Say whether the funder would pay and be paid: one of the two must end before."""
-        return bool(self.due_cents and self.refund_cents)
+        return self.due_cents != 0 and self.refund_cents != 0
 
     @property
     def is_blocked(self) -> bool:
         """Say whether it cannot be drawn up."""
-        return bool(self.circulation_cents or self.under_way_cents or self.disputed_cents or self.is_both_ways)
+        open_cents = self.circulation_cents + self.under_way_cents + self.disputed_cents  # none of them is below zero
+        return open_cents != 0 or self.is_both_ways
 
 
 def close_funding(

@@ -28,13 +28,15 @@ def debited_again(session: Session, advice_ids: Collection[UUID]) -> set[UUID]:
                 PaymentAdvice.reference,
                 PaymentAdvice.batch_id,
                 func.coalesce(PaymentAdvice.part, 1).label("part"),
+                PaymentAdvice.is_payable,
                 Agreement.paying_account_id,
             )
             .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
             .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
             .where(PaymentAdvice.id.in_(ids))
         ).all()
-        files = {(row.batch_id, row.part) for row in advices}
+        # What was held was in no file of its batch.
+        files = {(row.batch_id, row.part) for row in advices if row.is_payable}
         messages = sorted({message_id(*file) for file in files})
         blocks = sorted({payment_information_id(*file) for file in files})
         named = {
@@ -63,9 +65,13 @@ def debited_again(session: Session, advice_ids: Collection[UUID]) -> set[UUID]:
             if any(
                 (row.paying_account_id, name) in named
                 for name in (
-                    row.reference,
-                    message_id(row.batch_id, row.part),
-                    payment_information_id(row.batch_id, row.part),
+                    [
+                        row.reference,
+                        message_id(row.batch_id, row.part),
+                        payment_information_id(row.batch_id, row.part),
+                    ]
+                    if row.is_payable
+                    else [row.reference]
                 )
             )
         }

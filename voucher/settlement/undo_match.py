@@ -117,7 +117,7 @@ def _put_back_in_transit(session: Session, match_id: UUID, parts: Sequence[Line]
         .values(state=BatchState.EXPORTED, closed_at=None)
         .execution_options(synchronize_session=False)
     )
-    reject_again(session, [part.advice_id for part in parts], by=by, now=now)
+    reject_again(session, advices, by=by, now=now)
     close_ended_batches(session, now)
 
 

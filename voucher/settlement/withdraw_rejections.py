@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, Select, select, update
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import among
@@ -49,7 +49,7 @@ def withdraw_rejections(session: Session, advice_ids: Sequence[UUID], *, by: UUI
         post_event(session, event, dimensions, {advice.structure_id: advice.amount_cents})
 
 
-def reject_again(session: Session, advice_ids: Sequence[UUID], *, by: UUID, now: datetime) -> None:
+def reject_again(session: Session, advice_ids: Select[Any], *, by: UUID, now: datetime) -> None:
     """Let the rejections of these advices in transit stand again, where they were withdrawn: the debit was not theirs.
 
     Raises Refused the second time.
@@ -66,7 +66,7 @@ def reject_again(session: Session, advice_ids: Sequence[UUID], *, by: UUID, now:
         reverse(session, event, entry_id)
 
 
-def withdrawals(session: Session, advice_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, bool]]:
+def withdrawals(session: Session, advice_ids: Sequence[UUID] | Select[Any]) -> dict[UUID, tuple[UUID, bool]]:
     """Return, of the advices whose rejection was withdrawn once, the entry that says so and whether it was reversed since."""
     withdrawal, reversal = aliased(Entry), aliased(Entry)
     rows = session.execute(
