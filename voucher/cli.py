@@ -6,11 +6,12 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from voucher import cli_accounting, cli_books, cli_proof, cli_serve, cli_takeover, cli_vouchers, cli_work
+from voucher import cli_account, cli_accounting, cli_books, cli_proof, cli_serve, cli_takeover, cli_vouchers, cli_work
 from voucher.ledger.chart_file import WrongChart
 
 OTHERS_NOTHING = 0o077
 COMMANDS = (
+    *cli_account.COMMANDS,
     *cli_books.COMMANDS,
     *cli_accounting.COMMANDS,
     *cli_vouchers.COMMANDS,

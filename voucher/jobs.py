@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from voucher.access.links import make_path
 from voucher.accounting.match_up import match_up_job
 from voucher.funding.publish import publish_backing
 from voucher.kernel.database import Database, whole_turn
@@ -35,7 +36,7 @@ def _close_periods(database: Database, _settings: Settings, now: datetime) -> st
 
 
 def _send_mail(database: Database, settings: Settings, now: datetime) -> str:
-    return send_waiting(database, settings, now).line
+    return send_waiting(database, settings, now, make_path).line
 
 
 JOBS: Sequence[Job] = (

@@ -17,7 +17,7 @@ class StaffAccount(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(200), unique=True)  # lower case
     name: Mapped[str] = mapped_column(String(120))
-    password_hash: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str | None] = mapped_column(String(200))  # None until the person has chosen one
     failed_count: Mapped[int] = mapped_column(default=0)  # since the last success
     locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
@@ -61,6 +61,42 @@ class StaffSession(Base):
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+
+
+class AccountLink(Base):
+    """A one-time link that was asked for: its person chooses a password with it. What is in the address is `LinkSecret`'s."""
+
+    __tablename__ = "account_link"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(10))  # LinkPurpose
+    asked_from: Mapped[str] = mapped_column(String(10))  # Origin
+    asked_by: Mapped[UUID | None]  # the person of the programme who asked
+    asked_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_how: Mapped[str | None] = mapped_column(String(10))  # LinkEnd
+
+    __table_args__ = (
+        CheckConstraint("purpose IN ('invitation', 'reset')", name="purpose_is_known"),
+        CheckConstraint("asked_from IN ('office', 'person', 'host')", name="origin_is_known"),
+        # Somebody asked in the office; the person alone, or the host, has no name there.
+        CheckConstraint("(asked_from = 'office') = (asked_by IS NOT NULL)", name="office_says_who"),
+        CheckConstraint("(ended_at IS NULL) = (ended_how IS NULL)", name="end_says_how"),
+    )
+
+
+class LinkSecret(Base):
+    """One sending of a link: the address holds a random token; only its SHA-256 stands here, from before it left."""
+
+    __tablename__ = "link_secret"
+
+    token_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    link_id: Mapped[UUID] = mapped_column(ForeignKey("account_link.id"), index=True)
+    made_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("ends_at > made_at", name="lives_a_while"),)
 
 
 class AuditLine(Base):

@@ -112,6 +112,8 @@ LEFT_OUT: Mapping[str, str] = {
     "staff_account": "persons, and what their passwords are checked with",
     "role_grant": "persons",
     "staff_session": "keys of sessions that are open",
+    "account_link": "persons: who was sent a link to choose a password",
+    "link_secret": "what such links are checked with",
     "audit_line": "who looked at what: persons; the auditor reads it in the application",
 }
 

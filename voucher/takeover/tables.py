@@ -102,6 +102,8 @@ LEFT_OUT: Mapping[str, str] = {
     "staff_account": "Les personnes qui travaillaient chez l'opérateur d'avant : données personnelles.",
     "role_grant": "Les rôles de ces personnes.",
     "staff_session": "Leurs connexions ouvertes.",
+    "account_link": "Les liens envoyés à ces personnes pour choisir leur mot de passe.",
+    "link_secret": "De quoi reconnaître ces liens.",
     "audit_line": "Le journal des accès : il reste chez celui qui en répond.",
     "outbox_message": "Les courriels en attente : le nouvel opérateur écrit les siens.",
     "refused_attempt": "Les encaissements refusés : rien n'a été débité, et ce qui fut tapé peut être un morceau de code.",
