@@ -4,25 +4,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, insert, update
 
 from voucher.access.audit import note
-from voucher.access.find import locked_account, locked_open_account
+from voucher.access.changes import drop_changes
+from voucher.access.find import locked_account, new_address, refuse_known_address, take_turn_on_accounts
 from voucher.access.letters import tell
 from voucher.access.links import end_links, put_password, queue_link
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import hash_password, is_password
-from voucher.access.rules import ROLE_NAMES, SCOPED_ROLES, UNSCOPED_ROLES, LinkEnd, Origin, Role, incompatible_with
+from voucher.access.rules import ROLE_NAMES, LinkEnd, Origin, Role
 from voucher.access.sessions import open_session
 from voucher.access.strength import password_weakness
 from voucher.access.tries import AFTER_FIVE, forget_tries, take_try
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed
-from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed import required_text
-from voucher.mail.queue import is_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,56 +48,10 @@ def open_account(database: Database, account: NewAccount, *, by: UUID | None, no
     return account.id
 
 
-def new_address(text: str) -> str:
-    """Return the address of an account as it is kept. Raises Refused where no message could reach it."""
-    email = required_text(text, "email", 200).lower()
-    if not is_address(email):
-        raise Refused("bad_address", "Écrivez une adresse électronique complète. Par exemple luce@mairie.fr.", "email")
-    return email
-
-
-def refuse_known_address(session: Session, email: str) -> None:
-    """Raise Refused when an account, open or closed, has this address."""
-    if session.scalar(select(StaffAccount.id).where(StaffAccount.email == email)) is not None:
-        raise Refused("email_taken", "Cette adresse a déjà un compte. Cherchez-la dans la liste.", "email")
-
-
-def grant_role(
-    database: Database, account_id: UUID, role: Role, scope_id: UUID | None, *, by: UUID | None, now: datetime
-) -> None:
-    """Give a role within a scope. Raises Refused when it excludes one already held, or the scope does not fit."""
-    if role in SCOPED_ROLES and scope_id is None:
-        raise Refused("scope_missing", f"Le rôle « {ROLE_NAMES[role]} » demande un organisme. Choisissez-le.", "scope")
-    if role in UNSCOPED_ROLES and scope_id is not None:
-        raise Refused("scope_unwanted", f"Le rôle « {ROLE_NAMES[role]} » vaut pour tout le programme.", "scope")
-    with database.write() as session:
-        # The account's row is locked, so that two incompatible roles given at once meet each other.
-        account = locked_open_account(session, account_id)
-        held = _roles_held(session, account_id)
-        if role in held:
-            raise Refused(
-                "role_held", "Cette personne a déjà ce rôle. Retirez-le d'abord pour en changer l'organisme.", "role"
-            )
-        if (other := incompatible_with(role, held)) is not None:
-            raise Refused(
-                "roles_incompatible",
-                f"« {ROLE_NAMES[role]} » et « {ROLE_NAMES[other]} » ne vont pas ensemble : une même personne ne peut pas tenir"
-                " les deux côtés de l'argent. Donnez ce rôle à quelqu'un d'autre.",
-                "role",
-            )
-        session.execute(
-            insert(RoleGrant).values(
-                id=new_id(), account_id=account_id, role=role, scope_id=scope_id, granted_at=now, granted_by=by
-            )
-        )
-        line_id = note(session, by, "role_granted", f"{account.email} : {ROLE_NAMES[role]}", now)
-        sentence = f"Le rôle « {ROLE_NAMES[role]} » vous a été donné le {french_instant(now)}."
-        tell(session, account.email, account.name, line_id, "un rôle vous est donné", sentence, now)
-
-
 def revoke_role(database: Database, account_id: UUID, role: Role, *, by: UUID, now: datetime) -> None:
     """Take a role away; the person is told, and signed out everywhere."""
     with database.write() as session:
+        take_turn_on_accounts(session)
         account = locked_account(session, account_id)
         taken = changed(
             session,
@@ -116,13 +68,15 @@ def revoke_role(database: Database, account_id: UUID, role: Role, *, by: UUID, n
 
 
 def close_account(database: Database, account_id: UUID, *, by: UUID, now: datetime) -> None:
-    """Close an account for good; its links serve no more, the person is told, and signed out everywhere."""
+    """Close an account for good; its links serve no more, what was asked for it is dropped, the person is told, and signed out everywhere."""
     with database.write() as session:
+        take_turn_on_accounts(session)
         account = locked_account(session, account_id)
         close = update(StaffAccount).where(StaffAccount.id == account_id, StaffAccount.closed_at.is_(None))
         if changed(session, close.values(closed_at=now)) == 0:
             return
         end_links(session, account_id, LinkEnd.CANCELLED, now)
+        drop_changes(session, account_id, by, now)
         session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
         line_id = note(session, by, "account_closed", account.email, now)
         sentence = f"Votre compte a été fermé le {french_instant(now)}. Vous ne pouvez plus vous connecter."
@@ -163,10 +117,3 @@ def change_password(
         sentence = f"Vous avez changé votre mot de passe le {french_instant(now)}. Vos autres connexions sont fermées."
         tell(session, account.email, account.name, line_id, "votre mot de passe a changé", sentence, now)
         return open_session(session, account_id, place_id, now)
-
-
-def _roles_held(session: Session, account_id: UUID) -> list[Role]:
-    rows = session.scalars(
-        select(RoleGrant.role).where(RoleGrant.account_id == account_id, RoleGrant.revoked_at.is_(None))
-    )
-    return [Role(role) for role in rows]

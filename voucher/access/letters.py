@@ -1,11 +1,13 @@
 """What a person is told by e-mail of what was done on their account. No secret is ever here: a link is made when it is sent."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from voucher.access.rules import LINK_LIVES, LinkPurpose, Origin
+from voucher.kernel.identifiers import new_id
 from voucher.mail.queue import Letter, queue
 
 NOT_YOU = "Si ce n’est pas ce que vous attendiez, prévenez tout de suite la personne qui gère le programme."
@@ -14,9 +16,27 @@ MADE_WHEN_SENT = ""
 
 
 def tell(session: Session, email: str, name: str, about_id: UUID, subject: str, sentence: str, now: datetime) -> None:
-    """Tell a person what was done; `about_id` is the line of the trail that says the same."""
+    """Tell a person what was done; `about_id` is a fact that is told once."""
     body = f"Bonjour {name},\n\n{sentence}\n\n{NOT_YOU}"
     queue(session, [Letter("account_news", about_id, None, email, subject, body, "/personnes/connexion")], now)
+
+
+def tell_second_people(session: Session, people: Sequence[tuple[str, str]], whose: str, now: datetime) -> None:
+    """Tell each of `people` (address, name) that a demand on the account of `whose` waits for one of them."""
+    letters = [
+        Letter(
+            "account_to_confirm",
+            new_id(),
+            None,
+            email,
+            "une demande attend votre confirmation",
+            f"Bonjour {name},\n\nUne demande sur le compte de {whose} attend une seconde personne du programme. Vérifiez-la"
+            " auprès de la personne, puis confirmez ou refusez.",
+            "/personnes/a-confirmer",
+        )
+        for email, name in people
+    ]
+    queue(session, letters, now)
 
 
 def send_link(

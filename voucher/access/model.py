@@ -36,8 +36,14 @@ class RoleGrant(Base):
     granted_at: Mapped[datetime]
     granted_by: Mapped[UUID | None]
     revoked_at: Mapped[datetime | None]
+    change_id: Mapped[UUID | None] = mapped_column(ForeignKey("account_change.id"))  # what two people decided
 
     __table_args__ = (
+        # With one of these a person counts among the two that an act takes: two people gave it.
+        CheckConstraint(
+            "role NOT IN ('programme', 'issuer', 'finance_preparer', 'finance_approver') OR change_id IS NOT NULL",
+            name="two_people_gave_it",
+        ),
         # Roles with a territory have a scope; the programme's and the auditor's have none; finance may.
         CheckConstraint(
             "CASE WHEN role IN ('issuer', 'prescriber', 'mediator', 'place_manager') THEN scope_id IS NOT NULL "
@@ -97,6 +103,46 @@ class LinkSecret(Base):
     ends_at: Mapped[datetime]
 
     __table_args__ = (CheckConstraint("ends_at > made_at", name="lives_a_while"),)
+
+
+class AccountChange(Base):
+    """A role, or an address, that takes two people: asked by one, confirmed or refused by another of the programme."""
+
+    __tablename__ = "account_change"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))  # ChangeKind
+    role: Mapped[str] = mapped_column(String(20), default="")  # of a role
+    scope_id: Mapped[UUID | None]
+    new_email: Mapped[str] = mapped_column(String(200), default="")  # of an address
+    known_email: Mapped[str] = mapped_column(
+        String(200)
+    )  # the account's when it was asked: what is confirmed is for that one
+    asked_by: Mapped[UUID | None]  # None: the host
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[UUID | None]  # None: the host, where the programme has nobody else
+    decided_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(10))  # ChangeOutcome
+    decided_from: Mapped[str | None] = mapped_column(String(10))  # Origin
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('role', 'address')", name="kind_is_known"),
+        # A role, or an address: not both.
+        CheckConstraint("(kind = 'role') = (role <> '') AND (kind = 'address') = (new_email <> '')", name="kind_says_what"),
+        CheckConstraint("outcome IN ('confirmed', 'refused', 'dropped', 'before')", name="outcome_is_known"),
+        CheckConstraint("(decided_at IS NULL) = (outcome IS NULL)", name="decided_or_waiting"),
+        CheckConstraint("(outcome IS NULL) = (decided_from IS NULL)", name="decision_says_from"),
+        # Four eyes: who asked does not confirm.
+        CheckConstraint("outcome IS NULL OR outcome <> 'confirmed' OR decided_by IS NULL OR asked_by IS NULL OR decided_by <> asked_by",
+                        name="two_people"),
+        # A person confirms in the office, or the host does, which has no name there.
+        CheckConstraint("outcome IS NULL OR outcome <> 'confirmed' OR (decided_from = 'office') = (decided_by IS NOT NULL)",
+                        name="confirmed_by_somebody"),
+        # One change of a kind waits at a time.
+        Index("uq_account_change_waiting", "account_id", "kind", "role", unique=True, sqlite_where=text("outcome IS NULL"),
+              postgresql_where=text("outcome IS NULL")),
+    )  # fmt: skip
 
 
 class AuditLine(Base):

@@ -34,6 +34,11 @@ SCOPED_ROLES = frozenset({Role.ISSUER, Role.PRESCRIBER, Role.MEDIATOR, Role.PLAC
 
 UNSCOPED_ROLES = frozenset({Role.PROGRAMME, Role.AUDITOR})
 
+TWO_PEOPLE_ROLES = frozenset({Role.PROGRAMME, Role.ISSUER, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER})
+"""Roles whose holders count among the two people that an act takes (a batch, an abandonment, a dispute, a close, a stock count, and
+these roles themselves): nobody gives one alone, nor takes over the address of who holds or held one.
+"""
+
 _MONEY_SIDES = (
     {Role.FINANCE_PREPARER},
     {Role.FINANCE_APPROVER},
@@ -43,6 +48,7 @@ _MONEY_SIDES = (
     {Role.ISSUER, Role.PRESCRIBER},
 )
 """One person stands on one side of the money: who uses vouchers, prepares, approves, controls or hands out."""
+
 
 class LinkPurpose(StrEnum):
     """What a one-time link is for: a first password, or a new one."""
@@ -66,6 +72,22 @@ class LinkEnd(StrEnum):
     CANCELLED = "cancelled"
 
 
+class ChangeKind(StrEnum):
+    """What takes a second person: a role that is given, an address that changes."""
+
+    ROLE = "role"
+    ADDRESS = "address"
+
+
+class ChangeOutcome(StrEnum):
+    """What became of it; `dropped`: the account is no more what was asked about; `before`: given when one person still could."""
+
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    DROPPED = "dropped"
+    BEFORE = "before"
+
+
 LINK_LIVES: dict[LinkPurpose, timedelta] = {
     # Long enough for somebody who is away for the week.
     LinkPurpose.INVITATION: timedelta(days=7),
@@ -86,4 +108,3 @@ def incompatible_with(role: Role, held: Iterable[Role]) -> Role | None:
     """Return a role already held that excludes `role`, or None."""
     side = next(side for side in _MONEY_SIDES if role in side)
     return next((other for other in held if other not in side), None)
-

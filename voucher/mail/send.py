@@ -48,9 +48,7 @@ class Sent:
         return ", ".join(parts)
 
 
-def send_waiting(
-    database: Database, settings: Settings, now: datetime, make_path: MakePath = lambda *_: None
-) -> Sent:
+def send_waiting(database: Database, settings: Settings, now: datetime, make_path: MakePath = lambda *_: None) -> Sent:
     """Send what is due, the oldest first; without `smtp_url` everything waits.
 
     A message without a path (a one-time link) gets it from `make_path`, which commits what it must know before the message

@@ -114,6 +114,7 @@ LEFT_OUT: Mapping[str, str] = {
     "staff_session": "keys of sessions that are open",
     "account_link": "persons: who was sent a link to choose a password",
     "link_secret": "what such links are checked with",
+    "account_change": "persons: who asked and confirmed their roles and addresses; the auditor reads it in the application",
     "audit_line": "who looked at what: persons; the auditor reads it in the application",
 }
 

@@ -104,6 +104,7 @@ LEFT_OUT: Mapping[str, str] = {
     "staff_session": "Leurs connexions ouvertes.",
     "account_link": "Les liens envoyés à ces personnes pour choisir leur mot de passe.",
     "link_secret": "De quoi reconnaître ces liens.",
+    "account_change": "Les rôles et adresses de ces personnes, et qui les a confirmés.",
     "audit_line": "Le journal des accès : il reste chez celui qui en répond.",
     "outbox_message": "Les courriels en attente : le nouvel opérateur écrit les siens.",
     "refused_attempt": "Les encaissements refusés : rien n'a été débité, et ce qui fut tapé peut être un morceau de code.",
