@@ -56,7 +56,8 @@ def password_weakness(password: str, email: str, name: str, programme_name: str 
         return f"Ce mot de passe contient votre nom. {FOUR_WORDS}"
     # « cheque numerique 2026 » is no better than « chequenumerique2026 »: what stands between words is a guess away.
     joined = _SEPARATORS.sub("", plain)
-    if any(one and one in joined for one in (PRODUCT_NAME, "".join(_parts(programme_name)))):
+    called = (PRODUCT_NAME, _SEPARATORS.sub("", _folded(programme_name)))
+    if any(len(one) >= _NAME_PART_MIN and one in joined for one in called):
         return f"Ce mot de passe contient le nom du programme. {FOUR_WORDS}"
     words = (*OWN_WORDS, *FRENCH_WORDS, *_parts(name), *_parts(email), *_parts(programme_name))
     tried = {password, plain, joined} - {""}
