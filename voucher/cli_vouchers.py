@@ -115,7 +115,9 @@ def print_vouchers(order_id: UUID, folder: Path | None, processes: int) -> None:
     click.echo(f"{len(paths)} fichiers dans {folder}. Chaque code vaut de l'argent : gardez-les sous clé.")
 
 
-@click.command("lapse", help="Déclare caducs les chèques dont le dernier jour est passé. À lancer chaque nuit.")
+@click.command(
+    "lapse", help="Déclare caducs les chèques dont le dernier jour est passé. Le job `lapse` le fait chaque nuit."
+)
 @says_refusals
 def lapse_command() -> None:
     """Lapse every batch whose last day of presentation passed; run twice, it changes nothing."""
