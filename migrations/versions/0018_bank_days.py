@@ -18,7 +18,7 @@ def upgrade() -> None:
     """Add the value date; say until when entries were posted under the rule before, if there are any."""
     connection = op.get_bind()
     op.add_column("bank_line", sa.Column("valued_on", sa.Date(), nullable=True))
-    rule = op.create_table(
+    op.create_table(
         _TABLE,
         sa.Column("rule", sa.String(40), nullable=False),
         sa.Column("written_until", sa.DateTime(timezone=True), nullable=False),
@@ -27,6 +27,7 @@ def upgrade() -> None:
     entry = sa.table("entry", sa.column("posted_at", Instant()))
     last = connection.execute(sa.select(sa.func.max(entry.c.posted_at))).scalar_one_or_none()
     if last is not None:
+        rule = sa.table(_TABLE, sa.column("rule", sa.String()), sa.column("written_until", Instant()))
         connection.execute(sa.insert(rule).values(rule="bank_day", written_until=last))
     for statement in append_only_statements(_TABLE, connection.dialect.name):
         op.execute(statement)

@@ -1,9 +1,8 @@
 """Rules of the books that came after some of them were written: what was written before stays, and its checks leave it alone."""
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from voucher.ledger.model import RuleStart
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Select, exists, literal, not_, or_, select
+from sqlalchemy import Select, exists, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.funding.model import AdvanceRefund, FundsReceipt
@@ -89,11 +89,10 @@ def _withdrawals() -> Select[*tuple[Any, ...]]:
         BankLine.id == BankMatch.line_id,
         takes_effect_of(Entry, BankLine.booked_on),
     )
-    # The second withdrawal of an advice bears another id: its structure, amount and words are the advice's all the same.
     return (
         select(Entry.id, Entry.effective_on, rejected.effective_on.label("day"))
         .join(PaymentAdvice, PaymentAdvice.id == Entry.event_id)
-        .join(rejected, (rejected.event_id == PaymentAdvice.id) & (rejected.event_type == literal(EventType.TRANSFER_REJECTED.value)))
+        .join(rejected, (rejected.event_id == PaymentAdvice.id) & (rejected.event_type == EventType.TRANSFER_REJECTED))
         .where(
             Entry.event_type == EventType.REJECTION_WITHDRAWN,
             not_(or_(on_the_debit, takes_effect_of(Entry, rejected.effective_on))),

@@ -162,9 +162,7 @@ def _surely(line: Row[*tuple[Any, ...]], files: Sequence[FileInTransit]) -> tupl
     return (alike[0] if len(alike) == 1 else None), _SAME_COUNT
 
 
-def withdraw_rejections_of(
-    session: Session, file: FileInTransit, booked_on: date, *, by: UUID, now: datetime
-) -> bool:
+def withdraw_rejections_of(session: Session, file: FileInTransit, booked_on: date, *, by: UUID, now: datetime) -> bool:
     """Put the rejected transfers of a file back in transit: it was debited whole on a day; False when a batch just took one up."""
     rejected = session.execute(
         select(PaymentAdvice.id, PaymentAdvice.amount_cents)

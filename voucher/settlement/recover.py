@@ -105,7 +105,9 @@ def repay_from_line(
         Dimension.STRUCTURE: found.structure_id,
         Dimension.BANK_ACCOUNT: line.paying_account_id,
     }
-    event = Event(EventType.OVERPAYMENT_REPAID, recovery_id, now, "Remboursement reçu d’une structure", by, line.booked_on)
+    event = Event(
+        EventType.OVERPAYMENT_REPAID, recovery_id, now, "Remboursement reçu d’une structure", by, line.booked_on
+    )
     post_event(session, event, dimensions, {found.structure_id: cents})
     return recovery_id
 
