@@ -204,9 +204,9 @@ class Facts:
         """What a line causes counts on the bank's day, or, late, on the first day after a closed year."""
         rows = self.archive.rows("fiscal_year", "following_on closed_at")
         after_close = {following_on for following_on, closed_at in rows if closed_at}
-        until = dict(self.archive.rows("rule_start", "rule written_until")).get("bank_day", "")
-        line_of = dict(self.archive.rows("bank_match", "id line_id"))
-        line_of |= dict(self.archive.rows("recovery", "id bank_line_id"))
+        until = {row[0]: row[1] for row in self.archive.rows("rule_start", "rule written_until")}.get("bank_day", "")
+        matched = chain(self.archive.rows("bank_match", "id line_id"), self.archive.rows("recovery", "id bank_line_id"))
+        line_of = {row[0]: row[1] for row in matched}
         for (event, fact), (day, posted_at) in self.ledger.days.items():
             banks = booked_on.get(fact if event in BOOKED_EVENTS else line_of.get(fact, ""), "")
             if posted_at > until and day != banks and not (day > banks and day in after_close):
