@@ -15,6 +15,7 @@ from voucher.accounting import model as _accounting  # noqa: F401
 from voucher.distribution import model as _distribution  # noqa: F401
 from voucher.funding import model as _funding  # noqa: F401
 from voucher.issuing import model as _issuing  # noqa: F401
+from voucher.kernel import tries as _tries  # noqa: F401
 from voucher.kernel.database import Base
 from voucher.ledger import model as _ledger  # noqa: F401
 from voucher.ledger import seal_model as _seals  # noqa: F401
@@ -105,6 +106,8 @@ LEFT_OUT: Mapping[str, str] = {
     "audit_line": "Le journal des accès : il reste chez celui qui en répond.",
     "outbox_message": "Les courriels en attente : le nouvel opérateur écrit les siens.",
     "refused_attempt": "Les encaissements refusés : rien n'a été débité, et ce qui fut tapé peut être un morceau de code.",
+    "try_count": "Les essais comptés depuis peu : ils ne valent que quelques minutes.",
+    "wrong_codes": "Les codes faux tapés, heure par heure : une alarme de l'opérateur d'avant.",
     "places_import": "Les comptes rendus d'import : les lieux eux-mêmes sont repris.",
 }
 """What the archive does not hold, and why, in French."""
