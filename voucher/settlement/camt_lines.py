@@ -83,6 +83,7 @@ class BankEntry:
     amount_cents: int
     is_credit: bool
     booked_on: date
+    valued_on: date | None
     line: int
     lines: tuple[BankLine, ...]
     page: int | None = None
@@ -117,6 +118,7 @@ class Entry:
     amount_cents: int
     is_credit: bool
     booked_on: date
+    valued_on: date | None
     line: int
 
     @property
@@ -143,11 +145,17 @@ def read_entry(element: etree._Element, fields: Fields) -> Entry:
     is_credit = fields.side("CdtDbtInd")
     if is_credit is None:
         raise WrongEntry("Une écriture ne dit pas si elle est au débit ou au crédit.")
-    booked_on = fields.day("BookgDt") or fields.day("ValDt")
+    # The value date is shown, never posted: what is wrong with it refuses nothing.
+    booked_on, valued_on = fields.day("BookgDt"), fields.day_if_sound("ValDt")
     if booked_on is None:
-        raise WrongEntry("Une écriture n’a pas de date.")
+        raise WrongEntry(
+            "Une écriture n’a pas de date d’écriture (BookgDt). Sa date de valeur ne la remplace pas. "
+            "Demandez à votre banque un relevé qui la donne."
+            if valued_on is not None
+            else "Une écriture n’a pas de date."
+        )
     details = tuple(Fields(detail) for detail in fields.nested)
-    return Entry(fields, details, amount_cents, is_credit, booked_on, line_of(element))
+    return Entry(fields, details, amount_cents, is_credit, booked_on, valued_on, line_of(element))
 
 
 def lines_of(entry: Entry, account_iban: str) -> tuple[BankLine, ...]:

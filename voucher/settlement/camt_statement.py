@@ -162,6 +162,7 @@ class Progress:
             amount_cents=entry.amount_cents,
             is_credit=entry.is_credit,
             booked_on=entry.booked_on,
+            valued_on=entry.valued_on,
             line=entry.line,
             lines=lines,
             page=statement.page,
