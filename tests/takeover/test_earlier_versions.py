@@ -81,9 +81,10 @@ def test_an_archive_of_an_earlier_version_is_taken_over_with_its_books_and_its_k
         assert session.scalars(select(IssuerKey.state)).all() == [KeyState.ACTIVE]
 
 
-def test_a_base_that_has_tables_takes_no_archive_of_an_earlier_version(database: Database) -> None:
+def test_a_base_that_has_tables_takes_no_archive_of_an_earlier_version(database: Database, tmp_path: Path) -> None:
+    earlier = changed(tmp_path / "tot.zip", "", lambda lines: lines, revision="0016")
     with pytest.raises(RefusedArchive, match="sans aucune table"):
-        take(database, CLEAR)
+        take(database, earlier)
 
 
 @pytest.mark.parametrize(
