@@ -133,7 +133,9 @@ def opened_archive(path: Path, keys: Keys) -> Iterator[Archive]:
         except FileNotFoundError:
             raise RefusedArchive("Ce fichier n'existe pas. Vérifiez son nom.") from None
         except _BROKEN as broken:
-            raise RefusedArchive("Ce fichier n'est pas une archive de reprise entière. Copiez-le de nouveau.") from broken
+            raise RefusedArchive(
+                "Ce fichier n'est pas une archive de reprise entière. Copiez-le de nouveau."
+            ) from broken
         yield archive
 
 
