@@ -34,6 +34,7 @@ BAD = {
     "smtp_url": ["", "http://mail.example", "smtp://", "smtp://moi:secret/suite@mail.example:587"],
     "mail_from": ["", "personne", "deux @pass.example", "a@b@c", "x@pass.example\nBcc: y@pass.example"],
     "chart_file": ["", "/nulle/part.toml"],
+    "wrong_codes_alarm": [*NUMBERS, "0", "1000001"],
     "revenue_order_days": [*NUMBERS, "0", "3651"],
     "backing_alert_percent": [*NUMBERS, "0", "101", "94"],
     "backing_stop_percent": [*NUMBERS, "0", "101"],
