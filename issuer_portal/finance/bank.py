@@ -100,7 +100,13 @@ def _receipt(done: Any) -> str:
         *([plural(done.funds_count, "appel de fonds reçu", "appels de fonds reçus")] if done.funds_count else []),
         f"{plural(done.unknown_count, 'ligne')} à identifier",
     ]
-    return f"Le relevé est importé : {', '.join(parts)}."
+    pending = ""
+    if done.pending_count:
+        entries = plural(
+            done.pending_count, "écriture en attente ou d’information", "écritures en attente ou d’information"
+        )
+        pending = f" {entries} : rien n’en est compté."
+    return f"Le relevé est importé : {', '.join(parts)}.{pending}"
 
 
 def _returned(done: Returned) -> str:
@@ -133,6 +139,7 @@ def lines() -> str | Response:
     if listing.wants_file:
         headers = [
             "Jour",
+            "Date de valeur",
             "Compte",
             "Montant (€)",
             "Référence",
@@ -145,6 +152,7 @@ def lines() -> str | Response:
         cells = (
             (
                 row.booked_on,
+                row.valued_on,
                 row.account_name,
                 euros_cell(row.signed_cents),
                 row.end_to_end_id,

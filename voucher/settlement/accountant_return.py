@@ -25,7 +25,7 @@ from voucher.ledger.post import open_accounts
 from voucher.programme.model import Agreement, SettlementChannel
 from voucher.settlement.accountant_file import ERRORS_MAX, ReturnLine, ReturnStatus, UnreadableReturn, read_return
 from voucher.settlement.bank_files import RefusedBankFile, close_ended_batches, keep_file, take_bank_turn
-from voucher.settlement.camt import FileError
+from voucher.settlement.bank_stages import FileError
 from voucher.settlement.model import AdviceState, BankFileKind, BankLine, BankStatement, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.post_lines import pay_and_return, post_lines
@@ -297,9 +297,9 @@ def _book(
         session.execute(insert(BankMatch), some)
     accounts = {advices[line.reference].paying_account_id for line in booked}
     open_accounts(session, (AccountKey(code, bank_account_id=one) for one in accounts for code in ("5120", "4711")))
-    paid = [advices[line.reference].id for line in booked if line.status is ReturnStatus.PAID]
-    for ids in _parts(paid):
-        withdraw_rejections(session, ids, by=by, now=now)
+    paid = {advices[line.reference].id: line.on for line in booked if line.status is ReturnStatus.PAID}
+    for ids in _parts(list(paid)):
+        withdraw_rejections(session, {one: paid[one] for one in ids}, by=by, now=now)
     pay_and_return(session, sha256)
     post_lines(session, sha256, by=by, now=now)
     say_reasons(

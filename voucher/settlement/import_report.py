@@ -20,7 +20,7 @@ from voucher.settlement.bank_files import (
     keep_set_aside,
     take_bank_turn,
 )
-from voucher.settlement.camt import FileError, SetAside
+from voucher.settlement.bank_stages import FileError, SetAside
 from voucher.settlement.find import batch_row
 from voucher.settlement.model import AdviceState, BankFileKind, PaymentAdvice
 from voucher.settlement.pain002 import StatusReport, read_status_report
