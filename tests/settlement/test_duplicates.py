@@ -360,8 +360,6 @@ def test_an_answer_cannot_be_withdrawn_once_money_rests_on_it(doubt: Doubt) -> N
     last = doubt.answer(NEVER, APPROVER)
     doubt.paid.take(debit("T1", 3_000, doubt.first))
     assert "a débité le virement" in doubt.refusal(lambda: doubt.withdraw(last))
-    doubt.freeze()
-    assert "a débité" in doubt.refusal(lambda: doubt.withdraw(last))
     with pytest.raises(Refused, match="n’existe pas"):
         doubt.withdraw(new_id())
 

@@ -244,8 +244,8 @@ def _refuse_taken_up(session: Session, ids: Sequence[UUID]) -> None:
 def _taken_up(reference: str) -> Refused:
     return Refused(
         "answer_rested_on",
-        f"Un autre lot a repris le virement {reference} depuis. Mettez d’abord ce règlement de côté s’il n’est pas parti, "
-        "et demandez à votre banque si elle a le premier envoi.",
+        f"Un autre lot a repris le virement {reference} : cette réponse ne peut plus être retirée. S’il n’est pas parti, mettez ce "
+        "règlement de côté. Demandez à votre banque si elle a le premier envoi.",
     )
 
 
