@@ -187,7 +187,7 @@ class Facts:
                 self.wrong(
                     "doublon", "duplicate_answer", f"la même personne répond deux fois pour le règlement {advice}"
                 )
-        reasons = {one: why for one, why in self.archive.rows("payment_advice", "id state_reason")}
+        reasons = {row[0]: row[1] for row in self.archive.rows("payment_advice", "id state_reason")}
         for one, _, reference, amount, state, _ in advices.values():
             by_people = "duplicate" in reports[one] and reasons[one] == "NOOR"
             is_owed_again = state in ("rejected", "taken_up") and (by_people or reasons[one] in DUPLICATES)
