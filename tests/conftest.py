@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.engines import Run, Server, temporary_server
 from tests.killing import Killer
+from tests.shared_dialect import share_dialects
 from voucher.access import passwords
 from voucher.kernel.database import Database
 
@@ -36,6 +37,7 @@ settings.load_profile("suite")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the run's folder in the process that leads; the workers inherit its name and join."""
+    share_dialects()
     if hasattr(config, "workerinput"):
         return
     run = Run.begin()

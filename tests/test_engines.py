@@ -1,8 +1,12 @@
 """The harness itself: what other tests take for granted."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
+from sqlalchemy.engine.interfaces import CacheStats
 
 from tests.engines import Server
 from voucher.kernel.database import Database
@@ -17,6 +21,18 @@ def test_every_test_gets_a_database_of_its_own(database: Database, engine_name: 
 def test_and_never_sees_what_another_left(database: Database) -> None:
     with database.write() as session:
         session.execute(text("CREATE TABLE left_behind (id integer PRIMARY KEY)"))
+
+
+def test_what_one_database_compiled_serves_the_next(
+    open_database: Callable[[str], AbstractContextManager[Database]], engine_name: str
+) -> None:
+    statement, hits = select(literal(41) + literal(1)), []
+    for _ in range(3):
+        with open_database(engine_name) as opened, opened.ask() as connection:
+            found = connection.execute(statement)
+            assert found.scalar_one() == 42
+            hits.append(found.context.cache_hit)
+    assert hits[-1] is CacheStats.CACHE_HIT
 
 
 def test_a_durable_server_killed_at_once_keeps_what_was_committed(durable_server: Server) -> None:

@@ -11,6 +11,7 @@ import click
 from voucher.accounting.fec import FecFile, fec_file
 from voucher.accounting.fec_checker import check_fec
 from voucher.cli_books import database_url
+from voucher.cli_numbers import Count
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart_file import PRESENTED, WrongChart, chart_numbers, read_chart
@@ -65,7 +66,7 @@ def fec() -> None:
 
 @fec.command("write", help="Écrit le FEC d'un titulaire de compte payeur (SIREN) pour un exercice.")
 @click.argument("siren")
-@click.argument("year", type=int)
+@click.argument("year", type=Count())
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Où l'écrire.")
 @click.option("--latin9", is_flag=True, help="En ISO-8859-15 plutôt qu'en UTF-8.")
 @click.option(

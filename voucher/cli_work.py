@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import click
 
+from voucher.cli_numbers import Count
 from voucher.jobs import run_jobs, work_until
 from voucher.kernel.database import Database
 from voucher.kernel.settings import Settings
@@ -18,7 +19,7 @@ EVERY_SECONDS = 60
 @click.command(help="Fait le travail de fond : clôture des mois, messages, scellement. À lancer à côté des pages.")
 @click.option("--once", is_flag=True, help="Un seul tour, puis s'arrête : pour un ordonnanceur.")
 @click.option(
-    "--every", default=EVERY_SECONDS, show_default=True, type=click.IntRange(1, 3600), help="Secondes entre deux tours."
+    "--every", default=EVERY_SECONDS, show_default=True, type=Count(1, 3600), help="Secondes entre deux tours."
 )
 def work(once: bool, every: int) -> None:
     """Run the jobs once, or until SIGTERM or Ctrl-C; a job under way is finished first."""

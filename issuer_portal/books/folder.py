@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, flash, g, redirect, request
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
 from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.typed_numbers import whole_number
 from voucher.ledger.chart_file import Numbering, chart_numbers
 from voucher.ledger.close_year import years
 from voucher.web.access import viewer
@@ -61,10 +62,11 @@ def year_asked(filters: Mapping[str, str], default: int | None = None) -> int:
     text = filters.get("annee", filters.get("jour", "")[:4])
     if not text:
         return default or present
-    known = [value for value, _ in year_choices()]
-    if text in known:
-        return int(text)
-    return _start_again(f"Nous n’avons pas d’exercice « {text} ». Choisissez parmi : {', '.join(known)}.")
+    known = [one.year for one in years(house().database, now=house().now())]
+    year = whole_number(text)
+    if year is not None and year in known:
+        return year
+    return _start_again(f"Nous n’avons pas d’exercice « {text} ». Choisissez parmi : {', '.join(map(str, known))}.")
 
 
 def day_asked(filters: Mapping[str, str], year: int) -> date:

@@ -134,6 +134,7 @@ def lines() -> str | Response:
     if listing.wants_file:
         headers = [
             "Jour",
+            "Date de valeur",
             "Compte",
             "Montant (€)",
             "Référence",
@@ -146,6 +147,7 @@ def lines() -> str | Response:
         cells = (
             (
                 row.booked_on,
+                row.valued_on,
                 row.account_name,
                 euros_cell(row.signed_cents),
                 row.end_to_end_id,

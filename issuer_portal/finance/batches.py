@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import HiddenField, IntegerField, PasswordField
+from wtforms import HiddenField, PasswordField
 from wtforms.validators import InputRequired
 
 from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, download, flash_refusal, id_of, scope
@@ -17,6 +17,7 @@ from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
+from voucher.kernel.typed_numbers import whole_number
 from voucher.settlement import read
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.batch_anomalies import batch_anomalies
@@ -29,7 +30,7 @@ from voucher.settlement.waiting import batch_waiting, by_title
 from voucher.settlement.words import ADVICE_STATES, BATCH_STATES, FILE_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
-from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.forms import HouseForm, SeenCentsField, show_refusal
 from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
 
@@ -47,7 +48,7 @@ class FreezeForm(HouseForm):
 class ApproveForm(HouseForm):
     """The act of approving: it carries the total that the person saw, and asks for the password again."""
 
-    total_cents = IntegerField(validators=[InputRequired()])
+    total_cents = SeenCentsField(validators=[InputRequired()])
     password = PasswordField("Votre mot de passe", validators=[InputRequired()])
 
 
@@ -310,7 +311,9 @@ def file(batch_id: UUID, kind: str) -> Response:
     here = house()
     if kind not in FILE_KINDS:
         abort(404)
-    part = request.args.get("partie", 1, type=int)
+    part = whole_number(request.args.get("partie", "1"))
+    if part is None:
+        abort(404)
     found = read.kept_file(here.database, batch_id, kind, part, issuer_id=scope())
     if found is None:
         abort(404)

@@ -18,7 +18,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.network.read import places_near
 from voucher.web.access import staff, viewer
-from voucher.web.forms import CountField, HouseForm, show_refusal
+from voucher.web.forms import HouseForm, SerialField, show_refusal
 from voucher.web.headers import scanner_page, shows_code
 from voucher.web.house import house
 from voucher.web.limits import Limiter
@@ -42,7 +42,7 @@ class HandoverForm(HouseForm):
     """The booklet to hand over; its hidden id makes a double submit harmless."""
 
     id = HiddenField(default=lambda: str(new_id()))
-    booklet_number = CountField("Carnet", validators=[InputRequired()])
+    booklet_number = SerialField("Carnet", validators=[InputRequired()])
 
 
 def own_prescriber() -> UUID:

@@ -170,10 +170,12 @@ def test_a_search_finds_by_amount_days_journal_account_and_third_party(app: Flas
         ("du=2026-12-01&au=2026-12-31&quoi=vouchers_redeemed", "1 écriture"),
         ("compte=5120", "2 écritures"),
         (f"tiers={structure_id}&journal=CH", "1 écriture"),
-        ("montant=douze", "Le montant « douze » ne se lit pas."),
+        ("montant=douze", "« douze » contient une lettre."),
         ("compte=9999", "0 écriture"),
         ("du=hier", "Le jour « hier » ne se lit pas."),
-        ("montant=999999999999999999999", "ne se lit pas."),
+        ("montant=999999999999999999999", "trop grand"),
+        ("montant=12€50", "0 écriture"),
+        ("montant=1 2", "ne sépare pas des milliers"),
     ):
         assert found in page(client, f"/registre/ecritures?{query}"), query
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
+from voucher.kernel.typed_numbers import whole_number
 from voucher.programme.model import (
     Agreement,
     AgreementShare,
@@ -158,8 +159,8 @@ def envelopes(
         query = query.where(
             or_(Envelope.name.icontains(text, autoescape=True), Funder.name.icontains(text, autoescape=True))
         )
-    if (year := filters.get("annee", "")).isdecimal():
-        query = query.where(Envelope.fiscal_year == int(year[:4]))
+    if year := filters.get("annee"):
+        query = query.where(Envelope.fiscal_year == (whole_number(year) or 0))
     column = {"name": Envelope.name, "amount": Envelope.amount_cents, "year": Envelope.fiscal_year}[sort]
     with database.read() as session:
         rows, total = page_of(session, query, column, Envelope.id, descending, limit, offset)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from voucher.kernel.money import parse_euros
+from voucher.kernel.typed_numbers import WrongNumber, parse_euros
 from voucher.settlement.camt import FileError
 
 LINES_MAX = 100_000
@@ -199,12 +199,9 @@ def _line(number: int, cells: Sequence[str], places: Mapping[str, int], width: i
 
 def _cents(text: str) -> int:
     try:
-        cents = parse_euros(text)
-    except ValueError:
-        raise ValueError(f"Le montant « {text[:40]} » ne se lit pas. Écrivez par exemple 1 234,50.") from None
-    if cents <= 0:
-        raise ValueError(f"Le montant « {text[:40]} » doit être au-dessus de zéro.")
-    return cents
+        return parse_euros(text)
+    except WrongNumber as wrong:
+        raise ValueError(f"Montant : {wrong}") from None
 
 
 def _day(text: str) -> date:

@@ -315,9 +315,9 @@ def _book(
         session.execute(insert(BankMatch), some)
     accounts = {advices[line.reference].paying_account_id for line in booked}
     open_accounts(session, (AccountKey(code, bank_account_id=one) for one in accounts for code in ("5120", "4711")))
-    paid = [advices[line.reference].id for line in booked if line.status is ReturnStatus.PAID]
-    for ids in _parts(paid):
-        withdraw_rejections(session, ids, by=by, now=now)
+    paid = {advices[line.reference].id: line.on for line in booked if line.status is ReturnStatus.PAID}
+    for ids in _parts(list(paid)):
+        withdraw_rejections(session, {one: paid[one] for one in ids}, by=by, now=now)
     pay_and_return(session, sha256)
     post_lines(session, sha256, by=by, now=now)
     say_reasons(

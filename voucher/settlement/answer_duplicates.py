@@ -109,7 +109,7 @@ def withdraw_answer(
         _refuse_rested_on(advices)
         back = [one.id for one in advices if one.state == AdviceState.REJECTED]
         for some in _parts(back):
-            withdraw_rejections(session, some, by=by, now=now)
+            withdraw_rejections(session, dict.fromkeys(some, paris_day(now)), by=by, now=now)
             _refuse_taken_up(session, some)
         session.execute(
             update(SettlementBatch)

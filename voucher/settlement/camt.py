@@ -286,6 +286,7 @@ class _Progress:
             amount_cents=entry.amount_cents,
             is_credit=entry.is_credit,
             booked_on=entry.booked_on,
+            valued_on=entry.valued_on,
             line=entry.line,
             lines=lines,
         )

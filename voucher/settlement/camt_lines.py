@@ -82,6 +82,7 @@ class BankEntry:
     amount_cents: int
     is_credit: bool
     booked_on: date
+    valued_on: date | None
     line: int
     lines: tuple[BankLine, ...]
 
@@ -113,6 +114,7 @@ class Entry:
     amount_cents: int
     is_credit: bool
     booked_on: date
+    valued_on: date | None
     line: int
 
     @property
@@ -139,12 +141,18 @@ def read_entry(element: etree._Element) -> Entry:
     is_credit = fields.side("CdtDbtInd")
     if is_credit is None:
         raise WrongEntry("Une écriture ne dit pas si elle est au débit ou au crédit.")
-    booked_on = fields.day("BookgDt") or fields.day("ValDt")
+    is_booked = fields.first("Sts/Cd", "Sts") == "BOOK"
+    booked_on, valued_on = fields.day("BookgDt"), fields.day("ValDt")
+    if booked_on is None and is_booked and valued_on is not None:
+        raise WrongEntry(
+            "Une écriture n’a pas de date d’écriture (BookgDt). Sa date de valeur ne la remplace pas. "
+            "Demandez à votre banque un relevé qui la donne."
+        )
+    booked_on = booked_on or valued_on
     if booked_on is None:
         raise WrongEntry("Une écriture n’a pas de date.")
-    is_booked = fields.first("Sts/Cd", "Sts") == "BOOK"
     details = tuple(Fields(detail) for detail in fields.nested)
-    return Entry(fields, details, is_booked, amount_cents, is_credit, booked_on, line_of(element))
+    return Entry(fields, details, is_booked, amount_cents, is_credit, booked_on, valued_on, line_of(element))
 
 
 def lines_of(entry: Entry, account_iban: str) -> tuple[BankLine, ...]:

@@ -5,8 +5,8 @@ The rejection is withdrawn, the money is in transit again, and a line pays it as
 would pay the structure a second time. Where the match of that line is undone, the rejection stands again; once.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -17,7 +17,7 @@ from voucher.kernel.database import among
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Entry
-from voucher.ledger.post import Event, post_event, reverse
+from voucher.ledger.post import Event, post_event, reverse_on_its_day
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
 
 _IDS_MAX = 1000
@@ -38,16 +38,21 @@ def hold_rejected(session: Session, references: Sequence[str]) -> None:
     )
 
 
-def withdraw_rejections(session: Session, advice_ids: Sequence[UUID], *, by: UUID, now: datetime) -> None:
-    """Put those of these advices that are rejected back in transit (4670 to 5115); the caller has a debit that pays each."""
-    withdrawn = _change(session, advice_ids, AdviceState.REJECTED, AdviceState.IN_FILE)
+def withdraw_rejections(session: Session, booked_on: Mapping[UUID, date], *, by: UUID, now: datetime) -> None:
+    """Put those of these advices that are rejected back in transit (4670 to 5115); the caller has a debit that pays each.
+
+    `booked_on` gives the day of that debit: the rejection is withdrawn then, or on its own day where the bank told it later.
+    """
+    withdrawn = _change(session, list(booked_on), AdviceState.REJECTED, AdviceState.IN_FILE)
     before = withdrawals(session, [advice.id for advice in withdrawn])
+    rejected_on = _rejected_on(session, [advice.id for advice in withdrawn])
     for advice in withdrawn:
         agreement_id = session.execute(
             select(SettlementBatch.agreement_id).where(SettlementBatch.id == advice.batch_id)
         ).scalar_one()
         event_id = again_id(advice.id) if advice.id in before else advice.id
-        event = Event(EventType.REJECTION_WITHDRAWN, event_id, now, f"Virement {advice.reference}", by)
+        day = max(booked_on[advice.id], rejected_on[advice.id])
+        event = Event(EventType.REJECTION_WITHDRAWN, event_id, now, f"Virement {advice.reference}", by, day)
         dimensions = {Dimension.AGREEMENT: agreement_id, Dimension.STRUCTURE: advice.structure_id}
         post_event(session, event, dimensions, {advice.structure_id: advice.amount_cents})
 
@@ -66,7 +71,7 @@ def reject_again(session: Session, advice_ids: Select[Any], *, by: UUID, now: da
     for advice in _change(session, list(before), AdviceState.IN_FILE, AdviceState.REJECTED):
         entry_id, _ = before[advice.id]
         event = Event(EventType.MATCH_UNDONE, advice.id, now, f"Rejet rétabli, virement {advice.reference}", by)
-        reverse(session, event, entry_id)
+        reverse_on_its_day(session, event, entry_id)
 
 
 def rejected_twice(session: Session, advice_ids: Sequence[UUID]) -> set[UUID]:
@@ -88,6 +93,16 @@ def withdrawals(session: Session, advice_ids: Sequence[UUID] | Select[Any]) -> d
         .where(withdrawal.event_type == EventType.REJECTION_WITHDRAWN, withdrawal.event_id.in_(advice_ids))
     )
     return {row.event_id: (row.id, row.reversal_id is not None) for row in rows}
+
+
+def _rejected_on(session: Session, advice_ids: Sequence[UUID]) -> dict[UUID, date]:
+    """Return the day on which each of these advices was rejected."""
+    rows = session.execute(
+        select(Entry.event_id, Entry.effective_on).where(
+            Entry.event_type == EventType.TRANSFER_REJECTED, Entry.event_id.in_(advice_ids)
+        )
+    )
+    return {row.event_id: row.effective_on for row in rows}
 
 
 def _change(
