@@ -5,6 +5,7 @@ from voucher.accounting import model as accounting
 from voucher.distribution import model as distribution
 from voucher.funding import model as funding
 from voucher.issuing import model as issuing
+from voucher.kernel import tries
 from voucher.kernel.database import Base
 from voucher.ledger import model as ledger
 from voucher.ledger import seal_model as seals
@@ -34,4 +35,5 @@ __all__ = [
     "reports",
     "seals",
     "settlement",
+    "tries",
 ]

@@ -100,7 +100,13 @@ def _receipt(done: Any) -> str:
         *([plural(done.funds_count, "appel de fonds reçu", "appels de fonds reçus")] if done.funds_count else []),
         f"{plural(done.unknown_count, 'ligne')} à identifier",
     ]
-    return f"Le relevé est importé : {', '.join(parts)}."
+    pending = ""
+    if done.pending_count:
+        entries = plural(
+            done.pending_count, "écriture en attente ou d’information", "écritures en attente ou d’information"
+        )
+        pending = f" {entries} : rien n’en est compté."
+    return f"Le relevé est importé : {', '.join(parts)}.{pending}"
 
 
 def _returned(done: Returned) -> str:

@@ -132,6 +132,14 @@ BANK = {
         "DELETE FROM transfer_report",
         {"a_duplicate_is_answered_by_different_people"},
     ),
+    "a bank line that counts on another day than the bank's": (
+        "UPDATE entry SET effective_on = '2026-06-30' WHERE event_type = 'transfer_booked' AND effective_on > '2026-07-31'",
+        {"a_line_counts_on_the_banks_day"},
+    ),
+    "money received on another day than the bank's": (
+        "UPDATE funds_receipt SET booked_on = '2026-06-30'",
+        {"a_line_counts_on_the_banks_day"},
+    ),
     "an accountant's word on a bank's statement": (
         "UPDATE bank_file SET kind = 'accountant_return' WHERE kind = 'statement'",
         {"a_return_file_speaks_of_its_channel"},

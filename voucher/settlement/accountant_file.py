@@ -15,7 +15,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from voucher.kernel.typed_numbers import WrongNumber, parse_euros
-from voucher.settlement.camt import FileError
+from voucher.settlement.bank_stages import FileError
 
 LINES_MAX = 100_000
 ERRORS_MAX = 50

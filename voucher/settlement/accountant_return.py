@@ -26,7 +26,7 @@ from voucher.ledger.post import open_accounts
 from voucher.programme.model import Agreement, SettlementChannel
 from voucher.settlement.accountant_file import ERRORS_MAX, ReturnLine, ReturnStatus, UnreadableReturn, read_return
 from voucher.settlement.bank_files import RefusedBankFile, close_ended_batches, keep_file, take_bank_turn
-from voucher.settlement.camt import FileError
+from voucher.settlement.bank_stages import FileError
 from voucher.settlement.duplicates import open_duplicates
 from voucher.settlement.model import AdviceState, BankFileKind, BankLine, BankStatement, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch, MatchKind

@@ -23,7 +23,7 @@ from voucher.settlement.bank_files import (
     keep_set_aside,
     take_bank_turn,
 )
-from voucher.settlement.camt import FileError, SetAside
+from voucher.settlement.bank_stages import FileError, SetAside
 from voucher.settlement.duplicates import open_duplicates
 from voucher.settlement.find import batch_row
 from voucher.settlement.model import AdviceState, BankFileKind, PaymentAdvice

@@ -75,6 +75,7 @@ COLUMNS: dict[str, str] = {
     "other_columns": "Autres colonnes du standard, en JSON.",
     "outcome": "Issue, par un mot de la base.",
     "part": "Rang de la partie.",
+    "page": "Page d'un relevé que la banque a coupé, à partir de 1.",
     "path": "Chemin.",
     "payment_days": "Jours pour payer, après la fin de la période.",
     "payment_information_id": "Identifiant du bloc payé en une ligne.",
