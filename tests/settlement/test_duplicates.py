@@ -377,7 +377,7 @@ def test_pages_say_who_holds_a_transfer_in_doubt_and_what_to_do(doubt: Doubt) ->
     doubt.report(first="DU03")
     waiting = batch_waiting(doubt.database, doubt.batch_id, LATER)[doubt.paid.first_id].waiting
     assert (waiting.held, waiting.title, waiting.holder) == (
-        Held.DUPLICATE, "Doublon annoncé", "Deux personnes des finances",
+        Held.DUPLICATE, "Doublon annoncé", "Le service des finances",
     )  # fmt: skip
     late = dues(doubt.database, LATER, within_days=None)
     assert sorted((one.stage, one.title, one.amount_cents) for one in late) == [

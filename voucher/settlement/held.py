@@ -45,7 +45,7 @@ WHO_LIFTS: dict[Held, tuple[str, str]] = {
     Held.REFUSED_ACCOUNT: ("La structure", "Demandez-lui un nouveau RIB."),
     Held.MAYBE_PAID: (PREPARER, "Rapprochez d’abord cette ligne."),
     Held.DUPLICATE: (
-        "Deux personnes des finances",
+        "Le service des finances",
         "Deux personnes doivent dire si le premier envoi tient. Cherchez-le auprès de la banque.",
     ),
     Held.BELOW_MINIMUM: ("Personne", "Il n’y a rien à faire : la somme ira dans le lot qui atteint le minimum."),
