@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from merchant_portal.counter import blueprint, own_counter, own_place
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.typed_numbers import whole_number
 from voucher.network.services import Service
 from voucher.redemption.answers import Counter, Redeemed
 from voucher.redemption.check import check
@@ -155,7 +156,7 @@ def _tray(form: MultiDict[str, str]) -> list[TrayLine]:
     lines = []
     shown = zip(form.getlist("tray"), form.getlist("label"), form.getlist("cents"), strict=False)
     for code, label, cents in list(shown)[:VOUCHERS_MAX]:
-        lines.append(TrayLine(code[:300], label[:60], int(cents) if cents.isdecimal() and len(cents) < 9 else 0))
+        lines.append(TrayLine(code[:300], label[:60], whole_number(cents) or 0))
     return lines
 
 

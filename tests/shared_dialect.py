@@ -27,7 +27,7 @@ def _engine(first: dict[str, Engine], url: str, **words: Any) -> Engine:
     engine = create_engine(url, query_cache_size=STATEMENTS, **words)
     shared = first.get(engine.dialect.name)
     # A dialect learns what its server can do when it first connects.
-    if shared is None or shared.dialect.default_isolation_level is None:
+    if shared is None or getattr(shared.dialect, "default_isolation_level", None) is None:
         first[engine.dialect.name] = engine
         return engine
     engine.dialect = engine.pool._dialect = shared.dialect

@@ -10,11 +10,13 @@ from pathlib import Path
 import click
 
 from voucher.access.rules import ROLE_NAMES
+from voucher.cli_numbers import Count
 from voucher.demonstration import DEMO_PASSWORD, DEMO_STAFF, fill
 from voucher.demonstration.fill import is_filled
 from voucher.kernel.database import Database
 from voucher.kernel.migrations import upgrade
 from voucher.kernel.settings import Settings
+from voucher.startup import settings_of_environment
 
 DEMO_FOLDER = Path("var/demo")
 THREADS = 8
@@ -22,7 +24,7 @@ OWNER_ONLY = 0o600
 
 
 @click.command(help="Démonstration : prépare tout ce qu'il faut, puis sert les pages sur 127.0.0.1.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port local.")
+@click.option("--port", default=8000, show_default=True, type=Count(1, 65535), help="Port local.")
 @click.option("--reset", is_flag=True, help="Efface la démonstration et en refait une neuve.")
 @click.option("--no-serve", is_flag=True, help="Prépare sans servir.")
 def demo(port: int, reset: bool, no_serve: bool) -> None:
@@ -30,7 +32,7 @@ def demo(port: int, reset: bool, no_serve: bool) -> None:
     if reset and DEMO_FOLDER.exists():
         shutil.rmtree(DEMO_FOLDER)
     os.environ.update(_demo_environment(port))
-    settings = Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    settings = settings_of_environment()
     upgrade(settings.database_url)
     database = Database(settings.database_url)
     if is_filled(database):
@@ -87,7 +89,9 @@ def _tell(settings: Settings) -> None:
 
 @click.command(help="Sert les pages avec gunicorn, d'après les variables PASS_….")
 @click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Adresse d'écoute.")
-@click.option("--workers", default=0, help="Processus ; par défaut 1 sur SQLite, 2 par cœur sur PostgreSQL.")
+@click.option(
+    "--workers", default=0, type=Count(0, 256), help="Processus ; par défaut 1 sur SQLite, 2 par cœur sur PostgreSQL."
+)
 def serve(bind: str, workers: int) -> None:
     """Serve with gunicorn: threads in one process on SQLite, several processes on PostgreSQL."""
     _serve(bind, workers)
@@ -98,7 +102,7 @@ def _serve(bind: str, workers: int = 0) -> None:
 
     There one thread more does the background work; on PostgreSQL `voucher work` does it.
     """
-    is_sqlite = Settings().database_url.startswith("sqlite")  # type: ignore[call-arg]
+    is_sqlite = settings_of_environment().database_url.startswith("sqlite")
     count = 1 if is_sqlite else workers or 2 * (os.cpu_count() or 1)
     sys.stdout.flush()
     arguments = [

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from voucher.access.audit import note_access
+from voucher.cli_numbers import Count
 from voucher.distribution.lapse import lapse as lapse_vouchers
 from voucher.issuing import read
 from voucher.issuing.keys import retire_key, revoke_key
@@ -26,6 +27,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
+from voucher.startup import settings_of_environment
 
 # Who acts when a command is typed on the server: nobody who signed in. Its system account is the system's affair.
 COMMAND_LINE = UUID(int=0)
@@ -55,11 +57,11 @@ def says_refusals(command: Callable[P, R]) -> Callable[P, R]:
     help="Commande des carnets sur une convention et les fabrique. Avec --resume, finit ce qui a été interrompu."
 )
 @click.argument("agreement_number", metavar="CONVENTION", required=False)
-@click.option("--booklets", type=click.IntRange(min=1), help="Nombre de carnets.")
-@click.option("--vouchers", type=click.IntRange(min=1), help="Nombre de chèques, en carnets entiers.")
+@click.option("--booklets", type=Count(), help="Nombre de carnets.")
+@click.option("--vouchers", type=Count(), help="Nombre de chèques, en carnets entiers.")
 @click.option("--order", "order_id", type=click.UUID, help="Numéro de la commande : la même deux fois ne change rien.")
 @click.option("--resume", is_flag=True, help="Fabrique tout ce qui est commandé et pas encore fabriqué.")
-@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="Processus qui signent.")
+@click.option("--processes", type=Count(1, 64), default=2, show_default=True, help="Processus qui signent.")
 @says_refusals
 def issue(
     agreement_number: str | None,
@@ -99,7 +101,7 @@ def issue(
 @click.command("print", help="Imprime une commande en fichiers PDF d'environ mille chèques.")
 @click.argument("order_id", metavar="COMMANDE", type=click.UUID)
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Dossier où écrire.")
-@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="Processus qui dessinent.")
+@click.option("--processes", type=Count(1, 64), default=2, show_default=True, help="Processus qui dessinent.")
 @says_refusals
 def print_vouchers(order_id: UUID, folder: Path | None, processes: int) -> None:
     """Write the PDF files of a batch; the same batch again gives the same bytes."""
@@ -114,7 +116,9 @@ def print_vouchers(order_id: UUID, folder: Path | None, processes: int) -> None:
     click.echo(f"{len(paths)} fichiers dans {folder}. Chaque code vaut de l'argent : gardez-les sous clé.")
 
 
-@click.command("lapse", help="Déclare caducs les chèques dont le dernier jour est passé. À lancer chaque nuit.")
+@click.command(
+    "lapse", help="Déclare caducs les chèques dont le dernier jour est passé. Le job `lapse` le fait chaque nuit."
+)
 @says_refusals
 def lapse_command() -> None:
     """Lapse every batch whose last day of presentation passed; run twice, it changes nothing."""
@@ -130,7 +134,7 @@ def lapse_command() -> None:
 
 
 @click.command("retire-key", help="Retire une clé de signature : elle ne signe plus, ses chèques restent bons.")
-@click.argument("key_id", metavar="CLÉ", type=click.IntRange(1, 65_535))
+@click.argument("key_id", metavar="CLÉ", type=Count(1, 65_535))
 @says_refusals
 def retire_key_command(key_id: int) -> None:
     """Retire a key: nothing is signed by it any more, and what it signed stays good."""
@@ -141,7 +145,7 @@ def retire_key_command(key_id: int) -> None:
 
 
 @click.command("revoke-key", help="Révoque une clé de signature volée : tous ses codes sont refusés. C'est définitif.")
-@click.argument("key_id", metavar="CLÉ", type=click.IntRange(1, 65_535))
+@click.argument("key_id", metavar="CLÉ", type=Count(1, 65_535))
 @click.confirmation_option(prompt="Tous les chèques signés par cette clé seront refusés, pour toujours. Révoquer ?")
 @says_refusals
 def revoke_key_command(key_id: int) -> None:
@@ -153,7 +157,7 @@ def revoke_key_command(key_id: int) -> None:
 
 
 def _house() -> tuple[Settings, Database]:
-    settings = Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    settings = settings_of_environment()
     return settings, Database(settings.database_url)
 
 

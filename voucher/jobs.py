@@ -11,8 +11,12 @@ from datetime import datetime
 
 from voucher.access.links import make_path
 from voucher.accounting.match_up import match_up_job
+from voucher.distribution.lapse import lapse
 from voucher.funding.publish import publish_backing
+from voucher.issuing.resume import resume_makings
+from voucher.issuing.wrong_codes import watch_wrong_codes
 from voucher.kernel.database import Database, whole_turn
+from voucher.kernel.money import format_euros
 from voucher.kernel.settings import Settings
 from voucher.mail.send import send_waiting
 from voucher.programme.end_share import run_share_endings
@@ -24,10 +28,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: its name, and what it does to a database at an instant; it returns a line to show, empty when nothing was due."""
+    """A job: its key, which names its lock and never changes; its French label; what it does to a database at an instant.
 
-    name: str
+    `run` returns a line to show, empty when nothing was due.
+    """
+
+    key: str
+    label: str
     run: Callable[[Database, Settings, datetime], str]
+
+    @property
+    def turn(self) -> str:
+        """The turn that a worker holds while it does this job (kernel.database.whole_turn)."""
+        return f"job {self.key}"
 
 
 def _close_periods(database: Database, _settings: Settings, now: datetime) -> str:
@@ -35,18 +48,33 @@ def _close_periods(database: Database, _settings: Settings, now: datetime) -> st
     return f"{count} période(s) close(s) : leur mois est fini" if count else ""
 
 
+def _lapse(database: Database, _settings: Settings, now: datetime) -> str:
+    lapsed = lapse(database, by=None, now=now)
+    count = sum(one.stock_count + one.held_count for one in lapsed)
+    cents = sum(one.released_cents for one in lapsed)
+    return (
+        f"{len(lapsed)} commande(s) au bout de leur validité, {count} chèques caducs, {format_euros(cents)} rendus aux conventions"
+        if lapsed
+        else ""
+    )
+
+
 def _send_mail(database: Database, settings: Settings, now: datetime) -> str:
     return send_waiting(database, settings, now, make_path).line
 
 
 JOBS: Sequence[Job] = (
-    Job("périodes", _close_periods),
-    Job("parts", run_share_endings),
-    Job("fonds", publish_backing),
-    Job("lettrage", match_up_job),
-    Job("messages", _send_mail),
-    Job("scellement", seal_daily),
+    Job("periods", "périodes", _close_periods),
+    Job("share_endings", "parts", run_share_endings),
+    Job("making", "fabrication", resume_makings),
+    Job("lapse", "caducité", _lapse),
+    Job("backing", "fonds", publish_backing),
+    Job("letters", "lettrage", match_up_job),
+    Job("mail", "messages", _send_mail),
+    Job("tries", "essais", watch_wrong_codes),
+    Job("seal", "scellement", seal_daily),
 )
+"""Every job, in the order of a turn. A text that says that a job does something names its key: "job `lapse`"; a test holds it."""
 
 
 def run_jobs(
@@ -58,13 +86,13 @@ def run_jobs(
     """
     for job in JOBS if jobs is None else jobs:
         try:
-            with whole_turn(database, f"job {job.name}") as is_ours:
+            with whole_turn(database, job.turn) as is_ours:
                 line = job.run(database, settings, clock()) if is_ours else ""
         except Exception as error:
-            log.exception("the job %s failed", job.name)
+            log.exception("the job %s failed", job.key)
             line = f"échec ({type(error).__name__}), nouvel essai au prochain tour"
         if line:
-            yield f"{job.name} : {line}"
+            yield f"{job.label} : {line}"
 
 
 def work_until(

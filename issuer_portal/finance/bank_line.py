@@ -15,6 +15,7 @@ from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.kernel.typed_numbers import whole_number
 from voucher.settlement import read_bank
 from voucher.settlement.match_line import match_line, match_with_file
 from voucher.settlement.match_offset import match_with_opposite
@@ -106,7 +107,7 @@ def _match(line_id: UUID) -> None:
     if not kind:
         match_line(here.database, line_id, _id("advice_id"), match_id=match_id, **common)
     elif kind == MatchKind.PAYMENT:
-        part = request.form.get("part", type=int)
+        part = whole_number(request.form.get("part", ""))
         if part is None:
             abort(400)
         match_with_file(here.database, match_id, line_id, _id("target_id"), part, **common)

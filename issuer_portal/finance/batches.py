@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import HiddenField, IntegerField, PasswordField
+from wtforms import HiddenField, PasswordField
 from wtforms.validators import InputRequired
 
 from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, download, flash_refusal, id_of, scope
@@ -17,6 +17,7 @@ from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
+from voucher.kernel.typed_numbers import whole_number
 from voucher.settlement import read
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.batch_anomalies import batch_anomalies
@@ -24,11 +25,12 @@ from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.preview import preview_batch
 from voucher.settlement.read_advices import advices
+from voucher.settlement.read_duplicates import announced_in
 from voucher.settlement.waiting import batch_waiting, by_title
 from voucher.settlement.words import ADVICE_STATES, BATCH_STATES, FILE_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
-from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
 
@@ -46,7 +48,7 @@ class FreezeForm(HouseForm):
 class ApproveForm(HouseForm):
     """The act of approving: it carries the total that the person saw, and asks for the password again."""
 
-    total_cents = IntegerField(validators=[InputRequired()])
+    total_cents = SeenNumberField(validators=[InputRequired()])
     password = PasswordField("Votre mot de passe", validators=[InputRequired()])
 
 
@@ -216,6 +218,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         choices=ADVICE_CHOICES,
         approve_form=approve_form,
         waits=waits,
+        announced=announced_in(house().database, page.id),
         why_held=by_title(waits[one] for one in waits if waits[one].is_held),
         signs=batch_anomalies(house().database, page.id, now=house().now()),
         is_own=page.frozen_by == viewer().account_id,
@@ -308,7 +311,9 @@ def file(batch_id: UUID, kind: str) -> Response:
     here = house()
     if kind not in FILE_KINDS:
         abort(404)
-    part = request.args.get("partie", 1, type=int)
+    part = whole_number(request.args.get("partie", "1"))
+    if part is None:
+        abort(404)
     found = read.kept_file(here.database, batch_id, kind, part, issuer_id=scope())
     if found is None:
         abort(404)

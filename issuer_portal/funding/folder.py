@@ -10,6 +10,7 @@ from voucher.access.sessions import Viewer
 from voucher.funding.read import STATES
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.refusals import Refused
+from voucher.kernel.typed_numbers import whole_number
 from voucher.web.access import viewer
 from voucher.web.house import house
 
@@ -53,10 +54,10 @@ def posted_id(name: str) -> UUID:
 
 def posted_cents(name: str) -> int:
     """Return an amount in cents that the page showed and the form sends back, or stop with 400."""
-    text = request.form.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) < 18):
+    cents = whole_number(request.form.get(name, ""))
+    if cents is None:
         abort(400)
-    return int(text)
+    return cents
 
 
 def flash_refusal(refused: Refused) -> None:

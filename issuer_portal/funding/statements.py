@@ -19,7 +19,7 @@ from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.funding.close import close_funding, close_preview
 from voucher.funding.documents import BALANCE_PDF, MEDIA_TYPES, keep_balance_document, keep_call_documents
-from voucher.funding.statement import Statement, statement, statement_pdf, statements_of_funder
+from voucher.funding.statement import Statement, receipt_steps, statement, statement_pdf, statements_of_funder
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
@@ -42,7 +42,12 @@ def statement_page(agreement_id: UUID, funder_id: UUID) -> str | Response:
         return file_response(f"releve-{page.agreement_number}-{page.funder_name}", ["Ligne", "Montant (€)"], lines)
     preview = close_preview(house().database, agreement_id, funder_id) if _is_over(page) else None
     return render_template(
-        "funding/statement.html", page=page, close_id=new_id(), is_over=_is_over(page), preview=preview
+        "funding/statement.html",
+        page=page,
+        close_id=new_id(),
+        is_over=_is_over(page),
+        preview=preview,
+        receipt_steps=receipt_steps(page.receipts),
     )
 
 

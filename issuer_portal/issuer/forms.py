@@ -9,7 +9,7 @@ from wtforms.validators import Email, InputRequired, Length, Optional
 
 from voucher.distribution.words import PRESCRIBER_KINDS, STOP_REASONS
 from voucher.kernel.identifiers import new_id
-from voucher.web.forms import CountField, HouseForm, RadioField, SelectField
+from voucher.web.forms import CountField, HouseForm, RadioField, SelectField, SerialField
 
 
 class CommandForm(HouseForm):
@@ -66,7 +66,7 @@ class EntrustForm(CommandForm):
     """A stock slip: booklets to a prescriber, or back."""
 
     to_prescriber_id = SelectField("À qui confier ces carnets", validators=[Optional()])
-    first_booklet_number = CountField("Numéro du premier carnet", validators=[InputRequired()])
+    first_booklet_number = SerialField("Numéro du premier carnet", validators=[InputRequired()])
     booklet_count = CountField("Nombre de carnets", validators=[InputRequired()])
 
 
@@ -79,7 +79,7 @@ class StopForm(CommandForm):
 class VoidForm(CommandForm):
     """Booklets destroyed before hand-over."""
 
-    first_booklet_number = CountField("Numéro du premier carnet", validators=[InputRequired()])
+    first_booklet_number = SerialField("Numéro du premier carnet", validators=[InputRequired()])
     booklet_count = CountField("Nombre de carnets", validators=[InputRequired()])
     reason = StringField("Pourquoi les annuler", validators=[InputRequired(), Length(max=200)])
 
@@ -92,5 +92,5 @@ class PrintForm(HouseForm):
 
         csrf = False
 
-    first_booklet_number = CountField("Numéro du premier carnet", validators=[InputRequired()])
+    first_booklet_number = SerialField("Numéro du premier carnet", validators=[InputRequired()])
     booklet_count = CountField("Nombre de carnets", validators=[InputRequired()])

@@ -8,12 +8,12 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.issuer.forms import OrderForm, PrintForm, booklet_range
 from issuer_portal.issuer.home import blueprint, own_issuer
-from issuer_portal.issuer.making import VOUCHERS_AT_ONCE_MAX, is_made_here, make_behind
+from issuer_portal.issuer.making import VOUCHERS_AT_ONCE_MAX, make_behind
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.issuing import read
 from voucher.issuing.codes import booklet_label
-from voucher.issuing.make_batch import make_batch
+from voucher.issuing.make_batch import is_being_made, make_batch
 from voucher.issuing.order import order_vouchers
 from voucher.issuing.print_batch import VOUCHERS_PER_DOWNLOAD_MAX, print_range
 from voucher.kernel.refusals import Refused
@@ -110,7 +110,7 @@ def batch(batch_id: UUID) -> str:
     return render_template(
         "issuer/batch.html",
         batch=found,
-        is_made_here=is_made_here(house().database, batch_id),
+        is_being_made=found.finished_at is None and is_being_made(house().database, batch_id),
         parts=_parts(found)[:PARTS_SHOWN_MAX],
         has_more_parts=len(_parts(found)) > PARTS_SHOWN_MAX,
         print_form=PrintForm(formdata=None),
@@ -146,7 +146,7 @@ def print_booklets(batch_id: UUID) -> Response | tuple[str, int]:
             out.seek(0)
             return send_file(out, "application/pdf", as_attachment=True, download_name=f"carnets-{first}-{last}.pdf")
     page = render_template(
-        "issuer/batch.html", batch=found, is_made_here=False, parts=[], has_more_parts=True, print_form=form
+        "issuer/batch.html", batch=found, is_being_made=False, parts=[], has_more_parts=True, print_form=form
     )
     return page, 422
 

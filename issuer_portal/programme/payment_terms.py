@@ -25,7 +25,7 @@ class TermsForm(HouseForm):
 
     settlement_rhythm = SelectField("Rythme", choices=list(read.RHYTHMS.items()), validators=[InputRequired()])
     cut_off_day = CountField("Dernier jour compté dans le mois", validators=[InputRequired()])
-    minimum_payment_cents = EurosField("Montant minimum d’un règlement", validators=[InputRequired()])
+    minimum_payment_cents = EurosField("Montant minimum d’un règlement", may_be_zero=True, validators=[InputRequired()])
     payment_days = CountField("Délai de paiement, en jours", validators=[InputRequired()])
 
 

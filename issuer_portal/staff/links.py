@@ -19,7 +19,7 @@ from voucher.web.headers import shows_code
 from voucher.web.house import house
 from voucher.web.limits import Limiter, client_address
 
-forgotten_asked = Limiter(count_max=10, window=timedelta(minutes=10))
+forgotten_asked = Limiter("forgotten", count_max=10, window=timedelta(minutes=10))
 """By address of the network: who asks for one account after the other is slowed down."""
 
 

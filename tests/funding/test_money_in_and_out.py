@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from tests.builders import SOMEONE
 from tests.funding.money import PERSON, a_funded_town, balance, booked, received, settled, wrong_funds
@@ -18,6 +19,8 @@ from voucher.funding.receive import receive_funds, refund_advance, undo_receipt,
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.ledger.chart import EventType
+from voucher.ledger.model import Entry
 
 OVER = datetime(2027, 3, 10, 9, 0, tzinfo=UTC)
 
@@ -135,13 +138,20 @@ def test_what_remains_of_an_advance_is_given_back(database: Database) -> None:
     with pytest.raises(Refused, match="funding_closed"):
         close(town)
     line, match_id = booked(town, 8_000, is_credit=False, now=OVER), new_id()
+    later = OVER + timedelta(days=9)
     for _ in range(2):
         with database.write() as session:
-            assert refund_advance(session, match_id, close_id, line, by=PERSON, now=OVER) == 7_000
+            assert refund_advance(session, match_id, close_id, line, by=PERSON, now=later) == 7_000
     assert balance(town, "4432") == 0
     with database.write() as session:
-        undo_refund(session, match_id, by=PERSON, now=OVER)
+        undo_refund(session, match_id, by=PERSON, now=later)
     assert balance(town, "4432") == -7_000
+    with database.read() as session:
+        days = session.execute(select(Entry.event_type, Entry.effective_on).where(Entry.event_id == match_id)).all()
+    assert {tuple(row) for row in days} == {
+        (EventType.ADVANCE_REFUNDED, OVER.date()),
+        (EventType.MATCH_UNDONE, OVER.date()),
+    }
     assert wrong_funds(database) == []
 
 

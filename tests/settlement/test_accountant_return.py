@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from tests.killing import Killer
 from tests.settlement.camt_files import Account, Booked, Transaction, camt
 from tests.settlement.town import APPROVER, NOW, PREPARER, a_town, give_rib, wrong_books
+from tests.typed import typed_amounts
 from voucher.demonstration.bank import statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -273,6 +274,16 @@ def test_any_spreadsheet_can_write_it(encoding: str, separator: str) -> None:
     assert (second.line, second.on, second.reason) == (3, date(2026, 11, 24), "Clé RIB fausse")
 
 
+@pytest.mark.parametrize(("typed", "cents"), typed_amounts())
+def test_an_amount_is_read_as_a_field_reads_it(typed: str, cents: str) -> None:
+    content = f"{HEADS}A;{typed};payé;01/12/2026;".encode()
+    if cents == "refused":
+        with pytest.raises(UnreadableReturn):
+            read_return(content)
+    else:
+        assert read_return(content)[0].amount_cents == int(cents)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
@@ -280,8 +291,9 @@ def test_any_spreadsheet_can_write_it(encoding: str, separator: str) -> None:
         ("Référence;Montant;Statut;Date;Référence\n", 1, "2 fois"),
         (HEADS, 0, "aucun règlement"),
         (f"{HEADS}A;;payé;01/12/2026;", 2, "« Montant » est vide"),
-        (f"{HEADS}A;douze;payé;01/12/2026;", 2, "« douze » ne se lit pas"),
-        (f"{HEADS}A;-5;payé;01/12/2026;", 2, "au-dessus de zéro"),
+        (f"{HEADS}A;douze;payé;01/12/2026;", 2, "« douze » contient une lettre"),
+        (f"{HEADS}A;-5;payé;01/12/2026;", 2, "« -5 » est négatif"),
+        (f"{HEADS}A;0;payé;01/12/2026;", 2, "au-dessus de zéro"),
         (f"{HEADS}A;5;versé;01/12/2026;", 2, "« versé » n’est pas connu"),
         (f"{HEADS}A;5;payé;31/02/2026;", 2, "31/02/2026"),
         (f"{HEADS}A;5;rejeté;01/12/2026;", 2, "Le motif manque"),

@@ -137,7 +137,7 @@ def test_the_programme_sets_what_an_accounts_bank_takes(sqlite_database: Databas
     assert tuple(account) == ("pain.001.001.03", 2_000)
     assert any(row[0] == "Conditions d’un compte payeur changées" and "2000 par fichier" in row[1] for row in trail)
     assert "de 1 à" in office.post(
-        programme, address, address, transfer_schema="pain.001.001.09", transfers_per_file="0"
+        programme, address, address, transfer_schema="pain.001.001.09", transfers_per_file="100001"
     )
     assert programme.get(f"/programme/comptes-payeurs/{new_id()}").status_code == 404
     assert office.preparer.get(address).status_code == 403

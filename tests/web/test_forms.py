@@ -9,7 +9,7 @@ import pytest
 import wtforms
 from flask import Flask
 from werkzeug.datastructures import MultiDict
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import InputRequired, Length, Optional
 
 from tests.web.gallery import PlaceForm, create_gallery
 from voucher.kernel.refusals import Refused
@@ -50,7 +50,7 @@ class EveryField(HouseForm):
     bic = BicField("BIC", validators=[Optional()])
     name = wtforms.StringField("Nom", validators=[Optional(), Length(max=10)])
     secret = wtforms.PasswordField("Mot de passe")
-    count = CountField("Nombre", validators=[Optional(), NumberRange(min=1)])
+    count = CountField("Nombre", validators=[Optional()])
     kind = SelectField("Type", choices=[("a", "Un"), ("b", "Deux")], validators=[Optional()])
     channel = RadioField("Canal", choices=[("a", "Un"), ("b", "Deux")], validators=[Optional()])
     services = CheckboxesField("Services", choices=[("a", "Un"), ("b", "Deux")], validators=[Optional()])
@@ -81,7 +81,7 @@ def filled(**typed: str) -> EveryField:
         ("count", "1 200", 1200),
         ("share", "35,5", 3550),
         ("share", "100 %", 10_000),
-        ("share", "0", 0),
+        ("share", "35,05 %", 3505),
         ("day", "2026-12-31", date(2026, 12, 31)),
         ("day", "31/12/2026", date(2026, 12, 31)),
         ("siren", "732 829 320", "732829320"),
@@ -103,26 +103,26 @@ def test_a_value_is_read_as_a_person_types_it(field: str, typed: str, value: obj
 @pytest.mark.parametrize(
     "field, typed, start",
     [
-        ("amount", "douze", "Écrivez un montant en euros"),
-        ("amount", "1,234", "Écrivez un montant en euros"),
+        ("amount", "douze", "« douze » contient une lettre. Écrivez"),
+        ("amount", "1,234", "« 1,234 » a plus de deux chiffres"),
         ("amount", "0,50", "Écrivez un montant d'au moins 1,00"),
         ("amount", "2000", "Écrivez un montant de 1"),
         ("amount", "9" * 40, "Ce montant est trop grand"),
-        ("share", "101", "Écrivez un taux entre 0 et 100"),
-        ("share", "1e2", "Écrivez un taux entre 0 et 100"),
-        ("share", "33,333", "Écrivez un taux entre 0 et 100"),
-        ("day", "31/02/2026", "Cette date n'existe pas"),
-        ("day", "demain", "Écrivez une date"),
+        ("share", "101", "« 101 » n’est pas entre 0 et 100"),
+        ("share", "1e2", "« 1e2 » contient une lettre"),
+        ("share", "33,333", "« 33,333 » a plus de deux"),
+        ("day", "31/02/2026", "La date « 31/02/2026 » n’existe pas"),
+        ("day", "demain", "« demain » n’est pas une date. Écrivez le jour"),
         ("siren", "732829321", "Ce numéro SIREN n'existe pas"),
         ("siret", "73282932000075", "Ce numéro SIRET n'existe pas"),
         ("rna", "751234567", "Ce numéro RNA n'existe pas"),
         ("iban", "FR7630006000011234567890188", "Cet IBAN n'existe pas"),
         ("bic", "AGRI", "Ce BIC n'existe pas"),
         ("name", "Fontenay-le-Comte", "Écrivez 10 caractères au plus."),
-        ("count", "douze", "Écrivez un nombre entier"),
-        ("count", "-3", "Écrivez un nombre entier"),
-        ("count", "1" * 30, "Écrivez un nombre entier"),
-        ("count", "0", "Ce nombre doit être 1 ou plus."),
+        ("count", "douze", "« douze » contient une lettre"),
+        ("count", "-3", "« -3 » est négatif. Écrivez un nombre entier"),
+        ("count", "1" * 30, "Ce nombre est trop grand"),
+        ("count", "0", "Écrivez un nombre au-dessus de zéro."),
         ("kind", "z", "Choisissez une réponse de la liste."),
         ("channel", "z", "Choisissez une réponse de la liste."),
         ("services", "z", "Choisissez"),
@@ -195,12 +195,12 @@ def test_an_error_is_tied_to_its_control_for_a_screen_reader(app: Flask) -> None
     assert 'id="ceiling-error"' in page
 
 
-def test_zero_is_an_amount_that_was_given() -> None:
+def test_zero_is_an_amount_that_was_given_where_the_field_takes_it() -> None:
     class Budget(HouseForm):
         class Meta(HouseForm.Meta):
             csrf = False
 
-        amount = EurosField("Montant", validators=[InputRequired()])
+        amount = EurosField("Montant", may_be_zero=True, validators=[InputRequired()])
 
     form = Budget(formdata=MultiDict({"amount": "0"}))
     assert form.validate()

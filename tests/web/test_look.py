@@ -137,7 +137,7 @@ def test_what_went_wrong_has_the_focus_and_leads_to_its_field(gallery: Gallery) 
     page.get_by_label("Plafond").fill("douze")
     page.get_by_role("button", name="Ajouter le lieu").click()
     assert page.evaluate("document.activeElement.className") == "error-summary"
-    page.get_by_role("link", name="Plafond : Écrivez un montant").click()
+    page.get_by_role("link", name="Plafond : « douze » contient une lettre.").click()
     assert page.evaluate("document.activeElement.id") == "ceiling"
     assert page.get_by_label("Plafond").input_value() == "douze"
     assert page.title().startswith("Erreur : ")

@@ -1,4 +1,4 @@
-"""Lettrage: give one letter to the movements of a third party that belong together and balance. A job, safe to run twice.
+"""Lettrage: give one letter to the movements of a third party that belong together and balance: job `letters`, safe to run twice.
 
 What belongs together follows from the business, never from an amount that happens to be equal:
 4675 and 5115 by payment (ordered, sent, booked, rejected, set aside), several where one bank line pays them; 4431 by call for funds; 4678 by dispute; 4711 by bank line;

@@ -23,11 +23,12 @@ from voucher.kernel.calendar import end_of_day, french_date, paris_day
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 from voucher.kernel.replays import insert_once, is_replay
+from voucher.kernel.typed_numbers import WrongNumber, parse_serial
 from voucher.programme.model import Agreement
 
 BOOKLETS_MAX = 200_000
 RANGES_LENGTH_MAX = 2000
-_RANGE = re.compile(r"(\d+)(?:\s*(?:-|–|à)\s*(\d+))?")
+_BETWEEN = re.compile(r"-|–|à")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +63,21 @@ class _Known:
 def parse_ranges(text: str) -> list[tuple[int, int]]:
     """Return the ranges of booklet numbers that a person typed, first and last, in order. Raises Refused.
 
-    « 1-40, 57 ; 60 à 62 »; spaces inside numbers are left out. An empty text is an empty stock.
+    « 1-40, 57 ; 60 à 62 », each number as printed or plain. An empty text is an empty stock.
     """
     ranges = []
     for part in re.split(r"[,;\n]+", text):
-        plain = re.sub(r"(?<=\d)[\s\u00a0\u202f]+(?=\d)", "", part).strip()
-        if not plain:
+        if not (typed := part.strip()):
             continue
-        found = _RANGE.fullmatch(plain)
-        if found is None or len(plain) > 40:
-            raise Refused("wrong_range", f"« {plain[:40]} » ne se lit pas. Écrivez par exemple 1-40, 57.", "ranges")
-        first, last = int(found[1]), int(found[2] or found[1])
-        if not 0 < first <= last:
-            raise Refused("wrong_range", f"« {plain} » : écrivez le plus petit numéro d’abord.", "ranges")
+        try:
+            ends = [parse_serial(one) for one in _BETWEEN.split(typed)]
+        except WrongNumber:
+            ends = []
+        if len(ends) not in (1, 2):
+            raise Refused("wrong_range", f"« {typed[:40]} » ne se lit pas. Écrivez par exemple 1-40, 57.", "ranges")
+        first, last = ends[0], ends[-1]
+        if first > last:
+            raise Refused("wrong_range", f"« {typed} » : écrivez le plus petit numéro d’abord.", "ranges")
         ranges.append((first, last))
     ranges.sort()
     for before, after in pairwise(ranges):

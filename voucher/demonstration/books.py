@@ -33,7 +33,7 @@ def close_last_year(story: Story, ended: Signed) -> None:
 
 
 def seal_journal(story: Story) -> None:
-    """Seal what was posted, on the last evening of each month and on the story's last day, as the worker would have each day."""
+    """Seal what was posted, on the last evening of each month and on the story's last day, as the job `seal` would have each day."""
     key, origin = programme_key(story.master_secret), origin_of(story.base_url)
     with story.database.read() as session:
         first_at = session.execute(select(func.min(Entry.posted_at))).scalar_one()
@@ -45,7 +45,7 @@ def seal_journal(story: Story) -> None:
 
 
 def publish_and_letter(story: Story) -> None:
-    """Publish the figure of the last days, as the worker would have each night; give its letters to what belongs together."""
+    """Publish the figure of the last days, as the job `backing` would have each night; give its letters to what belongs together."""
     key = programme_key(story.master_secret)
     for ago in range(PUBLISHED_DAYS, 0, -1):
         day = story.days_ago(ago)

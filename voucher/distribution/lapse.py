@@ -1,6 +1,6 @@
 """The end of a batch: after its last day of presentation, unused vouchers are lost and their credit is given back.
 
-Definitive (art. R.1611-13 CGCT as domain.md §2 reads it). A job runs it every night; running it twice changes nothing.
+Definitive (art. R.1611-13 CGCT as domain.md §2 reads it). The job `lapse` does it, after midnight in Paris; running it twice changes nothing.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class LapsedBatch:
 def lapse(database: Database, *, by: UUID | None, now: datetime) -> list[LapsedBatch]:
     """Declare lapsed the unused vouchers of every batch whose last day of presentation passed; one transaction a batch.
 
-    A batch that is ordered and not made yet waits until it is: run `voucher issue --resume` first.
+    A batch that is ordered and not made yet waits until it is (job `making`).
     """
     with database.read() as session:
         batch_ids = session.scalars(

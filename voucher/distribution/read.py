@@ -13,6 +13,7 @@ from voucher.distribution.booklets import UNUSED
 from voucher.distribution.model import Handover, Prescriber, StopOrder
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher
 from voucher.kernel.database import Database
+from voucher.kernel.typed_numbers import serial_asked
 from voucher.programme.model import Agreement
 
 
@@ -214,9 +215,7 @@ def _booklets() -> Any:
 
 def _filtered(statement: Any, filters: Mapping[str, str]) -> Any:
     if text := filters.get("numero"):
-        digits = "".join(text.split())
-        is_number = digits.isascii() and digits.isdigit() and len(digits) < 12
-        statement = statement.where(Booklet.number == (int(digits) if is_number else -1))
+        statement = statement.where(Booklet.number == serial_asked(text))
     if state := filters.get("etat"):
         statement = statement.where(Booklet.state == state)
     if number := filters.get("convention"):

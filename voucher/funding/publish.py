@@ -1,4 +1,4 @@
-"""Publish the day's figure of backing: a canonical text, signed by the programme, that never changes afterwards.
+"""Publish the day's figure of backing (job `backing`): a canonical text, signed by the programme, that never changes afterwards.
 
 A day's figure holds every entry posted before that day ended in Paris, and no other: whoever has the ledger computes it
 again. It is made an hour after midnight at the earliest, when nothing that began the day before is still being written. Days

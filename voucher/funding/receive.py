@@ -1,7 +1,8 @@
 """Money that a funder sent, or that it gets back, as a bank line says. These functions work inside the transaction of the match.
 
 The line's money waits in 4711 (its bank account's) since it was booked. A receipt takes of it what the call still asks
-for; what is beyond stays in 4711, to be identified by another match.
+for; what is beyond stays in 4711, to be identified by another match. A match takes effect on the day the bank booked the line, and
+so does what takes it back (ADR 23).
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from voucher.kernel.database import changed
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
-from voucher.ledger.post import Event, entry_of, post_event, reverse
+from voucher.ledger.post import Event, entry_of, post_event, reverse_on_its_day
 from voucher.programme.model import Agreement
 
 
@@ -69,7 +70,7 @@ def receive_funds(
     )
     _change_received(session, call_id, taken_cents)
     dimensions = {Dimension.AGREEMENT: call.agreement_id, Dimension.BANK_ACCOUNT: line.paying_account_id}
-    event = Event(EventType.FUNDS_IDENTIFIED, match_id, now, f"Reçu pour l’appel {call.reference}", by)
+    event = Event(EventType.FUNDS_IDENTIFIED, match_id, now, f"Reçu pour l’appel {call.reference}", by, line.booked_on)
     post_event(session, event, dimensions, {call.funder_id: taken_cents})
     return taken_cents
 
@@ -93,7 +94,7 @@ def undo_receipt(session: Session, match_id: UUID, *, by: UUID, now: datetime) -
         return
     _change_received(session, receipt.call_id, -receipt.amount_cents)
     event = Event(EventType.MATCH_UNDONE, match_id, now, "Rapprochement d’un appel de fonds défait", by)
-    reverse(session, event, entry_of(session, EventType.FUNDS_IDENTIFIED, match_id))
+    reverse_on_its_day(session, event, entry_of(session, EventType.FUNDS_IDENTIFIED, match_id))
 
 
 def refund_advance(
@@ -138,7 +139,7 @@ def refund_advance(
     _change_refunded(session, close_id, taken_cents)
     dimensions = {Dimension.AGREEMENT: close.agreement_id, Dimension.BANK_ACCOUNT: line.paying_account_id}
     narration = f"Avance rendue, {format_euros(taken_cents)}, convention {agreement.number}"
-    event = Event(EventType.ADVANCE_REFUNDED, match_id, now, narration, by)
+    event = Event(EventType.ADVANCE_REFUNDED, match_id, now, narration, by, line.booked_on)
     post_event(session, event, dimensions, {close.funder_id: taken_cents})
     return taken_cents
 
@@ -159,7 +160,7 @@ def undo_refund(session: Session, match_id: UUID, *, by: UUID, now: datetime) ->
         return
     _change_refunded(session, refund.close_id, -refund.amount_cents)
     event = Event(EventType.MATCH_UNDONE, match_id, now, "Rapprochement d’une avance rendue défait", by)
-    reverse(session, event, entry_of(session, EventType.ADVANCE_REFUNDED, match_id))
+    reverse_on_its_day(session, event, entry_of(session, EventType.ADVANCE_REFUNDED, match_id))
 
 
 def _refuse_other_account(

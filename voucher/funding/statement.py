@@ -1,5 +1,6 @@
 """A funder's statement on an agreement: every figure from its ceiling to what is overdue, each with the list behind it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.funding.accounts import account, advance_ceiling_cents
 from voucher.funding.model import CallState
 from voucher.funding.read import OVERDUE, STATES, CallLine, CloseLine, ReceiptLine, call_lines, closes_of, receipts_of
-from voucher.kernel.calendar import french_date
+from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.money import format_euros
 from voucher.kernel.paper import pdf
@@ -22,6 +23,35 @@ from voucher.programme.stages import balances_of
 
 _PRINT = Path(__file__).parent / "print"
 CODES = ("8030", "8040", "8045", "8050", "4430", "4431", "4432")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptStep:
+    """What a statement says of a receipt: that it came, or, below zero, that a later look found it was not this call's.
+
+    It counts on `booked_on`, the bank's day; `said_on` is the day we learned it: a statement drawn before does not hold it.
+    """
+
+    booked_on: date
+    said_on: date
+    reference: str
+    signed_cents: int
+
+    @property
+    def is_correction(self) -> bool:
+        """Whether it takes back what a statement drawn before may have said."""
+        return self.signed_cents < 0
+
+
+def receipt_steps(receipts: Sequence[ReceiptLine]) -> list[ReceiptStep]:
+    """Return what is to be said of receipts in the order in which it became known; it sums to what is received."""
+    came = [ReceiptStep(one.booked_on, paris_day(one.received_at), one.reference, one.amount_cents) for one in receipts]
+    undone = [
+        ReceiptStep(one.booked_on, paris_day(one.undone_at), one.reference, -one.amount_cents)
+        for one in receipts
+        if one.undone_at is not None
+    ]
+    return sorted([*came, *undone], key=lambda step: (step.said_on, step.booked_on, -step.signed_cents))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +174,13 @@ def statement_pdf(statement: Statement, drawn_on: date) -> bytes:
             for call in statement.calls
         ],
         "receipts": [
-            [french_date(one.booked_on), one.reference, format_euros(one.amount_cents)]
-            for one in statement.receipts
-            if one.undone_at is None
+            [
+                french_date(one.booked_on),
+                french_date(one.said_on),
+                f"{one.reference}, correction" if one.is_correction else one.reference,
+                format_euros(one.signed_cents),
+            ]
+            for one in receipt_steps(statement.receipts)
         ],
     }
     return pdf(_PRINT / "statement.typ", values, drawn_on)

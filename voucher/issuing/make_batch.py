@@ -1,7 +1,8 @@
 """Make the booklets and vouchers that an order promised: signed in parallel, stored chunk by chunk.
 
 Each chunk is one transaction that also says how far the making went, so a kill leaves whole chunks: running again
-continues with the next one, without a gap and without a double, whoever else is at work on the same batch.
+continues with the next one, without a gap and without a double, whoever else is at work on the same batch. Whoever makes
+holds the batch's turn, by which the worker sees that somebody is at it (job `making`).
 """
 
 import multiprocessing
@@ -28,7 +29,7 @@ from voucher.issuing.sign_many import (
     sign_in_process,
     start_process,
 )
-from voucher.kernel.database import Database, changed
+from voucher.kernel.database import Database, changed, whole_turn
 from voucher.kernel.refusals import Refused
 
 CODES_PER_CHUNK = 11_000  # a transaction of about a tenth of a second: 1,000 booklets of ten
@@ -80,6 +81,30 @@ def make_batch(
     all the same, so that it can be destroyed whole and its credit given back; nobody prints it or hands it over. Raises
     Refused for an unknown batch, and signing.SealBroken when `master_secret` is not the one that sealed the issuer's key.
     """
+    with whole_turn(database, turn_of(batch_id)):
+        return _make(database, batch_id, master_secret, now, processes, codes_per_chunk, told)
+
+
+def turn_of(batch_id: UUID) -> str:
+    """Name the turn that is held while a batch is being made (kernel.database.whole_turn)."""
+    return f"making {batch_id}"
+
+
+def is_being_made(database: Database, batch_id: UUID) -> bool:
+    """Say whether somebody is making this batch now: a page, a command or the job `making` (on SQLite, in this process)."""
+    with whole_turn(database, turn_of(batch_id)) as is_free:
+        return not is_free
+
+
+def _make(
+    database: Database,
+    batch_id: UUID,
+    master_secret: bytes,
+    now: datetime,
+    processes: int,
+    codes_per_chunk: int,
+    told: Callable[[Progress], None] | None,
+) -> Progress:
     while True:
         work = _remaining(database, batch_id)
         progress = work.progress

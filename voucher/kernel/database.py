@@ -85,6 +85,8 @@ class Database:
         self.is_postgresql = make_url(url).get_backend_name() == "postgresql"
         # One writer at a time in this process: SQLite's own wait is unfair and starves threads for seconds (ledger.md §7.2).
         self._sqlite_writer = threading.Lock()
+        # Turns that threads of this process take, by name, where the engine has no locks of its own.
+        self.turns: dict[str, threading.Lock] = {}
         self.engine = _postgresql_engine(url, pool_size) if self.is_postgresql else _sqlite_engine(url, pool_size)
         # SQLite's driver is in this mode already.
         self._asking = (
@@ -157,23 +159,30 @@ def driver_of(connection: Connection) -> psycopg.Connection:
     return driver
 
 
-def take_turn(session: Session, name: str) -> None:
-    """Wait until no other transaction holds the turn of this name, and hold it until the end of this one.
+def take_turn(session: Session, *names: str) -> None:
+    """Wait until no other transaction holds the turn of this name, and hold it until the end of this one; of several, in order.
 
     SQLite has one writer at a time: there a transaction of `write` has its turn already.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(derived_number(name))))
+        session.execute(select(*(func.pg_advisory_xact_lock(derived_number(name)) for name in names)))
 
 
 @contextmanager
 def whole_turn(database: Database, name: str) -> Iterator[bool]:
     """Hold the turn of this name for the length of the block, over as many transactions as it makes; give False if another has it.
 
-    Nothing waits. On SQLite one process does the work, and each transaction has its turn already: it always gives True.
+    Nothing waits. On SQLite one process does the work, and its threads take turns; what another process does beside them is
+    not seen here, and each of its transactions has the file to itself.
     """
     if not database.is_postgresql:
-        yield True
+        turn = database.turns.setdefault(name, threading.Lock())
+        is_ours = turn.acquire(blocking=False)
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                turn.release()
         return
     number = derived_number(f"whole turn {name}")
     with database.ask() as connection:

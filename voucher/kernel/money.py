@@ -1,6 +1,5 @@
 """Money is a whole number of cents. No float ever holds an amount."""
 
-import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import accumulate, pairwise
@@ -8,8 +7,6 @@ from itertools import accumulate, pairwise
 BASIS_POINTS = 10_000
 NO_BREAK_SPACE = "\u00a0"
 NARROW_NO_BREAK_SPACE = "\u202f"
-
-_EUROS = re.compile(r"(?P<sign>[-\u2212]?)(?P<euros>\d{1,3}(?: \d{3})+|\d+)(?:[.,](?P<cents>\d{1,2}))?")
 
 
 def sum_cents(found: int | Decimal | None) -> int:
@@ -28,19 +25,6 @@ def format_euros(cents: int) -> str:
 def format_round_euros(cents: int) -> str:
     """Return « 30 € » where there are no cents, else the same as `format_euros`: for buttons and vouchers."""
     return format_euros(cents).replace(",00", "") if cents % 100 == 0 else format_euros(cents)
-
-
-def parse_euros(text: str) -> int:
-    """Return the cents of an amount as a person types it: « 1 234,50 € », « 1234.5 », « 12 ».
-
-    Raises ValueError with a French sentence when the text is not an amount to the cent.
-    """
-    plain = re.sub(r"[\s\u00a0\u202f]+", " ", text.replace("€", "")).strip()
-    found = _EUROS.fullmatch(plain)
-    if found is None:
-        raise ValueError("Écrivez un montant en euros, par exemple 1 234,50.")
-    cents = int(found["euros"].replace(" ", "")) * 100 + int((found["cents"] or "0").ljust(2, "0"))
-    return -cents if found["sign"] else cents
 
 
 def shares_of(

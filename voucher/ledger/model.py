@@ -107,6 +107,15 @@ class FiscalYear(Base):
     )
 
 
+class RuleStart(Base):
+    """A rule of the books that came after some of them were written: those written until this instant are left as they were."""
+
+    __tablename__ = "rule_start"
+
+    rule: Mapped[str] = mapped_column(String(40), primary_key=True)
+    written_until: Mapped[datetime]
+
+
 class OpeningBalance(Base):
     """What an account carries into a year from all those before it: debit less credit, never zero."""
 

@@ -1,7 +1,7 @@
 """Write an entry and its movements, inside the transaction of the state change it tells."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -131,6 +131,12 @@ def reverse(session: Session, event: Event, entry_id: UUID) -> UUID:
     )
     lines = [_Line(move.book, move.credit_account_id, move.debit_account_id, move.amount_cents) for move in moves]
     return _write(session, event, lines, entry_id)
+
+
+def reverse_on_its_day(session: Session, event: Event, entry_id: UUID) -> UUID:
+    """Post the contrary of an entry on the day it took effect (or the first open one): on no day do the books hold what was wrong."""
+    day = session.execute(select(model.Entry.effective_on).where(model.Entry.id == entry_id)).scalar_one()
+    return reverse(session, replace(event, effective_on=day), entry_id)
 
 
 def close_entry(

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, false, or_, select, union
 
-from voucher.kernel.money import parse_euros
+from voucher.kernel.typed_days import WrongDay, parse_day
+from voucher.kernel.typed_numbers import WrongNumber, parse_euros
 from voucher.ledger.chart import CHART, Journal
 from voucher.ledger.model import Account, Entry, Movement
 
@@ -31,11 +32,15 @@ code; id of a structure or a funder. What cannot be read finds nothing: a wrong 
 def unreadable(filters: Mapping[str, str]) -> str:
     """Return the sentence that says which amount or day of a search cannot be read, empty when all can."""
     for name in ("montant", "de", "a"):
-        if (text := filters.get(name)) and _cents(text) is None:
-            return f"Le montant « {text} » ne se lit pas. Écrivez par exemple 1 234,50."
+        try:
+            parse_euros(filters.get(name) or "0", may_be_zero=True)
+        except WrongNumber as wrong:
+            return str(wrong)
     for name in ("jour", "du", "au"):
-        if (text := filters.get(name)) and _read_day(text) is None:
-            return f"Le jour « {text} » ne se lit pas. Écrivez par exemple 2026-03-12."
+        try:
+            parse_day(filters.get(name) or "2026-01-01")
+        except WrongDay as wrong:
+            return str(wrong)
     return ""
 
 
@@ -85,17 +90,16 @@ def _day(text: str, compare: str) -> list[ColumnElement[bool]]:
 
 def _read_day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
-    except ValueError:
+        return parse_day(text)
+    except WrongDay:
         return None
 
 
 def _cents(text: str) -> int | None:
     try:
-        cents = parse_euros(text)
-    except ValueError:
+        return parse_euros(text, may_be_zero=True)
+    except WrongNumber:
         return None
-    return cents if -(10**17) < cents < 10**17 else None
 
 
 def _amount(text: str, compare: str) -> ColumnElement[bool]:

@@ -1,1 +1,1 @@
-"""E-mails to structures and staff: queued in the transaction of the fact they tell, sent by the worker. Knows no other room."""
+"""E-mails to structures and staff: queued in the transaction of the fact they tell, sent by the job `mail`. Knows no other room."""

@@ -1,4 +1,4 @@
-"""Send what waits in the outbox, by SMTP: the worker's turn.
+"""Send what waits in the outbox, by SMTP: job `mail`.
 
 A message is claimed by a conditional statement before it is handed over, so that two workers never send it both. Killed between
 the server's yes and ours, it is sent again after the claim ends, with the same Message-ID: most servers show it once.
@@ -41,7 +41,7 @@ class Sent:
 
     @property
     def line(self) -> str:
-        """What the worker shows; empty when there was nothing to do."""
+        """What the job `mail` shows; empty when there was nothing to do."""
         parts = [f"{self.sent_count} envoyé(s)"] if self.sent_count else []
         parts += [f"{self.failed_count} refusé(s)"] if self.failed_count else []
         parts += [self.no_server] if self.no_server else []

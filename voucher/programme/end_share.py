@@ -49,7 +49,7 @@ def end_share(
 ) -> None:
     """Decide that a funder's share ends on a day; `shares` are the others' from then on, in basis points, 10,000 in all.
 
-    It takes effect at once when the day is today, else at the first order of that day or by the worker, whoever comes first. The
+    It takes effect at once when the day is today, else at the first order of that day or by the job `share_endings`, whoever comes first. The
     same command again changes nothing. Raises Refused (unknown parties, a day that is past, shares that do not make a whole).
     """
     row: dict[str, object] = {

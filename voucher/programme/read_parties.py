@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
+from voucher.kernel.typed_numbers import whole_number
 from voucher.programme.model import (
     Agreement,
     AgreementShare,
@@ -158,8 +160,8 @@ def envelopes(
         query = query.where(
             or_(Envelope.name.icontains(text, autoescape=True), Funder.name.icontains(text, autoescape=True))
         )
-    if (year := filters.get("annee", "")).isdecimal():
-        query = query.where(Envelope.fiscal_year == int(year[:4]))
+    if year := filters.get("annee"):
+        query = query.where(Envelope.fiscal_year == (whole_number(year) or 0))
     column = {"name": Envelope.name, "amount": Envelope.amount_cents, "year": Envelope.fiscal_year}[sort]
     with database.read() as session:
         rows, total = page_of(session, query, column, Envelope.id, descending, limit, offset)
@@ -190,7 +192,7 @@ def issuers(
         .group_by(*columns)
     )
     if text := filters.get("nom"):
-        plain = text.replace(" ", "")
+        plain = compact(text) or text
         query = query.where(or_(Issuer.name.icontains(text, autoescape=True), Issuer.siren == plain))
     if kind := filters.get("type"):
         query = query.where(Issuer.kind == kind)

@@ -7,12 +7,12 @@ from datetime import date
 from voucher.kernel.calendar import ThreeDates, french_date
 from voucher.kernel.money import BASIS_POINTS, format_euros, format_round_euros, shares_of
 from voucher.kernel.refusals import Refused
+from voucher.kernel.typed_numbers import CENTS_MAX
 
 FUNDERS_MAX = 5
 FACE_VALUE_CENTS_MIN = 100
 FACE_VALUE_CENTS_MAX = 16_777_215  # three bytes of the signed code
 BOOKLET_SIZE_MAX = 31  # five bits of the signed code
-AMOUNT_CENTS_MAX = 10**14
 
 # Insee gives communes SIREN numbers that begin with 21 (22 département, 23 région, 20 and 24 groupings). Paris keeps its old
 # number although it has been a collectivité with the powers of a département since 2019 (art. L.2512-1 CGCT).
@@ -61,8 +61,8 @@ def refuse_bad_terms(terms: AgreementTerms) -> None:
 
 
 def refuse_bad_amount(amount_cents: int, field: str) -> None:
-    """Refuse an amount of nothing, or one beyond a thousand billion euros. Raises Refused."""
-    if not 0 < amount_cents <= AMOUNT_CENTS_MAX:
+    """Refuse an amount of nothing, or one beyond what anybody types. Raises Refused."""
+    if not 0 < amount_cents <= CENTS_MAX:
         raise Refused("amount_out_of_range", "Écrivez un montant au-dessus de zéro.", field)
 
 

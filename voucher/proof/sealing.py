@@ -29,6 +29,6 @@ def seal_now(database: Database, settings: Settings, now: datetime) -> Sealed | 
 
 
 def seal_daily(database: Database, settings: Settings, now: datetime) -> str:
-    """Seal once a Paris day, as soon as it has something to seal (a job of the worker); return a line that says so."""
+    """Seal once a Paris day, as soon as it has something to seal (job `seal`); return a line that says so."""
     done = seal_now(database, settings, now) if seal_is_due(database, now) else None
     return f"{done.added_count} écritures scellées, {done.size} en tout" if done else ""

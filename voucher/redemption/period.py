@@ -4,7 +4,7 @@ settlement before.
 
 Closing takes a lock that every redemption and undo shares (PostgreSQL; SQLite has one writer), so none falls between two
 periods: what holds the lock before the closing is in the closed period, what waits for it goes to the next. A period of a
-month that is over takes no redemption more, whoever comes first, the worker that closes it or a counter.
+month that is over takes no redemption more, whoever comes first, the job `periods` that closes it or a counter.
 """
 
 from datetime import date, datetime, timedelta

@@ -8,9 +8,11 @@ from uuid import UUID
 from sqlalchemy import Row, Select, func, select
 
 from voucher.issuing.model import IssueBatch
-from voucher.kernel.calendar import asked_day, end_of_day, start_of_day
+from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
+from voucher.kernel.typed_days import asked_day
+from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
 from voucher.network.services import Service
 from voucher.programme.model import Agreement, Issuer
@@ -189,8 +191,8 @@ def redemptions(
         query = query.where(Redemption.redeemed_at >= start_of_day(first_on))
     if last_on := asked_day(filters.get("au", "")):
         query = query.where(Redemption.redeemed_at < end_of_day(last_on))
-    if (number := filters.get("carnet", "").replace("\u00a0", "").replace(" ", "")).isdecimal():
-        query = query.where(Redemption.booklet_number == int(number[:12]))
+    if number := filters.get("carnet"):
+        query = query.where(Redemption.booklet_number == serial_asked(number))
     column = {"at": Redemption.redeemed_at, "place": Place.name, "amount": Redemption.amount_cents}[sort]
     with database.read() as session:
         rows, total = page_of(session, query, column, Redemption.id, descending, limit, offset)

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
-from voucher.kernel.money import format_euros, parse_euros
+from voucher.kernel.money import format_euros
+from voucher.kernel.typed_numbers import parse_euros
 from voucher.programme.model import Agreement, PayingAccount, SettlementChannel
 from voucher.settlement.bank_content import sha256_of
 from voucher.settlement.camt_fields import cents_of
@@ -118,12 +119,16 @@ def check_the_supporting_list_supports(session: Session) -> list[Violation]:
             continue
         sums: defaultdict[str, int] = defaultdict(int)
         for row in _rows(content["supporting_csv"]):
-            sums[row.get("Référence du règlement", "")] += parse_euros(row["Montant en euros"])
-        state = {row["Référence"]: parse_euros(row["Montant en euros"]) for row in _rows(content["liquidation_csv"])}
+            sums[row.get("Référence du règlement", "")] += _cents(row)
+        state = {row["Référence"]: _cents(row) for row in _rows(content["liquidation_csv"])}
         if state != dict(sums):
             detail = f"pièce de {format_euros(sum(sums.values()))}, état de {format_euros(sum(state.values()))}"
             violations.append(Violation("the_supporting_list_supports", f"lot {batch.number}", detail))
     return violations
+
+
+def _cents(row: Mapping[str, str]) -> int:
+    return parse_euros(row["Montant en euros"], may_be_negative=True, may_be_zero=True)
 
 
 def file_total_cents(kind: str, content: bytes) -> int | None:
@@ -170,7 +175,7 @@ def _of_transfers(content: bytes, namespace: str) -> tuple[int, list[Payment]]:
 
 def _of_liquidation(content: bytes) -> tuple[int, list[Payment]]:
     """Return the sum of an état liquidatif, and its payments, sorted."""
-    payments = sorted((row["Référence"], row["IBAN"], parse_euros(row["Montant en euros"])) for row in _rows(content))
+    payments = sorted((row["Référence"], row["IBAN"], _cents(row)) for row in _rows(content))
     return sum(cents for _, _, cents in payments), payments
 
 

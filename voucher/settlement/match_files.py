@@ -145,7 +145,7 @@ def match_whole_files(session: Session, bank_file: str, *, by: UUID, now: dateti
         found, why = _surely(line, files_in_transit(session, line.paying_account_id))
         if found is None:
             found, why = _surely(line, files_in_transit(session, line.paying_account_id, with_rejected=True))
-            if found is not None and not withdraw_rejections_of(session, found, by=by, now=now):
+            if found is not None and not withdraw_rejections_of(session, found, line.booked_on, by=by, now=now):
                 continue
         if found is not None:
             paid_count += pay_file(session, line, found, line.id, why, by=by, now=now)
@@ -162,8 +162,8 @@ def _surely(line: Row[*tuple[Any, ...]], files: Sequence[FileInTransit]) -> tupl
     return (alike[0] if len(alike) == 1 else None), _SAME_COUNT
 
 
-def withdraw_rejections_of(session: Session, file: FileInTransit, *, by: UUID, now: datetime) -> bool:
-    """Put the rejected transfers of a file back in transit, now that it was debited whole; False when a batch just took one up."""
+def withdraw_rejections_of(session: Session, file: FileInTransit, booked_on: date, *, by: UUID, now: datetime) -> bool:
+    """Put the rejected transfers of a file back in transit: it was debited whole on a day; False when a batch just took one up."""
     rejected = session.execute(
         select(PaymentAdvice.id, PaymentAdvice.amount_cents)
         .where(
@@ -183,7 +183,7 @@ def withdraw_rejections_of(session: Session, file: FileInTransit, *, by: UUID, n
     )
     if sum_cents(in_transit_cents) + sum(one.amount_cents for one in rejected) != file.total_cents:
         return False
-    withdraw_rejections(session, [one.id for one in rejected], by=by, now=now)
+    withdraw_rejections(session, {one.id: booked_on for one in rejected}, by=by, now=now)
     return True
 
 
@@ -246,7 +246,7 @@ def match_details(
         if session.scalar(select(BankMatch.id).where(BankMatch.line_id == line_id).limit(1)) is not None:
             continue  # a person undid what was thought of it
         match_id = new_id()
-        rejected = [advice.id for advice in advices if advice.state == AdviceState.REJECTED]
+        rejected = {advice.id: line.booked_on for advice in advices if advice.state == AdviceState.REJECTED}
         withdraw_rejections(session, rejected, by=by, now=now)
         chosen = PaymentAdvice.id.in_([advice.id for advice in advices])
         _pay(session, line.id, line.booked_on, line.amount_cents, chosen, match_id, _DETAILED, by, now)

@@ -117,7 +117,7 @@ def _file_of(session: Session, line: Line, batch_id: UUID, part: int, by: UUID, 
     debits = whole_debits(session, line.paying_account_id, line.amount_cents)
     for debit in debits:
         if (debit.file.batch_id, debit.file.part) == (batch_id, part) and (
-            not debit.has_rejected or withdraw_rejections_of(session, debit.file, by=by, now=now)
+            not debit.has_rejected or withdraw_rejections_of(session, debit.file, line.booked_on, by=by, now=now)
         ):
             return debit.file
     files = files_in_transit(session, line.paying_account_id, with_rejected=True)

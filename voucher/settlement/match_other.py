@@ -37,7 +37,7 @@ def match_with_charges(
         take(session, line, line.amount_cents)
         write_match(session, match, line, MatchKind.CHARGE, line.amount_cents)
         event_type = EventType.CHARGE_REFUND_IDENTIFIED if line.is_credit else EventType.CHARGE_IDENTIFIED
-        event = Event(event_type, match_id, now, "Frais de la banque", by)
+        event = Event(event_type, match_id, now, "Frais de la banque", by, line.booked_on)
         post_event(session, event, {Dimension.BANK_ACCOUNT: line.paying_account_id}, {line.id: line.amount_cents})
 
 

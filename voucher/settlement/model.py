@@ -226,6 +226,10 @@ class BankStatement(Base):
     closed_on: Mapped[date]
     opening_cents: Mapped[int] = mapped_column(BigInt)
     closing_cents: Mapped[int] = mapped_column(BigInt)
+    page: Mapped[
+        int | None
+    ]  # from 1, of a statement that the bank cut in pages; each opens where the one before closes
+    is_last_page: Mapped[bool | None]
 
     __table_args__ = (UniqueConstraint("paying_account_id", "reference"),)
 
@@ -245,7 +249,8 @@ class BankLine(Base):
     bank_file: Mapped[str] = mapped_column(ForeignKey("bank_file.sha256"), index=True)  # the one that brought it first
     paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
     bank_reference: Mapped[str] = mapped_column(String(40), index=True)  # the bank's for the entry, or « ~ » and ours
-    booked_on: Mapped[date]
+    booked_on: Mapped[date]  # the bank's booking date, on which it counts
+    valued_on: Mapped[date | None]  # the bank's value date: shown, never posted
     amount_cents: Mapped[int] = mapped_column(BigInt)  # always positive; the side says which way
     entry_cents: Mapped[int] = mapped_column(BigInt)  # of the bank's entry, of which this line may be a part
     matched_cents: Mapped[int] = mapped_column(BigInt, default=0)

@@ -31,6 +31,7 @@ class LineRow:
 
     id: UUID
     booked_on: date
+    valued_on: date | None
     account_name: str
     account_id: UUID
     amount_cents: int
@@ -166,6 +167,7 @@ def _lines(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
         select(
             BankLine.id,
             BankLine.booked_on,
+            BankLine.valued_on,
             PayingAccount.name,
             BankLine.paying_account_id,
             BankLine.amount_cents,
@@ -226,6 +228,7 @@ def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
     return LineRow(
         row.id,
         row.booked_on,
+        row.valued_on,
         row.name,
         row.paying_account_id,
         row.amount_cents,

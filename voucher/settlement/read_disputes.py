@@ -8,9 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 
-from voucher.kernel.calendar import asked_day, end_of_day, start_of_day
+from voucher.kernel.calendar import end_of_day, start_of_day
+from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
+from voucher.kernel.typed_days import asked_day
+from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
 from voucher.network.services import Service
 from voucher.programme.model import Agreement
@@ -85,9 +88,8 @@ def contestable(
     query = _redemptions(issuer_id).where(Redemption.state == RedemptionState.CONFIRMED)
     if words := filters.get("structure"):
         query = query.where(is_structure(words))
-    if number := filters.get("carnet", "").replace("\u00a0", "").replace(" ", ""):
-        is_number = number.isascii() and number.isdigit()
-        query = query.where(Redemption.booklet_number == int(number[:12]) if is_number else false())
+    if number := filters.get("carnet"):
+        query = query.where(Redemption.booklet_number == serial_asked(number))
     if day := filters.get("jour"):
         query = query.where(_on(day))
     with database.read() as session:
@@ -228,7 +230,7 @@ def is_structure(words: str) -> ColumnElement[bool]:
     """Return the condition that a structure's name holds these words, or that its SIRET or RNA begins so."""
     return or_(
         Structure.name.icontains(words, autoescape=True),
-        Structure.pivot.startswith(words.replace(" ", ""), autoescape=True),
+        Structure.pivot.startswith(compact(words) or words, autoescape=True),
     )
 
 

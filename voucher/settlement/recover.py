@@ -12,7 +12,7 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed import required_text
 from voucher.ledger.chart import Dimension, EventType
-from voucher.ledger.post import Event, entry_of, post_event, reverse
+from voucher.ledger.post import Event, entry_of, post_event, reverse_on_its_day
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
 from voucher.settlement.model import BankLine
@@ -105,7 +105,9 @@ def repay_from_line(
         Dimension.STRUCTURE: found.structure_id,
         Dimension.BANK_ACCOUNT: line.paying_account_id,
     }
-    event = Event(EventType.OVERPAYMENT_REPAID, recovery_id, now, "Remboursement reçu d’une structure", by)
+    event = Event(
+        EventType.OVERPAYMENT_REPAID, recovery_id, now, "Remboursement reçu d’une structure", by, line.booked_on
+    )
     post_event(session, event, dimensions, {found.structure_id: cents})
     return recovery_id
 
@@ -127,7 +129,7 @@ def undo_repayment(session: Session, line_id: UUID, overpayment_id: UUID, *, by:
         return False
     unrecover(session, row.overpayment_id, row.amount_cents)
     entry_id = entry_of(session, EventType.OVERPAYMENT_REPAID, row.id)
-    reverse(session, Event(EventType.MATCH_UNDONE, row.id, now, "Remboursement défait", by), entry_id)
+    reverse_on_its_day(session, Event(EventType.MATCH_UNDONE, row.id, now, "Remboursement défait", by), entry_id)
     return True
 
 

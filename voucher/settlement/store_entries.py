@@ -8,7 +8,7 @@ known (in a report or a notification, which prove nothing).
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from operator import itemgetter
 from typing import Any, TypeVar
 from uuid import UUID
@@ -21,7 +21,7 @@ from voucher.kernel.database import among
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.programme.model import Agreement
-from voucher.settlement.camt import FileError
+from voucher.settlement.bank_stages import FileError
 from voucher.settlement.camt_lines import BankEntry
 from voucher.settlement.camt_lines import BankLine as ReadLine
 from voucher.settlement.matching import AFTER, KIND, WHY, Expected, Verdict, decide
@@ -58,7 +58,7 @@ class Stored:
     line_count: int = 0
     new_count: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
-    debited_again: list[UUID] = field(default_factory=list)  # advices the bank had rejected, and debits
+    debited_again: dict[UUID, date] = field(default_factory=dict)  # advices the bank had rejected, and debits: when
     details: list[tuple[UUID, BankEntry]] = field(default_factory=list)  # of lines known as a whole only
     errors: list[FileError] = field(default_factory=list)
 
@@ -220,7 +220,7 @@ class EntryStore:
         rows, matches = [], []
         for entry, place, line in lines:
             line_id = new_id()
-            advice, verdict = self._decided(line, place, advices)
+            advice, verdict = self._decided(entry, line, place, advices)
             self.stored.verdicts[verdict] += 1
             kind = KIND.get(verdict)
             if kind is not None:
@@ -234,7 +234,9 @@ class EntryStore:
         if matches:
             copy_rows(self._session, BankMatch, matches)
 
-    def _decided(self, line: ReadLine, place: Place, advices: Mapping[str, _Advice]) -> tuple[_Advice | None, Verdict]:
+    def _decided(
+        self, entry: BankEntry, line: ReadLine, place: Place, advices: Mapping[str, _Advice]
+    ) -> tuple[_Advice | None, Verdict]:
         """Decide what a line is, seeing what the lines before it did."""
         if line.is_charge:
             return None, Verdict.CHARGES
@@ -246,7 +248,7 @@ class EntryStore:
         if advice is None or verdict not in AFTER:
             return None, verdict
         if advice.expected.state is AdviceState.REJECTED:
-            self.stored.debited_again.append(advice.id)
+            self.stored.debited_again[advice.id] = entry.booked_on
         self._states[advice.id] = AFTER[verdict]
         advice.expected = replace(advice.expected, state=AFTER[verdict])
         return advice, verdict
@@ -283,6 +285,7 @@ class EntryStore:
             "paying_account_id": place.account_id,
             "bank_reference": entry.reference,
             "booked_on": entry.booked_on,
+            "valued_on": entry.valued_on,
             "amount_cents": line.amount_cents,
             "entry_cents": entry.amount_cents,
             "matched_cents": line.amount_cents if is_matched else 0,

@@ -17,7 +17,7 @@ from voucher.kernel.refusals import Refused
 from voucher.kernel.typed import required_text
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Entry
-from voucher.ledger.post import Event, post_event, reverse
+from voucher.ledger.post import Event, post_event, reverse_on_its_day
 from voucher.settlement.bank_files import close_ended_batches, take_bank_turn
 from voucher.settlement.model import AdviceState, BankLine, BatchState, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch, MatchKind
@@ -140,12 +140,13 @@ def _pay_again(session: Session, match_id: UUID) -> None:
 
 
 def _reverse(session: Session, match_id: UUID, line: Line, by: UUID, now: datetime) -> None:
-    """Reverse the match's entry; a line matched as it came in gets the entry of one that waits."""
+    """Reverse the match's entry on its day; a line matched as it came in gets, on the bank's day, the entry of one that waits."""
     entry_id = session.execute(
         select(Entry.id).where(Entry.event_id == match_id, Entry.event_type.in_((*DIRECT, *IDENTIFIED)))
     ).scalar_one()
-    reverse(session, Event(EventType.MATCH_UNDONE, match_id, now, "Rapprochement défait", by), entry_id)
+    reverse_on_its_day(session, Event(EventType.MATCH_UNDONE, match_id, now, "Rapprochement défait", by), entry_id)
     if match_id == line.id:
         event_type = EventType.UNKNOWN_CREDIT_BOOKED if line.is_credit else EventType.UNKNOWN_DEBIT_BOOKED
-        event = Event(event_type, line.id, now, "Ligne de relevé à identifier, rapprochement défait", by)
+        narration = "Ligne de relevé à identifier, rapprochement défait"
+        event = Event(event_type, line.id, now, narration, by, line.booked_on)
         post_event(session, event, {Dimension.BANK_ACCOUNT: line.paying_account_id}, {line.id: line.amount_cents})

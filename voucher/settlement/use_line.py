@@ -113,7 +113,7 @@ def use_line(session: Session, match: Match, line: Line, advice: Line) -> None:
         else (AdviceState.IN_FILE, {"state": AdviceState.PAID, "paid_on": line.booked_on})
     )
     if not line.is_credit:
-        withdraw_rejections(session, [advice.id], by=match.by, now=match.at)
+        withdraw_rejections(session, {advice.id: line.booked_on}, by=match.by, now=match.at)
     change = (
         update(PaymentAdvice)
         .where(PaymentAdvice.id == advice.id, PaymentAdvice.state == before)
@@ -138,7 +138,7 @@ def post_identified(
     *,
     amount_cents: int | None = None,
 ) -> None:
-    """Post that a line which waited is known: a debit is what left (5115), a credit is owed again (4670).
+    """Post that a line which waited is known: a debit is what left (5115), a credit is owed again (4670); since the day it was booked.
 
     `amount_cents` is given where a part of the line goes on waiting.
     """
@@ -147,7 +147,7 @@ def post_identified(
     dimensions = {Dimension.AGREEMENT: agreement_id, Dimension.BANK_ACCOUNT: line.paying_account_id}
     if structure_id is not None:
         dimensions[Dimension.STRUCTURE] = structure_id
-    event = Event(event_type, match.id, match.at, narration, match.by)
+    event = Event(event_type, match.id, match.at, narration, match.by, line.booked_on)
     post_event(session, event, dimensions, {line.id: known_cents})
 
 

@@ -1,11 +1,12 @@
-"""A transfer that the bank refused, then debited all the same: the booked line is what counts (ADR 7).
+"""A transfer that was rejected, and stands after all: the bank debited it (a booked line is what counts, ADR 7), or people took back
+their answer that a duplicate's first sending never came.
 
-The rejection is withdrawn, the money is in transit again, and the line pays it as any other. Were it left aside, the next batch
+The rejection is withdrawn, the money is in transit again, and a line pays it as any other. Were it left aside, the next batch
 would pay the structure a second time. Where the match of that line is undone, the rejection stands again; once.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -16,8 +17,10 @@ from voucher.kernel.database import among
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Entry
-from voucher.ledger.post import Event, post_event, reverse
+from voucher.ledger.post import Event, post_event, reverse_on_its_day
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+
+_IDS_MAX = 1000
 
 
 def again_id(advice_id: UUID) -> UUID:
@@ -35,16 +38,21 @@ def hold_rejected(session: Session, references: Sequence[str]) -> None:
     )
 
 
-def withdraw_rejections(session: Session, advice_ids: Sequence[UUID], *, by: UUID, now: datetime) -> None:
-    """Put those of these advices that are rejected back in transit (4670 to 5115); the caller has a debit that pays each."""
-    withdrawn = _change(session, advice_ids, AdviceState.REJECTED, AdviceState.IN_FILE)
+def withdraw_rejections(session: Session, booked_on: Mapping[UUID, date], *, by: UUID, now: datetime) -> None:
+    """Put those of these advices that are rejected back in transit (4670 to 5115); the caller has a debit that pays each.
+
+    `booked_on` gives the day of that debit: the rejection is withdrawn then, or on its own day where the bank told it later.
+    """
+    withdrawn = _change(session, list(booked_on), AdviceState.REJECTED, AdviceState.IN_FILE)
     before = withdrawals(session, [advice.id for advice in withdrawn])
+    rejected_on = _rejected_on(session, [advice.id for advice in withdrawn])
     for advice in withdrawn:
         agreement_id = session.execute(
             select(SettlementBatch.agreement_id).where(SettlementBatch.id == advice.batch_id)
         ).scalar_one()
         event_id = again_id(advice.id) if advice.id in before else advice.id
-        event = Event(EventType.REJECTION_WITHDRAWN, event_id, now, f"Virement {advice.reference}", by)
+        day = max(booked_on[advice.id], rejected_on[advice.id])
+        event = Event(EventType.REJECTION_WITHDRAWN, event_id, now, f"Virement {advice.reference}", by, day)
         dimensions = {Dimension.AGREEMENT: agreement_id, Dimension.STRUCTURE: advice.structure_id}
         post_event(session, event, dimensions, {advice.structure_id: advice.amount_cents})
 
@@ -63,7 +71,17 @@ def reject_again(session: Session, advice_ids: Select[Any], *, by: UUID, now: da
     for advice in _change(session, list(before), AdviceState.IN_FILE, AdviceState.REJECTED):
         entry_id, _ = before[advice.id]
         event = Event(EventType.MATCH_UNDONE, advice.id, now, f"Rejet rétabli, virement {advice.reference}", by)
-        reverse(session, event, entry_id)
+        reverse_on_its_day(session, event, entry_id)
+
+
+def rejected_twice(session: Session, advice_ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of these advices whose rejection was withdrawn, stood again, and so cannot stand once more."""
+    return {
+        one
+        for start in range(0, len(advice_ids), _IDS_MAX)
+        for one, (_, is_reversed) in withdrawals(session, advice_ids[start : start + _IDS_MAX]).items()
+        if is_reversed
+    }
 
 
 def withdrawals(session: Session, advice_ids: Sequence[UUID] | Select[Any]) -> dict[UUID, tuple[UUID, bool]]:
@@ -75,6 +93,16 @@ def withdrawals(session: Session, advice_ids: Sequence[UUID] | Select[Any]) -> d
         .where(withdrawal.event_type == EventType.REJECTION_WITHDRAWN, withdrawal.event_id.in_(advice_ids))
     )
     return {row.event_id: (row.id, row.reversal_id is not None) for row in rows}
+
+
+def _rejected_on(session: Session, advice_ids: Sequence[UUID]) -> dict[UUID, date]:
+    """Return the day on which each of these advices was rejected."""
+    rows = session.execute(
+        select(Entry.event_id, Entry.effective_on).where(
+            Entry.event_type == EventType.TRANSFER_REJECTED, Entry.event_id.in_(advice_ids)
+        )
+    )
+    return {row.event_id: row.effective_on for row in rows}
 
 
 def _change(

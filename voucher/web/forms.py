@@ -6,7 +6,8 @@
         use_by = DateField("À utiliser avant le", validators=[InputRequired()])                 .data: date
         share = PercentField("Part de l'État", validators=[InputRequired()])                    .data: int basis points
         siret = SiretField("SIRET", validators=[Optional()])                                    .data: str, "" when empty
-        ordered = CountField("Nombre de chèques", validators=[NumberRange(min=1)])                .data: int
+        ordered = CountField("Nombre de chèques", validators=[InputRequired()])                   .data: int
+        booklet = SerialField("Carnet", validators=[InputRequired()])                             .data: int
         kind = SelectField("Type", choices=[("asso", "Association"), ("mairie", "Mairie")])
 
     if form.validate_on_submit():
@@ -16,14 +17,13 @@
             show_refusal(form, refused)
 
 Take `SelectField`, `RadioField` and `CheckboxesField` from here: WTForms' own no longer take (value, word) pairs. Use
-`InputRequired`, not `DataRequired`, for amounts: zero is a value.
+`InputRequired`, not `DataRequired`, for amounts: zero is a value, where a field says `may_be_zero=True`.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import wtforms
@@ -35,11 +35,12 @@ from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from voucher.kernel.identifiers import InvalidIdentifier, check_bic, check_iban, check_rna, check_siren, check_siret
-from voucher.kernel.money import BASIS_POINTS, NO_BREAK_SPACE, format_euros, parse_euros
+from voucher.kernel.money import NO_BREAK_SPACE, format_euros
 from voucher.kernel.refusals import Refused
+from voucher.kernel.typed_days import parse_day
+from voucher.kernel.typed_numbers import parse_count, parse_euros, parse_percent, parse_serial, whole_number
 from voucher.web.messages import FRENCH
 
-CENTS_MAX = 10**14
 CHOOSE = "Choisissez une réponse."
 
 csrf = CSRFProtect()
@@ -102,65 +103,77 @@ class _TypedField(wtforms.StringField):  # type: ignore[misc]  # WTForms ships n
         return self.say(self.data) if self.data not in (None, "") else ""
 
 
-class EurosField(_TypedField):
+class _NumberField(_TypedField):
+    """A number as people type it (kernel.typed_numbers); zero and a minus are read where the field says so."""
+
+    keyboard = "decimal"
+
+    def __init__(self, *args: Any, may_be_zero: bool = False, **kwargs: Any) -> None:
+        kwargs["render_kw"] = {"inputmode": self.keyboard, "autocomplete": "off"} | (kwargs.get("render_kw") or {})
+        super().__init__(*args, **kwargs)
+        self.may_be_zero = may_be_zero
+
+
+class EurosField(_NumberField):
     """An amount typed in euros; `.data` is whole cents."""
 
     unit = "€"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["render_kw"] = {"inputmode": "decimal", "autocomplete": "off"} | (kwargs.get("render_kw") or {})
+    def __init__(self, *args: Any, may_be_negative: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.may_be_negative = may_be_negative
 
     def read(self, text: str) -> int:
         """Return cents."""
-        cents = parse_euros(text)
-        if abs(cents) > CENTS_MAX:
-            raise ValueError("Ce montant est trop grand. Vérifiez le nombre de chiffres.")
-        return cents
+        return parse_euros(text, may_be_negative=self.may_be_negative, may_be_zero=self.may_be_zero)
 
     def say(self, value: int) -> str:
         """Return « 1 234,50 » without its sign, which stands beside the field."""
         return format_euros(value).removesuffix(f"{NO_BREAK_SPACE}€")
 
 
-class CountField(_TypedField):
-    """A whole number of things, from zero; `.data` is an int that any table holds."""
+class CountField(_NumberField):
+    """A whole number of things; `.data` is an int that any table holds."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["render_kw"] = {"inputmode": "numeric", "autocomplete": "off"} | (kwargs.get("render_kw") or {})
-        super().__init__(*args, **kwargs)
+    keyboard = "numeric"
 
     def read(self, text: str) -> int:
         """Return the number, its thousands apart or not."""
-        plain = re.sub(r"\s", "", text)
-        if not re.fullmatch(r"[0-9]{1,9}", plain):
-            raise ValueError("Écrivez un nombre entier, par exemple 12.")
-        return int(plain)
+        return parse_count(text, may_be_zero=self.may_be_zero)
 
 
-class PercentField(_TypedField):
-    """A rate typed in percent, to the hundredth; `.data` is basis points, from 0 to 10,000."""
+class SerialField(_NumberField):
+    """The number of a booklet, as it is printed or plain; `.data` is an int."""
+
+    keyboard = "numeric"
+
+    def read(self, text: str) -> int:
+        """Return the number."""
+        return parse_serial(text)
+
+
+class PercentField(_NumberField):
+    """A rate typed in percent, to the hundredth; `.data` is basis points, up to 10,000."""
 
     unit = "%"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["render_kw"] = {"inputmode": "decimal", "autocomplete": "off"} | (kwargs.get("render_kw") or {})
-        super().__init__(*args, **kwargs)
-
     def read(self, text: str) -> int:
         """Return basis points."""
-        plain = re.sub(r"[\s%]", "", text).replace(",", ".")
-        try:
-            exact = Decimal(plain) * 100 if re.fullmatch(r"\d{1,3}(\.\d{1,4})?", plain) else Decimal("NaN")
-            if not exact.is_finite() or exact != exact.to_integral_value() or exact > BASIS_POINTS:
-                raise InvalidOperation
-        except InvalidOperation:
-            raise ValueError("Écrivez un taux entre 0 et 100, avec deux décimales au plus. Par exemple 35,5.") from None
-        return int(exact)
+        return parse_percent(text, may_be_zero=self.may_be_zero)
 
     def say(self, value: int) -> str:
         """Return « 35,5 »."""
         return f"{Decimal(value).scaleb(-2):f}".rstrip("0").rstrip(".").replace(".", ",")
+
+
+class SeenNumberField(wtforms.HiddenField):  # type: ignore[misc]  # WTForms ships no types
+    """An amount in cents, or a count, that a page showed and sends back, never typed; `.data` is an int."""
+
+    def process_formdata(self, valuelist: Sequence[str]) -> None:
+        """Read plain digits alone."""
+        self.data = whole_number(valuelist[0]) if valuelist else None
+        if valuelist and self.data is None:
+            raise ValueError("Revenez à la page, et recommencez.")
 
 
 class DateField(_TypedField):
@@ -168,16 +181,7 @@ class DateField(_TypedField):
 
     def read(self, text: str) -> date:
         """Return the day."""
-        french = re.fullmatch(r"(\d{1,2})[/. -](\d{1,2})[/. -](\d{4})", text)
-        iso = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text)
-        try:
-            if french:
-                return date(int(french[3]), int(french[2]), int(french[1]))
-            if iso:
-                return date(int(iso[1]), int(iso[2]), int(iso[3]))
-        except ValueError:
-            raise ValueError("Cette date n'existe pas. Vérifiez le jour et le mois.") from None
-        raise ValueError("Écrivez une date : jour, mois, année. Par exemple 31/12/2026.")
+        return parse_day(text)
 
     def say(self, value: date) -> str:
         """Return the day as a date control takes it."""

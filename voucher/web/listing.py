@@ -24,6 +24,7 @@ from flask import Response, has_request_context, request, stream_with_context
 
 from voucher.kernel.calendar import PARIS
 from voucher.kernel.paper import safe_cell
+from voucher.kernel.typed_numbers import whole_number
 from voucher.web.filters import slug
 from voucher.web.spreadsheet import MEDIA_TYPE, workbook_chunks
 
@@ -204,9 +205,7 @@ def _lines(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[s
 
 
 def _page(text: str) -> int:
-    return (
-        min(max(int(text), 1), PAGE_MAX) if text.isascii() and text.isdigit() and len(text) <= len(str(PAGE_MAX)) else 1
-    )
+    return min(max(whole_number(text) or 1, 1), PAGE_MAX)
 
 
 def _clean(text: str) -> str:

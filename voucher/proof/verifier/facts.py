@@ -4,13 +4,11 @@ from collections import Counter, defaultdict
 from itertools import chain
 
 from voucher.proof.verifier.archive import Archive, Report
-from voucher.proof.verifier.journal import NOWHERE, Ledger
+from voucher.proof.verifier.journal import BOOKED_EVENTS, NOWHERE, Ledger
 
 OWED = ("4670", "4671", "4675", "4678", "5115", "6540")  # what structures are owed, owe back, or are being paid
+DUPLICATES = ("AM05", "DU01", "DU02", "DU03", "DU04", "DU05", "DUPL")  # a bank's codes for what it has had before
 USED_EVENTS = ("vouchers_redeemed", "vouchers_redeemed_from_stock")
-BOOKED_EVENTS = (
-    "transfer_booked", "transfer_returned", "unknown_debit_booked", "unknown_credit_booked", "bank_charged", "bank_charge_refunded",
-)  # fmt: skip
 
 
 class Facts:
@@ -164,7 +162,35 @@ class Facts:
             if approved_by and approved_by == frozen_by:
                 self.wrong("lot", "settlement_batch", f"{number} : qui l'a arrêté l'a aussi validé")
         self.bank(advices)
+        self.duplicates(advices)
         return paid
+
+    def duplicates(self, advices: dict[str, tuple[str, ...]]) -> None:
+        """What a bank called a duplicate is owed again only if two people answered that the first sending never came."""
+        reports: dict[str, set[str]] = defaultdict(set)
+        for advice, kind in self.archive.rows("transfer_report", "advice_id kind"):
+            reports[advice].add(kind)
+        people: dict[tuple[str, str], list[str]] = defaultdict(list)
+        columns = "advice_id outcome answered_by withdrawn_at"
+        for advice, outcome, person, withdrawn_at in self.archive.rows("duplicate_answer", columns):
+            if "duplicate" not in reports[advice]:
+                self.wrong(
+                    "doublon", "duplicate_answer", f"le règlement {advice} n'est annoncé en double par aucun fichier"
+                )
+            if not withdrawn_at:
+                people[advice, outcome].append(person)
+        for (advice, _), answered in people.items():
+            if len(set(answered)) < len(answered):
+                self.wrong(
+                    "doublon", "duplicate_answer", f"la même personne répond deux fois pour le règlement {advice}"
+                )
+        reasons = {row[0]: row[1] for row in self.archive.rows("payment_advice", "id state_reason")}
+        for one, _, reference, amount, state, _ in advices.values():
+            by_people = "duplicate" in reports[one] and reasons[one] == "NOOR"
+            is_owed_again = state in ("rejected", "taken_up") and (by_people or reasons[one] in DUPLICATES)
+            if is_owed_again and len(set(people[one, "never_came"])) < 2:
+                detail = f"{reference}, {amount} centimes, est à payer de nouveau sans que deux personnes l'aient dit"
+                self.wrong("doublon", "payment_advice", detail)
 
     def transfers(self) -> tuple[set[str], dict[str, Counter[str]]]:
         """Return the batches that left in bank files, and what these files pay: cents by batch and reference."""
@@ -184,11 +210,11 @@ class Facts:
 
     def bank(self, advices: dict[str, tuple[str, ...]]) -> None:
         """Each line of the bank is in the books once, and 5120 is the bank's account; then what lines pay."""
-        columns = "id key amount_cents is_credit paying_account_id"
+        columns = "id key amount_cents is_credit paying_account_id booked_on"
         lines = {one: row[1:] for one, row in self.keyed("bank_line", columns).items()}
         keys = Counter(key for key, *_ in lines.values())
         banks: Counter[str] = Counter()
-        for one, (key, amount, is_credit, account_id) in lines.items():
+        for one, (key, amount, is_credit, account_id, _) in lines.items():
             banks[account_id] += int(amount) if is_credit == "1" else -int(amount)
             booked = {self.ledger.facts[event][one] for event in BOOKED_EVENTS if one in self.ledger.facts[event]}
             if booked != {int(amount)} or keys[key] > 1 or int(amount) <= 0:
@@ -200,7 +226,21 @@ class Facts:
             if code == "5120" and balance != banks[account_id]:
                 detail = f"compte payeur {account_id} : {banks[account_id]} centimes de lignes, {balance} au registre"
                 self.wrong("banque", "bank_line", detail)
+        self.days({one: row[-1] for one, row in lines.items()})
         self.matches(lines, advices)
+
+    def days(self, booked_on: dict[str, str]) -> None:
+        """What a line causes counts on the bank's day, or, late, on the first day after a closed year."""
+        rows = self.archive.rows("fiscal_year", "following_on closed_at")
+        after_close = {following_on for following_on, closed_at in rows if closed_at}
+        until = {row[0]: row[1] for row in self.archive.rows("rule_start", "rule written_until")}.get("bank_day", "")
+        matched = chain(self.archive.rows("bank_match", "id line_id"), self.archive.rows("recovery", "id bank_line_id"))
+        line_of = {row[0]: row[1] for row in matched}
+        for (event, fact), (day, posted_at) in self.ledger.days.items():
+            banks = booked_on.get(fact if event in BOOKED_EVENTS else line_of.get(fact, ""), "")
+            if posted_at > until and day != banks and not (day > banks and day in after_close):
+                detail = f"{event} {fact} compte le {day}, la banque dit le {banks or '(pas de ligne)'}"
+                self.wrong("jour de banque", "entry", detail)
 
     def matches(self, lines: dict[str, tuple[str, ...]], advices: dict[str, tuple[str, ...]]) -> None:
         """Paid means one debit of the bank, of the same amount, used for nothing else."""

@@ -25,6 +25,14 @@ from voucher.proof.verifier.proofs import (
 ENTRY_FORMAT = "pass-numerique/entry/1"
 HEADER = "id event_type event_id journal posted_at posted_by effective_on reverses_id movement_count total_cents"
 BATCH_EVENTS = ("batch_frozen", "batch_exported", "advice_set_aside")
+BOOKED_EVENTS = (
+    "transfer_booked", "transfer_returned", "unknown_debit_booked", "unknown_credit_booked", "bank_charged", "bank_charge_refunded",
+)  # fmt: skip
+# Those of a line's own entry, then those of what it was matched with later.
+BANK_EVENTS = {
+    *BOOKED_EVENTS, "debit_identified", "credit_identified", "charge_identified", "charge_refund_identified",
+    "funds_identified", "advance_refunded", "overpayment_repaid",
+}  # fmt: skip
 UNSEALED_FOR_MAX = timedelta(days=2)
 
 
@@ -90,6 +98,7 @@ class Ledger:
         self.kinds: Counter[tuple[str, str, str, bool]] = Counter()
         self.facts: dict[str, dict[str, int]] = defaultdict(dict)  # total cents by event type and fact
         self.reversed: set[str] = set()
+        self.days: dict[tuple[str, str], tuple[str, str]] = {}  # of the bank's entries: when they count, when written
         self.moved: Counter[tuple[str, ...]] = Counter()  # cents of a batch's events by type, fact, codes
 
     def read(self, claims: Claims) -> None:
@@ -186,6 +195,8 @@ class Ledger:
         if reverses:
             self.reversed.add(reverses)
         self.facts[event_type][event_id] = int(total)
+        if event_type in BANK_EVENTS:
+            self.days[event_type, event_id] = (entry[6], entry[4])
         said = "".join([ENTRY_FORMAT, "\n", *(f"{field}\n" for field in entry[:10]), *lines])
         # With a line feed in a field, other fields would have the same bytes.
         if said.count("\n") != 11 + len(lines):

@@ -1,0 +1,16 @@
+"""Rules of the books that came after some of them were written: what was written before stays, and its checks leave it alone."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+
+from voucher.ledger.model import RuleStart
+
+BANK_DAY = "bank_day"
+"""What a bank line causes takes effect on the bank's booking date (migration 0018)."""
+
+
+def written_under(rule: str, instant: Any) -> ColumnElement[bool]:
+    """Return the condition that what was written at an instant was under a rule: always, where nothing was written before it."""
+    start = select(RuleStart.written_until).where(RuleStart.rule == rule).scalar_subquery()
+    return or_(start.is_(None), instant > start)
