@@ -71,7 +71,7 @@ def test_the_programme_invites_a_person_who_chooses_the_password(database: Datab
     chosen = luce.post(path, data=form, follow_redirects=True).text
     assert "Votre mot de passe est choisi. Connectez-vous." in chosen
     assert luce.get(path).status_code == 410
-    assert "Ce lien ne sert plus" in luce.post(path, data=form).text
+    assert "Ce lien ne sert plus" in luce.post(path, data=form | {"csrf_token": csrf_token(chosen)}).text
     signed = luce.post(
         "/personnes/connexion",
         data={"csrf_token": csrf_token(chosen), "email": "luce@lieu.example", "password": WANTED},
