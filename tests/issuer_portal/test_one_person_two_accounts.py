@@ -118,11 +118,7 @@ class World:
     def controlled(self) -> list[set[Role]]:
         """Return the roles of each account that Pat can sign in to: with a password chosen by a link, and Pat's own."""
         found, _ = people(self.database, sort="name", descending=False, limit=99, offset=0, filters={})
-        accounts = []
-        for row in found:
-            if row.id == self.pat or self._opens(row.email):
-                accounts.append({role for role, _ in row.roles})
-        return accounts
+        return [{role for role, _ in row.roles} for row in found if row.id == self.pat or self._opens(row.email)]
 
     def _opens(self, email: str) -> bool:
         try:
