@@ -20,6 +20,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
+from voucher.startup import settings_of_environment
 
 ROLES = [str(role) for role in Role if role not in SCOPED_ROLES]
 
@@ -82,7 +83,7 @@ def _say_link(database: Database, settings: Settings, email: str, now: datetime)
 
 @contextmanager
 def _house() -> Iterator[tuple[Database, Settings, datetime]]:
-    settings = Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    settings = settings_of_environment()
     database = Database(settings.database_url)
     try:
         yield database, settings, datetime.now(UTC)

@@ -10,6 +10,5 @@ from voucher.web.navigation import NavItem
 
 NAVIGATION = (
     NavItem("Personnes", "staff.people", (Role.PROGRAMME,), group="Accès"),
-    NavItem("À confirmer", "staff.waiting", (Role.PROGRAMME,), group="Accès"),
     NavItem("Journal des accès", "staff.trail", (Role.PROGRAMME, Role.AUDITOR), group="Accès"),
 )

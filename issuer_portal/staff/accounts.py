@@ -41,7 +41,7 @@ class PasswordForm(HouseForm):
     wanted = PasswordField("Nouveau mot de passe", validators=[InputRequired()])
     again = PasswordField(
         "Nouveau mot de passe, encore une fois",
-        validators=[EqualTo("wanted", AGAIN)],
+        validators=[InputRequired(), EqualTo("wanted", AGAIN)],
     )
 
 

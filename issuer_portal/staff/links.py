@@ -27,7 +27,7 @@ class ChosenForm(HouseForm):
     """One's password, chosen with a link."""
 
     wanted = PasswordField("Votre mot de passe", validators=[InputRequired()])
-    again = PasswordField("Votre mot de passe, encore une fois", validators=[EqualTo("wanted", AGAIN)])
+    again = PasswordField("Votre mot de passe, encore une fois", validators=[InputRequired(), EqualTo("wanted", AGAIN)])
 
 
 class ForgottenForm(HouseForm):
