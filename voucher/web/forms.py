@@ -27,7 +27,7 @@ from decimal import Decimal
 from typing import Any
 
 import wtforms
-from flask import Flask, request
+from flask import Flask, has_request_context, request
 from flask_wtf import CSRFProtect, FlaskForm
 from flask_wtf.file import FileField, MultipleFileField
 from wtforms.fields import SelectChoice
@@ -60,7 +60,7 @@ class HouseForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
         def wrap_formdata(self, form: Any, formdata: Any) -> Any:
             """Read forms alone: Flask-WTF would take JSON for one, whose values are no texts."""
-            return super().wrap_formdata(form, request.form if request and request.is_json else formdata)
+            return super().wrap_formdata(form, request.form if has_request_context() and request.is_json else formdata)
 
         def bind_field(self, form: Any, unbound_field: Any, options: dict[str, Any]) -> Any:
             """Trim every text but passwords, and take away the NUL that PostgreSQL refuses."""
@@ -297,8 +297,7 @@ class CheckboxesField(_PairsOfWords, wtforms.SelectMultipleField):  # type: igno
 
     def process_data(self, value: Any) -> None:
         """Take no value at all for nothing ticked."""
-        super().process_data(value)
-        self.data = self.data or []
+        super().process_data(value or [])
 
 
 class EmailAddress:
