@@ -31,7 +31,9 @@ class PasswordAgain(HouseForm):
 class RoleForm(PasswordAgain):
     """A role and, where it asks for one, its organisation."""
 
-    role = SelectField("Rôle", choices=[(str(role), name) for role, name in ROLE_NAMES.items()], validators=[InputRequired()])
+    role = SelectField(
+        "Rôle", choices=[(str(role), name) for role, name in ROLE_NAMES.items()], validators=[InputRequired()]
+    )
     scope = SelectField("Pour quel organisme", validators=[Optional()])
 
 
