@@ -32,6 +32,7 @@ class Change:
     account_id: UUID
     name: str
     known_email: str
+    new_email: str
     what: str
     scope_id: UUID | None
     asked_by: UUID | None
@@ -106,6 +107,7 @@ def _changes(database: Database, query: Select[*tuple[Any, ...]]) -> list[Change
             row.account_id,
             row.name,
             row.known_email,
+            row.new_email,
             f"le rôle « {ROLE_NAMES[Role(row.role)]} »"
             if row.kind == ChangeKind.ROLE
             else f"l’adresse {row.new_email}",
