@@ -140,14 +140,16 @@ class CfonbReading:
             raise WrongRecord(closing.line, f"Le nouveau solde (07) n’est pas du compte de l’ancien (01). {_AGAIN}")
         closed_on, opened_on = closing.day(34), old.day_or_none(34)
         self._rank += 1
+        opening_cents = old.cents()
         statement = Statement(
             rank=self._rank,
-            statement_id=f"CFONB {old.account[10:]}",
+            # The format gives a statement no name: two of an account differ by the day and the balance from which they start.
+            statement_id=f"CFONB {old.account[10:]} {old.text[34:40]} {opening_cents}",
             number=None,
             account_iban=iban,
             opened_on=min(opened_on or closed_on, closed_on),
             closed_on=closed_on,
-            opening_cents=old.cents(),
+            opening_cents=opening_cents,
             closing_cents=closing.cents(),
             line=old.line,
         )

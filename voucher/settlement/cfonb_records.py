@@ -62,7 +62,7 @@ class Record:
                 self.line,
                 f"Le montant « {text.strip()} » n’est pas celui d’un relevé CFONB. Demandez un autre fichier à la banque.",
             )
-        cents, rest = divmod((int(text[:-1]) * 10 + digit) * 10**_EURO_DECIMALS, int("1" + "0" * int(decimals)))
+        cents, rest = divmod((int(text[:-1]) * 10 + digit) * 100, int("1" + "0" * int(decimals)))
         if rest:
             raise WrongRecord(self.line, f"Le montant « {text.strip()} » a plus de deux décimales.")
         return -cents if sign in _DEBITS else cents
