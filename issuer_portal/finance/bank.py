@@ -8,12 +8,14 @@ from flask_wtf.file import FileRequired, MultipleFileField
 from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
+from issuer_portal.finance.report_receipt import report_receipt
 from voucher.access.rules import Role
 from voucher.kernel.calendar import paris_day
 from voucher.settlement import bank_days, read_bank
 from voucher.settlement.accountant_return import Returned
 from voucher.settlement.bank_stages import SetAside
 from voucher.settlement.import_bank_files import FileOutcome, import_bank_files
+from voucher.settlement.import_report import Reported
 from voucher.settlement.import_statement import Imported
 from voucher.settlement.missing_pages import missing_pages
 from voucher.settlement.read_files import imported_files
@@ -72,17 +74,20 @@ def import_file() -> str | Response:
             now=here.now(),
             issuer_id=issuer_id,
         )
-        if len(outcomes) == 1 and outcomes[0].done is not None and not _aside(outcomes[0]):
-            flash(
-                f"{_receipt(outcomes[0].done)} Format : {outcomes[0].format}.",
-                "info" if outcomes[0].done.is_known else "success",
-            )
+        done = outcomes[0].done
+        if len(outcomes) == 1 and done is not None and not _aside(outcomes[0]):
+            flash(f"{_receipt(done)} Format : {outcomes[0].format}.", "info" if done.is_known else "success")
+            if isinstance(done, Reported) and done.duplicate_count:
+                return redirect(url_for("finance.batch_duplicates", batch_id=done.batch_id))
             return redirect(url_for("finance.reconciliation"))
     return render_template(
         "finance/import.html",
         form=form,
         reports=[(one, "" if one.done is None else _receipt(one.done), _aside(one)) for one in outcomes],
         kept_count=sum(one.done is not None for one in outcomes),
+        duplicates=[
+            one.done.batch_id for one in outcomes if isinstance(one.done, Reported) and one.done.duplicate_count
+        ],
         pages=missing_pages(here.database, issuer_id=issuer_id) if outcomes else [],
     )
 
@@ -99,11 +104,7 @@ def _receipt(done: Any) -> str:
     if isinstance(done, Returned):
         return _returned(done)
     if not isinstance(done, Imported):
-        if not done.rejected_count and done.set_aside:
-            return f"Lot {done.batch_number} : le compte rendu est gardé. Aucun règlement ne change."
-        if not done.rejected_count:
-            return f"Lot {done.batch_number} : la banque ne rejette aucun virement. Il reste à attendre le relevé."
-        return f"Lot {done.batch_number} : {plural(done.rejected_count, 'virement rejeté', 'virements rejetés')}. Le lot suivant les reprendra."
+        return report_receipt(done)
     parts = [
         plural(done.new_count, "ligne nouvelle", "lignes nouvelles"),
         plural(done.paid_count, "règlement payé", "règlements payés"),
@@ -127,6 +128,7 @@ def _returned(done: Returned) -> str:
         plural(done.paid_count, "règlement payé", "règlements payés"),
         plural(done.rejected_count, "règlement rejeté", "règlements rejetés"),
         plural(done.returned_count, "règlement revenu", "règlements revenus"),
+        *([plural(done.duplicate_count, "doublon annoncé", "doublons annoncés")] if done.duplicate_count else []),
     ]
     known = f" {plural(done.known_count, 'ligne déjà connue', 'lignes déjà connues')}." if done.known_count else ""
     return f"Le retour du comptable est importé : {', '.join(parts)}.{known}"

@@ -18,6 +18,7 @@ from voucher.accounting import model as _accounting  # noqa: F401
 from voucher.distribution import model as _distribution  # noqa: F401
 from voucher.funding import model as _funding  # noqa: F401
 from voucher.issuing import model as _issuing  # noqa: F401
+from voucher.kernel import tries as _tries  # noqa: F401
 from voucher.kernel.database import Base
 from voucher.ledger import model as _ledger  # noqa: F401
 from voucher.ledger import seal_model as _seals  # noqa: F401
@@ -27,6 +28,7 @@ from voucher.redemption import model as _redemption  # noqa: F401
 from voucher.settlement import model as _settlement  # noqa: F401
 from voucher.settlement import model_bank as _bank  # noqa: F401
 from voucher.settlement import model_overpayments as _overpayments  # noqa: F401
+from voucher.settlement import model_reports as _reports  # noqa: F401
 from voucher.takeover.cells import column_of
 
 CARRIED: Mapping[str, str] = {
@@ -77,6 +79,8 @@ CARRIED: Mapping[str, str] = {
     "bank_line": "Les lignes de banque.",
     "bank_match": "De quoi chaque ligne de banque a été rapprochée.",
     "bank_set_aside": "Ce qu'un fichier de banque contient et qui n'est compté nulle part.",
+    "transfer_report": "Ce que la banque a dit de chaque virement avant de le débiter.",
+    "duplicate_answer": "Les réponses aux doublons annoncés : qui, quand, laquelle.",
     "funds_call": "Les appels de fonds.",
     "funds_call_use": "Les écritures derrière un appel de fonds.",
     "funds_receipt": "Les fonds reçus.",
@@ -110,6 +114,8 @@ LEFT_OUT: Mapping[str, str] = {
     "audit_line": "Le journal des accès : il reste chez celui qui en répond.",
     "outbox_message": "Les courriels en attente : le nouvel opérateur écrit les siens.",
     "refused_attempt": "Les encaissements refusés : rien n'a été débité, et ce qui fut tapé peut être un morceau de code.",
+    "try_count": "Les essais comptés depuis peu : ils ne valent que quelques minutes.",
+    "wrong_codes": "Les codes faux tapés, heure par heure : une alarme de l'opérateur d'avant.",
     "places_import": "Les comptes rendus d'import : les lieux eux-mêmes sont repris.",
 }
 """What the archive does not hold, and why, in French."""
