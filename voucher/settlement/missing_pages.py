@@ -29,7 +29,7 @@ class MissingPage:
     def sentence(self) -> str:
         """What is missing and what to do."""
         return (
-            f"Relevé {self.statement_name} du {french_date(self.closed_on)}, compte {self.account_name} : la page {self.page} manque. "
+            f"Relevé {self.statement_name} du {french_date(self.closed_on)} ({self.account_name}) : la page {self.page} manque. "
             "Importez-la, ou demandez-la à la banque."
         )
 
@@ -59,7 +59,7 @@ def missing_pages(database: Database, *, issuer_id: UUID | None = None) -> list[
                     if not any(each.opened_on <= one.opened_on and one.closed_on <= each.closed_on for each in wholes):
                         name = " ".join(one.reference.split(" ")[:-2])
                         found.setdefault((account_id, name, number), MissingPage(one.name, name, one.closed_on, number))
-    return sorted(found.values(), key=lambda page: (page.closed_on, page.page), reverse=True)
+    return sorted(found.values(), key=lambda page: (-page.closed_on.toordinal(), page.page))
 
 
 def _missing_beside(one: Row[*tuple[Any, ...]], pages: Sequence[Row[*tuple[Any, ...]]]) -> list[int]:
