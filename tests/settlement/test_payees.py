@@ -65,7 +65,7 @@ class Names:
         """Return what pages say of each transfer, the smallest first."""
         checks = payee_checks(self.database, self.batch_id)
         ids = (self.paid.first_id, self.paid.second_id)
-        return [checks[one].sentence if one in checks else "" for one in ids]
+        return [checks[one].sentence.replace("\u00a0", " ") if one in checks else "" for one in ids]
 
 
 @pytest.fixture

@@ -72,8 +72,8 @@ class PayeeCheck:
         """What the bank says, with the name that it knows or its reason."""
         said = _SENTENCES[self.code]
         if self.bank_name:
-            return f"{said} La banque connaît « {self.bank_name} »."
-        return f"{said} Elle ajoute : « {self.words} »." if self.words else said
+            return f"{said} La banque connaît «\u00a0{self.bank_name}\u00a0»."
+        return f"{said} Elle ajoute : «\u00a0{self.words}\u00a0»." if self.words else said
 
 
 @dataclass(frozen=True, slots=True)
