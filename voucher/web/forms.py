@@ -20,7 +20,6 @@ Take `SelectField`, `RadioField` and `CheckboxesField` from here: WTForms' own n
 `InputRequired`, not `DataRequired`, for amounts: zero is a value, where a field says `may_be_zero=True`.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -28,7 +27,7 @@ from decimal import Decimal
 from typing import Any
 
 import wtforms
-from flask import Flask
+from flask import Flask, has_request_context, request
 from flask_wtf import CSRFProtect, FlaskForm
 from flask_wtf.file import FileField, MultipleFileField
 from wtforms.fields import SelectChoice
@@ -38,7 +37,9 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from voucher.kernel.identifiers import InvalidIdentifier, check_bic, check_iban, check_rna, check_siren, check_siret
 from voucher.kernel.money import NO_BREAK_SPACE, format_euros
 from voucher.kernel.refusals import Refused
+from voucher.kernel.typed_days import parse_day
 from voucher.kernel.typed_numbers import parse_count, parse_euros, parse_percent, parse_serial, whole_number
+from voucher.mail.queue import is_address
 from voucher.web.messages import FRENCH
 
 CHOOSE = "Choisissez une réponse."
@@ -56,6 +57,10 @@ class HouseForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         def get_translations(self, _form: object) -> object:
             """Return the French sentences in place of WTForms' own."""
             return FRENCH
+
+        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+            """Read forms alone: Flask-WTF would take JSON for one, whose values are no texts."""
+            return super().wrap_formdata(form, request.form if has_request_context() and request.is_json else formdata)
 
         def bind_field(self, form: Any, unbound_field: Any, options: dict[str, Any]) -> Any:
             """Trim every text but passwords, and take away the NUL that PostgreSQL refuses."""
@@ -166,8 +171,8 @@ class PercentField(_NumberField):
         return f"{Decimal(value).scaleb(-2):f}".rstrip("0").rstrip(".").replace(".", ",")
 
 
-class SeenCentsField(wtforms.HiddenField):  # type: ignore[misc]  # WTForms ships no types
-    """The amount that a page showed and sends back, never typed; `.data` is cents, None when it is not whole digits."""
+class SeenNumberField(wtforms.HiddenField):  # type: ignore[misc]  # WTForms ships no types
+    """An amount in cents, or a count, that a page showed and sends back, never typed; `.data` is an int."""
 
     def process_formdata(self, valuelist: Sequence[str]) -> None:
         """Read plain digits alone."""
@@ -181,16 +186,7 @@ class DateField(_TypedField):
 
     def read(self, text: str) -> date:
         """Return the day."""
-        french = re.fullmatch(r"(\d{1,2})[/. -](\d{1,2})[/. -](\d{4})", text)
-        iso = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text)
-        try:
-            if french:
-                return date(int(french[3]), int(french[2]), int(french[1]))
-            if iso:
-                return date(int(iso[1]), int(iso[2]), int(iso[3]))
-        except ValueError:
-            raise ValueError("Cette date n'existe pas. Vérifiez le jour et le mois.") from None
-        raise ValueError("Écrivez une date : jour, mois, année. Par exemple 31/12/2026.")
+        return parse_day(text)
 
     def say(self, value: date) -> str:
         """Return the day as a date control takes it."""
@@ -298,6 +294,19 @@ class CheckboxesField(_PairsOfWords, wtforms.SelectMultipleField):  # type: igno
 
     widget = ListWidget(prefix_label=False)
     option_widget = CheckboxInput()
+
+    def process_data(self, value: Any) -> None:
+        """Take no value at all for nothing ticked."""
+        super().process_data(value or [])
+
+
+class EmailAddress:
+    """Refuses what is no e-mail address that every server takes."""
+
+    def __call__(self, _form: object, field: Any) -> None:
+        """Refuse the text of `field`; an empty one is another validator's affair."""
+        if field.data and not is_address(field.data):
+            raise ValidationError("Écrivez une adresse électronique complète, comme prenom.nom@exemple.fr.")
 
 
 class EurosRange:
