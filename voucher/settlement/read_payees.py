@@ -141,9 +141,11 @@ def _last(session: Session, conditions: Iterable[ColumnElement[bool]]) -> list[t
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
         .where(TransferReport.kind == ReportKind.PAYEE, *conditions)
-        .order_by(BankFile.imported_at, BankFile.sha256)
+        .order_by(PaymentAdvice.reference, BankFile.sha256)
     )
-    last = {row.id: row for row in rows}
+    # Of two files imported together, the one that doubts.
+    in_order = sorted(rows, key=lambda row: (row.imported_at, row.code in _DOUBTFUL))
+    last = {row.id: row for row in in_order}
     return [
         (
             row,
