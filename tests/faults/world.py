@@ -149,26 +149,36 @@ def _what_left_the_house(database: Database) -> Witness:
 
 
 @contextmanager
-def planted(database: Database, statements: str) -> Iterator[Session]:
-    """Change what statements (separated by `;`) say, as who owns the database could; all of it is rolled back at the end."""
+def unguarded(database: Database) -> Iterator[Session]:
+    """Give a transaction in which everything can be changed, as who owns the database could: no trigger, foreign key or check.
+
+    It is rolled back at the end, unless it was committed: then, on SQLite, the triggers are gone for good.
+    """
     with Session(database.engine) as session:
-        let_everything_be_changed(session, database)
+        if database.is_postgresql:
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+            constraints = "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0"
+            for table, name in session.execute(text(constraints)).all():
+                session.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
+            yield session
+            session.rollback()
+            return
+        session.execute(text("BEGIN IMMEDIATE"))
+        session.execute(text("PRAGMA defer_foreign_keys = ON"))
+        session.execute(text("PRAGMA ignore_check_constraints = ON"))
+        for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+            session.execute(text(f"DROP TRIGGER {name}"))
+        try:
+            yield session
+        finally:
+            session.rollback()
+            session.execute(text("PRAGMA ignore_check_constraints = OFF"))
+
+
+@contextmanager
+def planted(database: Database, statements: str) -> Iterator[Session]:
+    """Change what statements (separated by `;`) say; all of it is rolled back at the end."""
+    with unguarded(database) as session:
         for statement in statements.split(";"):
             assert session.execute(text(statement)).rowcount != 0, f"nothing was changed by {statement}"  # type: ignore[attr-defined]
         yield session
-        session.rollback()
-
-
-def let_everything_be_changed(session: Session, database: Database) -> None:
-    """Take triggers, foreign keys and check constraints away until the transaction ends."""
-    if database.is_postgresql:
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        constraints = "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0"
-        for table, name in session.execute(text(constraints)).all():
-            session.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
-        return
-    session.execute(text("BEGIN IMMEDIATE"))
-    session.execute(text("PRAGMA defer_foreign_keys = ON"))
-    session.execute(text("PRAGMA ignore_check_constraints = ON"))
-    for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-        session.execute(text(f"DROP TRIGGER {name}"))
