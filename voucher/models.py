@@ -16,6 +16,7 @@ from voucher.redemption import model as redemption
 from voucher.settlement import model as settlement
 from voucher.settlement import model_bank as bank
 from voucher.settlement import model_overpayments as overpayments
+from voucher.settlement import model_reports as reports
 
 __all__ = [
     "Base",
@@ -31,6 +32,7 @@ __all__ = [
     "overpayments",
     "programme",
     "redemption",
+    "reports",
     "seals",
     "settlement",
     "tries",

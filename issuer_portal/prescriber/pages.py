@@ -14,6 +14,7 @@ from voucher.distribution.hand_over import hand_over as hand_booklet_over
 from voucher.distribution.words import BOOKLET_STATES
 from voucher.issuing.codes import Distrust
 from voucher.issuing.wrong_codes import Door
+from voucher.kernel.characters import compact
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.network.read import places_near
@@ -131,7 +132,7 @@ def receipt(handover_id: UUID) -> str:
     found = read.handover(here.database, handover_id, own_prescriber())
     if found is None:
         abort(404)
-    asked = request.args.get("code_postal", "").replace(" ", "")
+    asked = compact(request.args.get("code_postal", ""))
     is_postcode = len(asked) == POSTCODE_LENGTH and asked.isascii() and asked.isdigit()
     postcode = asked if is_postcode else found.postcode
     return render_template(

@@ -117,6 +117,21 @@ BANK = {
         "UPDATE bank_file SET imported_at = '2025-01-01 10:00:00.000000' WHERE kind = 'statement'",
         {"no_line_is_of_a_day_to_come"},
     ),
+    "a duplicate offered again by one person": (
+        "DELETE FROM duplicate_answer WHERE answered_by = (SELECT answered_by FROM duplicate_answer ORDER BY id LIMIT 1)",
+        {"a_duplicate_is_offered_again_by_two_people"},
+    ),
+    "a duplicate that one person answered twice": (
+        (
+            "DROP INDEX uq_duplicate_answer_live; "
+            "UPDATE duplicate_answer SET answered_by = (SELECT answered_by FROM duplicate_answer ORDER BY id LIMIT 1)"
+        ),
+        {"a_duplicate_is_answered_by_different_people", "a_duplicate_is_offered_again_by_two_people"},
+    ),
+    "answers to a question that no bank asked": (
+        "DELETE FROM transfer_report",
+        {"a_duplicate_is_answered_by_different_people"},
+    ),
     "a bank line that counts on another day than the bank's": (
         "UPDATE entry SET effective_on = '2026-06-30' WHERE event_type = 'transfer_booked' AND effective_on > '2026-07-31'",
         {"a_line_counts_on_the_banks_day"},

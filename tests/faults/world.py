@@ -19,6 +19,7 @@ from tests.builders import (
     scanned_codes,
 )
 from tests.clients import MASTER_KEY, settings_for
+from tests.settlement.reports import status_report
 from tests.settlement.test_disputes import claw_back, contest, decide, freeze, sent
 from tests.settlement.test_overpayments import LATER, a_credit, claim, overpaid
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town
@@ -37,9 +38,12 @@ from voucher.network.model import Structure
 from voucher.programme.end_share import end_share
 from voucher.proof.sealing import journal_key, seal_now
 from voucher.redemption.redeem import redeem
+from voucher.settlement.answer_duplicates import NewAnswer, answer_duplicates
 from voucher.settlement.holds import NewHold, lift_hold, place_hold
+from voucher.settlement.import_report import import_report
 from voucher.settlement.match_other import match_with_overpayment
 from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.model_reports import DuplicateOutcome
 from voucher.settlement.recover import ask_write_off, write_off
 from voucher.settlement.set_aside import set_aside
 
@@ -53,6 +57,7 @@ def a_full_world(database: Database) -> Witness:
     # Signed after the days whose figures the demonstration published.
     town = a_town(database, structure_count=2, agreed=an_agreement(database, now=NOW - timedelta(days=1)))
     _contest_and_recover(town)
+    _doubt(a_town(database, agreed=an_agreement(database, now=NOW - timedelta(days=1))))
     _hold(town)
     _refuse(town)
     _count_stock(database)
@@ -96,6 +101,21 @@ def _contest_and_recover(town: Town) -> None:
     freeze(town)  # what was set aside is carried over, what was overpaid is netted
     claw_back(town, overpaid_id)
     contest(town, town.redeem(0, 4))
+
+
+def _doubt(town: Town) -> None:
+    """Let a bank call a transfer a duplicate, and two people say that its first sending never came."""
+    town.redeem(0, 3)
+    town.redeem(1, 4)
+    batch_id = sent(town).batch_id
+    with town.database.read() as session:
+        of_batch = select(PaymentAdvice.reference).where(PaymentAdvice.batch_id == batch_id)
+        reference = session.scalars(of_batch.order_by(PaymentAdvice.amount_cents).limit(1)).one()
+    content = status_report(batch_id, transfers={reference: "DU03"})
+    import_report(town.database, "doublon.xml", content, by=PREPARER, now=NOW)
+    for person in (PREPARER, APPROVER):
+        answer = NewAnswer(new_id(), batch_id, None, DuplicateOutcome.NEVER_CAME, "La banque ne trouve rien.", 1)
+        answer_duplicates(town.database, answer, by=person, now=NOW)
 
 
 def _hold(town: Town) -> None:

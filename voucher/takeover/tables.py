@@ -28,6 +28,7 @@ from voucher.redemption import model as _redemption  # noqa: F401
 from voucher.settlement import model as _settlement  # noqa: F401
 from voucher.settlement import model_bank as _bank  # noqa: F401
 from voucher.settlement import model_overpayments as _overpayments  # noqa: F401
+from voucher.settlement import model_reports as _reports  # noqa: F401
 from voucher.takeover.cells import column_of
 
 CARRIED: Mapping[str, str] = {
@@ -78,6 +79,8 @@ CARRIED: Mapping[str, str] = {
     "bank_line": "Les lignes de banque.",
     "bank_match": "De quoi chaque ligne de banque a été rapprochée.",
     "bank_set_aside": "Ce qu'un fichier de banque contient et qui n'est compté nulle part.",
+    "transfer_report": "Ce que la banque a dit de chaque virement avant de le débiter.",
+    "duplicate_answer": "Les réponses aux doublons annoncés : qui, quand, laquelle.",
     "funds_call": "Les appels de fonds.",
     "funds_call_use": "Les écritures derrière un appel de fonds.",
     "funds_receipt": "Les fonds reçus.",
