@@ -139,10 +139,14 @@ def _count_stock(database: Database) -> None:
     """Count a prescriber's booklets, of which one lacks; take one back, destroy another."""
     issued, prescriber_id = entrusted_booklets(database, 5, now=NOW)
     issuer_id, first = issued.agreed.issuer_id, issued.first_booklet_number
-    for booklets, by in ((f"{first}-{first + 3}", PREPARER), (f"{first}-{first + 4}", SOMEONE)):
-        count = NewCount(new_id(), issuer_id, prescriber_id, counted_on=date(2026, 12, 31), ranges=booklets)
-        record_count(database, count, by=by, now=LATER)
-    sign_count(database, count.id, issuer_id, by=APPROVER, now=LATER)
+    day = date(2026, 12, 31)
+    partial, whole = (
+        NewCount(new_id(), issuer_id, prescriber_id, counted_on=day, ranges=f"{first}-{first + last}")
+        for last in (3, 4)
+    )
+    record_count(database, partial, by=PREPARER, now=LATER)
+    record_count(database, whole, by=SOMEONE, now=LATER)
+    sign_count(database, whole.id, issuer_id, by=APPROVER, now=LATER)
     entrust(database, StockMove(new_id(), issuer_id, first, 2, None, prescriber_id), by=SOMEONE, now=LATER)
     void = NewStockVoid(new_id(), issuer_id, first, 1, "Carnet mouillé")
     void_stock(database, void, by=SOMEONE, now=LATER)

@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from html import unescape
 from urllib.parse import urljoin, urlsplit
 from zipfile import ZipFile
@@ -51,13 +52,13 @@ FREE = frozenset({
     "contact_phone", "counterparty", "decision", "end_to_end_id", "facts", "failure", "file_name",
     "holder_name", "known_as", "lift_reason", "name", "narration", "number", "reason", "recipient", "reference",
     "remittance", "service_code", "state_reason", "subject", "summary", "undone_reason", "vat_regime",
-    "website", "why", "write_off_reason",
+    "website", "why", "withdrawn_reason", "words", "write_off_reason",
 })  # fmt: skip
 # What has a form of its own, that the system makes or checks: codes, states, identifiers, hashes, addresses one signs in with.
 FORMED = frozenset({
     "action", "answer", "bank_file", "bic", "body", "book", "channel", "code", "counterparty_iban",
     "csv_sha256", "department_code", "domain_code", "door", "email", "event_type", "external_id", "iban",
-    "insee_code", "journal", "key", "kind", "message_id", "nature", "note", "opening_hours", "other_columns",
+    "insee_code", "journal", "key", "kind", "level", "message_id", "nature", "note", "opening_hours", "other_columns",
     "outcome", "password_hash", "path", "payment_information_id", "pdf_sha256", "phone", "pivot", "postcode",
     "ranges", "refusal", "region_code", "report", "return_reason", "role", "rule", "service", "services",
     "settlement_channel", "settlement_rhythm", "sha256", "side", "siren", "state", "text", "transfer_schema",
@@ -89,13 +90,20 @@ PAGES_OF_ONE_KIND_MAX = 2
 NUMBER = re.compile(r"[+-]?\d+([,.]\d+)?")
 
 
+@dataclass(frozen=True, slots=True)
+class Hostile:
+    """A world whose texts are formulas, and the addresses of files that were written from them and kept."""
+
+    database: Database
+    kept: tuple[str, ...]
+
+
 @pytest.fixture(scope="module")
-def hostile_world(open_database: Callable[[str], AbstractContextManager[Database]]) -> Iterator[Database]:
+def hostile_world(open_database: Callable[[str], AbstractContextManager[Database]]) -> Iterator[Hostile]:
     with open_database("sqlite") as database:
         a_full_world(database)
         write_as_formulas(database)
-        make_the_files_that_are_kept(database)
-        yield database
+        yield Hostile(database, make_the_files_that_are_kept(database))
 
 
 def write_as_formulas(database: Database) -> None:
@@ -114,8 +122,8 @@ def write_as_formulas(database: Database) -> None:
         session.commit()
 
 
-def make_the_files_that_are_kept(database: Database) -> None:
-    """Let calls, a batch of the public accountant and a demand to it write their lists out of what is planted."""
+def make_the_files_that_are_kept(database: Database) -> tuple[str, ...]:
+    """Let calls, a batch of the public accountant and a demand to it write their lists out of what is planted; return where."""
     of_accountant = SettlementBatch.channel == SettlementChannel.PUBLIC_ACCOUNTANT
     with database.read() as session:
         calls = select(FundsCall.id).where(FundsCall.kind == CallKind.USE).order_by(FundsCall.reference.desc())
@@ -133,6 +141,11 @@ def make_the_files_that_are_kept(database: Database) -> None:
         keep_call_documents(database, call_id, now=NOW)
     approve_batch(database, batch_id, by=APPROVER, now=NOW)
     export_batch(database, batch_id, by=PREPARER, now=NOW)
+    return (
+        *(f"/financement/appels/{call_id}/fichiers/uses_csv" for call_id in call_ids),
+        *(f"/finances/lots/{batch_id}/fichiers/{kind}" for kind in ("liquidation_csv", "supporting_csv")),
+        f"/finances/trop-percus/{overpayment_id}/demande/csv",
+    )
 
 
 def test_every_text_of_a_table_is_free_or_has_a_form_of_its_own() -> None:
@@ -141,14 +154,16 @@ def test_every_text_of_a_table_is_free_or_has_a_form_of_its_own() -> None:
     assert set() == FREE & FORMED
 
 
-def test_nothing_that_people_wrote_runs_in_a_spreadsheet(hostile_world: Database) -> None:
-    app = app_for(hostile_world, NOW, is_demo=True)
+def test_nothing_that_people_wrote_runs_in_a_spreadsheet(hostile_world: Hostile) -> None:
+    app = app_for(hostile_world.database, NOW, is_demo=True)
     found: dict[str, list[list[str]]] = defaultdict(list)  # texts of each file, by endpoint and kind
     others: set[str] = set()
+    # A counter's day without a voucher offers no list.
+    starts = {Role.MEDIATOR: ("/comptoir/aujourdhui?format=csv",), Role.FINANCE_PREPARER: hostile_world.kept}
+    taken: dict[tuple[str, str], int] = defaultdict(int)
     for role in (None, *Role):
-        # A counter's day without a voucher offers no list.
-        starts = ["/", "/comptoir/aujourdhui?format=csv"] if role is Role.MEDIATOR else ["/"]
-        for endpoint, kind, texts in files_of(app, visitor(app, hostile_world, role), starts):
+        client = visitor(app, hostile_world.database, role)
+        for endpoint, kind, texts in files_of(app, client, ("/", *starts.get(role, ())), taken):
             if texts is None:
                 others.add(kind)
             else:
@@ -185,22 +200,29 @@ def visitor(app: Flask, database: Database, role: Role | None) -> FlaskClient:
     return client
 
 
-def files_of(app: Flask, client: FlaskClient, starts: list[str]) -> Iterator[tuple[str, str, list[str] | None]]:
-    """Follow every link from a person's first page and from `starts`; give each file: its endpoint, its kind, its cells that are texts."""
+def files_of(
+    app: Flask, client: FlaskClient, starts: tuple[str, ...], taken: dict[tuple[str, str], int]
+) -> Iterator[tuple[str, str, list[str] | None]]:
+    """Follow every link from a person's first page and from `starts`; give each file: its endpoint, its kind, its texts.
+
+    `taken` counts the files of each kind that somebody has taken: one who may take them too need not again.
+    """
     adapter = app.url_map.bind("127.0.0.1")
     first = client.get("/personnes/moi", follow_redirects=True)
     waiting = [*starts, *links(first.request.path, first.get_data(as_text=True))]
     seen: set[str] = set()
-    kinds: dict[tuple[str, str], int] = defaultdict(int)
+    pages: dict[tuple[str, str], int] = defaultdict(int)
     while waiting:
         link = waiting.pop(0)
         parts = urlsplit(link)
         endpoint, values = adapter.match(parts.path, method="GET")
-        form = (re.search(r"format=\w+", parts.query) or [values.get("kind", "?" if parts.query else "")])[0]
-        if link in seen or kinds[endpoint, form] >= PAGES_OF_ONE_KIND_MAX or endpoint == "web.static":
+        form = (re.search(r"format=\w+", parts.query) or [values.get("kind", "")])[0]
+        counted = taken if form else pages
+        kind = (endpoint, form or ("?" if parts.query else ""))
+        if link in seen or counted[kind] >= PAGES_OF_ONE_KIND_MAX or endpoint == "web.static":
             continue
         seen.add(link)
-        kinds[endpoint, form] += 1
+        counted[kind] += 1
         answer = client.get(link, buffered=True)
         if answer.status_code in (302, 303):
             waiting.append(answer.location)
@@ -213,7 +235,7 @@ def files_of(app: Flask, client: FlaskClient, starts: list[str]) -> Iterator[tup
         elif answer.mimetype == MEDIA_TYPE:
             yield endpoint, "xlsx", texts_of(answer.get_data())
         else:
-            yield endpoint, answer.mimetype, None
+            yield endpoint, str(answer.mimetype), None
         answer.close()
 
 
