@@ -44,6 +44,7 @@ CLASSES = {
         "GET /comptabilite/comptes-annuels/<uuid:agreement_id>/<int:year>/encaissements.csv",
         "GET /comptabilite/comptes-annuels/fichiers/<uuid:account_id>.pdf",
         "GET /comptabilite/comptes/<int:account_id>",
+        "GET /comptabilite/exercices/<int:year>",
         "GET /comptabilite/fec",
         "GET /comptabilite/fec/<siren>/<int:year>.txt",
         "GET /comptabilite/journaux",

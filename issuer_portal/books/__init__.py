@@ -5,6 +5,7 @@ Finance held for one issuer sees its annual accounts and its stock alone: the re
 
 from issuer_portal.books import annual as annual
 from issuer_portal.books import balance as balance
+from issuer_portal.books import closing as closing
 from issuer_portal.books import counts as counts
 from issuer_portal.books import fec as fec
 from issuer_portal.books import home as home

@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import text
 
 from tests.accounting.office import Office, an_office
-from tests.settlement.town import APPROVER, PREPARER
+from tests.accounting.year import closed
+from tests.settlement.town import PREPARER
 from voucher.accounting.checks import CHECKS
 from voucher.accounting.produce import produce_account
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.ledger.close_year import close_year, propose_close
 
 OCTOBER = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 APRIL = datetime(2027, 4, 2, 9, 0, tzinfo=UTC)
@@ -60,8 +60,7 @@ def office(database: Database) -> Office:
     office.town.redeem(0, 3, now=OCTOBER)
     produce_account(database, new_id(), office.town.agreement_id, 2026, by=PREPARER, now=APRIL)
     for year, now in ((2026, APRIL), (2027, SPRING_2028)):
-        propose_close(database, year, by=PREPARER, now=now)
-        close_year(database, year, by=APPROVER, now=now)
+        closed(database, year, now=now)
     return office
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.accounting.test_checks import plant
-from tests.accounting.test_fiscal_years import closed
+from tests.accounting.year import closed
 from tests.settlement.camt_files import Account, camt
 from tests.settlement.reports import status_report
 from tests.settlement.test_bank_matches import WRONG, one
