@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from voucher.access.rules import Role
 from voucher.access.sessions import choose_place
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.typed_days import asked_day
 from voucher.network import read as network
 from voucher.redemption import read
 from voucher.redemption.answers import Counter, Undone
@@ -160,7 +161,4 @@ def undo_redemption(redemption_id: UUID) -> Response:
 
 
 def _day(text: str, default: date) -> date:
-    try:
-        return max(FIRST_DAY, min(date.fromisoformat(text), default)) if text else default
-    except ValueError:
-        return default
+    return max(FIRST_DAY, min(asked_day(text) or default, default))

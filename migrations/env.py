@@ -66,9 +66,12 @@ def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]
 
 
 def migrate(connection: Connection) -> None:
-    """Run what the command asked for over `connection`."""
+    """Run what the command asked for over `connection`; where it is in a transaction, the caller ends it."""
     is_postgresql = connection.dialect.name == "postgresql"
-    if is_postgresql:
+    is_callers = connection.in_transaction()
+    if is_postgresql and is_callers:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+    elif is_postgresql:
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
         connection.commit()
     context.configure(
@@ -84,7 +87,8 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
     if not is_postgresql:
         refuse_broken_references(connection.exec_driver_sql("PRAGMA foreign_key_check").all())
-        connection.rollback()
+        if not is_callers:
+            connection.rollback()
 
 
 def refuse_broken_references(rows: Iterable[Any]) -> None:

@@ -109,6 +109,16 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
+def empty_database(engine_name: str, databases: Run) -> Iterator[Database]:
+    """A database without a table, on each engine in turn: for what begins before the migrations."""
+    url = databases.new_empty(engine_name)
+    opened = Database(url, pool_size=POOL_SIZE)
+    yield opened
+    opened.dispose()
+    databases.drop(url)
+
+
+@pytest.fixture
 def killer(database: Database, databases: Run) -> Killer:
     """Who kills commands on this test's database, and runs them again."""
     return Killer(database, databases)

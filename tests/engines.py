@@ -253,6 +253,12 @@ class Run:
         """Return the address of a new database on `engine`, "sqlite" or "postgresql"; `drop` it after use."""
         return self.new_sqlite() if engine == "sqlite" else self.new_postgresql()
 
+    def new_empty(self, engine: str) -> str:
+        """Return the address of a new database without a table; `drop` it after use."""
+        if engine == "sqlite":
+            return f"sqlite:///{self.folder / f'{os.getpid()}-{next(self._counter)}.sqlite3'}"
+        return self._postgresql_copy("template0")
+
     def copy(self, url: str) -> str:
         """Return the address of a twin of a database to which nobody is connected; `drop` it after use."""
         parsed = make_url(url)

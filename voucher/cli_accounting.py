@@ -91,13 +91,13 @@ def write_fec(siren: str, year: int, folder: Path, latin9: bool, chart_file: Pat
 
 @fec.command("check", help="Vérifie un FEC, d'où qu'il vienne. Sort avec 1 s'il ne va pas.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--latin9", is_flag=True, help="Lu en ISO-8859-15 plutôt qu'en UTF-8.")
+@click.option("--latin9", is_flag=True, help="N'accepte que l'ISO-8859-15 ; sans cela, les octets le disent.")
 def check_file(file: Path, latin9: bool) -> None:
     """Check a file against the rule."""
-    _check(file, "iso8859-15" if latin9 else "utf-8")
+    _check(file, "iso8859-15" if latin9 else None)
 
 
-def _check(path: Path, encoding: str) -> None:
+def _check(path: Path, encoding: str | None) -> None:
     with path.open("rb") as lines:
         violations = check_fec(lines, name=path.name, encoding=encoding)
     for violation in violations[:SHOWN_MAX]:

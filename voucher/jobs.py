@@ -13,6 +13,7 @@ from voucher.accounting.match_up import match_up_job
 from voucher.distribution.lapse import lapse
 from voucher.funding.publish import publish_backing
 from voucher.issuing.resume import resume_makings
+from voucher.issuing.wrong_codes import watch_wrong_codes
 from voucher.kernel.database import Database, whole_turn
 from voucher.kernel.money import format_euros
 from voucher.kernel.settings import Settings
@@ -69,6 +70,7 @@ JOBS: Sequence[Job] = (
     Job("backing", "fonds", publish_backing),
     Job("letters", "lettrage", match_up_job),
     Job("mail", "messages", _send_mail),
+    Job("tries", "essais", watch_wrong_codes),
     Job("seal", "scellement", seal_daily),
 )
 """Every job, in the order of a turn. A text that says that a job does something names its key: "job `lapse`"; a test holds it."""

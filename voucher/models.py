@@ -5,6 +5,7 @@ from voucher.accounting import model as accounting
 from voucher.distribution import model as distribution
 from voucher.funding import model as funding
 from voucher.issuing import model as issuing
+from voucher.kernel import tries
 from voucher.kernel.database import Base
 from voucher.ledger import model as ledger
 from voucher.ledger import seal_model as seals
@@ -15,6 +16,7 @@ from voucher.redemption import model as redemption
 from voucher.settlement import model as settlement
 from voucher.settlement import model_bank as bank
 from voucher.settlement import model_overpayments as overpayments
+from voucher.settlement import model_reports as reports
 
 __all__ = [
     "Base",
@@ -30,6 +32,8 @@ __all__ = [
     "overpayments",
     "programme",
     "redemption",
+    "reports",
     "seals",
     "settlement",
+    "tries",
 ]

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, flash, g, redirect, request
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
 from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.typed_days import WrongDay, parse_day
 from voucher.kernel.typed_numbers import whole_number
 from voucher.ledger.chart_file import Numbering, chart_numbers
 from voucher.ledger.close_year import years
@@ -77,9 +78,9 @@ def day_asked(filters: Mapping[str, str], year: int) -> date:
         today = paris_day(house().now())
         return min(last, today) if today.year >= year else last
     try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return _start_again(f"Le jour « {text} » ne se lit pas. Choisissez un jour de {year}.")
+        day = parse_day(text)
+    except WrongDay as wrong:
+        return _start_again(str(wrong))
     if day.year != year:
         return _start_again(f"Le {french_date(day)} n’est pas dans l’exercice {year}. Choisissez un jour de {year}.")
     return day

@@ -15,6 +15,7 @@ from voucher.kernel.refusals import Refused
 from voucher.settlement.advice_document import advice_document
 from voucher.settlement.documents import Contact
 from voucher.settlement.read_advice import AdvicePage, advice
+from voucher.settlement.read_duplicates import duplicates_of
 from voucher.settlement.reasons import explain
 from voucher.settlement.set_aside import set_aside
 from voucher.settlement.waiting import advice_waiting
@@ -61,6 +62,7 @@ def advice_page(advice_id: UUID) -> str | Response:
         page=page,
         form=form,
         why=explain(page.state_reason),
+        doubled=duplicates_of(here.database, page.batch_id, advice_id=advice_id, limit=1, issuer_id=scope()),
         waiting=advice_waiting(here.database, advice_id, here.now()),
     )
 

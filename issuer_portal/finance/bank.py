@@ -8,12 +8,14 @@ from flask_wtf.file import FileField, FileRequired
 from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
+from issuer_portal.finance.report_receipt import report_receipt
 from voucher.access.rules import Role
 from voucher.kernel.calendar import paris_day
 from voucher.settlement import bank_days, read_bank
 from voucher.settlement.accountant_return import Returned
 from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.import_bank_file import import_bank_file
+from voucher.settlement.import_report import Reported
 from voucher.settlement.import_statement import Imported
 from voucher.settlement.read_set_aside import set_aside
 from voucher.settlement.words import MATCH_KINDS
@@ -75,6 +77,8 @@ def import_file() -> str | Response:
             flash(_receipt(done), "info" if done.is_known else "success")
             aside = () if isinstance(done, Returned) else done.set_aside
             if not aside:
+                if isinstance(done, Reported) and done.duplicate_count:
+                    return redirect(url_for("finance.batch_duplicates", batch_id=done.batch_id))
                 return redirect(url_for("finance.reconciliation"))
             return render_template("finance/import.html", form=form, errors=(), aside=aside)
     return render_template("finance/import.html", form=form, errors=errors, aside=())
@@ -87,11 +91,7 @@ def _receipt(done: Any) -> str:
     if isinstance(done, Returned):
         return _returned(done)
     if not isinstance(done, Imported):
-        if not done.rejected_count and done.set_aside:
-            return f"Lot {done.batch_number} : le compte rendu est gardé. Aucun règlement ne change."
-        if not done.rejected_count:
-            return f"Lot {done.batch_number} : la banque ne rejette aucun virement. Il reste à attendre le relevé."
-        return f"Lot {done.batch_number} : {plural(done.rejected_count, 'virement rejeté', 'virements rejetés')}. Le lot suivant les reprendra."
+        return report_receipt(done)
     parts = [
         plural(done.new_count, "ligne nouvelle", "lignes nouvelles"),
         plural(done.paid_count, "règlement payé", "règlements payés"),
@@ -100,7 +100,13 @@ def _receipt(done: Any) -> str:
         *([plural(done.funds_count, "appel de fonds reçu", "appels de fonds reçus")] if done.funds_count else []),
         f"{plural(done.unknown_count, 'ligne')} à identifier",
     ]
-    return f"Le relevé est importé : {', '.join(parts)}."
+    pending = ""
+    if done.pending_count:
+        entries = plural(
+            done.pending_count, "écriture en attente ou d’information", "écritures en attente ou d’information"
+        )
+        pending = f" {entries} : rien n’en est compté."
+    return f"Le relevé est importé : {', '.join(parts)}.{pending}"
 
 
 def _returned(done: Returned) -> str:
@@ -109,6 +115,7 @@ def _returned(done: Returned) -> str:
         plural(done.paid_count, "règlement payé", "règlements payés"),
         plural(done.rejected_count, "règlement rejeté", "règlements rejetés"),
         plural(done.returned_count, "règlement revenu", "règlements revenus"),
+        *([plural(done.duplicate_count, "doublon annoncé", "doublons annoncés")] if done.duplicate_count else []),
     ]
     known = f" {plural(done.known_count, 'ligne déjà connue', 'lignes déjà connues')}." if done.known_count else ""
     return f"Le retour du comptable est importé : {', '.join(parts)}.{known}"

@@ -25,6 +25,7 @@ from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.preview import preview_batch
 from voucher.settlement.read_advices import advices
+from voucher.settlement.read_duplicates import announced_in
 from voucher.settlement.waiting import batch_waiting, by_title
 from voucher.settlement.words import ADVICE_STATES, BATCH_STATES, FILE_KINDS
 from voucher.web.access import staff, viewer
@@ -217,6 +218,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         choices=ADVICE_CHOICES,
         approve_form=approve_form,
         waits=waits,
+        announced=announced_in(house().database, page.id),
         why_held=by_title(waits[one] for one in waits if waits[one].is_held),
         signs=batch_anomalies(house().database, page.id, now=house().now()),
         is_own=page.frozen_by == viewer().account_id,

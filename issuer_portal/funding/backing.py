@@ -10,6 +10,7 @@ from issuer_portal.funding.folder import READERS, blueprint, scope, today
 from voucher.funding.backing import sum_of
 from voucher.funding.stop import AgreementBacking, agreement_backings, named_parts, programme_backing
 from voucher.kernel.calendar import end_of_day
+from voucher.kernel.typed_days import asked_day
 from voucher.ledger.chart import CHART
 from voucher.web.access import staff
 from voucher.web.house import house
@@ -88,8 +89,5 @@ def _rows(day: date, before: datetime | None) -> list[AgreementBacking]:
 
 def _asked() -> tuple[date, datetime | None]:
     """Return the day asked and the instant at which it ended; today, and no instant, where none that is past is asked."""
-    try:
-        day = date.fromisoformat(request.args.get("jour", ""))
-    except ValueError:
-        return today(), None
-    return (day, end_of_day(day)) if date(2019, 1, 1) <= day < today() else (today(), None)
+    day = asked_day(request.args.get("jour"))
+    return (day, end_of_day(day)) if day and date(2019, 1, 1) <= day < today() else (today(), None)

@@ -1,6 +1,5 @@
 """Scan, hand over, print: the three gestures of a desk with a queue."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -13,7 +12,9 @@ from voucher.distribution import read, read_stock
 from voucher.distribution.hand_over import ReadyBooklet, look_up
 from voucher.distribution.hand_over import hand_over as hand_booklet_over
 from voucher.distribution.words import BOOKLET_STATES
-from voucher.issuing.codes import Distrust, is_typed
+from voucher.issuing.codes import Distrust
+from voucher.issuing.wrong_codes import Door
+from voucher.kernel.characters import compact
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.network.read import places_near
@@ -21,13 +22,17 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SerialField, show_refusal
 from voucher.web.headers import scanner_page, shows_code
 from voucher.web.house import house
-from voucher.web.limits import Limiter
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.typed_codes import TooMany, TypedCodes
 
 PLACES_IN_LETTER = 6
 CODE_LENGTH_MAX = 300
 POSTCODE_LENGTH = 5
-typed_codes = Limiter(count_max=10, window=timedelta(minutes=10))  # wrong ones, by person
+typed_codes = TypedCodes(Door.DESK)
+_TOO_MANY = {
+    TooMany.BY_PERSON: "Vous avez tapé trop de codes faux. Attendez dix minutes, ou scannez la couverture.",
+    TooMany.BY_VOUCHER: "Le code de ce carnet a été mal tapé trop de fois. Scannez la couverture, ou revenez dans une heure.",
+}
 
 blueprint = Blueprint("prescriber", __name__, url_prefix="/prescripteur", template_folder="templates")
 
@@ -79,21 +84,15 @@ def home() -> str:
 def _look_up(code: str, prescriber_id: UUID) -> ReadyBooklet:
     """Look a code up; a typed one that was guessed wrong counts. Raises Refused, also when there were too many."""
     here, person = house(), str(viewer().account_id)
-    if not is_typed(code):
-        return look_up(here.database, code, prescriber_id, now=here.now())
-    if not typed_codes.allows(person, here.now()):
-        raise Refused(
-            "typing_locked",
-            "Vous avez tapé trop de codes faux. Attendez dix minutes, ou scannez la couverture.",
-            "code",
-        )
+    now = here.now()
+    if (too_many := typed_codes.begin(person, code, now)) is not None:
+        raise Refused("typing_locked", _TOO_MANY[too_many], "code")
     try:
-        booklet = look_up(here.database, code, prescriber_id, now=here.now())
+        booklet = look_up(here.database, code, prescriber_id, now=now)
     except Refused as refused:
-        if refused.code != Distrust.UNKNOWN_CODE:
-            typed_codes.take_back(person)
+        typed_codes.end(person, code, now, is_wrong=refused.code == Distrust.UNKNOWN_CODE)
         raise
-    typed_codes.take_back(person)
+    typed_codes.end(person, code, now, is_wrong=False)
     return booklet
 
 
@@ -133,7 +132,7 @@ def receipt(handover_id: UUID) -> str:
     found = read.handover(here.database, handover_id, own_prescriber())
     if found is None:
         abort(404)
-    asked = request.args.get("code_postal", "").replace(" ", "")
+    asked = compact(request.args.get("code_postal", ""))
     is_postcode = len(asked) == POSTCODE_LENGTH and asked.isascii() and asked.isdigit()
     postcode = asked if is_postcode else found.postcode
     return render_template(

@@ -5,9 +5,11 @@ from flask import render_template
 from issuer_portal.programme.folder import blueprint
 from voucher.access.rules import Role
 from voucher.funding.stop import agreement_backings
+from voucher.issuing.wrong_codes import alarms
 from voucher.kernel.calendar import paris_day
 from voucher.network.read_structures import structures
 from voucher.programme.read import key_figures
+from voucher.redemption.wrong_codes import guessing_places
 from voucher.web.access import staff
 from voucher.web.house import house
 
@@ -29,8 +31,10 @@ def home() -> str:
         alert_percent=here.settings.backing_alert_percent,
         stop_percent=here.settings.backing_stop_percent,
     )
+    guessing = alarms(database, count_min=here.settings.wrong_codes_alarm, now=here.now())
     return render_template(
         "programme/home.html",
+        guessing=[(one, guessing_places(database, one.began_at)) for one in guessing],
         figures=key_figures(database),
         waiting=waiting,
         stopped=[one for one in backed if one.stop_reason],

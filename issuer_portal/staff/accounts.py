@@ -20,7 +20,7 @@ from voucher.web.navigation import home_for
 
 blueprint = Blueprint("staff", __name__, url_prefix="/personnes", template_folder="templates")
 
-failed_sign_ins = Limiter(count_max=30, window=timedelta(minutes=10))
+failed_sign_ins = Limiter("sign_ins", count_max=30, window=timedelta(minutes=10))
 """By address, whatever the accounts: who tries them one after the other, or locks them out, is slowed down."""
 
 
@@ -57,7 +57,7 @@ def sign_in() -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            failed_sign_ins.take_back(address)
+            failed_sign_ins.take_back(address, now)
             # A new person, a new form token: what was set before the sign-in is not kept.
             session.clear()
             found = sessions.viewer_of(database, token, now=now)

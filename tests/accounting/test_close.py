@@ -6,11 +6,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
 
 from tests.accounting.office import Office, an_office
-from tests.accounting.test_checks import plant
 from tests.accounting.test_fiscal_years import used_in_january
 from tests.accounting.year import closed, end_periods, reasons
+from tests.faults.world import planted
 from tests.settlement.town import APPROVER, PREPARER, wrong_books
 from voucher.accounting.checks_close import CHECKS
 from voucher.accounting.close_year import close_year, propose_close, signed_lists, withdraw_proposal
@@ -62,9 +63,8 @@ def proposal_of(office: Office) -> UUID:
     return found
 
 
-def wrong_lists(database: Database) -> list[str]:
-    with database.read() as session:
-        return [f"{one.subject} : {one.detail}" for check in CHECKS for one in check(session)]
+def wrong_lists(session: Session) -> list[str]:
+    return [f"{one.subject} : {one.detail}" for check in CHECKS for one in check(session)]
 
 
 def test_the_list_says_what_is_left_of_a_year_in_figures(office: Office) -> None:
@@ -177,14 +177,13 @@ def test_a_close_that_two_people_did_not_sign_is_found_unless_it_is_older_than_t
     office: Office, fault: str
 ) -> None:
     closed(office.database, 2026, now=FEBRUARY)
-    assert wrong_lists(office.database) == []
     statement, words = PLANTED[fault]
-    plant(office.database, statement)
-    assert any(words in one for one in wrong_lists(office.database))
-    with office.database.write() as session:
+    with planted(office.database, statement) as session:
+        assert any(words in one for one in wrong_lists(session))
         closed_at = session.scalars(select(FiscalYear.closed_at)).one()
         session.add(RuleStart(rule="close_checks", written_until=closed_at))
-    assert wrong_lists(office.database) == []
+        session.flush()
+        assert wrong_lists(session) == []
 
 
 @pytest.mark.parametrize("change", ["UPDATE close_check SET reason = 'autre'", "DELETE FROM close_check"])

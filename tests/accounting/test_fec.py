@@ -73,6 +73,8 @@ def test_the_file_passes_the_checker_in_both_years(office: Office) -> None:
             )
             content = b"".join(found.chunks).splitlines(keepends=True)
             assert [str(one) for one in check_fec(content, name=found.name, encoding=encoding)] == []
+            assert [str(one) for one in check_fec(content, name=found.name)] == []
+            assert ("iso8859-15" in found.name) == (encoding == "iso8859-15")
 
 
 def test_a_file_is_provisional_until_its_year_is_closed_and_its_entries_sealed(office: Office) -> None:

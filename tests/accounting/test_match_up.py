@@ -208,44 +208,6 @@ def test_a_letter_never_changes(office: Office) -> None:
             session.execute(text(statement))
 
 
-@pytest.mark.parametrize(
-    "plant, check",
-    [
-        ("UPDATE matching_letter SET amount_cents = amount_cents + 1", "letters_balance"),
-        ("DELETE FROM lettered_movement WHERE side = 'debit'", "letters_balance"),
-        ("DELETE FROM lettered_period", "letters_balance"),
-        (
-            "UPDATE matching_letter SET account_id = (SELECT max(id) FROM account WHERE code = '8010')",
-            "letters_balance",
-        ),
-        (
-            (
-                "INSERT INTO lettered_movement (entry_id, rank, side, letter_id) SELECT l.entry_id, l.rank, l.side, m.id "
-                "FROM lettered_movement l JOIN matching_letter m ON m.id <> l.letter_id"
-            ),
-            "a_movement_has_one_letter",
-        ),
-    ],
-)
-def test_a_planted_fault_in_a_letter_is_named(office: Office, plant: str, check: str) -> None:
-    office.town.redeem(0, 3)
-    office.settle(NOW)
-    office.letter(NOW)
-    _without_triggers(office.database, plant)
-    with office.database.read() as session:
-        assert check in {one.check for run in CHECKS for one in run(session)}
-
-
-def _without_triggers(database: Database, statement: str) -> None:
-    with database.write() as session:
-        if database.is_postgresql:
-            session.execute(text("SET LOCAL session_replication_role = replica"))
-        else:
-            for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-                session.execute(text(f"DROP TRIGGER {name}"))
-        session.execute(text(statement))
-
-
 def test_letters_say_the_day_they_were_given(office: Office) -> None:
     office.town.redeem(0, 3)
     office.settle(NOW)

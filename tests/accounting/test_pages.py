@@ -174,7 +174,7 @@ def test_a_balance_stops_today_and_says_which_year_or_day_it_cannot_show(app: Fl
         ("annee=1999", "Nous n’avons pas d’exercice « 1999 »."),
         ("jour=2024-05-01", "Nous n’avons pas d’exercice « 2024 »."),
         ("annee=2026&jour=2027-01-05", "Le 5 janvier 2027 n’est pas dans l’exercice 2026."),
-        ("annee=2026&jour=hier", "Le jour « hier » ne se lit pas."),
+        ("annee=2026&jour=hier", "« hier » n’est pas une date."),
         ("annee=1999&format=csv", "Nous n’avons pas d’exercice « 1999 »."),
     ):
         answer = client.get(f"/comptabilite/balance?{query}")
@@ -209,7 +209,7 @@ def test_a_search_finds_by_amount_days_journal_account_and_third_party(app: Flas
         (f"tiers={structure_id}&journal=CH", "1 écriture"),
         ("montant=douze", "« douze » contient une lettre."),
         ("compte=9999", "0 écriture"),
-        ("du=hier", "Le jour « hier » ne se lit pas."),
+        ("du=hier", "« hier » n’est pas une date."),
         ("montant=999999999999999999999", "trop grand"),
         ("montant=12€50", "0 écriture"),
         ("montant=1 2", "ne sépare pas des milliers"),
@@ -242,8 +242,10 @@ def test_the_fec_is_downloaded_right_and_leaves_a_line_in_the_trail(app: Flask, 
     answer = client.get(f"/comptabilite/fec/{SIREN}/2026.txt")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{SIREN}FEC20261231-provisoire.txt"'
     assert check_fec(answer.data.splitlines(keepends=True), name=f"{SIREN}FEC20261231-provisoire.txt") == []
-    latin = client.get(f"/comptabilite/fec/{SIREN}/2026.txt?encodage=iso8859-15").data
-    assert check_fec(latin.splitlines(keepends=True), encoding="iso8859-15") == []
+    latin = client.get(f"/comptabilite/fec/{SIREN}/2026.txt?encodage=iso8859-15")
+    name = f"{SIREN}FEC20261231-provisoire-iso8859-15.txt"
+    assert latin.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    assert check_fec(latin.data.splitlines(keepends=True), name=name) == []
     refused = client.get("/comptabilite/fec/123456789/2026.txt", follow_redirects=True)
     assert "fiche du compte payeur" in refused.get_data(as_text=True)
     with office.database.read() as session:

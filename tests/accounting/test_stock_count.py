@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from sqlalchemy import text
 
 from tests.builders import SOMEONE, Issued, a_prescriber, entrusted_booklets, issued_booklets
 from tests.settlement.town import APPROVER, PREPARER
@@ -148,12 +147,3 @@ def test_inactive_stock_is_what_the_ledger_says(database: Database) -> None:
         assert sorted((one.booklet_count, one.cents) for one in stock.holdings) == [(2, 20_000), (2, 20_000)]
         assert stock.is_proven
     assert inactive_stock(database, new_id()).holdings == ()
-
-
-def test_a_planted_difference_is_named(database: Database) -> None:
-    issued = issued_booklets(database, 2, now=MARCH)
-    record_count(database, count(database, issued, ""), by=PREPARER, now=JANUARY)
-    with database.write() as session:
-        session.execute(text("UPDATE stock_count SET counted_count = 1"))
-    with database.read() as session:
-        assert [one.check for one in check_counts_add_up(session)] == ["counts_add_up"]

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from tests.builders import MASTER_SECRET, NOW, SOMEONE, Agreed, an_agreement
 from tests.killing import Killer
@@ -99,28 +99,3 @@ def test_a_wrong_master_secret_is_said_and_makes_nothing(sqlite_database: Databa
 def test_an_unknown_batch_is_refused(sqlite_database: Database) -> None:
     with pytest.raises(Refused, match="batch_unknown"):
         make_batch(sqlite_database, new_id(), master_secret=MASTER_SECRET, now=NOW)
-
-
-PLANTED = [
-    ("DELETE FROM voucher WHERE serial = 7", "batches_are_whole"),
-    ("UPDATE issue_batch SET made_booklet_count = 2", "batches_are_whole"),
-    ("UPDATE serial_counter SET next_serial = next_serial + 1", "numbers_are_dense"),
-    ("UPDATE agreement SET issued_count = issued_count + 1", "numbers_are_dense"),
-    ("UPDATE issue_batch SET face_value_cents = 1001", "orders_follow_the_shares"),
-    ("UPDATE voucher SET tag = tag + 1 WHERE serial = 11", "signatures_are_good"),
-    ("UPDATE voucher SET state = 'redeemed' WHERE serial = 3", "stages_hold_their_vouchers"),
-    ("UPDATE credit SET available_cents = available_cents + 1", "stages_hold_their_vouchers"),
-    ("UPDATE booklet SET state = 'handed_over' WHERE number = 1", "booklets_agree_with_their_slips"),
-    ("UPDATE voucher SET state = 'handed_over' WHERE serial = 3", "vouchers_agree_with_their_booklet"),
-]
-
-
-@pytest.mark.parametrize("corruption, check_name", PLANTED)
-def test_each_planted_corruption_is_found(sqlite_database: Database, corruption: str, check_name: str) -> None:
-    batch_id = an_order(sqlite_database, 3, an_agreement(sqlite_database, shares=(3333, 6667)))
-    make_batch(sqlite_database, batch_id, master_secret=MASTER_SECRET, now=NOW)
-    with sqlite_database.write() as session:
-        session.execute(text(corruption))
-    with sqlite_database.read() as session:
-        found = {v.check for room in (checks, distribution_checks) for check in room.CHECKS for v in check(session)}
-    assert check_name in found

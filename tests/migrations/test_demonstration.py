@@ -1,15 +1,12 @@
 """The filled demonstration of revision 0017 comes to today's head: no row lost, nothing that guards it gone, its books right."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Mapping
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.engines import Run
 from tests.migrations.dump import DumpedTable, dumped, load_dump
 from voucher.kernel.database import Database
 from voucher.kernel.migrations import upgrade
@@ -31,26 +28,10 @@ GUARDS = {
 }
 
 
-@pytest.fixture
-def old(engine_name: str, databases: Run, tmp_path: Path) -> Iterator[Database]:
-    """A database without a table, for the demonstration at its own revision."""
-    if engine_name == "sqlite":
-        url = f"sqlite:///{tmp_path}/old.sqlite3"
-    else:
-        url = databases.new_postgresql()
-        with closing(psycopg.connect(url, autocommit=True)) as admin:
-            admin.execute("DROP SCHEMA public CASCADE")
-            admin.execute("CREATE SCHEMA public")
-    database = Database(url)
-    yield database
-    database.dispose()
-    if engine_name == "postgresql":
-        databases.drop(url)
-
-
 def test_a_filled_database_of_an_earlier_revision_comes_to_the_head_with_its_rows_its_guards_and_right_books(
-    old: Database,
+    empty_database: Database,
 ) -> None:
+    old = empty_database
     tables = load_dump(old.url, DUMP)
     before = _guards(old)
     upgrade(old.url)

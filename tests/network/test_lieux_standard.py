@@ -150,7 +150,6 @@ def test_a_ridet_is_refused_by_its_name() -> None:
         ("1000", "Écrivez 01000"),
         ("2A004", "code INSEE de Corse"),
         ("99999", "aucun département"),
-        ("51 100", "sans espace"),
         ("CS 51100", "5 chiffres"),
         ("", "obligatoire"),
     ],
@@ -322,8 +321,15 @@ def test_a_refused_line_gives_all_its_reasons_at_once_in_the_order_of_the_column
     ]
 
 
-@pytest.mark.parametrize("day", ["02/04/2024", "2024-02-30", "20240402", "2024-W14-2", "0024-04-02", "hier"])
-def test_a_date_is_year_month_day_and_nothing_else(day: str) -> None:
+@pytest.mark.parametrize("day", ["2024-04-02", "02/04/2024", "02/04/2024 00:00"])
+def test_a_date_is_read_as_the_standard_or_a_spreadsheet_writes_it(day: str) -> None:
+    (line,) = read(table(ESPACE | {"date_maj": day}))
+    assert isinstance(line, PlaceLine)
+    assert line.updated_on == date(2024, 4, 2)
+
+
+@pytest.mark.parametrize("day", ["45384", "2024-02-30", "20240402", "2024-W14-2", "0024-04-02", "hier"])
+def test_a_date_that_is_none_is_refused(day: str) -> None:
     assert "date_maj" in refused(date_maj=day)
 
 

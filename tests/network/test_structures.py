@@ -5,7 +5,7 @@ from dataclasses import replace
 from threading import Barrier
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from tests.builders import NOW, SOMEONE, an_iban
 from tests.parties import a_rank, a_structure
@@ -246,21 +246,3 @@ def test_lists_are_filtered_sorted_and_paged(database: Database) -> None:
     )
     assert places(database, **ask, filters={"service": "digital"})[1] == 0
     assert places(database, **ask, filters={}, structure_id=without)[1] == 0
-
-
-@pytest.mark.parametrize(
-    "corruption, check",
-    [
-        ("UPDATE structure SET pivot = '43493312300028'", "structures_can_be_named"),
-        ("UPDATE structure SET state = 'suspended'", "structures_can_be_named"),
-        ("UPDATE bank_details SET iban = 'FR7600000000000000000000000'", "structures_have_one_rib_at_a_time"),
-        ("UPDATE place SET region_code = '75'", "places_are_located_and_useful"),
-        ("UPDATE place SET services = 'magic'", "places_are_located_and_useful"),
-    ],
-)
-def test_each_planted_corruption_is_found(sqlite_database: Database, corruption: str, check: str) -> None:
-    add_place(sqlite_database, new_id(), a_structure(sqlite_database), LAVOIR, **ACT)
-    assert violations(sqlite_database) == []
-    with sqlite_database.write() as session:
-        session.execute(text(corruption))
-    assert set(violations(sqlite_database)) == {check}

@@ -7,7 +7,6 @@ from threading import Barrier
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
 from tests.builders import NOW, SOMEONE, a_siren
 from tests.parties import a_funder, a_paying_account, an_envelope, halves, new_agreement
@@ -303,38 +302,3 @@ def test_one_command_sent_ten_times_at_once_is_done_once(database: Database) -> 
         list(pool.map(attempt, range(10)))
     assert (key_figures(database).allocated_cents, key_figures(database).committed_cents) == (10_000_000, 1_000_000)
     assert violations(database) == []
-
-
-PLANTED = [
-    (
-        "UPDATE envelope SET allocated_cents = allocated_cents - 1 WHERE allocated_cents > 0",
-        "allocations_are_the_parts_of_ceilings",
-    ),
-    ("UPDATE agreement SET committed_cents = committed_cents + 1000", "commitments_stay_below_ceilings"),
-    ("UPDATE agreement SET ceiling_cents = ceiling_cents + 500", "commitments_stay_below_ceilings"),
-    ("UPDATE credit SET available_cents = available_cents + 1", "credits_are_the_ledgers"),
-    ("UPDATE commitment SET amount_cents = amount_cents + 1000", "commitments_have_their_entry"),
-    ("DELETE FROM commitment", "commitments_have_their_entry"),
-    ("UPDATE envelope SET amount_cents = amount_cents + 1", "envelopes_have_their_entry"),
-    ("UPDATE agreement_share SET share_basis_points = share_basis_points - 1", "shares_make_a_whole"),
-    (
-        "UPDATE agreement_share SET share_basis_points = 10000 - share_basis_points",
-        "commitments_are_shared_by_position",
-    ),
-    ("UPDATE agreement_share SET envelope_id = (SELECT min(id) FROM envelope)", "shares_make_a_whole"),
-]
-
-
-@pytest.mark.parametrize("corruption, check", PLANTED)
-def test_each_planted_corruption_is_found(sqlite_database: Database, corruption: str, check: str) -> None:
-    shares = (
-        FunderShare(an_envelope(sqlite_database), 6_500),
-        FunderShare(an_envelope(sqlite_database, kind="europe"), 3_500),
-    )
-    terms = new_agreement(sqlite_database, shares=shares)
-    sign_agreement(sqlite_database, terms, **ACT)
-    commit(sqlite_database, NewCommitment(new_id(), terms.id, 1_000_000, "Délibération 12"), **ACT)
-    assert violations(sqlite_database) == []
-    with sqlite_database.write() as session:
-        session.execute(text(corruption))
-    assert check in {found.partition(":")[0] for found in violations(sqlite_database)}

@@ -1,10 +1,10 @@
-"""Bank files of our own making, in every dialect that French banks send: camt.052, 053 and 054, versions 001.02 to 001.13."""
+"""Bank files of our own making, in every dialect that French banks send: camt.052, 053 and 054, versions 001.02 to 001.14."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-VERSIONS = tuple(f"{number:02d}" for number in range(2, 14))
+VERSIONS = tuple(f"{number:02d}" for number in range(2, 15))
 _ROOTS = {
     "052": ("BkToCstmrAcctRpt", "Rpt"),
     "053": ("BkToCstmrStmt", "Stmt"),

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from voucher.settlement.camt import BankEntry, Counted, FileError, Reading, SetAside, Statement
-from voucher.settlement.camt_lines import BankLine
+from voucher.settlement.bank_stages import Counted, FileError, IsOurs, SetAside, Statement
+from voucher.settlement.camt import Reading
+from voucher.settlement.camt_lines import BankEntry, BankLine
 from voucher.settlement.xml_guard import RefusedXml, unpack
 
 
@@ -38,11 +39,11 @@ class ReadFile:
         return [entry.key_of(line.part) for entry in self.entries for line in entry.lines]
 
 
-def read_statements(data: bytes) -> ReadFile:
-    """Read a file to its end. Raises UnreadableBankFile for whatever would refuse it."""
+def read_statements(data: bytes, is_ours: IsOurs = lambda _iban: True) -> ReadFile:
+    """Read a file to its end, for the accounts that are ours. Raises UnreadableBankFile for whatever would refuse it."""
     try:
         with unpack(data) as found:
-            reading = Reading(found.file)
+            reading = Reading(found.file, is_ours)
             read = ReadFile(reading.version)
             for stage in reading:
                 if isinstance(stage, Statement):

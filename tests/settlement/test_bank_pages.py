@@ -54,7 +54,7 @@ def test_a_part_of_a_file_that_is_set_aside_is_told_with_its_line_at_once_and_af
     theirs = Account(OUR_IBAN, TODAY, [Booked(-9_000, "T9")], "AUTRE")
     said = screen.upload(camt("053", "08", ours, theirs))
     assert "sauf ce qui suit" in said
-    assert re.search(r"Ligne \d+ : Écriture de 120.00 USD", said)
+    assert re.search(r"Ligne \d+ : Écriture de 120,00\u00a0USD", said)
     page = screen.get("/finances/banque")
     assert "Mis de côté" in page
     assert OUR_IBAN in page

@@ -210,7 +210,7 @@ def test_what_is_not_booked_is_not_money(status: str) -> None:
     assert parsed.counted[0].pending_count == 1
 
 
-@pytest.mark.parametrize("version", [f"{number:02d}" for number in range(2, 14)])
+@pytest.mark.parametrize("version", [f"{number:02d}" for number in range(2, 15)])
 def test_every_version_of_the_family_is_read(version: str) -> None:
     data = document(statement(entry(-500, details=detail("E1", 500)), closing=99_500), version=version)
     if int(version) < 8:
@@ -349,10 +349,10 @@ def test_elements_too_deep_and_files_too_big_are_refused(monkeypatch: pytest.Mon
         ("<CdtDbtInd>DBIT</CdtDbtInd>", "", "débit ou au crédit", 6),
         ("<BookgDt><Dt>2026-07-10</Dt></BookgDt>", "", "pas de date", 6),
         ("<BookgDt><Dt>2026-07-10", "<BookgDt><Dt>2026-02-30", "n’existe pas", 6),
-        ("<EndToEndId>E1", f"<EndToEndId>{'E' * 36}", "dépasse 35", 6),
-        (f"<IBAN>{IBAN}</IBAN>", "<Othr><Id>1</Id></Othr>", "IBAN du compte", 3),
+        ('<Amt Ccy="EUR">5.00</Amt>', f'<Amt Ccy="EUR">{"9" * 18}.00</Amt>', "dépasse ce qu’un compte", 6),
         ("<Cd>CLBD</Cd>", "<Cd>CLAV</Cd>", "solde de clôture", 3),
-        ("<Cd>OPBD</Cd>", "<Cd>ITBD</Cd>", "solde d’ouverture", 3),
+        ("<Cd>OPBD</Cd>", "<Cd>OPAV</Cd>", "solde d’ouverture", 3),
+        ("<Cd>OPBD</Cd>", "<Cd>CLBD</Cd>", "solde d’ouverture", 3),
         ('<Amt Ccy="EUR">995.00</Amt>', '<Amt Ccy="EUR">994.99</Amt>', "solde de clôture est 994,99", 3),
     ],
 )  # fmt: skip

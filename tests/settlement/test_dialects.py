@@ -56,12 +56,12 @@ def test_the_same_entry_has_the_same_key_in_a_report_a_notification_and_a_statem
 def test_an_amount_in_another_currency_is_kept_in_words_and_never_counted_as_euros() -> None:
     converted = Booked(-11_000, "V1", (Transaction(-11_000, "PN-1", instructed="120.00 USD"),))
     (line,) = read_statements(camt("053", "08", Account(OUR_IBAN, DAY, [converted]))).lines
-    assert (line.amount_cents, line.note) == (11_000, "Montant d’origine : 120.00 USD.")
+    assert (line.amount_cents, line.note) == (11_000, "Montant d’origine : 120,00\u00a0USD.")
     foreign = Booked(-12_000, "V2", currency="USD")
     read = read_statements(camt("053", "08", Account(OUR_IBAN, DAY, [converted, foreign])))
     assert [line.amount_cents for line in read.lines] == [11_000]
     (aside,) = read.set_aside
-    assert "120.00 USD" in aside.reason
+    assert "120,00\u00a0USD" in aside.reason
     assert aside.line > 0
 
 

@@ -54,10 +54,15 @@ class Town:
 
 
 def a_town(
-    database: Database, *, structure_count: int = 2, with_rib: int | None = None, channel: str = "mandated_operator"
+    database: Database,
+    *,
+    structure_count: int = 2,
+    with_rib: int | None = None,
+    channel: str = "mandated_operator",
+    agreed: Agreed | None = None,
 ) -> Town:
-    """Sign an agreement and open counters; the first `with_rib` structures have bank details (all by default)."""
-    agreed = an_agreement(database, channel=channel)
+    """Sign an agreement, unless one is given, and open counters; the first `with_rib` structures have bank details (all by default)."""
+    agreed = agreed or an_agreement(database, channel=channel)
     counters = tuple(a_counter(database) for _ in range(structure_count))
     for rank in range(structure_count if with_rib is None else with_rib):
         give_rib(database, counters[rank].structure_id, rank + 1)

@@ -23,20 +23,20 @@ from tests.clients import app_for
 from voucher.issuing.codes import stored_codes
 from voucher.issuing.key_document import verify_key_document
 from voucher.issuing.signing import public_key_of
+from voucher.issuing.wrong_codes import Door
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.programme.programme_key import programme_key
 from voucher.redemption.redeem import redeem
 from voucher.wallet import pages
-from voucher.web.limits import Limiter
 from voucher.web.logs import CodeFilter, CodeFreeLogger, hide_codes
+from voucher.web.typed_codes import TypedCodes
 
 WORKSHOP = "everyday_digital_tools"
 
 
 @pytest.fixture
-def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    monkeypatch.setattr(pages, "typed_codes", Limiter(10, pages.timedelta(minutes=10)))
+def app(database: Database) -> Flask:
     return app_for(database, NOW)
 
 
@@ -146,7 +146,7 @@ def test_a_typed_code_opens_the_same_page_without_cookie(database: Database, app
 def test_guessing_typed_codes_is_slowed_down_by_address(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "typed_codes", Limiter(3, pages.timedelta(minutes=10)))
+    monkeypatch.setattr(pages, "typed_codes", TypedCodes(Door.CITIZEN, 3))
     client = app_for(sqlite_database, NOW).test_client()
     statuses = [client.post("/cheque", data={"code": "000000000000"}).status_code for _ in range(5)]
     assert statuses == [422, 422, 422, 429, 429]

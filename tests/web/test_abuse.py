@@ -25,6 +25,7 @@ from voucher.access import accounts, sessions
 from voucher.access.rules import FAILURES_BEFORE_LOCK, Role
 from voucher.cli import main
 from voucher.issuing.typing_code import read_typing_code, typing_code
+from voucher.issuing.wrong_codes import Door
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -34,6 +35,7 @@ from voucher.web import uploads
 from voucher.web.access import access_of
 from voucher.web.limits import Limiter
 from voucher.web.logs import CodeFilter
+from voucher.web.typed_codes import TypedCodes
 
 ODD = ("9" * 60, "0000", "²", "٣٣٣٣٣", "0001-01-01", "9999-12-31", "\x00", "%' OR 1=1 --")
 NAMES = (
@@ -45,12 +47,11 @@ NAMES = (
 
 
 @pytest.fixture(autouse=True)
-def fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test spend another's tries."""
-    window = timedelta(minutes=10)
-    monkeypatch.setattr(wallet_pages, "typed_codes", Limiter(3, window))
-    monkeypatch.setattr(prescriber_pages, "typed_codes", Limiter(3, window))
-    monkeypatch.setattr(staff_pages, "failed_sign_ins", Limiter(8, window))
+def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few tries are enough to see the limits."""
+    monkeypatch.setattr(wallet_pages, "typed_codes", TypedCodes(Door.CITIZEN, 3))
+    monkeypatch.setattr(prescriber_pages, "typed_codes", TypedCodes(Door.DESK, 3))
+    monkeypatch.setattr(staff_pages, "failed_sign_ins", Limiter("sign_ins", 8, timedelta(minutes=10)))
 
 
 def test_no_odd_question_breaks_a_page(database: Database) -> None:

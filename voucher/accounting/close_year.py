@@ -87,7 +87,7 @@ def close_year(
         hold_entries(session)
         proposal = proposal_to_confirm(session, year, by=by, now=now)
         if proposal.closed_at is None:
-            assert proposal.proposal_id is not None, "proposals made before lists were signed are gone (migration 0019)"
+            assert proposal.proposal_id is not None, "proposals made before lists were signed are gone (migration 0022)"
             lines = year_end(session, year)
             _refuse_blocking(year, lines)
             _refuse_changed(session, proposal.proposal_id, lines)

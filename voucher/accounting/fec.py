@@ -106,7 +106,7 @@ def fec_file(
 ) -> FecFile:
     """Return the FEC of a holder for a year. Raises Refused: no such holder, nothing to write, a movement shared with another.
 
-    `encoding` is « utf-8 » or « iso8859-15 », the two that the rule takes.
+    `encoding` is « utf-8 » or « iso8859-15 », the two that the rule takes; the name of the second says it.
     """
     if not YEAR_MIN <= year <= YEAR_MAX:
         raise Refused("unknown_year", "Cet exercice n’existe pas. Choisissez-le dans la liste.")
@@ -125,7 +125,8 @@ def fec_file(
         closed_at = session.scalar(select(FiscalYear.closed_at).where(FiscalYear.year == year))
         waits = _movements(siren, year).outerjoin(Seal, Seal.entry_id == Entry.id).where(Seal.leaf.is_(None))
         is_provisional = closed_at is None or bool(session.scalar(select(waits.exists())))
-    suffix = "-provisoire" if is_provisional else ""
+    # The lawful name is the final file's in UTF-8; another must never be taken for it, nor written over it.
+    suffix = ("-provisoire" if is_provisional else "") + ("" if encoding == "utf-8" else f"-{encoding}")
     name = f"{siren}FEC{year}1231{suffix}.txt"
     return FecFile(name, is_provisional, _chunks(database, siren, year, numbers, now, encoding))
 

@@ -1,12 +1,23 @@
-"""Check a FEC, whoever wrote it, against the rule: art. A.47 A-1 of the Livre des procédures fiscales, I and VII.
+"""Check a FEC, whoever wrote it, against the rule: art. A.47 A-1 of the Livre des procédures fiscales.
 
-Written from the text of the rule and not from our writer, with which it shares nothing: 18 columns named and in order, tab or
-bar between them, amounts with a comma, days AAAAMMJJ, entries in the order in which they were validated and numbered without a
-gap in each journal, each entry and the whole file balanced. One pass over the lines, in bounded memory (it remembers the number
-of the last entry of each journal, not the entries).
+Written from the text of the rule and not from our writer, with which it shares nothing:
+
+- III: UTF-8 or ISO 8859-15 (the bytes say which, and only one of them), days AAAAMMJJ, amounts with a comma and no separator of
+  thousands, their sign first (a correction may be negative);
+- VII: 18 columns named and in order, tab or bar between them; « Montant » and « Sens » (D or C, +1 or -1) may stand for « Debit »
+  and « Credit »;
+- VIII: a cash-basis book has 21 columns (farming: DateRglt, ModeRglt, NatOp) or 22 (other professions: IdClient too); what a
+  person adds stands after them, under a name of its own;
+- entries in the order in which they were validated, on one sequence without a gap: of each journal, or of the whole file (which
+  may go on from the year before); each entry and the whole file balanced;
+- a year is twelve months at most, but the first, which may begin on any day of the civil year before the one of its close
+  (art. 37 CGI), and opens with nothing of a year before.
+
+One pass over the lines, in bounded memory (it remembers the number of the last entry of each journal, not the entries).
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,14 +29,18 @@ HEADER = (
     "PieceRef", "PieceDate", "EcritureLib", "Debit", "Credit", "EcritureLet", "DateLet", "ValidDate", "Montantdevise",
     "Idevise",
 )  # fmt: skip
+SIGNED_HEADER = tuple({"Debit": "Montant", "Credit": "Sens"}.get(name, name) for name in HEADER)
+SIDES = {"D": 1, "+1": 1, "1": 1, "C": -1, "-1": -1}
+UTF_8, LATIN_9 = "utf-8", "iso8859-15"
 REQUIRED = (
     "JournalCode", "JournalLib", "EcritureNum", "EcritureDate", "CompteNum", "CompteLib", "PieceRef", "PieceDate",
-    "EcritureLib", "Debit", "Credit", "ValidDate",
+    "EcritureLib", "ValidDate",
 )  # fmt: skip
-DAYS = ("EcritureDate", "PieceDate", "DateLet", "ValidDate")
+DAYS = ("EcritureDate", "PieceDate", "DateLet", "ValidDate", "DateRglt")
+OPENING_CODES = ("AN", "RAN", "ANO", "ANV")
 VIOLATIONS_MAX = 1000
 
-_NAME = re.compile(r"(\d{9})FEC(\d{8})(-provisoire)?\.txt", re.IGNORECASE)
+_NAME = re.compile(r"(\d{9})FEC(\d{8})(-provisoire)?(-iso8859-15)?\.txt", re.IGNORECASE)
 _AMOUNT = re.compile(r"[+-]?\d+(?:,\d{1,2})?")
 _ACCOUNT = re.compile(r"[1-8]\d{2}[0-9A-Za-z]*")
 _NUMBER = re.compile(r"(.*?)(\d+)")
@@ -47,10 +62,17 @@ class _Entry:
 class _State:
     """What is remembered from one line to the next."""
 
+    encoding: str | None
     separator: str = "\t"
+    names: tuple[str, ...] = HEADER
     violations: list[Violation] = field(default_factory=list)
     entry: _Entry | None = None
     last_numbers: dict[str, int] = field(default_factory=dict)
+    last_number: int | None = None
+    breaks_by_journal: list[tuple[int, str]] = field(default_factory=list)
+    breaks_of_file: list[tuple[int, str]] = field(default_factory=list)
+    early: tuple[int, str] | None = None
+    is_opened_again: bool = False
     journal_names: dict[str, str] = field(default_factory=dict)
     account_names: dict[str, str] = field(default_factory=dict)
     last_valid: str = ""
@@ -62,15 +84,16 @@ class _State:
             self.violations.append(Violation(check, f"ligne {line}", detail))
 
 
-def check_fec(lines: Iterable[bytes], *, name: str = "", encoding: str = "utf-8") -> list[Violation]:
+def check_fec(lines: Iterable[bytes], *, name: str = "", encoding: str | None = None) -> list[Violation]:
     """Return what is wrong in a FEC, line by line (at most 1,000 violations). `name`, when given, is its file name.
 
-    `encoding`: « utf-8 » or « iso8859-15 ». The year that the entries must be in ends on the day that the name says.
+    `encoding`: « utf-8 » or « iso8859-15 »; left out, the name says it (« -iso8859-15 »), or else the bytes. The year that the
+    entries must be in ends on the day that the name says.
     """
-    state = _State()
+    state = _State(encoding)
     if name:
         _check_name(state, name)
-    decoded = _decoded(state, lines, encoding)
+    decoded = _decoded(state, lines)
     header = next(decoded, None)
     if header is None:
         state.say("header", 1, "le fichier est vide")
@@ -82,6 +105,7 @@ def check_fec(lines: Iterable[bytes], *, name: str = "", encoding: str = "utf-8"
         found = True
         _check_line(state, number, text)
     _end_entry(state)
+    _end_file(state)
     if not found:
         state.say("header", 1, "aucune écriture après l’en-tête")
     if state.total_cents:
@@ -94,18 +118,23 @@ def _check_name(state: _State, name: str) -> None:
     if found is None:
         state.say("file_name", 0, f"« {name} » n’est pas de la forme SIRENFECAAAAMMJJ.txt")
         return
+    if found[4]:
+        state.encoding = state.encoding or LATIN_9
     state.closes_on = _day(found[2])
     if state.closes_on is None:
         state.say("file_name", 0, f"« {found[2]} » n’est pas un jour")
 
 
-def _decoded(state: _State, lines: Iterable[bytes], encoding: str) -> Iterator[tuple[int, str]]:
+def _decoded(state: _State, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
     for number, raw in enumerate(lines, 1):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            state.say("encoding", number, f"des octets ne sont pas de l’{encoding}")
-            text = raw.decode(encoding, errors="replace")
+        if state.encoding is None and not raw.isascii():
+            # No line of accented Latin-9 is UTF-8 by chance: the first that is not ASCII says what the file is.
+            state.encoding = UTF_8 if _is_utf_8(raw) else LATIN_9
+        text = raw.decode(state.encoding or UTF_8, errors="replace")
+        if "\ufffd" in text or any("\x80" <= mark <= "\x9f" for mark in text):
+            state.say("encoding", number, f"des octets ne sont pas de l’{state.encoding}")
+        elif state.encoding == LATIN_9 and _is_utf_8(raw) and not raw.isascii():
+            state.say("encoding", number, "des octets sont de l’utf-8, dans un fichier en iso8859-15")
         if number == 1 and text.startswith("\ufeff"):
             state.say("encoding", 1, "le fichier commence par une marque d’ordre (BOM)")
             text = text[1:]
@@ -114,20 +143,28 @@ def _decoded(state: _State, lines: Iterable[bytes], encoding: str) -> Iterator[t
 
 def _check_header(state: _State, text: str) -> bool:
     state.separator = "\t" if "\t" in text else "|"
-    names = text.split(state.separator)
-    if [one.strip().casefold() for one in names] == [one.casefold() for one in HEADER]:
-        return True
-    state.say("header", 1, f"les 18 colonnes attendues sont {' '.join(HEADER)} ; le fichier a {len(names)} noms")
-    return False
+    names = [one.strip() for one in text.split(state.separator)]
+    first, more = [one.casefold() for one in names[: len(HEADER)]], names[len(HEADER) :]
+    for header in (HEADER, SIGNED_HEADER):
+        if first == [one.casefold() for one in header]:
+            state.names = (*header, *more)
+            break
+    else:
+        state.say("header", 1, f"les 18 colonnes attendues sont {' '.join(HEADER)} ; le fichier a {len(names)} noms")
+        return False
+    if "" in more or len({one.casefold() for one in names}) < len(names):
+        state.say("header", 1, "une colonne ajoutée après les 18 n’a pas de nom, ou a celui d’une autre")
+        return False
+    return True
 
 
 def _check_line(state: _State, number: int, text: str) -> None:
     cells = text.split(state.separator)
-    if len(cells) != len(HEADER):
-        state.say("columns", number, f"{len(cells)} colonnes au lieu de 18")
+    if len(cells) != len(state.names):
+        state.say("columns", number, f"{len(cells)} colonnes au lieu de {len(state.names)}")
         return
-    line = dict(zip(HEADER, cells, strict=True))
-    if missing := [one for one in REQUIRED if not line[one].strip()]:
+    line = dict(zip(state.names, cells, strict=True))
+    if missing := [one for one in (*REQUIRED, *state.names[11:13]) if not line[one].strip()]:
         state.say("required", number, f"vide : {', '.join(missing)}")
     _check_days(state, number, line)
     _check_accounts(state, number, line)
@@ -141,13 +178,14 @@ def _check_line(state: _State, number: int, text: str) -> None:
 
 def _check_days(state: _State, number: int, line: dict[str, str]) -> None:
     for name in DAYS:
-        if line[name] and _day(line[name]) is None:
+        if line.get(name) and _day(line[name]) is None:
             state.say("dates", number, f"{name} « {line[name]} » n’est pas un jour AAAAMMJJ")
     on = _day(line["EcritureDate"])
     if on is not None and state.closes_on is not None:
-        opens_on = _year_before(state.closes_on)
-        if not opens_on < on <= state.closes_on:
+        if not date(state.closes_on.year - 1, 1, 1) <= on <= state.closes_on:
             state.say("dates", number, f"EcritureDate {line['EcritureDate']} n’est pas de l’exercice du fichier")
+        elif on <= _year_before(state.closes_on):
+            state.early = state.early or (number, line["EcritureDate"])
     valid = line["ValidDate"]
     if _day(valid) is not None:
         if valid < state.last_valid:
@@ -174,29 +212,36 @@ def _check_accounts(state: _State, number: int, line: dict[str, str]) -> None:
         state.say(
             "journals", number, f"le journal {journal} a deux noms : « {state.journal_names[journal]} », « {label} »"
         )
+    if not state.is_opened_again:
+        state.is_opened_again = journal.strip().upper() in OPENING_CODES or "nouveau" in _bare(label)
     if bool(line["Montantdevise"].strip()) != bool(line["Idevise"].strip()):
         state.say("currency", number, "Montantdevise et Idevise vont ensemble")
 
 
 def _check_amounts(state: _State, number: int, line: dict[str, str]) -> int:
     """Return debit less credit of a line, in cents."""
-    amounts = []
-    for name in ("Debit", "Credit"):
-        text = line[name]
-        if not _AMOUNT.fullmatch(text):
-            state.say("amounts", number, f"{name} « {text} » n’est pas un montant comme 1234,56")
-            text = "0"
-        euros, _, rest = text.partition(",")
-        cents = int(euros + rest.ljust(2, "0"))
-        if cents < 0:
-            state.say("amounts", number, f"{name} est négatif")
-        amounts.append(cents)
-    debit, credit = amounts
+    if "Sens" in line:
+        side = SIDES.get(line["Sens"].strip().upper())
+        if side is None:
+            state.say("debit_or_credit", number, f"Sens « {line['Sens']} » n’est ni D ni C, ni +1 ni -1")
+        cents = _cents(state, number, "Montant", line["Montant"])
+        if not cents:
+            state.say("debit_or_credit", number, f"Montant {line['Montant']} est nul")
+        return cents * (side or 1)
+    debit, credit = (_cents(state, number, name, line[name]) for name in ("Debit", "Credit"))
     if bool(debit) == bool(credit):
         state.say(
             "debit_or_credit", number, f"Debit {line['Debit']} et Credit {line['Credit']} : l’un, et l’un seul, est nul"
         )
     return debit - credit
+
+
+def _cents(state: _State, number: int, name: str, text: str) -> int:
+    if not _AMOUNT.fullmatch(text):
+        state.say("amounts", number, f"{name} « {text} » n’est pas un montant comme 1234,56")
+        return 0
+    euros, _, rest = text.partition(",")
+    return int(euros + rest.ljust(2, "0"))
 
 
 def _join_entry(state: _State, number: int, line: dict[str, str]) -> None:
@@ -214,9 +259,24 @@ def _join_entry(state: _State, number: int, line: dict[str, str]) -> None:
         state.say("numbering", number, f"EcritureNum « {name} » ne finit pas par un nombre")
         return
     rank, before = int(found[2]), state.last_numbers.get(journal, 0)
-    if rank != before + 1:
-        state.say("numbering", number, f"journal {journal} : le numéro {rank} suit le {before}")
-    state.last_numbers[journal] = rank
+    if rank != before + 1 and len(state.breaks_by_journal) < VIOLATIONS_MAX:
+        state.breaks_by_journal.append((number, f"journal {journal} : le numéro {rank} suit le {before}"))
+    if state.last_number not in (None, rank - 1) and len(state.breaks_of_file) < VIOLATIONS_MAX:
+        state.breaks_of_file.append((number, f"le numéro {rank} suit le {state.last_number}"))
+    state.last_numbers[journal], state.last_number = rank, rank
+
+
+def _end_file(state: _State) -> None:
+    """Say what only the whole file shows: on which sequence its numbers are, and whether its year is the first."""
+    for number, detail in min(state.breaks_by_journal, state.breaks_of_file, key=len):
+        state.say("numbering", number, detail)
+    if state.early is not None and state.is_opened_again:
+        number, on = state.early
+        state.say(
+            "dates",
+            number,
+            f"EcritureDate {on} est à plus de douze mois de la clôture, et ce n’est pas le premier exercice",
+        )
 
 
 def _end_entry(state: _State) -> None:
@@ -241,6 +301,18 @@ def _day(text: str) -> date | None:
         return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a civil day has no zone
     except ValueError:
         return None
+
+
+def _is_utf_8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _bare(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).casefold()
 
 
 def _year_before(day: date) -> date:

@@ -160,3 +160,14 @@ class Voucher(Base):
             "state IN ('issued', 'handed_over', 'redeemed', 'stopped', 'lapsed', 'void')", name="state_is_known"
         ),
     )
+
+
+class WrongCodes(Base):
+    """How many wrong codes were typed in an hour at one door, all people together; `told_at` once it raised the alarm."""
+
+    __tablename__ = "wrong_codes"
+
+    began_at: Mapped[datetime] = mapped_column(primary_key=True)
+    door: Mapped[str] = mapped_column(String(10), primary_key=True)
+    count: Mapped[int]
+    told_at: Mapped[datetime | None]

@@ -19,15 +19,6 @@ def paris_day(instant: datetime) -> date:
     return instant.astimezone(PARIS).date()
 
 
-def asked_day(text: str | None) -> date | None:
-    """Return the day that a person asked for in an address (`2026-03-12`); None for anything else, or outside 2000 to 2199."""
-    try:
-        day = date.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return day if 2000 <= day.year < 2200 else None
-
-
 def start_of_day(day: date) -> datetime:
     """Return the UTC instant at which a Paris day begins."""
     return datetime(day.year, day.month, day.day, tzinfo=PARIS).astimezone(UTC)

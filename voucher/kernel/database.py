@@ -159,13 +159,13 @@ def driver_of(connection: Connection) -> psycopg.Connection:
     return driver
 
 
-def take_turn(session: Session, name: str) -> None:
-    """Wait until no other transaction holds the turn of this name, and hold it until the end of this one.
+def take_turn(session: Session, *names: str) -> None:
+    """Wait until no other transaction holds the turn of this name, and hold it until the end of this one; of several, in order.
 
     SQLite has one writer at a time: there a transaction of `write` has its turn already.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(derived_number(name))))
+        session.execute(select(*(func.pg_advisory_xact_lock(derived_number(name)) for name in names)))
 
 
 @contextmanager

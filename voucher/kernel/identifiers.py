@@ -10,6 +10,8 @@ from schwifty.exceptions import SchwiftyException
 from stdnum import exceptions as stdnum_errors
 from stdnum.fr import siren, siret
 
+from voucher.kernel.characters import compact
+
 RNA_LENGTH = 10
 
 
@@ -35,7 +37,7 @@ def derived_number(name: str) -> int:
 def check_siren(text: str) -> str:
     """Return the nine digits of a SIREN. Raises InvalidIdentifier (Luhn key, length)."""
     try:
-        return str(siren.validate(text))
+        return str(siren.validate(compact(text)))
     except stdnum_errors.ValidationError:
         raise InvalidIdentifier("Ce numéro SIREN n'existe pas. Vérifiez ses neuf chiffres.") from None
 
@@ -43,14 +45,14 @@ def check_siren(text: str) -> str:
 def check_siret(text: str) -> str:
     """Return the fourteen digits of a SIRET; La Poste's, which break the Luhn key, are taken. Raises InvalidIdentifier."""
     try:
-        return str(siret.validate(text))
+        return str(siret.validate(compact(text)))
     except stdnum_errors.ValidationError:
         raise InvalidIdentifier("Ce numéro SIRET n'existe pas. Vérifiez ses quatorze chiffres.") from None
 
 
 def check_rna(text: str) -> str:
     """Return an association's number in the national register: W and nine digits. Raises InvalidIdentifier."""
-    plain = text.replace(" ", "").upper()
+    plain = compact(text)
     if len(plain) != RNA_LENGTH or plain[0] != "W" or not plain[1:].isascii() or not plain[1:].isalnum():
         raise InvalidIdentifier("Ce numéro RNA n'existe pas. Il commence par W et compte neuf chiffres.")
     return plain
@@ -67,7 +69,7 @@ def check_iban(text: str) -> str:
 def check_bic(text: str) -> str:
     """Return a BIC (ISO 9362) in capitals. Raises InvalidIdentifier."""
     try:
-        return str(schwifty.BIC(text.strip().upper()).compact)
+        return str(schwifty.BIC(compact(text)).compact)
     except SchwiftyException:
         raise InvalidIdentifier("Ce BIC n'existe pas. Recopiez-le depuis le RIB.") from None
 

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     backing_stop_percent: int = Field(
         95, ge=1, le=100, description="under this coverage of what is due, an agreement issues no more vouchers"
     )
+    wrong_codes_alarm: int = Field(
+        100, ge=1, le=1_000_000, description="wrong codes typed in one hour, over the programme, that raise the alarm"
+    )
     redemption_undo_minutes: int = Field(30, ge=1, le=24 * 60, description="how long a mediator may undo a redemption")
 
     @model_validator(mode="after")

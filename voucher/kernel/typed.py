@@ -4,6 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar
 
+from voucher.kernel.characters import compact
 from voucher.kernel.identifiers import InvalidIdentifier
 from voucher.kernel.refusals import Refused
 
@@ -47,7 +48,7 @@ def member(choices: type[Choice], text: str, field: str) -> Choice:
 
 def postcode(text: str, field: str) -> str:
     """Return five digits. Raises Refused."""
-    plain = text.replace(" ", "")
+    plain = compact(text)
     if len(plain) != POSTCODE_LENGTH or not plain.isascii() or not plain.isdigit():
         raise Refused("bad_postcode", "Un code postal compte cinq chiffres. Par exemple 51100.", field)
     return plain

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, false, or_, select, union
 
+from voucher.kernel.typed_days import WrongDay, parse_day
 from voucher.kernel.typed_numbers import WrongNumber, parse_euros
 from voucher.ledger.chart import CHART, Journal
 from voucher.ledger.model import Account, Entry, Movement
@@ -36,8 +37,10 @@ def unreadable(filters: Mapping[str, str]) -> str:
         except WrongNumber as wrong:
             return str(wrong)
     for name in ("jour", "du", "au"):
-        if (text := filters.get(name)) and _read_day(text) is None:
-            return f"Le jour « {text} » ne se lit pas. Écrivez par exemple 2026-03-12."
+        try:
+            parse_day(filters.get(name) or "2026-01-01")
+        except WrongDay as wrong:
+            return str(wrong)
     return ""
 
 
@@ -87,8 +90,8 @@ def _day(text: str, compare: str) -> list[ColumnElement[bool]]:
 
 def _read_day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
-    except ValueError:
+        return parse_day(text)
+    except WrongDay:
         return None
 
 

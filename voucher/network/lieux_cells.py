@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from stdnum.exceptions import ValidationError
 from stdnum.fr import siret
 
+from voucher.kernel import characters
+from voucher.kernel.typed_days import WrongDay, parse_day
 from voucher.programme.territories import department, department_of_postcode, kilometres_from_seat, territory_name
 
 KILOMETRES_FROM_SEAT_MAX = 150  # the farthest end of a département from its prefecture is about 120 km
@@ -92,7 +94,7 @@ def pivot_of(text: str, postcode: str) -> tuple[str, PivotKind]:
 
     The standard also knows the RIDET of New Caledonia and Polynesia: it names nobody whom the programme can pay, so it is refused.
     """
-    compact = re.sub(r"[\s.]", "", text).upper()
+    compact = characters.compact(text)
     if _RNA.fullmatch(compact):
         return compact, PivotKind.RNA
     if _SPREADSHEET_NUMBER.fullmatch(text.strip()):
@@ -127,6 +129,7 @@ def pivot_of(text: str, postcode: str) -> tuple[str, PivotKind]:
 
 def postcode_of(text: str) -> str:
     """Five digits of a known territory. A lost zero is not put back in silence: 1000 could be anything."""
+    text = characters.compact(text)
     if re.fullmatch(r"2[AB]\d{3}", text.upper()):
         raise BadCell("C’est un code INSEE de Corse, pas un code postal. Un code postal de Corse commence par 20.")
     if re.fullmatch(r"\d{4}", text, re.ASCII):
@@ -134,7 +137,7 @@ def postcode_of(text: str) -> str:
             f"Ce code postal n’a que 4 chiffres : votre tableur a sans doute enlevé le zéro du début. Écrivez 0{text} si c’est bien lui."
         )
     if not re.fullmatch(r"\d{5}", text, re.ASCII):
-        raise BadCell("Un code postal a 5 chiffres, sans espace ni lettre. Corrigez-le.")
+        raise BadCell("Un code postal a 5 chiffres et aucune lettre. Corrigez-le.")
     is_corsican = text.startswith("20")
     if not is_corsican and department_of_postcode(text) is None:
         raise BadCell("Ce code postal n’est dans aucun département. Corrigez-le.")
@@ -158,13 +161,11 @@ def insee_code_of(text: str) -> str:
 
 
 def day_of(text: str) -> date:
-    """A civil day written year-month-day."""
+    """A civil day, as the standard writes it (2024-04-02) or as a spreadsheet leaves it (02/04/2024)."""
     try:
-        day = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) else None
-    except ValueError:
-        day = None
-    if day is None:
-        raise BadCell("Cette date n’est pas lisible. Écrivez l’année, le mois, le jour, par exemple 2024-04-02.")
+        day = parse_day(text)
+    except WrongDay as wrong:
+        raise BadCell(str(wrong)) from None
     if day.year < OLDEST_YEAR:
         raise BadCell(f"L’année {day.year} est trop ancienne. Vérifiez la date.")
     return day

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.money import NO_BREAK_SPACE
 from voucher.kernel.paging import page_of
@@ -74,7 +75,7 @@ def structures(
     """
     query = _structures()
     if text := filters.get("nom"):
-        plain = text.replace(" ", "")
+        plain = compact(text) or text
         query = query.where(
             or_(Structure.name.icontains(text, autoescape=True), Structure.pivot.icontains(plain, autoescape=True))
         )

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
 from voucher.kernel.typed_numbers import whole_number
@@ -191,7 +192,7 @@ def issuers(
         .group_by(*columns)
     )
     if text := filters.get("nom"):
-        plain = text.replace(" ", "")
+        plain = compact(text) or text
         query = query.where(or_(Issuer.name.icontains(text, autoescape=True), Issuer.siren == plain))
     if kind := filters.get("type"):
         query = query.where(Issuer.kind == kind)

@@ -23,6 +23,7 @@ from voucher.redemption import model as _redemption  # noqa: F401
 from voucher.settlement import model as _settlement  # noqa: F401
 from voucher.settlement import model_bank as _bank  # noqa: F401
 from voucher.settlement import model_overpayments as _overpayments  # noqa: F401
+from voucher.settlement import model_reports as _reports  # noqa: F401
 
 LEDGER: Mapping[str, frozenset[str]] = {
     "account": frozenset(),
@@ -79,6 +80,8 @@ STATE: Mapping[str, frozenset[str]] = {
     "bank_statement": frozenset(),
     "bank_line": frozenset({"counterparty", "counterparty_iban", "remittance", "note"}),
     "bank_match": frozenset({"why", "undone_reason"}),
+    "transfer_report": frozenset({"words"}),
+    "duplicate_answer": frozenset({"reason", "withdrawn_reason"}),
     "funds_call": frozenset(),
     "funds_call_use": frozenset(),
     "funds_receipt": frozenset(),

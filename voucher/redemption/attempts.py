@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
+from voucher.issuing.wrong_codes import Door, count_wrong_code
 from voucher.kernel.identifiers import derived_number
 from voucher.redemption.answers import Counter, Redeemed, read_again, written
 from voucher.redemption.model import RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
@@ -80,7 +81,9 @@ def stored_answer(session: Session, attempt: Attempt) -> Redeemed | Refusal | No
 
 
 def record_refusal(session: Session, attempt: Attempt, refusal: Refusal) -> None:
-    """Keep a refusal for ever under the id of its request."""
+    """Keep a refusal for ever under the id of its request; a wrong code is counted for the programme too."""
+    if refusal.reason is CounterRefusal.WRONG_CODE:
+        count_wrong_code(session, Door.COUNTER, attempt.at)
     session.execute(
         insert(RefusedAttempt).values(
             id=attempt.id,

@@ -27,12 +27,13 @@ def check(database: Database, code: str, counter: Counter, *, by: UUID, now: dat
         assert refusal is not None
         return refusal
     serial = tray.codes[0].serial
-    with database.read() as session:
+    # What is typed is looked at and counted in one transaction, so that a wrong code counts before the next is looked at.
+    with database.write() if tray.is_typed else database.read() as session:
         refusal = why_not(session, tray, counter, by, now)
         if refusal is None:
             return usable_of(session, tray.batch, serial)
-    if refusal.reason is CounterRefusal.WRONG_CODE:
-        return _refuse_wrong_code(database, code, refusal, counter, by, now)
+        if refusal.reason is CounterRefusal.WRONG_CODE:
+            record_refusal(session, _attempt(code, counter, by, now), refusal)
     return refusal
 
 
@@ -68,10 +69,13 @@ def remaining_of(session: Session, batch: BatchFacts, serial: int) -> int:
 def _refuse_wrong_code(
     database: Database, code: str, refusal: Refusal, counter: Counter, by: UUID, now: datetime
 ) -> Refusal:
-    attempt = Attempt(new_id(), fingerprint_of(counter, by, "check", [code]), counter, by, now)
     with database.write() as session:
         serials = (refusal.serial,) if refusal.serial is not None else ()
         if (locked := typing_lock(session, by, serials, now)) is not None:
             return locked
-        record_refusal(session, attempt, refusal)
+        record_refusal(session, _attempt(code, counter, by, now), refusal)
     return refusal
+
+
+def _attempt(code: str, counter: Counter, by: UUID, now: datetime) -> Attempt:
+    return Attempt(new_id(), fingerprint_of(counter, by, "check", [code]), counter, by, now)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from voucher.issuing.model import IssuerKey, KeyState, Voucher, VoucherState
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.database import take_turn
 from voucher.network.model import Place, Structure, StructureState
 from voucher.redemption.answers import Counter
 from voucher.redemption.model import RedeemedVoucher, Redemption, RefusedAttempt
@@ -56,13 +57,25 @@ def why_not(session: Session, tray: Tray, counter: Counter, by: UUID, now: datet
 
 
 def typing_lock(session: Session, by: UUID, serials: tuple[int, ...], now: datetime) -> Refusal | None:
-    """Say whether too many wrong codes were typed, by this mediator or for one of these vouchers."""
+    """Say whether too many wrong codes were typed, by this mediator or for one of these vouchers.
+
+    Codes typed by one mediator, or for one voucher, are looked at one after the other: until the end of this transaction, which
+    must record a wrong one, nobody else's is looked at, so that of many sent together no more are evaluated than may be.
+    """
+    take_turn(session, f"typing by {by}", *(f"typing of {serial}" for serial in sorted(serials)))
     if since := _first_of(session, RefusedAttempt.mediator_id == by, now, WRONG_CODES_BY_MEDIATOR_MAX):
         return Refusal(CounterRefusal.TYPING_LOCKED, at=since + WRONG_CODES_WINDOW)
     for serial in serials:
         if since := _first_of(session, RefusedAttempt.serial == serial, now, WRONG_CODES_BY_VOUCHER_MAX):
             return Refusal(CounterRefusal.VOUCHER_LOCKED, serial, len(serials) > 1, at=since + WRONG_CODES_WINDOW)
     return None
+
+
+def tags_are_right(session: Session, tray: Tray) -> bool:
+    """Say whether each code's secret tag is its voucher's."""
+    rows = session.execute(select(Voucher.serial, Voucher.tag).where(Voucher.serial.in_(tray.serials)))
+    standing = {row.serial: row.tag for row in rows}
+    return all(standing.get(code.serial) == code.tag for code in tray.codes)
 
 
 def usable_states(is_handover_required: bool) -> tuple[VoucherState, ...]:

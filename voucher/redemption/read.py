@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import Row, Select, func, select
 
 from voucher.issuing.model import IssueBatch
-from voucher.kernel.calendar import asked_day, end_of_day, start_of_day
+from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
+from voucher.kernel.typed_days import asked_day
 from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
 from voucher.network.services import Service

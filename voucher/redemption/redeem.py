@@ -44,7 +44,7 @@ from voucher.redemption.attempts import (
     record_refusal,
     stored_answer,
 )
-from voucher.redemption.diagnosis import typing_lock, usable_states, why_not
+from voucher.redemption.diagnosis import tags_are_right, typing_lock, usable_states, why_not
 from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
 from voucher.redemption.period import close_ended_period, open_period, period_lock_key
 from voucher.redemption.rules import VOUCHERS_MAX, CounterRefusal, Refusal, end_of_life
@@ -102,7 +102,7 @@ def redeem(
     return Refusal(CounterRefusal.BUSY)
 
 
-def _use_in_some_state(database: Database, attempt: Attempt, tray: Tray, service: str) -> Redeemed | None:
+def _use_in_some_state(database: Database, attempt: Attempt, tray: Tray, service: str) -> Redeemed | Refusal | None:
     if end_of_life(tray.batch.dates, paris_day(attempt.at)) is not None:
         return None
     for state in usable_states(tray.batch.is_handover_required):
@@ -113,7 +113,9 @@ def _use_in_some_state(database: Database, attempt: Attempt, tray: Tray, service
     return None
 
 
-def _use_in_its_month(database: Database, attempt: Attempt, tray: Tray, service: str, state: VoucherState) -> Redeemed:
+def _use_in_its_month(
+    database: Database, attempt: Attempt, tray: Tray, service: str, state: VoucherState
+) -> Redeemed | Refusal:
     """Redeem in the open period, closed first and followed by the next one when its month is over and no job came yet."""
     try:
         with database.write() as session:
@@ -124,7 +126,7 @@ def _use_in_its_month(database: Database, attempt: Attempt, tray: Tray, service:
         return _use(session, attempt, tray, service, state)
 
 
-def _use(session: Session, attempt: Attempt, tray: Tray, service: str, state: VoucherState) -> Redeemed:
+def _use(session: Session, attempt: Attempt, tray: Tray, service: str, state: VoucherState) -> Redeemed | Refusal:
     batch, serials = tray.batch, tray.serials
     connection = session.connection()
     is_postgresql = connection.dialect.name == "postgresql"
@@ -132,8 +134,13 @@ def _use(session: Session, attempt: Attempt, tray: Tray, service: str, state: Vo
         keys = {"period": period_lock_key(batch.agreement_id), "attempt": attempt_lock_key(attempt.id)}
         with sent_together(session):
             connection.execute(_LOCKS, keys)
-    if tray.is_typed and typing_lock(session, attempt.by, serials, attempt.at) is not None:
-        raise _Missed
+    if tray.is_typed and (
+        typing_lock(session, attempt.by, serials, attempt.at) is not None or not tags_are_right(session, tray)
+    ):
+        # Told and recorded before the turn to type ends.
+        if (answer := _explained(session, attempt, tray)) is None:
+            raise _Missed
+        return answer
     wanted: dict[str, Any] = {
         "usable": state,
         "attempt": attempt.id,
@@ -189,12 +196,16 @@ def _explain(database: Database, attempt: Attempt, tray: Tray) -> Redeemed | Ref
     """Return the answer this id got before, else why the vouchers were refused; None when nothing refuses them any more."""
     with database.write() as session:
         lock_attempt(session, attempt.id)
-        if (stored := stored_answer(session, attempt)) is not None:
-            return stored
-        refusal = why_not(session, tray, attempt.counter, attempt.by, attempt.at)
-        if refusal is not None:
-            record_refusal(session, attempt, refusal)
-        return refusal
+        return _explained(session, attempt, tray)
+
+
+def _explained(session: Session, attempt: Attempt, tray: Tray) -> Redeemed | Refusal | None:
+    if (stored := stored_answer(session, attempt)) is not None:
+        return stored
+    refusal = why_not(session, tray, attempt.counter, attempt.by, attempt.at)
+    if refusal is not None:
+        record_refusal(session, attempt, refusal)
+    return refusal
 
 
 def _refuse_unknown(database: Database, attempt: Attempt, refusal: Refusal) -> Redeemed | Refusal:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
@@ -82,7 +83,7 @@ class Ageing:
                 if filters.get("etat", one.debt.state) == one.debt.state
                 and filters.get("age", one.age.key) == one.age.key
                 and filters.get("convention", one.agreement_number) == one.agreement_number
-                and (words in one.structure_name.casefold() or one.pivot.startswith(words.upper().replace(" ", "")))
+                and (words in one.structure_name.casefold() or one.pivot.startswith(compact(words) or words))
             ),
             self.ledger_cents,
         )

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from voucher.kernel.calendar import asked_day, end_of_day, paris_day, start_of_day
+from voucher.kernel.calendar import end_of_day, paris_day, start_of_day
+from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
+from voucher.kernel.typed_days import asked_day
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period, Redemption, RedemptionState
@@ -82,7 +84,7 @@ def redemption_rows(
     if number := filters.get("convention"):
         query = query.where(Agreement.number == number)
     if words := filters.get("structure"):
-        pivot = Structure.pivot.startswith(words.replace(" ", "").upper(), autoescape=True)
+        pivot = Structure.pivot.startswith(compact(words) or words, autoescape=True)
         query = query.where(Structure.name.icontains(words, autoescape=True) | pivot)
     column: Any = {"at": Redemption.redeemed_at, "amount": Redemption.amount_cents}[sort]
     with database.read() as session:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, literal, select, union_all
 
+from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import bic_of_iban
 from voucher.ledger.chart import EventType
@@ -87,7 +88,7 @@ def kept(found: Iterable[Failure], filters: Mapping[str, str]) -> list[Failure]:
         if filters.get("motif", _reason(one)) == _reason(one)
         and filters.get("banque", one.bic) == one.bic
         and filters.get("mois", one.month) == one.month
-        and (words in one.structure_name.casefold() or one.pivot.startswith(words.upper().replace(" ", "")))
+        and (words in one.structure_name.casefold() or one.pivot.startswith(compact(words) or words))
     ]
 
 

@@ -11,18 +11,18 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 
+from voucher.kernel.typed_days import parse_day
 from voucher.kernel.typed_numbers import WrongNumber, parse_euros
-from voucher.settlement.camt import FileError
+from voucher.settlement.bank_stages import FileError
 
 LINES_MAX = 100_000
 ERRORS_MAX = 50
 REASON_LENGTH_MAX = 140
 
 _SEPARATORS = ";,\t"
-_DATES = ("%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y", "%d.%m.%Y")
 
 
 class ReturnStatus(StrEnum):
@@ -193,7 +193,7 @@ def _line(number: int, cells: Sequence[str], places: Mapping[str, int], width: i
     elif not reason:
         raise ValueError("Le motif manque. Dites pourquoi le règlement a échoué : la structure le lira.")
     return ReturnLine(
-        number, values["reference"].upper(), _cents(values["amount"]), status, _day(values["day"]), reason
+        number, values["reference"].upper(), _cents(values["amount"]), status, parse_day(values["day"]), reason
     )
 
 
@@ -202,15 +202,6 @@ def _cents(text: str) -> int:
         return parse_euros(text)
     except WrongNumber as wrong:
         raise ValueError(f"Montant : {wrong}") from None
-
-
-def _day(text: str) -> date:
-    for shape in _DATES:
-        try:
-            return datetime.strptime(text, shape).date()  # noqa: DTZ007 - a civil day has no time zone
-        except ValueError:
-            continue
-    raise ValueError(f"La date « {text[:40]} » ne se lit pas. Écrivez par exemple 31/12/2026.")
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,7 @@
 
 A line that says *paid* is the accountant's evidence: it becomes a booked line of the paying account, with no statement behind it, and
 pays its advice by the same entries as a bank's line (ADR 7: paid is a booked line, on both channels). A rejected or returned line
-opens the debt again, with its reason. The whole file is checked before anything is written; then it is one transaction.
+opens the debt again, with its reason; but one rejected as a duplicate, for which two people must answer (`duplicates`). The whole file is checked before anything is written; then it is one transaction.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Row, func, insert, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.bulk import copy_rows
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database, among
 from voucher.kernel.identifiers import new_id
@@ -25,10 +26,13 @@ from voucher.ledger.post import open_accounts
 from voucher.programme.model import Agreement, SettlementChannel
 from voucher.settlement.accountant_file import ERRORS_MAX, ReturnLine, ReturnStatus, UnreadableReturn, read_return
 from voucher.settlement.bank_files import RefusedBankFile, close_ended_batches, keep_file, take_bank_turn
-from voucher.settlement.camt import FileError
+from voucher.settlement.bank_stages import FileError
+from voucher.settlement.duplicates import open_duplicates
 from voucher.settlement.model import AdviceState, BankFileKind, BankLine, BankStatement, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch, MatchKind
+from voucher.settlement.model_reports import ReportKind, ReportLevel, TransferReport
 from voucher.settlement.post_lines import pay_and_return, post_lines
+from voucher.settlement.reasons import duplicate_code
 from voucher.settlement.reject_advices import reject_advices, say_reasons
 from voucher.settlement.said_first import accountant_reference
 from voucher.settlement.scope import in_scope
@@ -42,6 +46,10 @@ _WAITS = (
     "Un fichier d’avant l’a déjà dit, et une personne a défait ce rapprochement. Rapprochez la ligne qui attend, puis retirez celle-ci "
     "du fichier."
 )
+_ANSWER_FIRST = (
+    "Un doublon de ce règlement est annoncé. Deux personnes doivent d’abord dire si le premier envoi tient. Retirez cette ligne du "
+    "fichier en attendant."
+)
 _DONE = {
     ReturnStatus.PAID: AdviceState.PAID,
     ReturnStatus.REJECTED: AdviceState.REJECTED,
@@ -51,7 +59,10 @@ _DONE = {
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a return file changed; `known_count` lines said what was known. `is_known`: the same bytes were imported before."""
+    """What a return file changed; `known_count` lines said what was known, `duplicate_count` are called duplicates.
+
+    `is_known`: the same bytes were imported before.
+    """
 
     is_known: bool
     line_count: int
@@ -59,6 +70,7 @@ class Returned:
     rejected_count: int
     returned_count: int
     known_count: int
+    duplicate_count: int = 0
 
 
 def import_accountant_return(
@@ -80,9 +92,11 @@ def import_accountant_return(
             return Returned(True, len(lines), 0, 0, 0, len(lines))
         advices = _advices(session, [line.reference for line in lines], issuer_id)
         new = _checked(session, lines, advices, paris_day(now))
-        counts = Counter(line.status for line in new)
+        doubled = [line for line in new if _is_duplicate(line)]
+        counts = Counter(line.status for line in new if not _is_duplicate(line))
         _book(session, new, advices, sha256, by, now)
-        _reject(session, new, advices, by, now)
+        _announce(session, doubled, advices, sha256)
+        _reject(session, [line for line in new if not _is_duplicate(line)], advices, by, now)
         close_ended_batches(session, now)
     return Returned(
         False,
@@ -91,6 +105,7 @@ def import_accountant_return(
         counts[ReturnStatus.REJECTED],
         counts[ReturnStatus.RETURNED],
         len(lines) - len(new),
+        len(doubled),
     )
 
 
@@ -127,6 +142,7 @@ def _checked(
     ours = next((advices[line.reference] for line in lines if line.reference in advices), None)
     proved_until = None if ours is None else _proved_until(session, ours.paying_account_id)
     waiting = _waiting(session, lines)
+    unanswered = open_duplicates(session, [advice.id for advice in advices.values()])
     errors: list[FileError] = []
     new: list[ReturnLine] = []
     states: dict[str, tuple[str, date | None]] = {}
@@ -145,6 +161,8 @@ def _checked(
             errors.append(FileError(line.line, wrong))
         elif not _is_known(line, standing) and (line.reference, line.status is ReturnStatus.RETURNED) in waiting:
             errors.append(FileError(line.line, _WAITS))
+        elif line.status is ReturnStatus.REJECTED and advice.id in unanswered and not _is_duplicate(line):
+            errors.append(FileError(line.line, _ANSWER_FIRST))
         elif not _is_known(line, standing):
             new.append(line)
             states[line.reference] = (_DONE[line.status], line.on if line.status is ReturnStatus.PAID else standing[1])
@@ -307,6 +325,21 @@ def _book(
         {advices[line.reference].id: line.reason for line in booked if line.status is ReturnStatus.RETURNED},
         AdviceState.RETURNED,
     )
+
+
+def _is_duplicate(line: ReturnLine) -> bool:
+    """Whether a line says that the payment was sent before, and is no rejection of the first sending."""
+    return line.status is ReturnStatus.REJECTED and duplicate_code(line.reason) != ""
+
+
+def _announce(
+    session: Session, doubled: Sequence[ReturnLine], advices: Mapping[str, Row[*tuple[Any, ...]]], sha256: str
+) -> None:
+    """Keep what the accountant calls duplicates: they stay in transit until two people answer."""
+    said = {advices[line.reference].id: line.reason for line in doubled}
+    kind, level = ReportKind.DUPLICATE.value, ReportLevel.TRANSFER.value
+    rows = ((sha256, one, kind, level, duplicate_code(reason), reason) for one, reason in said.items())
+    copy_rows(session, TransferReport, rows)
 
 
 def _reject(

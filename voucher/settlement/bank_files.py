@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import insert_new, take_turn
 from voucher.kernel.refusals import Refused
-from voucher.settlement.camt import FileError, SetAside
+from voucher.settlement.bank_stages import FileError, SetAside
 from voucher.settlement.model import AdviceState, BankFile, BankFileKind, BatchState, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankSetAside
 from voucher.settlement.notify import notify_failed

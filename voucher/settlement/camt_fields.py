@@ -1,16 +1,20 @@
 """The texts of an element of a bank file by path, and what they are worth: cents, civil days, sides, identifiers."""
 
+import hashlib
 import re
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import cast
 
 from lxml import etree
 
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.money import NARROW_NO_BREAK_SPACE
 
 _AMOUNT = re.compile(r"\+?(?:\d{1,18}(?:\.\d{0,17})?|\.\d{1,17})", re.ASCII)
 _PLAIN_AMOUNT = re.compile(r"(\d{1,16})\.(\d\d)", re.ASCII)  # as nearly all are written
+_CENTS_MAX = 10**18  # what the plain form holds, and a column of 64 bits
+_FIGURE_DIGITS_MAX = 30
 _SIDES = {"CRDT": True, "DBIT": False}
 # Lengths of the schema, held here too because a file is not validated against it: banks add what it does not know.
 IDENTIFIER_LENGTH_MAX = 35
@@ -106,19 +110,27 @@ class Fields:
     def reference(self, *paths: str) -> str | None:
         """Return the first identifier, or None for the words banks write when they have none.
 
-        Raises WrongEntry if it is longer than the 35 characters of the standard: cut, it could pass for another one.
+        One longer than the 35 characters of the standard is none of ours: its end gives way to a fingerprint of the whole, so
+        that it stays itself in every file and passes for no other.
         """
         text = self.first(*paths)
         if text is None or text.upper() in _NO_REFERENCE:
             return None
         if len(text) > IDENTIFIER_LENGTH_MAX:
-            raise WrongEntry(f"L’identifiant « {text[:40]}… » dépasse {IDENTIFIER_LENGTH_MAX} caractères.")
+            return f"{text[:18]}…{hashlib.sha256(text.encode()).hexdigest()[:16]}"
         return text
 
     def day(self, path: str) -> date | None:
         """Return a civil day in Paris from `<path>/Dt`, `/DtTm` or `<path>DtTm`. Raises WrongEntry for what is no date."""
         text = self.first(f"{path}/Dt") or self.first(f"{path}/DtTm", f"{path}DtTm", f"{path}Dt")
         return None if text is None else day_of(text)
+
+    def day_if_sound(self, path: str) -> date | None:
+        """Return the same, None for what is no date: where another element says the day as well."""
+        try:
+            return self.day(path)
+        except WrongEntry:
+            return None
 
     def cents(self, path: str) -> int | None:
         """Return an amount in cents, None if absent. Raises WrongEntry if it is not euros to the cent."""
@@ -146,16 +158,29 @@ def cents_of(text: str, currency: str | None) -> int:
     """Return the exact cents of an XML amount in euros; trailing zeros are allowed. Raises WrongEntry otherwise."""
     if currency != "EUR":
         raise WrongEntry(
-            f"La devise « {currency or 'absente'} » n’est pas l’euro. Exportez le relevé d’un compte en euros."
+            f"La devise « {(currency or 'absente')[:10]} » n’est pas l’euro. Exportez le relevé d’un compte en euros."
         )
     if plain := _PLAIN_AMOUNT.fullmatch(text):
         return int(plain[1] + plain[2])
     if not _AMOUNT.fullmatch(text):
-        raise WrongEntry(f"Le montant « {text} » n’est pas un nombre.")
+        raise WrongEntry(f"Le montant « {text[:40]} » n’est pas un nombre.")
     cents = Decimal(text).scaleb(2)
     if cents != cents.to_integral_value():
         raise WrongEntry(f"Le montant « {text} » a plus de deux décimales.")
+    if cents >= _CENTS_MAX:
+        raise WrongEntry(f"Le montant « {text} » dépasse ce qu’un compte peut tenir.")
     return int(cents)
+
+
+def figure(text: str) -> str:
+    """Return an XML amount as French writes it, « 1 234,50 »; what is no number as it stands, cut."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text[:30]
+    if not number.is_finite() or len(text) > _FIGURE_DIGITS_MAX or abs(number.adjusted()) > _FIGURE_DIGITS_MAX:
+        return text[:30]
+    return f"{number:,f}".replace(",", NARROW_NO_BREAK_SPACE).replace(".", ",")
 
 
 def day_of(text: str) -> date:
@@ -164,6 +189,6 @@ def day_of(text: str) -> date:
         if len(text) <= len("2026-01-01") or text[10] != "T":
             return date.fromisoformat(text[:10])
         instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise WrongEntry(f"La date « {text} » n’existe pas.") from None
-    return instant.date() if instant.tzinfo is None else paris_day(instant)
+        return instant.date() if instant.tzinfo is None else paris_day(instant)
+    except (ValueError, OverflowError):
+        raise WrongEntry(f"La date « {text[:40]} » n’existe pas.") from None

@@ -13,8 +13,9 @@ from datetime import date
 
 from lxml import etree
 
+from voucher.kernel.money import NO_BREAK_SPACE
 from voucher.settlement.camt_charges import charge_cents, is_charge
-from voucher.settlement.camt_fields import IDENTIFIER_LENGTH_MAX, Fields, WrongEntry
+from voucher.settlement.camt_fields import IDENTIFIER_LENGTH_MAX, Fields, WrongEntry, figure
 from voucher.settlement.xml_guard import line_of
 
 _TRUE = frozenset({"true", "1"})
@@ -32,8 +33,8 @@ _NOTE_AMOUNT_DIFFERS = "Le montant du détail n’est pas celui de l’écriture
 _NOTE_REVERSAL = "La banque annule ici une ligne qu’elle avait écrite."
 
 
-class ForeignEntry(ValueError):
-    """An entry is in another currency: it is no euro of ours. The French sentence that sets it aside."""
+class PassedOver(ValueError):
+    """A part of a file is no money of ours (another currency, another account, not booked): the French sentence that sets it aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class BankEntry:
 
     `reference` is the bank's own (AcctSvcrRef), or one made of the content, then beginning with « ~ ». `rank` tells apart the
     entries of one statement that are alike. `anchor_cents` is given to entries without a reference: the balance of the account before the
-    first entry of that day, so that two alike of two statements of a day are two. `line` is the line of the file, for messages.
+    first entry of that day, so that two alike of two statements of a day are two. `page` is that of the statement. `line` is the line of the file, for messages.
     """
 
     statement_rank: int
@@ -85,6 +86,7 @@ class BankEntry:
     valued_on: date | None
     line: int
     lines: tuple[BankLine, ...]
+    page: int | None = None
 
     @property
     def has_reference(self) -> bool:
@@ -95,6 +97,9 @@ class BankEntry:
     def key(self) -> str:
         """The natural key of the entry, the same in every file that holds it."""
         anchor = "" if self.anchor_cents is None else str(self.anchor_cents)
+        # Two pages of a day may open with one balance and hold entries alike that the bank does not name.
+        if anchor and self.page is not None:
+            anchor += f"p{self.page}"
         side = "C" if self.is_credit else "D"
         day = self.booked_on.isoformat()
         return f"{self.account_iban}|{self.reference}|{side}{self.amount_cents}|{day}|{anchor}|{self.rank}"
@@ -110,7 +115,6 @@ class Entry:
 
     fields: Fields
     details: tuple[Fields, ...]
-    is_booked: bool
     amount_cents: int
     is_credit: bool
     booked_on: date
@@ -123,16 +127,16 @@ class Entry:
         return self.amount_cents if self.is_credit else -self.amount_cents
 
 
-def read_entry(element: etree._Element) -> Entry:
-    """Return an entry from its element.
+def read_entry(element: etree._Element, fields: Fields) -> Entry:
+    """Return a booked entry from its element and its fields, read with its `TxDtls` apart.
 
-    Raises WrongEntry without an amount, a side and a date, ForeignEntry when its amount is in another currency than the euro.
+    Raises WrongEntry without an amount, a side and a date, PassedOver when its amount is in another currency than the euro.
     """
-    fields = Fields(element, nested_name="TxDtls")
     currency = fields.first("Amt@Ccy") or ""
-    if currency != "EUR" and _CURRENCY.fullmatch(currency) and fields.first("Amt"):
-        raise ForeignEntry(
-            f"Écriture de {fields.first('Amt')} {currency[:3]} : elle n’est pas en euros et n’est comptée nulle part. "
+    amount = fields.first("Amt")
+    if amount is not None and currency != "EUR" and _CURRENCY.fullmatch(currency):
+        raise PassedOver(
+            f"Écriture de {figure(amount)}{NO_BREAK_SPACE}{currency} : elle n’est pas en euros et n’est comptée nulle part. "
             "Demandez à votre banque ce qu’elle est."
         )
     amount_cents = fields.cents("Amt")
@@ -141,18 +145,17 @@ def read_entry(element: etree._Element) -> Entry:
     is_credit = fields.side("CdtDbtInd")
     if is_credit is None:
         raise WrongEntry("Une écriture ne dit pas si elle est au débit ou au crédit.")
-    is_booked = fields.first("Sts/Cd", "Sts") == "BOOK"
-    booked_on, valued_on = fields.day("BookgDt"), fields.day("ValDt")
-    if booked_on is None and is_booked and valued_on is not None:
+    # The value date is shown, never posted: what is wrong with it refuses nothing.
+    booked_on, valued_on = fields.day("BookgDt"), fields.day_if_sound("ValDt")
+    if booked_on is None:
         raise WrongEntry(
             "Une écriture n’a pas de date d’écriture (BookgDt). Sa date de valeur ne la remplace pas. "
             "Demandez à votre banque un relevé qui la donne."
+            if valued_on is not None
+            else "Une écriture n’a pas de date."
         )
-    booked_on = booked_on or valued_on
-    if booked_on is None:
-        raise WrongEntry("Une écriture n’a pas de date.")
     details = tuple(Fields(detail) for detail in fields.nested)
-    return Entry(fields, details, is_booked, amount_cents, is_credit, booked_on, valued_on, line_of(element))
+    return Entry(fields, details, amount_cents, is_credit, booked_on, valued_on, line_of(element))
 
 
 def lines_of(entry: Entry, account_iban: str) -> tuple[BankLine, ...]:
@@ -179,7 +182,7 @@ class _Part:
 def _split(entry: Entry) -> tuple[Sequence[_Part], str | None]:
     """Decide between one line and one for each transaction, and say in French what the bank leaves unsaid."""
     announced = entry.fields.first("NtryDtls/Btch/NbOfTxs")
-    is_incomplete = announced is not None and announced.isdecimal() and int(announced) != len(entry.details)
+    is_incomplete = announced is not None and _count(announced) != len(entry.details)
     if len(entry.details) == 1 and not is_incomplete:
         return _single(entry, entry.details[0])
     whole = (_Part(None, entry.amount_cents, entry.is_credit),)
@@ -208,10 +211,12 @@ def _single(entry: Entry, detail: Fields) -> tuple[Sequence[_Part], str | None]:
         part = _Part(detail, cents, entry.is_credit)
         if cents and part.signed_cents - charged == entry.signed_cents:
             return (part, _Part(None, charged, False, is_charge=True)), None
-    instructed = detail.first("AmtDtls/InstdAmt/Amt@Ccy")
+    instructed = detail.first("AmtDtls/InstdAmt/Amt@Ccy") or "EUR"
     note = None if not amounts or amounts[0] == entry.amount_cents else _NOTE_AMOUNT_DIFFERS
-    if instructed not in (None, "EUR"):
-        note = f"Montant d’origine : {detail.first('AmtDtls/InstdAmt/Amt')} {instructed}."
+    if instructed != "EUR":
+        note = (
+            f"Montant d’origine : {figure(detail.first('AmtDtls/InstdAmt/Amt') or '')}{NO_BREAK_SPACE}{instructed[:3]}."
+        )
     return (_Part(detail, entry.amount_cents, entry.is_credit),), note
 
 
@@ -270,15 +275,19 @@ def _line(entry: Entry, part: _Part, account_iban: str, rank: int, note: str | N
         return_reason=reason,
         return_additional=additional,
         remittance=(_remittance(detail) or fields.first("AddtlNtryInf") or "")[:_TEXT_LENGTH_MAX],
-        domain_code=domain_code,
+        domain_code=domain_code and domain_code[:IDENTIFIER_LENGTH_MAX],
         message_id=detail.reference("Refs/MsgId") or fields.reference("NtryDtls/Btch/MsgId"),
         payment_information_id=detail.reference("Refs/PmtInfId") or fields.reference("NtryDtls/Btch/PmtInfId"),
-        batch_count=int(batch_count) if batch_count and batch_count.isdecimal() and len(batch_count) < 9 else None,
+        batch_count=None if batch_count is None else _count(batch_count),
         note=(note or (_NOTE_REVERSAL if is_reversal else "") or additional or "")[:_NOTE_LENGTH_MAX] or None,
     )
 
 
 _EMPTY = Fields.empty()
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 9 else None
 
 
 def _end_to_end_id(detail: Fields) -> str | None:

@@ -16,7 +16,14 @@ from voucher.ledger.model import Entry
 from voucher.programme.change_payment_terms import PAYMENT_DAYS_MAX
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
-from voucher.settlement import checks_accountant, checks_bank, checks_bank_entries, checks_files, checks_overpayments
+from voucher.settlement import (
+    checks_accountant,
+    checks_bank,
+    checks_bank_entries,
+    checks_duplicates,
+    checks_files,
+    checks_overpayments,
+)
 from voucher.settlement.check_sums import gaps
 from voucher.settlement.due_periods import IN_A_BATCH
 from voucher.settlement.model import AdviceLine, AdviceState, BatchState, LineNature, PaymentAdvice
@@ -311,6 +318,7 @@ CHECKS: tuple[Check, ...] = (
     *checks_files.CHECKS,
     *checks_bank.CHECKS,
     *checks_bank_entries.CHECKS,
+    *checks_duplicates.CHECKS,
     *checks_accountant.CHECKS,
     *checks_overpayments.CHECKS,
 )

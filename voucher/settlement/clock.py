@@ -23,6 +23,7 @@ from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
 from voucher.settlement.due_parts import UNPAID, Part, unpaid_parts
 from voucher.settlement.due_periods import IN_A_BATCH
+from voucher.settlement.duplicates import is_open
 from voucher.settlement.held import PREPARER
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_overpayments import Dispute
@@ -279,6 +280,7 @@ def _advices(
             PaymentAdvice.state.label("advice_state"),
             Structure.id.label("structure_id"),
             Structure.name.label("structure_name"),
+            is_open().label("is_doubled"),
         )
         .join(PaymentAdvice, PaymentAdvice.batch_id == SettlementBatch.id)
         .join(Structure, Structure.id == PaymentAdvice.structure_id)
@@ -287,16 +289,21 @@ def _advices(
         .where(PaymentAdvice.state.in_(UNPAID), *conditions)
     ).all()
     rows = [row for row in rows if parts.get(row.advice_id)]
-    alone = [row for row in rows if row.advice_state in CARRIED_STATES]
+    alone = [row for row in rows if _is_alone(row)]
     waits = why_waiting(session, [row.advice_id for row in alone], now)
     today = paris_day(now)
     found = [_alone_due(row, waits[row.advice_id], one, today) for row in alone for one in parts[row.advice_id]]
     together: defaultdict[tuple[UUID, str, date], list[tuple[Row[*tuple[Any, ...]], Part]]] = defaultdict(list)
     for row in rows:
-        if row.advice_state not in CARRIED_STATES:
+        if not _is_alone(row):
             for one in parts[row.advice_id]:
                 together[row.id, row.advice_state, one.due_on].append((row, one))
     return [*found, *(_batch_due(same, today) for same in together.values())]
+
+
+def _is_alone(row: Row[*tuple[Any, ...]]) -> bool:
+    """Whether an advice waits for something of its own, and not with its batch."""
+    return row.is_doubled or row.advice_state in CARRIED_STATES
 
 
 def _batch_due(same: list[tuple[Row[*tuple[Any, ...]], Part]], today: date) -> Due:
@@ -330,10 +337,11 @@ def _batch_due(same: list[tuple[Row[*tuple[Any, ...]], Part]], today: date) -> D
 
 
 def _alone_due(row: Row[*tuple[Any, ...]], waiting: Waiting, part: Part, today: date) -> Due:
-    """A part of an advice that waits alone: held, rejected or returned."""
+    """A part of an advice that waits alone: held, rejected or returned; or in transit, called a duplicate by the bank."""
     is_held = row.advice_state == AdviceState.HELD
+    came_back = Stage.LEFT if row.is_doubled else Stage.FAILED
     return Due(
-        Stage.HELD if is_held else Stage.FAILED,
+        Stage.HELD if is_held else came_back,
         row.agreement_id,
         row.agreement_number,
         row.issuer_name,

@@ -31,6 +31,7 @@ class Held(StrEnum):
     BAD_RIB = "RIB inutilisable"
     REFUSED_ACCOUNT = "Compte refusé"
     MAYBE_PAID = "Peut-être déjà payé"
+    DUPLICATE = "Doublon annoncé"
     BELOW_MINIMUM = "Sous le minimum"
 
 
@@ -43,6 +44,10 @@ WHO_LIFTS: dict[Held, tuple[str, str]] = {
     Held.BAD_RIB: ("La structure", "Demandez-lui un RIB à jour."),
     Held.REFUSED_ACCOUNT: ("La structure", "Demandez-lui un nouveau RIB."),
     Held.MAYBE_PAID: (PREPARER, "Rapprochez d’abord cette ligne."),
+    Held.DUPLICATE: (
+        "Le service des finances",
+        "Deux personnes doivent dire si le premier envoi tient. Cherchez-le auprès de la banque.",
+    ),
     Held.BELOW_MINIMUM: ("Personne", "Il n’y a rien à faire : la somme ira dans le lot qui atteint le minimum."),
 }
 """Who can make the money leave, and what to do."""
@@ -120,6 +125,13 @@ def maybe_paid_already() -> Cause:
     """Return the cause of an amount that a debit to identify may have paid."""
     return _cause(
         Held.MAYBE_PAID, f"{Held.MAYBE_PAID} : une ligne de la banque qui nomme ce virement attend d’être rapprochée."
+    )
+
+
+def duplicate_announced() -> Cause:
+    """Return the cause of a transfer that the bank calls a duplicate of a first sending."""
+    return _cause(
+        Held.DUPLICATE, f"{Held.DUPLICATE} : la banque dit avoir déjà reçu ce virement. Rien n’est à payer de nouveau."
     )
 
 

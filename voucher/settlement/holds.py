@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, case, func, or_, select, true, update
 
 from voucher.kernel.calendar import french_instant
+from voucher.kernel.characters import compact
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 from voucher.kernel.replays import insert_once
@@ -60,7 +61,7 @@ def place_hold(database: Database, hold: NewHold, *, by: UUID, now: datetime, is
     reason = required_text(hold.reason, "reason", REASON_CHARACTERS_MAX)
     with database.write() as session:
         structure = session.execute(
-            select(Structure.id, Structure.name).where(Structure.pivot == hold.pivot.replace(" ", ""))
+            select(Structure.id, Structure.name).where(Structure.pivot == compact(hold.pivot))
         ).one_or_none()
         if structure is None:
             raise Refused(

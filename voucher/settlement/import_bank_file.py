@@ -11,7 +11,7 @@ from voucher.kernel.database import Database
 from voucher.settlement.accountant_file import is_table
 from voucher.settlement.accountant_return import Returned, import_accountant_return
 from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.camt import FileError
+from voucher.settlement.bank_stages import FileError
 from voucher.settlement.import_report import Reported, import_report
 from voucher.settlement.import_statement import Imported, import_statement
 from voucher.settlement.xml_guard import RefusedXml, root_of, unpack

@@ -6,7 +6,7 @@ the bank account of the ledger (5120) always moves as the bank says.
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -31,7 +31,8 @@ from voucher.settlement.bank_files import (
     keep_set_aside,
     take_bank_turn,
 )
-from voucher.settlement.camt import Counted, FileError, Reading, SetAside, Statement
+from voucher.settlement.bank_stages import Counted, FileError, SetAside, Statement
+from voucher.settlement.camt import Reading
 from voucher.settlement.camt_lines import BankEntry
 from voucher.settlement.match_files import match_details, match_whole_files
 from voucher.settlement.match_line import match_parked_returns, post_details
@@ -46,6 +47,8 @@ from voucher.settlement.withdraw_rejections import withdraw_rejections
 from voucher.settlement.xml_guard import RefusedXml, Unpacked, unpack
 
 _MANY = 1_000
+SET_ASIDE_MAX = 200  # told one by one; the rest are counted
+REFERENCE_LENGTH_MAX = 42  # of the bank's name for a statement, in what tells it apart: its name, its day, its page
 _ACCOUNTS = ("5120", "4711", "6270")
 
 
@@ -53,7 +56,8 @@ _ACCOUNTS = ("5120", "4711", "6270")
 class Imported:
     """What a statement file changed. `is_known` says that the same bytes were imported before: then nothing was.
 
-    `set_aside` is what of the file is counted nowhere, with its line and why.
+    `set_aside` is what of the file is counted nowhere, with its line and why; `pending_count` are the entries that the bank has not
+    booked, or gives for information.
     """
 
     is_known: bool
@@ -66,6 +70,7 @@ class Imported:
     charge_count: int = 0
     funds_count: int = 0
     set_aside: tuple[SetAside, ...] = ()
+    pending_count: int = 0
 
 
 def import_statement(
@@ -92,15 +97,16 @@ def import_statement(
 
 
 def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetime, issuer_id: UUID | None) -> Imported:
-    reading = Reading(found.file)
+    is_ours = OurAccounts(session, issuer_id)
+    reading = Reading(found.file, is_ours)
     is_new = keep_file(session, found.sha256, name, packed(found.file), by, now)
     if not is_new and not _had_set_aside(session, found.sha256):
         return Imported(True, 0, 0, 0, 0, 0, 0)
-    taken = _Taking(session, reading, found.sha256, by, now, issuer_id)
+    taken = _Taking(session, reading, found.sha256, by, now, is_ours)
     with _only_new_objects_searched():
         taken.take_all()
     stored = taken.store.stored
-    for account_id in taken.accounts.values():
+    for account_id in is_ours.met:
         open_accounts(session, [AccountKey(code, bank_account_id=account_id) for code in _ACCOUNTS])
     if stored.new_count >= _MANY:
         count_anew(session, BankLine, BankMatch, Account)
@@ -139,7 +145,36 @@ def _imported(
         verdicts[Verdict.CHARGES],
         funds_count,
         tuple(taken.set_aside),
+        taken.pending_count,
     )
+
+
+class OurAccounts:
+    """The paying accounts of the scope, asked by IBAN; `met` are those that the file speaks of."""
+
+    def __init__(self, session: Session, issuer_id: UUID | None) -> None:
+        self._session, self._issuer_id = session, issuer_id
+        self._ids: dict[str, UUID] = {}
+
+    def __call__(self, iban: str) -> bool:
+        """Say whether an account is one of them."""
+        if iban not in self._ids:
+            found = self._session.scalar(
+                select(PayingAccount.id).where(PayingAccount.iban == iban, account_in_scope(self._issuer_id))
+            )
+            if found is None:
+                return False
+            self._ids[iban] = found
+        return True
+
+    def id_of(self, iban: str) -> UUID:
+        """Return the id of one that was met."""
+        return self._ids[iban]
+
+    @property
+    def met(self) -> Iterable[UUID]:
+        """The accounts of ours that the file speaks of."""
+        return self._ids.values()
 
 
 @dataclass(slots=True)
@@ -151,11 +186,12 @@ class _Taking:
     bank_file: str
     by: UUID
     now: datetime
-    issuer_id: UUID | None
+    ours: "OurAccounts"
     store: EntryStore = field(init=False)
-    accounts: dict[str, UUID] = field(default_factory=dict)
     set_aside: list[SetAside] = field(default_factory=list)
     statement_count: int = 0
+    pending_count: int = 0
+    _untold_count: int = 0
 
     def __post_init__(self) -> None:
         self.store = EntryStore(self.session, self.bank_file, by=self.by, now=self.now)
@@ -172,9 +208,14 @@ class _Taking:
                 place = self._begin(stage)
             elif isinstance(stage, Counted):
                 self.store.flush()
+                self.pending_count += stage.pending_count
                 place = None
-            else:
+            elif len(self.set_aside) < SET_ASIDE_MAX:
                 self.set_aside.append(stage)
+            else:
+                self._untold_count += 1
+        if self._untold_count:
+            self.set_aside.append(SetAside(0, f"Et {self._untold_count} autres parties, mises de côté de même."))
         errors += self.store.stored.errors
         if not errors and not self.statement_count:
             errors += [FileError(one.line, one.reason) for one in self.set_aside]
@@ -188,30 +229,12 @@ class _Taking:
             self.store.stored.errors.append(FileError(line, reason))
         return day <= paris_day(self.now)
 
-    def _begin(self, statement: Statement) -> Place | None:
-        account_id = self._account(statement.account_iban)
-        if account_id is None:
-            self.set_aside.append(
-                SetAside(
-                    statement.line,
-                    f"Le compte {statement.account_iban} n’est pas l’un de vos comptes payeurs. Choisissez le relevé d’un compte payeur.",
-                )
-            )
-            return None
+    def _begin(self, statement: Statement) -> Place:
+        account_id = self.ours.id_of(statement.account_iban)
         self.statement_count += 1
         if statement.closed_on is not None:
             self._has_come(statement.closed_on, statement.line)
         return Place(account_id, self._keep(statement, account_id))
-
-    def _account(self, iban: str) -> UUID | None:
-        if iban not in self.accounts:
-            found = self.session.scalar(
-                select(PayingAccount.id).where(PayingAccount.iban == iban, account_in_scope(self.issuer_id))
-            )
-            if found is None:
-                return None
-            self.accounts[iban] = found
-        return self.accounts[iban]
 
     def _keep(self, statement: Statement, account_id: UUID) -> UUID | None:
         """Store a statement with its balances once, whatever its name; return its id. One that stands must say the same balances."""
@@ -219,13 +242,14 @@ class _Taking:
         if opening_cents is None or closing_cents is None or statement.closed_on is None:
             return None
         opened_on = min(statement.opened_on or statement.closed_on, statement.closed_on)
-        reference = f"{statement.statement_id[:48]} {statement.closed_on.isoformat()}"
+        page = "" if statement.page is None else f" p{statement.page}"
+        reference = f"{statement.statement_id[:REFERENCE_LENGTH_MAX]} {statement.closed_on.isoformat()}{page}"
         of_account = BankStatement.paying_account_id == account_id
         balances = select(BankStatement.id, BankStatement.opening_cents, BankStatement.closing_cents).where(of_account)
         standing = self.session.execute(balances.where(BankStatement.reference == reference)).one_or_none()
         if standing is not None:
             if (standing.opening_cents, standing.closing_cents) != (opening_cents, closing_cents):
-                reason = f"Le relevé {statement.statement_id} est connu avec d’autres soldes. Appelez votre banque."
+                reason = f"{statement.name} : il est connu avec d’autres soldes. Appelez votre banque."
                 self.store.stored.errors.append(FileError(statement.line, reason))
             return UUID(str(standing.id))
         # The same days and balances under another name: the bank sent it again.
@@ -235,6 +259,7 @@ class _Taking:
                 BankStatement.closed_on == statement.closed_on,
                 BankStatement.opening_cents == opening_cents,
                 BankStatement.closing_cents == closing_cents,
+                BankStatement.page.is_not_distinct_from(statement.page),
             ).limit(1)
         ).one_or_none()
         if resent is not None:
@@ -249,6 +274,8 @@ class _Taking:
             "closed_on": statement.closed_on,
             "opening_cents": opening_cents,
             "closing_cents": closing_cents,
+            "page": statement.page,
+            "is_last_page": statement.is_last_page,
         }
         self.session.execute(insert(BankStatement).values(**row))
         return UUID(str(row["id"]))

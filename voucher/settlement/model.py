@@ -226,6 +226,10 @@ class BankStatement(Base):
     closed_on: Mapped[date]
     opening_cents: Mapped[int] = mapped_column(BigInt)
     closing_cents: Mapped[int] = mapped_column(BigInt)
+    page: Mapped[
+        int | None
+    ]  # from 1, of a statement that the bank cut in pages; each opens where the one before closes
+    is_last_page: Mapped[bool | None]
 
     __table_args__ = (UniqueConstraint("paying_account_id", "reference"),)
 

@@ -1,60 +1,78 @@
 """What the bank says of a file we sent, before any money moves: ISO 20022 pain.002, versions 001.03 to 001.15.
 
 An acceptance here never means paid (architecture.md, trap 8): only a booked statement line does. A rejection is final for the
-transfer it names, or for the whole file when the group says RJCT and no transfer is named.
+transfer it names, or for the whole file when the group says RJCT and no transfer is named. A code that says « duplicate » is no
+rejection. What the bank found of the payee's name (from 001.10, Regulation (EU) 2024/886) is neither.
 """
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from voucher.settlement.camt_fields import Fields
+from voucher.settlement.camt_fields import Fields, WrongEntry
+from voucher.settlement.reasons import DUPLICATES
 from voucher.settlement.xml_guard import RefusedXml, elements, line_of, root_of, unpacked
 
 _NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:pain\.002\.001\.(0[3-9]|1[0-5])")
+PAYEE_CODES = frozenset({"RCVC", "RVMC", "RVNM", "RVNA", "RVCM", "RVNC"})
+"""What a bank says of payees' names (ExternalPaymentTransactionStatus1Code and ExternalPaymentGroupStatus1Code).
+
+They match; nearly; do not; it cannot tell. Of a file: some do not match; it has not looked at all of them yet.
+"""
+_QUOTES = re.compile(r"^[“”\"«»\s]+|[“”\"«»\s]+$")  # around a name: some banks write them
+_ADDITIONAL_LENGTH_MAX = 105  # of one AddtlInf in the schema: a longer text goes on in the next
 
 
 @dataclass(frozen=True, slots=True)
-class TransferStatus:
+class Status:
+    """The bank's word on a file, a block or a transfer. `reason` is a code; of several, the one that says « duplicate »."""
+
+    status: str | None
+    reason: str | None
+    additional: str | None
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the bank will not carry it out, or has had it before."""
+        return self.status == "RJCT"
+
+    @property
+    def is_duplicate(self) -> bool:
+        """Whether the bank says that it has had it before: the first sending may stand."""
+        return self.reason in DUPLICATES and not (self.status or "").startswith("AC")
+
+    @property
+    def payee(self) -> str | None:
+        """What it says of payees' names, a code of `PAYEE_CODES`."""
+        return next((one for one in (self.status, self.reason) if one in PAYEE_CODES), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferStatus(Status):
     """The bank's word on one transfer: `RJCT` refuses it; `ACCP`, `ACSP`, `ACSC`, `PDNG`… do not pay it yet.
 
-    `line` is where the file says it.
+    `additional` is, of a payee whose name nearly matches (RVMC), the name that its bank knows. `line` is where the file says it.
     """
 
     end_to_end_id: str
     payment_information_id: str | None
-    status: str | None
-    reason: str | None
-    additional: str | None
     line: int
-
-    @property
-    def is_rejected(self) -> bool:
-        """Whether the bank will not carry out this transfer."""
-        return self.status == "RJCT"
 
 
 @dataclass(frozen=True, slots=True)
-class StatusReport:
+class StatusReport(Status):
     """One pain.002: the file it answers (`original_message_id`), the status of the whole, and that of each transfer named.
 
-    `status` is `ACCP`, `PART`, `RJCT`…, or None when the report adds only the fate of single transfers. `rejected_blocks` are the
-    payment blocks (PmtInfId) refused as a whole, with their reason.
+    `status` is `ACCP`, `PART`, `RJCT`…, or None when the report adds only the fate of single transfers. `blocks` are the
+    payment blocks by their PmtInfId.
     """
 
     sha256: str
     message_id: str
     original_message_id: str
-    status: str | None
-    reason: str | None
-    additional: str | None
     transfers: tuple[TransferStatus, ...]
-    rejected_blocks: tuple[tuple[str, str | None], ...]
-
-    @property
-    def is_rejected(self) -> bool:
-        """Whether the bank refuses the whole file."""
-        return self.status == "RJCT"
+    blocks: Mapping[str, Status]
 
 
 def read_status_report(data: bytes) -> StatusReport:
@@ -69,7 +87,7 @@ def read_status_report(data: bytes) -> StatusReport:
     namespace = f"{{{root.namespace}}}"
     head, group = Fields.empty(), Fields.empty()
     transfers: list[TransferStatus] = []
-    rejected_blocks: list[tuple[str, str | None]] = []
+    blocks: dict[str, Status] = {}
     names = ("GrpHdr", "OrgnlGrpInfAndSts", "OrgnlPmtInfAndSts")
     for event, element in elements(xml, [namespace + name for name in names]):
         if event == "start":
@@ -82,35 +100,39 @@ def read_status_report(data: bytes) -> StatusReport:
         else:
             block = Fields(element, nested_name="TxInfAndSts")
             block_id = block.first("OrgnlPmtInfId")
-            if block.first("PmtInfSts") == "RJCT" and block_id is not None:
-                rejected_blocks.append((block_id, _reason(block)))
+            if block_id is not None:
+                blocks[block_id] = Status(*_said(block, "PmtInfSts"))
             transfers += [_transfer(Fields(one), block_id, line_of(one)) for one in block.nested]
             element.clear()
     original_message_id = group.first("OrgnlMsgId")
     if original_message_id is None:
         raise RefusedXml("Ce compte rendu ne dit pas à quel fichier il répond. Demandez un autre fichier à la banque.")
     return StatusReport(
+        *_said(group, "GrpSts"),
         sha256=hashlib.sha256(xml).hexdigest(),
         message_id=head.first("MsgId") or "",
         original_message_id=original_message_id,
-        status=group.first("GrpSts"),
-        reason=_reason(group),
-        additional=_additional(group),
         transfers=tuple(transfers),
-        rejected_blocks=tuple(rejected_blocks),
+        blocks=blocks,
     )
 
 
 def _transfer(fields: Fields, block_id: str | None, line: int) -> TransferStatus:
-    end_to_end_id = fields.reference("OrgnlEndToEndId")
+    try:
+        end_to_end_id = fields.reference("OrgnlEndToEndId")
+    except WrongEntry as wrong:
+        raise RefusedXml(f"{wrong} Demandez un autre fichier à la banque.", line) from None
     if end_to_end_id is None:
         raise RefusedXml("Ce compte rendu parle d’un virement sans dire lequel. Demandez un autre fichier à la banque.")
-    return TransferStatus(end_to_end_id, block_id, fields.first("TxSts"), _reason(fields), _additional(fields), line)
+    return TransferStatus(*_said(fields, "TxSts"), end_to_end_id, block_id, line)
 
 
-def _reason(fields: Fields) -> str | None:
-    return fields.first("StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry")
-
-
-def _additional(fields: Fields) -> str | None:
-    return " ".join(fields.every("StsRsnInf/AddtlInf")) or None
+def _said(fields: Fields, status: str) -> tuple[str | None, str | None, str | None]:
+    """Return a status, its reason and the bank's words."""
+    reasons = fields.every("StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry")
+    reason = next((one for one in reasons if one in DUPLICATES), next(iter(reasons), None))
+    words = ""
+    for piece in fields.every("StsRsnInf/AddtlInf"):
+        is_cut = len(words) % _ADDITIONAL_LENGTH_MAX == 0
+        words += piece if is_cut else f" {piece}"
+    return fields.first(status), reason, _QUOTES.sub("", words) or None

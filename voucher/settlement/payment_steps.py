@@ -60,6 +60,8 @@ def waiting_step(
             return _now("En attente de validation", (Holder.APPROVER, finance[1]), act)
         case Stage.NOT_SENT:
             return _now("Prêt à partir", finance, "Il doit transmettre le lot.")
+        case Stage.LEFT if waiting is not None and waiting.held is Held.DUPLICATE:
+            return _waits(f"{bank[1]} dit avoir déjà reçu ce virement", waiting, finance)
         case Stage.LEFT:
             return _now("En cours de paiement", bank, "Le virement doit paraître sur votre compte.")
         case Stage.FAILED:
@@ -129,6 +131,8 @@ def _waits(what: str, waiting: Waiting | None, finance: tuple[Holder, str]) -> P
             return _now(what, (Holder.PROGRAMME, "Le programme"), "Appelez le programme pour lever la suspension.")
         case Held.MAYBE_PAID:
             return _now(what, finance, "Il doit d’abord comprendre une ligne de sa banque.")
+        case Held.DUPLICATE:
+            return _now(what, finance, "Il doit vérifier que le premier envoi tient, puis vous paie s’il manque.")
         case Held.BLOCKED:
             return _now(what, finance, "Appelez le service des finances pour en parler.")
         case Held.BELOW_MINIMUM:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, false, func, or_, select
 
+from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
@@ -60,7 +61,7 @@ def advices(
         query = query.where(
             or_(
                 Structure.name.icontains(words, autoescape=True),
-                Structure.pivot.startswith(words.replace(" ", ""), autoescape=True),
+                Structure.pivot.startswith(compact(words) or words, autoescape=True),
                 PaymentAdvice.reference == words.upper(),
             )
         )

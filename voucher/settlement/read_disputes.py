@@ -8,9 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 
-from voucher.kernel.calendar import asked_day, end_of_day, start_of_day
+from voucher.kernel.calendar import end_of_day, start_of_day
+from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
+from voucher.kernel.typed_days import asked_day
 from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
 from voucher.network.services import Service
@@ -228,7 +230,7 @@ def is_structure(words: str) -> ColumnElement[bool]:
     """Return the condition that a structure's name holds these words, or that its SIRET or RNA begins so."""
     return or_(
         Structure.name.icontains(words, autoescape=True),
-        Structure.pivot.startswith(words.replace(" ", ""), autoescape=True),
+        Structure.pivot.startswith(compact(words) or words, autoescape=True),
     )
 
 

@@ -13,6 +13,7 @@ _CALL_STRUCTURE = "Appelez la structure : elle doit voir avec sa banque. Payez-l
 _HEIRS = "Appelez la structure pour savoir qui la représente, puis demandez un nouveau RIB."
 _CALL_BANK = "Appelez votre banque avant de payer de nouveau."
 _CORRECT_FILE = "Prévenez l’équipe technique : le fichier doit être corrigé avant un nouvel envoi."
+_FIND_FIRST = "Ne payez pas de nouveau : cherchez d’abord le premier envoi sur le relevé."
 _ADD_FUNDS = "Approvisionnez le compte, puis payez la structure dans le prochain lot."
 
 
@@ -31,6 +32,16 @@ class ReasonText:
     account: str = ""
     needs_another: bool = False
 
+
+DUPLICATES = frozenset({"AM05", "DU01", "DU02", "DU03", "DU04", "DU05", "DUPL"})
+"""The codes by which a bank says that it has had this file, block or transfer before: no rejection, the first may stand.
+
+All those of ExternalStatusReason1Code: duplication, then the identifier met twice (message, payment information, transaction,
+end to end, instruction).
+"""
+
+NEVER_CAME = "NOOR"
+"""The reason of a transfer offered again because two people found that its first sending never reached the bank."""
 
 CODE_LENGTH = 4
 """A reason of a bank is a code of four letters or figures."""
@@ -51,7 +62,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "AM02": ("Le montant dépasse le plafond autorisé.", "Faites relever le plafond par votre banque, ou faites plusieurs lots."),
     "AM03": ("La devise n’est pas admise : seul l’euro l’est.", _CORRECT_FILE),
     "AM04": ("Le compte débité n’était pas assez approvisionné.", _ADD_FUNDS),
-    "AM05": ("La banque a déjà reçu ce virement.", "Ne payez pas de nouveau : cherchez d’abord le premier virement sur le relevé."),
+    "AM05": ("La banque a déjà reçu ce virement.", _FIND_FIRST),
     "AM07": ("Le montant est bloqué par la banque.", _CALL_BANK),
     "AM09": ("Le montant reçu n’est pas celui attendu.", "Comparez le bordereau et le relevé, puis appelez votre banque."),
     "AM10": ("Le total du fichier ne correspond pas à ses virements.", _CORRECT_FILE),
@@ -64,7 +75,12 @@ _TABLE: dict[str, tuple[str, str]] = {
     "CUST": ("Le virement a été annulé à la demande de l’émetteur.", "Vérifiez qui a demandé cette annulation avant de payer de nouveau."),
     "DNOR": ("Votre banque n’est pas enregistrée pour ce type de virement.", _CALL_BANK),
     "DT01": ("La date d’exécution est refusée par la banque.", "Choisissez un autre jour ouvré bancaire, puis payez dans le prochain lot."),
-    "DUPL": ("La banque a déjà reçu ce fichier ou ce virement.", "Ne payez pas de nouveau : cherchez d’abord le premier envoi sur le relevé."),
+    "DU01": ("La banque a déjà reçu ce fichier.", _FIND_FIRST),
+    "DU02": ("La banque a déjà reçu ce bloc de virements.", _FIND_FIRST),
+    "DU03": ("La banque a déjà reçu ce virement.", _FIND_FIRST),
+    "DU04": ("La banque a déjà reçu un virement de cette référence.", _FIND_FIRST),
+    "DU05": ("La banque a déjà reçu cet ordre de virement.", _FIND_FIRST),
+    "DUPL": ("La banque a déjà reçu ce fichier ou ce virement.", _FIND_FIRST),
     "ED05": ("Le règlement entre banques a échoué.", _CALL_BANK),
     "FF01": ("Le format du fichier est refusé par la banque.", _CORRECT_FILE),
     "FOCR": ("Le virement est revenu après une demande de rappel.", "Vérifiez qui a demandé le rappel, puis décidez s’il faut payer de nouveau."),
@@ -75,11 +91,11 @@ _TABLE: dict[str, tuple[str, str]] = {
     "MS03": ("La banque n’a pas donné de raison.", _CALL_STRUCTURE),
     "NARR": ("La banque donne sa raison en toutes lettres.", "Lisez le message de la banque à côté de cette ligne."),
     "NOAS": ("La structure n’a pas répondu à la demande de rappel.", "Appelez la structure."),
-    "NOOR": ("Le virement d’origine n’a jamais été reçu.", _CALL_BANK),
+    "NOOR": ("La banque n’a jamais reçu le premier envoi de ce virement.", "Payez la structure dans le prochain lot."),
     "RC01": ("Le code de la banque de la structure (BIC) est faux.", _NEW_RIB),
     "RC03": ("Le code de votre banque (BIC) est faux.", "Corrigez le BIC du compte qui paie."),
     "RC04": ("Le code de la banque de la structure (BIC) est faux.", _NEW_RIB),
-    "RF01": ("Un identifiant du fichier a déjà servi.", _CORRECT_FILE),
+    "RF01": ("Un identifiant sert deux fois dans le fichier.", _CORRECT_FILE),
     "RR01": ("Il manque le compte ou l’identité de l’émetteur, exigés par la loi.", "Vérifiez le compte qui paie, puis appelez votre banque."),
     "RR02": ("Il manque le nom ou l’adresse de l’émetteur, exigés par la loi.", "Vérifiez le nom du compte qui paie, puis appelez votre banque."),
     "RR03": ("Il manque le nom ou l’adresse de la structure, exigés par la loi.", "Vérifiez le nom du titulaire sur le RIB, puis appelez votre banque."),
@@ -128,7 +144,17 @@ _ACCOUNTANTS_WORDS = (
     ("AC01", r"\bcoordonnees bancaires\b.{0,20}\b(?:errone|incorrect|invalide|perime)e?s\b"),
 )
 """How accountants say it, without accents: the code of a bank that means the same."""
+_SECOND = re.compile(
+    r"\bdoublons?\b|\bdeja (?:ete )?(?:paye|regle|vire|execute)e?s?\b|\bdouble (?:paiement|reglement|virement|envoi)\b"
+)
 _EMPTIED = re.compile(r"\bcompte\b.{0,20}\bsoldée?s?\b")
+
+
+def duplicate_code(reason: str) -> str:
+    """Return the code of a reason that says « duplicate », in a bank's code or an accountant's words; empty for any other."""
+    plain = _without_accents(reason)
+    said = next((one for one in re.findall(r"\b[A-Z]{2}[A-Z0-9]{2}\b", reason.upper()) if one in DUPLICATES), "")
+    return said or ("DUPL" if len(reason) > CODE_LENGTH and _SECOND.search(plain) else "")
 
 
 def known_codes() -> list[str]:
@@ -156,7 +182,7 @@ def _said_by_accountant(words: str) -> ReasonText:
     Words are read as a sign, never as a proof: only a code closes an account for good.
     """
     said = f"Le comptable dit : « {words} »."
-    plain = "".join(one for one in unicodedata.normalize("NFD", words.casefold()) if not unicodedata.combining(one))
+    plain = _without_accents(words)
     codes = [one for one in re.findall(r"\b[A-Z]{2}[A-Z0-9]{2}\b", words) if one in _OF_ACCOUNT]
     read = (one for one, pattern in _ACCOUNTANTS_WORDS if re.search(pattern, plain))
     # « soldé » closes an account, « solde » is what is on it.
@@ -167,3 +193,7 @@ def _said_by_accountant(words: str) -> ReasonText:
     is_given = code in codes and words.lstrip().startswith(code)
     needs_another = is_given and code in _NEEDS_ANOTHER
     return ReasonText(code, f"{sentence} {said}", what_to_do, account=_OF_ACCOUNT[code], needs_another=needs_another)
+
+
+def _without_accents(words: str) -> str:
+    return "".join(one for one in unicodedata.normalize("NFD", words.casefold()) if not unicodedata.combining(one))

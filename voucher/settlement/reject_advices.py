@@ -8,16 +8,25 @@ from sqlalchemy import literal, select, update
 from sqlalchemy.orm import Session
 
 from voucher.ledger.chart import EventType
+from voucher.ledger.post import Event, reverse
 from voucher.ledger.post_facts import post_facts
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+from voucher.settlement.withdraw_rejections import withdrawals
 
 _CHUNK = 5_000
 
 
 def reject_advices(session: Session, reasons: Mapping[UUID, str], *, on: date, by: UUID, now: datetime) -> list[UUID]:
-    """Reject those of these advices that are in transit, each for its reason, and post it; return them. The next batch takes them up."""
+    """Reject those of these advices that are in transit, each for its reason, and post it; return them. The next batch takes them up.
+
+    None of them may be one of `withdraw_rejections.rejected_twice`.
+    """
     rejected = _change(session, reasons, AdviceState.IN_FILE, AdviceState.REJECTED)
-    for some in _parts(rejected):
+    before = {one: entry_id for some in _parts(rejected) for one, (entry_id, _) in withdrawals(session, some).items()}
+    for advice_id, entry_id in sorted(before.items()):
+        # It had been rejected, and that was withdrawn: the rejection stands again.
+        reverse(session, Event(EventType.MATCH_UNDONE, advice_id, now, "Rejet rétabli", by), entry_id)
+    for some in _parts([one for one in rejected if one not in before]):
         facts = (
             select(
                 PaymentAdvice.id,

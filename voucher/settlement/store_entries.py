@@ -21,7 +21,7 @@ from voucher.kernel.database import among
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.programme.model import Agreement
-from voucher.settlement.camt import FileError
+from voucher.settlement.bank_stages import FileError
 from voucher.settlement.camt_lines import BankEntry
 from voucher.settlement.camt_lines import BankLine as ReadLine
 from voucher.settlement.matching import AFTER, KIND, WHY, Expected, Verdict, decide

@@ -1,4 +1,6 @@
-"""Why each payment that waits (held, rejected or returned) is not made now, who must act and what they do: one answer for all pages."""
+"""Why each payment that waits (held, rejected, returned, or called a duplicate by the bank) is not made now, who must act and what
+they do: one answer for all pages.
+"""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -6,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, exists, select
+from sqlalchemy import ColumnElement, Row, exists, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
@@ -15,7 +17,8 @@ from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement
 from voucher.settlement.due_periods import next_period
-from voucher.settlement.held import PREPARER, Cause, Held, maybe_paid_already, payees
+from voucher.settlement.duplicates import is_open
+from voucher.settlement.held import PREPARER, Cause, Held, duplicate_announced, maybe_paid_already, payees
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
 from voucher.settlement.owed import CARRIED_STATES, owed_by
 from voucher.settlement.reasons import explain
@@ -43,7 +46,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class WaitingAdvice:
-    """Why an advice waits, and how much it is. `is_held`: it was never sent; else it came back."""
+    """Why an advice waits, and how much it is. `is_held`: it was never sent; else it came back, or is in doubt."""
 
     waiting: Waiting
     amount_cents: int
@@ -69,14 +72,17 @@ def why_waiting(session: Session, advice_ids: Collection[UUID], now: datetime) -
             )
             .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
             .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-            .where(PaymentAdvice.id.in_(ids[start : start + _IDS_MAX]), PaymentAdvice.state.in_(CARRIED_STATES))
+            .where(PaymentAdvice.id.in_(ids[start : start + _IDS_MAX]), _waits())
         ).all()
     now_paid = payees(session, [row.structure_id for row in rows])
-    doubtful = maybe_paid(session, [row.id for row in rows])
+    doubtful = maybe_paid(session, [row.id for row in rows if row.state != AdviceState.IN_FILE])
     held_by = {(row.agreement_id, row.structure_id) for row in rows if row.id in doubtful}
     small: dict[UUID, dict[UUID, Cause]] = {}
     found = {}
     for row in rows:
+        if row.state == AdviceState.IN_FILE:
+            found[row.id] = _waiting(row, duplicate_announced())
+            continue
         cause = now_paid[row.structure_id].cause(row.agreement_id)
         if cause is None and (row.agreement_id, row.structure_id) in held_by:
             cause = maybe_paid_already()
@@ -93,7 +99,7 @@ def batch_waiting(database: Database, batch_id: UUID, now: datetime) -> dict[UUI
     with database.read() as session:
         rows = session.execute(
             select(PaymentAdvice.id, PaymentAdvice.amount_cents, PaymentAdvice.state).where(
-                PaymentAdvice.batch_id == batch_id, PaymentAdvice.state.in_(CARRIED_STATES)
+                PaymentAdvice.batch_id == batch_id, _waits()
             )
         ).all()
         waits = why_waiting(session, [row.id for row in rows], now)
@@ -113,6 +119,11 @@ def by_title(found: Iterable[WaitingAdvice]) -> list[tuple[str, int, int]]:
         count, cents = sums.get(one.waiting.title, (0, 0))
         sums[one.waiting.title] = (count + 1, cents + one.amount_cents)
     return sorted(((title, *of) for title, of in sums.items()), key=lambda row: (-row[2], row[0]))
+
+
+def _waits() -> ColumnElement[bool]:
+    """Return the condition that an advice waits: for a batch to take it up, or in transit for an answer about a duplicate."""
+    return or_(PaymentAdvice.state.in_(CARRIED_STATES), is_open())
 
 
 def _causes_of_next(session: Session, agreement_id: UUID, now: datetime) -> dict[UUID, Cause]:

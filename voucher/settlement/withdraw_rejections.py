@@ -1,6 +1,7 @@
-"""A transfer that the bank refused, then debited all the same: the booked line is what counts (ADR 7).
+"""A transfer that was rejected, and stands after all: the bank debited it (a booked line is what counts, ADR 7), or people took back
+their answer that a duplicate's first sending never came.
 
-The rejection is withdrawn, the money is in transit again, and the line pays it as any other. Were it left aside, the next batch
+The rejection is withdrawn, the money is in transit again, and a line pays it as any other. Were it left aside, the next batch
 would pay the structure a second time. Where the match of that line is undone, the rejection stands again; once.
 """
 
@@ -18,6 +19,8 @@ from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Entry
 from voucher.ledger.post import Event, post_event, reverse_on_its_day
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+
+_IDS_MAX = 1000
 
 
 def again_id(advice_id: UUID) -> UUID:
@@ -69,6 +72,16 @@ def reject_again(session: Session, advice_ids: Select[Any], *, by: UUID, now: da
         entry_id, _ = before[advice.id]
         event = Event(EventType.MATCH_UNDONE, advice.id, now, f"Rejet rétabli, virement {advice.reference}", by)
         reverse_on_its_day(session, event, entry_id)
+
+
+def rejected_twice(session: Session, advice_ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of these advices whose rejection was withdrawn, stood again, and so cannot stand once more."""
+    return {
+        one
+        for start in range(0, len(advice_ids), _IDS_MAX)
+        for one, (_, is_reversed) in withdrawals(session, advice_ids[start : start + _IDS_MAX]).items()
+        if is_reversed
+    }
 
 
 def withdrawals(session: Session, advice_ids: Sequence[UUID] | Select[Any]) -> dict[UUID, tuple[UUID, bool]]:

@@ -23,6 +23,8 @@ UNPACKED_BYTES_MAX = 512 * 1024 * 1024
 # The zip methods that give a piece at a time: a few bytes of bzip2 give gigabytes at once.
 PIECEMEAL = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
+_ISO_20022 = "urn:iso:std:iso:20022:tech:xsd:"
+_HEADER_ELEMENTS_MAX = 500  # of an envelope, before its Document
 _XINCLUDE = "http://www.w3.org/2001/XInclude"
 _LIMIT_WORDS = ("depth", "huge", "too long", "limit")
 _CHUNK_BYTES = 64 * 1024
@@ -182,7 +184,8 @@ def _unzip(file: IO[bytes], found: Unpacked) -> None:
 def root_of(data: bytes | IO[bytes]) -> Root:
     """Return the first element of a document after its prologue was found safe; a file is left at its beginning.
 
-    Raises RefusedXml otherwise.
+    Of an envelope (a Business Application Header, head.001, stands beside its `Document`) it is the Document inside, if it comes among
+    the first elements. Raises RefusedXml otherwise.
     """
     file = BytesIO(data) if isinstance(data, bytes) else data
     try:
@@ -204,7 +207,11 @@ def _root_of(file: IO[bytes]) -> Root:
 
     def root(name: str, _attributes: object) -> None:
         found.append(name)
-        raise _RootReached
+        is_document = name.startswith(_ISO_20022) and name.endswith(" Document")
+        if is_document or name.rpartition(" ")[2] == "Document" or len(found) > _HEADER_ELEMENTS_MAX:
+            if is_document:
+                found[0] = name
+            raise _RootReached
 
     parser.StartDoctypeDeclHandler = doctype
     parser.StartElementHandler = root
@@ -217,13 +224,19 @@ def _root_of(file: IO[bytes]) -> Root:
     except (expat.ExpatError, ValueError, LookupError) as error:
         if isinstance(error, RefusedXml):
             raise
+        if found:  # what follows the first element is read, and judged, by who asked
+            return _named(found[0])
         # Python's own errors here speak of an encoding that it does not know.
         code = error.code if isinstance(error, expat.ExpatError) else expat.errors.codes[_UNKNOWN_ENCODING]
         why = _EXPAT_WORDS.get(code, "Ce fichier n’est pas du XML lisible.")
         raise RefusedXml(
             f"{why} Envoyez le fichier tel que la banque l’a fourni.", getattr(error, "lineno", 1)
         ) from None
-    namespace, _, name = found[0].rpartition(" ")
+    return _named(found[0])
+
+
+def _named(text: str) -> Root:
+    namespace, _, name = text.rpartition(" ")
     return Root(namespace, name)
 
 

@@ -6,7 +6,7 @@ import json
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,12 +15,13 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from sqlalchemy import Table
 
+from voucher.kernel.migrations import revisions
 from voucher.kernel.refusals import Refused
 from voucher.takeover import manifest as form
 from voucher.takeover.cells import WrongCell, reader_of
 from voucher.takeover.document import described
 from voucher.takeover.sealed_file import Keys, SealBroken, is_sealed, opening_reader
-from voucher.takeover.tables import CARRIED, carried_tables, columns_of
+from voucher.takeover.tables import CARRIED, carried_tables, columns_of, tables_of_schema
 
 CHUNK_BYTES = 1_048_576
 # A bank's file stands in one cell.
@@ -44,11 +45,17 @@ class RefusedArchive(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An archive that was checked: what it says of itself and who signed it."""
+    """An archive that was checked: what it says of itself, who signed it, its tables in the order in which they are loaded."""
 
     manifest: form.Manifest
     signed: form.Signed
+    tables: tuple[Table, ...]
     _zip: ZipFile
+
+    @property
+    def is_older(self) -> bool:
+        """Say whether it was made by an earlier version: its tables are those of then."""
+        return self.manifest.revision != revisions()[-1]
 
     def rows(self, table: Table) -> Iterator[tuple[int, dict[str, Any]]]:
         """Give a table's rows with their line in the file. Raises RefusedArchive at the first that is wrong."""
@@ -107,24 +114,29 @@ class Archive:
                     yield reader.line_num, cells
             except (csv.Error, UnicodeDecodeError, StopIteration) as wrong:
                 raise RefusedArchive("Ce fichier n'est pas un CSV lisible.", name, reader.line_num) from wrong
+            except _BROKEN as broken:
+                raise RefusedArchive("Ce fichier est abîmé.", name, reader.line_num) from broken
 
 
 @contextmanager
 def opened_archive(path: Path, keys: Keys) -> Iterator[Archive]:
     """Open and check an archive. Raises RefusedArchive."""
-    try:
-        with path.open("rb") as file:
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(path.open("rb"))
             clear = opening_reader(file, keys) if is_sealed(file) else file
-            with ZipFile(clear) as found:
-                yield _checked(found)
-    except SealBroken as broken:
-        raise RefusedArchive(
-            "L'archive ne s'ouvre pas : le mot de passe ou la clé ne va pas, ou le fichier est coupé ou changé."
-        ) from broken
-    except FileNotFoundError:
-        raise RefusedArchive("Ce fichier n'existe pas. Vérifiez son nom.") from None
-    except _BROKEN as broken:
-        raise RefusedArchive("Ce fichier n'est pas une archive de reprise entière. Copiez-le de nouveau.") from broken
+            archive = _checked(opened.enter_context(ZipFile(clear)))
+        except SealBroken as broken:
+            raise RefusedArchive(
+                "L'archive ne s'ouvre pas : le mot de passe ou la clé ne va pas, ou le fichier est coupé ou changé."
+            ) from broken
+        except FileNotFoundError:
+            raise RefusedArchive("Ce fichier n'existe pas. Vérifiez son nom.") from None
+        except _BROKEN as broken:
+            raise RefusedArchive(
+                "Ce fichier n'est pas une archive de reprise entière. Copiez-le de nouveau."
+            ) from broken
+        yield archive
 
 
 def _checked(found: ZipFile) -> Archive:
@@ -148,8 +160,7 @@ def _checked(found: ZipFile) -> Archive:
         raise RefusedArchive(f"Ses fichiers ne sont pas ceux du manifeste : {', '.join(odd[:3])}.")
     for one in manifest.files:
         _check_file(found, one)
-    _check_schema(found, manifest)
-    return Archive(manifest, signed, found)
+    return Archive(manifest, signed, _tables(found, manifest), found)
 
 
 def _check_file(found: ZipFile, entry: form.FileEntry) -> None:
@@ -167,23 +178,35 @@ def _check_file(found: ZipFile, entry: form.FileEntry) -> None:
         raise RefusedArchive("Ce fichier n'est pas celui que le manifeste décrit : il a changé.", entry.name)
 
 
-def _check_schema(found: ZipFile, manifest: form.Manifest) -> None:
-    """Refuse an archive whose tables are not those of this version, column for column."""
+def _tables(found: ZipFile, manifest: form.Manifest) -> tuple[Table, ...]:
+    if manifest.revision not in revisions():
+        raise RefusedArchive(
+            f"L'archive est d'une version que celle-ci ne connaît pas ({manifest.revision}). Installez une version plus récente du "
+            "logiciel, puis recommencez.",
+            form.MANIFEST,
+        )
     theirs = json.loads(found.read(form.SCHEMA))["tables"]
-    for name in CARRIED:
-        if name not in theirs:
-            raise RefusedArchive(
-                f"La table {name} manque : l'archive est de la version {manifest.revision}. Reprenez-la avec la même.",
-                form.SCHEMA,
-            )
+    if manifest.revision == revisions()[-1]:
+        _check_schema(theirs)
+        names = [table.name for table in carried_tables()]
+    else:
+        names = [str(one.table) for one in manifest.files if one.table]
+    if sorted(str(one.table) for one in manifest.files if one.table) != sorted(theirs) or set(names) != set(theirs):
+        raise RefusedArchive("Il manque le fichier d'une table.", form.MANIFEST)
+    if manifest.revision == revisions()[-1]:
+        return carried_tables()
+    try:
+        return tables_of_schema(theirs, names)
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise RefusedArchive("Le schéma de l'archive n'est pas lisible.", form.SCHEMA) from wrong
+
+
+def _check_schema(theirs: dict[str, Any]) -> None:
+    """Refuse an archive of this version whose tables are not those of this version, column for column."""
     for table in carried_tables():
+        if table.name not in theirs:
+            raise RefusedArchive(f"La table {table.name} manque.", form.SCHEMA)
         if theirs[table.name]["columns"] != described(table)["columns"]:
-            raise RefusedArchive(
-                f"La table {table.name} n'a pas les mêmes colonnes : l'archive est de la version {manifest.revision}. "
-                "Reprenez-la avec la même.",
-                form.SCHEMA,
-            )
+            raise RefusedArchive(f"La table {table.name} n'a pas les colonnes de sa version.", form.SCHEMA)
     if odd := sorted(set(theirs) - set(CARRIED)):
         raise RefusedArchive(f"La table {odd[0]} n'est pas connue de cette version.", form.SCHEMA)
-    if sorted(one.table for one in manifest.files if one.table) != sorted(CARRIED):
-        raise RefusedArchive("Il manque le fichier d'une table.", form.MANIFEST)

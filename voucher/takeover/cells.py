@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Boolean, Column, Date, Float, Integer, LargeBinary, String, Uuid
 
-from voucher.kernel.database import Instant
+from voucher.kernel.database import BigInt, Instant
 
 ABSENT = "\\N"
 
@@ -53,6 +53,14 @@ _KINDS: tuple[tuple[Any, str, Callable[[Any], str], Callable[[str], Any]], ...] 
 def kind_of(column: Column[Any]) -> str:
     """Return the name of a column's kind, as the schema says it. Raises TypeError for one that has no form yet."""
     return _of(column)[1]
+
+
+def column_of(name: str, form: str, *, is_nullable: bool) -> Column[Any]:
+    """Return a column that holds values of a form, for a table of an earlier version. Raises ValueError for an unknown form."""
+    for kind, known, _, _ in _KINDS:
+        if known == form:
+            return Column(name, BigInt if kind is Integer else kind(), nullable=is_nullable)
+    raise ValueError(f"unknown form {form!r}")
 
 
 def writer_of(column: Column[Any]) -> Callable[[Any], str]:

@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import Table
 
 from voucher.takeover.cells import kind_of
-from voucher.takeover.manifest import FORMAT
+from voucher.takeover.manifest import FIRST_FORMAT, FORMAT
 from voucher.takeover.tables import CARRIED, LEFT_OUT, carried_tables, columns_of
 from voucher.takeover.words import meaning_of
 
 _INTRODUCTION = f"""# La reprise : l'archive et son format
 
 Cette archive contient ce qu'il faut à un autre opérateur pour honorer ce qui reste : les chèques en circulation, ce qui est
-dû aux structures, ce que doivent les financeurs, les livres entiers. Format : `{FORMAT}`.
+dû aux structures, ce que doivent les financeurs, les livres entiers. Format : `{FORMAT}` ; le premier, `{FIRST_FORMAT}`, se lit encore.
 
 **Elle contient des secrets.** Le secret d'un chèque (`tag`) permet de taper son code ; les RIB sont ceux des structures. Gardez-la chiffrée,
 donnez-la en main propre, détruisez les copies.
@@ -45,9 +45,14 @@ L'archive est l'image de la base à un instant. Arrêtez le service avant de la 
     voucher migrate
     voucher import takeover reprise.zip --identity cle-privee.pem --expected-key CLÉ
 
-La base doit être neuve, la version du logiciel la même. L'archive est d'abord vérifiée tout entière. Tout est repris, ou rien : avant
+La base doit être neuve. L'archive est d'abord vérifiée tout entière. Tout est repris, ou rien : avant
 de garder, chaque compte doit avoir son solde, et `voucher verify` doit trouver ce qu'il trouvait chez l'opérateur d'avant, ni plus
-ni moins. `--expected-key` est la clé du programme que l'opérateur d'avant publie à `/.well-known/pass-numerique/keys.json`.
+ni moins.
+
+L'archive d'une version antérieure se reprend aussi : ne lancez pas `voucher migrate`, donnez une base sans aucune table. Les tables de cette
+version sont faites, remplies et comparées ligne à ligne, puis migrées ; la base ne sert rien avant la dernière étape. Ce que trouvent les
+vérifications plus récentes est écrit à l'écran. L'archive d'une version plus récente demande le logiciel de cette version.
+ `--expected-key` est la clé du programme que l'opérateur d'avant publie à `/.well-known/pass-numerique/keys.json`.
 
 Ensuite :
 
@@ -65,7 +70,7 @@ Ensuite :
 
 | fichier | contenu |
 |---|---|
-| `manifest.json` | chaque fichier avec ses octets, ses lignes et son SHA-256 ; la version ; le dernier point de contrôle ; les écarts connus |
+| `manifest.json` | chaque fichier avec ses octets, ses lignes et son SHA-256 ; la version ; le dernier point de contrôle ; les écarts connus, et les vérifications qui les cherchaient |
 | `manifest.sig` | la signature Ed25519 de ce manifeste par la clé du programme, et cette clé |
 | `schema.json` | les tables et leurs colonnes, pour un programme |
 | `LISEZMOI.md` | cette page |

@@ -17,18 +17,19 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from alembic.runtime.migration import MigrationContext
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from sqlalchemy import Table, select
+from sqlalchemy import FromClause, Table, func, select
 from sqlalchemy.orm import Session
 
 from voucher.issuing.code import Algorithm
 from voucher.issuing.model import IssueBatch, IssuerKey
 from voucher.issuing.signing import open_private_key
 from voucher.kernel.database import Database
+from voucher.kernel.money import sum_cents
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
 from voucher.ledger.checkpoint import origin_of, verifier_key
 from voucher.ledger.handover import Handover, sign_handover
-from voucher.ledger.read import balances_in
+from voucher.ledger.model import Account, Movement
 from voucher.ledger.seal_model import CheckpointRow
 from voucher.programme.programme_key import programme_key
 from voucher.reporting.verify import ROOMS
@@ -152,6 +153,7 @@ def _manifest(
         sealed_root=last.root.hex() if last else "",
         unfinished_orders=tuple(str(one) for one in unfinished),
         violations=violations_in(session),
+        checks=known_checks(),
         left_out=dict(LEFT_OUT),
         files=entries,
     )
@@ -179,6 +181,11 @@ def violations_in(session: Session) -> tuple[str, ...]:
     return tuple(sorted(str(violation) for _, checks in ROOMS for check in checks for violation in check(session)))
 
 
+def known_checks() -> tuple[str, ...]:
+    """Return the names of the checks of `voucher verify`, sorted; a violation bears that of its check."""
+    return tuple(sorted(check.__name__.removeprefix("check_") for _, checks in ROOMS for check in checks))
+
+
 def _write_table(archive: ZipFile, session: Session, table: Table, name: str) -> form.FileEntry:
     columns = columns_of(table)
     writers = [writer_of(column) for column in columns]
@@ -196,16 +203,28 @@ def _write_table(archive: ZipFile, session: Session, table: Table, name: str) ->
     return done(count, table.name)
 
 
-def balance_lines(session: Session) -> Iterator[list[str]]:
-    """Give every account of the ledger with what it was debited and credited, in cents, by key."""
+def balance_lines(
+    session: Session, account: FromClause = Account.__table__, movement: FromClause = Movement.__table__
+) -> Iterator[list[str]]:
+    """Give every account of the ledger with what it was debited and credited, in cents, by key.
+
+    `account` and `movement` are the ledger's tables of an earlier version, where these are read.
+    """
     yield ["key", "debit_cents", "credit_cents"]
-    lines = sorted((_key(one), str(one.debit_cents), str(one.credit_cents)) for one in balances_in(session))
-    yield from map(list, lines)
-
-
-def _key(one: Any) -> str:
-    parts = (one.funder_id, one.agreement_id, one.structure_id, one.bank_account_id)
-    return " ".join([one.code, *(str(part) for part in parts if part is not None)])
+    debits, credits = (
+        select(side.label("id"), func.sum(movement.c.amount_cents).label("cents")).group_by(side).subquery()
+        for side in (movement.c.debit_account_id, movement.c.credit_account_id)
+    )
+    names = [account.c[name] for name in ("code", "funder_id", "agreement_id", "structure_id", "bank_account_id")]
+    rows = session.execute(
+        select(*names, debits.c.cents, credits.c.cents)
+        .outerjoin(debits, debits.c.id == account.c.id)
+        .outerjoin(credits, credits.c.id == account.c.id)
+    )
+    yield from sorted(
+        [" ".join(str(part) for part in row[:-2] if part is not None), *(str(sum_cents(side)) for side in row[-2:])]
+        for row in rows
+    )
 
 
 def _write_balances(archive: ZipFile, session: Session) -> form.FileEntry:

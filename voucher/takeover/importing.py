@@ -3,52 +3,59 @@
 The journal comes as it was written, so that old codes are redeemed, old payments matched, old seals proved. Before anything is
 kept: each table has its rows, each account its balance, and `voucher verify` finds what it found when the archive was made, no
 more and no less.
+
+An archive of an earlier version is loaded into tables of that version, which are then migrated, in the same transaction. What the
+checks known then find is compared; what newer checks find is reported.
 """
 
 import base64
-from collections.abc import Callable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key
-from sqlalchemy import Table, exists, func, insert, select, update
-from sqlalchemy.exc import DataError, IntegrityError, StatementError
+from sqlalchemy import Table, exists, func, insert, inspect, select
 from sqlalchemy.orm import Session
 
 from voucher.issuing.keys import forget_keys
-from voucher.issuing.model import KeyState
 from voucher.issuing.signing import seal_private_key
 from voucher.kernel.database import Database, take_turn
+from voucher.kernel.migrations import broken_references, schema_transaction, upgrade_within
 from voucher.ledger.checkpoint import BadNote, read_checkpoint, verifier_key
 from voucher.ledger.handover import Handover, countersign_handover, is_signed_by, read_handover, sign_handover
 from voucher.ledger.seal_model import CheckpointRow, SealHandover
 from voucher.programme.programme_key import programme_key
 from voucher.takeover import manifest as form
 from voucher.takeover.archive import Archive, RefusedArchive, opened_archive
-from voucher.takeover.export import balance_lines, key_context, violations_in
+from voucher.takeover.export import balance_lines, key_context, known_checks, violations_in
+from voucher.takeover.loading import load_table
 from voucher.takeover.sealed_file import Keys, SealBroken, open_sealed
 from voucher.takeover.tables import SEEDED, carried_tables, said
 
-ROWS_AT_ONCE = 1_000
-
 Told = Callable[[str, int], None]
-_WRONG = (IntegrityError, DataError, StatementError)
+_CHECK = re.compile(r"^Violation\(check='([a-z_]+)'")
 
 
 @dataclass(frozen=True, slots=True)
 class TakenOver:
-    """What an import did: rows in all, keys that sign again and keys that only verify, what the archive said of itself."""
+    """What an import did: rows in all, keys that sign again and keys that only verify, what the archive said of itself.
+
+    `new_violations`: what checks that the archive's version did not know find.
+    """
 
     row_count: int
     signing_key_count: int
     retired_key_count: int
     manifest: form.Manifest
     signed: form.Signed
+    new_violations: tuple[str, ...]
 
 
 def import_takeover(
@@ -62,30 +69,63 @@ def import_takeover(
     expected_key: bytes | None = None,
     told: Told = lambda _table, _rows: None,
 ) -> TakenOver:
-    """Take an archive over into an empty, migrated database: whole or not at all. Raises RefusedArchive.
+    """Take an archive over into an empty database: whole or not at all. Raises RefusedArchive.
 
-    `origin` names the journal at our address, `master_secret` gives the key that will seal it. `expected_key` is the programme key of the operator before, from its published list: an archive that another signed is refused.
-    Issuers' private keys come only sealed for `keys.identity`; without them their keys verify old codes and sign no new ones.
+    The database is migrated, or has no table yet: an archive of an earlier version wants the second. `origin` names the journal at our address, `master_secret`
+    gives the key that will seal it. `expected_key` is the programme key of the operator before, from its published list: an archive that another
+    signed is refused. Issuers' private keys come only sealed for `keys.identity`; without them their keys verify old codes and sign no new ones.
     """
     keys = keys or Keys()
     with opened_archive(path, keys) as archive:
         if expected_key is not None and archive.signed.public_key != expected_key:
             raise RefusedArchive("L'archive est signée d'une autre clé que celle que vous attendez.", form.SIGNATURE)
         private_keys = _opened_keys(archive, keys, master_secret)
-        with database.write() as session:
-            take_turn(session, "takeover import")
-            _refuse_a_used_system(session)
+
+        def load(session: Session) -> int:
             count = 0
-            for table in carried_tables():
-                rows = _fill(session, archive, table, private_keys, now)
+            for table in archive.tables:
+                rows = load_table(session, archive, table, private_keys, now)
                 told(table.name, rows)
                 count += rows
+            return count
+
+        with _tables_of_archive(database, archive, load) as (session, count):
             _hand_over_the_seal(session, archive, origin, master_secret, now)
-            _prove(session, archive)
+            new_violations = _prove(session, archive)
             signing = len(private_keys)
             known = session.scalar(select(func.count()).select_from(_table("issuer_key"))) or 0
         forget_keys(database)
-        return TakenOver(count, signing, known - signing, archive.manifest, archive.signed)
+        return TakenOver(count, signing, known - signing, archive.manifest, archive.signed, new_violations)
+
+
+@contextmanager
+def _tables_of_archive(
+    database: Database, archive: Archive, load: Callable[[Session], int]
+) -> Iterator[tuple[Session, int]]:
+    """Give the session of one transaction in which the archive's rows stand in today's tables, and how many they are."""
+    with database.engine.connect() as connection:
+        has_tables = bool(inspect(connection).get_table_names())
+    if has_tables and archive.is_older:
+        raise RefusedArchive(
+            f"L'archive est d'une version antérieure ({archive.manifest.revision}) : elle se reprend dans une base sans aucune table. "
+            "Donnez une base neuve, sans lancer « voucher migrate »."
+        )
+    if has_tables:
+        with database.write() as session:
+            take_turn(session, "takeover import")
+            _refuse_a_used_system(session)
+            yield session, load(session)
+        return
+    with schema_transaction(database) as connection:
+        upgrade_within(connection, archive.manifest.revision)
+        # It only rolls back: the transaction is ended by whoever began it.
+        with Session(bind=connection, join_transaction_mode="rollback_only") as session:
+            count = load(session)
+            if broken := broken_references(connection):
+                raise RefusedArchive(f"Une ligne de la table {broken[0]} désigne ce qui n'existe pas.")
+            _compare_balances(session, archive)
+            upgrade_within(connection)
+            yield session, count
 
 
 def _refuse_a_used_system(session: Session) -> None:
@@ -97,54 +137,6 @@ def _refuse_a_used_system(session: Session) -> None:
                 f"Cette base n'est pas vide : elle contient déjà des lignes (« {said(table.name)} »). Faites la reprise dans une base neuve, "
                 "après « voucher migrate »."
             )
-
-
-def _fill(session: Session, archive: Archive, table: Table, private_keys: dict[int, bytes], now: datetime) -> int:
-    rows = archive.rows(table)
-    count = 0
-    while part := list(islice(rows, ROWS_AT_ONCE)):
-        values = [row for _, row in part]
-        if table.name == "issuer_key":
-            values = [_signing_or_not(row, private_keys, now) for row in values]
-        try:
-            _write(session, table, values)
-        except _WRONG as wrong:
-            raise RefusedArchive(
-                "Une ligne contredit les autres, ou une règle de la base : l'archive a été modifiée.",
-                archive.name_of(table),
-                _first_wrong(session, table, part, values),
-            ) from wrong
-        count += len(part)
-    return count
-
-
-def _write(session: Session, table: Table, values: Sequence[dict[str, Any]]) -> None:
-    # What the database refuses is taken back to here, so that it can be asked again which row it was.
-    with session.begin_nested():
-        if table.name in SEEDED:
-            session.execute(update(table).values(**values[0]))
-        else:
-            session.execute(insert(table), values)
-
-
-def _first_wrong(
-    session: Session, table: Table, part: Sequence[tuple[int, dict[str, Any]]], values: Sequence[dict[str, Any]]
-) -> int:
-    """Return the line of the first row that the database refuses by itself."""
-    for (line, _), row in zip(part, values, strict=True):
-        try:
-            _write(session, table, [row])
-        except _WRONG:
-            return line
-    return part[0][0]
-
-
-def _signing_or_not(row: dict[str, Any], private_keys: dict[int, bytes], now: datetime) -> dict[str, Any]:
-    """Return an issuer's key with its private part sealed by our master secret; without one, it signs no more."""
-    if (sealed := private_keys.get(row["id"])) is not None:
-        return {**row, "sealed_private_key": sealed}
-    retired = {"state": KeyState.RETIRED, "retired_at": now} if row["state"] == KeyState.ACTIVE else {}
-    return {**row, **retired, "sealed_private_key": b""}
 
 
 def _opened_keys(archive: Archive, keys: Keys, master_secret: bytes) -> dict[int, bytes]:
@@ -215,13 +207,37 @@ def _checked_handover(note: str, archive: Archive, ours: bytes) -> Handover:
     return said
 
 
-def _prove(session: Session, archive: Archive) -> None:
-    for found, told in zip_longest(balance_lines(session), archive.balances()):
+def _prove(session: Session, archive: Archive) -> tuple[str, ...]:
+    """Raise RefusedArchive unless balances and known violations are those of the archive; return what newer checks find."""
+    _compare_balances(session, archive, is_now=True)
+    found, told = set(violations_in(session)), set(archive.manifest.violations)
+    if not archive.is_older:
+        if odd := sorted(found.symmetric_difference(told)):
+            raise RefusedArchive(f"La vérification trouve un écart que l'archive ne dit pas, ou l'inverse : {odd[0]}.")
+        return ()
+    # The words of a violation may have changed since: those of one check are counted.
+    counts, counts_then = Counter(map(_check_of, found)), Counter(map(_check_of, told))
+    for check in sorted(set(archive.manifest.checks).intersection(known_checks())):
+        if counts[check] != counts_then[check]:
+            raise RefusedArchive(
+                f"La vérification « {check} » trouve {counts[check]} écart(s) ; l'archive en disait {counts_then[check]}."
+            )
+    return tuple(sorted(one for one in found if _check_of(one) not in archive.manifest.checks))
+
+
+def _compare_balances(session: Session, archive: Archive, *, is_now: bool = False) -> None:
+    tables = {"account": _table("account"), "movement": _table("movement")}
+    if not is_now:
+        tables |= {table.name: table for table in archive.tables if table.name in tables}
+    for found, told in zip_longest(balance_lines(session, tables["account"], tables["movement"]), archive.balances()):
         if found != told:
             raise RefusedArchive(f"Le compte {(told or found)[0]} n'a pas le solde annoncé.", form.BALANCES)
-    violations = set(violations_in(session))
-    if odd := sorted(violations.symmetric_difference(archive.manifest.violations)):
-        raise RefusedArchive(f"La vérification trouve un écart que l'archive ne dit pas, ou l'inverse : {odd[0]}.")
+
+
+def _check_of(violation: str) -> str:
+    """Return the name of the check that found a violation, from its text in a manifest."""
+    named = _CHECK.match(violation)
+    return named.group(1) if named else violation
 
 
 def _table(name: str) -> Table:

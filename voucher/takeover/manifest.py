@@ -8,7 +8,11 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-FORMAT = "pass-numerique/takeover/1"
+from voucher.takeover.first_checks import CHECKS_OF_FIRST_FORMAT
+
+FORMAT, FIRST_FORMAT = "pass-numerique/takeover/2", "pass-numerique/takeover/1"
+"""Format 2 also says which checks were known; the first is still read."""
+
 DOMAIN = b"pass-numerique/takeover/1\0"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 SCHEMA, README, BALANCES, PRIVATE_KEYS = "schema.json", "LISEZMOI.md", "balances.csv", "private_keys.json"
@@ -31,8 +35,8 @@ class FileEntry:
 class Manifest:
     """What an archive says of itself.
 
-    `violations` are those that `voucher verify` found when it was made: an import must find the same, and no other. `sealed_size` and
-    `sealed_root` (hexadecimal) are the last checkpoint's, 0 and "" without one.
+    `violations` are those that `voucher verify` found when it was made, and `checks` the names of the checks that it knew: an import must
+    find the same by these, and no other. `sealed_size` and `sealed_root` (hexadecimal) are the last checkpoint's, 0 and "" without one.
     """
 
     made_at: str
@@ -43,6 +47,7 @@ class Manifest:
     sealed_root: str
     unfinished_orders: tuple[str, ...]
     violations: tuple[str, ...]
+    checks: tuple[str, ...]
     left_out: dict[str, str]
     files: tuple[FileEntry, ...]
 
@@ -53,10 +58,12 @@ class Manifest:
 
 
 def read_manifest(data: bytes) -> Manifest:
-    """Return a manifest from its bytes. Raises ValueError when it is not one of this format."""
+    """Return a manifest from its bytes. Raises ValueError when it is not one of these formats."""
     said = json.loads(data)
-    if not isinstance(said, dict) or said.pop("format", None) != FORMAT:
+    if not isinstance(said, dict) or (found := said.pop("format", None)) not in (FORMAT, FIRST_FORMAT):
         raise ValueError("not a take-over archive of this format")
+    if found == FIRST_FORMAT:
+        said["checks"] = CHECKS_OF_FIRST_FORMAT
     files = tuple(FileEntry(**_plain(one)) for one in said.pop("files"))
     try:
         return Manifest(
@@ -64,6 +71,7 @@ def read_manifest(data: bytes) -> Manifest:
                 **said,
                 "files": files,
                 "violations": tuple(said["violations"]),
+                "checks": tuple(said["checks"]),
                 "unfinished_orders": tuple(said["unfinished_orders"]),
             }
         )

@@ -5,16 +5,20 @@ A new table: write it here, in French, under CARRIED if the next operator needs 
 line, answer for the books; else under LEFT_OUT, with why. Then run `python -m voucher.takeover.document > docs/takeover.md`.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Table, schema
+from sqlalchemy import Column, ForeignKey, LargeBinary, MetaData, Table
+from sqlalchemy import schema as table_order
 
 # Each room's tables enter Base.metadata as its model is imported; access, whose tables are left out, is above this floor.
 from voucher.accounting import model as _accounting  # noqa: F401
 from voucher.distribution import model as _distribution  # noqa: F401
 from voucher.funding import model as _funding  # noqa: F401
 from voucher.issuing import model as _issuing  # noqa: F401
+from voucher.kernel import tries as _tries  # noqa: F401
 from voucher.kernel.database import Base
 from voucher.ledger import model as _ledger  # noqa: F401
 from voucher.ledger import seal_model as _seals  # noqa: F401
@@ -24,6 +28,8 @@ from voucher.redemption import model as _redemption  # noqa: F401
 from voucher.settlement import model as _settlement  # noqa: F401
 from voucher.settlement import model_bank as _bank  # noqa: F401
 from voucher.settlement import model_overpayments as _overpayments  # noqa: F401
+from voucher.settlement import model_reports as _reports  # noqa: F401
+from voucher.takeover.cells import column_of
 
 CARRIED: Mapping[str, str] = {
     "funder": "Les financeurs.",
@@ -73,6 +79,8 @@ CARRIED: Mapping[str, str] = {
     "bank_line": "Les lignes de banque.",
     "bank_match": "De quoi chaque ligne de banque a été rapprochée.",
     "bank_set_aside": "Ce qu'un fichier de banque contient et qui n'est compté nulle part.",
+    "transfer_report": "Ce que la banque a dit de chaque virement avant de le débiter.",
+    "duplicate_answer": "Les réponses aux doublons annoncés : qui, quand, laquelle.",
     "funds_call": "Les appels de fonds.",
     "funds_call_use": "Les écritures derrière un appel de fonds.",
     "funds_receipt": "Les fonds reçus.",
@@ -107,6 +115,8 @@ LEFT_OUT: Mapping[str, str] = {
     "audit_line": "Le journal des accès : il reste chez celui qui en répond.",
     "outbox_message": "Les courriels en attente : le nouvel opérateur écrit les siens.",
     "refused_attempt": "Les encaissements refusés : rien n'a été débité, et ce qui fut tapé peut être un morceau de code.",
+    "try_count": "Les essais comptés depuis peu : ils ne valent que quelques minutes.",
+    "wrong_codes": "Les codes faux tapés, heure par heure : une alarme de l'opérateur d'avant.",
     "places_import": "Les comptes rendus d'import : les lieux eux-mêmes sont repris.",
 }
 """What the archive does not hold, and why, in French."""
@@ -134,7 +144,30 @@ def carried_tables() -> tuple[Table, ...]:
     tables = Base.metadata.tables
     carried = [tables[name] for name in CARRIED]
     first = [(tables["movement"], tables["entry"]), (tables["entry"], tables["fiscal_year"])]
-    return tuple(schema.sort_tables(carried, skip_fn=_comes_before, extra_dependencies=first))  # type: ignore[arg-type]  # it gives keys, whatever it says
+    return tuple(table_order.sort_tables(carried, skip_fn=_comes_before, extra_dependencies=first))  # type: ignore[arg-type]  # it gives keys, whatever it says
+
+
+def tables_of_schema(schema: Mapping[str, Any], names: Sequence[str]) -> tuple[Table, ...]:
+    """Return the tables of an archive made by an earlier version, as its schema describes them, in the order of `names`.
+
+    Raises KeyError, TypeError or ValueError for a schema that does not.
+    """
+    metadata, found = MetaData(), []
+    for name in names:
+        said = schema[name]
+        columns = [
+            column_of(_plain_name(one["name"]), one["form"], is_nullable=one["nullable"]) for one in said["columns"]
+        ]
+        columns += [Column(kept_back, LargeBinary) for kept_back in sorted(KEPT_BACK.get(name, ()))]
+        table = Table(_plain_name(name), metadata, *columns)
+        found.append(table)
+    return tuple(found)
+
+
+def _plain_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
+        raise ValueError(f"{name!r} names no table nor column")
+    return name
 
 
 def columns_of(table: Table) -> list[Column[object]]:

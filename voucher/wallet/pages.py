@@ -1,6 +1,5 @@
 """Home, the code's page, the typed code, help, the published keys."""
 
-from datetime import timedelta
 from http import HTTPStatus
 
 from flask import Blueprint, Response, make_response, render_template
@@ -10,6 +9,7 @@ from wtforms.validators import InputRequired, Length
 from voucher.issuing.code import Unreadable
 from voucher.issuing.codes import is_typed
 from voucher.issuing.keys import keys_document
+from voucher.issuing.wrong_codes import Door
 from voucher.network import read as network
 from voucher.redemption.holder import HolderState, HolderView, look_at
 from voucher.redemption.rules import CounterRefusal, Refusal
@@ -17,12 +17,17 @@ from voucher.web.access import public
 from voucher.web.forms import HouseForm, csrf
 from voucher.web.headers import cacheable, shows_code
 from voucher.web.house import house
-from voucher.web.limits import Limiter, client_address
+from voucher.web.limits import client_address
+from voucher.web.typed_codes import TooMany, TypedCodes
 
 blueprint = Blueprint("wallet", __name__, template_folder="templates")
 NEAREST_MAX = 3
 KEYS_SECONDS = 300
-typed_codes = Limiter(count_max=10, window=timedelta(minutes=10))
+typed_codes = TypedCodes(Door.CITIZEN)
+_TOO_MANY = {
+    TooMany.BY_PERSON: "Vous avez essayé trop de codes. Attendez dix minutes, ou scannez le chèque.",
+    TooMany.BY_VOUCHER: "Le code de ce chèque a été mal tapé trop de fois. Scannez le chèque, ou revenez dans une heure.",
+}
 # What the counter tells a mediator is not what helps the person who holds the paper.
 _NOT_GOOD = {
     CounterRefusal.FOREIGN: "Ce chèque n’est pas de ce programme. Demandez à la personne qui vous l’a remis.",
@@ -73,17 +78,17 @@ def typed() -> str:
 @shows_code
 @csrf.exempt  # type: ignore[untyped-decorator]  # Flask-WTF ships no types
 def open_typed() -> Response:
-    """Open a typed code. Wrong guesses are limited by address."""
+    """Open a typed code. Wrong guesses are limited by address and by voucher."""
     here, form = house(), CodeForm()
     if not form.validate_on_submit():
         return make_response(render_template("wallet/typed.html", form=form), HTTPStatus.UNPROCESSABLE_ENTITY)
-    address = client_address()
-    if not typed_codes.allows(address, here.now()):
-        form.code.errors = ["Vous avez essayé trop de codes. Attendez dix minutes, ou scannez le chèque."]
+    address, now = client_address(), here.now()
+    if (too_many := typed_codes.begin(address, form.code.data, now)) is not None:
+        form.code.errors = [_TOO_MANY[too_many]]
         return make_response(render_template("wallet/typed.html", form=form), HTTPStatus.TOO_MANY_REQUESTS)
-    found = look_at(here.database, form.code.data, now=here.now())
-    if not isinstance(found, Refusal) or found.reason is CounterRefusal.UNREADABLE:
-        typed_codes.take_back(address)
+    found = look_at(here.database, form.code.data, now=now)
+    is_wrong = isinstance(found, Refusal) and found.reason is CounterRefusal.WRONG_CODE
+    typed_codes.end(address, form.code.data, now, is_wrong=is_wrong)
     if isinstance(found, Refusal) and found.reason in (CounterRefusal.UNREADABLE, CounterRefusal.WRONG_CODE):
         form.code.errors = [found.sentence]
         return make_response(render_template("wallet/typed.html", form=form), HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -4,6 +4,7 @@ from flask import render_template, request
 from wtforms import StringField
 from wtforms.validators import Length, Optional, Regexp
 
+from voucher.kernel.characters import compact
 from voucher.network import read as network
 from voucher.network.services import Service
 from voucher.programme.territories import DEPARTMENTS
@@ -23,7 +24,12 @@ class PlacesForm(HouseForm):
 
     code_postal = StringField(
         "Code postal",
-        validators=[Optional(), Length(max=5), Regexp(r"\d{5}", message="Écrivez les cinq chiffres du code postal.")],
+        filters=[lambda text: compact(text or "")],
+        validators=[
+            Optional(),
+            Length(max=5),
+            Regexp(r"[0-9]{5}$", message="Écrivez les cinq chiffres du code postal."),
+        ],
     )
     departement = SelectField(
         "Ou département",

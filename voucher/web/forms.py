@@ -20,7 +20,6 @@ Take `SelectField`, `RadioField` and `CheckboxesField` from here: WTForms' own n
 `InputRequired`, not `DataRequired`, for amounts: zero is a value, where a field says `may_be_zero=True`.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -38,6 +37,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from voucher.kernel.identifiers import InvalidIdentifier, check_bic, check_iban, check_rna, check_siren, check_siret
 from voucher.kernel.money import NO_BREAK_SPACE, format_euros
 from voucher.kernel.refusals import Refused
+from voucher.kernel.typed_days import parse_day
 from voucher.kernel.typed_numbers import parse_count, parse_euros, parse_percent, parse_serial, whole_number
 from voucher.web.messages import FRENCH
 
@@ -181,16 +181,7 @@ class DateField(_TypedField):
 
     def read(self, text: str) -> date:
         """Return the day."""
-        french = re.fullmatch(r"(\d{1,2})[/. -](\d{1,2})[/. -](\d{4})", text)
-        iso = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text)
-        try:
-            if french:
-                return date(int(french[3]), int(french[2]), int(french[1]))
-            if iso:
-                return date(int(iso[1]), int(iso[2]), int(iso[3]))
-        except ValueError:
-            raise ValueError("Cette date n'existe pas. Vérifiez le jour et le mois.") from None
-        raise ValueError("Écrivez une date : jour, mois, année. Par exemple 31/12/2026.")
+        return parse_day(text)
 
     def say(self, value: date) -> str:
         """Return the day as a date control takes it."""

@@ -1,48 +1,35 @@
-"""How often one address or one person may guess: kept in this process, forgotten with it.
+"""How often one address, one person or one code may be guessed at: counted in the database, where every process sees it.
 
-wrong_codes = Limiter(count_max=10, window=timedelta(minutes=10))
+wrong_codes = Limiter("wrong_codes", count_max=10, window=timedelta(minutes=10))
 
 if not wrong_codes.allows(client_address(), now): …     counts the try before its answer is known
-wrong_codes.take_back(client_address())                 it was no wrong guess: it does not count
+wrong_codes.take_back(client_address(), now)            it was no wrong guess: it does not count
 """
 
-from collections import OrderedDict
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
-from threading import Lock
 
 from flask import request
+
+from voucher.kernel.tries import Limit
+from voucher.web.house import house
 
 IPV6_SITE_BITS = 64
 
 
 class Limiter:
-    """At most `count_max` tries in any `window` for each key; the oldest keys are forgotten first."""
+    """At most `count_max` tries in a `window` for each key. `name` keeps the keys of two limiters apart."""
 
-    def __init__(self, count_max: int, window: timedelta, keys_max: int = 10_000) -> None:
-        self._count_max = count_max
-        self._window = window
-        self._keys_max = keys_max
-        self._tries: OrderedDict[str, list[datetime]] = OrderedDict()
-        self._lock = Lock()
+    def __init__(self, name: str, count_max: int, window: timedelta) -> None:
+        self._limit = Limit(name, count_max, window)
 
     def allows(self, key: str, now: datetime) -> bool:
         """Say whether this key may try once more, and count the try when it may: tries sent together count too."""
-        with self._lock:
-            recent = [at for at in self._tries.pop(key, []) if at > now - self._window]
-            is_allowed = len(recent) < self._count_max
-            if is_allowed:
-                recent.append(now)
-            self._tries[key] = recent
-            while len(self._tries) > self._keys_max:
-                self._tries.popitem(last=False)
-            return is_allowed
+        return self._limit.take(house().database, key, now)
 
-    def take_back(self, key: str) -> None:
-        """Forget the last try of this key: it was not a wrong guess."""
-        with self._lock:
-            if self._tries.get(key):
-                self._tries[key].pop()
+    def take_back(self, key: str, now: datetime) -> None:
+        """Forget one try of this key: it was not a wrong guess."""
+        self._limit.give_back(house().database, key, now)
 
 
 def client_address() -> str:

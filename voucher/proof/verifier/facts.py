@@ -10,6 +10,7 @@ OWED = ("4670", "4671", "4675", "4678", "5115", "6540")  # what structures are o
 CLOSE_ITEMS = (
     "open_periods", "statement_gaps", "no_recent_statement", "lines_to_identify", "uses_not_called", "in_transit",
 )  # fmt: skip
+DUPLICATES = ("AM05", "DU01", "DU02", "DU03", "DU04", "DU05", "DUPL")  # a bank's codes for what it has had before
 USED_EVENTS = ("vouchers_redeemed", "vouchers_redeemed_from_stock")
 
 
@@ -165,7 +166,35 @@ class Facts:
             if approved_by and approved_by == frozen_by:
                 self.wrong("lot", "settlement_batch", f"{number} : qui l'a arrêté l'a aussi validé")
         self.bank(advices)
+        self.duplicates(advices)
         return paid
+
+    def duplicates(self, advices: dict[str, tuple[str, ...]]) -> None:
+        """What a bank called a duplicate is owed again only if two people answered that the first sending never came."""
+        reports: dict[str, set[str]] = defaultdict(set)
+        for advice, kind in self.archive.rows("transfer_report", "advice_id kind"):
+            reports[advice].add(kind)
+        people: dict[tuple[str, str], list[str]] = defaultdict(list)
+        columns = "advice_id outcome answered_by withdrawn_at"
+        for advice, outcome, person, withdrawn_at in self.archive.rows("duplicate_answer", columns):
+            if "duplicate" not in reports[advice]:
+                self.wrong(
+                    "doublon", "duplicate_answer", f"le règlement {advice} n'est annoncé en double par aucun fichier"
+                )
+            if not withdrawn_at:
+                people[advice, outcome].append(person)
+        for (advice, _), answered in people.items():
+            if len(set(answered)) < len(answered):
+                self.wrong(
+                    "doublon", "duplicate_answer", f"la même personne répond deux fois pour le règlement {advice}"
+                )
+        reasons = {row[0]: row[1] for row in self.archive.rows("payment_advice", "id state_reason")}
+        for one, _, reference, amount, state, _ in advices.values():
+            by_people = "duplicate" in reports[one] and reasons[one] == "NOOR"
+            is_owed_again = state in ("rejected", "taken_up") and (by_people or reasons[one] in DUPLICATES)
+            if is_owed_again and len(set(people[one, "never_came"])) < 2:
+                detail = f"{reference}, {amount} centimes, est à payer de nouveau sans que deux personnes l'aient dit"
+                self.wrong("doublon", "payment_advice", detail)
 
     def transfers(self) -> tuple[set[str], dict[str, Counter[str]]]:
         """Return the batches that left in bank files, and what these files pay: cents by batch and reference."""

@@ -6,8 +6,8 @@ from alembic import op
 from voucher.kernel.append_only import append_only_statements
 from voucher.kernel.database import Instant
 
-revision = "0019"
-down_revision = "0018"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 

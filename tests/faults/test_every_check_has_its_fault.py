@@ -1,0 +1,73 @@
+"""`voucher verify` finds a whole world right, and each of its checks names the fault that is planted for it, on both engines."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import text
+
+from tests.faults.table import FAULTS, PARTS
+from tests.faults.world import a_full_world, planted
+from voucher.kernel.database import Database
+from voucher.ledger.checks_seals import Witness, hear_witness
+from voucher.reporting.verify import ROOMS, verify
+
+CHECKS = {check.__name__.removeprefix("check_"): check for _, checks in ROOMS for check in checks}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A database with something of everything, and what is known of it from outside."""
+
+    database: Database
+    witness: Witness
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(
+    request: pytest.FixtureRequest, open_database: Callable[[str], AbstractContextManager[Database]]
+) -> Iterator[World]:
+    with open_database(request.param) as database:
+        yield World(database, a_full_world(database))
+
+
+def test_every_check_has_a_fault_that_it_must_name_and_every_fault_a_check() -> None:
+    expected = set().union(*(checks for _, checks in FAULTS.values()))
+    assert set(CHECKS) - expected == set(), "plant a fault for each of these checks, in tests/faults"
+    assert expected - set(CHECKS) == set(), "no check bears these names"
+    assert len(CHECKS) == sum(len(checks) for _, checks in ROOMS), "two checks bear one name"
+    assert len(FAULTS) == sum(map(len, PARTS)), "two faults bear one name"
+
+
+def test_every_check_says_its_promise_in_one_french_sentence() -> None:
+    promises = [(check.__doc__ or "").strip().splitlines()[0] for check in CHECKS.values()]
+    assert [one for one in promises if not one.endswith(".") or (not one[0].isupper() and one[0] != "«")] == []
+    assert len(set(promises)) == len(promises)
+
+
+def test_the_whole_world_is_right(world: World) -> None:
+    results = list(verify(world.database, world.witness))
+    assert [violation for result in results for violation in result.violations] == []
+    assert len(results) == len(CHECKS)
+
+
+def test_every_planted_fault_is_named_by_its_checks(world: World) -> None:
+    silent: dict[str, set[str]] = {}
+    for words, (statements, expected) in FAULTS.items():
+        with planted(world.database, statements) as session:
+            hear_witness(session, world.witness)
+            found = {violation.check for name in expected for violation in CHECKS[name](session)}
+        if found != expected:
+            silent[words] = expected ^ found
+    assert silent == {}
+
+
+def test_what_is_planted_is_taken_back(world: World) -> None:
+    serials = "SELECT count(*), min(serial) FROM voucher"
+    with world.database.read() as session:
+        before = session.execute(text(serials)).one()
+    with planted(world.database, "DELETE FROM voucher") as session:
+        assert session.execute(text(serials)).one() == (0, None)
+    with world.database.read() as session:
+        assert session.execute(text(serials)).one() == before

@@ -1,0 +1,194 @@
+"""A programme with something in every table: the demonstration, beside it a town with disputes of every kind, and some more.
+
+Faults are planted in it one after the other, each rolled back. Whoever adds a table gives it a row here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from tests.builders import (
+    SOMEONE,
+    an_agreement,
+    entrusted_booklets,
+    handed_over_booklets,
+    issued_booklets,
+    scanned_codes,
+)
+from tests.clients import MASTER_KEY, settings_for
+from tests.settlement.reports import status_report
+from tests.settlement.test_disputes import claw_back, contest, decide, freeze, sent
+from tests.settlement.test_overpayments import LATER, a_credit, claim, overpaid
+from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town
+from voucher.accounting.stock_count import NewCount, record_count, sign_count
+from voucher.demonstration import fill
+from voucher.distribution.entrust import StockMove, entrust
+from voucher.distribution.void_stock import NewStockVoid, void_stock
+from voucher.funding.documents import keep_balance_document, keep_call_documents
+from voucher.funding.model import CallKind, FundingClose, FundsCall
+from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
+from voucher.ledger.checks_seals import Witness
+from voucher.ledger.read_seals import latest_checkpoint, proof_of
+from voucher.ledger.seal_model import Seal
+from voucher.network.model import Structure
+from voucher.programme.end_share import end_share
+from voucher.proof.sealing import journal_key, seal_now
+from voucher.redemption.redeem import redeem
+from voucher.settlement.answer_duplicates import NewAnswer, answer_duplicates
+from voucher.settlement.holds import NewHold, lift_hold, place_hold
+from voucher.settlement.import_report import import_report
+from voucher.settlement.match_other import match_with_overpayment
+from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.model_reports import DuplicateOutcome
+from voucher.settlement.recover import ask_write_off, write_off
+from voucher.settlement.set_aside import set_aside
+
+DEMONSTRATION_NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
+PROVEN_LEAF = 4  # the entry whose proof somebody kept
+
+
+def a_full_world(database: Database) -> Witness:
+    """Fill a database; return what left the house: the programme's key, a checkpoint, and the proof of an entry."""
+    fill(database, master_secret=bytes.fromhex(MASTER_KEY), base_url="http://127.0.0.1:8000", now=DEMONSTRATION_NOW)
+    # Signed after the days whose figures the demonstration published.
+    town = a_town(database, structure_count=2, agreed=an_agreement(database, now=NOW - timedelta(days=1)))
+    _contest_and_recover(town)
+    _doubt(a_town(database, agreed=an_agreement(database, now=NOW - timedelta(days=1))))
+    _hold(town)
+    _refuse(town)
+    _count_stock(database)
+    _end_a_share(database)
+    with database.read() as session:
+        call_id = session.scalars(
+            select(FundsCall.id).where(FundsCall.kind == CallKind.USE).order_by(FundsCall.reference).limit(1)
+        ).one()
+        close_id = session.scalars(select(FundingClose.id).limit(1)).one()
+    keep_call_documents(database, call_id, now=NOW)
+    keep_balance_document(database, close_id, now=NOW)
+    settings = settings_for(database)
+    seal_now(database, settings, LATER)
+    return _what_left_the_house(database)
+
+
+def _contest_and_recover(town: Town) -> None:
+    database = town.database
+    freed = contest(town, town.redeem(0, 2))
+    decide(town, contest(town, town.redeem(0, 1)), "upheld")
+    netted = town.redeem(0, 2)
+    sent(town)
+    decide(town, freed, "dismissed")
+    claw_back(town, netted)
+    town.redeem(0, 5)
+    sent(town)
+    claimed = overpaid(town, 3)
+    claim(town, claimed)
+    match_with_overpayment(database, new_id(), a_credit(town, 1_001), claimed, by=PREPARER, now=LATER)
+    ask_write_off(database, claimed, "Structure liquidée", by=PREPARER, now=LATER)
+    write_off(database, claimed, by=APPROVER, now=LATER)
+    restored = town.redeem(1, 2)
+    sent(town)
+    claw_back(town, restored)
+    town.redeem(1, 3)
+    batch_id = freeze(town).batch_id
+    with database.read() as session:
+        advice_id = session.scalars(select(PaymentAdvice.id).where(PaymentAdvice.batch_id == batch_id)).one()
+    set_aside(database, advice_id, "RIB à vérifier", by=PREPARER, now=NOW)
+    overpaid_id = town.redeem(1, 1)
+    freeze(town)  # what was set aside is carried over, what was overpaid is netted
+    claw_back(town, overpaid_id)
+    contest(town, town.redeem(0, 4))
+
+
+def _doubt(town: Town) -> None:
+    """Let a bank call a transfer a duplicate, and two people say that its first sending never came."""
+    town.redeem(0, 3)
+    town.redeem(1, 4)
+    batch_id = sent(town).batch_id
+    with town.database.read() as session:
+        of_batch = select(PaymentAdvice.reference).where(PaymentAdvice.batch_id == batch_id)
+        reference = session.scalars(of_batch.order_by(PaymentAdvice.amount_cents).limit(1)).one()
+    content = status_report(batch_id, transfers={reference: "DU03"})
+    import_report(town.database, "doublon.xml", content, by=PREPARER, now=NOW)
+    for person in (PREPARER, APPROVER):
+        answer = NewAnswer(new_id(), batch_id, None, DuplicateOutcome.NEVER_CAME, "La banque ne trouve rien.", 1)
+        answer_duplicates(town.database, answer, by=person, now=NOW)
+
+
+def _hold(town: Town) -> None:
+    with town.database.read() as session:
+        pivot = session.scalars(select(Structure.pivot).where(Structure.id == town.structure_ids[1])).one()
+    lifted, standing = new_id(), new_id()
+    place_hold(town.database, NewHold(lifted, pivot, None, "Contrôle en cours"), by=PREPARER, now=NOW)
+    lift_hold(town.database, lifted, "Contrôle terminé", by=APPROVER, now=NOW)
+    place_hold(town.database, NewHold(standing, pivot, town.agreement_id, "Contrôle en cours"), by=PREPARER, now=NOW)
+
+
+def _refuse(town: Town) -> None:
+    """Refuse a voucher whose first use stands: the attempt is kept."""
+    issued = handed_over_booklets(town.database, agreed=town.agreed, now=NOW)
+    code = scanned_codes(town.database, issued.first_booklet_number)[:1]
+    for _ in range(2):
+        redeem(town.database, new_id(), code, "everyday_digital_tools", town.counters[0], by=SOMEONE, now=NOW)
+
+
+def _count_stock(database: Database) -> None:
+    """Count a prescriber's booklets, of which one lacks; take one back, destroy another."""
+    issued, prescriber_id = entrusted_booklets(database, 5, now=NOW)
+    issuer_id, first = issued.agreed.issuer_id, issued.first_booklet_number
+    for booklets, by in ((f"{first}-{first + 3}", PREPARER), (f"{first}-{first + 4}", SOMEONE)):
+        count = NewCount(new_id(), issuer_id, prescriber_id, counted_on=date(2026, 12, 31), ranges=booklets)
+        record_count(database, count, by=by, now=LATER)
+    sign_count(database, count.id, issuer_id, by=APPROVER, now=LATER)
+    entrust(database, StockMove(new_id(), issuer_id, first, 2, None, prescriber_id), by=SOMEONE, now=LATER)
+    void = NewStockVoid(new_id(), issuer_id, first, 1, "Carnet mouillé")
+    void_stock(database, void, by=SOMEONE, now=LATER)
+
+
+def _end_a_share(database: Database) -> None:
+    """Let a funder stop paying for new orders of an agreement that has issued some."""
+    agreed = an_agreement(database, shares=(5000, 5000), committed_cents=100_000, ceiling_cents=200_000, now=NOW)
+    issued_booklets(database, 4, agreed=agreed, now=NOW)
+    leaving, other = agreed.funder_ids
+    end_share(database, new_id(), agreed.agreement_id, leaving, NOW.date(), {other: 10_000}, by=SOMEONE, now=NOW)
+    issued_booklets(database, 3, agreed=agreed, now=NOW)
+
+
+def _what_left_the_house(database: Database) -> Witness:
+    with database.read() as session:
+        entry_id = session.scalars(select(Seal.entry_id).where(Seal.leaf == PROVEN_LEAF)).one()
+    proof, last = proof_of(database, entry_id), latest_checkpoint(database)
+    assert proof is not None
+    assert last is not None
+    _, key = journal_key(settings_for(database))
+    public_key = key.public_key().public_bytes_raw()
+    return Witness(public_key, (("point de contrôle gardé", last.note),), (("preuve gardée", proof),))
+
+
+@contextmanager
+def planted(database: Database, statements: str) -> Iterator[Session]:
+    """Change what statements (separated by `;`) say, as who owns the database could; all of it is rolled back at the end."""
+    with Session(database.engine) as session:
+        let_everything_be_changed(session, database)
+        for statement in statements.split(";"):
+            assert session.execute(text(statement)).rowcount != 0, f"nothing was changed by {statement}"  # type: ignore[attr-defined]
+        yield session
+        session.rollback()
+
+
+def let_everything_be_changed(session: Session, database: Database) -> None:
+    """Take triggers, foreign keys and check constraints away until the transaction ends."""
+    if database.is_postgresql:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        constraints = "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0"
+        for table, name in session.execute(text(constraints)).all():
+            session.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
+        return
+    session.execute(text("BEGIN IMMEDIATE"))
+    session.execute(text("PRAGMA defer_foreign_keys = ON"))
+    session.execute(text("PRAGMA ignore_check_constraints = ON"))
+    for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+        session.execute(text(f"DROP TRIGGER {name}"))

@@ -1,0 +1,135 @@
+"""How often something may be tried, counted where every process sees it: one row for each key, changed by one statement.
+
+    SIGN_INS = Limit("sign_ins", count_max=30, window=timedelta(minutes=10))
+
+    if not SIGN_INS.take(database, address, now): …      counts the try before its answer is known, so that tries sent together count
+    SIGN_INS.give_back(database, address, now)           it was no wrong guess: it does not count
+
+A window begins with the first try and ends `window` later. The library `limits` decides; this file is its storage.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from limits import RateLimitItemPerSecond
+from limits.storage import Storage
+from limits.strategies import FixedWindowRateLimiter
+from sqlalchemy import Select, String, case, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from voucher.kernel.database import Base, Database, changed
+
+KEY_CHARACTERS_MAX = 200
+
+
+class TryCount(Base):
+    """How often one key was tried since its window began; the row means nothing once `ends_at` is past."""
+
+    __tablename__ = "try_count"
+
+    key: Mapped[str] = mapped_column(String(KEY_CHARACTERS_MAX), primary_key=True)
+    count: Mapped[int]
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count_max` tries in a `window` for each key. `name` keeps the keys of two limits apart."""
+
+    name: str
+    count_max: int
+    window: timedelta
+
+    def take(self, database: Database, key: str, now: datetime) -> bool:
+        """Say whether this key may try once more, and count the try when it may. Of many at once, no more pass than may."""
+        item, storage = self._item(), TableStorage(database, now)
+        is_allowed = FixedWindowRateLimiter(storage).hit(item, key)
+        if not is_allowed:
+            # A try that was not made is not counted, so that giving others back opens the way again.
+            storage.incr(item.key_for(key), item.get_expiry(), -1)
+        return is_allowed
+
+    def give_back(self, database: Database, key: str, now: datetime) -> None:
+        """Forget one try of this key: it was not a wrong guess."""
+        item = self._item()
+        TableStorage(database, now).incr(item.key_for(key), item.get_expiry(), -1)
+
+    def _item(self) -> RateLimitItemPerSecond:
+        return RateLimitItemPerSecond(self.count_max, int(self.window.total_seconds()), namespace=self.name)
+
+
+def forget_ended(database: Database, now: datetime) -> int:
+    """Delete the counts whose window is over (job `tries`); return how many there were."""
+    with database.write() as session:
+        return changed(session, delete(TryCount).where(TryCount.ends_at <= now))
+
+
+class TableStorage(Storage):
+    """The table, as `limits` asks for it, at one moment: no clock but the caller's."""
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, database: Database, now: datetime) -> None:
+        """Count in this database, now."""
+        super().__init__()
+        self._database, self._now = database, now
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """What goes wrong here is what goes wrong with a database."""
+        return SQLAlchemyError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Add to a key's count, from nothing where its window is over, and return it; what is taken away never goes below 0."""
+        table = TryCount.__table__
+        is_over = TryCount.ends_at <= self._now
+        if amount < 0:
+            less = case((TryCount.count + amount > 0, TryCount.count + amount), else_=0)
+            statement: Any = update(TryCount).where(TryCount.key == key, ~is_over).values(count=less)
+        else:
+            dialect = postgresql if self._database.is_postgresql else sqlite
+            ends_at = self._now + timedelta(seconds=expiry)
+            new: Any = dialect.insert(table).values(key=key, count=amount, ends_at=ends_at)
+            statement = new.on_conflict_do_update(
+                index_elements=["key"],
+                set_={
+                    "count": case((is_over, new.excluded.count), else_=TryCount.count + new.excluded.count),
+                    "ends_at": case((is_over, new.excluded.ends_at), else_=TryCount.ends_at),
+                },
+            )
+        with self._database.write() as session:
+            found = session.execute(
+                statement.returning(table.c.count).execution_options(synchronize_session=False)
+            ).scalar()
+        return int(found or 0)
+
+    def get(self, key: str) -> int:
+        """Return a key's count in its window."""
+        return int(self._ask(select(TryCount.count).where(TryCount.key == key)) or 0)
+
+    def get_expiry(self, key: str) -> float:
+        """Return when a key's window ends, in seconds since 1970; now, where it has none."""
+        ends_at = self._ask(select(TryCount.ends_at).where(TryCount.key == key))
+        return (ends_at or self._now).timestamp()
+
+    def check(self) -> bool:
+        """Say that the table answers: what does not is raised."""
+        self._ask(select(func.count()).select_from(TryCount))
+        return True
+
+    def reset(self) -> int:
+        """Forget every count; return how many there were."""
+        with self._database.write() as session:
+            return changed(session, delete(TryCount))
+
+    def clear(self, key: str) -> None:
+        """Forget the count of a key."""
+        with self._database.write() as session:
+            session.execute(delete(TryCount).where(TryCount.key == key))
+
+    def _ask(self, query: Select[Any]) -> Any:
+        with self._database.read() as session:
+            return session.scalar(query.where(TryCount.ends_at > self._now))
