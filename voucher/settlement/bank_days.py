@@ -22,7 +22,8 @@ class BankDay:
     """The bank's closing balance of a day against the ledger's, in cents.
 
     `ledger_cents` starts from the opening of the account's first statement. `is_following` says that the day's statements open
-    where those before closed, on `follows_on` (None for the first ones): if not, one is missing. `announced_cents` is what of the difference comes from lines that no
+    where those before closed, on `follows_on` (None for the first ones): if not, one is missing, which moved `missing_cents`.
+    `announced_cents` is what of the difference comes from lines that no
     statement proves yet.
     """
 
@@ -34,6 +35,9 @@ class BankDay:
     is_following: bool
     announced_cents: int
     follows_on: date | None
+    missing_cents: int
+    opened_on: date  # of the account's first statement, from whose `opening_cents` the ledger starts
+    opening_cents: int
 
     @property
     def is_equal(self) -> bool:
@@ -135,6 +139,7 @@ def _days(
         is_following = is_following or (bool(by_day) and one.opening_cents == _last(by_day).closing_cents)
         boundaries |= {one.opening_cents, one.closing_cents}
         same_day = by_day.get(one.closed_on)
+        missing_cents = 0 if is_following else one.opening_cents - _last(by_day).closing_cents
         follows_on = same_day.follows_on if same_day else (_last(by_day).closed_on if by_day else None)
         before = max(before, one.closed_on)
         moved = sum(cents for day, cents in booked.items() if first.opened_on <= day <= one.closed_on)
@@ -147,6 +152,9 @@ def _days(
             is_following=is_following and (same_day is None or same_day.is_following),
             announced_cents=sum(cents for day, cents in announced.items() if day <= one.closed_on),
             follows_on=follows_on,
+            missing_cents=missing_cents + (same_day.missing_cents if same_day else 0),
+            opened_on=first.opened_on,
+            opening_cents=first.opening_cents,
         )
     return list(by_day.values())
 
