@@ -30,7 +30,7 @@ from voucher.settlement.waiting import batch_waiting, by_title
 from voucher.settlement.words import ADVICE_STATES, BATCH_STATES, FILE_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
-from voucher.web.forms import HouseForm, SeenCentsField, show_refusal
+from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
 
@@ -48,7 +48,7 @@ class FreezeForm(HouseForm):
 class ApproveForm(HouseForm):
     """The act of approving: it carries the total that the person saw, and asks for the password again."""
 
-    total_cents = SeenCentsField(validators=[InputRequired()])
+    total_cents = SeenNumberField(validators=[InputRequired()])
     password = PasswordField("Votre mot de passe", validators=[InputRequired()])
 
 

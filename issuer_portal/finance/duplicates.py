@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import HiddenField, IntegerField, StringField
+from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length
 
 from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, id_of, scope
@@ -19,7 +19,7 @@ from voucher.settlement.read_advice import advice
 from voucher.settlement.read_duplicates import OUTCOMES, DuplicatePage, duplicate_batches, duplicates_of
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
-from voucher.web.forms import HouseForm, RadioField, show_refusal
+from voucher.web.forms import HouseForm, RadioField, SeenNumberField, show_refusal
 from voucher.web.house import house
 
 SHOWN_MAX = 100
@@ -36,7 +36,7 @@ class AnswerForm(HouseForm):
     """What a person found of the first sending, and how; it carries what the person saw, and an id for a double click."""
 
     id = HiddenField()
-    seen_count = IntegerField(validators=[InputRequired()])
+    seen_count = SeenNumberField(validators=[InputRequired()])
     outcome = RadioField("Votre réponse", choices=OUTCOME_CHOICES, validators=[InputRequired()])
     reason = StringField("Ce qui le montre", validators=[InputRequired(), Length(max=REASON_LENGTH_MAX)])
 

@@ -20,7 +20,7 @@ from voucher.settlement.recover import REASON_LENGTH_MAX, ask_write_off, write_o
 from voucher.settlement.revenue_order import claim_overpayment
 from voucher.settlement.words import DISPUTE_REASONS, OVERPAYMENT_STATES, RECOVERY_KINDS
 from voucher.web.access import staff, viewer
-from voucher.web.forms import HouseForm, SeenCentsField, show_refusal
+from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
 
@@ -43,7 +43,7 @@ class AskWriteOffForm(HouseForm):
 class WriteOffForm(HouseForm):
     """The act of giving up: it carries what the person saw."""
 
-    left_cents = SeenCentsField(validators=[InputRequired()])
+    left_cents = SeenNumberField(validators=[InputRequired()])
 
 
 @blueprint.get("/trop-percus")

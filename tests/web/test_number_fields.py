@@ -13,9 +13,9 @@ from tests.clients import app_for
 from voucher.cli import main
 from voucher.cli_numbers import Count
 from voucher.kernel.database import Database
-from voucher.web.forms import CountField, EurosField, HouseForm, PercentField, SeenCentsField, SerialField
+from voucher.web.forms import CountField, EurosField, HouseForm, PercentField, SeenNumberField, SerialField
 
-NUMBERS = (EurosField, CountField, PercentField, SerialField, SeenCentsField)
+NUMBERS = (EurosField, CountField, PercentField, SerialField, SeenNumberField)
 WORDS = {
     "address", "address_complement", "city", "code", "code_postal", "commitment_number", "confirmed", "decision", "email", "facts",
     "holder_name", "id", "insee_code", "name", "number", "opening_hours", "pivot", "postcode", "ranges", "reason", "reference", "seen",

@@ -166,8 +166,8 @@ class PercentField(_NumberField):
         return f"{Decimal(value).scaleb(-2):f}".rstrip("0").rstrip(".").replace(".", ",")
 
 
-class SeenCentsField(wtforms.HiddenField):  # type: ignore[misc]  # WTForms ships no types
-    """The amount that a page showed and sends back, never typed; `.data` is cents, None when it is not whole digits."""
+class SeenNumberField(wtforms.HiddenField):  # type: ignore[misc]  # WTForms ships no types
+    """An amount in cents, or a count, that a page showed and sends back, never typed; `.data` is an int."""
 
     def process_formdata(self, valuelist: Sequence[str]) -> None:
         """Read plain digits alone."""
