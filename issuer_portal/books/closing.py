@@ -12,17 +12,15 @@ from issuer_portal.books.folder import FINANCE, READERS, blueprint, whole_progra
 from voucher.access.confirm import confirm_password
 from voucher.access.read import names_of
 from voucher.access.rules import Role
+from voucher.accounting.close_items import ITEM_NAMES, WHAT_TO_DO, CloseItem
 from voucher.accounting.close_year import (
-    ITEM_NAMES,
     REASON_LENGTH_MAX,
-    WHAT_TO_DO,
     Signed,
     close_year,
     propose_close,
     signed_lists,
     withdraw_proposal,
 )
-from voucher.accounting.model import CloseItem
 from voucher.accounting.year_end import CloseLine, Left, before_closing
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.refusals import Refused

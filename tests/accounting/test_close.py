@@ -14,8 +14,9 @@ from tests.accounting.year import closed, end_periods, reasons
 from tests.faults.world import planted
 from tests.settlement.town import APPROVER, PREPARER, wrong_books
 from voucher.accounting.checks_close import CHECKS
+from voucher.accounting.close_items import CloseItem
 from voucher.accounting.close_year import close_year, propose_close, signed_lists, withdraw_proposal
-from voucher.accounting.model import CloseCheck, CloseItem
+from voucher.accounting.model import CloseCheck
 from voucher.accounting.year_end import before_closing
 from voucher.demonstration.bank import BookedLine
 from voucher.funding.call import call_funds

@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import select
 
 from tests.settlement.town import APPROVER, PREPARER
+from voucher.accounting.close_items import CloseItem
 from voucher.accounting.close_year import close_year, propose_close
-from voucher.accounting.model import CloseItem
 from voucher.accounting.year_end import before_closing
 from voucher.kernel.database import Database
 from voucher.redemption.model import Period

@@ -5,8 +5,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from voucher.accounting.close_year import ITEM_NAMES
-from voucher.accounting.model import CloseCheck, CloseItem
+from voucher.accounting.close_items import ITEM_NAMES, CloseItem
+from voucher.accounting.model import CloseCheck
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.ledger.model import FiscalYear

@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from voucher.accounting.model import CloseCheck, CloseItem
+from voucher.accounting.close_items import ITEM_NAMES, WHAT_TO_DO, CloseItem
+from voucher.accounting.model import CloseCheck
 from voucher.accounting.year_end import CloseLine, year_end
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -20,24 +21,6 @@ from voucher.kernel.typed import required_text
 from voucher.ledger.close_year import end_year, hold_entries, note_proposal, proposal_to_confirm, take_proposal_back
 
 REASON_LENGTH_MAX = 500
-
-ITEM_NAMES: Mapping[CloseItem, str] = {
-    CloseItem.OPEN_PERIODS: "Périodes de règlement encore ouvertes",
-    CloseItem.STATEMENT_GAPS: "Relevés manquants",
-    CloseItem.NO_RECENT_STATEMENT: "Comptes sans relevé jusqu’au 31 décembre",
-    CloseItem.LINES_TO_IDENTIFY: "Lignes de banque à identifier",
-    CloseItem.USES_NOT_CALLED: "Usages non appelés aux financeurs",
-    CloseItem.IN_TRANSIT: "Virements transmis, non débités",
-}
-
-WHAT_TO_DO: Mapping[CloseItem, str] = {
-    CloseItem.OPEN_PERIODS: "Arrêtez-les : elles prennent encore des encaissements.",
-    CloseItem.STATEMENT_GAPS: "Demandez à la banque les relevés qui manquent, puis importez-les.",
-    CloseItem.NO_RECENT_STATEMENT: "Importez le relevé du 31 décembre.",
-    CloseItem.LINES_TO_IDENTIFY: "Dites ce qu’elles sont.",
-    CloseItem.USES_NOT_CALLED: "Appelez-les.",
-    CloseItem.IN_TRANSIT: "Importez le relevé qui les dit.",
-}
 
 Reasons = Mapping[CloseItem, str]
 Seen = Mapping[CloseItem, tuple[int, int]]

@@ -127,20 +127,6 @@ class StockCountGap(Base):
     __table_args__ = (CheckConstraint("kind IN ('missing', 'extra')", name="kind_is_known"),)
 
 
-class CloseItem(StrEnum):
-    """What two people look at before a year is closed. The first two block; the rest may be accepted, with a reason."""
-
-    OPEN_PERIODS = "open_periods"
-    STATEMENT_GAPS = "statement_gaps"
-    NO_RECENT_STATEMENT = "no_recent_statement"
-    LINES_TO_IDENTIFY = "lines_to_identify"
-    USES_NOT_CALLED = "uses_not_called"
-    IN_TRANSIT = "in_transit"
-
-
-BLOCKING = frozenset({CloseItem.OPEN_PERIODS, CloseItem.STATEMENT_GAPS})
-
-
 class CloseCheck(Base):
     """What a person found of one item before proposing or confirming a close, and why that person accepts what is left.
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import exists, func, select, union_all
 from sqlalchemy.orm import Session
 
-from voucher.accounting.model import BLOCKING, CloseItem
+from voucher.accounting.close_items import BLOCKING, CloseItem
 from voucher.funding.model import FundsCallUse
 from voucher.kernel.calendar import end_of_day, french_date
 from voucher.kernel.database import Database

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from sqlalchemy import func, select
 
 from voucher.access.rules import Role
+from voucher.accounting.close_items import CloseItem
 from voucher.accounting.close_year import close_year, propose_close
 from voucher.accounting.match_up import match_up
-from voucher.accounting.model import CloseItem
 from voucher.accounting.produce import produce_account
 from voucher.accounting.year_end import before_closing
 from voucher.demonstration.agreements import Signed
