@@ -18,6 +18,7 @@ from voucher.startup import settings_of_environment
 from voucher.web import access, install
 from voucher.web.house import House, utc_now
 from voucher.web.navigation import NavItem
+from voucher.web.own_address import OwnAddress
 
 PORTALS = (
     wallet,
@@ -60,8 +61,8 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         SESSION_COOKIE_SECURE=is_https,
         SESSION_COOKIE_SAMESITE="Lax",
     )
+    app.wsgi_app = OwnAddress(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]
     if settings.proxy_count:
-        # Never the host: no address of ours is made from what a request says.
         forwarded = settings.proxy_count
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=forwarded, x_proto=forwarded)  # type: ignore[method-assign]
     app.extensions["house"] = House(Database(settings.database_url), settings, now)

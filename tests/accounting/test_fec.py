@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import update
 
 from tests.accounting.office import SIREN, Office, an_office
+from tests.accounting.year import closed
 from tests.demonstrated import NOW
-from tests.settlement.town import APPROVER, PREPARER
 from voucher.accounting.balance import trial_balance
 from voucher.accounting.fec import fec_file, holders, years_with_entries
 from voucher.accounting.fec_checker import check_fec
@@ -27,7 +27,6 @@ from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Book
 from voucher.ledger.chart_file import OWN_NUMBERS, chart_numbers
-from voucher.ledger.close_year import close_year, propose_close
 from voucher.ledger.seal import seal
 from voucher.programme.model import PayingAccount
 
@@ -58,8 +57,7 @@ def rows(lines: Sequence[bytes]) -> list[dict[str, str]]:
 
 
 def close(office: Office) -> None:
-    propose_close(office.database, 2026, by=PREPARER, now=FEBRUARY)
-    close_year(office.database, 2026, by=APPROVER, now=FEBRUARY)
+    closed(office.database, 2026, now=FEBRUARY)
 
 
 def cents(text: str) -> int:

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.demonstrated import NOW
+from voucher.accounting.model import CloseCheck
 from voucher.demonstration.finance import CHARGE_CENTS
-from voucher.funding.model import FundingClose
+from voucher.funding.model import FundingClose, FundsReceipt
 from voucher.kernel.database import Database
 from voucher.ledger.model import Entry
 from voucher.ledger.seal_model import CheckpointRow
@@ -34,6 +35,13 @@ def test_the_demonstration_is_one_that_we_would_show_to_an_accountant(told: Data
         late = session.scalar(select(func.count()).where(Entry.posted_at > last_at))
         closes = session.scalar(select(func.count()).select_from(FundingClose))
         codes = session.scalars(select(Agreement.service_code).where(Agreement.service_code != "")).all()
+        receipts = session.execute(
+            select(FundsReceipt.booked_on, Entry.effective_on).join(Entry, Entry.event_id == FundsReceipt.id)
+        ).all()
+        accepted = session.scalars(select(CloseCheck.item).where(CloseCheck.reason != "")).all()
+    assert len(receipts) > 25
+    assert all(booked_on == effective_on for booked_on, effective_on in receipts)
+    assert accepted == ["lines_to_identify"] * 2, "both people say why the bank's mistake may wait"
     assert len(sealed) > 18
     assert (sealed[-1], late) == (NOW.date(), 0)
     assert (closes, len(codes)) == (1, 1)

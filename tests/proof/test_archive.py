@@ -44,6 +44,16 @@ ITS_ID = f"(SELECT id FROM payment_advice WHERE reference = {A_PAID})"
 THE_LAST = "(SELECT max(leaf) FROM seal)"
 
 PLANTED = {
+    "a year closed on the word of one person": (
+        "DELETE FROM close_check WHERE said_by IN (SELECT closed_by FROM fiscal_year) AND item = 'in_transit'",
+        "clôture",
+        "two_people_looked_before_a_close",
+    ),
+    "a line that counts on another day than the bank's": (
+        "UPDATE bank_line SET booked_on = '2019-01-02' WHERE id = (SELECT min(line_id) FROM bank_match WHERE kind = 'funds')",
+        "jour de banque",
+        "a_line_counts_on_the_banks_day",
+    ),
     "a changed amount": (
         f"UPDATE movement SET amount_cents = amount_cents + 1 WHERE rank = 1 AND entry_id = {ITS_ENTRY}",
         "scellement",
