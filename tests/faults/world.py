@@ -136,10 +136,14 @@ def _count_stock(database: Database) -> None:
     """Count a prescriber's booklets, of which one lacks; take one back, destroy another."""
     issued, prescriber_id = entrusted_booklets(database, 5, now=NOW)
     issuer_id, first = issued.agreed.issuer_id, issued.first_booklet_number
-    for booklets, by in ((f"{first}-{first + 3}", PREPARER), (f"{first}-{first + 4}", SOMEONE)):
-        count = NewCount(new_id(), issuer_id, prescriber_id, counted_on=date(2026, 12, 31), ranges=booklets)
-        record_count(database, count, by=by, now=LATER)
-    sign_count(database, count.id, issuer_id, by=APPROVER, now=LATER)
+    day = date(2026, 12, 31)
+    partial, whole = (
+        NewCount(new_id(), issuer_id, prescriber_id, counted_on=day, ranges=f"{first}-{first + last}")
+        for last in (3, 4)
+    )
+    record_count(database, partial, by=PREPARER, now=LATER)
+    record_count(database, whole, by=SOMEONE, now=LATER)
+    sign_count(database, whole.id, issuer_id, by=APPROVER, now=LATER)
     entrust(database, StockMove(new_id(), issuer_id, first, 2, None, prescriber_id), by=SOMEONE, now=LATER)
     void = NewStockVoid(new_id(), issuer_id, first, 1, "Carnet mouillé")
     void_stock(database, void, by=SOMEONE, now=LATER)
@@ -166,26 +170,36 @@ def _what_left_the_house(database: Database) -> Witness:
 
 
 @contextmanager
-def planted(database: Database, statements: str) -> Iterator[Session]:
-    """Change what statements (separated by `;`) say, as who owns the database could; all of it is rolled back at the end."""
+def unguarded(database: Database) -> Iterator[Session]:
+    """Give a transaction in which everything can be changed, as who owns the database could: no trigger, foreign key or check.
+
+    It is rolled back at the end, unless it was committed: then, on SQLite, the triggers are gone for good.
+    """
     with Session(database.engine) as session:
-        let_everything_be_changed(session, database)
+        if database.is_postgresql:
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+            constraints = "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0"
+            for table, name in session.execute(text(constraints)).all():
+                session.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
+            yield session
+            session.rollback()
+            return
+        session.execute(text("BEGIN IMMEDIATE"))
+        session.execute(text("PRAGMA defer_foreign_keys = ON"))
+        session.execute(text("PRAGMA ignore_check_constraints = ON"))
+        for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+            session.execute(text(f"DROP TRIGGER {name}"))
+        try:
+            yield session
+        finally:
+            session.rollback()
+            session.execute(text("PRAGMA ignore_check_constraints = OFF"))
+
+
+@contextmanager
+def planted(database: Database, statements: str) -> Iterator[Session]:
+    """Change what statements (separated by `;`) say; all of it is rolled back at the end."""
+    with unguarded(database) as session:
         for statement in statements.split(";"):
             assert session.execute(text(statement)).rowcount != 0, f"nothing was changed by {statement}"  # type: ignore[attr-defined]
         yield session
-        session.rollback()
-
-
-def let_everything_be_changed(session: Session, database: Database) -> None:
-    """Take triggers, foreign keys and check constraints away until the transaction ends."""
-    if database.is_postgresql:
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        constraints = "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0"
-        for table, name in session.execute(text(constraints)).all():
-            session.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
-        return
-    session.execute(text("BEGIN IMMEDIATE"))
-    session.execute(text("PRAGMA defer_foreign_keys = ON"))
-    session.execute(text("PRAGMA ignore_check_constraints = ON"))
-    for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-        session.execute(text(f"DROP TRIGGER {name}"))
