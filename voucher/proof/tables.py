@@ -114,6 +114,8 @@ LEFT_OUT: Mapping[str, str] = {
     "place": "published as open data; a redemption names its structure",
     "places_import": "no money",
     "refused_attempt": "nothing happened; what was typed may be half a code",
+    "try_count": "guesses counted for some minutes; nothing happened",
+    "wrong_codes": "wrong codes typed, by hour: an alarm; nothing happened",
     "staff_account": "persons, and what their passwords are checked with",
     "role_grant": "persons",
     "staff_session": "keys of sessions that are open",
