@@ -48,6 +48,8 @@ COLUMNS: dict[str, str] = {
     "fiscal_year": "Exercice.",
     "generation": "Étage de l'arbre.",
     "hash": "Empreinte du nœud.",
+    "bank_details.confirmed_at": "Confirmé : les règlements vont sur ce RIB depuis lors. Vide tant qu'il attend, ou s'il fut écarté.",
+    "bank_details.confirmed_by": "Qui l'a confirmé ; vide s'il servait avant les confirmations.",
     "holder_name": "Titulaire du compte, comme sur le RIB.",
     "iban": "IBAN.",
     "insee_code": "Code INSEE de la commune.",
