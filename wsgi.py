@@ -1,5 +1,6 @@
 """The composition root: settings, database, portals. Gunicorn calls `create_app()`; nobody else imports this but tests."""
 
+import sys
 from collections.abc import Callable
 from datetime import datetime
 
@@ -11,11 +12,13 @@ from issuer_portal import board, books, finance, funding, issuer, ledger, prescr
 from merchant_portal import payments, place
 from voucher import wallet
 from voucher.kernel.database import Database
-from voucher.kernel.settings import Settings
+from voucher.kernel.settings import Settings, WrongSettings
 from voucher.ledger.chart_file import chart_numbers
+from voucher.startup import settings_of_environment
 from voucher.web import access, install
 from voucher.web.house import House, utc_now
 from voucher.web.navigation import NavItem
+from voucher.web.own_address import OwnAddress
 
 PORTALS = (
     wallet,
@@ -35,11 +38,13 @@ PORTALS = (
 """The folders of pages, in the order of their menu entries: the first that a role sees is where it lands."""
 
 UPLOAD_BYTES_MAX = 64 * 1024 * 1024
+# The exit code at which gunicorn stops instead of starting the worker again (its APP_LOAD_ERROR).
+CANNOT_START = 4
 
 
 def create_app(settings: Settings | None = None, now: Callable[[], datetime] = utc_now) -> Flask:
     """Return the application. Settings come from the environment unless they are given (tests do); so does the hour."""
-    settings = settings or Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    settings = settings or _settings_of_environment()
     # A chart of accounts that is wrong is said now, with every error, and not on the first page that shows it.
     chart_numbers(settings.chart_file)
     app = Flask(__name__, static_folder=None)
@@ -56,8 +61,8 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         SESSION_COOKIE_SECURE=is_https,
         SESSION_COOKIE_SAMESITE="Lax",
     )
+    app.wsgi_app = OwnAddress(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]
     if settings.proxy_count:
-        # Never the host: no address of ours is made from what a request says.
         forwarded = settings.proxy_count
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=forwarded, x_proto=forwarded)  # type: ignore[method-assign]
     app.extensions["house"] = House(Database(settings.database_url), settings, now)
@@ -69,3 +74,12 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app.extensions["navigation"] = tuple(navigation)
     access.install(app)
     return app
+
+
+def _settings_of_environment() -> Settings:
+    """Return the settings, or say what is wrong in them and end the process: a trace of calls would help nobody."""
+    try:
+        return settings_of_environment()
+    except WrongSettings as wrong:
+        sys.stderr.write(f"{wrong}\n")
+        sys.exit(CANNOT_START)

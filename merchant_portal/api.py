@@ -11,7 +11,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, abort, json, request
+from flask import Response, abort, json
 from flask_wtf.csrf import generate_csrf
 
 from merchant_portal.counter import blueprint, own_counter
@@ -26,6 +26,8 @@ from voucher.redemption.undo import undo
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural, round_euros
 from voucher.web.house import house
+from voucher.web.json_body import json_body
+from voucher.web.uploads import takes_at_most
 
 BODY_BYTES_MAX = 64 * 1024
 CODES_MAX = 2 * VOUCHERS_MAX
@@ -41,9 +43,10 @@ def api_token() -> Response:
 
 @blueprint.post("/api/check")
 @staff(Role.MEDIATOR)
+@takes_at_most(BODY_BYTES_MAX)
 def api_check() -> Response:
     """Say what a code is worth; nothing changes."""
-    here, counter, body = house(), own_counter(), _body()
+    here, counter, body = house(), own_counter(), json_body()
     if counter is None:
         return _no_place()
     answer = check(here.database, _text(body, "code"), counter, by=viewer().account_id, now=here.now())
@@ -52,9 +55,10 @@ def api_check() -> Response:
 
 @blueprint.post("/api/redeem")
 @staff(Role.MEDIATOR)
+@takes_at_most(BODY_BYTES_MAX)
 def api_redeem() -> Response:
     """Redeem vouchers of one booklet."""
-    here, counter, body = house(), own_counter(), _body()
+    here, counter, body = house(), own_counter(), json_body()
     if counter is None:
         return _no_place()
     codes = body.get("codes")
@@ -71,9 +75,10 @@ def api_redeem() -> Response:
 
 @blueprint.post("/api/undo")
 @staff(Role.MEDIATOR)
+@takes_at_most(BODY_BYTES_MAX)
 def api_undo() -> Response:
     """Undo a redemption of this place."""
-    here, counter, body = house(), own_counter(), _body()
+    here, counter, body = house(), own_counter(), json_body()
     if counter is None:
         return _no_place()
     minutes = here.settings.redemption_undo_minutes
@@ -83,17 +88,6 @@ def api_undo() -> Response:
     count = plural(len(answer.serials), "chèque")
     sentence = f"{count}, {round_euros(answer.amount_cents)} : encaissement annulé. Les chèques peuvent resservir."
     return _answer({"outcome": "undone", "id": str(answer.id), "sentence": sentence})
-
-
-def _body() -> dict[str, Any]:
-    if not request.is_json:
-        abort(415)
-    if (request.content_length or 0) > BODY_BYTES_MAX:
-        abort(413)
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        abort(400)
-    return body
 
 
 def _text(body: dict[str, Any], name: str) -> str:

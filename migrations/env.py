@@ -1,6 +1,5 @@
 """How Alembic reaches the database: one transaction for each migration, on both engines, and never two at once."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +13,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_
 
 import voucher.models  # noqa: F401 — every room's tables enter Base.metadata
 from voucher.kernel.database import Base, Instant
-from voucher.kernel.settings import Settings
+from voucher.kernel.settings import WrongSettings, read_database_url
 
 # A migration that waits longer for a lock would hold the counters up behind it: it gives up and is run again later.
 LOCK_TIMEOUT_MILLISECONDS = 5_000
@@ -26,8 +25,7 @@ ADVISORY_LOCK = 20_190_101
 def database_url() -> str:
     """Where to migrate: what the caller put in the configuration, else PASS_DATABASE_URL, else the embedded default."""
     asked = context.config.attributes.get("url") or context.config.get_main_option("sqlalchemy.url")
-    default = Settings.model_fields["database_url"].default
-    return str(asked or os.environ.get("PASS_DATABASE_URL") or default)
+    return str(asked or read_database_url())
 
 
 def migration_engine(url: str) -> Engine:
@@ -41,7 +39,11 @@ def migration_engine(url: str) -> Engine:
         return create_engine(parsed, poolclass=NullPool, connect_args={"options": options})
 
     if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(parsed.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            raise WrongSettings([f"PASS_DATABASE_URL : le dossier {folder} ne peut pas être créé"]) from None
     # isolation_level None: the driver begins nothing by itself, we say when. Foreign keys stay off (the engine's default),
     # since a table that is rebuilt must not cascade; they are checked as a whole at the end.
     engine = create_engine(parsed, poolclass=NullPool, connect_args={"isolation_level": None, "timeout": 30})

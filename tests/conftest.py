@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.engines import Run, Server, temporary_server
 from tests.killing import Killer
+from tests.kinds import Minutes, engines_of
 from tests.shared_dialect import share_dialects
 from voucher.access import passwords
 from voucher.kernel.database import Database
@@ -38,6 +39,7 @@ settings.load_profile("suite")
 def pytest_configure(config: pytest.Config) -> None:
     """Make the run's folder in the process that leads; the workers inherit its name and join."""
     share_dialects()
+    config.pluginmanager.register(Minutes(), "minutes")
     if hasattr(config, "workerinput"):
         return
     run = Run.begin()
@@ -46,7 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slow kinds first; the rest keeps its order."""
+    """Mark what asks for PostgreSQL; put the slow kinds first, the rest keeps its order."""
+    for item in items:
+        if "postgresql" in engines_of(item):
+            item.add_marker("postgresql")
 
     def rank(item: pytest.Item) -> int:
         ranks = [place for place, marker in enumerate(SLOWEST_FIRST) if item.get_closest_marker(marker)]

@@ -4,10 +4,11 @@ import os
 from typing import Any
 
 import click
-from pydantic import ValidationError
+from psycopg.errors import UndefinedColumn, UndefinedTable
+from sqlalchemy.exc import DBAPIError
 
 from voucher import cli_accounting, cli_books, cli_proof, cli_serve, cli_takeover, cli_vouchers, cli_work
-from voucher.ledger.chart_file import WrongChart
+from voucher.kernel.settings import WrongSettings, refuse_wrong_settings
 
 OTHERS_NOTHING = 0o077
 COMMANDS = (
@@ -25,19 +26,28 @@ class Commands(click.Group):
     """Says what is wrong in the settings in a line for each, never their values, instead of a trace of calls."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command."""
+        """Run a command. What the environment gives is checked before any, whether or not this one needs it."""
         try:
+            refuse_wrong_settings()
             return super().invoke(ctx)
-        except ValidationError as error:
-            lines = [f"  PASS_{str(one['loc'][0]).upper()} : {_why(one['type'], one['msg'])}" for one in error.errors()]
-            raise click.ClickException("\n".join(["Des réglages ne vont pas. Voyez le README.", *lines])) from None
-        except WrongChart as wrong:
-            lines = [f"  {error}" for error in wrong.errors]
-            raise click.ClickException("\n".join(["Le plan comptable (PASS_CHART_FILE) ne va pas.", *lines])) from None
+        except WrongSettings as wrong:
+            raise click.ClickException(str(wrong)) from None
+        except DBAPIError as error:
+            if sentence := _database_trouble(error):
+                raise click.ClickException(sentence) from None
+            raise
 
 
-def _why(kind: str, sentence: str) -> str:
-    return "à donner" if kind == "missing" else sentence.removeprefix("Value error, ")
+def _database_trouble(error: DBAPIError) -> str | None:
+    """Return what to do about a database that cannot be opened, or whose tables are not there; None for anything else."""
+    said = next(iter(str(error.orig).splitlines()), "")
+    if error.statement is None:
+        return f"La base ne s’ouvre pas. Vérifiez PASS_DATABASE_URL et que le serveur répond. Le moteur dit : {said}"
+    if isinstance(error.orig, (UndefinedTable, UndefinedColumn)) or said.startswith(
+        ("no such table", "no such column")
+    ):
+        return "Les tables manquent, ou sont d’une version d’avant. Lancez « voucher migrate », puis recommencez."
+    return None
 
 
 @click.group(

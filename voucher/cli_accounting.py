@@ -10,10 +10,10 @@ import click
 
 from voucher.accounting.fec import FecFile, fec_file
 from voucher.accounting.fec_checker import check_fec
-from voucher.cli_books import database_url
 from voucher.cli_numbers import Count
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
+from voucher.kernel.settings import read_database_url
 from voucher.ledger.chart_file import PRESENTED, WrongChart, chart_numbers, read_chart
 
 SHOWN_MAX = 100
@@ -44,7 +44,7 @@ def check_chart(file: Path) -> None:
 @contextmanager
 def _database() -> Iterator[Database]:
     """Open the database of the environment for one command."""
-    database = Database(database_url())
+    database = Database(read_database_url())
     try:
         yield database
     finally:

@@ -8,22 +8,17 @@ import click
 
 from voucher.kernel.database import Database
 from voucher.kernel.migrations import upgrade
-from voucher.kernel.settings import Settings
+from voucher.kernel.settings import read_database_url
 from voucher.ledger.checkpoint import BadNote, read_verifier_key
 from voucher.ledger.checks_seals import Witness
 from voucher.programme.programme_key import programme_key
 from voucher.reporting.verify import verify as verify_books
 
 
-def database_url() -> str:
-    """Return the address of the database from the environment, or the embedded default."""
-    return os.environ.get("PASS_DATABASE_URL") or str(Settings.model_fields["database_url"].default)
-
-
 @click.command(help="Amène la base à son dernier schéma.")
 def migrate() -> None:
     """Run the migrations that this database has not seen."""
-    upgrade(database_url())
+    upgrade(read_database_url())
     click.echo("La base est à jour.")
 
 
@@ -53,7 +48,7 @@ def verify(quiet: bool, checkpoints: tuple[Path, ...], proofs: tuple[Path, ...],
     """Run every check of every room; exit with 1 when one is violated."""
     found = 0
     witness = Witness(_trusted_key(line), _texts(checkpoints), _texts(proofs))
-    database = Database(database_url())
+    database = Database(read_database_url())
     try:
         for result in verify_books(database, witness):
             found += len(result.violations)

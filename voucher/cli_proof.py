@@ -14,6 +14,7 @@ from voucher.kernel.settings import Settings
 from voucher.ledger.read_seals import latest_checkpoint
 from voucher.proof.export_audit import export_audit
 from voucher.proof.sealing import journal_key, published_key, seal_now
+from voucher.startup import settings_of_environment
 
 
 @click.command(
@@ -45,7 +46,7 @@ def seal_command(folder: Path | None) -> None:
 @click.command("key", help="Écrit la clé publique du programme, par laquelle d'autres vérifient ce qu'il signe.")
 def key_command() -> None:
     """Write the line by which the programme's public key is given to people."""
-    click.echo(published_key(Settings()))  # type: ignore[call-arg]  # pydantic fills it from the environment
+    click.echo(published_key(settings_of_environment()))
 
 
 @click.group(help="Archives à remettre à d'autres.")
@@ -83,7 +84,7 @@ def export_audit_command(path: Path, until: datetime | None) -> None:
 @contextmanager
 def house() -> Iterator[tuple[Settings, Database]]:
     """Give a command the settings of the environment and their database, closed after it."""
-    settings = Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    settings = settings_of_environment()
     database = Database(settings.database_url)
     try:
         yield settings, database

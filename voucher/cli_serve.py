@@ -16,6 +16,7 @@ from voucher.demonstration.fill import is_filled
 from voucher.kernel.database import Database
 from voucher.kernel.migrations import upgrade
 from voucher.kernel.settings import Settings
+from voucher.startup import settings_of_environment
 
 DEMO_FOLDER = Path("var/demo")
 THREADS = 8
@@ -31,7 +32,7 @@ def demo(port: int, reset: bool, no_serve: bool) -> None:
     if reset and DEMO_FOLDER.exists():
         shutil.rmtree(DEMO_FOLDER)
     os.environ.update(_demo_environment(port))
-    settings = Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    settings = settings_of_environment()
     upgrade(settings.database_url)
     database = Database(settings.database_url)
     if is_filled(database):
@@ -101,7 +102,7 @@ def _serve(bind: str, workers: int = 0) -> None:
 
     There one thread more does the background work; on PostgreSQL `voucher work` does it.
     """
-    is_sqlite = Settings().database_url.startswith("sqlite")  # type: ignore[call-arg]
+    is_sqlite = settings_of_environment().database_url.startswith("sqlite")
     count = 1 if is_sqlite else workers or 2 * (os.cpu_count() or 1)
     sys.stdout.flush()
     arguments = [

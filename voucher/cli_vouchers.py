@@ -27,6 +27,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
+from voucher.startup import settings_of_environment
 
 # Who acts when a command is typed on the server: nobody who signed in. Its system account is the system's affair.
 COMMAND_LINE = UUID(int=0)
@@ -156,7 +157,7 @@ def revoke_key_command(key_id: int) -> None:
 
 
 def _house() -> tuple[Settings, Database]:
-    settings = Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    settings = settings_of_environment()
     return settings, Database(settings.database_url)
 
 

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import click
 
 from voucher.cli_numbers import Count
+from voucher.issuing.make_batch import unfinished_batches
 from voucher.jobs import run_jobs, work_until
 from voucher.kernel.database import Database
-from voucher.kernel.settings import Settings
+from voucher.startup import settings_of_environment
 
 EVERY_SECONDS = 60
 
@@ -24,9 +25,11 @@ EVERY_SECONDS = 60
 def work(once: bool, every: int) -> None:
     """Run the jobs once, or until SIGTERM or Ctrl-C; a job under way is finished first."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    settings = Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    settings = settings_of_environment()
     database = Database(settings.database_url)
     try:
+        # A job that fails stops no other, and is tried again: a database that cannot be opened at all is said now.
+        unfinished_batches(database)
         if once:
             for line in run_jobs(database, settings, _now):
                 _say(line)

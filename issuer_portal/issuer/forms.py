@@ -5,11 +5,11 @@ from uuid import UUID
 
 from flask import abort
 from wtforms import EmailField, HiddenField, StringField
-from wtforms.validators import Email, InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Length, Optional
 
 from voucher.distribution.words import PRESCRIBER_KINDS, STOP_REASONS
 from voucher.kernel.identifiers import new_id
-from voucher.web.forms import CountField, HouseForm, RadioField, SelectField, SerialField
+from voucher.web.forms import CountField, EmailAddress, HouseForm, RadioField, SelectField, SerialField
 
 
 class CommandForm(HouseForm):
@@ -59,7 +59,7 @@ class PrescriberForm(CommandForm):
     address = StringField("Adresse", validators=[Optional(), Length(max=200)])
     postcode = StringField("Code postal", validators=[InputRequired(), Length(min=5, max=6)])
     city = StringField("Commune", validators=[InputRequired(), Length(max=80)])
-    contact_email = EmailField("Adresse électronique", validators=[Optional(), Email(), Length(max=200)])
+    contact_email = EmailField("Adresse électronique", validators=[Optional(), EmailAddress(), Length(max=200)])
 
 
 class EntrustForm(CommandForm):

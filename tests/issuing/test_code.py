@@ -25,8 +25,8 @@ from voucher.issuing.code import (
     UnreadableCode,
     format_serial,
     read_code,
-    url_prefix,
 )
+from voucher.kernel.addresses import code_prefix
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text(encoding="utf-8"))
 
@@ -155,26 +155,26 @@ def test_a_signature_has_sixty_four_bytes() -> None:
 
 
 def test_the_demonstration_address_is_taken() -> None:
-    assert url_prefix("http://127.0.0.1:8000") == "HTTP://127.0.0.1:8000/V/"
-    assert url_prefix("https://pass.fr/") == "HTTPS://PASS.FR/V/"
+    assert code_prefix("http://127.0.0.1:8000") == "HTTP://127.0.0.1:8000/V/"
+    assert code_prefix("https://pass.fr/") == "HTTPS://PASS.FR/V/"
 
 
 @pytest.mark.parametrize(
     ("base_url", "reason"),
     [
-        ("https://pass-numerique.departement.fr", "too long"),
-        ("https://pass.exemple.fra", "too long"),
-        ("https://pass.fr/chemin", "no path"),
-        ("https://pass_1.fr", "cannot stand"),
-        ("https://é.fr", "cannot stand"),
-        ("ftp://pass.fr", "cannot stand"),
-        ("pass.fr", "cannot stand"),
-        ("", "cannot stand"),
+        ("https://pass-numerique.departement.fr", "trop long"),
+        ("https://pass.exemple.fra", "trop long"),
+        ("https://pass.fr/chemin", "sans chemin"),
+        ("https://pass_1.fr", "sans chemin"),
+        ("https://é.fr", "sans chemin"),
+        ("ftp://pass.fr", "sans chemin"),
+        ("pass.fr", "sans chemin"),
+        ("", "sans chemin"),
     ],
 )
 def test_an_address_that_does_not_fit_a_qr_code_is_refused(base_url: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        url_prefix(base_url)
+        code_prefix(base_url)
 
 
 def test_a_serial_is_shown_in_groups_of_four() -> None:

@@ -148,21 +148,6 @@ def test_a_server_that_is_not_there_costs_one_message_one_try(database: Database
         assert send_waiting(database, settings_to(database, office.port), later).sent_count == 3
 
 
-def test_an_address_of_server_that_makes_no_sense_is_said(database: Database) -> None:
-    put(database, a_letter())
-    done = send_waiting(database, settings_for(database, smtp_url="http://mail.example"), NOW)
-    assert "smtp://" in done.line
-
-
-def test_a_password_that_cuts_the_address_in_two_is_nowhere_to_be_read(database: Database) -> None:
-    put(database, a_letter())
-    done = send_waiting(database, settings_for(database, smtp_url="smtp://moi:secret/suite@mail.example:587"), NOW)
-    assert "%2F" in done.line
-    row = rows(database)[0]
-    assert "secret" not in done.line + row.failure
-    assert row.given_up_at is None
-
-
 @pytest.mark.kill
 def test_killed_before_the_server_was_asked_it_is_sent_once_its_claim_ends(database: Database, killer: Killer) -> None:
     put(database, a_letter())

@@ -22,13 +22,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import IntEnum, StrEnum
 
+from voucher.kernel.addresses import code_prefix
+
 FORMAT_VERSION = 1
 PAYLOAD_BYTES = 16
 SIGNATURE_BYTES = 64
 TEXT_CHARACTERS = 128
-PATH = "/V/"
-# The address before the 128 characters: with it the whole text fills a QR code of version 6 at level M, and not one more.
-PREFIX_CHARACTERS_MAX = 26
 
 BOOKLET_SIZE_MAX = 2**5 - 1
 KEY_ID_MAX = 2**16 - 1
@@ -39,7 +38,6 @@ FIRST_DAY = date(2019, 1, 1)
 LAST_DAY = FIRST_DAY + timedelta(days=2**16 - 1)
 
 _LAYOUT = struct.Struct(">BBHIH3s3s")
-_BASE_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
 _URL = re.compile(r"https?://[^/?#\s]+/v/(?P<text>[^/?#\s]*)", re.IGNORECASE | re.ASCII)
 _BASE32 = re.compile(r"[A-Z2-7]*")
 
@@ -188,27 +186,7 @@ class SignedCode:
 
         `base_url` is scheme, host and optional port. Raises ValueError when it would not fit the QR codes we draw.
         """
-        return url_prefix(base_url) + self.to_text()
-
-
-def url_prefix(base_url: str) -> str:
-    """Return the upper-case address that stands before every code, such as `HTTPS://PASS.FR/V/`.
-
-    Raises ValueError when `base_url` is not scheme, host and optional port, or is too long for the QR codes we draw.
-    """
-    base = base_url.removesuffix("/")
-    if not _BASE_URL.fullmatch(base):
-        raise ValueError(
-            f"{base_url!r} cannot stand in a code: it must be http:// or https://, a host of letters, digits, dots and "
-            "hyphens, and an optional port, with no path"
-        )
-    prefix = base.upper() + PATH
-    if len(prefix) > PREFIX_CHARACTERS_MAX:
-        raise ValueError(
-            f"{base_url!r} is too long for a code: with {PATH} it makes {len(prefix)} characters and a QR code has room "
-            f"for {PREFIX_CHARACTERS_MAX}; choose a shorter host"
-        )
-    return prefix
+        return code_prefix(base_url) + self.to_text()
 
 
 def read_code(text: str) -> SignedCode:

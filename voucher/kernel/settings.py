@@ -4,20 +4,42 @@ import re
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from voucher.kernel.addresses import code_prefix, database_address, mailbox, smtp_server
+
 SECRET_BYTES_MIN = 32
+WORDS_LENGTH_MAX = 120
 
 
-class Settings(BaseSettings):
-    """What an installation may choose. Secrets have no default: the demonstration makes its own and says so."""
+class WrongSettings(Exception):
+    """Settings that cannot be used; `lines` name each variable and say in French what to write, never what it holds."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        super().__init__("\n".join(["Des réglages ne vont pas. Voyez le README.", *(f"  {line}" for line in lines)]))
+
+
+class DatabaseSettings(BaseSettings):
+    """Where the database is: all that migrations and proofs need."""
 
     model_config = SettingsConfigDict(env_prefix="PASS_", frozen=True, hide_input_in_errors=True)
 
     database_url: str = Field(
         "sqlite:///var/pass.sqlite3", description="SQLite by default, postgresql:// in production"
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, value: str) -> str:
+        return database_address(value)
+
+
+class Settings(DatabaseSettings):
+    """What an installation may choose. Secrets have no default: the demonstration makes its own and says so."""
+
     base_url: str = Field("http://127.0.0.1:8000", description="public address; it is printed in every code")
     secret_key: SecretStr = Field(description="signs the forms' tokens; 32 random bytes or more")
     master_key: SecretStr = Field(description="encrypts signing keys at rest; 64 hexadecimal digits")
@@ -53,24 +75,110 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _alerts_before_it_stops(self) -> Self:
         if self.backing_alert_percent < self.backing_stop_percent:
-            raise ValueError("PASS_BACKING_ALERT_PERCENT doit être au moins PASS_BACKING_STOP_PERCENT")
+            raise ValueError("PASS_BACKING_ALERT_PERCENT : écrivez au moins PASS_BACKING_STOP_PERCENT")
         return self
+
+    @field_validator("base_url")
+    @classmethod
+    def _stands_in_a_code(cls, value: str) -> str:
+        code_prefix(value)
+        return value
+
+    @field_validator("programme_name", "help_contact", "help_phone")
+    @classmethod
+    def _is_a_line_of_words(cls, value: str) -> str:
+        if not value.strip() or not value.isprintable() or len(value) > WORDS_LENGTH_MAX:
+            raise ValueError(f"écrivez quelques mots sur une ligne, {WORDS_LENGTH_MAX} signes au plus")
+        return value
+
+    @field_validator("data_folder")
+    @classmethod
+    def _is_a_folder(cls, value: Path) -> Path:
+        if "\0" in str(value) or (value.exists() and not value.is_dir()):
+            raise ValueError("ce n’est pas un dossier : écrivez le chemin d’un dossier")
+        return value
+
+    @field_validator("chart_file")
+    @classmethod
+    def _is_a_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("ce fichier n’existe pas : écrivez le chemin du plan comptable, ou retirez ce réglage")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_a_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            smtp_server(value.get_secret_value())
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_a_mailbox(cls, value: str) -> str:
+        return mailbox(value)
 
     @field_validator("secret_key")
     @classmethod
     def _is_long(cls, value: SecretStr) -> SecretStr:
         if len(value.get_secret_value().encode()) < SECRET_BYTES_MIN:
-            raise ValueError(f"trop court : {SECRET_BYTES_MIN} octets tirés au hasard, ou plus")
+            raise ValueError(f"trop court : donnez {SECRET_BYTES_MIN} octets tirés au hasard, ou plus")
         return value
 
     @field_validator("master_key")
     @classmethod
     def _is_hexadecimal(cls, value: SecretStr) -> SecretStr:
         if not re.fullmatch(r"[0-9A-Fa-f]{64}", value.get_secret_value()):
-            raise ValueError("64 chiffres hexadécimaux, 32 octets tirés au hasard")
+            raise ValueError("donnez 64 chiffres hexadécimaux, 32 octets tirés au hasard")
         return value
 
     @property
     def master_secret(self) -> bytes:
         """The bytes of `master_key`, as the rooms that seal and derive keys take them."""
         return bytes.fromhex(self.master_key.get_secret_value())
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment. Raises WrongSettings."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    except ValidationError as error:
+        raise WrongSettings([_line(one) for one in error.errors()]) from None
+
+
+def read_database_url() -> str:
+    """Return the address of the database, from the environment or the embedded default. Raises WrongSettings."""
+    try:
+        return DatabaseSettings().database_url  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise WrongSettings([_line(one) for one in error.errors()]) from None
+
+
+def refuse_wrong_settings() -> None:
+    """Raise WrongSettings when what the environment gives is wrong; what it does not give may not be needed."""
+    try:
+        Settings()  # type: ignore[call-arg]  # pydantic fills it from the environment
+    except ValidationError as error:
+        if wrong := [one for one in error.errors() if one["type"] != "missing"]:
+            raise WrongSettings([_line(one) for one in wrong]) from None
+
+
+def _line(error: ErrorDetails) -> str:
+    """Say one of pydantic's errors; a rule on several settings (it has no place) names them itself."""
+    sentence = error["msg"].removeprefix("Value error, ") if error["type"] == "value_error" else ""
+    if not error["loc"]:
+        return sentence
+    name = str(error["loc"][0])
+    return f"PASS_{name.upper()} : {sentence or _what_to_write(name, error['type'])}"
+
+
+def _what_to_write(name: str, kind: str) -> str:
+    if kind == "missing":
+        return "à donner"
+    if kind == "string_unicode":
+        return "des signes ne se lisent pas : écrivez-le en UTF-8"
+    field = Settings.model_fields[name]
+    if field.annotation is bool:
+        return "écrivez true ou false"
+    bounds = {key: getattr(rule, key) for rule in field.metadata for key in ("ge", "le") if hasattr(rule, key)}
+    whole = "entier " if field.annotation is int else ""
+    return f"écrivez un nombre {whole}de {bounds['ge']} à {bounds['le']}"

@@ -8,15 +8,14 @@ from contextlib import suppress
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
-from urllib.parse import unquote, urlsplit
 
+from voucher.kernel.addresses import smtp_server
 from voucher.kernel.calendar import PARIS
 from voucher.kernel.settings import Settings
 from voucher.mail.model import OutboxMessage
 
 TIMEOUT_SECONDS = 20
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_PORTS = {"smtp": 587, "smtps": 465}
 
 
 class NoServer(Exception):
@@ -53,30 +52,22 @@ def message_of(row: OutboxMessage, settings: Settings) -> EmailMessage:
 def knock(settings: Settings) -> smtplib.SMTP:
     """Return an open connection, signed in where the address holds a user. Raises NoServer."""
     assert settings.smtp_url is not None, "the caller asked"
-    try:
-        parts = urlsplit(settings.smtp_url.get_secret_value())
-        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
-    except ValueError:  # its words hold what stands where a port should: a piece of the password
-        raise NoServer(
-            "Le port de PASS_SMTP_URL ne se lit pas. Dans un mot de passe, écrivez / sous la forme %2F, et # sous la forme %23."
-        ) from None
-    if parts.scheme not in _PORTS or not host:
-        raise NoServer("PASS_SMTP_URL doit commencer par smtp:// ou smtps:// et donner un serveur.")
+    at = smtp_server(settings.smtp_url.get_secret_value())
     context = ssl.create_default_context()
     try:
         server: smtplib.SMTP
-        if parts.scheme == "smtps":
-            server = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=context)
+        if at.scheme == "smtps":
+            server = smtplib.SMTP_SSL(at.host, at.port, timeout=TIMEOUT_SECONDS, context=context)
         else:
-            server = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
+            server = smtplib.SMTP(at.host, at.port, timeout=TIMEOUT_SECONDS)
     except (OSError, smtplib.SMTPException) as error:
-        raise NoServer(f"Le serveur {host} ne répond pas : {_words(error)}") from None
+        raise NoServer(f"Le serveur {at.host} ne répond pas : {_words(error)}") from None
     try:
         server.ehlo()
-        if parts.scheme == "smtp" and (server.has_extn("starttls") or host not in _LOOPBACK):
+        if at.scheme == "smtp" and (server.has_extn("starttls") or at.host not in _LOOPBACK):
             server.starttls(context=context)
-        if parts.username:
-            server.login(unquote(parts.username), unquote(parts.password or ""))
+        if at.user:
+            server.login(at.user, at.password)
     except UnicodeError:  # its words hold a letter of the password
         leave(server)
         raise NoServer(
@@ -84,7 +75,7 @@ def knock(settings: Settings) -> smtplib.SMTP:
         ) from None
     except (OSError, smtplib.SMTPException) as error:
         leave(server)
-        raise NoServer(f"Le serveur {host} ne nous laisse pas entrer : {_words(error)}") from None
+        raise NoServer(f"Le serveur {at.host} ne nous laisse pas entrer : {_words(error)}") from None
     return server
 
 

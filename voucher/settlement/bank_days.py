@@ -101,7 +101,9 @@ def announced_lines(
 
 def in_order(statements: Iterable[Row[*tuple[Any, ...]]]) -> list[Row[*tuple[Any, ...]]]:
     """Put the statements of an account in order: by day, and within a day each after the one whose closing it opens with."""
-    waiting = sorted(statements, key=lambda one: (one.closed_on, one.opened_on, one.number or "", one.reference))
+    waiting = sorted(
+        statements, key=lambda one: (one.closed_on, one.opened_on, one.number or "", one.page or 0, one.reference)
+    )
     ordered: list[Row[*tuple[Any, ...]]] = []
     while waiting:
         today = [one for one in waiting if one.closed_on == waiting[0].closed_on]

@@ -63,11 +63,12 @@ def viewer() -> Viewer:
 
 
 def install(app: Flask) -> None:
-    """Guard every view of `app`. Call it last: it refuses an application with a view that has no access class."""
+    """Guard every view of `app`, first of all. Call it last: it refuses an application with a view that has no access class."""
     without = sorted(rule.endpoint for rule in app.url_map.iter_rules() if access_of(app, rule.endpoint) is None)
     if without:
         raise RuntimeError(f"these views do not say who may come: {', '.join(without)}")
-    app.before_request(_guard)
+    # Before everything else: whoever may not come is told so before anything of what they bring is read.
+    app.before_request_funcs.setdefault(None, []).insert(0, _guard)
     app.context_processor(_shell)
 
 

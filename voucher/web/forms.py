@@ -27,7 +27,7 @@ from decimal import Decimal
 from typing import Any
 
 import wtforms
-from flask import Flask
+from flask import Flask, has_request_context, request
 from flask_wtf import CSRFProtect, FlaskForm
 from flask_wtf.file import FileField, MultipleFileField
 from wtforms.fields import SelectChoice
@@ -39,6 +39,7 @@ from voucher.kernel.money import NO_BREAK_SPACE, format_euros
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_days import parse_day
 from voucher.kernel.typed_numbers import parse_count, parse_euros, parse_percent, parse_serial, whole_number
+from voucher.mail.queue import is_address
 from voucher.web.messages import FRENCH
 
 CHOOSE = "Choisissez une réponse."
@@ -56,6 +57,10 @@ class HouseForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         def get_translations(self, _form: object) -> object:
             """Return the French sentences in place of WTForms' own."""
             return FRENCH
+
+        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+            """Read forms alone: Flask-WTF would take JSON for one, whose values are no texts."""
+            return super().wrap_formdata(form, request.form if has_request_context() and request.is_json else formdata)
 
         def bind_field(self, form: Any, unbound_field: Any, options: dict[str, Any]) -> Any:
             """Trim every text but passwords, and take away the NUL that PostgreSQL refuses."""
@@ -293,6 +298,19 @@ class CheckboxesField(_PairsOfWords, wtforms.SelectMultipleField):  # type: igno
 
     widget = ListWidget(prefix_label=False)
     option_widget = CheckboxInput()
+
+    def process_data(self, value: Any) -> None:
+        """Take no value at all for nothing ticked."""
+        super().process_data(value or [])
+
+
+class EmailAddress:
+    """Refuses what is no e-mail address that every server takes."""
+
+    def __call__(self, _form: object, field: Any) -> None:
+        """Refuse the text of `field`; an empty one is another validator's affair."""
+        if field.data and not is_address(field.data):
+            raise ValidationError("Écrivez une adresse électronique complète, comme prenom.nom@exemple.fr.")
 
 
 class EurosRange:

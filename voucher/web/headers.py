@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, request
 
+from voucher.web.access import EVERYONE
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 STATIC_ENDPOINT = "web.static"
@@ -41,6 +43,9 @@ SCANNER_POLICY = POLICY | {
     "worker-src": "'self'",
     "manifest-src": "'self'",
 }
+
+# What anybody may open without signing in (citizens' pages above all) runs no script at all, whatever finds its way into it.
+PUBLIC_POLICY = POLICY | {"script-src": "'none'"}
 
 PERMISSIONS = ("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "microphone", "payment", "usb")
 
@@ -76,7 +81,9 @@ def install(app: Flask) -> None:
 def _add_headers(response: Response) -> Response:
     marks = _marks()
     needs_scanner = bool(marks.get("needs_scanner"))
-    policy = SCANNER_POLICY if needs_scanner else POLICY
+    # No view: nobody's page was found.
+    is_public = request.endpoint is None or marks.get("access") == EVERYONE
+    policy = SCANNER_POLICY if needs_scanner else PUBLIC_POLICY if is_public else POLICY
     for name, value in (
         ("Content-Security-Policy", "; ".join(f"{directive} {sources}" for directive, sources in policy.items())),
         ("X-Content-Type-Options", "nosniff"),

@@ -25,6 +25,3 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => window.print());
 }
-
-/* What went wrong is read first. */
-document.querySelector("[data-focus]")?.focus();
