@@ -20,7 +20,7 @@ import voucher
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in
 from voucher.access import links, sessions
 from voucher.access.read import people
-from voucher.access.read_changes import waiting_changes
+from voucher.access.read_changes import had_hand_in, waiting_changes
 from voucher.access.rules import TWO_PEOPLE_ROLES, Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -36,6 +36,7 @@ FINANCE = {Role.FINANCE_PREPARER, Role.FINANCE_APPROVER}
 ACTS: dict[str, tuple[str, set[Role]]] = {
     "access/changes.py": ("staff.confirm", {Role.PROGRAMME}),
     "accounting/stock_count.py": ("books.count", {Role.ISSUER}),
+    "network/confirm_rib.py": ("finance.confirm_rib", FINANCE | {Role.PROGRAMME}),
     "ledger/close_year.py": ("books.close", {Role.FINANCE_PREPARER, Role.FINANCE_APPROVER}),
     "settlement/answer_duplicates.py": ("finance.batch_duplicates", FINANCE),
     "settlement/approve.py": ("finance.approve", FINANCE),
@@ -119,6 +120,11 @@ class World:
         """Return the roles of each account that Pat can sign in to: with a password chosen by a link, and Pat's own."""
         found, _ = people(self.database, sort="name", descending=False, limit=99, offset=0, filters={})
         return [{role for role, _ in row.roles} for row in found if row.id == self.pat or self._opens(row.email)]
+
+    def others(self) -> list[UUID]:
+        """Return the accounts beside Pat's own that Pat can sign in to."""
+        found, _ = people(self.database, sort="name", descending=False, limit=99, offset=0, filters={})
+        return [row.id for row in found if row.id != self.pat and self._opens(row.email)]
 
     def _opens(self, email: str) -> bool:
         try:
@@ -220,6 +226,15 @@ def pointing_a_waiting_message_elsewhere(world: World) -> None:
     assert world.post(f"/finances/messages/{message_id}/renvoyer", recipient=PATS_OTHER, email=PATS_OTHER) == 404
 
 
+def taking_over_a_place_manager(world: World) -> None:
+    """A role that one person gives: the account is Pat's, then; what it records, Pat does not confirm."""
+    manager = a_person(world.database, Role.PLACE_MANAGER, new_id(), now=NOW, email="bruno@lieu.example")
+    assert world.post(f"/personnes/{manager}/adresse", email=PATS_OTHER) == 302
+    assert world.post("/personnes/mot-de-passe-oublie", email=PATS_OTHER) == 302
+    world.read_mail()
+    assert world.others() == [manager]
+
+
 def coming_back_through_a_closed_account(world: World) -> None:
     assert world.post(f"/personnes/{world.claire}/fermer") == 302
     for act in ("lien", "adresse", "roles"):
@@ -249,6 +264,7 @@ WAYS: tuple[Callable[[World], None], ...] = (
     giving_oneself_the_role,
     moving_somebody_honest_to_one_s_own_address_while_it_waits,
     pointing_a_waiting_message_elsewhere,
+    taking_over_a_place_manager,
     coming_back_through_a_closed_account,
     closing_the_other_person_of_the_programme,
 )
@@ -262,6 +278,8 @@ def test_one_person_never_is_the_two_people_of_any_act(world: World, way: Callab
     assert {Role.PROGRAMME} in controlled
     for endpoint, roles in ACTS.values():
         assert sum(bool(held & roles) for held in controlled) <= (Role.PROGRAMME in roles), endpoint
+    for other in world.others():
+        assert had_hand_in(world.database, other, world.pat), "what this account records, Pat does not confirm"
     # Nor has anybody lost what two people gave, but by leaving.
     assert all(not held & FINANCE for held in controlled)
 

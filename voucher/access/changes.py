@@ -79,6 +79,21 @@ def change_address(database: Database, account_id: UUID, email: str, *, by: UUID
         refuse_known_address(session, wanted)
         if not _counts_among_two(session, account_id):
             _put_address(session, account, wanted, by, now)
+            session.execute(
+                insert(AccountChange).values(
+                    id=new_id(),
+                    account_id=account.id,
+                    kind=ChangeKind.ADDRESS,
+                    new_email=wanted,
+                    known_email=account.email,
+                    asked_by=by,
+                    asked_at=now,
+                    decided_by=by,
+                    decided_at=now,
+                    outcome=ChangeOutcome.ALONE,
+                    decided_from=Origin.HOST if by is None else Origin.OFFICE,
+                )
+            )
             return None
         change_id = _ask(session, account, ChangeKind.ADDRESS, by, now, new_email=wanted)
         if by is None and not _second_people(session, None):

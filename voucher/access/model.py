@@ -106,7 +106,10 @@ class LinkSecret(Base):
 
 
 class AccountChange(Base):
-    """A role, or an address, that takes two people: asked by one, confirmed or refused by another of the programme."""
+    """A role, or an address, that takes two people: asked by one, confirmed or refused by another of the programme.
+
+    An address that takes one is here too, as it was done.
+    """
 
     __tablename__ = "account_change"
 
@@ -116,9 +119,8 @@ class AccountChange(Base):
     role: Mapped[str] = mapped_column(String(20), default="")  # of a role
     scope_id: Mapped[UUID | None]
     new_email: Mapped[str] = mapped_column(String(200), default="")  # of an address
-    known_email: Mapped[str] = mapped_column(
-        String(200)
-    )  # the account's when it was asked: what is confirmed is for that one
+    # The account's address when it was asked: what is confirmed is for that one.
+    known_email: Mapped[str] = mapped_column(String(200))
     asked_by: Mapped[UUID | None]  # None: the host
     asked_at: Mapped[datetime]
     decided_by: Mapped[UUID | None]  # None: the host, where the programme has nobody else
@@ -130,7 +132,7 @@ class AccountChange(Base):
         CheckConstraint("kind IN ('role', 'address')", name="kind_is_known"),
         # A role, or an address: not both.
         CheckConstraint("(kind = 'role') = (role <> '') AND (kind = 'address') = (new_email <> '')", name="kind_says_what"),
-        CheckConstraint("outcome IN ('confirmed', 'refused', 'dropped', 'before')", name="outcome_is_known"),
+        CheckConstraint("outcome IN ('confirmed', 'refused', 'dropped', 'before', 'alone')", name="outcome_is_known"),
         CheckConstraint("(decided_at IS NULL) = (outcome IS NULL)", name="decided_or_waiting"),
         CheckConstraint("(outcome IS NULL) = (decided_from IS NULL)", name="decision_says_from"),
         # Four eyes: who asked does not confirm.

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import aliased
 
-from voucher.access.model import AccountChange, AccountLink, LinkSecret, StaffAccount
-from voucher.access.rules import ROLE_NAMES, ChangeKind, LinkPurpose, Role
+from voucher.access.model import AccountChange, AccountLink, LinkSecret, RoleGrant, StaffAccount
+from voucher.access.rules import ROLE_NAMES, ChangeKind, ChangeOutcome, LinkPurpose, Role
 from voucher.kernel.database import Database
 
 
@@ -79,6 +79,26 @@ def changes_of(database: Database, account_id: UUID) -> list[Change]:
 def change(database: Database, change_id: UUID) -> Change | None:
     """Return one change, or None."""
     return next(iter(_changes(database, _changes_query().where(AccountChange.id == change_id))), None)
+
+
+def had_hand_in(database: Database, account_id: UUID, by: UUID) -> bool:
+    """Say whether somebody invited a person, sent them a link, gave them a role or changed their address.
+
+    Such a person may be the other one under a second name: an act of which one of the two holds a role that one person gives
+    (a place manager records a RIB) asks this of the second.
+    """
+    hands = (
+        select(AccountLink.id).where(AccountLink.account_id == account_id, AccountLink.asked_by == by),
+        select(RoleGrant.id).where(RoleGrant.account_id == account_id, RoleGrant.granted_by == by),
+        select(AccountChange.id).where(
+            AccountChange.account_id == account_id,
+            AccountChange.kind == ChangeKind.ADDRESS,
+            AccountChange.outcome.in_((ChangeOutcome.CONFIRMED, ChangeOutcome.ALONE)),
+            or_(AccountChange.asked_by == by, AccountChange.decided_by == by),
+        ),
+    )
+    with database.read() as session:
+        return any(session.scalar(hand.limit(1)) is not None for hand in hands)
 
 
 _ASKER, _DECIDER = aliased(StaffAccount), aliased(StaffAccount)

@@ -80,12 +80,15 @@ class ChangeKind(StrEnum):
 
 
 class ChangeOutcome(StrEnum):
-    """What became of it; `dropped`: the account is no more what was asked about; `before`: given when one person still could."""
+    """What became of it; `dropped`: the account is no more what was asked about; `before`: given when one person still could;
+    `alone`: an address that takes one person, kept since it tells who had a hand in the account.
+    """
 
     CONFIRMED = "confirmed"
     REFUSED = "refused"
     DROPPED = "dropped"
     BEFORE = "before"
+    ALONE = "alone"
 
 
 LINK_LIVES: dict[LinkPurpose, timedelta] = {

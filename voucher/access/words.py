@@ -30,6 +30,7 @@ OUTCOMES: dict[str | None, tuple[str, str]] = {
     "confirmed": ("Confirmée", "success"),
     "refused": ("Refusée", "neutral"),
     "dropped": ("Sans objet", "neutral"),
+    "alone": ("Fait par une personne", "neutral"),
     "before": ("D’avant la règle", "neutral"),
 }
 """The word of each outcome of a change, and the kind of its tag."""

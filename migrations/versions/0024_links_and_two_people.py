@@ -8,8 +8,8 @@ from alembic import op
 
 from voucher.kernel.identifiers import new_id
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
@@ -72,7 +72,8 @@ def upgrade() -> None:
             name=op.f("ck_account_change_kind_says_what"),
         ),
         sa.CheckConstraint(
-            "outcome IN ('confirmed', 'refused', 'dropped', 'before')", name=op.f("ck_account_change_outcome_is_known")
+            "outcome IN ('confirmed', 'refused', 'dropped', 'before', 'alone')",
+            name=op.f("ck_account_change_outcome_is_known"),
         ),
         sa.CheckConstraint(
             "(decided_at IS NULL) = (outcome IS NULL)", name=op.f("ck_account_change_decided_or_waiting")
