@@ -1,5 +1,6 @@
 """One-time links: the page of a link, where its person chooses a password; and « Mot de passe oublié »."""
 
+import time
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -18,6 +19,9 @@ from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.headers import shows_code
 from voucher.web.house import house
 from voucher.web.limits import Limiter, client_address
+
+FORGOTTEN_SECONDS = 0.2
+"""After how long it is answered, many times what either answer takes: an account costs some milliseconds more than none."""
 
 forgotten_asked = Limiter("forgotten", count_max=10, window=timedelta(minutes=10))
 """By address of the network: who asks for one account after the other is slowed down."""
@@ -80,13 +84,15 @@ def _link_page(token: str, form: ChosenForm) -> str | Response:
 @blueprint.route("/mot-de-passe-oublie", methods=["GET", "POST"])
 @public
 def forgotten() -> str | Response:
-    """Send a link to the address typed, if it has an account: the same words and the same work whether it has one or not."""
+    """Send a link to the address typed, if it has an account: the same words after the same time whether it has one or not."""
     form, here = ForgottenForm(), house()
     if form.validate_on_submit():
         if not forgotten_asked.allows(client_address(), here.now()):
             form.form_errors.append("Trop de demandes depuis votre réseau. Attendez dix minutes, puis recommencez.")
             return make_response(render_template("staff/forgotten.html", form=form), HTTPStatus.TOO_MANY_REQUESTS)
+        answer_at = time.monotonic() + FORGOTTEN_SECONDS
         links.ask_forgotten(here.database, form.email.data, now=here.now())
+        time.sleep(max(0.0, answer_at - time.monotonic()))
         return redirect(url_for("staff.forgotten", demande="1"))
     return render_template(
         "staff/forgotten.html",

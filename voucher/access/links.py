@@ -59,7 +59,7 @@ def ask_link(database: Database, account_id: UUID, *, by: UUID, now: datetime) -
 def ask_forgotten(database: Database, email: str, *, now: datetime) -> None:
     """Mot de passe oublié: send a link to the account of this address, if there is one; nothing says whether there is.
 
-    Whatever the address, one line of the trail is written and committed: neither the answer nor its time tells.
+    Whatever the address, one line of the trail is written and committed; the page answers after a time that tells nothing.
     """
     with database.write() as session:
         account = locked_account_at(session, email)
