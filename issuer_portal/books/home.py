@@ -14,6 +14,7 @@ from voucher.ledger.chart_file import PRESENTED
 from voucher.ledger.close_year import close_year, propose_close, withdraw_proposal, years
 from voucher.web.access import staff, viewer
 from voucher.web.house import house
+from voucher.web.patience import takes_long
 
 SIDES = {Side.DEBIT: "Débit", Side.CREDIT: "Crédit"}
 DIMENSIONS = {
@@ -72,6 +73,7 @@ def withdraw(year: int) -> Response:
 
 @blueprint.post("/exercices/<int:year>/clore")
 @staff(Role.FINANCE_APPROVER)
+@takes_long
 def close(year: int) -> Response:
     """Close a year that another person proposed."""
     whole_programme()
