@@ -68,12 +68,14 @@ def test_a_frozen_database_is_told_within_ten_seconds_and_all_goes_on_after(frai
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda _: till.page(), range(THREADS)))
         server.freeze()
-        asked = [pool.submit(seconds_of, lambda: till.redeem(attempt_id, code)) for _ in range(THREADS)]
-        told = [one.result(timeout=3 * PROMISED_SECONDS) for one in asked]
-        # The pool is empty now: these connect anew, to a server that takes no connection.
-        asked = [pool.submit(seconds_of, till.page) for _ in range(THREADS)]
-        told_again = [one.result(timeout=3 * PROMISED_SECONDS) for one in asked]
-        server.thaw()
+        try:
+            asked = [pool.submit(seconds_of, lambda: till.redeem(attempt_id, code)) for _ in range(THREADS)]
+            told = [one.result(timeout=3 * PROMISED_SECONDS) for one in asked]
+            # The pool is empty now: these connect anew, to a server that takes no connection.
+            asked = [pool.submit(seconds_of, till.page) for _ in range(THREADS)]
+            told_again = [one.result(timeout=3 * PROMISED_SECONDS) for one in asked]
+        finally:
+            server.thaw()
         assert {answer.status_code for _, answer in told + told_again} == {503}  # type: ignore[attr-defined]
         assert max(seconds for seconds, _ in told + told_again) < PROMISED_SECONDS
         for _, answer in told:

@@ -173,8 +173,13 @@ def read_settings() -> Settings:
 
 def read_database_url() -> str:
     """Return the address of the database, from the environment or the embedded default. Raises WrongSettings."""
+    return read_database_settings().database_url
+
+
+def read_database_settings() -> DatabaseSettings:
+    """Return where the database is and how long it is waited for. Raises WrongSettings."""
     try:
-        return DatabaseSettings().database_url  # type: ignore[call-arg]
+        return DatabaseSettings()  # type: ignore[call-arg]
     except ValidationError as error:
         raise WrongSettings([_line(one) for one in error.errors()]) from None
 

@@ -68,8 +68,13 @@ def at_length() -> Iterator[None]:
         _takes_long.reset(token)
 
 
+def give_time(*, is_long: bool) -> None:
+    """Say, until it is said again, whether what this thread asks may take as long as a command: for whoever has no block to close."""
+    _takes_long.set(is_long)
+
+
 def takes_long() -> bool:
-    """Say whether this thread is inside `at_length`."""
+    """Say whether this thread has the time of a command."""
     return _takes_long.get()
 
 

@@ -5,12 +5,11 @@ def freeze(): …
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, request
 
-from voucher.kernel.time_limits import at_length
+from voucher.kernel.time_limits import give_time
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -24,16 +23,9 @@ def takes_long(view: View) -> View:
 def install(app: Flask) -> None:
     """Give each page of `app` its time, until its whole answer has left."""
     app.before_request(_begin)
-    app.teardown_request(_end)
 
 
 def _begin() -> None:
     marks = getattr(current_app.view_functions.get(request.endpoint or ""), "__dict__", {})
-    if marks.get("takes_long") or marks.get("takes_files"):
-        g.patience = ExitStack()
-        g.patience.enter_context(at_length())
-
-
-def _end(_error: BaseException | None) -> None:
-    if patience := g.pop("patience", None):
-        patience.close()
+    # A file may be read from the database after the request is over, as it leaves: the next request of this thread sets it anew.
+    give_time(is_long=bool(marks.get("takes_long") or marks.get("takes_files")))

@@ -116,11 +116,11 @@ def problem(
 
 
 def _money(status: int) -> str:
-    # A failure of ours during a change may come after it was recorded, once a transaction began to be committed; everything else is
-    # answered before anything is.
-    is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    is_known = request.method in SAFE_METHODS or commits_begun() == g.get("commits_begun", -1)
-    return NOTHING_TAKEN if is_known or not is_ours else NOT_KNOWN
+    # A failure of ours during a change may come after it was recorded; everything else is answered before anything is. So is a
+    # database that does not answer, as long as no transaction began to be committed.
+    is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR and request.method not in SAFE_METHODS
+    is_before = status == HTTPStatus.SERVICE_UNAVAILABLE and commits_begun() == g.get("commits_begun")
+    return NOT_KNOWN if is_ours and not is_before else NOTHING_TAKEN
 
 
 def _note_commits(*_: object) -> None:
