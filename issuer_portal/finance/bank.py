@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
-from flask_wtf.file import FileField, FileRequired
+from flask_wtf.file import FileRequired, MultipleFileField
 from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
@@ -13,10 +13,12 @@ from voucher.access.rules import Role
 from voucher.kernel.calendar import paris_day
 from voucher.settlement import bank_days, read_bank
 from voucher.settlement.accountant_return import Returned
-from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.import_bank_file import import_bank_file
+from voucher.settlement.bank_stages import SetAside
+from voucher.settlement.import_bank_files import FileOutcome, import_bank_files
 from voucher.settlement.import_report import Reported
 from voucher.settlement.import_statement import Imported
+from voucher.settlement.missing_pages import missing_pages
+from voucher.settlement.read_files import imported_files
 from voucher.settlement.read_set_aside import set_aside
 from voucher.settlement.words import MATCH_KINDS
 from voucher.web.access import staff, viewer
@@ -31,10 +33,12 @@ DAYS_SHOWN_MAX = 31
 LINE_CHOICES = [("a-identifier", "À identifier"), ("rapprochee", "Rapprochée")]
 
 
-class BankFileForm(HouseForm):
-    """A file that the bank sent."""
+class BankFilesForm(HouseForm):
+    """Files that the bank sent."""
 
-    file = FileField("Fichier de la banque", validators=[FileRequired("Choisissez un fichier.")])
+    file = MultipleFileField(
+        "Fichiers de la banque ou du comptable", validators=[FileRequired("Choisissez au moins un fichier.")]
+    )
 
 
 @blueprint.get("/banque")
@@ -48,6 +52,8 @@ def reconciliation() -> str:
         waiting=read_bank.waiting(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         days=bank_days.days(database, issuer_id=issuer_id)[:DAYS_SHOWN_MAX],
         aside=set_aside(database, limit=SHOWN_MAX, issuer_id=issuer_id),
+        files=imported_files(database, limit=SHOWN_MAX, issuer_id=issuer_id),
+        pages=missing_pages(database, issuer_id=issuer_id),
         today=paris_day(house().now()),
     )
 
@@ -56,32 +62,39 @@ def reconciliation() -> str:
 @staff(Role.FINANCE_PREPARER)
 @takes_files
 def import_file() -> str | Response:
-    """Import a statement or a status report; a refused file says every reason with its line."""
-    here = house()
-    form: Any = BankFileForm()
-    errors: tuple[Any, ...] = ()
+    """Import statements, reports and returns, several at once or in zips; each file says what it changed, or why it is refused."""
+    here, issuer_id = house(), scope()
+    form: Any = BankFilesForm()
+    outcomes: list[FileOutcome] = []
     if form.validate_on_submit():
-        upload = form.file.data
-        try:
-            done = import_bank_file(
-                here.database,
-                upload.filename or "",
-                upload.stream,
-                by=viewer().account_id,
-                now=here.now(),
-                issuer_id=scope(),
-            )
-        except RefusedBankFile as refused:
-            errors = refused.errors
-        else:
-            flash(_receipt(done), "info" if done.is_known else "success")
-            aside = () if isinstance(done, Returned) else done.set_aside
-            if not aside:
-                if isinstance(done, Reported) and done.duplicate_count:
-                    return redirect(url_for("finance.batch_duplicates", batch_id=done.batch_id))
-                return redirect(url_for("finance.reconciliation"))
-            return render_template("finance/import.html", form=form, errors=(), aside=aside)
-    return render_template("finance/import.html", form=form, errors=errors, aside=())
+        outcomes = import_bank_files(
+            here.database,
+            [(upload.filename or "", upload.stream) for upload in form.file.data],
+            by=viewer().account_id,
+            now=here.now(),
+            issuer_id=issuer_id,
+        )
+        done = outcomes[0].done
+        if len(outcomes) == 1 and done is not None and not _aside(outcomes[0]):
+            flash(f"{_receipt(done)} Format : {outcomes[0].format}.", "info" if done.is_known else "success")
+            if isinstance(done, Reported) and done.duplicate_count:
+                return redirect(url_for("finance.batch_duplicates", batch_id=done.batch_id))
+            return redirect(url_for("finance.reconciliation"))
+    return render_template(
+        "finance/import.html",
+        form=form,
+        reports=[(one, "" if one.done is None else _receipt(one.done), _aside(one)) for one in outcomes],
+        kept_count=sum(one.done is not None for one in outcomes),
+        duplicates=[
+            one.done.batch_id for one in outcomes if isinstance(one.done, Reported) and one.done.duplicate_count
+        ],
+        pages=missing_pages(here.database, issuer_id=issuer_id) if outcomes else [],
+    )
+
+
+def _aside(outcome: FileOutcome) -> tuple[SetAside, ...]:
+    """Return what of a file that was kept is counted nowhere."""
+    return () if outcome.done is None or isinstance(outcome.done, Returned) else outcome.done.set_aside
 
 
 def _receipt(done: Any) -> str:

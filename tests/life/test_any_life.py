@@ -1,12 +1,16 @@
-"""Whatever happens, in whatever order, the books are right after each step: hypothesis lives the life of a programme."""
+"""Whatever happens, in whatever order, the books are right after each step: hypothesis lives the life of a programme.
 
+The suite lives the same lives each time; a build server (CI=true) as many new ones, whose seed it prints: PASS_LIFE_SEED lives them again.
+"""
+
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import settings
+from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -19,6 +23,7 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 
 from tests.builders import MASTER_SECRET, NOW, SOMEONE, a_counter, a_prescriber, an_agreement, an_iban, scanned_codes
+from tests.kinds import SEED_VARIABLE
 from tests.settlement.reports import status_report
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.distribution.entrust import StockMove, entrust
@@ -57,6 +62,7 @@ UNDO_MINUTES = 30
 BOOKLET_SIZE = 4
 GRACE_UNTIL = date(2027, 1, 31)
 SUITE_EXAMPLES_MAX = 100
+LIVES = 6
 
 
 class Life(RuleBasedStateMachine):
@@ -386,6 +392,7 @@ class Life(RuleBasedStateMachine):
         self.opened.__exit__(None, None, None)
 
 
+@pytest.mark.long
 @pytest.mark.hypothesis
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_the_books_are_right_after_each_step_of_any_life(
@@ -397,5 +404,7 @@ def test_the_books_are_right_after_each_step_of_any_life(
     LifeHere.open_database = staticmethod(open_database)  # type: ignore[assignment]
     LifeHere.engine = engine
     # A whole life is dear: a few in the suite, as many as wanted with `make simulate`.
-    examples = settings.default.max_examples if settings.default.max_examples > SUITE_EXAMPLES_MAX else 6
+    examples = settings.default.max_examples if settings.default.max_examples > SUITE_EXAMPLES_MAX else LIVES
+    if drawn := os.environ.get(SEED_VARIABLE):
+        seed(int(drawn))(LifeHere)
     run_state_machine_as_test(LifeHere, settings=settings(settings.default, max_examples=examples))

@@ -9,8 +9,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.clients import app_for, csrf_token, signed_in_client
+from tests.settlement import cfonb_files
 from tests.settlement.camt_files import Account, Booked, Transaction, camt
+from tests.settlement.cfonb_files import cfonb
 from tests.settlement.test_import_statement import TODAY, Paid
+from tests.settlement.test_several_files import zipped
+from tests.settlement.test_statement_pages import pages
 from tests.settlement.town import NOW, OUR_IBAN, wrong_books
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
@@ -38,6 +42,10 @@ class Screen:
     def upload(self, content: bytes) -> str:
         page = "/finances/banque/importer"
         return self.post(page, page, file=(io.BytesIO(content), "releve.xml"))
+
+    def upload_all(self, *files: tuple[str, bytes]) -> str:
+        page = "/finances/banque/importer"
+        return self.post(page, page, file=[(io.BytesIO(content), name) for name, content in files])
 
     def line(self) -> str:
         with self.paid.database.read() as session:
@@ -116,3 +124,32 @@ def test_a_days_balance_lists_the_lines_that_explain_a_difference(screen: Screen
     assert screen.client.get(address[0][:-1] + "0").status_code == 404
     later = signed_in_client(app_for(paid.database, NOW + timedelta(days=9)), paid.database, Role.AUDITOR)
     assert "9\u00a0jours" in later.get("/finances/banque").get_data(as_text=True)
+
+
+def test_several_files_each_have_their_line_and_each_import_says_its_format(screen: Screen) -> None:
+    paid = screen.paid
+    pending = Booked(-900, "P1", status="PDNG")
+    first = camt(
+        "053", "08", Account(paid.iban, TODAY, [Booked(-3_000, "T1", (Transaction(-3_000, paid.first),)), pending])
+    )
+    packed = zipped(
+        ("dossier/r2.txt", cfonb(cfonb_files.Account(paid.iban, TODAY - timedelta(days=1), []))),
+        ("r3.sta", b":20:X\r\n"),
+    )
+    said = screen.upload_all(("<b>r1.xml", first), ("tout.zip", packed))
+    assert "2\u00a0fichiers gardés, 1\u00a0refusé" in said
+    assert "&lt;b&gt;r1.xml (camt.053.001.08)" in said
+    assert "1\u00a0écriture en attente ou d’information" in said
+    assert "tout.zip › dossier/r2.txt (CFONB 120)" in said
+    assert "tout.zip › r3.sta est refusé en entier." in said
+    assert "C’est un relevé MT940 (SWIFT). Demandez à la banque un relevé camt.053" in said
+    page = screen.get("/finances/banque")
+    assert re.search(r"tout\.zip › dossier/r2\.txt</th>\s*<td[^>]*>CFONB 120</td>", page)
+    assert "Choisissez au moins un fichier." in screen.post("/finances/banque/importer", "/finances/banque/importer")
+    assert wrong_books(paid.database) == []
+
+
+def test_a_missing_page_is_said_after_the_import_and_on_the_page_of_reconciliation(screen: Screen) -> None:
+    said = screen.upload_all(("p1.xml", pages(screen.paid.iban)[0]), ("p3.xml", pages(screen.paid.iban)[2]))
+    for page in (said, screen.get("/finances/banque")):
+        assert "la page 2 manque. Importez-la, ou demandez-la à la banque." in page

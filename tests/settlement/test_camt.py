@@ -4,8 +4,6 @@ import contextlib
 import gzip
 import io
 import tracemalloc
-import zipfile
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -230,17 +228,8 @@ def test_several_statements_in_a_file_keep_their_own_lines() -> None:
     assert [(one.statement_rank, one.amount_cents) for one in found.entries] == [(1, 100), (3, 300)]
 
 
-def zipped(*names: str, method: int = zipfile.ZIP_STORED) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name in names:
-            archive.writestr(zipfile.ZipInfo(name), BATCH, method)
-    return out.getvalue()
-
-
-@pytest.mark.parametrize("pack", [gzip.compress, lambda _xml: zipped("releve.xml")])
-def test_a_packed_file_is_the_same_file(pack: Callable[[bytes], bytes]) -> None:
-    assert read_statements(pack(BATCH)) == read_statements(BATCH)
+def test_a_packed_file_is_the_same_file() -> None:
+    assert read_statements(gzip.compress(BATCH)) == read_statements(BATCH)
 
 
 @pytest.mark.parametrize(
@@ -251,10 +240,7 @@ def test_a_packed_file_is_the_same_file(pack: Callable[[bytes], bytes]) -> None:
         (b"IBAN;MONTANT\n", "pas du XML"),
         (gzip.compress(BATCH)[:-20], "incomplet"),
         (gzip.compress(BATCH)[:40] + b"xx" + gzip.compress(BATCH)[42:], "abîmé"),
-        (zipped("a.xml", "b.xml"), "2 fichiers"),
-        (zipped("a.xml")[:60], "zip est abîmé"),
-        (zipped("a.xml", method=zipfile.ZIP_BZIP2), "inhabituelle"),
-        (zipped("a.xml", method=zipfile.ZIP_LZMA), "inhabituelle"),
+        (b"PK" + BATCH, "zip dans un autre"),
         (b"<?xml version='1.0' encoding='zork'?><Document/>", "codage de caractères inconnu"),
         (b"<?xml version='1.0'?>", "aucun élément"),
         (BATCH.replace(b"camt.053.001.02", b"camt.055.001.02"), "camt.055.001.02"),
@@ -263,7 +249,7 @@ def test_a_packed_file_is_the_same_file(pack: Callable[[bytes], bytes]) -> None:
         (b"<html/>", "html"),
         (document(), "aucun relevé"),
     ],
-    ids=range(16),
+    ids=range(13),
 )
 def test_what_is_not_a_statement_is_refused_in_plain_words(data: bytes, words: str) -> None:
     assert words in refusal(data).reason
@@ -322,14 +308,11 @@ def test_elements_too_deep_and_files_too_big_are_refused(monkeypatch: pytest.Mon
     deep = BATCH.replace(b"Frais de virement", b"<a>" * 400 + b"</a>" * 400)
     assert "limites" in refusal(deep).reason
     monkeypatch.setattr(xml_guard, "UNPACKED_BYTES_MAX", 1_000_000)
-    for bomb in (gzip.compress(b" " * 50_000_000), b" " * 1_000_001 + BATCH):
-        assert "dépasse" in refusal(bomb).reason
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.xml", b" " * 50_000_000)
+    bomb = gzip.compress(b" " * 50_000_000)
+    assert "dépasse" in refusal(b" " * 1_000_001 + BATCH).reason
     tracemalloc.start()
     try:
-        assert "dépasse" in refusal(out.getvalue()).reason
+        assert "dépasse" in refusal(bomb).reason
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()

@@ -73,7 +73,7 @@ def test_an_accountant_is_given_its_files_and_its_return_pays_and_rejects(databa
     day = NOW.strftime("%d/%m/%Y")
     wrong = f"Référence;Montant;Statut;Date\n{paid['Référence']};30,01;payé;{day}\n"
     said = office.post(office.preparer, IMPORT, IMPORT, file=(io.BytesIO(wrong.encode("cp1252")), "retour.csv"))
-    assert "Le fichier est refusé en entier." in said
+    assert "est refusé en entier." in said
     assert "Ligne 2 : La ligne dit" in said
     right = (
         "Référence;Montant;Statut;Date;Motif\n"

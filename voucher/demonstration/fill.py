@@ -17,8 +17,10 @@ from voucher.demonstration.finance import (
     call_and_receive,
     close_funder,
     contest,
+    correct_mistake,
     fund,
     last_at,
+    mistake,
     receive_advance,
     settle,
 )
@@ -43,6 +45,7 @@ from voucher.redemption.answers import Counter, Redeemed
 
 ADVANCE_CENTS = 900_000
 LAST_YEAR_ADVANCE_CENTS = 200_000
+MISTAKE_CENTS = 4_560
 
 
 def is_filled(database: Database) -> bool:
@@ -129,13 +132,17 @@ def _last_year(story: Story, signed: Signed, counters: list[Counter]) -> None:
     visits = [visit for plan in plans.values() for visit in plan]
     bank = DemonstrationBank(story, signed)
     receive_advance(story, bank, signed.signed_on + timedelta(days=10), LAST_YEAR_ADVANCE_CENTS)
+    new_year = date(signed.use_by.year + 1, 1, 1)
     for month in _months(signed.signed_on, signed.use_by):
         if redeem_visits(story, _between(visits, month, next_month(month)), counters):
+            if next_month(month) == new_year:
+                mistake(bank, new_year - timedelta(days=1), MISTAKE_CENTS)
             settle(story, bank, next_month(month), Month())
             call_and_receive(story, bank, next_month(month) + timedelta(days=9))
-    lapse(story.database, by=story.by[Role.ISSUER], now=start_of_day(date(signed.use_by.year + 1, 3, 2)))
-    close_funder(story, bank, date(signed.use_by.year + 1, 3, 9))
+    lapse(story.database, by=story.by[Role.ISSUER], now=start_of_day(new_year.replace(month=3, day=2)))
+    close_funder(story, bank, new_year.replace(month=3, day=9))
     close_last_year(story, signed)
+    correct_mistake(story, bank, new_year.replace(month=3, day=20), MISTAKE_CENTS)
 
 
 def _months(first_on: date, last_on: date) -> Iterator[date]:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from voucher.kernel.typed_days import parse_day
 from voucher.kernel.typed_numbers import WrongNumber, parse_euros
 from voucher.settlement.bank_stages import FileError
+from voucher.settlement.received import ASK_FOR
 
 LINES_MAX = 100_000
 ERRORS_MAX = 50
@@ -169,6 +170,11 @@ def _places(number: int, heads: Sequence[str]) -> dict[str, int]:
                     number, f"La colonne « {said} » manque. Le fichier doit avoir Référence, Montant, Statut et Date."
                 )
             )
+    if not {"reference", "status"} & places.keys():
+        what = (
+            "C’est un tableau (CSV), sans les colonnes d’un retour du comptable : Référence, Montant, Statut et Date."
+        )
+        errors = [FileError(number, f"{what} Si c’est un relevé de la banque : d{ASK_FOR[1:]}")]
     if errors:
         raise UnreadableReturn(errors)
     return places

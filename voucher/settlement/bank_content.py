@@ -7,9 +7,16 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import IO
 
+NAME_LENGTH_MAX = 200
 _CHUNK_BYTES = 64 * 1024
 _PLAIN_BYTES_MAX = 64 * 1024
 _GZIP = b"\x1f\x8b"
+
+
+def shown_name(name: str) -> str:
+    """Return a file's name as it may be shown and kept: on one line, without a sign that hides or turns others; of a long one, its end."""
+    plain = "".join(sign if sign.isprintable() else " " for sign in name)
+    return " ".join(plain.split())[-NAME_LENGTH_MAX:] or "sans nom"
 
 
 def packed(file: IO[bytes]) -> bytes:

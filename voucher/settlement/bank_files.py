@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import insert_new, take_turn
 from voucher.kernel.refusals import Refused
+from voucher.settlement.bank_content import shown_name
 from voucher.settlement.bank_stages import FileError, SetAside
 from voucher.settlement.model import AdviceState, BankFile, BankFileKind, BatchState, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankSetAside
 from voucher.settlement.notify import notify_failed
 
-NAME_LENGTH_MAX = 200
 REASON_LENGTH_MAX = 300
 
 
@@ -46,7 +46,7 @@ def keep_file(
     row = {
         "sha256": sha256,
         "kind": kind,
-        "name": " ".join(name.replace("\x00", "").split())[-NAME_LENGTH_MAX:] or "sans nom",
+        "name": shown_name(name),
         "content": content,
         "imported_at": now,
         "imported_by": by,

@@ -19,9 +19,10 @@ from voucher.settlement.bank_stages import FileError, IsOurs, SetAside, Stage
 from voucher.settlement.camt_fields import Fields, WrongEntry
 from voucher.settlement.camt_lines import PassedOver
 from voucher.settlement.camt_statement import Kind, Progress
+from voucher.settlement.received import unread_document
 from voucher.settlement.xml_guard import RefusedXml, elements, line_of, root_of
 
-NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.05(?P<kind>[234])\.001\.(?P<version>0[2-9]|1[0-4])")
+_NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.05(?P<kind>[234])\.001\.(?P<version>0[2-9]|1[0-4])")
 _ERRORS_MAX = 50
 _ELEMENTS = {Kind.REPORT: "Rpt", Kind.STATEMENT: "Stmt", Kind.NOTIFICATION: "Ntfctn"}
 
@@ -35,12 +36,10 @@ class Reading:
 
     def __init__(self, file: bytes | IO[bytes], is_ours: IsOurs = _everyones) -> None:
         root = root_of(file)
-        found = NAMESPACE.fullmatch(root.namespace)
+        found = _NAMESPACE.fullmatch(root.namespace)
         if found is None or root.name != "Document":
-            kind = root.namespace.rpartition(":")[2] or root.name
             raise RefusedXml(
-                f"Ce fichier n’est pas un relevé de compte camt.052, camt.053 ou camt.054 (versions 02 à 14) : c’est « {kind[:60]} ». "
-                "Demandez un relevé camt.053 à la banque."
+                unread_document(root, "un relevé de compte camt.052, camt.053 ou camt.054 (versions 02 à 14)")
             )
         self.kind = Kind(f"camt.05{found['kind']}")
         self.version = f"001.{found['version']}"

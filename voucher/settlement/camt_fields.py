@@ -113,12 +113,7 @@ class Fields:
         One longer than the 35 characters of the standard is none of ours: its end gives way to a fingerprint of the whole, so
         that it stays itself in every file and passes for no other.
         """
-        text = self.first(*paths)
-        if text is None or text.upper() in _NO_REFERENCE:
-            return None
-        if len(text) > IDENTIFIER_LENGTH_MAX:
-            return f"{text[:18]}…{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-        return text
+        return identifier(self.first(*paths))
 
     def day(self, path: str) -> date | None:
         """Return a civil day in Paris from `<path>/Dt`, `/DtTm` or `<path>DtTm`. Raises WrongEntry for what is no date."""
@@ -152,6 +147,15 @@ class Fields:
     def side(self, path: str) -> bool | None:
         """Return True for a credit, False for a debit, None if absent or unknown."""
         return _SIDES.get(self.first(path) or "")
+
+
+def identifier(text: str | None) -> str | None:
+    """Return an identifier as `Fields.reference` gives it, None for none."""
+    if not text or text.upper() in _NO_REFERENCE:
+        return None
+    if len(text) > IDENTIFIER_LENGTH_MAX:
+        return f"{text[:18]}…{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return text
 
 
 def cents_of(text: str, currency: str | None) -> int:

@@ -1,5 +1,5 @@
-"""The one door for what comes back: a bank's account statement or status report, told apart by its first element; a public
-accountant's return file, which is a table and no XML.
+"""The one door for a file that comes back: a bank's account statement or status report, told apart by its first element; one in CFONB 120; a
+public accountant's return file, which is a table. Anything else is refused by its name, with what to ask for.
 """
 
 from datetime import datetime
@@ -14,9 +14,9 @@ from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.bank_stages import FileError
 from voucher.settlement.import_report import Reported, import_report
 from voucher.settlement.import_statement import Imported, import_statement
+from voucher.settlement.received import HEAD_BYTES, is_cfonb, refused_as
 from voucher.settlement.xml_guard import RefusedXml, root_of, unpack
 
-HEAD_BYTES = 4096
 # A statement is read as it comes; a report and a table are read whole, in memory.
 WHOLE_BYTES_MAX = 64 * 1024 * 1024
 
@@ -30,16 +30,19 @@ def import_bank_file(
     now: datetime,
     issuer_id: UUID | None = None,
 ) -> Imported | Reported | Returned:
-    """Import a camt.052, 053, 054, a pain.002 or an accountant's CSV, plain, gzip or zip; a file is read from its beginning.
+    """Import a camt.052, 053, 054, a CFONB 120, a pain.002 or an accountant's CSV, plain or gzip; a file is read from its beginning.
 
     Raises RefusedBankFile; then nothing of it is kept.
     """
     file = BytesIO(content) if isinstance(content, bytes) else content
     try:
         with unpack(file) as found:
-            is_return = is_table(found.file.read(HEAD_BYTES))
+            head = found.file.read(HEAD_BYTES)
             found.file.seek(0)
-            is_report = not is_return and ":pain.002." in root_of(found.file).namespace
+            if (why := refused_as(head)) is not None:
+                raise RefusedXml(why)
+            is_return = not is_cfonb(head) and is_table(head)
+            is_report = not is_return and not is_cfonb(head) and ":pain.002." in root_of(found.file).namespace
             if (is_return or is_report) and found.byte_count > WHOLE_BYTES_MAX:
                 raise RefusedXml(
                     f"Le fichier dépasse {WHOLE_BYTES_MAX // 1024**2} Mo. Demandez-le en plusieurs fichiers."

@@ -1,4 +1,4 @@
-"""Importer un relevé: read a camt.052, 053 or 054, store each booked line once, and let what it proves change the advices.
+"""Importer un relevé: read a camt.052, 053 or 054 or a CFONB 120, store each booked line once, and let what it proves change the advices.
 
 The file is read once, in pieces, inside one transaction that takes its turn: whatever is wrong anywhere in it, nothing of it is
 kept. Each line has one entry: it pays (5115), returns (4670), is the bank's charges (6270) or waits to be identified (4711); so
@@ -31,9 +31,10 @@ from voucher.settlement.bank_files import (
     keep_set_aside,
     take_bank_turn,
 )
-from voucher.settlement.bank_stages import Counted, FileError, SetAside, Statement
+from voucher.settlement.bank_stages import Counted, FileError, SetAside, Statement, StatementFile
 from voucher.settlement.camt import Reading
 from voucher.settlement.camt_lines import BankEntry
+from voucher.settlement.cfonb import CfonbReading
 from voucher.settlement.match_files import match_details, match_whole_files
 from voucher.settlement.match_line import match_parked_returns, post_details
 from voucher.settlement.match_other import match_calls
@@ -41,6 +42,7 @@ from voucher.settlement.matching import Verdict
 from voucher.settlement.model import BankLine, BankStatement
 from voucher.settlement.model_bank import BankMatch, BankSetAside
 from voucher.settlement.post_lines import pay_and_return, post_lines
+from voucher.settlement.received import HEAD_BYTES, is_cfonb
 from voucher.settlement.scope import account_in_scope
 from voucher.settlement.store_entries import EntryStore, Place, Stored
 from voucher.settlement.withdraw_rejections import withdraw_rejections
@@ -84,7 +86,7 @@ def import_statement(
 ) -> Imported:
     """Import what a bank says of its accounts; the same file again, or an entry that another file brought, changes nothing.
 
-    `content` is a camt.052, 053 or 054 as XML, gzip or zip; a file is read from its beginning. Raises RefusedBankFile, with
+    `content` is a camt.052, 053 or 054 or a CFONB 120, plain or gzip; a file is read from its beginning. Raises RefusedBankFile, with
     every reason and its line: then nothing of the file is kept. `issuer_id` is the scope of who imports: the account must serve that
     issuer alone.
     """
@@ -98,7 +100,7 @@ def import_statement(
 
 def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetime, issuer_id: UUID | None) -> Imported:
     is_ours = OurAccounts(session, issuer_id)
-    reading = Reading(found.file, is_ours)
+    reading = _reading(found.file, is_ours)
     is_new = keep_file(session, found.sha256, name, packed(found.file), by, now)
     if not is_new and not _had_set_aside(session, found.sha256):
         return Imported(True, 0, 0, 0, 0, 0, 0)
@@ -121,6 +123,12 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     keep_set_aside(session, found.sha256, taken.set_aside)
     close_ended_batches(session, now)
     return _imported(is_new, taken, stored, whole_count, whole_lines, sum(parked), parked[0], funds_count)
+
+
+def _reading(file: IO[bytes], is_ours: "OurAccounts") -> StatementFile:
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    return CfonbReading(file, is_ours) if is_cfonb(head) else Reading(file, is_ours)
 
 
 def _imported(
@@ -182,7 +190,7 @@ class _Taking:
     """One pass over a file: each entry goes to the store; what cannot be trusted refuses the file at its end."""
 
     session: Session
-    reading: Reading
+    reading: StatementFile
     bank_file: str
     by: UUID
     now: datetime

@@ -25,23 +25,25 @@ class SetAsideRow:
 
 def set_aside(database: Database, *, limit: int, issuer_id: UUID | None = None) -> list[SetAsideRow]:
     """Return the newest parts set aside, of files that speak of an account of the scope."""
-    in_scope: ColumnElement[bool] = true()
-    if issuer_id is not None:
-        of_file = [
-            exists().where(
-                table.bank_file == BankFile.sha256,
-                table.paying_account_id == PayingAccount.id,
-                account_in_scope(issuer_id),
-            )
-            for table in (BankStatement, BankLine)
-        ]
-        in_scope = of_file[0] | of_file[1]
     query = (
         select(BankFile.name, BankFile.imported_at, BankSetAside.line, BankSetAside.reason)
         .join(BankFile, BankFile.sha256 == BankSetAside.bank_file)
-        .where(in_scope)
+        .where(true() if issuer_id is None else speaks_of_scope(issuer_id))
         .order_by(BankFile.imported_at.desc(), BankSetAside.bank_file, BankSetAside.rank)
         .limit(limit)
     )
     with database.read() as session:
         return [SetAsideRow(*row) for row in session.execute(query)]
+
+
+def speaks_of_scope(issuer_id: UUID) -> ColumnElement[bool]:
+    """Return the condition that a bank file brought a statement or a line of an account of the scope."""
+    of_statement, of_line = (
+        exists().where(
+            table.bank_file == BankFile.sha256,
+            table.paying_account_id == PayingAccount.id,
+            account_in_scope(issuer_id),
+        )
+        for table in (BankStatement, BankLine)
+    )
+    return of_statement | of_line

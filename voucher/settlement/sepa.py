@@ -158,14 +158,18 @@ def checked_iban(iban: str) -> str:
     return account.compact
 
 
-def _is_right(french_iban: str) -> bool:
-    """Whether the check digits (ISO 13616) and the clé RIB (97 less 89 × bank + 15 × branch + 3 × account modulo 97) are right."""
-    bban = french_iban[4:]
-    if 98 - int(f"{bban}FR00".translate(_IBAN_DIGITS)) % 97 != int(french_iban[2:4]):
-        return False
-    plain = bban.translate(_RIB_DIGITS)
-    bank, branch, account, key = int(plain[:5]), int(plain[5:10]), int(plain[10:21]), int(plain[21:])
-    return 97 - (89 * bank + 15 * branch + 3 * account) % 97 == key
+def french_iban(bank: str, branch: str, account: str, country: str = "FR") -> str:
+    """Return the IBAN of a French account (or Monaco's, MC), with its clé RIB and its check digits, from 5, 5 and 11 characters."""
+    plain = account.translate(_RIB_DIGITS)
+    # The clé RIB is 97 less 89 × bank + 15 × branch + 3 × account modulo 97; the check digits are ISO 13616's.
+    key = 97 - (89 * int(bank) + 15 * int(branch) + 3 * int(plain)) % 97
+    bban = f"{bank}{branch}{account}{key:02d}"
+    return f"{country}{98 - int(f'{bban}{country}00'.translate(_IBAN_DIGITS)) % 97:02d}{bban}"
+
+
+def _is_right(iban: str) -> bool:
+    """Whether the check digits and the clé RIB of a French IBAN are right."""
+    return french_iban(iban[4:9], iban[9:14], iban[14:25]) == iban
 
 
 def checked_bic(bic: str) -> str:

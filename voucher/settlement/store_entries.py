@@ -27,6 +27,7 @@ from voucher.settlement.camt_lines import BankLine as ReadLine
 from voucher.settlement.matching import AFTER, KIND, WHY, Expected, Verdict, decide
 from voucher.settlement.model import AdviceState, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch
+from voucher.settlement.one_way import OneWay
 from voucher.settlement.said_first import left_to_store
 from voucher.settlement.second_debits import debited_again
 from voucher.settlement.withdraw_rejections import hold_rejected
@@ -71,6 +72,7 @@ class EntryStore:
         self._session = session
         self._bank_file = bank_file
         self._by, self._now = by, now
+        self._one_way = OneWay(session, bank_file)
         self._waiting: list[tuple[BankEntry, Place]] = []
         self._nameless: Counter[tuple[UUID, str]] = (
             Counter()
@@ -81,6 +83,9 @@ class EntryStore:
 
     def add(self, entry: BankEntry, place: Place) -> None:
         """Take one entry."""
+        if (fault := self._one_way.fault(entry, place.account_id)) is not None:
+            self.stored.errors += [] if self.stored.errors else [fault]
+            return
         if entry.has_reference:
             self._met[entry.reference] += 1
         elif entry.anchor_cents is None:

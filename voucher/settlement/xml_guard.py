@@ -8,7 +8,6 @@ XInclude is refused where it appears.
 """
 
 import hashlib
-import zipfile
 import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from xml.parsers import expat
 from lxml import etree
 
 UNPACKED_BYTES_MAX = 512 * 1024 * 1024
-# The zip methods that give a piece at a time: a few bytes of bzip2 give gigabytes at once.
-PIECEMEAL = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 _ISO_20022 = "urn:iso:std:iso:20022:tech:xsd:"
 _HEADER_ELEMENTS_MAX = 500  # of an envelope, before its Document
@@ -112,10 +109,10 @@ class Unpacked:
 
 
 def unpack(source: bytes | IO[bytes]) -> Unpacked:
-    """Return the XML inside a gzip file or inside a zip that holds one file; other bytes as they are. Close it after use.
+    """Return what is inside a gzip file; other bytes as they are. Close it after use.
 
     Memory stays flat: beyond a few megabytes the XML waits in a temporary file. Raises RefusedXml if the file is empty, damaged, too
-    big once unpacked (512 MB), or a zip that holds anything else.
+    big once unpacked (512 MB), or a zip: `bank_zip` opens those.
     """
     file = BytesIO(source) if isinstance(source, bytes) else source
     found = Unpacked()
@@ -125,7 +122,7 @@ def unpack(source: bytes | IO[bytes]) -> Unpacked:
         if magic == b"\x1f\x8b":
             _gunzip(file, found)
         elif magic == b"PK":
-            _unzip(file, found)
+            raise RefusedXml("Ce fichier est un zip dans un autre. Sortez-le et envoyez-le à part.")
         else:
             while chunk := file.read(_CHUNK_BYTES):
                 found.write(chunk)
@@ -163,22 +160,6 @@ def _gunzip(file: IO[bytes], found: Unpacked) -> None:
             rest = unpacker.unused_data or file.read(_CHUNK_BYTES)
     except zlib.error:
         raise RefusedXml("Le fichier compressé est abîmé. Téléchargez-le de nouveau.") from None
-
-
-def _unzip(file: IO[bytes], found: Unpacked) -> None:
-    """Unpack the one file of a zip, a piece at a time."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-            if len(members) != 1:
-                raise RefusedXml(f"Le fichier zip contient {len(members)} fichiers. Envoyez les relevés un par un.")
-            if members[0].compress_type not in PIECEMEAL:
-                raise RefusedXml("Le fichier zip est compressé d’une façon inhabituelle. Envoyez le relevé en XML.")
-            with archive.open(members[0]) as member:
-                while chunk := member.read(_CHUNK_BYTES):
-                    found.write(chunk)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
-        raise RefusedXml("Le fichier zip est abîmé ou protégé par un mot de passe. Envoyez le relevé en XML.") from None
 
 
 def root_of(data: bytes | IO[bytes]) -> Root:
