@@ -54,7 +54,7 @@ class DatabaseSettings(BaseSettings):
 
     @property
     def command_limits(self) -> TimeLimits:
-        """How long a command or a job waits for it."""
+        """How long commands and background work wait for it."""
         return self.page_limits.for_commands()
 
     @field_validator("database_url")
