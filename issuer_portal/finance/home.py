@@ -12,6 +12,7 @@ from voucher.settlement.read_duplicates import duplicate_batches
 from voucher.settlement.read_overpayments import overpayment_sums
 from voucher.settlement.read_payees import payee_batches
 from voucher.settlement.read_periods import to_do, to_settle
+from voucher.settlement.read_ribs import rib_count
 from voucher.web.access import staff
 from voucher.web.house import house
 
@@ -33,6 +34,7 @@ def home() -> str:
         ),
         clock=late_now(database, house().now(), issuer_id=issuer_id),
         hold_count=len(holds(database, is_live=True, issuer_id=issuer_id)),
+        rib_count=rib_count(database, issuer_id=issuer_id),
         given_up_count=message_counts(database, issuer_id=issuer_id)[MessageState.GIVEN_UP],
         accounts_due=accounts_due(database, now=house().now(), issuer_id=issuer_id),
         now=house().now(),
