@@ -47,10 +47,14 @@ CLASSES = {
         "GET /comptabilite/comptes-annuels/<uuid:agreement_id>/<int:year>/encaissements.csv",
         "GET /comptabilite/comptes-annuels/fichiers/<uuid:account_id>.pdf",
         "GET /comptabilite/comptes/<int:account_id>",
+        "GET /comptabilite/exercices/<int:year>",
         "GET /comptabilite/fec",
         "GET /comptabilite/fec/<siren>/<int:year>.txt",
         "GET /comptabilite/journaux",
         "GET /comptabilite/plan",
+        "GET /comptabilite/rapprochement",
+        "GET /comptabilite/rapprochement/<uuid:account_id>",
+        "GET /comptabilite/rapprochement/<uuid:account_id>.pdf",
         "GET /financement/",
         "GET /financement/a-appeler/<uuid:agreement_id>/<uuid:funder_id>",
         "GET /financement/appels",
@@ -64,6 +68,7 @@ CLASSES = {
         "GET /financement/fonds/<uuid:agreement_id>",
         "GET /finances/messages",
         "GET /finances/messages/<uuid:message_id>",
+        "GET /finances/ribs-a-confirmer",
         "GET /programme/structures",
         "GET /programme/structures/<uuid:structure_id>",
         "GET /registre/",
@@ -105,6 +110,10 @@ CLASSES = {
     "finance_approver finance_preparer": (
         "POST /comptabilite/exercices/<int:year>/renoncer",
         "GET/POST /finances/lots/<uuid:batch_id>/doublons/<uuid:answer_id>/retirer",
+    ),
+    "finance_approver finance_preparer programme": (
+        "GET/POST /finances/ribs-a-confirmer/<uuid:details_id>",
+        "GET/POST /finances/ribs-a-confirmer/<uuid:details_id>/ecarter",
     ),
     "finance_preparer": (
         "POST /comptabilite/exercices/<int:year>/proposer",

@@ -1,18 +1,15 @@
-"""Fiscal years and their close; the chart of accounts; the way to every book."""
+"""Fiscal years; the chart of accounts; the way to every book."""
 
-from flask import flash, redirect, render_template, url_for
-from werkzeug.wrappers import Response
+from flask import render_template
 
-from issuer_portal.books.folder import READERS, blueprint, numbers, scope, whole_programme
+from issuer_portal.books.folder import READERS, blueprint, numbers, scope
 from voucher.access.read import names_of
-from voucher.access.rules import Role
 from voucher.accounting.produce import accounts_due
 from voucher.kernel.calendar import paris_day
-from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import CHART, RULES, Dimension, Side
 from voucher.ledger.chart_file import PRESENTED
-from voucher.ledger.close_year import close_year, propose_close, withdraw_proposal, years
-from voucher.web.access import staff, viewer
+from voucher.ledger.close_year import years
+from voucher.web.access import staff
 from voucher.web.house import house
 
 SIDES = {Side.DEBIT: "Débit", Side.CREDIT: "Crédit"}
@@ -38,50 +35,7 @@ def home() -> str:
         names=names_of(here.database, people),
         today_year=paris_day(here.now()).year,
         due=accounts_due(here.database, now=here.now(), issuer_id=scope()),
-        me=viewer().account_id,
     )
-
-
-@blueprint.post("/exercices/<int:year>/proposer")
-@staff(Role.FINANCE_PREPARER)
-def propose(year: int) -> Response:
-    """Propose to close a year."""
-    whole_programme()
-    try:
-        propose_close(house().database, year, by=viewer().account_id, now=house().now())
-    except Refused as refused:
-        flash(refused.sentence, "danger")
-    else:
-        flash(f"La clôture de {year} est proposée. Une autre personne doit la confirmer.", "success")
-    return redirect(url_for("books.home"))
-
-
-@blueprint.post("/exercices/<int:year>/renoncer")
-@staff(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
-def withdraw(year: int) -> Response:
-    """Take a proposal back."""
-    whole_programme()
-    try:
-        withdraw_proposal(house().database, year, by=viewer().account_id, now=house().now())
-    except Refused as refused:
-        flash(refused.sentence, "danger")
-    else:
-        flash(f"La clôture de {year} n’est plus proposée. L’exercice reste ouvert.", "success")
-    return redirect(url_for("books.home"))
-
-
-@blueprint.post("/exercices/<int:year>/clore")
-@staff(Role.FINANCE_APPROVER)
-def close(year: int) -> Response:
-    """Close a year that another person proposed."""
-    whole_programme()
-    try:
-        carried = close_year(house().database, year, by=viewer().account_id, now=house().now())
-    except Refused as refused:
-        flash(refused.sentence, "danger")
-    else:
-        flash(f"L’exercice {year} est clos. {carried} comptes ouvrent {year + 1} avec leur solde.", "success")
-    return redirect(url_for("books.home"))
 
 
 @blueprint.get("/plan")

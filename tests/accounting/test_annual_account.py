@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import select, text, update
 
 from tests.accounting.office import Office, an_office
+from tests.accounting.year import closed
 from tests.builders import SOMEONE, handed_over_booklets, issued_booklets
 from tests.settlement.test_disputes import claw_back
-from tests.settlement.town import APPROVER, PREPARER, wrong_books
+from tests.settlement.town import PREPARER, wrong_books
 from voucher.accounting.annual_account import AgreementAccount, annual_account
 from voucher.accounting.checks import check_kept_accounts_are_whole
 from voucher.accounting.produce import accounts_due, kept_accounts, kept_content, produce_account
@@ -19,7 +20,6 @@ from voucher.distribution.void_stock import NewStockVoid, void_stock
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.ledger.close_year import close_year, propose_close
 from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement
 
@@ -82,8 +82,7 @@ def test_a_period_on_both_sides_of_the_new_year_is_one_batch_and_each_use_is_of_
     before, after = datetime(2026, 12, 31, 22, 59, 59, tzinfo=UTC), datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
     uses = [office.town.redeem(0, 3, now=before), office.town.redeem(0, 2, now=after)]
     january = datetime(2027, 1, 6, 9, 0, tzinfo=UTC)
-    propose_close(office.database, 2026, by=PREPARER, now=january)
-    close_year(office.database, 2026, by=APPROVER, now=january)
+    closed(office.database, 2026, now=january)
     batch_id = office.settle(january)
     assert [cents for _, cents in office.references(batch_id)] == [5_000]
     office.pay(batch_id, date(2027, 1, 8), january + timedelta(days=3))

@@ -9,14 +9,16 @@ from sqlalchemy import func, insert, literal, select, text
 from sqlalchemy.exc import DatabaseError
 
 from tests.accounting.office import an_office
+from tests.accounting.year import closed, proposed, reasons
 from tests.builders import handed_over_booklets, scanned_codes
 from tests.settlement.town import APPROVER, PREPARER, Town, a_town, wrong_books
+from voucher.accounting.close_year import close_year, propose_close, withdraw_proposal
 from voucher.demonstration.bank import BookedLine
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
-from voucher.ledger.close_year import close_year, propose_close, withdraw_proposal, years
+from voucher.ledger.close_year import years
 from voucher.ledger.model import Entry, FiscalYear, Movement, OpeningBalance
 from voucher.ledger.post import Event, post_event
 from voucher.ledger.post_facts import post_facts
@@ -30,12 +32,6 @@ from voucher.settlement.freeze import freeze_batch
 DECEMBER = datetime(2026, 12, 20, 9, 0, tzinfo=UTC)
 NEW_YEAR = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
 FEBRUARY = datetime(2027, 2, 10, 9, 0, tzinfo=UTC)
-
-
-def closed(database: Database, year: int = 2026, *, now: datetime = FEBRUARY) -> int:
-    """Close a year by two people."""
-    propose_close(database, year, by=PREPARER, now=now)
-    return close_year(database, year, by=APPROVER, now=now)
 
 
 def used_in_january(town: Town) -> None:
@@ -60,31 +56,31 @@ def test_two_people_close_a_year_that_is_over(database: Database) -> None:
     town = a_town(database)
     town.redeem(now=DECEMBER)
     with pytest.raises(Refused) as early:
-        propose_close(database, 2026, by=PREPARER, now=datetime(2026, 12, 31, 22, 59, tzinfo=UTC))
+        propose_close(database, 2026, {}, by=PREPARER, now=datetime(2026, 12, 31, 22, 59, tzinfo=UTC))
     assert code_of(early) == "not_over"
     with pytest.raises(Refused) as unproposed:
-        close_year(database, 2026, by=APPROVER, now=FEBRUARY)
+        close_year(database, 2026, {}, by=APPROVER, now=FEBRUARY)
     assert code_of(unproposed) == "not_proposed"
-    propose_close(database, 2026, by=PREPARER, now=datetime(2026, 12, 31, 23, 0, tzinfo=UTC))  # midnight in Paris
+    proposed(database, 2026, now=datetime(2026, 12, 31, 23, 0, tzinfo=UTC))  # midnight in Paris
     with pytest.raises(Refused) as alone:
-        close_year(database, 2026, by=PREPARER, now=FEBRUARY)
+        close_year(database, 2026, {}, by=PREPARER, now=FEBRUARY)
     assert code_of(alone) == "same_person"
-    carried = close_year(database, 2026, by=APPROVER, now=FEBRUARY)
-    assert carried == close_year(database, 2026, by=APPROVER, now=FEBRUARY) > 0
+    carried = close_year(database, 2026, reasons(database, 2026), by=APPROVER, now=FEBRUARY)
+    assert carried == close_year(database, 2026, {}, by=APPROVER, now=FEBRUARY) > 0
     with pytest.raises(Refused) as again:
-        propose_close(database, 2026, by=PREPARER, now=FEBRUARY)
+        propose_close(database, 2026, {}, by=PREPARER, now=FEBRUARY)
     assert code_of(again) == "year_closed"
     assert [one.closed_by for one in years(database, now=FEBRUARY)] == [None, APPROVER]
 
 
 def test_a_proposal_may_be_taken_back_until_it_is_confirmed(database: Database) -> None:
     a_town(database)
-    propose_close(database, 2026, by=PREPARER, now=FEBRUARY)
+    proposed(database, 2026, now=FEBRUARY)
     withdraw_proposal(database, 2026, by=APPROVER, now=FEBRUARY)
     with pytest.raises(Refused) as unproposed:
-        close_year(database, 2026, by=APPROVER, now=FEBRUARY)
+        close_year(database, 2026, {}, by=APPROVER, now=FEBRUARY)
     assert code_of(unproposed) == "not_proposed"
-    closed(database)
+    closed(database, now=FEBRUARY)
     with pytest.raises(Refused) as shut:
         withdraw_proposal(database, 2026, by=PREPARER, now=FEBRUARY)
     assert code_of(shut) == "year_closed"
@@ -94,9 +90,9 @@ def test_years_are_closed_in_their_order(database: Database) -> None:
     town = a_town(database)
     used_in_january(town)
     with pytest.raises(Refused) as skipped:
-        propose_close(database, 2027, by=PREPARER, now=datetime(2028, 1, 2, 9, 0, tzinfo=UTC))
+        propose_close(database, 2027, {}, by=PREPARER, now=datetime(2028, 1, 2, 9, 0, tzinfo=UTC))
     assert code_of(skipped) == "earlier_open"
-    closed(database, 2026)
+    closed(database, 2026, now=FEBRUARY)
     closed(database, 2027, now=datetime(2028, 1, 2, 9, 0, tzinfo=UTC))
     assert wrong_books(database) == []
 
@@ -106,7 +102,7 @@ def test_each_account_carries_over_what_it_holds(database: Database) -> None:
     town.redeem(now=DECEMBER)
     used_in_january(town)
     before = {one.id: one.balance_cents for one in balances(database) if one.balance_cents}
-    closed(database)
+    closed(database, now=FEBRUARY)
     with database.read() as session:
         carried = dict(
             session.execute(
@@ -135,7 +131,7 @@ def test_each_account_carries_over_what_it_holds(database: Database) -> None:
 
 def test_the_database_refuses_an_entry_in_a_closed_year(database: Database) -> None:
     a_town(database)
-    closed(database)
+    closed(database, now=FEBRUARY)
     with pytest.raises(DatabaseError, match="fiscal year is closed"):
         _write_into(database, date(2026, 12, 31))
     _write_into(database, date(2027, 1, 1))
@@ -166,7 +162,7 @@ def _write_into(database: Database, day: date) -> None:
 
 def test_a_closed_year_never_changes(database: Database) -> None:
     a_town(database)
-    closed(database)
+    closed(database, now=FEBRUARY)
     for statement in ("UPDATE fiscal_year SET closed_at = NULL, closed_by = NULL", "DELETE FROM fiscal_year"):
         with pytest.raises(DatabaseError), database.write() as session:
             session.execute(text(statement))
@@ -177,7 +173,7 @@ def test_a_closed_year_never_changes(database: Database) -> None:
 def test_what_is_late_goes_to_the_open_year_and_says_its_day(database: Database) -> None:
     town = a_town(database)
     funder_id = town.agreed.funder_ids[0]
-    closed(database)
+    closed(database, now=FEBRUARY)
     with database.write() as session:
         late = post_event(session, an_envelope_event(on=date(2026, 12, 30)), {}, {funder_id: 500})
         on_time = post_event(session, an_envelope_event(on=date(2027, 2, 9)), {}, {funder_id: 500})
@@ -195,7 +191,7 @@ def test_many_late_facts_go_there_too(database: Database) -> None:
     freeze_batch(database, batch_id, town.agreement_id, by=PREPARER, now=DECEMBER)
     approve_batch(database, batch_id, by=APPROVER, now=DECEMBER + timedelta(hours=1))
     export_batch(database, batch_id, by=PREPARER, now=DECEMBER + timedelta(hours=2))
-    closed(database)
+    closed(database, now=FEBRUARY)
     with database.write() as session:
         for day, narration in ((date(2026, 12, 30), "x" * 200), (date(2027, 1, 5), "Virement de janvier")):
             fact = select(
@@ -238,7 +234,8 @@ def test_no_entry_slips_into_a_year_while_it_closes(database: Database) -> None:
     """Threads post facts of 2026 while two people close it: each entry is carried over, or stands in 2027."""
     town: Town = a_town(database)
     funder_id = town.agreed.funder_ids[0]
-    propose_close(database, 2026, by=PREPARER, now=FEBRUARY)
+    proposed(database, 2026, now=FEBRUARY)
+    accepted = reasons(database, 2026)
     started, stop, failures = threading.Event(), threading.Event(), []
 
     def go_on() -> None:
@@ -255,7 +252,7 @@ def test_no_entry_slips_into_a_year_while_it_closes(database: Database) -> None:
     for thread in threads:
         thread.start()
     assert started.wait(20)
-    close_year(database, 2026, by=APPROVER, now=FEBRUARY)
+    close_year(database, 2026, accepted, by=APPROVER, now=FEBRUARY)
     threading.Event().wait(0.3)
     stop.set()
     for thread in threads:
@@ -287,7 +284,7 @@ def test_no_entry_slips_into_a_year_while_it_closes(database: Database) -> None:
 
 def test_a_late_event_keeps_its_dimensions(database: Database) -> None:
     town = a_town(database)
-    closed(database)
+    closed(database, now=FEBRUARY)
     with database.write() as session:
         event = Event(EventType.CREDITS_COMMITTED, new_id(), FEBRUARY, "Engagement", PREPARER, date(2026, 12, 30))
         dimensions = {Dimension.AGREEMENT: town.agreement_id}
@@ -303,7 +300,7 @@ def test_a_line_of_december_imported_after_the_close_is_in_the_open_year(databas
     batch_id = office.settle(DECEMBER)
     (first, cents), (second, second_cents) = office.references(batch_id)
     office.bank_says(date(2026, 12, 29), datetime(2026, 12, 30, 9, tzinfo=UTC), BookedLine("P1", cents, False, first))
-    closed(database)
+    closed(database, now=FEBRUARY)
     office.bank_says(
         date(2026, 12, 30),
         FEBRUARY,

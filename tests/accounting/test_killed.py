@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from tests.accounting.office import SIREN, an_office
+from tests.accounting.year import end_periods, reasons
 from tests.acts import audit_bytes, fec_bytes, one_turn, seal_entries
 from tests.builders import issued_booklets
 from tests.killing import Killer
 from tests.settlement.test_disputes import claw_back
 from tests.settlement.town import APPROVER, PREPARER, wrong_books
+from voucher.accounting.close_year import close_year, propose_close
 from voucher.accounting.match_up import Lettered, match_up
 from voucher.accounting.produce import produce_account
 from voucher.accounting.stock_count import Gap, NewCount, record_count, sign_count
@@ -17,7 +19,6 @@ from voucher.demonstration.bank import BookedLine
 from voucher.distribution.lapse import lapse
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.ledger.close_year import close_year, propose_close
 from voucher.programme.end_share import end_share
 from voucher.settlement.model import BankLine
 from voucher.settlement.undo_match import undo_match
@@ -51,8 +52,9 @@ def test_a_year_is_lettered_closed_sealed_and_told_in_the_same_bytes_however_oft
     assert gaps[-1] == Gap(number + 1, "missing", gaps[-1].known_as)
     killer.everywhere(sign_count, count.id, count.issuer_id, by=APPROVER, now=APRIL)
     killer.everywhere(lapse, by=PREPARER, now=APRIL)
-    killer.everywhere(propose_close, 2026, by=PREPARER, now=APRIL)
-    carried, again = killer.everywhere(close_year, 2026, by=APPROVER, now=APRIL)
+    end_periods(database, APRIL)
+    killer.everywhere(propose_close, 2026, reasons(database, 2026), by=PREPARER, now=APRIL)
+    carried, again = killer.everywhere(close_year, 2026, reasons(database, 2026), by=APPROVER, now=APRIL)
     assert again == carried > 0
     killer.everywhere(produce_account, new_id(), office.town.agreement_id, 2026, by=PREPARER, now=APRIL)
     sealed, again = killer.everywhere(seal_entries, now=APRIL)

@@ -1,5 +1,6 @@
 """The accountant's pages: what each says, for whom, and what they do; finance held for one issuer sees no other's books."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -10,18 +11,21 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.accounting.office import SIREN, Office, an_office
-from tests.clients import app_for, csrf_token, signed_in_client
+from tests.accounting.year import end_periods
+from tests.clients import PASSWORD, app_for, csrf_token, signed_in_client
 from tests.settlement.town import wrong_books
 from voucher.access.model import AuditLine
 from voucher.access.rules import Role
 from voucher.accounting.balance import auxiliaries, totals, trial_balance
 from voucher.accounting.fec_checker import check_fec
+from voucher.accounting.year_end import before_closing
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import Book
 from voucher.ledger.chart_file import WrongChart
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_in
+from voucher.programme.model import PayingAccount
 
 OCTOBER = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 14, 9, 0, tzinfo=UTC)
@@ -66,18 +70,53 @@ def account_of(office: Office, code: str) -> int:
         ).scalar_one()
 
 
+def signed(office: Office, reason: str, year: int = 2026) -> dict[str, str]:
+    """Return what a person types to sign the list of a year: a reason for each thing left, the password."""
+    fields = {"password": PASSWORD}
+    for line in before_closing(office.database, year):
+        fields[f"seen_{line.item}"] = f"{line.count}:{line.cents}"
+        if line.count:
+            fields[f"reason_{line.item}"] = reason
+    return fields
+
+
 def test_two_people_close_a_year_from_their_pages(app: Flask, office: Office) -> None:
     preparer = signed_in_client(app, office.database, Role.FINANCE_PREPARER)
     approver = signed_in_client(app, office.database, Role.FINANCE_APPROVER)
-    home = "/comptabilite/"
-    assert "À clore" in page(preparer, home)
-    assert "est proposée" in send(preparer, home, "/comptabilite/exercices/2026/proposer")
-    assert "n’est plus proposée" in send(approver, home, "/comptabilite/exercices/2026/renoncer")
-    send(preparer, home, "/comptabilite/exercices/2026/proposer")
-    done = send(approver, home, "/comptabilite/exercices/2026/clore")
+    year = "/comptabilite/exercices/2026"
+    assert "Préparer la clôture 2026" in page(preparer, "/comptabilite/")
+    before = page(preparer, year)
+    assert "Bloque la clôture" in before
+    assert "Votre mot de passe" not in before, "what blocks is put right first"
+    blocked = send(preparer, year, f"{year}/proposer", **signed(office, "Vu."))
+    assert "2026 ne peut pas être clos avant" in blocked
+    end_periods(office.database, APRIL)
+    assert "Comptes sans relevé jusqu’au 31 décembre" in page(preparer, year)
+    assert "Remplissez ce champ" in send(preparer, year, f"{year}/proposer", **signed(office, ""))
+    wrong = send(preparer, year, f"{year}/proposer", **signed(office, "Vu.") | {"password": "un autre mot de passe"})
+    assert "Ce n’est pas votre mot de passe" in wrong
+    stale = signed(office, "Vu.") | {"seen_uses_not_called": "1:1"}
+    assert "ce chiffre vient de changer" in send(preparer, year, f"{year}/proposer", **stale)
+    assert "est proposée" in send(preparer, year, f"{year}/proposer", **signed(office, "Premier avis."))
+    assert "Proposer la clôture" not in page(preparer, year)
+    assert "n’est plus proposée" in send(approver, year, f"{year}/renoncer")
+    send(preparer, year, f"{year}/proposer", **signed(office, "Relevé demandé à la banque."))
+    confirm = page(approver, year)
+    assert "Relevé demandé à la banque." in confirm
+    assert "Premier avis." not in confirm
+    assert "Ce n’est pas votre mot de passe" in send(
+        approver, year, f"{year}/clore", **signed(office, "Vu aussi.") | {"password": "un autre mot de passe"}
+    )
+    done = send(approver, year, f"{year}/clore", **signed(office, "Vu avec la banque."))
     assert "L’exercice 2026 est clos" in done
-    assert "est déjà clos" in send(preparer, home, "/comptabilite/exercices/2026/proposer")
-    assert "n’est pas fini" in send(preparer, home, "/comptabilite/exercices/2027/proposer")
+    for reader in (preparer, signed_in_client(app, office.database, Role.AUDITOR)):
+        said = page(reader, year)
+        assert "Relevé demandé à la banque." in said
+        assert "Vu avec la banque." in said
+    assert "est déjà clos" in send(preparer, year, f"{year}/proposer", **signed(office, "Encore."))
+    next_year = f"{year[:-4]}2027"
+    assert "Cet exercice n’est pas fini" in page(preparer, next_year)
+    assert "n’est pas fini" in send(preparer, next_year, f"{next_year}/proposer", **signed(office, "Tôt.", 2027))
     assert "120,00 €" in page(preparer, "/comptabilite/balance?annee=2027")
     assert wrong_books(office.database) == []
 
@@ -279,3 +318,40 @@ def test_the_sums_of_an_agreement_are_those_of_the_whole(office: Office) -> None
     with office.database.read() as session:
         every = [one for one in balances_in(session) if one.agreement_id == agreement_id]
         assert balances_in(session, {agreement_id}) == every
+
+
+def test_the_reconciliation_of_each_account_is_shown_at_any_day_and_downloaded(app: Flask, office: Office) -> None:
+    client = signed_in_client(app, office.database, Role.AUDITOR)
+    listed = page(client, "/comptabilite/rapprochement?jour=2026-10-06")
+    assert "Juste au centime" in listed
+    assert "Aucun à ce jour" in listed
+    (account,) = re.findall(r'href="(/comptabilite/rapprochement/[0-9a-f-]+)\?jour=2026-10-06"', listed)
+    before = page(client, f"{account}?jour=2026-10-06")
+    assert "Virements transmis, pas encore débités" in before
+    assert "−30,00 €" in before
+    assert "−70,00 €" in before
+    after = page(client, f"{account}?jour=2026-10-07")
+    assert "Aucune : la banque et les livres comptent les mêmes lignes" in after
+    document = client.get(f"{account}.pdf?jour=2026-10-06")
+    assert document.data.startswith(b"%PDF")
+    assert document.data == client.get(f"{account}.pdf?jour=2026-10-06").data
+    with office.database.read() as session:
+        acts = session.scalars(select(AuditLine.action)).all()
+    assert "État de rapprochement téléchargé" in acts
+    assert "Juste" not in client.get("/comptabilite/rapprochement?jour=2026-10-06&format=csv").get_data(as_text=True)
+    for asked, said in (("demain", "ne se lit pas"), ("2027-04-03", "n’est pas encore venu")):
+        answer = client.get(f"{account}?jour={asked}", follow_redirects=True).get_data(as_text=True)
+        assert said in answer
+    assert client.get(f"/comptabilite/rapprochement/{new_id()}").status_code == 404
+
+
+def test_finance_of_one_issuer_sees_the_reconciliation_of_its_accounts_alone(app: Flask, office: Office) -> None:
+    other = an_office(office.database)
+    client = signed_in_client(app, office.database, Role.FINANCE_PREPARER, office.town.agreed.issuer_id)
+    with office.database.read() as session:
+        rows = dict(session.execute(select(PayingAccount.iban, PayingAccount.id)).all())
+    assert client.get(f"/comptabilite/rapprochement/{rows[office.iban]}").status_code == 200
+    assert client.get(f"/comptabilite/rapprochement/{rows[other.iban]}").status_code == 404
+    assert client.get(f"/comptabilite/rapprochement/{rows[other.iban]}.pdf").status_code == 404
+    assert str(rows[other.iban]) not in page(client, "/comptabilite/rapprochement")
+    assert client.get("/comptabilite/exercices/2026").status_code == 403

@@ -1,27 +1,26 @@
 """What the whole demonstration teaches: bank and ledger agree, the journal is sealed often, a funder's account is closed."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 from sqlalchemy import func, select
 
-from tests.builders import MASTER_SECRET
-from voucher.demonstration import fill
+from tests.demonstrated import NOW
+from voucher.accounting.model import CloseCheck
 from voucher.demonstration.finance import CHARGE_CENTS
-from voucher.funding.model import FundingClose
+from voucher.funding.model import FundingClose, FundsReceipt
 from voucher.kernel.database import Database
 from voucher.ledger.model import Entry
 from voucher.ledger.seal_model import CheckpointRow
 from voucher.programme.model import Agreement
 from voucher.settlement.bank_days import days
 
-NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
-
 
 @pytest.fixture
-def told(sqlite_database: Database) -> Database:
-    fill(sqlite_database, master_secret=MASTER_SECRET, base_url="http://127.0.0.1:8000", now=NOW)
-    return sqlite_database
+def told(open_demonstration: Callable[[str], AbstractContextManager[Database]]) -> Iterator[Database]:
+    with open_demonstration("sqlite") as database:
+        yield database
 
 
 def test_the_demonstration_is_one_that_we_would_show_to_an_accountant(told: Database) -> None:
@@ -36,6 +35,13 @@ def test_the_demonstration_is_one_that_we_would_show_to_an_accountant(told: Data
         late = session.scalar(select(func.count()).where(Entry.posted_at > last_at))
         closes = session.scalar(select(func.count()).select_from(FundingClose))
         codes = session.scalars(select(Agreement.service_code).where(Agreement.service_code != "")).all()
+        receipts = session.execute(
+            select(FundsReceipt.booked_on, Entry.effective_on).join(Entry, Entry.event_id == FundsReceipt.id)
+        ).all()
+        accepted = session.scalars(select(CloseCheck.item).where(CloseCheck.reason != "")).all()
+    assert len(receipts) > 25
+    assert all(booked_on == effective_on for booked_on, effective_on in receipts)
+    assert accepted == ["lines_to_identify"] * 2, "both people say why the bank's mistake may wait"
     assert len(sealed) > 18
     assert (sealed[-1], late) == (NOW.date(), 0)
     assert (closes, len(codes)) == (1, 1)

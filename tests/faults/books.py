@@ -146,6 +146,18 @@ YEARS = {
         "UPDATE fiscal_year SET following_on = '2026-01-02'",
         {"years_are_closed_in_order"},
     ),
+    "a statement that closes five cents higher": (
+        "UPDATE bank_statement SET closing_cents = closing_cents + 5 WHERE closed_on = (SELECT max(closed_on) FROM bank_statement)",
+        {"reconciliations_explain_every_cent"},
+    ),
+    "a year closed without the list of one of them": (
+        "DELETE FROM close_check WHERE item = 'in_transit' AND said_by IN (SELECT closed_by FROM fiscal_year)",
+        {"two_people_looked_before_a_close"},
+    ),
+    "what the two of them accepted, changed": (
+        "UPDATE close_check SET found_cents = found_cents + 1 WHERE reason <> '' AND said_by IN (SELECT closed_by FROM fiscal_year)",
+        {"two_people_looked_before_a_close"},
+    ),
     "a year that one person closed alone": (
         "UPDATE fiscal_year SET closed_by = proposed_by",
         {"years_are_closed_in_order"},

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from zipfile import ZIP_BZIP2, ZipFile
@@ -16,9 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tests.clients import MASTER_KEY
+from tests.demonstrated import BASE_URL, NOW
 from tests.parties import an_envelope
 from tests.proof.archives import repacked, verified
-from voucher.demonstration import fill
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.checkpoint import Checkpoint, origin_of, sign_checkpoint, verifier_key
@@ -30,8 +30,6 @@ from voucher.proof.export_audit import DOMAIN, export_audit, write_archive
 from voucher.proof.verifier import command, single_file
 from voucher.reporting.verify import ROOMS
 
-NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
-BASE_URL = "http://127.0.0.1:8000"
 ORIGIN = origin_of(BASE_URL)
 KEY = programme_key(bytes.fromhex(MASTER_KEY))
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -46,6 +44,16 @@ ITS_ID = f"(SELECT id FROM payment_advice WHERE reference = {A_PAID})"
 THE_LAST = "(SELECT max(leaf) FROM seal)"
 
 PLANTED = {
+    "a year closed on the word of one person": (
+        "DELETE FROM close_check WHERE said_by IN (SELECT closed_by FROM fiscal_year) AND item = 'in_transit'",
+        "clôture",
+        "two_people_looked_before_a_close",
+    ),
+    "a line that counts on another day than the bank's": (
+        "UPDATE bank_line SET booked_on = '2019-01-02' WHERE id = (SELECT min(line_id) FROM bank_match WHERE kind = 'funds')",
+        "jour de banque",
+        "a_line_counts_on_the_banks_day",
+    ),
     "a changed amount": (
         f"UPDATE movement SET amount_cents = amount_cents + 1 WHERE rank = 1 AND entry_id = {ITS_ENTRY}",
         "scellement",
@@ -164,10 +172,9 @@ class Proven:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def proven(
-    request: pytest.FixtureRequest, open_database: Callable[[str], AbstractContextManager[Database]]
+    request: pytest.FixtureRequest, open_demonstration: Callable[[str], AbstractContextManager[Database]]
 ) -> Iterator[Proven]:
-    with open_database(request.param) as database:
-        fill(database, master_secret=bytes.fromhex(MASTER_KEY), base_url=BASE_URL, now=NOW)
+    with open_demonstration(request.param) as database:
         # What the demonstration did not seal by itself.
         seal(database, origin=ORIGIN, key=KEY, now=NOW)
         last = latest_checkpoint(database)

@@ -5,9 +5,10 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from tests.accounting.test_checks import plant
-from tests.accounting.test_fiscal_years import closed
+from tests.accounting.year import closed
+from tests.faults.world import planted
 from tests.settlement.camt_files import Account, camt
 from tests.settlement.reports import status_report
 from tests.settlement.test_bank_matches import WRONG, one
@@ -63,9 +64,8 @@ def entries(paid: Paid, posted_at: datetime) -> dict[str, set[date]]:
     return found
 
 
-def wrong_days(database: Database) -> list[str]:
-    with database.read() as session:
-        return [f"{one.subject} {one.detail}" for check in CHECKS for one in check(session)]
+def wrong_days(session: Session) -> list[str]:
+    return [f"{one.subject} {one.detail}" for check in CHECKS for one in check(session)]
 
 
 def undo_all(paid: Paid) -> None:
@@ -202,24 +202,25 @@ def test_an_entry_on_another_day_is_found_unless_it_was_written_before_the_rule(
     match_line(database, line_of(paid, 3_000), paid.first_id, **ACT)
     match_with_call(database, new_id(), line_of(paid, call.called_cents), call.call_id, **ACT)
     undo_match(database, line_of(paid, 4_000), WRONG, **ACT)
-    assert wrong_days(database) == []
-    for event_type in (
-        EventType.DEBIT_IDENTIFIED,
-        EventType.FUNDS_IDENTIFIED,
-        EventType.MATCH_UNDONE,
-        EventType.UNKNOWN_DEBIT_BOOKED,
-    ):
-        plant(
-            database,
-            f"UPDATE entry SET effective_on = '{LATER.date()}' WHERE event_type = '{event_type}' AND posted_at >= '{LATER:%Y-%m-%d}'",
+    assert wrong_books(database) == []
+    day = LATER.date()
+    statements = [
+        f"UPDATE entry SET effective_on = '{day}' WHERE event_type = '{event_type}' AND posted_at >= '{LATER:%Y-%m-%d}'"
+        for event_type in (
+            EventType.DEBIT_IDENTIFIED,
+            EventType.FUNDS_IDENTIFIED,
+            EventType.MATCH_UNDONE,
+            EventType.UNKNOWN_DEBIT_BOOKED,
         )
-    plant(database, f"UPDATE funds_receipt SET booked_on = '{LATER.date()}'")
-    found = wrong_days(database)
-    assert len(found) == 5
-    assert all("27\xa0novembre\xa02026, alors que la banque dit le 23\xa0novembre\xa02026" in one for one in found)
-    with database.write() as session:
+    ]
+    statements.append(f"UPDATE funds_receipt SET booked_on = '{day}'")
+    with planted(database, ";".join(statements)) as session:
+        found = wrong_days(session)
+        assert len(found) == 5
+        assert all("27\xa0novembre\xa02026, alors que la banque dit le 23\xa0novembre\xa02026" in one for one in found)
         session.add(RuleStart(rule="bank_day", written_until=LATER))
-    assert [one for one in wrong_days(database) if "écriture" in one] == []
+        session.flush()
+        assert [one for one in wrong_days(session) if "écriture" in one] == []
 
 
 def test_the_value_date_is_shown_and_never_posted(paid: Paid) -> None:

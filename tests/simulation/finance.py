@@ -12,7 +12,9 @@ from tests.simulation.bank import Account, accountant_return
 from tests.simulation.months import last_day_of
 from tests.simulation.world import FUNDERS, Agreed, World, give_bank_details
 from voucher.access.rules import Role
+from voucher.accounting.close_year import close_year, propose_close
 from voucher.accounting.match_up import match_up
+from voucher.accounting.year_end import before_closing
 from voucher.demonstration.story import Story
 from voucher.distribution.lapse import lapse
 from voucher.funding.call import Called, call_advance, call_funds
@@ -21,7 +23,6 @@ from voucher.kernel.calendar import PARIS
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.checkpoint import origin_of
-from voucher.ledger.close_year import close_year, propose_close
 from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
 from voucher.redemption.period import close_ended_periods
@@ -245,8 +246,12 @@ def _dispute(desk: Desk, redemptions: Sequence[UUID], day: date) -> None:
 def close_fiscal_year(desk: Desk, year: int) -> None:
     """Close a year by two people, a month after its end."""
     now = at(date(year + 1, 2, 26))
-    propose_close(desk.story.database, year, by=desk.story.by[Role.FINANCE_PREPARER], now=now)
-    close_year(desk.story.database, year, by=desk.story.by[Role.FINANCE_APPROVER], now=now + timedelta(hours=2))
+    database, by = desk.story.database, desk.story.by
+    accepted = {
+        line.item: "Suivi ligne à ligne, mois après mois." for line in before_closing(database, year) if line.count
+    }
+    propose_close(database, year, accepted, by=by[Role.FINANCE_PREPARER], now=now)
+    close_year(database, year, accepted, by=by[Role.FINANCE_APPROVER], now=now + timedelta(hours=2))
 
 
 def end_agreements(desk: Desk, year: int) -> None:

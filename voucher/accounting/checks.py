@@ -7,6 +7,7 @@ from itertools import pairwise
 from sqlalchemy import and_, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
+from voucher.accounting import checks_close, checks_reconciliation
 from voucher.accounting.letters import undone_letters
 from voucher.accounting.model import (
     AnnualAccount,
@@ -211,6 +212,8 @@ def check_counts_add_up(session: Session) -> list[Violation]:
 
 
 CHECKS: tuple[Check, ...] = (
+    *checks_close.CHECKS,
+    *checks_reconciliation.CHECKS,
     check_years_are_closed_in_order,
     check_opening_balances_are_sums,
     check_opening_balances_balance,

@@ -1,5 +1,7 @@
-"""What accounting prints: the annual account of an agreement, the record of a count. Frozen values in, bytes out."""
+"""What accounting prints: the annual account of an agreement, the record of a count, the état of a bank account. Frozen values in, bytes out."""
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -8,11 +10,19 @@ from pathlib import Path
 from voucher.accounting.annual_account import DEFINITIONS, FIGURES, AgreementAccount, Line, due_on
 from voucher.accounting.inactive_stock import CountPage
 from voucher.accounting.model import GapKind
+from voucher.accounting.reconciliation import DifferenceKind, Reconciliation
 from voucher.kernel import paper
 from voucher.kernel.calendar import french_date, french_instant
 from voucher.kernel.money import NARROW_NO_BREAK_SPACE, format_euros
 
 _TEMPLATES = Path(__file__).parent / "print"
+DIFFERENCE_WORDS = {
+    DifferenceKind.IN_TRANSIT: "Virements transmis, pas encore débités",
+    DifferenceKind.ANNOUNCED: "Lignes annoncées, sur aucun relevé",
+    DifferenceKind.LATER_STATEMENT: "Lignes d’un relevé arrêté plus tard",
+    DifferenceKind.CLOSED_YEAR: "Décalages : lignes d’un exercice clos, écrites au premier jour ouvert",
+    DifferenceKind.MISSING_STATEMENT: "Relevés manquants",
+}
 GAP_WORDS = {GapKind.MISSING: "Manque", GapKind.EXTRA: "En trop"}
 
 
@@ -47,12 +57,61 @@ def annual_account_pdf(account: AgreementAccount, produced_on: date) -> bytes:
     return paper.pdf(_TEMPLATES / "annual_account.typ", values, produced_on)
 
 
+def reconciliation_pdf(found: Reconciliation, drawn_on: date) -> bytes:
+    """Return an état de rapprochement bancaire as a tagged PDF."""
+    values = {
+        "account_name": found.account_name,
+        "holder_name": found.holder_name,
+        "iban": " ".join(found.iban[start : start + 4] for start in range(0, len(found.iban), 4)),
+        "on": french_date(found.on),
+        "drawn_on": french_date(drawn_on),
+        "statement_on": french_date(found.statement_on) if found.statement_on else None,
+        "statement": format_euros(found.statement_cents),
+        "groups": [
+            {
+                "name": DIFFERENCE_WORDS[kind],
+                "rows": [
+                    [
+                        french_date(one.on),
+                        french_date(one.valued_on) if one.valued_on else "",
+                        one.label,
+                        format_euros(one.cents),
+                    ]
+                    for one in rows
+                ],
+                "total": format_euros(sum(one.cents for one in rows)),
+            }
+            for kind in DifferenceKind
+            if (rows := found.of_kind(kind))
+        ],
+        "expected": format_euros(found.expected_cents),
+        "ledger_parts": [[name, format_euros(cents)] for name, cents in ledger_parts(found)],
+        "ledger": format_euros(found.ledger_cents),
+        "unexplained": format_euros(found.unexplained_cents) if found.unexplained_cents else None,
+        "waiting_count": found.waiting_count,
+        "waiting": format_euros(found.waiting_cents),
+    }
+    return paper.pdf(_TEMPLATES / "reconciliation.typ", values, drawn_on)
+
+
+def ledger_parts(found: Reconciliation) -> list[tuple[str, int]]:
+    """Return what the books' balance is made of, each with its name; an opening of nothing is left out."""
+    opening = [("Solde à l’ouverture du premier relevé, hors registre", found.opening_cents)]
+    return [
+        *(opening if found.opening_cents else []),
+        ("Banque (compte 5120)", found.bank_cents),
+        ("Virements transmis, non confirmés (compte 5115)", found.transit_cents),
+    ]
+
+
 def annual_account_csv(account: AgreementAccount) -> bytes:
     """Return an annual account, order by order, for a spreadsheet: UTF-8 with BOM, `;`, decimal comma."""
     heads = ["Convention", "Exercice", "Millésime", "Premier carnet", "Carnets"]
     for name in FIGURES.values():
         heads += [f"{name} (chèques)", f"{name} (€)"]
-    lines = [";".join(heads)]
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    writer.writerow(heads)
     for order in account.orders:
         cells = [
             paper.safe_cell(account.agreement_number), str(account.year), str(order.vintage),
@@ -61,8 +120,8 @@ def annual_account_csv(account: AgreementAccount) -> bytes:
         for figure in FIGURES:
             amount = order.line.amount(figure)
             cells += [str(amount.count), paper.euros_cell(amount.cents)]
-        lines.append(";".join(cells))
-    return ("\ufeff" + "\r\n".join(lines) + "\r\n").encode()
+        writer.writerow(cells)
+    return ("\ufeff" + out.getvalue()).encode()
 
 
 def count_pdf(count: CountPage, names: Signatures) -> bytes:

@@ -125,3 +125,34 @@ class StockCountGap(Base):
     known_as: Mapped[str] = mapped_column(String(120))  # in words, at the time
 
     __table_args__ = (CheckConstraint("kind IN ('missing', 'extra')", name="kind_is_known"),)
+
+
+class CloseCheck(Base):
+    """What a person found of one item before proposing or confirming a close, and why that person accepts what is left.
+
+    The person who proposes writes all items, and so does the one who confirms. A proposal that was withdrawn keeps what was signed.
+    """
+
+    __tablename__ = "close_check"
+
+    proposal_id: Mapped[UUID] = mapped_column(primary_key=True)
+    item: Mapped[str] = mapped_column(String(24), primary_key=True)
+    said_by: Mapped[UUID] = mapped_column(primary_key=True)
+    year: Mapped[int]
+    said_at: Mapped[datetime]
+    found_count: Mapped[int]
+    found_cents: Mapped[int] = mapped_column(BigInt)
+    reason: Mapped[str] = mapped_column(String(500))
+
+    __table_args__ = (
+        CheckConstraint(
+            "item IN ('open_periods', 'statement_gaps', 'no_recent_statement', 'lines_to_identify', 'uses_not_called', "
+            "'in_transit')",
+            name="item_is_known",
+        ),
+        CheckConstraint("found_count >= 0", name="found_is_counted"),
+        # What is left is accepted with a reason; what is clear needs none.
+        CheckConstraint("(found_count = 0) = (reason = '')", name="left_with_a_reason"),
+        # Open periods and missing statements are never accepted.
+        CheckConstraint("found_count = 0 OR item NOT IN ('open_periods', 'statement_gaps')", name="blocking_is_clear"),
+    )

@@ -5,19 +5,34 @@ from datetime import date, timedelta
 from sqlalchemy import func, select
 
 from voucher.access.rules import Role
+from voucher.accounting.close_items import CloseItem
+from voucher.accounting.close_year import close_year, propose_close
 from voucher.accounting.match_up import match_up
 from voucher.accounting.produce import produce_account
+from voucher.accounting.year_end import before_closing
 from voucher.demonstration.agreements import Signed
 from voucher.demonstration.story import Story, next_month
 from voucher.funding.publish import publish_day
 from voucher.kernel.calendar import paris_day
 from voucher.ledger.checkpoint import origin_of
-from voucher.ledger.close_year import close_year, propose_close
 from voucher.ledger.model import Entry
 from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
 
 PUBLISHED_DAYS = 10
+
+_PREPARER_ACCEPTS = {
+    CloseItem.NO_RECENT_STATEMENT: "Aucun mouvement depuis le dernier relevé : la banque n’en envoie pas d’autre.",
+    CloseItem.LINES_TO_IDENTIFY: "La banque cherche qui a envoyé cet argent. Elle répond sous un mois.",
+    CloseItem.USES_NOT_CALLED: "Le financeur demande un seul appel, au printemps.",
+    CloseItem.IN_TRANSIT: "Virement de fin décembre : la banque le cherche.",
+}
+_APPROVER_ACCEPTS = {
+    CloseItem.NO_RECENT_STATEMENT: "Solde confirmé par la banque, par écrit.",
+    CloseItem.LINES_TO_IDENTIFY: "Vu : l’argent attend en 4711, il n’est à personne d’autre.",
+    CloseItem.USES_NOT_CALLED: "Vu avec le financeur.",
+    CloseItem.IN_TRANSIT: "Vu : la structure est prévenue.",
+}
 
 
 def close_last_year(story: Story, ended: Signed) -> None:
@@ -25,8 +40,12 @@ def close_last_year(story: Story, ended: Signed) -> None:
     database, year = story.database, ended.use_by.year
     preparer, approver = story.by[Role.FINANCE_PREPARER], story.by[Role.FINANCE_APPROVER]
     day = date(year + 1, 3, 10)
-    propose_close(database, year, by=preparer, now=story.hour_of(day))
-    close_year(database, year, by=approver, now=story.hour_of(day + timedelta(days=1)))
+    left = {line.item for line in before_closing(database, year) if line.count}
+    for sign, by, words, hour in (
+        (propose_close, preparer, _PREPARER_ACCEPTS, story.hour_of(day)),
+        (close_year, approver, _APPROVER_ACCEPTS, story.hour_of(day + timedelta(days=1))),
+    ):
+        sign(database, year, {item: words[item] for item in left}, by=by, now=hour)
     produce_account(
         database, story.some_id(), ended.agreement_id, year, by=preparer, now=story.hour_of(day + timedelta(days=30))
     )

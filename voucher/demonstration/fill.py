@@ -17,8 +17,10 @@ from voucher.demonstration.finance import (
     call_and_receive,
     close_funder,
     contest,
+    correct_mistake,
     fund,
     last_at,
+    mistake,
     receive_advance,
     settle,
 )
@@ -33,7 +35,7 @@ from voucher.demonstration.life import (
     undo_one,
 )
 from voucher.demonstration.people import open_accounts
-from voucher.demonstration.places import WITHOUT_BANK_DETAILS, import_sixty_places, suspend_one
+from voucher.demonstration.places import WITHOUT_BANK_DETAILS, give_a_new_rib, import_sixty_places, suspend_one
 from voucher.demonstration.story import Story, next_month
 from voucher.distribution.lapse import lapse
 from voucher.issuing.codes import stored_codes
@@ -43,6 +45,7 @@ from voucher.redemption.answers import Counter, Redeemed
 
 ADVANCE_CENTS = 900_000
 LAST_YEAR_ADVANCE_CENTS = 200_000
+MISTAKE_CENTS = 4_560
 
 
 def is_filled(database: Database) -> bool:
@@ -78,6 +81,7 @@ def fill(database: Database, *, master_secret: bytes, base_url: str, now: dateti
         odd={2: Month(rejected_count=1), 1: Month(is_approved=False)},
     )
     suspend_one(story, structures[-1])
+    give_a_new_rib(story, counters[0].structure_id)
     _give_places(story, department, stock.prescribers[0], counters[0])
     seal_journal(story)
     publish_and_letter(story)
@@ -129,13 +133,17 @@ def _last_year(story: Story, signed: Signed, counters: list[Counter]) -> None:
     visits = [visit for plan in plans.values() for visit in plan]
     bank = DemonstrationBank(story, signed)
     receive_advance(story, bank, signed.signed_on + timedelta(days=10), LAST_YEAR_ADVANCE_CENTS)
+    new_year = date(signed.use_by.year + 1, 1, 1)
     for month in _months(signed.signed_on, signed.use_by):
         if redeem_visits(story, _between(visits, month, next_month(month)), counters):
+            if next_month(month) == new_year:
+                mistake(bank, new_year - timedelta(days=1), MISTAKE_CENTS)
             settle(story, bank, next_month(month), Month())
             call_and_receive(story, bank, next_month(month) + timedelta(days=9))
-    lapse(story.database, by=story.by[Role.ISSUER], now=start_of_day(date(signed.use_by.year + 1, 3, 2)))
-    close_funder(story, bank, date(signed.use_by.year + 1, 3, 9))
+    lapse(story.database, by=story.by[Role.ISSUER], now=start_of_day(new_year.replace(month=3, day=2)))
+    close_funder(story, bank, new_year.replace(month=3, day=9))
     close_last_year(story, signed)
+    correct_mistake(story, bank, new_year.replace(month=3, day=20), MISTAKE_CENTS)
 
 
 def _months(first_on: date, last_on: date) -> Iterator[date]:

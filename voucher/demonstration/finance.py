@@ -24,6 +24,7 @@ from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
 from voucher.settlement.import_bank_file import import_bank_file
+from voucher.settlement.match_offset import match_with_opposite
 from voucher.settlement.match_other import match_with_refund
 from voucher.settlement.model import BankLine, PaymentAdvice
 
@@ -67,6 +68,25 @@ def fund(bank: DemonstrationBank, day: date, amount_cents: int, payer: str) -> N
     """Let a payment arrive that nothing explains, so that it shows among the lines to identify."""
     line = BookedLine(f"V{bank.statement_count}", amount_cents, True, counterparty=payer, remittance="Versement Pass")
     bank.book(day, [line])
+
+
+def mistake(bank: DemonstrationBank, day: date, amount_cents: int) -> None:
+    """Let the bank credit by mistake what it will take back once the year is closed."""
+    bank.book(day, [BookedLine(f"E{bank.statement_count}", amount_cents, True, remittance="Virement sans référence")])
+
+
+def correct_mistake(story: Story, bank: DemonstrationBank, day: date, amount_cents: int) -> None:
+    """Let the bank take back what it credited by mistake; the preparer says that both lines undo each other."""
+    if day + timedelta(days=1) >= story.today:
+        return  # the bank has not seen it yet
+    words = "Extourne de notre crédit de fin décembre"
+    bank.book(day, [BookedLine(f"E{bank.statement_count}", amount_cents, False, remittance=words)])
+    with story.database.read() as session:
+        of_bank = BankLine.paying_account_id == bank.signed.paying_account_id
+        alike = select(BankLine.id).where(of_bank, BankLine.amount_cents == amount_cents, BankLine.matched_cents == 0)
+        line_id, other_id = session.scalars(alike.order_by(BankLine.booked_on)).all()
+    by, now = story.by[Role.FINANCE_PREPARER], story.evening_of(day + timedelta(days=1))
+    match_with_opposite(story.database, story.some_id(), line_id, other_id, by=by, now=now)
 
 
 def settle(story: Story, bank: DemonstrationBank, first: date, month: Month) -> None:

@@ -1,7 +1,8 @@
-"""Clôturer un exercice: after 31 December (Paris), proposed by one person and confirmed by another.
+"""The close of a fiscal year: after 31 December (Paris), proposed by one person and confirmed by another.
 
 Nothing takes effect in the year any more; what each account carries over is written once. Sealing is not waited for: a seal
-proves that entries did not change, whenever it is made, and the trigger refuses new ones in between.
+proves that entries did not change, whenever it is made, and the trigger refuses new ones in between. These functions work inside the
+transaction of `voucher.accounting.close_year`, which first lets two people look at what is left of the year.
 """
 
 from dataclasses import dataclass
@@ -25,69 +26,65 @@ class YearState:
     """A fiscal year: who proposed its close and who confirmed it, if anybody."""
 
     year: int
+    proposal_id: UUID | None
     proposed_at: datetime | None
     proposed_by: UUID | None
     closed_at: datetime | None
     closed_by: UUID | None
 
 
-def propose_close(database: Database, year: int, *, by: UUID, now: datetime) -> None:
-    """Propose to close a year; again, it changes nothing. Raises Refused: not over, an earlier year open, already closed."""
-    with database.write() as session:
-        _refuse_unready(session, year, now)
-        insert_new(
-            session,
-            FiscalYear,
-            {
-                "year": year,
-                "following_on": date(year + 1, 1, 1),
-                "proposed_at": now,
-                "proposed_by": by,
-                "closed_at": None,
-                "closed_by": None,
-            },
-        )
+def note_proposal(session: Session, year: int, proposal_id: UUID, *, by: UUID, now: datetime) -> bool:
+    """Write that a person proposes to close a year; False when one stands. Raises Refused: not over, an earlier year open, closed."""
+    _refuse_unready(session, year, now)
+    row: dict[str, object] = {"year": year, "following_on": date(year + 1, 1, 1), "proposal_id": proposal_id}
+    row |= {"proposed_at": now, "proposed_by": by}
+    return insert_new(session, FiscalYear, {**row, "closed_at": None, "closed_by": None})
 
 
-def withdraw_proposal(database: Database, year: int, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - every use case says who and when
-    """Take back a proposal that nobody confirmed. Raises Refused once the year is closed."""
-    with database.write() as session:
-        row = session.get(FiscalYear, year, with_for_update=True)
-        if row is None:
-            return
-        if row.closed_at is not None:
-            raise _is_closed(year)
-        session.delete(row)
+def take_proposal_back(session: Session, year: int) -> None:
+    """Delete a proposal that nobody confirmed. Raises Refused once the year is closed."""
+    row = session.get(FiscalYear, year, with_for_update=True)
+    if row is None:
+        return
+    if row.closed_at is not None:
+        raise _is_closed(year)
+    session.delete(row)
 
 
-def close_year(database: Database, year: int, *, by: UUID, now: datetime) -> int:
-    """Close a proposed year and write what each account carries over; return how many accounts do.
+def hold_entries(session: Session) -> None:
+    """Keep entries from being written until the end of the caller's transaction: those under way are waited for."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE entry IN SHARE ROW EXCLUSIVE MODE"))
 
-    The same command again changes nothing. While it runs no entry is written: it waits for those that are being written, and
-    those that come wait for it. Raises Refused: not proposed, proposed by the same person, not over, an earlier year open.
+
+def proposal_to_confirm(session: Session, year: int, *, by: UUID, now: datetime) -> YearState:
+    """Return the proposal of a year that this person may confirm, or the year as it was closed.
+
+    Raises Refused: not proposed, proposed by the same person, not over, an earlier year open.
     """
-    with database.write() as session:
-        if database.is_postgresql:
-            session.execute(text("LOCK TABLE entry IN SHARE ROW EXCLUSIVE MODE"))
-        standing = session.execute(select(FiscalYear.__table__).where(FiscalYear.year == year)).one_or_none()
-        if standing is not None and standing.closed_at is not None:
-            return _carried_count(session, year)
+    row = session.execute(select(FiscalYear.__table__).where(FiscalYear.year == year)).one_or_none()
+    if row is None or row.closed_at is None:
         _refuse_unready(session, year, now)
-        if standing is None:
-            raise Refused("not_proposed", f"Personne n’a proposé de clore {year}. Proposez-le d’abord.")
-        if standing.proposed_by == by:
-            raise Refused(
-                "same_person", f"Vous avez proposé de clore {year}. Une autre personne doit confirmer. Rien n’est clos."
-            )
-        close = (
-            update(FiscalYear)
-            .where(FiscalYear.year == year, FiscalYear.closed_at.is_(None))
-            .values(closed_at=now, closed_by=by)
-            .execution_options(synchronize_session=False)
+    if row is None:
+        raise Refused("not_proposed", f"Personne n’a proposé de clore {year}. Proposez-le d’abord.")
+    if row.closed_at is None and row.proposed_by == by:
+        raise Refused(
+            "same_person", f"Vous avez proposé de clore {year}. Une autre personne doit confirmer. Rien n’est clos."
         )
-        if changed(session, close):
-            _carry_over(session, year)
-        return _carried_count(session, year)
+    return YearState(year, row.proposal_id, row.proposed_at, row.proposed_by, row.closed_at, row.closed_by)
+
+
+def end_year(session: Session, year: int, *, by: UUID, now: datetime) -> int:
+    """Close a proposed year, its entries held, and write what each account carries over; return how many do. Again, it changes nothing."""
+    close = (
+        update(FiscalYear)
+        .where(FiscalYear.year == year, FiscalYear.closed_at.is_(None))
+        .values(closed_at=now, closed_by=by)
+        .execution_options(synchronize_session=False)
+    )
+    if changed(session, close):
+        _carry_over(session, year)
+    return session.scalar(select(func.count()).where(OpeningBalance.year == year + 1)) or 0
 
 
 def _refuse_unready(session: Session, year: int, now: datetime) -> None:
@@ -126,10 +123,6 @@ def _carry_over(session: Session, year: int) -> None:
     session.execute(insert(OpeningBalance).from_select(["year", "account_id", "balance_cents"], carried))
 
 
-def _carried_count(session: Session, year: int) -> int:
-    return session.scalar(select(func.count()).where(OpeningBalance.year == year + 1)) or 0
-
-
 def years(database: Database, *, now: datetime) -> list[YearState]:
     """Return every year from the first entry's to the present one, the newest first."""
     with database.read() as session:
@@ -137,9 +130,12 @@ def years(database: Database, *, now: datetime) -> list[YearState]:
         first = session.scalar(select(func.min(Entry.effective_on)))
     present = paris_day(now).year
     start = min([present, *rows, *([first.year] if first else [])])
-    nothing = (None, None, None, None)
+    nothing = (None, None, None, None, None)
     return [
-        YearState(year, *((row.proposed_at, row.proposed_by, row.closed_at, row.closed_by) if row else nothing))
+        YearState(
+            year,
+            *((row.proposal_id, row.proposed_at, row.proposed_by, row.closed_at, row.closed_by) if row else nothing),
+        )
         for year in range(max([present, *rows]), start - 1, -1)
         for row in [rows.get(year)]
     ]

@@ -95,6 +95,7 @@ class FiscalYear(Base):
 
     year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     following_on: Mapped[date]  # the first day after it: what comes late takes effect there
+    proposal_id: Mapped[UUID | None]  # under which two people sign what is left (None: closed before they did)
     proposed_at: Mapped[datetime]
     proposed_by: Mapped[UUID]
     closed_at: Mapped[datetime | None]

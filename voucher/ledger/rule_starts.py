@@ -9,6 +9,9 @@ from voucher.ledger.model import RuleStart
 BANK_DAY = "bank_day"
 """What a bank line causes takes effect on the bank's booking date (migration 0018)."""
 
+CLOSE_CHECKS = "close_checks"
+"""Two people sign a list before a year is closed (migration 0022)."""
+
 
 def written_under(rule: str, instant: Any) -> ColumnElement[bool]:
     """Return the condition that what was written at an instant was under a rule: always, where nothing was written before it."""

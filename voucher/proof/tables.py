@@ -96,6 +96,7 @@ STATE: Mapping[str, frozenset[str]] = {
     "stock_count_gap": frozenset(),
     "fiscal_year": frozenset(),
     "opening_balance": frozenset(),
+    "close_check": frozenset(),
     "rule_start": frozenset(),
 }
 """The facts that the journal tells, as they stand when the archive is made."""

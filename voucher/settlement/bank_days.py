@@ -22,7 +22,8 @@ class BankDay:
     """The bank's closing balance of a day against the ledger's, in cents.
 
     `ledger_cents` starts from the opening of the account's first statement. `is_following` says that the day's statements open
-    where those before closed: if not, one is missing. `announced_cents` is what of the difference comes from lines that no
+    where those before closed, on `follows_on` (None for the first ones): if not, one is missing, which moved `missing_cents`.
+    `announced_cents` is what of the difference comes from lines that no
     statement proves yet.
     """
 
@@ -33,6 +34,10 @@ class BankDay:
     ledger_cents: int
     is_following: bool
     announced_cents: int
+    follows_on: date | None
+    missing_cents: int
+    opened_on: date  # of the account's first statement, from whose `opening_cents` the ledger starts
+    opening_cents: int
 
     @property
     def is_equal(self) -> bool:
@@ -61,16 +66,21 @@ def days(database: Database, *, issuer_id: UUID | None = None) -> list[BankDay]:
 
     Several statements of a day are put in the order in which they open and close; the last one closes the day.
     """
+    with database.read() as session:
+        return days_of(session, issuer_id=issuer_id)
+
+
+def days_of(session: Session, *, issuer_id: UUID | None = None) -> list[BankDay]:
+    """Return the same inside a transaction."""
     query = (
         select(*BankStatement.__table__.columns, PayingAccount.name)
         .join(PayingAccount, PayingAccount.id == BankStatement.paying_account_id)
         .where(account_in_scope(issuer_id))
     )
-    with database.read() as session:
-        of_account: defaultdict[UUID, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
-        for row in session.execute(query):
-            of_account[row.paying_account_id].append(row)
-        booked, announced = _booked(session), _announced(session)
+    of_account: defaultdict[UUID, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
+    for row in session.execute(query):
+        of_account[row.paying_account_id].append(row)
+    booked, announced = _booked(session), _announced(session)
     found = [
         day
         for account_id, statements in of_account.items()
@@ -130,8 +140,10 @@ def _days(
         is_following = one.opening_cents in boundaries if one.opened_on <= before else one is first
         is_following = is_following or (bool(by_day) and one.opening_cents == _last(by_day).closing_cents)
         boundaries |= {one.opening_cents, one.closing_cents}
-        before = max(before, one.closed_on)
         same_day = by_day.get(one.closed_on)
+        missing_cents = 0 if is_following else one.opening_cents - _last(by_day).closing_cents
+        follows_on = same_day.follows_on if same_day else (_last(by_day).closed_on if by_day else None)
+        before = max(before, one.closed_on)
         moved = sum(cents for day, cents in booked.items() if first.opened_on <= day <= one.closed_on)
         by_day[one.closed_on] = BankDay(
             one.paying_account_id,
@@ -141,6 +153,10 @@ def _days(
             first.opening_cents + moved,
             is_following=is_following and (same_day is None or same_day.is_following),
             announced_cents=sum(cents for day, cents in announced.items() if day <= one.closed_on),
+            follows_on=follows_on,
+            missing_cents=missing_cents + (same_day.missing_cents if same_day else 0),
+            opened_on=first.opened_on,
+            opening_cents=first.opening_cents,
         )
     return list(by_day.values())
 

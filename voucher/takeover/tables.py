@@ -98,6 +98,7 @@ CARRIED: Mapping[str, str] = {
     "seal_handover": "Les reprises passées : quelle clé signe le registre, et depuis quand.",
     "fiscal_year": "Les exercices.",
     "opening_balance": "Les soldes à l'ouverture d'un exercice.",
+    "close_check": "Ce que deux personnes ont vu et accepté avant chaque clôture d'exercice.",
     "rule_start": "Depuis quand une règle des livres vaut : ce qui fut écrit avant reste.",
     "annual_account": "Les comptes annuels produits.",
     "matching_letter": "Le lettrage.",

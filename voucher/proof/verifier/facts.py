@@ -7,6 +7,9 @@ from voucher.proof.verifier.archive import Archive, Report
 from voucher.proof.verifier.journal import BOOKED_EVENTS, NOWHERE, Ledger
 
 OWED = ("4670", "4671", "4675", "4678", "5115", "6540")  # what structures are owed, owe back, or are being paid
+CLOSE_ITEMS = (
+    "open_periods", "statement_gaps", "no_recent_statement", "lines_to_identify", "uses_not_called", "in_transit",
+)  # fmt: skip
 DUPLICATES = ("AM05", "DU01", "DU02", "DU03", "DU04", "DU05", "DUPL")  # a bank's codes for what it has had before
 USED_EVENTS = ("vouchers_redeemed", "vouchers_redeemed_from_stock")
 
@@ -19,10 +22,11 @@ class Facts:
         self.balances = ledger.sums(lambda account: (account.code, account.agreement))
 
     def check(self) -> None:
-        """Check vouchers, then redemptions, then settlement, then what funders and structures are owed."""
+        """Check vouchers, then redemptions, then settlement, then what funders and structures are owed, then closed years."""
         due = self.redemptions(self.vouchers())
         self.periods(due)
         self.equations(self.batches())
+        self.closes()
 
     def keyed(self, table: str, columns: str) -> dict[str, tuple[str, ...]]:
         """Return a table's rows by their first column, which tells each once."""
@@ -267,6 +271,25 @@ class Facts:
                 self.wrong("banque", "payment_advice", f"{reference} est « payé » sans une ligne de relevé")
             if state in ("held", "due", "in_file", "rejected") and debits:
                 self.wrong("banque", "payment_advice", f"{reference} est « {state} », la banque l'a débité")
+
+    def closes(self) -> None:
+        """Before a year is closed two people sign its list, each with a reason for the same things that are left."""
+        until = {row[0]: row[1] for row in self.archive.rows("rule_start", "rule written_until")}.get(
+            "close_checks", ""
+        )
+        columns = "year proposal_id said_by item found_count found_cents reason"
+        signed = {row[:4]: row[4:] for row in self.archive.rows("close_check", columns)}
+        rows = self.archive.rows("fiscal_year", "year proposal_id proposed_by closed_at closed_by")
+        for year, proposal, proposed_by, closed_at, closed_by in rows:
+            for item in CLOSE_ITEMS if closed_at > until else ():
+                theirs = signed.get((year, proposal, proposed_by, item))
+                mine = signed.get((year, proposal, closed_by, item))
+                if theirs is None or mine is None:
+                    self.wrong("clôture", "close_check", f"{year} est clos sans {item}, signé par les deux personnes")
+                elif mine[0] != "0" and (mine[:2] != theirs[:2] or not mine[2] or not theirs[2]):
+                    self.wrong(
+                        "clôture", "close_check", f"{year}, {item} : les deux personnes n'acceptent pas la même chose"
+                    )
 
     def equations(self, paid: Counter[str]) -> None:
         """What is used is owed, in transit, paid or given back; and called from, advanced or still owed by each funder."""

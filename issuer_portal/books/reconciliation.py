@@ -1,0 +1,117 @@
+"""États de rapprochement bancaire: each account's bank and books at the end of a day, on a page and as a document."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NoReturn
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from issuer_portal.books.folder import FINANCE, READERS, blueprint, download, scope
+from voucher.access.audit import note_access
+from voucher.access.rules import Role
+from voucher.accounting.documents import DIFFERENCE_WORDS, ledger_parts, reconciliation_pdf
+from voucher.accounting.reconciliation import Difference, DifferenceKind, Reconciliation, reconciliation
+from voucher.accounting.reconciliation import reconciliations as all_accounts
+from voucher.kernel.calendar import french_date, paris_day
+from voucher.web.access import staff, viewer
+from voucher.web.house import house
+from voucher.web.listing import euros_cell, file_response, read_listing
+
+
+@blueprint.get("/rapprochement")
+@staff(*READERS)
+def reconciliations() -> str | Response:
+    """Show the état of every account at the end of a day."""
+    listing = read_listing(request.args, sorts=("account",), default_sort="account", filters=("jour",))
+    on = _day(listing.filters)
+    rows = all_accounts(house().database, on, issuer_id=scope())
+    if listing.descending:
+        rows.reverse()
+    if listing.wants_file:
+        heads = [
+            "Compte",
+            "Relevé du",
+            "Solde du relevé (€)",
+            "Différences (€)",
+            "Solde des livres (€)",
+            "Non expliqué (€)",
+        ]
+        cells = (
+            (
+                row.account_name,
+                row.statement_on,
+                euros_cell(row.statement_cents),
+                euros_cell(row.expected_cents - row.statement_cents),
+                euros_cell(row.ledger_cents),
+                euros_cell(row.unexplained_cents),
+            )
+            for row in rows
+        )
+        return file_response(f"rapprochement-{on.isoformat()}", heads, cells)
+    return render_template("books/reconciliations.html", listing=listing, rows=rows, on=on)
+
+
+@blueprint.get("/rapprochement/<uuid:account_id>")
+@staff(*READERS)
+def reconciliation_page(account_id: UUID) -> str:
+    """Show the état of an account at the end of a day, difference by difference."""
+    listing = read_listing(request.args, sorts=("on",), default_sort="on", filters=("jour",))
+    page = _found(account_id, _day(listing.filters))
+    return render_template(
+        "books/reconciliation.html",
+        listing=listing,
+        page=page,
+        parts=ledger_parts(page),
+        groups=[(DIFFERENCE_WORDS[kind], rows) for kind in DifferenceKind if (rows := page.of_kind(kind))],
+        link=_link if viewer().may(*FINANCE, Role.AUDITOR) else lambda _one: "",
+    )
+
+
+@blueprint.get("/rapprochement/<uuid:account_id>.pdf")
+@staff(*READERS)
+def reconciliation_file(account_id: UUID) -> Response:
+    """Download the same."""
+    here = house()
+    on = _day(request.args)
+    page = _found(account_id, on)
+    name = f"rapprochement-{page.iban[-4:]}-{on.isoformat()}.pdf"
+    note_access(here.database, viewer().account_id, "État de rapprochement téléchargé", name, here.now())
+    return download(name, reconciliation_pdf(page, paris_day(here.now())), "application/pdf")
+
+
+def _found(account_id: UUID, on: date) -> Reconciliation:
+    found = reconciliation(house().database, account_id, on, issuer_id=scope())
+    if found is None:
+        abort(404)
+    return found
+
+
+def _day(filters: Mapping[str, str]) -> date:
+    """Return the day asked for, today by default; one that is not come, or that cannot be read, is said, never replaced."""
+    today = paris_day(house().now())
+    text = filters.get("jour", "")
+    if not text:
+        return today
+    try:
+        on = date.fromisoformat(text)
+    except ValueError:
+        _start_again(f"Le jour « {text} » ne se lit pas. Choisissez un autre jour.")
+    if on > today:
+        _start_again(f"Le {french_date(on)} n’est pas encore venu. Choisissez un jour passé.")
+    return on
+
+
+def _start_again(sentence: str) -> NoReturn:
+    flash(sentence, "warn")
+    abort(redirect(url_for("books.reconciliations")))
+
+
+def _link(one: Difference) -> str:
+    """Return the page of what makes a difference, empty where it has none."""
+    if one.id is None:
+        return ""
+    if one.kind is DifferenceKind.IN_TRANSIT:
+        return url_for("finance.advice_page", advice_id=one.id)
+    return url_for("finance.line", line_id=one.id)
