@@ -116,8 +116,6 @@ def test_every_row_crosses_and_the_manifest_counts_them(
             waiting = session.scalars(select(Dispute.id).where(Dispute.outcome.is_(None))).all()
         assert in_force == [world.hold_id]
         assert set(waiting) == set(world.dispute_ids)
-        with pytest.raises(Refused, match="bloqué"):
-            pay(Town(database, world.town.agreed, world.town.counters), world.frozen_batch_id)
 
 
 def rows_of(database: Database, table: Table) -> Counter[str]:
