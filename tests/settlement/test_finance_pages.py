@@ -177,7 +177,7 @@ def test_a_rib_is_confirmed_from_its_page_by_another_person_who_types_the_passwo
         "password": PASSWORD,
     }
     page = office.post(programme, address, f"{address}/rib", **rib)
-    assert "En attente de confirmation" in page
+    assert "À confirmer" in page
     assert "En service" in page
     assert "1\u00a0RIB à confirmer" in programme.get("/programme/").get_data(as_text=True)
     own = programme.get("/finances/ribs-a-confirmer").get_data(as_text=True)
