@@ -1,6 +1,13 @@
 """Every route under its access class: a new one, or one that changes class, fails here until this page says so."""
 
-from werkzeug.routing import BaseConverter, IntegerConverter, UUIDConverter
+import ast
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import BaseConverter, IntegerConverter, Rule, UUIDConverter
+from werkzeug.test import TestResponse
 
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
 from tests.routes import ROUTES
@@ -48,20 +55,86 @@ def test_nobody_passes_where_their_role_is_not_named(sqlite_database: Database) 
         roles = access_of(app, rule.endpoint) or frozenset()
         if not roles or "GET" not in (rule.methods or ()):
             continue
-        values = {name: sample(rule._converters[name]) for name in rule.arguments}
-        with app.test_request_context():
-            path = app.url_for(rule.endpoint, **values)
+        path = address_of(app, rule)
         assert stranger.get(path).status_code in (302, 401), path
         for role, client in clients.items():
             if role not in roles:
                 assert client.get(path).status_code == 403, f"{role} at {path}"
 
 
+def address_of(app: Flask, rule: Rule) -> str:
+    values = {name: sample(rule._converters[name]) for name in rule.arguments}
+    with app.test_request_context():
+        return app.url_for(rule.endpoint, **values)
+
+
+# What may be sent without the form's token: nothing that a session does.
+WITHOUT_TOKEN = {
+    "POST /cheque": "the citizen's page has no session: nobody is signed in whom another site could use",
+}
+
+
 def test_no_post_passes_without_the_form_token(sqlite_database: Database) -> None:
     app = app_for(sqlite_database)
-    client = signed_in_client(app, sqlite_database, Role.PROGRAMME)
-    assert client.post("/personnes/nouvelle", data={"name": "x"}).status_code == 400
-    assert client.post("/personnes/deconnexion").status_code == 400
+    clients = {
+        role: signed_in_client(app, sqlite_database, role, new_id() if role in SCOPED else None) for role in Role
+    }
+    passed = set()
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}):
+            roles = access_of(app, rule.endpoint) or frozenset()
+            path = address_of(app, rule)
+            for client in [clients[role] for role in sorted(roles)] or [app.test_client()]:
+                # As a form, and as the counter's page sends it.
+                for body in ({"data": {"name": "x"}}, {"json": {"codes": []}}):
+                    if client.open(path, method=method, **body).status_code != 400:  # type: ignore[arg-type]
+                        passed.add(f"{method} {rule.rule}")
+    assert passed == set(WITHOUT_TOKEN)
+
+
+def test_every_cookie_is_out_of_reach_of_scripts_and_of_other_sites(sqlite_database: Database) -> None:
+    app = app_for(sqlite_database, base_url="https://pass.example")
+    # A scope that nobody has makes some pages fail: their cookies count all the same.
+    app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
+    given: list[tuple[str, str]] = []
+
+    def ask(client: FlaskClient, path: str, **more: Any) -> TestResponse:
+        answer = client.open(path, base_url="https://pass.example", **more)
+        given.extend((path, one) for one in answer.headers.getlist("Set-Cookie"))
+        return answer
+
+    for role in Role:
+        a_person(sqlite_database, role, new_id() if role in SCOPED else None, email=f"{role}@lieu.example")
+        client = app.test_client()
+        page = ask(client, "/personnes/connexion").get_data(as_text=True)
+        data = {"csrf_token": csrf_token(page), "email": f"{role}@lieu.example", "password": PASSWORD}
+        headers = {"Referer": "https://pass.example/personnes/connexion"}
+        assert ask(client, "/personnes/connexion", method="POST", data=data, headers=headers).status_code == 302, role
+        for rule in app.url_map.iter_rules():
+            if "GET" in (rule.methods or ()) and role in (access_of(app, rule.endpoint) or ()):
+                ask(client, address_of(app, rule))
+    assert {one.partition("=")[0] for _, one in given} >= {"pass_session", "pass_form"}
+    attributes = {(path, one.partition("=")[0]): {part.strip() for part in one.split(";")[1:]} for path, one in given}
+    lax = {
+        where: sorted(found)
+        for where, found in attributes.items()
+        if not {"Secure", "HttpOnly", "SameSite=Lax"} <= found
+    }
+    assert lax == {}
+    assert {"/personnes/connexion"} <= {path for path, name in attributes if name == "pass_session"}
+
+
+def test_whoever_sets_a_cookie_says_all_three() -> None:
+    """Some cookies are set on ways that no walk takes: their calls say it too."""
+    calls = [
+        (path.name, {keyword.arg for keyword in node.keywords})
+        for room in ("voucher", "issuer_portal", "merchant_portal")
+        for path in Path(room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "set_cookie"
+    ]
+    assert len(calls) >= 2
+    assert [call for call in calls if not {"secure", "httponly", "samesite"} <= call[1]] == []
 
 
 def test_a_person_without_a_role_may_only_change_their_password(sqlite_database: Database) -> None:

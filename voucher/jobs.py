@@ -17,6 +17,7 @@ from voucher.issuing.wrong_codes import watch_wrong_codes
 from voucher.kernel.database import Database, whole_turn
 from voucher.kernel.money import format_euros
 from voucher.kernel.settings import Settings
+from voucher.kernel.time_limits import at_length
 from voucher.mail.send import send_waiting
 from voucher.programme.end_share import run_share_endings
 from voucher.proof.sealing import seal_daily
@@ -85,7 +86,7 @@ def run_jobs(
     """
     for job in JOBS if jobs is None else jobs:
         try:
-            with whole_turn(database, job.turn) as is_ours:
+            with at_length(), whole_turn(database, job.turn) as is_ours:
                 line = job.run(database, settings, clock()) if is_ours else ""
         except Exception as error:
             log.exception("the job %s failed", job.key)

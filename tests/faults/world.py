@@ -5,7 +5,7 @@ Faults are planted in it one after the other, each rolled back. Whoever adds a t
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -18,13 +18,12 @@ from tests.builders import (
     issued_booklets,
     scanned_codes,
 )
-from tests.clients import MASTER_KEY, settings_for
+from tests.clients import settings_for
 from tests.settlement.reports import status_report
 from tests.settlement.test_disputes import claw_back, contest, decide, freeze, sent
 from tests.settlement.test_overpayments import LATER, a_credit, claim, overpaid
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town
 from voucher.accounting.stock_count import NewCount, record_count, sign_count
-from voucher.demonstration import fill
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.void_stock import NewStockVoid, void_stock
 from voucher.funding.documents import keep_balance_document, keep_call_documents
@@ -47,13 +46,11 @@ from voucher.settlement.model_reports import DuplicateOutcome
 from voucher.settlement.recover import ask_write_off, write_off
 from voucher.settlement.set_aside import set_aside
 
-DEMONSTRATION_NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
 PROVEN_LEAF = 4  # the entry whose proof somebody kept
 
 
 def a_full_world(database: Database) -> Witness:
-    """Fill a database; return what left the house: the programme's key, a checkpoint, and the proof of an entry."""
-    fill(database, master_secret=bytes.fromhex(MASTER_KEY), base_url="http://127.0.0.1:8000", now=DEMONSTRATION_NOW)
+    """Fill a database that holds the demonstration with the rest; return what left the house: the programme's key, a checkpoint, and the proof of an entry."""
     # Signed after the days whose figures the demonstration published.
     town = a_town(database, structure_count=2, agreed=an_agreement(database, now=NOW - timedelta(days=1)))
     _contest_and_recover(town)
@@ -139,10 +136,14 @@ def _count_stock(database: Database) -> None:
     """Count a prescriber's booklets, of which one lacks; take one back, destroy another."""
     issued, prescriber_id = entrusted_booklets(database, 5, now=NOW)
     issuer_id, first = issued.agreed.issuer_id, issued.first_booklet_number
-    for booklets, by in ((f"{first}-{first + 3}", PREPARER), (f"{first}-{first + 4}", SOMEONE)):
-        count = NewCount(new_id(), issuer_id, prescriber_id, counted_on=date(2026, 12, 31), ranges=booklets)
-        record_count(database, count, by=by, now=LATER)
-    sign_count(database, count.id, issuer_id, by=APPROVER, now=LATER)
+    day = date(2026, 12, 31)
+    partial, whole = (
+        NewCount(new_id(), issuer_id, prescriber_id, counted_on=day, ranges=f"{first}-{first + last}")
+        for last in (3, 4)
+    )
+    record_count(database, partial, by=PREPARER, now=LATER)
+    record_count(database, whole, by=SOMEONE, now=LATER)
+    sign_count(database, whole.id, issuer_id, by=APPROVER, now=LATER)
     entrust(database, StockMove(new_id(), issuer_id, first, 2, None, prescriber_id), by=SOMEONE, now=LATER)
     void = NewStockVoid(new_id(), issuer_id, first, 1, "Carnet mouillé")
     void_stock(database, void, by=SOMEONE, now=LATER)
@@ -169,26 +170,36 @@ def _what_left_the_house(database: Database) -> Witness:
 
 
 @contextmanager
-def planted(database: Database, statements: str) -> Iterator[Session]:
-    """Change what statements (separated by `;`) say, as who owns the database could; all of it is rolled back at the end."""
+def unguarded(database: Database) -> Iterator[Session]:
+    """Give a transaction in which everything can be changed, as who owns the database could: no trigger, foreign key or check.
+
+    It is rolled back at the end, unless it was committed: then, on SQLite, the triggers are gone for good.
+    """
     with Session(database.engine) as session:
-        let_everything_be_changed(session, database)
+        if database.is_postgresql:
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+            constraints = "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0"
+            for table, name in session.execute(text(constraints)).all():
+                session.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
+            yield session
+            session.rollback()
+            return
+        session.execute(text("BEGIN IMMEDIATE"))
+        session.execute(text("PRAGMA defer_foreign_keys = ON"))
+        session.execute(text("PRAGMA ignore_check_constraints = ON"))
+        for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+            session.execute(text(f"DROP TRIGGER {name}"))
+        try:
+            yield session
+        finally:
+            session.rollback()
+            session.execute(text("PRAGMA ignore_check_constraints = OFF"))
+
+
+@contextmanager
+def planted(database: Database, statements: str) -> Iterator[Session]:
+    """Change what statements (separated by `;`) say; all of it is rolled back at the end."""
+    with unguarded(database) as session:
         for statement in statements.split(";"):
             assert session.execute(text(statement)).rowcount != 0, f"nothing was changed by {statement}"  # type: ignore[attr-defined]
         yield session
-        session.rollback()
-
-
-def let_everything_be_changed(session: Session, database: Database) -> None:
-    """Take triggers, foreign keys and check constraints away until the transaction ends."""
-    if database.is_postgresql:
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        constraints = "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0"
-        for table, name in session.execute(text(constraints)).all():
-            session.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
-        return
-    session.execute(text("BEGIN IMMEDIATE"))
-    session.execute(text("PRAGMA defer_foreign_keys = ON"))
-    session.execute(text("PRAGMA ignore_check_constraints = ON"))
-    for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-        session.execute(text(f"DROP TRIGGER {name}"))

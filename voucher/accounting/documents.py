@@ -1,5 +1,7 @@
 """What accounting prints: the annual account of an agreement, the record of a count, the état of a bank account. Frozen values in, bytes out."""
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -107,7 +109,9 @@ def annual_account_csv(account: AgreementAccount) -> bytes:
     heads = ["Convention", "Exercice", "Millésime", "Premier carnet", "Carnets"]
     for name in FIGURES.values():
         heads += [f"{name} (chèques)", f"{name} (€)"]
-    lines = [";".join(heads)]
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    writer.writerow(heads)
     for order in account.orders:
         cells = [
             paper.safe_cell(account.agreement_number), str(account.year), str(order.vintage),
@@ -116,8 +120,8 @@ def annual_account_csv(account: AgreementAccount) -> bytes:
         for figure in FIGURES:
             amount = order.line.amount(figure)
             cells += [str(amount.count), paper.euros_cell(amount.cents)]
-        lines.append(";".join(cells))
-    return ("\ufeff" + "\r\n".join(lines) + "\r\n").encode()
+        writer.writerow(cells)
+    return ("\ufeff" + out.getvalue()).encode()
 
 
 def count_pdf(count: CountPage, names: Signatures) -> bytes:

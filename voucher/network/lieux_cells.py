@@ -13,6 +13,7 @@ from stdnum.exceptions import ValidationError
 from stdnum.fr import siret
 
 from voucher.kernel import characters
+from voucher.kernel.paper import FORMULA_STARTS
 from voucher.kernel.typed_days import WrongDay, parse_day
 from voucher.programme.territories import department, department_of_postcode, kilometres_from_seat, territory_name
 
@@ -37,7 +38,6 @@ class PivotKind(StrEnum):
 _RNA = re.compile(r"W\d[0-9A-Z]\d{7}")
 _SPREADSHEET_NUMBER = re.compile(r"\d+([.,]\d+)?E\+?\d+", re.IGNORECASE)
 _INVISIBLE = ("Cc", "Cf")
-_FORMULA_STARTS = ("=", "+", "-", "@")
 
 # South, north, west, east in degrees: the box in which a place of this territory can stand. Metropolitan France under "".
 _BOXES = {
@@ -76,12 +76,12 @@ def clean(text: str, *, keeps_lines: bool = False) -> str:
 
 def guarded(text: str) -> str:
     """A text that a spreadsheet would run as a formula, made plain by an apostrophe in front."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def unguarded(text: str) -> str:
     """The text without the apostrophe that `guarded`, or a spreadsheet, put in front of it."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA_STARTS) else text
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
 
 
 def looks_damaged(text: str) -> bool:
