@@ -57,10 +57,11 @@ class Doubt:
         seen: int = 2,
         answer_id: UUID | None = None,
         why: str = "Vu.",
+        now: datetime = LATER,
     ) -> UUID:
         """Answer for all the transfers, or for one; return the answer's id."""
         new = NewAnswer(answer_id or new_id(), self.batch_id, of, outcome, why, 1 if of else seen)
-        answer_duplicates(self.database, new, by=by, now=LATER)
+        answer_duplicates(self.database, new, by=by, now=now)
         return new.id
 
     def withdraw(self, answer_id: UUID, *, now: datetime = LATER) -> None:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 from uuid import UUID
@@ -18,11 +19,14 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.settlement.import_statement import Imported, import_statement
 from voucher.settlement.model import SettlementBatch
+from voucher.settlement.model_bank import BankMatch
 from voucher.settlement.model_reports import DuplicateAnswer, DuplicateOutcome
+from voucher.settlement.undo_match import undo_match
 
 CASES = Path(__file__).parent / "files"
 STANDS, NEVER = DuplicateOutcome.STANDS, DuplicateOutcome.NEVER_CAME
 OPEN, DONE = ["in_file", "in_file"], ["rejected", "rejected"]
+TOMORROW = LATER + timedelta(days=1)
 
 
 @pytest.fixture
@@ -66,6 +70,29 @@ def test_a_rejection_of_the_bank_stands_again_after_a_withdrawn_answer(doubt: Do
     for person in (PREPARER, APPROVER):
         doubt.answer(STANDS, person, seen=1)
     assert doubt.report(first="MS03").rejected_count == 1
+    assert doubt.states() == ["rejected", "in_file"]
+    doubt.is_right()
+
+
+def test_a_debit_undone_asks_again_what_people_had_taken_back(doubt: Doubt) -> None:
+    doubt.report(first="DU03")
+    doubt.answer(NEVER, PREPARER, seen=1)
+    doubt.withdraw(doubt.answer(NEVER, APPROVER, seen=1))
+    doubt.paid.take(debit("T1", 3_000, doubt.first), day=TOMORROW.date())
+    with doubt.database.read() as session:
+        match_id = session.scalars(select(BankMatch.id)).one()
+    undo_match(doubt.database, match_id, "Ce n’est pas lui.", by=PREPARER, now=TOMORROW)
+    assert (doubt.states(), doubt.page().open_count) == (OPEN, 1), "one person says that the first never came, not two"
+    with pytest.raises(Refused, match="Rien n’est à régler"):
+        doubt.freeze()
+    doubt.is_right()
+
+
+def test_a_transfer_offered_again_days_after_an_answer_was_withdrawn_is_right_in_the_books(doubt: Doubt) -> None:
+    doubt.report(first="DU03")
+    doubt.answer(NEVER, PREPARER, seen=1)
+    doubt.withdraw(doubt.answer(NEVER, APPROVER, seen=1))
+    doubt.answer(NEVER, APPROVER, seen=1, now=TOMORROW)
     assert doubt.states() == ["rejected", "in_file"]
     doubt.is_right()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Select, not_, or_, select
+from sqlalchemy import Select, exists, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.funding.model import AdvanceRefund, FundsReceipt
@@ -71,12 +71,17 @@ def _entries() -> Iterator[Select[*tuple[Any, ...]]]:
 
 
 def _reversals() -> Select[*tuple[Any, ...]]:
-    """Return what took a match back on another day than it had taken effect."""
+    """Return what took a match back on another day than it had taken effect. A rejection that is said again has its own day."""
     undone = aliased(Entry)
+    is_of_a_match = exists().where(BankMatch.advice_id == Entry.event_id, BankMatch.undone_at == Entry.posted_at)
     return (
         select(Entry.id, Entry.effective_on, undone.effective_on.label("day"))
         .join(undone, undone.id == Entry.reverses_id)
-        .where(Entry.event_type == EventType.MATCH_UNDONE, not_(takes_effect_of(Entry, undone.effective_on)))
+        .where(
+            Entry.event_type == EventType.MATCH_UNDONE,
+            or_(undone.event_type != EventType.REJECTION_WITHDRAWN, is_of_a_match),
+            not_(takes_effect_of(Entry, undone.effective_on)),
+        )
     )
 
 

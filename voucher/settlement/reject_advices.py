@@ -22,10 +22,12 @@ def reject_advices(session: Session, reasons: Mapping[UUID, str], *, on: date, b
     None of them may be one of `withdraw_rejections.rejected_twice`.
     """
     rejected = _change(session, reasons, AdviceState.IN_FILE, AdviceState.REJECTED)
-    before = {one: entry_id for some in _parts(rejected) for one, (entry_id, _) in withdrawals(session, some).items()}
-    for advice_id, entry_id in sorted(before.items()):
-        # It had been rejected, and that was withdrawn: the rejection stands again.
-        reverse(session, Event(EventType.MATCH_UNDONE, advice_id, now, "Rejet rétabli", by), entry_id)
+    before = {one: withdrawal for some in _parts(rejected) for one, withdrawal in withdrawals(session, some).items()}
+    for advice_id in sorted(before):
+        # It had been rejected, and that was withdrawn: the rejection stands again, not before it was withdrawn.
+        day = max(on, before[advice_id].on)
+        event = Event(EventType.MATCH_UNDONE, advice_id, now, "Rejet rétabli", by, day)
+        reverse(session, event, before[advice_id].entry_id)
     for some in _parts([one for one in rejected if one not in before]):
         facts = (
             select(

@@ -6,11 +6,12 @@ would pay the structure a second time. Where the match of that line is undone, t
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import among
@@ -19,8 +20,22 @@ from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Entry
 from voucher.ledger.post import Event, post_event, reverse_on_its_day
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+from voucher.settlement.model_reports import DuplicateAnswer
 
 _IDS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The first withdrawal of a rejection: its entry and day. `is_of_people`: they took back an answer, no debit denied the rejection.
+
+    `is_reversed`: the rejection stood again since.
+    """
+
+    entry_id: UUID
+    on: date
+    is_of_people: bool
+    is_reversed: bool
 
 
 def again_id(advice_id: UUID) -> UUID:
@@ -58,20 +73,20 @@ def withdraw_rejections(session: Session, booked_on: Mapping[UUID, date], *, by:
 
 
 def reject_again(session: Session, advice_ids: Select[Any], *, by: UUID, now: datetime) -> None:
-    """Let the rejections of these advices in transit stand again, where they were withdrawn: the debit was not theirs.
+    """Let the rejections of these advices in transit stand again, where a debit withdrew them: it was not theirs.
 
-    Raises Refused the second time.
+    What people took back themselves stays in transit. Raises Refused the second time.
     """
     before = withdrawals(session, advice_ids)
-    if any(is_reversed for _, is_reversed in before.values()):
+    if any(one.is_reversed for one in before.values()):
         raise Refused(
             "match_rested_on",
             "Ce rapprochement a déjà été défait une fois, et le virement avait été rejeté. Demandez à votre banque ce qu’elle a débité.",
         )
-    for advice in _change(session, list(before), AdviceState.IN_FILE, AdviceState.REJECTED):
-        entry_id, _ = before[advice.id]
+    denied = [one for one, withdrawal in before.items() if not withdrawal.is_of_people]
+    for advice in _change(session, denied, AdviceState.IN_FILE, AdviceState.REJECTED):
         event = Event(EventType.MATCH_UNDONE, advice.id, now, f"Rejet rétabli, virement {advice.reference}", by)
-        reverse_on_its_day(session, event, entry_id)
+        reverse_on_its_day(session, event, before[advice.id].entry_id)
 
 
 def rejected_twice(session: Session, advice_ids: Sequence[UUID]) -> set[UUID]:
@@ -79,20 +94,26 @@ def rejected_twice(session: Session, advice_ids: Sequence[UUID]) -> set[UUID]:
     return {
         one
         for start in range(0, len(advice_ids), _IDS_MAX)
-        for one, (_, is_reversed) in withdrawals(session, advice_ids[start : start + _IDS_MAX]).items()
-        if is_reversed
+        for one, withdrawal in withdrawals(session, advice_ids[start : start + _IDS_MAX]).items()
+        if withdrawal.is_reversed
     }
 
 
-def withdrawals(session: Session, advice_ids: Sequence[UUID] | Select[Any]) -> dict[UUID, tuple[UUID, bool]]:
-    """Return, of the advices whose rejection was withdrawn once, the entry that says so and whether it was reversed since."""
-    withdrawal, reversal = aliased(Entry), aliased(Entry)
-    rows = session.execute(
-        select(withdrawal.event_id, withdrawal.id, reversal.id.label("reversal_id"))
-        .outerjoin(reversal, reversal.reverses_id == withdrawal.id)
-        .where(withdrawal.event_type == EventType.REJECTION_WITHDRAWN, withdrawal.event_id.in_(advice_ids))
+def withdrawals(session: Session, advice_ids: Sequence[UUID] | Select[Any]) -> dict[UUID, Withdrawal]:
+    """Return the first withdrawal of each of these advices whose rejection was withdrawn."""
+    entry, reversal = aliased(Entry), aliased(Entry)
+    is_of_people = exists().where(
+        DuplicateAnswer.advice_id == entry.event_id, DuplicateAnswer.withdrawn_at == entry.posted_at
     )
-    return {row.event_id: (row.id, row.reversal_id is not None) for row in rows}
+    rows = session.execute(
+        select(entry.event_id, entry.id, entry.effective_on, is_of_people, reversal.id.is_not(None))
+        .outerjoin(reversal, reversal.reverses_id == entry.id)
+        .where(entry.event_type == EventType.REJECTION_WITHDRAWN, entry.event_id.in_(advice_ids))
+    )
+    return {
+        advice_id: Withdrawal(entry_id, on, bool(of_people), bool(is_reversed))
+        for advice_id, entry_id, on, of_people, is_reversed in rows
+    }
 
 
 def _rejected_on(session: Session, advice_ids: Sequence[UUID]) -> dict[UUID, date]:
