@@ -1,5 +1,7 @@
 """Before a year is closed two people look at what is left of it: what blocks is put right, the rest accepted by both, with reasons."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -12,18 +14,21 @@ from tests.accounting.office import Office, an_office
 from tests.accounting.test_fiscal_years import used_in_january
 from tests.accounting.year import closed, end_periods, reasons
 from tests.faults.world import planted
+from tests.settlement.doubt import THIRD
 from tests.settlement.test_statement_pages import pages
 from tests.settlement.town import APPROVER, PREPARER, wrong_books
+from voucher.accounting import close_year as closing
 from voucher.accounting.checks_close import CHECKS
 from voucher.accounting.close_items import CloseItem
 from voucher.accounting.close_year import close_year, propose_close, signed_lists, withdraw_proposal
 from voucher.accounting.model import CloseCheck
-from voucher.accounting.year_end import before_closing
+from voucher.accounting.year_end import CloseLine, before_closing
 from voucher.demonstration.bank import BookedLine
 from voucher.funding.call import call_funds
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.ledger.close_year import note_proposal
 from voucher.ledger.model import FiscalYear, RuleStart
 from voucher.settlement.import_statement import import_statement
 
@@ -206,3 +211,41 @@ def test_what_was_signed_never_changes(office: Office, change: str) -> None:
     propose(office)
     with pytest.raises(DatabaseError), office.database.write() as session:
         session.execute(text(change))
+
+
+@pytest.mark.race
+def test_a_proposal_taken_back_while_another_person_confirms_it_changes_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    propose(office)
+    first = proposal_of(office)
+    accepted = reasons(office.database, 2026)
+    is_looking, may_go_on = threading.Event(), threading.Event()
+    looked = closing.year_end
+
+    def look(session: Session, year: int) -> list[CloseLine]:
+        if threading.current_thread() is not threading.main_thread():
+            is_looking.set()
+            may_go_on.wait(20)
+        return looked(session, year)
+
+    monkeypatch.setattr(closing, "year_end", look)
+
+    def take_back_and_propose() -> None:
+        withdraw_proposal(office.database, 2026, by=PREPARER, now=FEBRUARY)
+        with office.database.write() as session:
+            note_proposal(session, 2026, new_id(), by=THIRD, now=FEBRUARY)
+
+    with ThreadPoolExecutor(2) as people:
+        confirmed = people.submit(
+            close_year, office.database, 2026, accepted, by=APPROVER, now=FEBRUARY + timedelta(days=1)
+        )
+        assert is_looking.wait(20)
+        taken_back = people.submit(take_back_and_propose)
+        wait([taken_back], timeout=1)
+        may_go_on.set()
+        assert confirmed.result() > 0
+        with pytest.raises(Refused, match="year_closed"):
+            taken_back.result()
+    assert proposal_of(office) == first
+    assert wrong_books(office.database) == []

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
@@ -280,6 +281,31 @@ def test_an_accountants_duplicate_reopens_no_debt_either(database: Database) -> 
         new = NewAnswer(new_id(), owing.batch_id, advice_id, NEVER, "Vu.", 1)
         answer_duplicates(database, new, by=person, now=LATER)
     assert {state for state, _ in owing.states().values()} == {"rejected"}
+    assert wrong_books(database) == []
+
+
+def test_an_accountant_that_rejects_what_was_rejected_and_withdrawn_twice_is_refused(database: Database) -> None:
+    owing = Owing(database)
+    owing.take(f"{owing.first};30,00;rejeté;24/11/2026;Doublon")
+    with database.read() as session:
+        advice_id = session.execute(select(TransferReport.advice_id)).scalar_one()
+
+    def answer(outcome: DuplicateOutcome, *people: UUID) -> UUID:
+        for person in people:
+            new = NewAnswer(new_id(), owing.batch_id, advice_id, outcome, "Vu.", 1)
+            answer_duplicates(database, new, by=person, now=LATER)
+        return new.id
+
+    def withdraw(answer_id: UUID) -> None:
+        withdraw_answer(database, answer_id, "Je me suis trompé.", by=THIRD, now=LATER)
+
+    first = answer(NEVER, PREPARER)
+    withdraw(answer(NEVER, APPROVER))
+    withdraw(answer(NEVER, APPROVER))
+    withdraw(first)
+    answer(STANDS, PREPARER, APPROVER)
+    (said,) = owing.refusal(f"{owing.first};30,00;rejeté;25/11/2026;AC04")
+    assert "rejeté puis rétabli deux fois" in said[1]
     assert wrong_books(database) == []
 
 

@@ -58,11 +58,12 @@ def hold_entries(session: Session) -> None:
 
 
 def proposal_to_confirm(session: Session, year: int, *, by: UUID, now: datetime) -> YearState:
-    """Return the proposal of a year that this person may confirm, or the year as it was closed.
+    """Return the proposal of a year that this person may confirm, or the year as it was closed; its row is held until it is closed.
 
     Raises Refused: not proposed, proposed by the same person, not over, an earlier year open.
     """
-    row = session.execute(select(FiscalYear.__table__).where(FiscalYear.year == year)).one_or_none()
+    # Held: a proposal taken back and made anew meanwhile would be closed under a list that nobody confirmed.
+    row = session.execute(select(FiscalYear.__table__).where(FiscalYear.year == year).with_for_update()).one_or_none()
     if row is None or row.closed_at is None:
         _refuse_unready(session, year, now)
     if row is None:

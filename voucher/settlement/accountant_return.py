@@ -36,7 +36,7 @@ from voucher.settlement.reasons import duplicate_code
 from voucher.settlement.reject_advices import reject_advices, say_reasons
 from voucher.settlement.said_first import accountant_reference
 from voucher.settlement.scope import in_scope
-from voucher.settlement.withdraw_rejections import hold_rejected, withdraw_rejections
+from voucher.settlement.withdraw_rejections import hold_rejected, rejected_twice, withdraw_rejections
 
 T = TypeVar("T")
 
@@ -49,6 +49,10 @@ _WAITS = (
 _ANSWER_FIRST = (
     "Un doublon de ce règlement est annoncé. Deux personnes doivent d’abord dire si le premier envoi tient. Retirez cette ligne du "
     "fichier en attendant."
+)
+_REJECTED_TWICE = (
+    "Ce règlement a déjà été rejeté puis rétabli deux fois. Il reste en cours. Demandez au comptable ce qu’il en a fait, et retirez "
+    "cette ligne du fichier."
 )
 _DONE = {
     ReturnStatus.PAID: AdviceState.PAID,
@@ -142,7 +146,8 @@ def _checked(
     ours = next((advices[line.reference] for line in lines if line.reference in advices), None)
     proved_until = None if ours is None else _proved_until(session, ours.paying_account_id)
     waiting = _waiting(session, lines)
-    unanswered = open_duplicates(session, [advice.id for advice in advices.values()])
+    ids = [advice.id for advice in advices.values()]
+    unanswered, twice = open_duplicates(session, ids), rejected_twice(session, ids)
     errors: list[FileError] = []
     new: list[ReturnLine] = []
     states: dict[str, tuple[str, date | None]] = {}
@@ -163,6 +168,8 @@ def _checked(
             errors.append(FileError(line.line, _WAITS))
         elif line.status is ReturnStatus.REJECTED and advice.id in unanswered and not _is_duplicate(line):
             errors.append(FileError(line.line, _ANSWER_FIRST))
+        elif _is_rejected_anew(line, standing) and advice.id in twice:
+            errors.append(FileError(line.line, _REJECTED_TWICE))
         elif not _is_known(line, standing):
             new.append(line)
             states[line.reference] = (_DONE[line.status], line.on if line.status is ReturnStatus.PAID else standing[1])
@@ -325,6 +332,10 @@ def _book(
         {advices[line.reference].id: line.reason for line in booked if line.status is ReturnStatus.RETURNED},
         AdviceState.RETURNED,
     )
+
+
+def _is_rejected_anew(line: ReturnLine, standing: tuple[str, date | None]) -> bool:
+    return line.status is ReturnStatus.REJECTED and not _is_known(line, standing) and not _is_duplicate(line)
 
 
 def _is_duplicate(line: ReturnLine) -> bool:

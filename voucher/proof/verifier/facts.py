@@ -188,7 +188,9 @@ class Facts:
                 self.wrong(
                     "doublon", "duplicate_answer", f"la même personne répond deux fois pour le règlement {advice}"
                 )
-        reasons = {row[0]: row[1] for row in self.archive.rows("payment_advice", "id state_reason")}
+        # What was debited, then came back, is owed again whatever the bank's reason.
+        rows = self.archive.rows("payment_advice", "id state_reason paid_on")
+        reasons = {one: "" if paid_on else reason for one, reason, paid_on in rows}
         for one, _, reference, amount, state, _ in advices.values():
             by_people = "duplicate" in reports[one] and reasons[one] == "NOOR"
             is_owed_again = state in ("rejected", "taken_up") and (by_people or reasons[one] in DUPLICATES)
