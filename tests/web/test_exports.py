@@ -58,7 +58,7 @@ FREE = frozenset({
 FORMED = frozenset({
     "action", "answer", "bank_file", "bic", "body", "book", "channel", "code", "counterparty_iban",
     "csv_sha256", "department_code", "domain_code", "door", "email", "event_type", "external_id", "iban",
-    "insee_code", "journal", "key", "kind", "level", "message_id", "nature", "note", "opening_hours", "other_columns",
+    "insee_code", "item", "journal", "key", "kind", "level", "message_id", "nature", "note", "opening_hours", "other_columns",
     "outcome", "password_hash", "path", "payment_information_id", "pdf_sha256", "phone", "pivot", "postcode",
     "ranges", "refusal", "region_code", "report", "return_reason", "role", "rule", "service", "services",
     "settlement_channel", "settlement_rhythm", "sha256", "side", "siren", "state", "text", "transfer_schema",
