@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from tests.faults.table import FAULTS, PARTS
 from tests.faults.world import a_full_world, planted
+from voucher.issuing.checks_signatures import Sample, draw_sample
 from voucher.kernel.database import Database
 from voucher.ledger.checks_seals import Witness, hear_witness
 from voucher.reporting.verify import ROOMS, verify
@@ -57,6 +58,7 @@ def test_every_planted_fault_is_named_by_its_checks(world: World) -> None:
     for words, (statements, expected) in FAULTS.items():
         with planted(world.database, statements) as session:
             hear_witness(session, world.witness)
+            draw_sample(session, Sample(day=None))
             found = {violation.check for name in expected for violation in CHECKS[name](session)}
         if found != expected:
             silent[words] = expected ^ found

@@ -197,15 +197,24 @@ def check_counts_add_up(session: Session) -> list[Violation]:
     missing = func.sum(case((StockCountGap.kind == GapKind.MISSING, 1), else_=0))
     extra = func.sum(case((StockCountGap.kind == GapKind.EXTRA, 1), else_=0))
     found = StockCount.expected_count - func.coalesce(missing, 0) + func.coalesce(extra, 0)
+    is_alone = StockCount.signed_by == StockCount.recorded_by
     rows = session.execute(
-        select(StockCount.id, StockCount.counted_count, found.label("found"))
+        select(
+            StockCount.counted_on, StockCount.counted_count, found.label("found"), is_alone.label("is_alone"), StockCount.id,
+        )
         .outerjoin(StockCountGap, StockCountGap.count_id == StockCount.id)
-        .group_by(StockCount.id, StockCount.counted_count, StockCount.expected_count)
-        .having(StockCount.counted_count != found)
-    )
+        .group_by(StockCount.id)
+        .having(or_(StockCount.counted_count != found, is_alone))
+        .order_by(StockCount.counted_on, StockCount.id)
+        .limit(ROWS_MAX)
+    )  # fmt: skip
     return [
         Violation(
-            "counts_add_up", f"récolement {row.id}", f"{row.counted_count} carnets dits, {row.found} par différence"
+            "counts_add_up",
+            f"récolement {row.id}",
+            "signé par la personne qui l’a compté"
+            if row.is_alone
+            else f"{row.counted_count} carnets dits, {row.found} par différence",
         )
         for row in rows
     ]

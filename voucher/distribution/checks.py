@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from voucher.distribution import checks_slips
 from voucher.distribution.model import Handover, StopOrder
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.issuing.shares import amounts_by_agreement, shares_of_batch
@@ -126,4 +127,5 @@ CHECKS: tuple[Check, ...] = (
     check_stages_hold_their_vouchers,
     check_booklets_agree_with_their_slips,
     check_vouchers_agree_with_their_booklet,
+    *checks_slips.CHECKS,
 )

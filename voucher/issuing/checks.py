@@ -1,24 +1,19 @@
 """What `voucher verify` proves of issuing: numbers without a gap, whole batches, money that follows vouchers, good signatures."""
 
-from collections.abc import Iterable
 from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session, aliased
 
-from voucher.issuing.code import Algorithm, Kind, Payload, SignedCode
-from voucher.issuing.model import BatchShare, Booklet, IssueBatch, IssuerKey, SerialCounter, Voucher
-from voucher.issuing.signing import is_authentic
+from voucher.issuing import checks_signatures
+from voucher.issuing.model import BatchShare, Booklet, IssueBatch, SerialCounter, Voucher
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import BASIS_POINTS, format_euros, sum_cents
 from voucher.ledger import model as ledger
 from voucher.ledger.chart import EventType
 from voucher.programme.model import Agreement
 from voucher.programme.shares import every_share
-
-SIGNATURES_CHECKED_PER_BATCH = 200
-_FRENCH = {Kind.VOUCHER: "chèque", Kind.BOOKLET: "carnet du chèque"}
 
 
 def check_numbers_are_dense(session: Session) -> list[Violation]:
@@ -165,56 +160,10 @@ def check_orders_follow_the_shares(session: Session) -> list[Violation]:
     return found
 
 
-def check_signatures_are_good(session: Session) -> list[Violation]:
-    """Les codes de chaque commande, par sondage, portent la signature de sa clé."""
-    found = []
-    for batch, key in session.execute(
-        select(IssueBatch, IssuerKey).join(IssuerKey, IssuerKey.id == IssueBatch.key_id)
-    ).all():
-        step = max(1, batch.made_booklet_count * 2 // SIGNATURES_CHECKED_PER_BATCH)
-        booklets = session.execute(
-            select(Booklet.first_serial, Booklet.tag, Booklet.signature).where(
-                Booklet.batch_id == batch.id, (Booklet.number - batch.first_booklet_number) % step == 0
-            )
-        ).all()
-        vouchers = session.execute(
-            select(Voucher.serial, Voucher.tag, Voucher.signature).where(
-                Voucher.serial.in_([row.first_serial for row in booklets])
-            )
-        ).all()
-        codes: Iterable[tuple[Kind, int, int, bytes]] = [
-            *((Kind.BOOKLET, *row) for row in booklets),
-            *((Kind.VOUCHER, *row) for row in vouchers),
-        ]
-        found += [
-            Violation("signatures_are_good", f"{_FRENCH[kind]} {serial}", "sa signature n'est pas bonne")
-            for kind, serial, tag, signature in codes
-            if not _is_good(batch, key, kind, serial, tag, signature)
-        ]
-    return found
-
-
-def _is_good(batch: IssueBatch, key: IssuerKey, kind: Kind, serial: int, tag: int, signature: bytes) -> bool:
-    try:
-        payload = Payload(
-            kind,
-            batch.booklet_size,
-            key.id,
-            serial,
-            batch.use_by,
-            batch.face_value_cents,
-            tag,
-            Algorithm(key.algorithm),
-        )
-        return is_authentic(key.public_key, SignedCode(payload, signature))
-    except ValueError:
-        return False
-
-
 CHECKS: tuple[Check, ...] = (
     check_numbers_are_dense,
     check_batches_are_whole,
     check_orders_are_posted,
     check_orders_follow_the_shares,
-    check_signatures_are_good,
+    *checks_signatures.CHECKS,
 )

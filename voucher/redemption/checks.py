@@ -11,6 +11,7 @@ from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
+from voucher.redemption import checks_periods
 from voucher.redemption.model import USED_STATES, Period, RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
 
 CLOCKS_DIFFER = timedelta(minutes=1)  # of the machine that revokes a key and of the one that redeems
@@ -260,4 +261,5 @@ CHECKS: tuple[Check, ...] = (
     check_closed_periods_stay_closed,
     check_a_month_takes_its_own,
     check_an_attempt_has_one_answer,
+    *checks_periods.CHECKS,
 )

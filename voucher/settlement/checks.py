@@ -23,6 +23,8 @@ from voucher.settlement import (
     checks_duplicates,
     checks_files,
     checks_overpayments,
+    checks_people,
+    checks_statements,
 )
 from voucher.settlement.check_sums import gaps
 from voucher.settlement.due_periods import IN_A_BATCH
@@ -321,4 +323,6 @@ CHECKS: tuple[Check, ...] = (
     *checks_duplicates.CHECKS,
     *checks_accountant.CHECKS,
     *checks_overpayments.CHECKS,
+    *checks_statements.CHECKS,
+    *checks_people.CHECKS,
 )
