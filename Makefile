@@ -1,9 +1,9 @@
-# Two commands matter: `make demo` and `make test`. `make help` lists the others.
+# Three commands matter: `make demo`, `make check` while you work, and `make test`. `make help` lists the others.
 # A step runs again only when what it depends on changed: stamps lie in .venv.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-reset test bench simulate pictures lint format lock run-time development clean
+.PHONY: help demo demo-reset check test bench simulate pictures lint format lock run-time development clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +20,13 @@ demo: run-time  ## prepare the demonstration, print its addresses and accounts, 
 
 demo-reset: run-time  ## the same, starting over with new data
 	@exec $(BIN)/python -m voucher.cli demo --reset --port $(PORT)
+
+# A quick answer while one works. Left out: PostgreSQL, browsers, kills and long lives (the markers stand in pyproject.toml).
+check: development  ## lint, types, floors, and the tests on SQLite, without browser, kill or long life: 2 minutes on 2 cores
+	@status=0; \
+	$(MAKE) --no-print-directory lint || status=1; \
+	PASS_TEST_SQLITE_ONLY=1 $(BIN)/pytest -n $(WORKERS) -m "not postgresql and not browser and not kill and not long" || status=1; \
+	exit $$status
 
 # Every check runs even when one before it fails: one run tells all there is to mend, and pytest's summary comes last.
 test: development  ## lint, types, floors and all tests, on SQLite and PostgreSQL, with a real browser

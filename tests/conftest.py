@@ -1,6 +1,7 @@
 """What every test may ask for: a new migrated database on one engine, or on both in turn."""
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
+from tests import demonstrated
 from tests.engines import Run, Server, temporary_server
 from tests.killing import Killer
-from tests.kinds import Minutes, engines_of
+from tests.kinds import SEED_VARIABLE, Minutes, engines_of
 from tests.shared_dialect import share_dialects
 from voucher.access import passwords
 from voucher.kernel.database import Database
@@ -21,9 +23,10 @@ ENGINES = ("sqlite", "postgresql")
 # A test that races needs a few connections; a server shared by many tests has only so many.
 POOL_SIZE = 8
 # The longest go first, so that no worker ends the run alone on a browser test.
-SLOWEST_FIRST = ("browser", "kill", "race")
+SLOWEST_FIRST = ("long", "browser", "kill", "race")
 
-# The same examples on every machine: a failure is never a matter of luck. `make simulate` draws new ones, and many.
+# The same examples on every machine: a failure is never a matter of luck. `make simulate` draws new ones, and many; so does a build
+# server for whole lives, from a seed that it prints.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, print_blob=True)
 settings.register_profile(
     "simulate",
@@ -42,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Minutes(), "minutes")
     if hasattr(config, "workerinput"):
         return
+    if os.environ.get("CI") == "true":
+        os.environ.setdefault(SEED_VARIABLE, str(secrets.randbits(32)))
     run = Run.begin()
     os.environ[RUN_VARIABLE] = str(run.folder)
     config.add_cleanup(run.end)
@@ -81,6 +86,23 @@ def open_database(databases: Run) -> Callable[[str], AbstractContextManager[Data
     @contextmanager
     def opened(engine: str) -> Iterator[Database]:
         url = databases.new(engine)
+        database = Database(url, pool_size=POOL_SIZE)
+        try:
+            yield database
+        finally:
+            database.dispose()
+            databases.drop(url)
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def open_demonstration(databases: Run) -> Callable[[str], AbstractContextManager[Database]]:
+    """`with open_demonstration("sqlite") as database:` — a copy of the demonstration, as it stands at `demonstrated.NOW`."""
+
+    @contextmanager
+    def opened(engine: str) -> Iterator[Database]:
+        url = databases.told(engine, "demonstration", demonstrated.tell)
         database = Database(url, pool_size=POOL_SIZE)
         try:
             yield database

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-MARKED = ("browser", "kill", "race", "long", "hypothesis")
+SEED_VARIABLE = "PASS_LIFE_SEED"
+MARKED = ("long", "browser", "kill", "race", "hypothesis")
 ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 # Fixtures that bring an engine without a parameter.
 BRINGS = {
@@ -22,6 +23,7 @@ BRINGS = {
     "postgresql_database": "postgresql",
     "durable_server": "postgresql",
     "open_database": "sqlite",
+    "open_demonstration": "sqlite",
 }
 ORDER = ("unit", *ENGINES.values(), *MARKED)
 KIND, CPU = "kind of test", "cpu seconds"
@@ -86,6 +88,8 @@ class Minutes:
             terminalreporter.write_line(line)
         total = sum(self._count.values()), sum(self._minutes.values()), sum(self._cpu.values())
         terminalreporter.write_line(f"{'all':<12}{total[0]:>7}{total[1]:>10.2f}{total[2]:>9.2f}")
+        if drawn := os.environ.get(SEED_VARIABLE):
+            terminalreporter.write_line(f"lives drawn from {SEED_VARIABLE}={drawn}: give it to live them again")
 
 
 def _cpu_seconds() -> float:

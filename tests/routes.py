@@ -68,6 +68,7 @@ CLASSES = {
         "GET /financement/fonds/<uuid:agreement_id>",
         "GET /finances/messages",
         "GET /finances/messages/<uuid:message_id>",
+        "GET /finances/ribs-a-confirmer",
         "GET /programme/structures",
         "GET /programme/structures/<uuid:structure_id>",
         "GET /registre/",
@@ -109,6 +110,10 @@ CLASSES = {
     "finance_approver finance_preparer": (
         "POST /comptabilite/exercices/<int:year>/renoncer",
         "GET/POST /finances/lots/<uuid:batch_id>/doublons/<uuid:answer_id>/retirer",
+    ),
+    "finance_approver finance_preparer programme": (
+        "GET/POST /finances/ribs-a-confirmer/<uuid:details_id>",
+        "GET/POST /finances/ribs-a-confirmer/<uuid:details_id>/ecarter",
     ),
     "finance_preparer": (
         "POST /comptabilite/exercices/<int:year>/proposer",

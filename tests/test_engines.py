@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import literal, select, text
 from sqlalchemy.engine.interfaces import CacheStats
 
-from tests.engines import Server
+from tests.engines import SQLITE_ONLY_VARIABLE, EngineMissing, Run, Server
 from voucher.kernel.database import Database
 
 
@@ -33,6 +33,12 @@ def test_what_one_database_compiled_serves_the_next(
             assert found.scalar_one() == 42
             hits.append(found.context.cache_hit)
     assert hits[-1] is CacheStats.CACHE_HIT
+
+
+def test_a_run_on_sqlite_alone_starts_no_server(databases: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SQLITE_ONLY_VARIABLE, "1")
+    with pytest.raises(EngineMissing, match="starts no PostgreSQL"):
+        databases.server_url()
 
 
 def test_a_durable_server_killed_at_once_keeps_what_was_committed(durable_server: Server) -> None:

@@ -3,7 +3,6 @@ nothing scrolls sideways on a small telephone, and the console stays silent."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -11,12 +10,12 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from tests.browser import DESK, NARROW, axe, chromium, overflow, screenshot, serve
-from tests.clients import MASTER_KEY, app_for
+from tests.clients import app_for
+from tests.demonstrated import NOW
 from voucher.access.rules import Role
-from voucher.demonstration import DEMO_PASSWORD, DEMO_STAFF, fill
+from voucher.demonstration import DEMO_PASSWORD, DEMO_STAFF
 from voucher.kernel.database import Database
 
-NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
 PAGES_OF_ONE_KIND_MAX = 2
 DOWNLOADS = (
     "format=csv",
@@ -36,9 +35,8 @@ DOWNLOADS = (
 
 
 @pytest.fixture(scope="module")
-def demonstration(open_database: Callable[[str], AbstractContextManager[Database]]) -> Iterator[Flask]:
-    with open_database("sqlite") as database:
-        fill(database, master_secret=bytes.fromhex(MASTER_KEY), base_url="http://127.0.0.1:8000", now=NOW)
+def demonstration(open_demonstration: Callable[[str], AbstractContextManager[Database]]) -> Iterator[Flask]:
+    with open_demonstration("sqlite") as database:
         yield app_for(database, NOW, is_demo=True)
 
 

@@ -26,6 +26,7 @@ from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.preview import preview_batch
 from voucher.settlement.read_advices import advices
 from voucher.settlement.read_duplicates import announced_in
+from voucher.settlement.read_payees import ASK_NAME, MAY_WAIT, doubtful_names, payee_checks
 from voucher.settlement.waiting import batch_waiting, by_title
 from voucher.settlement.words import ADVICE_STATES, BATCH_STATES, FILE_KINDS
 from voucher.web.access import staff, viewer
@@ -182,6 +183,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         issuer_id=scope(),
     )
     waits = batch_waiting(house().database, page.id, house().now())
+    payees = payee_checks(house().database, page.id)
     if listing.wants_file:
         headers = [
             "Référence",
@@ -191,6 +193,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
             "Montant (€)",
             "État",
             "Pourquoi, et quoi faire",
+            "Nom du titulaire, selon la banque",
             "Payé le",
         ]
         lines = (
@@ -202,6 +205,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
                 euros_cell(row.amount_cents),
                 ADVICE_STATES[row.state][0],
                 waits[row.id].waiting.act if row.id in waits else "",
+                payees[row.id].sentence if row.id in payees else "",
                 row.paid_on,
             )
             for row in rows
@@ -218,6 +222,10 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         choices=ADVICE_CHOICES,
         approve_form=approve_form,
         waits=waits,
+        payees=payees,
+        doubtful_names=doubtful_names(payees.values()),
+        may_wait=MAY_WAIT,
+        ask_name=ASK_NAME,
         announced=announced_in(house().database, page.id),
         why_held=by_title(waits[one] for one in waits if waits[one].is_held),
         signs=batch_anomalies(house().database, page.id, now=house().now()),

@@ -1,6 +1,7 @@
 """The FEC: what it holds, its order and numbers, its balance; its checker agrees, and beancount with its sums."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -15,13 +16,12 @@ from sqlalchemy import update
 
 from tests.accounting.office import SIREN, Office, an_office
 from tests.accounting.year import closed
-from tests.builders import MASTER_SECRET
+from tests.demonstrated import NOW
 from voucher.accounting.balance import trial_balance
 from voucher.accounting.fec import fec_file, holders, years_with_entries
 from voucher.accounting.fec_checker import check_fec
 from voucher.accounting.match_up import match_up
 from voucher.cli import main
-from voucher.demonstration import fill
 from voucher.demonstration.bank import BookedLine
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
@@ -204,22 +204,27 @@ def test_the_command_writes_a_file_and_checks_it(
     assert "SIREN" in refused.output
 
 
-def test_the_files_of_the_demonstration_pass_the_checker(sqlite_database: Database) -> None:
+@pytest.fixture
+def demonstration(open_demonstration: Callable[[str], AbstractContextManager[Database]]) -> Iterator[Database]:
+    with open_demonstration("sqlite") as database:
+        yield database
+
+
+def test_the_files_of_the_demonstration_pass_the_checker(demonstration: Database) -> None:
     """Two years, one closed: claw-backs, returns, funders, charges; every holder's file is right."""
-    now = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
-    fill(sqlite_database, master_secret=MASTER_SECRET, base_url="http://127.0.0.1:8000", now=now)
-    match_up(sqlite_database, now=now)
-    found = [one.siren for one in holders(sqlite_database)]
+    now = NOW
+    match_up(demonstration, now=now)
+    found = [one.siren for one in holders(demonstration)]
     assert len(found) == 2
     written = 0
     for siren in found:
         assert siren is not None
-        has_file = years_with_entries(sqlite_database, siren, (2024, 2025, 2026))
+        has_file = years_with_entries(demonstration, siren, (2024, 2025, 2026))
         assert 2024 not in has_file
         with pytest.raises(Refused, match="aucune écriture en 2024"):
-            fec_file(sqlite_database, siren, 2024, numbers=chart_numbers(MODEL), now=now)
+            fec_file(demonstration, siren, 2024, numbers=chart_numbers(MODEL), now=now)
         for year in has_file:
-            file = fec_file(sqlite_database, siren, year, numbers=chart_numbers(MODEL), now=now)
+            file = fec_file(demonstration, siren, year, numbers=chart_numbers(MODEL), now=now)
             content = b"".join(file.chunks).splitlines(keepends=True)
             written += len(content) - 1
             wrong = [str(one) for one in check_fec(content, name=file.name)]

@@ -1,13 +1,13 @@
 """What the whole demonstration teaches: bank and ledger agree, the journal is sealed often, a funder's account is closed."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 from sqlalchemy import func, select
 
-from tests.builders import MASTER_SECRET
+from tests.demonstrated import NOW
 from voucher.accounting.model import CloseCheck
-from voucher.demonstration import fill
 from voucher.demonstration.finance import CHARGE_CENTS
 from voucher.funding.model import FundingClose, FundsReceipt
 from voucher.kernel.database import Database
@@ -16,13 +16,11 @@ from voucher.ledger.seal_model import CheckpointRow
 from voucher.programme.model import Agreement
 from voucher.settlement.bank_days import days
 
-NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
-
 
 @pytest.fixture
-def told(sqlite_database: Database) -> Database:
-    fill(sqlite_database, master_secret=MASTER_SECRET, base_url="http://127.0.0.1:8000", now=NOW)
-    return sqlite_database
+def told(open_demonstration: Callable[[str], AbstractContextManager[Database]]) -> Iterator[Database]:
+    with open_demonstration("sqlite") as database:
+        yield database
 
 
 def test_the_demonstration_is_one_that_we_would_show_to_an_accountant(told: Database) -> None:

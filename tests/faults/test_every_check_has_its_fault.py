@@ -27,9 +27,9 @@ class World:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def world(
-    request: pytest.FixtureRequest, open_database: Callable[[str], AbstractContextManager[Database]]
+    request: pytest.FixtureRequest, open_demonstration: Callable[[str], AbstractContextManager[Database]]
 ) -> Iterator[World]:
-    with open_database(request.param) as database:
+    with open_demonstration(request.param) as database:
         yield World(database, a_full_world(database))
 
 

@@ -5,7 +5,7 @@ Faults are planted in it one after the other, each rolled back. Whoever adds a t
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -18,13 +18,12 @@ from tests.builders import (
     issued_booklets,
     scanned_codes,
 )
-from tests.clients import MASTER_KEY, settings_for
+from tests.clients import settings_for
 from tests.settlement.reports import status_report
 from tests.settlement.test_disputes import claw_back, contest, decide, freeze, sent
 from tests.settlement.test_overpayments import LATER, a_credit, claim, overpaid
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town
 from voucher.accounting.stock_count import NewCount, record_count, sign_count
-from voucher.demonstration import fill
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.void_stock import NewStockVoid, void_stock
 from voucher.funding.documents import keep_balance_document, keep_call_documents
@@ -47,13 +46,11 @@ from voucher.settlement.model_reports import DuplicateOutcome
 from voucher.settlement.recover import ask_write_off, write_off
 from voucher.settlement.set_aside import set_aside
 
-DEMONSTRATION_NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
 PROVEN_LEAF = 4  # the entry whose proof somebody kept
 
 
 def a_full_world(database: Database) -> Witness:
-    """Fill a database; return what left the house: the programme's key, a checkpoint, and the proof of an entry."""
-    fill(database, master_secret=bytes.fromhex(MASTER_KEY), base_url="http://127.0.0.1:8000", now=DEMONSTRATION_NOW)
+    """Fill a database that holds the demonstration with the rest; return what left the house: the programme's key, a checkpoint, and the proof of an entry."""
     # Signed after the days whose figures the demonstration published.
     town = a_town(database, structure_count=2, agreed=an_agreement(database, now=NOW - timedelta(days=1)))
     _contest_and_recover(town)

@@ -1,12 +1,16 @@
-"""Whatever happens, in whatever order, the books are right after each step: hypothesis lives the life of a programme."""
+"""Whatever happens, in whatever order, the books are right after each step: hypothesis lives the life of a programme.
 
+The suite lives the same lives each time; a build server (CI=true) as many new ones, whose seed it prints: PASS_LIFE_SEED lives them again.
+"""
+
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import settings
+from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,7 +22,18 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from tests.builders import MASTER_SECRET, NOW, SOMEONE, a_counter, a_prescriber, an_agreement, an_iban, scanned_codes
+from tests.builders import (
+    MASTER_SECRET,
+    NOW,
+    SOMEONE,
+    a_counter,
+    a_prescriber,
+    an_agreement,
+    an_iban,
+    record_rib,
+    scanned_codes,
+)
+from tests.kinds import SEED_VARIABLE
 from tests.settlement.reports import status_report
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.distribution.entrust import StockMove, entrust
@@ -32,7 +47,7 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.network.structures import NewBankDetails, record_bank_details
+from voucher.network.structures import NewBankDetails
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.redemption.answers import Redeemed, Undone
 from voucher.redemption.redeem import redeem
@@ -57,6 +72,7 @@ UNDO_MINUTES = 30
 BOOKLET_SIZE = 4
 GRACE_UNTIL = date(2027, 1, 31)
 SUITE_EXAMPLES_MAX = 100
+LIVES = 6
 
 
 class Life(RuleBasedStateMachine):
@@ -92,7 +108,7 @@ class Life(RuleBasedStateMachine):
         for rank, counter in enumerate(self.counters):
             iban = an_iban(7000 + rank)
             details = NewBankDetails(new_id(), counter.structure_id, f"STRUCTURE {rank}", iban, iban)
-            record_bank_details(self.database, details, by=SOMEONE, now=self.now)
+            record_rib(self.database, details, now=self.now)
         with self.database.read() as session:
             account = select(PayingAccount.iban).join(Agreement, Agreement.paying_account_id == PayingAccount.id)
             self.iban = session.scalars(account.where(Agreement.id == self.agreed.agreement_id)).one()
@@ -386,6 +402,7 @@ class Life(RuleBasedStateMachine):
         self.opened.__exit__(None, None, None)
 
 
+@pytest.mark.long
 @pytest.mark.hypothesis
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_the_books_are_right_after_each_step_of_any_life(
@@ -397,5 +414,7 @@ def test_the_books_are_right_after_each_step_of_any_life(
     LifeHere.open_database = staticmethod(open_database)  # type: ignore[assignment]
     LifeHere.engine = engine
     # A whole life is dear: a few in the suite, as many as wanted with `make simulate`.
-    examples = settings.default.max_examples if settings.default.max_examples > SUITE_EXAMPLES_MAX else 6
+    examples = settings.default.max_examples if settings.default.max_examples > SUITE_EXAMPLES_MAX else LIVES
+    if drawn := os.environ.get(SEED_VARIABLE):
+        seed(int(drawn))(LifeHere)
     run_state_machine_as_test(LifeHere, settings=settings(settings.default, max_examples=examples))

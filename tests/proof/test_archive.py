@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from zipfile import ZIP_BZIP2, ZipFile
@@ -16,9 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tests.clients import MASTER_KEY
+from tests.demonstrated import BASE_URL, NOW
 from tests.parties import an_envelope
 from tests.proof.archives import repacked, verified
-from voucher.demonstration import fill
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.checkpoint import Checkpoint, origin_of, sign_checkpoint, verifier_key
@@ -30,8 +30,6 @@ from voucher.proof.export_audit import DOMAIN, export_audit, write_archive
 from voucher.proof.verifier import command, single_file
 from voucher.reporting.verify import ROOMS
 
-NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
-BASE_URL = "http://127.0.0.1:8000"
 ORIGIN = origin_of(BASE_URL)
 KEY = programme_key(bytes.fromhex(MASTER_KEY))
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -174,10 +172,9 @@ class Proven:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def proven(
-    request: pytest.FixtureRequest, open_database: Callable[[str], AbstractContextManager[Database]]
+    request: pytest.FixtureRequest, open_demonstration: Callable[[str], AbstractContextManager[Database]]
 ) -> Iterator[Proven]:
-    with open_database(request.param) as database:
-        fill(database, master_secret=bytes.fromhex(MASTER_KEY), base_url=BASE_URL, now=NOW)
+    with open_demonstration(request.param) as database:
         # What the demonstration did not seal by itself.
         seal(database, origin=ORIGIN, key=KEY, now=NOW)
         last = latest_checkpoint(database)

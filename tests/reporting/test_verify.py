@@ -2,25 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 
-from tests.clients import MASTER_KEY
-from voucher.demonstration import fill
 from voucher.kernel.database import Database
 from voucher.reporting.verify import ROOMS, verify
-
-NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def demonstration(
-    request: pytest.FixtureRequest, open_database: Callable[[str], AbstractContextManager[Database]]
+    request: pytest.FixtureRequest, open_demonstration: Callable[[str], AbstractContextManager[Database]]
 ) -> Iterator[Database]:
-    with open_database(request.param) as database:
-        fill(database, master_secret=bytes.fromhex(MASTER_KEY), base_url="http://127.0.0.1:8000", now=NOW)
+    with open_demonstration(request.param) as database:
         yield database
 
 

@@ -48,7 +48,7 @@ FIRST_SECRET, SECOND_SECRET = bytes.fromhex("0f" * 32), bytes.fromhex("2e" * 32)
 BOOKLETS, VISITS = 30, 4  # for an agreement; for an agreement and a month
 
 
-@pytest.mark.kill
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("engine", "other"), [("sqlite", "postgresql"), ("postgresql", "sqlite")])
 def test_two_years_of_finance_and_a_take_over_leave_books_that_three_readers_agree_on(

@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy import select
 
-from tests.builders import SOMEONE, an_agreement, an_iban, issued_booklets
+from tests.builders import SOMEONE, an_agreement, an_iban, issued_booklets, record_rib
 from tests.clients import settings_for
 from tests.reporting.life import book
 from tests.settlement.town import APPROVER, PREPARER, Town, wrong_books
@@ -32,7 +32,7 @@ from voucher.kernel.refusals import Refused
 from voucher.ledger.model import Entry
 from voucher.ledger.read import balances
 from voucher.ledger.seal_model import CheckpointRow, Seal, SealHandover
-from voucher.network.structures import NewBankDetails, record_bank_details
+from voucher.network.structures import NewBankDetails
 from voucher.programme.programme_key import programme_key
 from voucher.proof.export_audit import export_audit
 from voucher.proof.sealing import journal_key, seal_now
@@ -105,7 +105,7 @@ def their_life_goes_on(world: World, database: Database) -> None:
     for rank, structure_id in enumerate(town.structure_ids):
         iban = an_iban(8_000 + rank)
         details = NewBankDetails(new_id(), structure_id, f"ASSOCIATION {rank}", iban, iban)
-        record_bank_details(database, details, by=SOMEONE, now=AFTER)
+        record_rib(database, details, now=AFTER)
     while (batch_id := frozen(town)) is not None:
         pay(town, batch_id)
     owed = {one.code: one.balance_cents for one in balances(database) if one.code in ("4670", "4675", "5115")}

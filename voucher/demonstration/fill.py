@@ -35,7 +35,7 @@ from voucher.demonstration.life import (
     undo_one,
 )
 from voucher.demonstration.people import open_accounts
-from voucher.demonstration.places import WITHOUT_BANK_DETAILS, import_sixty_places, suspend_one
+from voucher.demonstration.places import WITHOUT_BANK_DETAILS, give_a_new_rib, import_sixty_places, suspend_one
 from voucher.demonstration.story import Story, next_month
 from voucher.distribution.lapse import lapse
 from voucher.issuing.codes import stored_codes
@@ -81,6 +81,7 @@ def fill(database: Database, *, master_secret: bytes, base_url: str, now: dateti
         odd={2: Month(rejected_count=1), 1: Month(is_approved=False)},
     )
     suspend_one(story, structures[-1])
+    give_a_new_rib(story, counters[0].structure_id)
     _give_places(story, department, stock.prescribers[0], counters[0])
     seal_journal(story)
     publish_and_letter(story)

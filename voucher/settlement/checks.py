@@ -24,6 +24,7 @@ from voucher.settlement import (
     checks_files,
     checks_overpayments,
     checks_people,
+    checks_ribs,
     checks_statements,
 )
 from voucher.settlement.check_sums import gaps
@@ -325,4 +326,5 @@ CHECKS: tuple[Check, ...] = (
     *checks_overpayments.CHECKS,
     *checks_statements.CHECKS,
     *checks_people.CHECKS,
+    *checks_ribs.CHECKS,
 )
