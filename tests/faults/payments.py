@@ -106,7 +106,11 @@ PEOPLE = {
             "UPDATE payment_advice SET iban = 'FR7630001007941234567890185' WHERE reference = "
             "(SELECT min(reference) FROM payment_advice WHERE state = 'due')"
         ),
-        {"an_advice_pays_its_structures_account"},
+        {"payments_go_to_confirmed_ribs"},
+    ),
+    "an advice of which the BIC was changed": (
+        f"UPDATE payment_advice SET bic = 'AGRIFRPP' WHERE id = {A_PAID_ADVICE}",
+        {"payments_go_to_confirmed_ribs"},
     ),
     "a dispute decided by its opener": (
         "UPDATE dispute SET decided_by = opened_by WHERE decided_by IS NOT NULL",

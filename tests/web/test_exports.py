@@ -99,8 +99,8 @@ class Hostile:
 
 
 @pytest.fixture(scope="module")
-def hostile_world(open_database: Callable[[str], AbstractContextManager[Database]]) -> Iterator[Hostile]:
-    with open_database("sqlite") as database:
+def hostile_world(open_demonstration: Callable[[str], AbstractContextManager[Database]]) -> Iterator[Hostile]:
+    with open_demonstration("sqlite") as database:
         a_full_world(database)
         write_as_formulas(database)
         yield Hostile(database, make_the_files_that_are_kept(database))

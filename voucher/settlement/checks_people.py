@@ -1,40 +1,13 @@
-"""What must be true of who is paid and who decides: the structure's own RIB, and two people wherever the rule asks for two."""
+"""What must be true of who decides of disputes and overpayments: two people."""
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
-from voucher.network.model import BankDetails, Structure
-from voucher.settlement.model import PaymentAdvice
 from voucher.settlement.model_overpayments import Dispute, Overpayment
 
 ROWS_MAX = 100
-
-
-def check_an_advice_pays_its_structures_account(session: Session) -> list[Violation]:
-    """Un règlement va à un IBAN que la structure a donné, au nom du titulaire qu'elle a donné avec lui."""
-    given = exists().where(
-        BankDetails.structure_id == PaymentAdvice.structure_id,
-        BankDetails.iban == PaymentAdvice.iban,
-        BankDetails.holder_name == PaymentAdvice.holder_name,
-        BankDetails.bic.is_not_distinct_from(PaymentAdvice.bic),
-    )
-    rows = session.execute(
-        select(PaymentAdvice.reference, PaymentAdvice.iban, PaymentAdvice.holder_name, Structure.name)
-        .outerjoin(Structure, Structure.id == PaymentAdvice.structure_id)
-        .where(PaymentAdvice.iban.is_not(None), ~given)
-        .order_by(PaymentAdvice.reference)
-        .limit(ROWS_MAX)
-    )
-    return [
-        Violation(
-            "an_advice_pays_its_structures_account",
-            f"règlement {row.reference}",
-            f"vers {row.iban} au nom de {row.holder_name}, RIB que {row.name or 'sa structure'} n’a pas donné",
-        )
-        for row in rows
-    ]
 
 
 def check_two_people_decide(session: Session) -> list[Violation]:
@@ -70,4 +43,4 @@ def check_two_people_decide(session: Session) -> list[Violation]:
     ]
 
 
-CHECKS: tuple[Check, ...] = (check_an_advice_pays_its_structures_account, check_two_people_decide)
+CHECKS: tuple[Check, ...] = (check_two_people_decide,)
