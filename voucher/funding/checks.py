@@ -34,6 +34,7 @@ from voucher.funding.publish import (
     signed_file,
     verify_file,
 )
+from voucher.kernel.calendar import french_date
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.kernel.paper import euros_cell
@@ -214,7 +215,7 @@ def check_published_figures_are_the_ledgers(session: Session) -> list[Violation]
     figures = session.scalars(select(BackingFigure).order_by(BackingFigure.day.desc())).all()
     for rank, figure in enumerate(figures):
         name = "published_figures_are_the_ledgers"
-        subject = f"jour {figure.day}"
+        subject = f"fonds disponibles du {french_date(figure.day)}"
         try:
             verify_file(signed_file(figure.text, figure.signature), figure.public_key)
         except UntrustedFigure:

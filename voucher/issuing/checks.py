@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.issuing import checks_signatures
 from voucher.issuing.model import BatchShare, Booklet, IssueBatch, SerialCounter, Voucher
+from voucher.kernel.calendar import french_instant
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import BASIS_POINTS, format_euros, sum_cents
 from voucher.ledger import model as ledger
@@ -26,7 +27,7 @@ def check_numbers_are_dense(session: Session) -> list[Violation]:
         expected = (serial, number)
         stored = (batch.first_serial, batch.first_booklet_number)
         if stored != expected:
-            detail = f"(série, carnet) vaut {stored}, attendu {expected}"
+            detail = f"commence au chèque {stored[0]} et au carnet {stored[1]}, attendus {expected[0]} et {expected[1]}"
             found.append(Violation("numbers_are_dense", f"commande {batch.id}", detail))
         serial = batch.first_serial + batch.voucher_count
         number = batch.first_booklet_number + batch.booklet_count
@@ -62,10 +63,14 @@ def check_batches_are_whole(session: Session) -> list[Violation]:
         lowest, last = batch.first_booklet_number, batch.first_booklet_number + made - 1
         stored = (row.booklets, row.lowest, row.highest, row.vouchers) if row else (0, lowest, last, 0)
         if stored != (made, lowest, last, made * batch.booklet_size):
-            detail = f"(carnets, premier, dernier, chèques) vaut {stored}, {made} carnets fabriqués"
+            detail = (
+                f"{stored[0]} carnets, de {stored[1]} à {stored[2]}, et {stored[3]} chèques ; {made} carnets fabriqués, "
+                f"de {lowest} à {last}, pour {made * batch.booklet_size} chèques"
+            )
             found.append(Violation("batches_are_whole", f"commande {batch.id}", detail))
         if (batch.finished_at is not None) != (made == batch.booklet_count):
-            detail = f"{made} carnets sur {batch.booklet_count}, fini le {batch.finished_at}"
+            ended = "pas finie" if batch.finished_at is None else f"finie le {french_instant(batch.finished_at)}"
+            detail = f"{made} carnets fabriqués sur {batch.booklet_count}, {ended}"
             found.append(Violation("batches_are_whole", f"commande {batch.id}", detail))
     return found + _booklets_lacking(session)
 
@@ -119,7 +124,10 @@ def check_orders_are_posted(session: Session) -> list[Violation]:
         expected = {funder_id: cents for funder_id, cents in paid.get(batch.id, {}).items() if cents}
         stored = posted.pop(batch.id, {})
         if stored != expected:
-            detail = f"{sum(stored.values())} centimes écrits, {sum(expected.values())} commandés, ou d'autres parts"
+            detail = (
+                f"{format_euros(sum(stored.values()))} écrits, {format_euros(sum(expected.values()))} commandés, "
+                "ou d’autres parts entre financeurs"
+            )
             found.append(Violation("orders_are_posted", f"commande {batch.id}", detail))
     found += [
         Violation("orders_are_posted", f"commande {event_id}", "écriture d'une commande qui n'existe pas")

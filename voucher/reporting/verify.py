@@ -19,6 +19,7 @@ from voucher.network import checks as network
 from voucher.programme import checks as programme
 from voucher.redemption import checks as redemption
 from voucher.reporting import checks as reporting
+from voucher.reporting.names import in_words
 from voucher.settlement import checks as settlement
 
 ROOMS: Sequence[tuple[str, Sequence[Check]]] = (
@@ -47,7 +48,7 @@ class CheckResult:
 
 
 def verify(database: Database, witness: Witness | None = None, sample: Sample | None = None) -> Iterator[CheckResult]:
-    """Run all checks in the rooms' order, over one state of the database; each result is given as it comes.
+    """Run all checks in the rooms' order, over one state of the database; each result is given as it comes, in words.
 
     A witness says what is known of the sealed journal from outside: the programme's key, checkpoints that left the house. The
     sample says whose signatures are read: a day's part of the codes, or all.
@@ -59,6 +60,6 @@ def verify(database: Database, witness: Witness | None = None, sample: Sample | 
         for room, checks in ROOMS:
             for check in checks:
                 started = time.perf_counter()
-                violations = tuple(check(session))
+                violations = in_words(session, check(session))
                 sentence = (check.__doc__ or check.__name__).strip().splitlines()[0]
                 yield CheckResult(room, sentence, violations, time.perf_counter() - started)

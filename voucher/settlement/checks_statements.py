@@ -37,7 +37,7 @@ def check_statements_are_what_the_bank_said(session: Session) -> list[Violation]
     stored: dict[str, dict[Said, str]] = {}
     everywhere = {_said(row) for row in rows}
     for row in rows:
-        stored.setdefault(row.bank_file, {})[_said(row)] = f"relevé {row.reference} de {row.name}"
+        stored.setdefault(row.bank_file, {})[_said(row)] = f"relevé « {row.reference} » du compte {row.name}"
     files = session.execute(
         select(BankFile.sha256, BankFile.name, BankFile.content)
         .where(BankFile.kind == BankFileKind.STATEMENT)
@@ -65,7 +65,7 @@ def check_statements_are_what_the_bank_said(session: Session) -> list[Violation]
         found += [
             Violation(
                 _NAME,
-                f"fichier {file.name}, {told[said].name.lower()}",
+                f"fichier {file.name}, « {told[said].name} »",
                 f"manque : de {format_euros(said[2])} à {format_euros(said[3])} dans le fichier, aucun relevé gardé",
             )
             for said in missing
