@@ -122,7 +122,7 @@ def test_the_whole_life_of_a_voucher(database: Database, tmp_path: Path) -> None
             for content in bank.statements():
                 (tmp_path / "releve.xml").write_bytes(content)
                 desk.open("/finances/banque/importer").fill(file=str(tmp_path / "releve.xml")).press(
-                    "Importer ce fichier"
+                    "Importer ces fichiers"
                 )
             desk.open(batch).sees("Payé")
     assert [violation for result in verify(database) for violation in result.violations] == []

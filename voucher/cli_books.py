@@ -11,7 +11,7 @@ from voucher.issuing.checks_signatures import Sample
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.migrations import upgrade
-from voucher.kernel.settings import read_database_url
+from voucher.kernel.settings import read_database_settings
 from voucher.ledger.checkpoint import BadNote, read_verifier_key
 from voucher.ledger.checks_seals import Witness
 from voucher.programme.programme_key import programme_key
@@ -21,7 +21,7 @@ from voucher.reporting.verify import verify as verify_books
 @click.command(help="Amène la base à son dernier schéma.")
 def migrate() -> None:
     """Run the migrations that this database has not seen."""
-    upgrade(read_database_url())
+    upgrade(read_database_settings().database_url)
     click.echo("La base est à jour.")
 
 
@@ -75,7 +75,8 @@ def verify(
         part = "tous les codes" if is_whole else f"la part du {french_date(read_on)}"
         click.echo(f"Signatures : {part}.")
     witness = Witness(_trusted_key(line), _texts(checkpoints), _texts(proofs))
-    database = Database(read_database_url())
+    settings = read_database_settings()
+    database = Database(settings.database_url, limits=settings.command_limits)
     try:
         for result in verify_books(database, witness, sample):
             found += len(result.violations)

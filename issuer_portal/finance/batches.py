@@ -34,6 +34,7 @@ from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.patience import takes_long
 
 STATE_CHOICES = [(str(state), word) for state, (word, _) in BATCH_STATES.items()]
 ADVICE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
@@ -103,6 +104,7 @@ def batches() -> str | Response:
 
 @blueprint.route("/conventions/<uuid:agreement_id>/arreter", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@takes_long
 def freeze(agreement_id: UUID) -> str | Response:
     """Show what would be frozen, anomalies first; freeze it."""
     here = house()
@@ -300,6 +302,7 @@ def approve(batch_id: UUID) -> str | Response:
 
 @blueprint.post("/lots/<uuid:batch_id>/transmettre")
 @staff(Role.FINANCE_PREPARER)
+@takes_long
 def export(batch_id: UUID) -> Response:
     """Write the files of a batch; once written they are given again, the same."""
     page = batch_or_404(batch_id)
