@@ -53,7 +53,7 @@ def badly_said(found: Violation, known: frozenset[str], *, is_gone: bool) -> lis
     """Return what is wrong with how a violation is said; what `is_gone` from the database has its identifier alone."""
     said = f"{found.subject} : {found.detail}"
     # A name that a person or a file gave may be in any language: it stands in guillemets, or is a reference.
-    ours = re.sub(r"« [^»]* »", "", said)
+    ours = re.sub(r"« [^»]* »|\S+@\S+", "", said)
     troubles = [f"code: {one[0]}" for one in CODE.finditer(ID.sub("", ours))]
     troubles += [f"English: {word}" for word in re.findall(r"[^\W\d_]{3,}", ours) if word in known]
     # An identifier alone names nothing; beside a name, it says which row.
