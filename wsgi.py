@@ -65,7 +65,8 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     if settings.proxy_count:
         forwarded = settings.proxy_count
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=forwarded, x_proto=forwarded)  # type: ignore[method-assign]
-    app.extensions["house"] = House(Database(settings.database_url), settings, now)
+    database = Database(settings.database_url, settings.database_pool_size, settings.page_limits)
+    app.extensions["house"] = House(database, settings, now)
     install(app)
     navigation: list[NavItem] = []
     for portal in PORTALS:

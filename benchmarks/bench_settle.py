@@ -120,6 +120,7 @@ def _bank_details(structure_id: UUID, rank: int) -> dict[str, object]:
         "iban": an_iban(rank),
         "recorded_by": SOMEONE,
         "recorded_at": NOW,
+        "confirmed_at": NOW,
     }
 
 

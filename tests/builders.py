@@ -15,8 +15,15 @@ from voucher.issuing.order import Ordered, order_vouchers
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.network.confirm_rib import confirm_bank_details
 from voucher.network.places import PlaceDescription, add_place
-from voucher.network.structures import NewStructure, propose_structure, qualify_structure
+from voucher.network.structures import (
+    NewBankDetails,
+    NewStructure,
+    propose_structure,
+    qualify_structure,
+    record_bank_details,
+)
 from voucher.programme.commit import NewCommitment, commit
 from voucher.programme.open_envelope import NewEnvelope, open_envelope
 from voucher.programme.parties import (
@@ -32,6 +39,7 @@ from voucher.redemption.answers import Counter
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SOMEONE = UUID("01890000-0000-7000-8000-000000000001")  # who acts, where the test does not care
+CONFIRMER = UUID("01890000-0000-7000-8000-00000000000c")  # who confirms RIBs, and neither records nor approves
 MASTER_SECRET = bytes.fromhex("0f" * 32)  # the same as tests.clients.MASTER_KEY
 
 
@@ -55,6 +63,12 @@ class Issued:
     first_booklet_number: int
     booklet_count: int
     voucher_count: int
+
+
+def record_rib(database: Database, details: NewBankDetails, *, by: UUID = SOMEONE, now: datetime = NOW) -> None:
+    """Record a RIB, and let another person confirm it at once."""
+    record_bank_details(database, details, by=by, now=now)
+    confirm_bank_details(database, details.id, by=CONFIRMER, now=now)
 
 
 def a_siren(rank: int) -> str:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -98,17 +98,20 @@ def folder_of_runs() -> Path:
 class Server:
     """A PostgreSQL server in a folder of its own, reached by unix socket only; it lives as long as `pipe` is held."""
 
-    def __init__(self, folder: Path, pipe: Path, *, is_durable: bool = False) -> None:
-        """Prepare a server in `folder` (made by `start`); `is_durable` keeps every fsync, for crash tests."""
+    def __init__(
+        self, folder: Path, pipe: Path, *, is_durable: bool = False, more: Mapping[str, str] | None = None
+    ) -> None:
+        """Prepare a server in `folder` (made by `start`); `is_durable` keeps every fsync, for crash tests; `more` settings."""
         self.folder = folder
         self._pipe = pipe
-        self._settings = COMMON | (DURABLE if is_durable else QUICK)
+        self._settings = COMMON | (DURABLE if is_durable else QUICK) | dict(more or {})
         self._user, self._group = server_identity()
         self._stopped = folder / "stopped"
 
     def url(self, database: str = "postgres") -> str:
         """Return the address of one database of this server."""
-        return f"postgresql://postgres@/{database}?host={self.folder}"
+        port = self._settings.get("port", "5432")
+        return f"postgresql://postgres@/{database}?host={self.folder}&port={port}"
 
     def start(self) -> None:
         """Start the server, making its cluster the first time, and wait until it answers."""
@@ -127,13 +130,29 @@ class Server:
             subprocess.run([*keeper, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
         self._wait()
 
+    def copy_from(self, primary: "Server") -> None:
+        """Become a standby of a running server, not started yet: it follows it from now on, and may be promoted."""
+        binaries = self._usable_binaries()
+        self._run(binaries / "pg_basebackup", f"--host={primary.folder}", "--username=postgres", "--write-recovery-conf",
+                  "--checkpoint=fast", "--wal-method=stream", f"--pgdata={self.folder / 'data'}")  # fmt: skip
+
+    def freeze(self) -> None:
+        """Stop all its processes where they stand, as a machine that hangs would: sockets stay open, nobody answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        for process in (postmaster, *_children_of(postmaster)):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+
     def crash(self) -> None:
         """Kill the server and all its processes at once, as a power cut would; `start` recovers it."""
-        postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        processes = [postmaster, *_children_of(postmaster)]
-        for process in processes:
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         last = time.monotonic() + START_SECONDS
         while not self._stopped.exists():
             if time.monotonic() > last:
@@ -323,12 +342,39 @@ class Run:
 
 
 @contextmanager
-def temporary_server(*, is_durable: bool = False) -> Iterator[Server]:
+def temporary_server(*, is_durable: bool = False, more: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Run a server of one's own (benchmarks, crash tests); it is stopped and removed at the end, also after a kill."""
     run = Run.begin()
-    server = Server(run.folder / "server", run.pipe, is_durable=is_durable)
+    server = Server(run.folder / "server", run.pipe, is_durable=is_durable, more=more)
     try:
         server.start()
         yield server
+    finally:
+        with suppress(FileNotFoundError):
+            server.thaw()
+        run.end()
+
+
+@contextmanager
+def server_and_standby() -> Iterator[tuple[Server, Server]]:
+    """Run a server and its synchronous standby: what the first acknowledges, the second has written."""
+    run = Run.begin()
+    more = {"wal_level": "replica", "max_wal_senders": "4", "hot_standby": "on"}
+    primary = Server(run.folder / "server", run.pipe, is_durable=True, more=more)
+    standby = Server(run.folder / "standby", run.pipe, is_durable=True, more=more)
+    try:
+        primary.start()
+        standby.copy_from(primary)
+        standby.start()
+        with psycopg.connect(primary.url(), autocommit=True) as admin:
+            # Said after the copy: once promoted, the standby waits for no other.
+            admin.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            admin.execute("SELECT pg_reload_conf()")
+            last = time.monotonic() + START_SECONDS
+            while admin.execute("SELECT sync_state FROM pg_stat_replication").fetchall() != [("sync",)]:
+                if time.monotonic() > last:
+                    raise EngineMissing("the standby does not follow")
+                time.sleep(0.02)
+        yield primary, standby
     finally:
         run.end()

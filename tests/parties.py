@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from tests.builders import NOW, SOMEONE, a_siren, an_iban
+from tests.builders import NOW, SOMEONE, a_siren, an_iban, record_rib
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.network.structures import (
@@ -10,7 +10,6 @@ from voucher.network.structures import (
     NewStructure,
     propose_structure,
     qualify_structure,
-    record_bank_details,
 )
 from voucher.programme.open_envelope import NewEnvelope, open_envelope
 from voucher.programme.parties import (
@@ -93,9 +92,7 @@ def a_structure(
     structure_id = propose_structure(database, NewStructure(new_id(), f"W{a_rank():09d}", name), by=SOMEONE, now=NOW)
     if has_rib:
         iban = an_iban(a_rank())
-        record_bank_details(
-            database, NewBankDetails(new_id(), structure_id, name.upper(), iban, iban), by=SOMEONE, now=NOW
-        )
+        record_rib(database, NewBankDetails(new_id(), structure_id, name.upper(), iban, iban))
     if is_qualified:
         qualify_structure(database, structure_id, by=SOMEONE, now=NOW)
     return structure_id

@@ -79,6 +79,9 @@ def test_the_whole_life_of_a_voucher(database: Database, tmp_path: Path) -> None
     with serve(app) as address, chromium() as browser:
         with seated(browser, address, "programme@rive.example") as desk:
             the_programme_prepares(desk)
+        with seated(browser, address, "finance_preparer@rive.example") as desk:
+            desk.open("/finances/").follow("Voir les RIB à confirmer").follow("Vérifier ce RIB")
+            desk.fill(password=PASSWORD).press("Confirmer ce RIB").sees("est confirmé")
         a_person(database, Role.ISSUER, one_id(database, "issuer"), email="issuer@rive.example")
         with seated(browser, address, "issuer@rive.example") as desk:
             printed = the_issuer_orders(desk)
@@ -119,7 +122,7 @@ def test_the_whole_life_of_a_voucher(database: Database, tmp_path: Path) -> None
             for content in bank.statements():
                 (tmp_path / "releve.xml").write_bytes(content)
                 desk.open("/finances/banque/importer").fill(file=str(tmp_path / "releve.xml")).press(
-                    "Importer ce fichier"
+                    "Importer ces fichiers"
                 )
             desk.open(batch).sees("Payé")
     assert [violation for result in verify(database) for violation in result.violations] == []

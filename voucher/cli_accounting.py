@@ -13,7 +13,7 @@ from voucher.accounting.fec_checker import check_fec
 from voucher.cli_numbers import Count
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
-from voucher.kernel.settings import read_database_url
+from voucher.kernel.settings import read_database_settings
 from voucher.ledger.chart_file import PRESENTED, WrongChart, chart_numbers, read_chart
 
 SHOWN_MAX = 100
@@ -44,7 +44,8 @@ def check_chart(file: Path) -> None:
 @contextmanager
 def _database() -> Iterator[Database]:
     """Open the database of the environment for one command."""
-    database = Database(read_database_url())
+    settings = read_database_settings()
+    database = Database(settings.database_url, limits=settings.command_limits)
     try:
         yield database
     finally:

@@ -8,7 +8,7 @@ import click
 
 from voucher.kernel.database import Database
 from voucher.kernel.migrations import upgrade
-from voucher.kernel.settings import read_database_url
+from voucher.kernel.settings import read_database_settings
 from voucher.ledger.checkpoint import BadNote, read_verifier_key
 from voucher.ledger.checks_seals import Witness
 from voucher.programme.programme_key import programme_key
@@ -18,7 +18,7 @@ from voucher.reporting.verify import verify as verify_books
 @click.command(help="Amène la base à son dernier schéma.")
 def migrate() -> None:
     """Run the migrations that this database has not seen."""
-    upgrade(read_database_url())
+    upgrade(read_database_settings().database_url)
     click.echo("La base est à jour.")
 
 
@@ -48,7 +48,8 @@ def verify(quiet: bool, checkpoints: tuple[Path, ...], proofs: tuple[Path, ...],
     """Run every check of every room; exit with 1 when one is violated."""
     found = 0
     witness = Witness(_trusted_key(line), _texts(checkpoints), _texts(proofs))
-    database = Database(read_database_url())
+    settings = read_database_settings()
+    database = Database(settings.database_url, limits=settings.command_limits)
     try:
         for result in verify_books(database, witness):
             found += len(result.violations)

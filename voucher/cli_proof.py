@@ -85,7 +85,7 @@ def export_audit_command(path: Path, until: datetime | None) -> None:
 def house() -> Iterator[tuple[Settings, Database]]:
     """Give a command the settings of the environment and their database, closed after it."""
     settings = settings_of_environment()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, limits=settings.command_limits)
     try:
         yield settings, database
     finally:

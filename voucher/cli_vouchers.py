@@ -158,7 +158,7 @@ def revoke_key_command(key_id: int) -> None:
 
 def _house() -> tuple[Settings, Database]:
     settings = settings_of_environment()
-    return settings, Database(settings.database_url)
+    return settings, Database(settings.database_url, limits=settings.command_limits)
 
 
 def _booklet_count(booklets: int | None, vouchers: int | None, booklet_size: int) -> int:

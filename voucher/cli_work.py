@@ -26,7 +26,7 @@ def work(once: bool, every: int) -> None:
     """Run the jobs once, or until SIGTERM or Ctrl-C; a job under way is finished first."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     settings = settings_of_environment()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, limits=settings.command_limits)
     try:
         # A job that fails stops no other, and is tried again: a database that cannot be opened at all is said now.
         unfinished_batches(database)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from voucher.access.links import make_path
 from voucher.accounting.match_up import match_up_job
 from voucher.distribution.lapse import lapse
 from voucher.funding.publish import publish_backing
@@ -17,6 +18,7 @@ from voucher.issuing.wrong_codes import watch_wrong_codes
 from voucher.kernel.database import Database, whole_turn
 from voucher.kernel.money import format_euros
 from voucher.kernel.settings import Settings
+from voucher.kernel.time_limits import at_length
 from voucher.mail.send import send_waiting
 from voucher.programme.end_share import run_share_endings
 from voucher.proof.sealing import seal_daily
@@ -59,7 +61,7 @@ def _lapse(database: Database, _settings: Settings, now: datetime) -> str:
 
 
 def _send_mail(database: Database, settings: Settings, now: datetime) -> str:
-    return send_waiting(database, settings, now).line
+    return send_waiting(database, settings, now, make_path).line
 
 
 JOBS: Sequence[Job] = (
@@ -85,7 +87,7 @@ def run_jobs(
     """
     for job in JOBS if jobs is None else jobs:
         try:
-            with whole_turn(database, job.turn) as is_ours:
+            with at_length(), whole_turn(database, job.turn) as is_ours:
                 line = job.run(database, settings, clock()) if is_ours else ""
         except Exception as error:
             log.exception("the job %s failed", job.key)

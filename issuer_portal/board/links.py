@@ -34,6 +34,9 @@ WORDINGS: Mapping[Risk, Wording] = {
         "Voir les structures sans RIB",
         (("programme.structures", {"rib": "without"}),),
     ),
+    Risk.RIB_TO_CONFIRM: Wording(
+        "structure", "structures", "dus", "Voir les RIB à confirmer", (("finance.waiting_ribs", {}),)
+    ),
     Risk.TRANSFER_UNCONFIRMED: Wording(
         "virement", "virements", "en transit", "Voir le compte d'attente", (("ledger.accounts", {"compte": "5115"}),)
     ),

@@ -23,6 +23,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm
 from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.patience import takes_long
 
 
 class ProduceForm(HouseForm):
@@ -59,6 +60,7 @@ def _account(agreement_id: UUID, year: int) -> AgreementAccount:
 
 @blueprint.route("/comptes-annuels/<uuid:agreement_id>/<int:year>", methods=["GET", "POST"])
 @staff(*READERS)
+@takes_long
 def annual(agreement_id: UUID, year: int) -> str | Response:
     """Show an agreement's account; a preparer may produce it."""
     here = house()
@@ -95,6 +97,7 @@ def annual(agreement_id: UUID, year: int) -> str | Response:
 
 @blueprint.get("/comptes-annuels/<uuid:agreement_id>/<int:year>.csv")
 @staff(*READERS)
+@takes_long
 def annual_csv(agreement_id: UUID, year: int) -> Response:
     """Download the rows behind an account, order by order."""
     page = _account(agreement_id, year)
@@ -104,6 +107,7 @@ def annual_csv(agreement_id: UUID, year: int) -> Response:
 
 @blueprint.get("/comptes-annuels/<uuid:agreement_id>/<int:year>/encaissements.csv")
 @staff(*READERS)
+@takes_long
 def annual_uses(agreement_id: UUID, year: int) -> Response:
     """Download the rows behind what was used: by order, period and structure, with the payment that carries them."""
     page = _account(agreement_id, year)

@@ -16,6 +16,7 @@ from voucher.reporting.account_names import account_names
 from voucher.web.access import staff
 from voucher.web.house import house
 from voucher.web.listing import Cell, euros_cell, file_response, read_listing
+from voucher.web.patience import takes_long
 
 BOOKS = {
     Book.GENERAL: "Comptabilité générale",
@@ -33,6 +34,7 @@ HEADERS = [
 
 @blueprint.get("/balance")
 @staff(*READERS)
+@takes_long
 def trial() -> str | Response:
     """Show the trial balance of a year, up to a day."""
     whole_programme()

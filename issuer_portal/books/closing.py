@@ -28,6 +28,7 @@ from voucher.ledger.close_year import YearState, years
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.house import house
+from voucher.web.patience import takes_long
 
 
 def close_form(lines: list[CloseLine]) -> Any:
@@ -59,6 +60,7 @@ def year(year: int) -> str:
 
 @blueprint.post("/exercices/<int:year>/proposer")
 @staff(Role.FINANCE_PREPARER)
+@takes_long
 def propose(year: int) -> str | Response:
     """Propose to close a year."""
     return _sign(year, is_proposal=True)
@@ -66,6 +68,7 @@ def propose(year: int) -> str | Response:
 
 @blueprint.post("/exercices/<int:year>/clore")
 @staff(Role.FINANCE_APPROVER)
+@takes_long
 def close(year: int) -> str | Response:
     """Close a year that another person proposed."""
     return _sign(year, is_proposal=False)

@@ -10,6 +10,7 @@ from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import years
 from voucher.web.access import staff, viewer
 from voucher.web.house import house
+from voucher.web.patience import takes_long
 
 LATIN9 = "iso8859-15"
 
@@ -31,6 +32,7 @@ def fec_home() -> str:
 
 @blueprint.get("/fec/<siren>/<int:year>.txt")
 @staff(*READERS)
+@takes_long
 def fec_download(siren: str, year: int) -> BaseResponse:
     """Download a FEC, streamed as it is written."""
     whole_programme()

@@ -16,6 +16,7 @@ from voucher.settlement.advice_document import advice_document
 from voucher.settlement.documents import Contact
 from voucher.settlement.read_advice import AdvicePage, advice
 from voucher.settlement.read_duplicates import duplicates_of
+from voucher.settlement.read_payees import ASK_NAME, MAY_WAIT, payee_checks
 from voucher.settlement.reasons import explain
 from voucher.settlement.set_aside import set_aside
 from voucher.settlement.waiting import advice_waiting
@@ -63,6 +64,9 @@ def advice_page(advice_id: UUID) -> str | Response:
         form=form,
         why=explain(page.state_reason),
         doubled=duplicates_of(here.database, page.batch_id, advice_id=advice_id, limit=1, issuer_id=scope()),
+        payee=payee_checks(here.database, page.batch_id, advice_id=advice_id).get(advice_id),
+        may_wait=MAY_WAIT,
+        ask_name=ASK_NAME,
         waiting=advice_waiting(here.database, advice_id, here.now()),
     )
 

@@ -8,7 +8,7 @@ from flask_wtf.file import FileRequired, MultipleFileField
 from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
-from issuer_portal.finance.report_receipt import report_receipt
+from issuer_portal.finance.report_receipt import has_doubtful_names, report_receipt
 from voucher.access.rules import Role
 from voucher.kernel.calendar import paris_day
 from voucher.settlement import bank_days, read_bank
@@ -79,6 +79,8 @@ def import_file() -> str | Response:
             flash(f"{_receipt(done)} Format : {outcomes[0].format}.", "info" if done.is_known else "success")
             if isinstance(done, Reported) and done.duplicate_count:
                 return redirect(url_for("finance.batch_duplicates", batch_id=done.batch_id))
+            if isinstance(done, Reported) and has_doubtful_names(done):
+                return redirect(url_for("finance.batch", batch_id=done.batch_id))
             return redirect(url_for("finance.reconciliation"))
     return render_template(
         "finance/import.html",

@@ -26,6 +26,7 @@ from voucher.settlement.freeze import Frozen, freeze_batch
 from voucher.settlement.preview import preview_batch
 from voucher.settlement.read_advices import advices
 from voucher.settlement.read_duplicates import announced_in
+from voucher.settlement.read_payees import ASK_NAME, MAY_WAIT, doubtful_names, payee_checks
 from voucher.settlement.waiting import batch_waiting, by_title
 from voucher.settlement.words import ADVICE_STATES, BATCH_STATES, FILE_KINDS
 from voucher.web.access import staff, viewer
@@ -33,6 +34,7 @@ from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.patience import takes_long
 
 STATE_CHOICES = [(str(state), word) for state, (word, _) in BATCH_STATES.items()]
 ADVICE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
@@ -102,6 +104,7 @@ def batches() -> str | Response:
 
 @blueprint.route("/conventions/<uuid:agreement_id>/arreter", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@takes_long
 def freeze(agreement_id: UUID) -> str | Response:
     """Show what would be frozen, anomalies first; freeze it."""
     here = house()
@@ -182,6 +185,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         issuer_id=scope(),
     )
     waits = batch_waiting(house().database, page.id, house().now())
+    payees = payee_checks(house().database, page.id)
     if listing.wants_file:
         headers = [
             "Référence",
@@ -191,6 +195,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
             "Montant (€)",
             "État",
             "Pourquoi, et quoi faire",
+            "Nom du titulaire, selon la banque",
             "Payé le",
         ]
         lines = (
@@ -202,6 +207,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
                 euros_cell(row.amount_cents),
                 ADVICE_STATES[row.state][0],
                 waits[row.id].waiting.act if row.id in waits else "",
+                payees[row.id].sentence if row.id in payees else "",
                 row.paid_on,
             )
             for row in rows
@@ -218,6 +224,10 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         choices=ADVICE_CHOICES,
         approve_form=approve_form,
         waits=waits,
+        payees=payees,
+        doubtful_names=doubtful_names(payees.values()),
+        may_wait=MAY_WAIT,
+        ask_name=ASK_NAME,
         announced=announced_in(house().database, page.id),
         why_held=by_title(waits[one] for one in waits if waits[one].is_held),
         signs=batch_anomalies(house().database, page.id, now=house().now()),
@@ -292,6 +302,7 @@ def approve(batch_id: UUID) -> str | Response:
 
 @blueprint.post("/lots/<uuid:batch_id>/transmettre")
 @staff(Role.FINANCE_PREPARER)
+@takes_long
 def export(batch_id: UUID) -> Response:
     """Write the files of a batch; once written they are given again, the same."""
     page = batch_or_404(batch_id)

@@ -10,7 +10,9 @@ from voucher.settlement.holds import holds
 from voucher.settlement.read_bank import line_counts
 from voucher.settlement.read_duplicates import duplicate_batches
 from voucher.settlement.read_overpayments import overpayment_sums
+from voucher.settlement.read_payees import payee_batches
 from voucher.settlement.read_periods import to_do, to_settle
+from voucher.settlement.read_ribs import rib_count
 from voucher.web.access import staff
 from voucher.web.house import house
 
@@ -23,6 +25,7 @@ def home() -> str:
     return render_template(
         "finance/home.html",
         todo=to_do(database, issuer_id=issuer_id),
+        payees=payee_batches(database, issuer_id=issuer_id),
         doubled=duplicate_batches(database, issuer_id=issuer_id),
         lines=line_counts(database, issuer_id=issuer_id),
         periods=to_settle(database, issuer_id=issuer_id),
@@ -31,6 +34,7 @@ def home() -> str:
         ),
         clock=late_now(database, house().now(), issuer_id=issuer_id),
         hold_count=len(holds(database, is_live=True, issuer_id=issuer_id)),
+        rib_count=rib_count(database, issuer_id=issuer_id),
         given_up_count=message_counts(database, issuer_id=issuer_id)[MessageState.GIVEN_UP],
         accounts_due=accounts_due(database, now=house().now(), issuer_id=issuer_id),
         now=house().now(),

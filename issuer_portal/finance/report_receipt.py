@@ -1,7 +1,13 @@
 """What a bank's status report changed, in a few sentences."""
 
 from voucher.settlement.import_report import Reported
+from voucher.settlement.read_payees import PAYEE_WORDS, is_doubtful
 from voucher.web.filters import plural
+
+
+def has_doubtful_names(done: Reported) -> bool:
+    """Whether the bank doubts the name of a holder, so that the file may wait for an authorisation."""
+    return any(is_doubtful(code) for code in done.payee_counts)
 
 
 def report_receipt(done: Reported) -> str:
@@ -16,5 +22,13 @@ def report_receipt(done: Reported) -> str:
     if not parts and done.set_aside:
         parts.append("le compte rendu est gardé. Aucun règlement ne change.")
     if not parts:
-        parts.append("la banque ne rejette aucun virement. Il reste à attendre le relevé.")
+        wait = "" if has_doubtful_names(done) else " Il reste à attendre le relevé."
+        parts.append(f"la banque ne rejette aucun virement.{wait}")
+    if done.payee_counts:
+        names = (
+            f"{PAYEE_WORDS[code][0].lower()}, {plural(count, 'virement')}" for code, count in done.payee_counts.items()
+        )
+        parts.append(f"Noms des titulaires : {' ; '.join(names)}.")
+    if has_doubtful_names(done):
+        parts.append("Le fichier peut attendre une autorisation à la banque.")
     return f"Lot {done.batch_number} : {' '.join(parts)}"

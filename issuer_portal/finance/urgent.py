@@ -17,6 +17,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import CheckboxesField, HouseForm, show_refusal
 from voucher.web.house import house
+from voucher.web.patience import takes_long
 
 
 class UrgentForm(HouseForm):
@@ -28,6 +29,7 @@ class UrgentForm(HouseForm):
 
 @blueprint.route("/conventions/<uuid:agreement_id>/urgence", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@takes_long
 def urgent(agreement_id: UUID) -> str | Response:
     """Show what failed and may be paid again; freeze it for the structures chosen."""
     here = house()

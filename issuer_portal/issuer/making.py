@@ -11,6 +11,7 @@ from uuid import UUID
 
 from voucher.issuing.make_batch import make_batch, turn_of
 from voucher.kernel.database import Database, whole_turn
+from voucher.kernel.time_limits import at_length
 
 VOUCHERS_AT_ONCE_MAX = 2_000  # made while the person waits: under a second
 START_SECONDS = 5
@@ -28,7 +29,7 @@ def make_behind(database: Database, batch_id: UUID, *, master_secret: bytes, now
 
 def _make(database: Database, batch_id: UUID, master_secret: bytes, now: datetime, is_begun: Event) -> None:
     try:
-        with whole_turn(database, turn_of(batch_id)) as is_ours:
+        with at_length(), whole_turn(database, turn_of(batch_id)) as is_ours:
             is_begun.set()
             if is_ours:
                 make_batch(database, batch_id, master_secret=master_secret, now=now, processes=1)

@@ -15,6 +15,7 @@ from voucher.proof.sealing import journal_key, published_key, seal_now
 from voucher.web.access import staff, viewer
 from voucher.web.house import house
 from voucher.web.listing import read_listing
+from voucher.web.patience import takes_long
 
 OLD_AFTER_HOURS = 48
 
@@ -60,6 +61,7 @@ def entry_proof(entry_id: UUID) -> Response:
 
 @blueprint.post("/preuves/archive-audit.zip")
 @staff(Role.AUDITOR)
+@takes_long
 def audit_archive() -> Response:
     """Seal what waits, then give the audit archive; it leaves a line in the audit trail."""
     here, who = house(), viewer()

@@ -10,6 +10,7 @@ from voucher.kernel.calendar import paris_day
 from voucher.network.read_structures import structures
 from voucher.programme.read import key_figures
 from voucher.redemption.wrong_codes import guessing_places
+from voucher.settlement.read_ribs import rib_count
 from voucher.web.access import staff
 from voucher.web.house import house
 
@@ -24,6 +25,7 @@ def home() -> str:
         "proposed": structures(database, **ask, filters={"etat": "proposed"})[1],  # type: ignore[arg-type]
         "without_rib": structures(database, **ask, filters={"etat": "qualified", "rib": "without"})[1],  # type: ignore[arg-type]
     }
+    waiting["ribs"] = rib_count(database)
     here = house()
     backed = agreement_backings(
         database,

@@ -51,7 +51,7 @@ class PayingAccountForm(HouseForm):
 
     id = HiddenField()
     name = StringField("Nom de ce compte pour vous", validators=[InputRequired(), Length(max=120)])
-    holder_name = StringField("Titulaire, comme sur le RIB", validators=[InputRequired(), Length(max=70)])
+    holder_name = StringField("Titulaire, comme sur le RIB", validators=[InputRequired()])
     iban = IbanField("IBAN", validators=[InputRequired()])
     bic = BicField("BIC", validators=[Optional()])
     channel = SelectField(

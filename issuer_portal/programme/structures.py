@@ -72,11 +72,21 @@ def structures() -> str | Response:
     )
     if listing.wants_file:
         lines = (
-            (row.pivot, row.name, STATE_NAMES[row.state], row.place_count, row.has_bank_details, row.state_changed_at)
+            (
+                row.pivot,
+                row.name,
+                STATE_NAMES[row.state],
+                row.place_count,
+                row.has_bank_details,
+                row.is_rib_waiting,
+                row.state_changed_at,
+            )
             for row in rows
         )
         return file_response(
-            "structures", ["SIRET ou RNA", "Nom", "État", "Lieux ouverts", "RIB", "État depuis"], lines
+            "structures",
+            ["SIRET ou RNA", "Nom", "État", "Lieux ouverts", "RIB en service", "RIB à confirmer", "État depuis"],
+            lines,
         )
     return render_template("programme/structures.html", listing=listing, rows=rows, total=total, states=STATE_NAMES)
 

@@ -16,6 +16,23 @@ SETTLEMENT = {
         "UPDATE payment_advice SET due_on = '2025-01-31'",
         {"a_payment_is_due_after_its_period"},
     ),
+    "a payment to a RIB that was confirmed after it": (
+        "UPDATE bank_details SET confirmed_at = '2031-01-01 10:00:00.000000' WHERE confirmed_at IS NOT NULL",
+        {"payments_go_to_confirmed_ribs"},
+    ),
+    "a RIB that nobody confirmed": (
+        (
+            "DROP INDEX uq_bank_details_waiting; UPDATE bank_details SET confirmed_at = NULL, confirmed_by = NULL"
+        ),
+        {"payments_go_to_confirmed_ribs"},
+    ),
+    "a batch approved by who confirmed a RIB that it pays": (
+        (
+            "UPDATE bank_details SET confirmed_by = (SELECT approved_by FROM settlement_batch WHERE approved_by IS NOT NULL "
+            "ORDER BY number LIMIT 1)"
+        ),
+        {"who_approves_confirmed_no_rib"},
+    ),
     "an advice that pays more": (
         f"UPDATE payment_advice SET amount_cents = amount_cents + 500 WHERE id = {A_PAID_ADVICE}",
         {"an_advice_is_its_lines", "files_pay_their_batch"},

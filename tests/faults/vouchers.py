@@ -124,6 +124,10 @@ NETWORK = {
         ),
         {"structures_have_one_rib_at_a_time"},
     ),
+    "a RIB confirmed by who recorded it": (
+        "UPDATE bank_details SET confirmed_by = recorded_by WHERE confirmed_by IS NOT NULL",
+        {"ribs_are_confirmed_by_another"},
+    ),
     "a place in another region": ("UPDATE place SET region_code = '75'", {"places_are_located_and_useful"}),
     "a place that offers what nobody knows": (
         "UPDATE place SET services = 'magic'",

@@ -74,7 +74,7 @@ def test_every_space_groups_by_three_and_nothing_else(space: str) -> None:
 def test_a_refusal_says_what_was_read_wrong_and_how_to_write_it(text: str, why: str) -> None:
     with pytest.raises(WrongNumber) as wrong:
         parse_euros(text)
-    assert str(wrong.value) == f"« {text} » {why}. Écrivez par exemple 1\u202f234,50."
+    assert str(wrong.value) == f"« {text} » {why}. Écrivez par exemple 1\u00a0234,50."
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,17 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from tests.builders import MASTER_SECRET, NOW, SOMEONE, a_counter, a_prescriber, an_agreement, an_iban, scanned_codes
+from tests.builders import (
+    MASTER_SECRET,
+    NOW,
+    SOMEONE,
+    a_counter,
+    a_prescriber,
+    an_agreement,
+    an_iban,
+    record_rib,
+    scanned_codes,
+)
 from tests.kinds import SEED_VARIABLE
 from tests.settlement.reports import status_report
 from voucher.demonstration.bank import BookedLine, statement
@@ -37,7 +47,7 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.network.structures import NewBankDetails, record_bank_details
+from voucher.network.structures import NewBankDetails
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.redemption.answers import Redeemed, Undone
 from voucher.redemption.redeem import redeem
@@ -98,7 +108,7 @@ class Life(RuleBasedStateMachine):
         for rank, counter in enumerate(self.counters):
             iban = an_iban(7000 + rank)
             details = NewBankDetails(new_id(), counter.structure_id, f"STRUCTURE {rank}", iban, iban)
-            record_bank_details(self.database, details, by=SOMEONE, now=self.now)
+            record_rib(self.database, details, now=self.now)
         with self.database.read() as session:
             account = select(PayingAccount.iban).join(Agreement, Agreement.paying_account_id == PayingAccount.id)
             self.iban = session.scalars(account.where(Agreement.id == self.agreed.agreement_id)).one()

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from tests.builders import (
+    CONFIRMER,
     NOW,
     SOMEONE,
     a_counter,
@@ -30,6 +31,7 @@ from voucher.issuing.order import order_vouchers
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.network.confirm_rib import confirm_bank_details
 from voucher.network.structures import NewBankDetails, qualify_structure, record_bank_details, suspend_structure
 from voucher.programme.commit import NewCommitment, commit
 from voucher.redemption.answers import Counter, Redeemed
@@ -63,6 +65,7 @@ class Everybody:
         for rank, counter in enumerate(self.counters):
             details = NewBankDetails(new_id(), counter.structure_id, f"STRUCTURE {rank}", an_iban(rank), an_iban(rank))
             record_bank_details(database, details, **ACT)
+            confirm_bank_details(database, details.id, by=CONFIRMER, now=ACT["now"])
         self.receipts: list[tuple[UUID, Counter]] = []
         self.done_count = 0
 

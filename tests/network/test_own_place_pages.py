@@ -47,6 +47,8 @@ def test_the_manager_gives_a_rib_and_a_place_and_corrects_it(database: Database)
     _, page = send(client, "/comptoir/lieu/rib", rib | {"iban_again": an_iban(21)})
     assert f"finit par {an_iban(21)[-4:]}" in page
     assert an_iban(21) not in page
+    assert "Votre nouveau RIB est en attente de confirmation." in page
+    assert "D’ici là, vous ne pouvez pas être payé." in client.get("/comptoir/lieu/").get_data(as_text=True)
 
     assert "numéro" in send(client, "/comptoir/lieu/nouveau", TYPED | {"phone": "12"})[1]
     _, page = send(client, "/comptoir/lieu/nouveau", TYPED)

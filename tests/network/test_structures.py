@@ -2,18 +2,21 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
 from sqlalchemy import select
 
-from tests.builders import NOW, SOMEONE, an_iban
+from tests.builders import CONFIRMER, NOW, SOMEONE, an_iban
 from tests.parties import a_rank, a_structure
 from voucher.kernel.database import Database
-from voucher.kernel.identifiers import new_id
+from voucher.kernel.identifiers import check_iban, new_id
 from voucher.kernel.refusals import Refused
+from voucher.kernel.sepa import checked_bic_of
 from voucher.mail.model import OutboxMessage
 from voucher.network import checks
+from voucher.network.confirm_rib import confirm_bank_details, dismiss_bank_details
 from voucher.network.places import PlaceDescription, add_place, close_place, describe_place, reopen_place
 from voucher.network.read import place, places, places_near
 from voucher.network.read_structures import StructurePage, structure, structures
@@ -28,6 +31,7 @@ from voucher.network.structures import (
 )
 
 ACT = {"by": SOMEONE, "now": NOW}
+LATER = NOW + timedelta(days=1)
 LAVOIR = PlaceDescription(
     name="Comptoir du Lavoir",
     address="3 rue du Lavoir",
@@ -89,42 +93,134 @@ def test_a_structure_has_a_number_that_exists_and_is_known_once(database: Databa
     assert page_of(database, siret.id).vat_regime == "non communiqué"
 
 
-def test_a_new_rib_ends_the_one_before_which_is_kept(database: Database) -> None:
+def test_a_new_rib_waits_until_another_person_confirms_it_and_the_one_before_is_kept(database: Database) -> None:
     structure_id = a_structure(database, has_rib=False)
-    assert not page_of(database, structure_id).line.has_bank_details
     first, second = an_iban(a_rank()), an_iban(a_rank())
     details = NewBankDetails(new_id(), structure_id, "ASSOCIATION LE FIL", first, first)
-    for command in (details, details, NewBankDetails(new_id(), structure_id, "LE FIL", second, second.lower())):
-        record_bank_details(database, command, **ACT)
-    page = page_of(database, structure_id)
-    assert [(rib.holder_name, rib.masked_iban[-4:], rib.ended_at) for rib in page.bank_details] == [
-        ("LE FIL", second[-4:], None),
-        ("ASSOCIATION LE FIL", first[-4:], NOW),
-    ]
-    assert all(rib.masked_iban.count(first[4:20]) == 0 for rib in page.bank_details)
-    assert page.line.has_bank_details
+    for _ in range(2):
+        record_bank_details(database, details, **ACT)
+    line = page_of(database, structure_id).line
+    assert (line.has_bank_details, line.is_rib_waiting) == (False, True)
+    with pytest.raises(Refused, match="four_eyes"):
+        confirm_bank_details(database, details.id, **ACT)
+    for _ in range(2):
+        confirm_bank_details(database, details.id, by=CONFIRMER, now=NOW)
+    with pytest.raises(Refused, match="already_confirmed"):
+        confirm_bank_details(database, details.id, by=new_id(), now=NOW)
+    line = page_of(database, structure_id).line
+    assert (line.has_bank_details, line.is_rib_waiting) == (True, False)
+    other = NewBankDetails(new_id(), structure_id, "LE FIL", second, second.lower())
+    record_bank_details(database, other, **ACT)
     # An old command sent again does not bring the old account back.
     record_bank_details(database, details, **ACT)
-    assert page_of(database, structure_id).bank_details[0].holder_name == "LE FIL"
+    said = [(rib.holder_name, rib.ended_at, rib.confirmed_at) for rib in page_of(database, structure_id).bank_details]
+    assert said == [("LE FIL", None, None), ("ASSOCIATION LE FIL", None, NOW)]
+    confirm_bank_details(database, other.id, by=CONFIRMER, now=LATER)
+    page = page_of(database, structure_id)
+    assert [(rib.masked_iban[-4:], rib.ended_at) for rib in page.bank_details] == [
+        (second[-4:], None),
+        (first[-4:], LATER),
+    ]
+    assert all(rib.masked_iban.count(first[4:20]) == 0 for rib in page.bank_details)
     assert violations(database) == []
 
 
-def test_a_structure_is_told_when_its_rib_changes_not_when_it_gives_its_first(database: Database) -> None:
+def test_a_rib_that_waits_is_replaced_or_dismissed_and_never_used(database: Database) -> None:
+    structure_id = a_structure(database)
+    one, two = (NewBankDetails(new_id(), structure_id, "LE FIL", iban, iban) for iban in (an_iban(51), an_iban(52)))
+    record_bank_details(database, one, **ACT)
+    record_bank_details(database, two, by=CONFIRMER, now=LATER)
+    with pytest.raises(Refused, match="details_ended"):
+        confirm_bank_details(database, one.id, by=CONFIRMER, now=LATER)
+    for _ in range(2):
+        dismiss_bank_details(database, two.id, by=CONFIRMER, now=LATER)  # who recorded it may take it back
+    for act in (confirm_bank_details, dismiss_bank_details):
+        with pytest.raises(Refused, match="unknown_details"):
+            act(database, new_id(), **ACT)
+    page = page_of(database, structure_id)
+    assert [(rib.confirmed_at is None, rib.ended_at is None) for rib in page.bank_details] == [
+        (False, True),
+        (True, False),
+        (True, False),
+    ]
+    assert (page.line.has_bank_details, page.line.is_rib_waiting) == (True, False)
+    in_use = next(rib for rib in page.bank_details if rib.ended_at is None)
+    assert in_use.holder_name == "ASSOCIATION LE FIL"
+    assert violations(database) == []
+
+
+def test_a_structure_is_told_of_each_rib_and_of_what_became_of_it(database: Database) -> None:
     structure_id = a_structure(database, has_rib=False)
     said = {"name": "Le Fil", "contact_email": "le-fil@lieu.example", "vat_regime": ""}
     describe_structure(database, structure_id, **said, **ACT)
     first, second = an_iban(a_rank()), an_iban(a_rank())
-    record_bank_details(database, NewBankDetails(new_id(), structure_id, "LE FIL", first, first), **ACT)
-    changed = NewBankDetails(new_id(), structure_id, "LE FIL", second, second)
+    kept = NewBankDetails(new_id(), structure_id, "LE FIL", first, first)
+    wrong = NewBankDetails(new_id(), structure_id, "LE FIL", second, second)
     for _ in range(2):
-        record_bank_details(database, changed, **ACT)
+        record_bank_details(database, kept, **ACT)
+    confirm_bank_details(database, kept.id, by=CONFIRMER, now=NOW)
+    record_bank_details(database, wrong, **ACT)
+    dismiss_bank_details(database, wrong.id, by=CONFIRMER, now=NOW)
     with database.read() as session:
-        (letter,) = session.execute(
-            select(OutboxMessage.about_id, OutboxMessage.recipient, OutboxMessage.path, OutboxMessage.body)
+        letters = session.execute(
+            select(
+                OutboxMessage.kind,
+                OutboxMessage.about_id,
+                OutboxMessage.recipient,
+                OutboxMessage.path,
+                OutboxMessage.body,
+            ).order_by(OutboxMessage.id)
         ).all()
-    assert (letter.about_id, letter.recipient, letter.path) == (changed.id, "le-fil@lieu.example", "/comptoir/lieu/rib")
-    assert second[-4:] in letter.body
-    assert second not in letter.body
+    assert [(letter.kind, letter.about_id) for letter in letters] == [
+        ("rib_recorded", kept.id),
+        ("rib_confirmed", kept.id),
+        ("rib_recorded", wrong.id),
+        ("rib_dismissed", wrong.id),
+    ]
+    for letter, iban in zip(letters, (first, first, second, second), strict=True):
+        assert (letter.recipient, letter.path) == ("le-fil@lieu.example", "/comptoir/lieu/rib")
+        assert iban[-4:] in letter.body
+        assert iban not in letter.body
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["IBAN {}", "IBAN : {}", "iban\u00a0{}", "\u200b{}\ufeff", "{}\u202f"],
+)
+@pytest.mark.parametrize("mark", [" ", "\u00a0", "\u202f", "-", "\u2011", "\u200b", "."])
+def test_an_iban_is_read_as_a_rib_prints_it(typed: str, mark: str) -> None:
+    iban = an_iban(3)
+    grouped = mark.join(iban[start : start + 4] for start in range(0, len(iban), 4))
+    assert check_iban(typed.format(grouped)) == iban
+
+
+@pytest.mark.parametrize(
+    "changes, code, sentence",
+    [
+        ({"iban": "BR1800360305000010009795493C1"}, "invalid_identifier", "hors de la zone SEPA"),
+        ({"iban": "FR7630006000011234567890189", "bic": "BNPAFRPPXXX"}, "wrong_bank", "celui d’une autre banque"),
+        ({"iban": "FR7630006000011234567890189", "bic": "COBADEFFXXX"}, "wrong_bank", "celui d’une autre banque"),
+        ({"holder_name": "Ассоциация Ле Фил"}, "wrong_holder", "lettres latines"),
+        ({"holder_name": "LE FIL 協会"}, "wrong_holder", "« 協 », qu’aucune banque n’écrit"),
+        ({"holder_name": "A" * 71}, "wrong_holder", "71 caractères ; une banque en accepte 70"),
+        ({"holder_name": "Œ" * 36}, "wrong_holder", "72 caractères ; une banque en accepte 70"),
+    ],
+)
+def test_a_rib_that_a_transfer_cannot_carry_is_refused_at_once(
+    sqlite_database: Database, changes: dict[str, str], code: str, sentence: str
+) -> None:
+    iban = changes.get("iban", an_iban(1))
+    said = {"holder_name": "LE FIL", "bic": None, **changes, "iban": iban, "iban_again": iban}
+    structure_id = a_structure(sqlite_database, has_rib=False)
+    with pytest.raises(Refused) as refused:
+        record_bank_details(sqlite_database, NewBankDetails(new_id(), structure_id, **said), **ACT)
+    assert refused.value.code == code
+    assert sentence in refused.value.sentence
+
+
+def test_a_rib_of_any_branch_of_the_bank_is_taken() -> None:
+    assert checked_bic_of("AGRIFRPP882", "FR7630006000011234567890189") == "AGRIFRPP882"
+    assert checked_bic_of("agri re rx", "FR7630006000011234567890189") == "AGRIRERX"
 
 
 def test_a_rib_is_checked_twice_over(sqlite_database: Database) -> None:
@@ -136,9 +232,9 @@ def test_a_rib_is_checked_twice_over(sqlite_database: Database) -> None:
         ({"iban": iban[:-1] + str((int(iban[-1]) + 1) % 10)}, "invalid_identifier", "iban"),
         ({"iban": wrong_rib_key, "iban_again": wrong_rib_key}, "invalid_identifier", "iban"),
         ({"iban_again": other}, "iban_differs", "iban_again"),
-        ({"bic": "NOTABIC"}, "invalid_identifier", "bic"),
+        ({"bic": "NOTABIC"}, "wrong_bank", "bic"),
         ({"holder_name": ""}, "missing", "holder_name"),
-        ({"holder_name": "x" * 71}, "too_long", "holder_name"),
+        ({"holder_name": "x" * 71}, "wrong_holder", "holder_name"),
         ({"structure_id": new_id()}, "unknown_structure", None),
     ):
         with pytest.raises(Refused) as refused:
@@ -148,7 +244,29 @@ def test_a_rib_is_checked_twice_over(sqlite_database: Database) -> None:
 
 
 @pytest.mark.race
-def test_two_ribs_recorded_at_once_leave_one_in_use(database: Database) -> None:
+def test_of_two_who_confirm_at_once_one_does(database: Database) -> None:
+    structure_id = a_structure(database, has_rib=False)
+    details = NewBankDetails(new_id(), structure_id, "LE FIL", an_iban(5), an_iban(5))
+    record_bank_details(database, details, **ACT)
+    start = Barrier(4)
+
+    def attempt(_: int) -> str:
+        start.wait()
+        try:
+            confirm_bank_details(database, details.id, by=new_id(), now=NOW)
+        except Refused as refused:
+            return refused.code
+        return "confirmed"
+
+    with ThreadPoolExecutor(4) as pool:
+        said = sorted(pool.map(attempt, range(4)))
+    assert said == ["already_confirmed"] * 3 + ["confirmed"]
+    assert page_of(database, structure_id).line.has_bank_details
+    assert violations(database) == []
+
+
+@pytest.mark.race
+def test_two_ribs_recorded_at_once_leave_one_waiting(database: Database) -> None:
     structure_id = a_structure(database, has_rib=False)
     start = Barrier(4)
 

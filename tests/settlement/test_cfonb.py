@@ -15,6 +15,7 @@ from tests.settlement.cfonb_files import Account, Moved, amount, cfonb
 from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, counts
 from tests.settlement.town import NOW, PREPARER, wrong_books
 from voucher.kernel.database import Database
+from voucher.kernel.sepa import checked_iban
 from voucher.settlement import bank_days, cfonb_records
 from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.bank_stages import Counted, SetAside, Statement
@@ -24,7 +25,6 @@ from voucher.settlement.import_bank_file import import_bank_file
 from voucher.settlement.import_statement import Imported
 from voucher.settlement.model import AdviceState
 from voucher.settlement.received import CFONB_120, format_of
-from voucher.settlement.sepa import checked_iban
 
 THEIRS = "FR7630006000010000000000055"
 

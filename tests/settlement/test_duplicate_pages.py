@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.clients import app_for, csrf_token, signed_in_client
+from tests.settlement.doubt import Doubt
 from tests.settlement.reports import status_report
-from tests.settlement.test_duplicates import Doubt
 from tests.settlement.test_import_statement import debit
 from tests.settlement.town import NOW, wrong_books
 from voucher.access.rules import Role

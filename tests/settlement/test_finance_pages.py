@@ -11,15 +11,18 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.clients import PASSWORD, app_for, csrf_token, signed_in_client
+from tests.builders import SOMEONE, an_iban
+from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
 from tests.settlement.bank import Bank
 from tests.settlement.town import NOW, Town, a_town, give_rib, wrong_books
+from voucher.access.changes import change_address
 from voucher.access.model import AuditLine
 from voucher.access.rules import Role
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
+from voucher.network.structures import NewBankDetails, record_bank_details
 from voucher.programme.model import PayingAccount
 
 
@@ -160,6 +163,74 @@ def test_a_payment_set_aside_from_its_page_lowers_the_batch(office: Office) -> N
     said = office.post(office.preparer, changed[0], changed[0], reason="RIB changé")
     assert "mis de côté" in said
     assert format_euros(3_000) in said
+
+
+def test_a_rib_is_confirmed_from_its_page_by_another_person_who_types_the_password(office: Office) -> None:
+    programme = office.as_role(Role.PROGRAMME)
+    structure_id, iban = office.town.structure_ids[0], an_iban(9100)
+    address = f"/programme/structures/{structure_id}"
+    rib = {
+        "id": str(new_id()),
+        "holder_name": "LE FIL",
+        "iban": f"IBAN {iban}",
+        "iban_again": iban,
+        "password": PASSWORD,
+    }
+    page = office.post(programme, address, f"{address}/rib", **rib)
+    assert "À confirmer" in page
+    assert "En service" in page
+    assert "1\u00a0RIB à confirmer" in programme.get("/programme/").get_data(as_text=True)
+    own = programme.get("/finances/ribs-a-confirmer").get_data(as_text=True)
+    assert "Une autre personne doit le confirmer." in own
+    assert iban not in own
+    assert "Voir les RIB à confirmer" in office.approver.get("/finances/").get_data(as_text=True)
+    listed = office.approver.get("/finances/ribs-a-confirmer").get_data(as_text=True)
+    found = re.search(r"/finances/ribs-a-confirmer/[0-9a-f-]+", listed)
+    assert found is not None
+    refused = office.post(programme, address, found[0], password=PASSWORD)
+    assert "Vous avez enregistré ce RIB." in refused
+    assert "Si vous confirmez ce RIB, une autre personne devra valider" in office.approver.get(found[0]).get_data(
+        as_text=True
+    )
+    wrong = office.post(office.preparer, found[0], found[0], password="pas le bon mot de passe")
+    assert "Ce n’est pas votre mot de passe. Rien n’a changé." in wrong
+    assert "est confirmé" in office.post(office.preparer, found[0], found[0], password=PASSWORD)
+    assert "Ce RIB n’attend plus" in office.post(office.approver, "/finances/", found[0], password=PASSWORD)
+    assert office.as_role(Role.AUDITOR).get("/finances/ribs-a-confirmer").status_code == 200
+    assert office.as_role(Role.AUDITOR).get(found[0]).status_code == 403
+    with office.database.read() as session:
+        assert "RIB confirmé" in session.scalars(select(AuditLine.action)).all()
+
+
+def test_a_rib_is_dismissed_from_its_page_and_a_stranger_does_not_see_it(office: Office) -> None:
+    structure_id, iban = office.town.structure_ids[0], an_iban(9101)
+    details = NewBankDetails(new_id(), structure_id, "LE FIL", iban, iban)
+    record_bank_details(office.database, details, by=SOMEONE, now=NOW)
+    page = f"/finances/ribs-a-confirmer/{details.id}"
+    stranger = office.as_role(Role.FINANCE_PREPARER, new_id())
+    assert "Aucun RIB n’attend." in stranger.get("/finances/ribs-a-confirmer").get_data(as_text=True)
+    assert stranger.get(page).status_code == 302
+    assert "Ce RIB n’attend plus" in office.post(stranger, "/finances/", page, password=PASSWORD)
+    wrong = office.post(office.preparer, page, f"{page}/ecarter", **{"ecarter-password": "pas le bon mot de passe"})
+    assert "Ce n’est pas votre mot de passe." in wrong
+    assert office.preparer.get(f"{page}/ecarter").location == page
+    assert "est écarté" in office.post(office.preparer, page, f"{page}/ecarter", **{"ecarter-password": PASSWORD})
+    assert office.preparer.get(page).status_code == 302
+
+
+def test_a_rib_is_not_confirmed_by_who_made_the_account_that_recorded_it(office: Office) -> None:
+    database, structure_id, iban = office.database, office.town.structure_ids[0], an_iban(9102)
+    pat, bruno = (
+        a_person(database, Role.PROGRAMME, now=NOW),
+        a_person(database, Role.PLACE_MANAGER, structure_id, now=NOW),
+    )
+    change_address(database, bruno, "pat.bis@ailleurs.example", by=pat, now=NOW)
+    details = NewBankDetails(new_id(), structure_id, "LE FIL", iban, iban)
+    record_bank_details(database, details, by=bruno, now=NOW)
+    page = f"/finances/ribs-a-confirmer/{details.id}"
+    said = office.post(sign_in(office.app, database, pat), page, page, password=PASSWORD)
+    assert "Vous avez invité la personne qui a enregistré ce RIB" in said
+    assert "est confirmé" in office.post(office.preparer, page, page, password=PASSWORD)
 
 
 def test_a_refused_bank_file_says_its_line_and_keeps_nothing(office: Office) -> None:

@@ -15,6 +15,7 @@ from voucher.demonstration.bank import BookedLine, statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.programme.model import PayingAccount
+from voucher.settlement.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
 from voucher.settlement.export import export_batch
@@ -27,6 +28,7 @@ from voucher.settlement.match_line import match_line
 from voucher.settlement.match_other import match_with_overpayment
 from voucher.settlement.model import BankLine, PaymentAdvice
 from voucher.settlement.model_overpayments import Overpayment
+from voucher.settlement.model_reports import DuplicateOutcome
 from voucher.settlement.recover import ask_write_off, write_off
 from voucher.settlement.revenue_order import claim_overpayment
 from voucher.settlement.set_aside import set_aside
@@ -120,4 +122,26 @@ def test_what_fails_to_be_paid_is_taken_up_once_however_often_its_acts_are_kille
     give_rib(database, town.structure_ids[1], 9)
     urgent, again = killer.everywhere(freeze_urgent_batch, new_id(), town.agreement_id, town.structure_ids[1:], **ACT)
     assert (urgent.advice_count, urgent.total_cents, again) == (2, 5_000, urgent)
+    assert wrong_books(database) == []
+
+
+@pytest.mark.kill
+def test_a_duplicate_is_answered_and_taken_back_once_however_often_its_acts_are_killed(
+    database: Database, killer: Killer
+) -> None:
+    town = a_town(database)
+    town.redeem(0, 3)
+    town.redeem(1, 4)
+    batch_id = sent(town).batch_id
+    content = status_report(batch_id, group="DU01")
+    killer.everywhere(import_report, "doublon.xml", content, **ACT)
+    first, second = (
+        NewAnswer(new_id(), batch_id, None, DuplicateOutcome.NEVER_CAME, WHY, 2) for _ in (PREPARER, APPROVER)
+    )
+    killer.everywhere(answer_duplicates, first, **ACT)
+    killer.everywhere(answer_duplicates, second, **OTHER)
+    killer.everywhere(withdraw_answer, second.id, WHY, **ACT)
+    with database.read() as session:
+        assert set(session.scalars(select(PaymentAdvice.state))) == {"in_file"}
+    assert balance(town, "5115") == 7_000
     assert wrong_books(database) == []

@@ -24,8 +24,10 @@ from voucher.settlement.clock_groups import by_act
 from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import Frozen, freeze_batch
+from voucher.settlement.freeze_urgent import freeze_urgent_batch
 from voucher.settlement.import_report import import_report
 from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.preview import preview_batch
 from voucher.settlement.read_payments import owing, waiting_payments
 
 JUNE = datetime(2026, 6, 10, 9, tzinfo=UTC)
@@ -178,4 +180,28 @@ def test_the_migration_gives_back_the_day_that_older_money_brought_forward(datab
     with database.read() as session:
         stored = session.execute(select(PaymentAdvice.amount_cents, PaymentAdvice.due_on)).all()
     assert {row.amount_cents: row.due_on for row in stored} == {7_000: JUNE_DUE, 17_000: NOVEMBER_DUE}
+    assert wrong_books(database) == []
+
+
+def carried_from_june_and_november(database: Database) -> Town:
+    """70 € of June and 100 € of November that no RIB could receive, each in its own batch; the RIB came since."""
+    town = held_in_june(database)
+    freeze(town, DECEMBER)
+    give_rib(database, town.structure_ids[0], 1)
+    return town
+
+
+def test_money_carried_from_two_months_keeps_the_first_months_day(database: Database) -> None:
+    town = carried_from_june_and_november(database)
+    (owed,) = preview_batch(database, town.agreement_id, now=JANUARY).owed  # type: ignore[union-attr]
+    assert (owed.gross_cents, owed.due_on) == (17_000, JUNE_DUE)
+    structures = town.structure_ids
+    frozen = freeze_urgent_batch(database, new_id(), town.agreement_id, structures, by=PREPARER, now=DECEMBER_10)
+    with database.read() as session:
+        due_on = session.scalars(select(PaymentAdvice.due_on).where(PaymentAdvice.batch_id == frozen.batch_id)).one()
+    assert due_on == JUNE_DUE
+    assert [(one.due_on, one.amount_cents) for one in dues(database, JANUARY)] == [
+        (JUNE_DUE, 7_000), (NOVEMBER_DUE, 10_000),
+    ]  # fmt: skip
+    assert late_now(database, DECEMBER_10).late_cents == 7_000
     assert wrong_books(database) == []

@@ -10,7 +10,7 @@ from lxml import etree
 from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
-from voucher.settlement import sepa
+from voucher.kernel import sepa
 from voucher.settlement.pain001 import (
     SCHEMA_NAME,
     Debtor,

@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 from sqlalchemy import insert, select, update
 
-from tests.builders import an_iban
+from tests.builders import CONFIRMER, an_iban
 from tests.killing import Killer
 from tests.settlement.bank import Bank
 from tests.settlement.reports import status_report
@@ -205,7 +205,8 @@ def a_large_batch(database: Database, town: Town, count: int) -> UUID:
             ],
         )  # fmt: skip
         details = [
-            {"id": new_id(), "structure_id": one, "holder_name": f"S {rank}", "iban": an_iban(rank), "recorded_by": PREPARER, "recorded_at": NOW}
+            {"id": new_id(), "structure_id": one, "holder_name": f"S {rank}", "iban": an_iban(rank), "recorded_by": PREPARER, "recorded_at": NOW,
+             "confirmed_by": CONFIRMER, "confirmed_at": NOW}
             for rank, one in enumerate(ids)
         ]  # fmt: skip
         session.execute(insert(BankDetails), details)

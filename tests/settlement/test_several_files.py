@@ -172,6 +172,11 @@ def test_a_zip_too_long_too_big_empty_or_damaged_is_refused_as_a_whole(
     ):
         (one,) = take(sqlite_database, ("z.zip", content))
         assert words in one.errors[0].reason
+    crowd = zipped(*((f"{rank}.xml", b"") for rank in range(2_000)))
+    with monkeypatch.context() as patch:
+        patch.setattr(zipfile, "ZipFile", None)  # a directory so long is refused before it is read
+        (one,) = take(sqlite_database, ("z.zip", crowd))
+    assert "plus de 100 fichiers" in one.errors[0].reason
     monkeypatch.setattr(bank_zip, "UNPACKED_BYTES_MAX", 10_000_000)
     bomb = zipped(("a.xml", b" " * 6_000_000), ("b.xml", b" " * 6_000_000))
     (one,) = take(sqlite_database, ("z.zip", bomb))

@@ -4,11 +4,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from tests.builders import SOMEONE, Agreed, a_counter, an_agreement, an_iban, handed_over_booklets, scanned_codes
+from tests.builders import (
+    SOMEONE,
+    Agreed,
+    a_counter,
+    an_agreement,
+    an_iban,
+    handed_over_booklets,
+    record_rib,
+    scanned_codes,
+)
 from tests.settlement.bank import OUR_IBAN
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.network.structures import NewBankDetails, record_bank_details
+from voucher.network.structures import NewBankDetails
 from voucher.redemption.answers import Counter, Redeemed
 from voucher.redemption.redeem import redeem
 from voucher.reporting.verify import verify
@@ -73,7 +82,7 @@ def give_rib(database: Database, structure_id: UUID, rank: int, *, now: datetime
     """Record the rank-th test RIB for a structure; return its IBAN."""
     iban = an_iban(7000 + rank)
     details = NewBankDetails(new_id(), structure_id, f"ASSOCIATION {rank}", iban, iban)
-    record_bank_details(database, details, by=SOMEONE, now=now)
+    record_rib(database, details, now=now)
     return iban
 
 

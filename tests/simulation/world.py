@@ -14,6 +14,7 @@ from voucher.issuing.make_batch import make_batch
 from voucher.issuing.order import order_vouchers
 from voucher.kernel.calendar import start_of_day
 from voucher.kernel.identifiers import new_id
+from voucher.network.confirm_rib import confirm_bank_details
 from voucher.network.places import PlaceDescription, add_place
 from voucher.network.structures import (
     NewBankDetails,
@@ -129,6 +130,7 @@ def give_bank_details(story: Story, structure_id: UUID, rank: int, *, now: objec
     iban = invented_iban(rank)
     details = NewBankDetails(new_id(), structure_id, f"STRUCTURE {rank}", iban, iban)
     record_bank_details(story.database, details, by=story.by[Role.PROGRAMME], now=now)  # type: ignore[arg-type]
+    confirm_bank_details(story.database, details.id, by=story.by[Role.FINANCE_PREPARER], now=now)  # type: ignore[arg-type]
 
 
 def _sign(story: Story, rank: int, plan: Plan, envelopes: dict[str, UUID], funder_ids: dict[str, UUID]) -> Agreed:

@@ -178,11 +178,30 @@ def test_a_row_that_the_database_refuses_is_named_by_file_and_line(
     assert wrong.line == 6
 
 
-@pytest.mark.parametrize("table", ["redeemed_voucher", "movement", "entry", "booklet"])
+@pytest.mark.parametrize("table", ["redeemed_voucher", "movement", "entry", "booklet", "payment_hold", "dispute"])
 def test_rows_taken_away_are_found_whoever_signs(
     sqlite_database: Database, tmp_path: Path, archive: Path, table: str
 ) -> None:
     refused(sqlite_database, rewritten(archive, tmp_path, table, lambda lines: lines[:-1]))
+
+
+@pytest.mark.parametrize("more", [1, -1])
+def test_a_count_changed_in_the_manifest_is_refused_whoever_signs(
+    sqlite_database: Database, tmp_path: Path, archive: Path, more: int
+) -> None:
+    for table in ("payment_hold", "dispute", "redemption", "seal"):
+        copy = tmp_path / f"{table}.zip"
+        with ZipFile(archive) as before, ZipFile(copy, "w") as after:
+            manifest = form.read_manifest(before.read(form.MANIFEST))
+            for one in manifest.files:
+                after.writestr(one.name, before.read(one.name))
+            files = (replace(one, rows=(one.rows or 0) + more) if one.table == table else one for one in manifest.files)
+            said = replace(manifest, files=tuple(files)).to_bytes()
+            after.writestr(form.MANIFEST, said)
+            after.writestr(form.SIGNATURE, form.sign_manifest(said, KEY))
+        wrong = refused(sqlite_database, copy)
+        assert wrong.file.endswith(f"_{table}.csv")
+        assert "lignes au lieu de" in wrong.sentence
 
 
 def test_a_system_that_is_in_use_is_not_written_over(database: Database, archive: Path) -> None:

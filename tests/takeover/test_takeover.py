@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -13,9 +14,9 @@ from zipfile import ZipFile
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
-from tests.builders import SOMEONE, an_agreement, an_iban, issued_booklets
+from tests.builders import SOMEONE, an_agreement, an_iban, issued_booklets, record_rib
 from tests.clients import settings_for
 from tests.reporting.life import book
 from tests.settlement.town import APPROVER, PREPARER, Town, wrong_books
@@ -32,7 +33,7 @@ from voucher.kernel.refusals import Refused
 from voucher.ledger.model import Entry
 from voucher.ledger.read import balances
 from voucher.ledger.seal_model import CheckpointRow, Seal, SealHandover
-from voucher.network.structures import NewBankDetails, record_bank_details
+from voucher.network.structures import NewBankDetails
 from voucher.programme.programme_key import programme_key
 from voucher.proof.export_audit import export_audit
 from voucher.proof.sealing import journal_key, seal_now
@@ -40,12 +41,16 @@ from voucher.proof.verifier.command import main
 from voucher.redemption.answers import Redeemed
 from voucher.redemption.redeem import redeem
 from voucher.settlement.approve import approve_batch
+from voucher.settlement.dispute import decide_dispute
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.model import AdviceState, PaymentAdvice
+from voucher.settlement.holds import lift_hold
+from voucher.settlement.model import AdviceState, PaymentAdvice, PaymentHold
+from voucher.settlement.model_overpayments import Dispute
 from voucher.takeover.export import Exported, For, export_takeover
 from voucher.takeover.importing import import_takeover
 from voucher.takeover.sealed_file import Keys
+from voucher.takeover.tables import carried_tables, columns_of
 
 OPEN = Callable[[str], AbstractContextManager[Database]]
 THEIR_MASTER_KEY = "e7" * 32
@@ -91,6 +96,34 @@ def test_the_next_operator_has_the_same_books_and_honours_what_is_outstanding(
         their_life_goes_on(world, database)
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_every_row_crosses_and_the_manifest_counts_them(
+    world: World, open_database: OPEN, engine: str, tmp_path: Path
+) -> None:
+    done = handed_over(world, tmp_path)
+    counted = {one.table: one.rows for one in done.manifest.files if one.table}
+    with open_database(engine) as database:
+        taken_over(database, done.path)
+        for table in carried_tables():
+            mine, theirs = rows_of(world.database, table), rows_of(database, table)
+            assert counted[table.name] == sum(mine.values()), table.name
+            if table.name == "seal_handover":
+                assert mine <= theirs
+            elif table.name != "issuer_key":
+                assert mine == theirs, table.name
+        with database.read() as session:
+            in_force = session.scalars(select(PaymentHold.id).where(PaymentHold.lifted_at.is_(None))).all()
+            waiting = session.scalars(select(Dispute.id).where(Dispute.outcome.is_(None))).all()
+        assert in_force == [world.hold_id]
+        assert set(waiting) == set(world.dispute_ids)
+
+
+def rows_of(database: Database, table: Table) -> Counter[str]:
+    """Return the rows of a table, whatever their order."""
+    with database.read() as session:
+        return Counter(repr(tuple(row)) for row in session.execute(select(*columns_of(table))))
+
+
 def their_life_goes_on(world: World, database: Database) -> None:
     """Redeem an old code, settle it, pay it; let an old payment come back; seal; the books stay right."""
     town = Town(database, world.town.agreed, world.town.counters)
@@ -101,11 +134,14 @@ def their_life_goes_on(world: World, database: Database) -> None:
     with database.read() as session:
         state = session.scalar(select(PaymentAdvice.state).where(PaymentAdvice.reference == world.paid))
     assert state == AdviceState.RETURNED, "a transfer of the operator before comes back to the next one"
+    lift_hold(database, world.hold_id, "Contrôle fini", by=SOMEONE, now=AFTER)
+    for dispute_id in world.dispute_ids:
+        decide_dispute(database, dispute_id, "dismissed", "Feuille retrouvée", by=APPROVER, now=AFTER)
     pay(town, world.frozen_batch_id)
     for rank, structure_id in enumerate(town.structure_ids):
         iban = an_iban(8_000 + rank)
         details = NewBankDetails(new_id(), structure_id, f"ASSOCIATION {rank}", iban, iban)
-        record_bank_details(database, details, by=SOMEONE, now=AFTER)
+        record_rib(database, details, now=AFTER)
     while (batch_id := frozen(town)) is not None:
         pay(town, batch_id)
     owed = {one.code: one.balance_cents for one in balances(database) if one.code in ("4670", "4675", "5115")}

@@ -6,6 +6,7 @@ from uuid import UUID
 from voucher.access.rules import Role
 from voucher.demonstration.story import Story, invented_iban, invented_siret
 from voucher.kernel.calendar import start_of_day
+from voucher.network.confirm_rib import confirm_bank_details
 from voucher.network.import_places import import_places
 from voucher.network.lieux_cells import PivotKind
 from voucher.network.lieux_standard import PlaceLine, write_places
@@ -54,6 +55,9 @@ def import_sixty_places(story: Story) -> list[UUID]:
             iban = invented_iban(1000 + rank)
             details = NewBankDetails(story.some_id(), structure_id, f"STRUCTURE EXEMPLE {rank + 1}", iban, iban)
             record_bank_details(story.database, details, by=by, now=now + timedelta(hours=2))
+            confirm_bank_details(
+                story.database, details.id, by=story.by[Role.FINANCE_PREPARER], now=now + timedelta(hours=3)
+            )
     return structures
 
 
@@ -66,6 +70,14 @@ def suspend_one(story: Story, structure_id: UUID) -> None:
         by=story.by[Role.PROGRAMME],
         now=start_of_day(story.days_ago(3)),
     )
+
+
+def give_a_new_rib(story: Story, structure_id: UUID) -> None:
+    """Let a structure give another RIB yesterday: it waits to be confirmed."""
+    iban = invented_iban(2000)
+    details = NewBankDetails(story.some_id(), structure_id, "STRUCTURE EXEMPLE NOUVELLE", iban, iban)
+    by, now = story.by[Role.PLACE_MANAGER], start_of_day(story.days_ago(1)) + timedelta(hours=10)
+    record_bank_details(story.database, details, by=by, now=now)
 
 
 def _lines(story: Story) -> list[PlaceLine]:

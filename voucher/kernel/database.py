@@ -4,11 +4,13 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import psycopg
 from sqlalchemy import (
+    URL,
     BigInteger,
     ColumnElement,
     Connection,
@@ -33,9 +35,16 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.types import TypeDecorator
 
 from voucher.kernel.identifiers import derived_number
+from voucher.kernel.time_limits import COMMANDS, BoundedConnection, TimeLimits, milliseconds, takes_long
 
-LOCK_TIMEOUT_MILLISECONDS = 30_000
 POOL_SIZE = 32
+
+_commits_begun: ContextVar[int] = ContextVar("commits_begun", default=0)
+
+
+def commits_begun() -> int:
+    """Return how many transactions this thread has begun to commit: where none was since, nothing was written for sure."""
+    return _commits_begun.get()
 
 
 class Instant(TypeDecorator[datetime]):
@@ -79,15 +88,19 @@ class Base(DeclarativeBase):
 class Database:
     """An engine, and the only ways to use it: `write()`, `read()` and, for one question that stands alone, `ask()`."""
 
-    def __init__(self, url: str, pool_size: int = POOL_SIZE) -> None:
-        """Open the database at `url` (`sqlite:///file` or `postgresql://…`); connects on first use."""
+    def __init__(self, url: str, pool_size: int = POOL_SIZE, limits: TimeLimits = COMMANDS) -> None:
+        """Open the database at `url` (`sqlite:///file` or `postgresql://…`); connects on first use.
+
+        What waits beyond `limits` raises OperationalError, or TimeoutError (both SQLAlchemy's) where no connection is free.
+        """
         self.url = url
+        self.limits = limits
         self.is_postgresql = make_url(url).get_backend_name() == "postgresql"
         # One writer at a time in this process: SQLite's own wait is unfair and starves threads for seconds (ledger.md §7.2).
         self._sqlite_writer = threading.Lock()
         # Turns that threads of this process take, by name, where the engine has no locks of its own.
         self.turns: dict[str, threading.Lock] = {}
-        self.engine = _postgresql_engine(url, pool_size) if self.is_postgresql else _sqlite_engine(url, pool_size)
+        self.engine = (_postgresql_engine if self.is_postgresql else _sqlite_engine)(url, pool_size, limits)
         # SQLite's driver is in this mode already.
         self._asking = (
             self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.is_postgresql else self.engine
@@ -96,22 +109,29 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session whose work is committed whole at the end, or rolled back whole on any exception."""
-        if self.is_postgresql:
-            with Session(self.engine) as session, session.begin():
+        with self._own_turn_to_write(), _told_alike(), Session(self.engine) as session:
+            try:
+                if not self.is_postgresql:
+                    session.execute(text("BEGIN IMMEDIATE"))
+                elif self._takes_longer:
+                    self._take_longer(session)
                 yield session
-            return
-        with self._sqlite_writer, Session(self.engine) as session, session.begin():
-            session.execute(text("BEGIN IMMEDIATE"))
-            yield session
+            except BaseException:
+                session.rollback()
+                raise
+            _commits_begun.set(_commits_begun.get() + 1)
+            session.commit()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Give a session that sees one state of the database and writes nothing."""
-        with Session(self.engine) as session:
+        with _told_alike(), Session(self.engine) as session:
             if self.is_postgresql:
                 session.connection(
                     execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
                 )
+                if self._takes_longer:
+                    self._take_longer(session)
             else:
                 session.execute(text("BEGIN"))
             try:
@@ -128,9 +148,41 @@ class Database:
         with self._asking.connect() as connection:
             yield connection
 
+    @property
+    def _takes_longer(self) -> bool:
+        return takes_long() and self.limits.statement < self.limits.long_statement
+
+    def _take_longer(self, session: Session) -> None:
+        """Let this transaction's statements, and their locks, take as long as a command's."""
+        limits = self.limits.for_commands()
+        for name, seconds in (("statement_timeout", limits.statement), ("lock_timeout", limits.lock)):
+            session.execute(text(f"SET LOCAL {name} = {milliseconds(seconds)}"))
+
+    @contextmanager
+    def _own_turn_to_write(self) -> Iterator[None]:
+        if self.is_postgresql:
+            yield
+            return
+        limits = self.limits.for_commands() if takes_long() else self.limits
+        if not self._sqlite_writer.acquire(timeout=limits.lock):
+            raise OperationalError("BEGIN IMMEDIATE", None, TimeoutError("another thread is writing"))
+        try:
+            yield
+        finally:
+            self._sqlite_writer.release()
+
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+@contextmanager
+def _told_alike() -> Iterator[None]:
+    """Raise what the driver itself says of a lost connection as SQLAlchemy would."""
+    try:
+        yield
+    except psycopg.OperationalError as lost:
+        raise OperationalError("the driver's own", None, lost) from lost
 
 
 @contextmanager
@@ -248,18 +300,34 @@ def changed(session: Session, statement: Executable) -> int:
 # An error's text goes to the log: it says the statement, never its values (codes' tags, IBANs, password hashes).
 
 
-def _postgresql_engine(url: str, pool_size: int) -> Engine:
-    options = f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MILLISECONDS}"
-    return create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True, connect_args={"options": options}
-    )
+def _postgresql_engine(url: str, pool_size: int, limits: TimeLimits) -> Engine:
+    return bounded_engine(url, limits, pool_size=pool_size, max_overflow=pool_size, pool_timeout=limits.pool)
 
 
-def _sqlite_engine(url: str, pool_size: int) -> Engine:
+def bounded_engine(url: str | URL, limits: TimeLimits, **pool: Any) -> Engine:
+    """Return an engine on PostgreSQL whose connections wait for nothing beyond `limits`; `pool` is told to SQLAlchemy."""
+
+    def connect() -> BoundedConnection:
+        # Several hosts in the address are tried in turn.
+        _, arguments = engine.dialect.create_connect_args(engine.url)
+        connection = BoundedConnection.connect(**{**limits.connect_arguments(), **arguments})
+        connection.limits = limits
+        return connection
+
+    engine = create_engine(url, hide_parameters=True, creator=connect, **pool)
+    return engine
+
+
+def _sqlite_engine(url: str, pool_size: int, limits: TimeLimits) -> Engine:
     # The driver must not begin transactions by itself: `write` says BEGIN IMMEDIATE, `read` says BEGIN.
-    connect_args = {"timeout": LOCK_TIMEOUT_MILLISECONDS / 1000, "check_same_thread": False, "isolation_level": None}
+    connect_args = {"timeout": limits.lock, "check_same_thread": False, "isolation_level": None}
     engine = create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True, connect_args=connect_args
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=limits.pool,
+        hide_parameters=True,
+        connect_args=connect_args,
     )
 
     @event.listens_for(engine, "connect")

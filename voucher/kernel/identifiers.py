@@ -10,6 +10,7 @@ from schwifty.exceptions import SchwiftyException
 from stdnum import exceptions as stdnum_errors
 from stdnum.fr import siren, siret
 
+from voucher.kernel import sepa
 from voucher.kernel.characters import compact
 
 RNA_LENGTH = 10
@@ -59,19 +60,19 @@ def check_rna(text: str) -> str:
 
 
 def check_iban(text: str) -> str:
-    """Return an IBAN without spaces. Raises InvalidIdentifier on the ISO 13616 key, the length or the French clé RIB."""
+    """Return an IBAN bare, as a transfer takes it. Raises InvalidIdentifier: ISO 13616 key, French clé RIB, outside SEPA."""
     try:
-        return str(schwifty.IBAN(text, validate_bban=True).compact)
-    except SchwiftyException:
-        raise InvalidIdentifier("Cet IBAN n'existe pas. Recopiez-le depuis le RIB.") from None
+        return sepa.checked_iban(text)
+    except sepa.WrongPayment as wrong:
+        raise InvalidIdentifier(wrong.sentence) from None
 
 
 def check_bic(text: str) -> str:
     """Return a BIC (ISO 9362) in capitals. Raises InvalidIdentifier."""
     try:
-        return str(schwifty.BIC(compact(text)).compact)
-    except SchwiftyException:
-        raise InvalidIdentifier("Ce BIC n'existe pas. Recopiez-le depuis le RIB.") from None
+        return sepa.checked_bic(text)
+    except sepa.WrongPayment as wrong:
+        raise InvalidIdentifier(wrong.sentence) from None
 
 
 def bic_of_iban(iban: str) -> str | None:

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from voucher.kernel.addresses import code_prefix, database_address, mailbox, smtp_server
+from voucher.kernel.time_limits import TimeLimits
 
 SECRET_BYTES_MIN = 32
 WORDS_LENGTH_MAX = 120
@@ -30,6 +31,31 @@ class DatabaseSettings(BaseSettings):
     database_url: str = Field(
         "sqlite:///var/pass.sqlite3", description="SQLite by default, postgresql:// in production"
     )
+
+    database_pool_size: int = Field(32, ge=1, le=1000, description="connections kept by each process")
+    database_connect_seconds: int = Field(3, ge=2, le=60, description="wait for a server to take a connection")
+    database_pool_seconds: float = Field(2, gt=0, le=60, description="wait of a page for a free connection")
+    database_statement_seconds: float = Field(5, gt=0, le=300, description="wait of a page for one statement")
+    database_long_seconds: float = Field(
+        900, gt=0, le=86_400, description="the same for commands, jobs, freezes, imports, exports and proofs"
+    )
+    database_tcp_seconds: int = Field(10, ge=2, le=300, description="silence after which a network connection is dead")
+
+    @property
+    def page_limits(self) -> TimeLimits:
+        """How long a page waits for the database."""
+        return TimeLimits(
+            connect=self.database_connect_seconds,
+            pool=self.database_pool_seconds,
+            statement=self.database_statement_seconds,
+            long_statement=self.database_long_seconds,
+            tcp=self.database_tcp_seconds,
+        )
+
+    @property
+    def command_limits(self) -> TimeLimits:
+        """How long commands and background work wait for it."""
+        return self.page_limits.for_commands()
 
     @field_validator("database_url")
     @classmethod
@@ -147,8 +173,13 @@ def read_settings() -> Settings:
 
 def read_database_url() -> str:
     """Return the address of the database, from the environment or the embedded default. Raises WrongSettings."""
+    return read_database_settings().database_url
+
+
+def read_database_settings() -> DatabaseSettings:
+    """Return where the database is and how long it is waited for. Raises WrongSettings."""
     try:
-        return DatabaseSettings().database_url  # type: ignore[call-arg]
+        return DatabaseSettings()  # type: ignore[call-arg]
     except ValidationError as error:
         raise WrongSettings([_line(one) for one in error.errors()]) from None
 

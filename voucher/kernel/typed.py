@@ -1,14 +1,17 @@
 """What a person typed, checked before it is stored. Each function returns the clean value or raises Refused at its field."""
 
+import unicodedata
 from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar
 
-from voucher.kernel.characters import compact
-from voucher.kernel.identifiers import InvalidIdentifier
+from voucher.kernel import sepa
+from voucher.kernel.characters import compact, is_invisible
+from voucher.kernel.identifiers import InvalidIdentifier, bic_of_iban
 from voucher.kernel.refusals import Refused
 
 POSTCODE_LENGTH = 5
+HOLDER_TYPED_MAX = 500
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -36,6 +39,27 @@ def identifier(check: Callable[[str], str], text: str, field: str) -> str:
         return check(text)
     except InvalidIdentifier as error:
         raise Refused("invalid_identifier", str(error), field) from None
+
+
+def account_holder(text: str, field: str) -> str:
+    """Return the title of an account as its RIB gives it, which banks must be able to write whole. Raises Refused."""
+    name = required_text("".join(mark for mark in text if not is_invisible(mark)), field, HOLDER_TYPED_MAX)
+    name = unicodedata.normalize("NFC", name)
+    try:
+        sepa.checked_name(name, "Le nom du titulaire")
+    except sepa.WrongPayment as wrong:
+        raise Refused("wrong_holder", wrong.sentence, field) from None
+    return name
+
+
+def bank_of_account(text: str | None, iban: str, field: str) -> str | None:
+    """Return the BIC that a person typed, which must be of the IBAN's bank; the known one where nothing was typed. Raises Refused."""
+    if not text:
+        return bic_of_iban(iban)
+    try:
+        return sepa.checked_bic_of(text, iban)
+    except sepa.WrongPayment as wrong:
+        raise Refused("wrong_bank", wrong.sentence, field) from None
 
 
 def member(choices: type[Choice], text: str, field: str) -> Choice:

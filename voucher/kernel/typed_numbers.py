@@ -29,9 +29,9 @@ _PERCENT = re.compile(rf"(?P<sign>-?)(?P<whole>{_GROUPED})(?:[.,](?P<decimals>[0
 _COUNT = re.compile(rf"(?P<sign>-?)(?P<whole>{_GROUPED})")
 _SERIAL = re.compile(rf"{_GROUPED}|[0-9]{{1,4}}(?: [0-9]{{4}})+")
 
-_EUROS_EXAMPLE = "Écrivez par exemple 1\u202f234,50."
+_EUROS_EXAMPLE = "Écrivez par exemple 1\u00a0234,50."
 _PERCENT_EXAMPLE = "Écrivez un taux entre 0 et 100, par exemple 35,5."
-_COUNT_EXAMPLE = "Écrivez un nombre entier, par exemple 1\u202f200."
+_COUNT_EXAMPLE = "Écrivez un nombre entier, par exemple 1\u00a0200."
 
 
 class WrongNumber(ValueError):

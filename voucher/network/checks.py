@@ -1,6 +1,6 @@
 """What must be true of structures, their bank details and their places."""
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
@@ -33,10 +33,11 @@ def check_structures_can_be_named(session: Session) -> list[Violation]:
 
 def check_structures_have_one_rib_at_a_time(session: Session) -> list[Violation]:
     """Une structure a un seul RIB à la fois, dont les deux clés sont justes."""
+    is_confirmed = BankDetails.confirmed_at.is_not(None)
     several = session.execute(
         select(BankDetails.structure_id, func.count().label("found"))
         .where(BankDetails.ended_at.is_(None))
-        .group_by(BankDetails.structure_id)
+        .group_by(BankDetails.structure_id, is_confirmed)
         .having(func.count() > 1)
     )
     name = "structures_have_one_rib_at_a_time"
@@ -44,6 +45,30 @@ def check_structures_have_one_rib_at_a_time(session: Session) -> list[Violation]
     rows = session.execute(select(BankDetails.id, BankDetails.iban))
     violations += [Violation(name, f"RIB {row.id}", "IBAN impossible") for row in rows if not _is_iban(row.iban)]
     return violations
+
+
+def check_ribs_are_confirmed_by_another(session: Session) -> list[Violation]:
+    """Un RIB est confirmé par une autre personne que celle qui l'a enregistré, et jamais avant."""
+    rows = session.execute(
+        select(Structure.name, BankDetails.iban, BankDetails.recorded_by == BankDetails.confirmed_by)
+        .join(Structure, Structure.id == BankDetails.structure_id)
+        .where(
+            or_(
+                BankDetails.recorded_by == BankDetails.confirmed_by,
+                BankDetails.confirmed_at < BankDetails.recorded_at,
+                and_(BankDetails.confirmed_by.is_not(None), BankDetails.confirmed_at.is_(None)),
+            )
+        )
+        .order_by(Structure.name)
+    )
+    return [
+        Violation(
+            "ribs_are_confirmed_by_another",
+            f"RIB de {name} qui finit par {iban[-4:]}",
+            "confirmé par qui l’a enregistré" if is_recorder else "la date de confirmation ne va pas",
+        )
+        for name, iban, is_recorder in rows
+    ]
 
 
 def check_places_are_located_and_useful(session: Session) -> list[Violation]:
@@ -95,6 +120,7 @@ def _is_iban(text: str) -> bool:
 CHECKS: tuple[Check, ...] = (
     check_structures_can_be_named,
     check_structures_have_one_rib_at_a_time,
+    check_ribs_are_confirmed_by_another,
     check_places_are_located_and_useful,
     check_imports_count_their_lines,
 )

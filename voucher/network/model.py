@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, and_, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base
@@ -36,8 +36,17 @@ class Structure(Base):
     __table_args__ = (CheckConstraint("state IN ('proposed', 'qualified', 'suspended')", name="state_is_known"),)
 
 
+IN_USE = "ended_at IS NULL AND confirmed_at IS NOT NULL"
+WAITING = "ended_at IS NULL AND confirmed_at IS NULL"
+
+
 class BankDetails(Base):
-    """A structure's RIB, as its holder's bank writes it; a new one ends the one before, which is kept."""
+    """A structure's RIB, as its holder's bank writes it, kept for ever.
+
+    Recorded, it waits (`confirmed_at` is None) until another person confirms it; it then ends the one in use. One that waits ends
+    when another is recorded in its place, or when a person dismisses it. `confirmed_by` is None for what was in use before
+    confirmations existed: it counts as confirmed when it was recorded.
+    """
 
     __tablename__ = "bank_details"
 
@@ -49,12 +58,25 @@ class BankDetails(Base):
     recorded_by: Mapped[UUID]
     recorded_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    confirmed_by: Mapped[UUID | None]
+    confirmed_at: Mapped[datetime | None]
 
     __table_args__ = (
-        # A structure has one RIB at a time.
-        Index("uq_bank_details_current", "structure_id", unique=True, sqlite_where=text("ended_at IS NULL"),
-              postgresql_where=text("ended_at IS NULL")),
+        # A structure is paid on one RIB at a time.
+        Index("uq_bank_details_current", "structure_id", unique=True, sqlite_where=text(IN_USE), postgresql_where=text(IN_USE)),
+        # Of a structure, one RIB at a time waits for a confirmation.
+        Index("uq_bank_details_waiting", "structure_id", unique=True, sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
     )  # fmt: skip
+
+    @classmethod
+    def is_in_use(cls) -> ColumnElement[bool]:
+        """Say which rows are those that structures are paid on."""
+        return and_(cls.ended_at.is_(None), cls.confirmed_at.is_not(None))
+
+    @classmethod
+    def is_waiting(cls) -> ColumnElement[bool]:
+        """Say which rows wait for a confirmation."""
+        return and_(cls.ended_at.is_(None), cls.confirmed_at.is_(None))
 
 
 class Place(Base):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.characters import compact
@@ -34,23 +34,28 @@ class StructureLine:
     state: str
     place_count: int
     has_bank_details: bool
+    is_rib_waiting: bool
     state_changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class BankDetailsLine:
-    """A RIB as pages show it: the end of its IBAN only. `ended_at` is None for the one in use."""
+    """A RIB as pages show it: the end of its IBAN only.
+
+    `ended_at` is None for the one in use and for one that waits; `confirmed_at` is None for one that waits or was never confirmed.
+    """
 
     holder_name: str
     masked_iban: str
     bic: str | None
     recorded_at: datetime
     ended_at: datetime | None
+    confirmed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class StructurePage:
-    """A structure whole, its RIB in use first."""
+    """A structure whole, the RIB that waits first, then the one in use."""
 
     line: StructureLine
     contact_email: str
@@ -71,7 +76,7 @@ def structures(
 ) -> tuple[list[StructureLine], int]:
     """Return a page of structures and how many there are. Sorts: name, state_changed_at.
 
-    Filters: `nom` (name or number), `etat` (state), `rib` (with, without).
+    Filters: `nom` (name or number), `etat` (state), `rib` (with, without, waiting). One that waits is a RIB; `has_bank_details` is of the one in use.
     """
     query = _structures()
     if text := filters.get("nom"):
@@ -82,12 +87,9 @@ def structures(
     if state := filters.get("etat"):
         query = query.where(Structure.state == state)
     if rib := filters.get("rib"):
-        has_one = (
-            select(BankDetails.id)
-            .where(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None))
-            .exists()
-        )
-        query = query.where(has_one if rib == "with" else ~has_one)
+        has_one = exists().where(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None))
+        waits = exists().where(BankDetails.structure_id == Structure.id, BankDetails.is_waiting())
+        query = query.where({"with": has_one, "waiting": waits}.get(rib, ~has_one))
     column = {"name": Structure.name, "state_changed_at": Structure.state_changed_at}[sort]
     with database.read() as session:
         rows, total = page_of(session, query, column, Structure.id, descending, limit, offset)
@@ -119,21 +121,29 @@ def _structures() -> Select[*tuple[Any, ...]]:
     place_count = (
         select(func.count()).where(Place.structure_id == Structure.id, Place.is_open.is_(True)).scalar_subquery()
     )
-    rib = select(BankDetails.id).where(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None))
+    own = BankDetails.structure_id == Structure.id
     return select(
         Structure.id,
         Structure.pivot,
         Structure.name,
         Structure.state,
         place_count.label("place_count"),
-        rib.exists().label("has_bank_details"),
+        exists().where(own, BankDetails.is_in_use()).label("has_bank_details"),
+        exists().where(own, BankDetails.is_waiting()).label("is_rib_waiting"),
         Structure.state_changed_at,
     )
 
 
 def _structure_line(row: Any) -> StructureLine:
     return StructureLine(
-        row.id, row.pivot, row.name, row.state, row.place_count, bool(row.has_bank_details), row.state_changed_at
+        row.id,
+        row.pivot,
+        row.name,
+        row.state,
+        row.place_count,
+        bool(row.has_bank_details),
+        bool(row.is_rib_waiting),
+        row.state_changed_at,
     )
 
 
@@ -141,8 +151,16 @@ def _bank_details(session: Session, structure_id: UUID) -> tuple[BankDetailsLine
     rows = session.scalars(
         select(BankDetails)
         .where(BankDetails.structure_id == structure_id)
-        .order_by(BankDetails.ended_at.is_not(None), BankDetails.recorded_at.desc(), BankDetails.id.desc())
+        .order_by(
+            BankDetails.ended_at.is_not(None),
+            BankDetails.confirmed_at.is_not(None),
+            BankDetails.recorded_at.desc(),
+            BankDetails.id.desc(),
+        )
     )
     return tuple(
-        BankDetailsLine(row.holder_name, masked_iban(row.iban), row.bic, row.recorded_at, row.ended_at) for row in rows
+        BankDetailsLine(
+            row.holder_name, masked_iban(row.iban), row.bic, row.recorded_at, row.ended_at, row.confirmed_at
+        )
+        for row in rows
     )

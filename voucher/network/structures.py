@@ -8,10 +8,10 @@ from sqlalchemy import select, update
 
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed, take_turn
-from voucher.kernel.identifiers import bic_of_iban, check_bic, check_iban
+from voucher.kernel.identifiers import check_iban
 from voucher.kernel.refusals import Refused
 from voucher.kernel.replays import insert_once
-from voucher.kernel.typed import identifier, optional_text, required_text
+from voucher.kernel.typed import account_holder, bank_of_account, identifier, optional_text, required_text
 from voucher.mail.queue import Letter, queue
 from voucher.network.lieux_cells import BadCell, pivot_of
 from voucher.network.model import BankDetails, Structure, StructureState
@@ -23,8 +23,8 @@ NETWORK_TURN = "network"
 ADDRESS_CHANGED = "address_changed"
 """The kind of the e-mail that tells an address that another one took its place."""
 
-RIB_CHANGED = "rib_changed"
-"""The kind of the e-mail that tells a structure that its RIB changed; it is about the new one."""
+RIB_RECORDED = "rib_recorded"
+"""The kind of the e-mail that tells a structure that a RIB was recorded for it; it is about that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +121,10 @@ def suspend_structure(database: Database, structure_id: UUID, reason: str, *, by
 
 
 def record_bank_details(database: Database, details: NewBankDetails, *, by: UUID, now: datetime) -> UUID:
-    """Record a structure's RIB and end the one before, which is kept; the same command again changes nothing.
+    """Record a structure's RIB, which waits for another person to confirm it; the same command again changes nothing.
 
-    The IBAN is typed twice; a structure that had a RIB is told by e-mail. Raises Refused (ISO key, clé RIB, second typing, BIC, holder's name).
+    Until then payments go to the RIB in use. One that waited is ended, never confirmed. The IBAN is typed twice; the structure is
+    told by e-mail. Raises Refused at once for what a transfer could not carry (kernel.sepa) and when the two IBANs differ.
     """
     iban = identifier(check_iban, details.iban, "iban")
     if identifier(check_iban, details.iban_again, "iban_again") != iban:
@@ -133,9 +134,9 @@ def record_bank_details(database: Database, details: NewBankDetails, *, by: UUID
     row: dict[str, object] = {
         "id": details.id,
         "structure_id": details.structure_id,
-        "holder_name": required_text(details.holder_name, "holder_name", 70),
+        "holder_name": account_holder(details.holder_name, "holder_name"),
         "iban": iban,
-        "bic": identifier(check_bic, details.bic, "bic") if details.bic else bic_of_iban(iban),
+        "bic": bank_of_account(details.bic, iban, "bic"),
     }
     raced = Refused("details_changed", "Quelqu’un vient de changer ce RIB. Relisez-le, puis recommencez.", "iban")
     with database.write() as session:
@@ -148,13 +149,14 @@ def record_bank_details(database: Database, details: NewBankDetails, *, by: UUID
         if session.get(BankDetails, details.id) is None:
             ended = (
                 update(BankDetails)
-                .where(BankDetails.structure_id == details.structure_id, BankDetails.ended_at.is_(None))
+                .where(BankDetails.structure_id == details.structure_id, BankDetails.is_waiting())
                 .values(ended_at=now)
                 .execution_options(synchronize_session=False)
             )
-            if changed(session, ended):
-                queue(session, [_rib_changed(details.id, structure.contact_email, iban, now)], now)
-        insert_once(session, BankDetails, row, {"recorded_by": by, "recorded_at": now, "ended_at": None}, raced)
+            session.execute(ended)
+            queue(session, [_rib_recorded(details.id, structure.contact_email, iban, now)], now)
+        born = {"recorded_by": by, "recorded_at": now, "ended_at": None, "confirmed_by": None, "confirmed_at": None}
+        insert_once(session, BankDetails, row, born, raced)
     return details.id
 
 
@@ -173,17 +175,17 @@ def _address_changed(structure_id: UUID, recipient: str, now: datetime) -> Lette
     )
 
 
-def _rib_changed(details_id: UUID, recipient: str, iban: str, now: datetime) -> Letter:
-    """Tell the structure that its money will go elsewhere: who took over an account of its staff cannot do so unseen."""
+def _rib_recorded(details_id: UUID, recipient: str, iban: str, now: datetime) -> Letter:
+    """Tell the structure that its money may go elsewhere: who took over an account of its staff cannot do so unseen."""
     body = (
         "Bonjour,",
-        f"Le RIB de votre structure a changé le {french_instant(now)}. Le nouveau finit par {iban[-4:]}.",
-        "Ce n’est pas vous ? Appelez-nous tout de suite : vos prochains règlements iraient sur ce compte.",
-        "Le RIB en service est sur cette page :",
+        f"Un RIB a été enregistré pour votre structure le {french_instant(now)}. Il finit par {iban[-4:]}.",
+        "Une autre personne doit encore le confirmer. Il servira ensuite à vos règlements.",
+        "Ce n’est pas vous ? Appelez-nous tout de suite.",
+        "Vos RIB sont sur cette page :",
     )
-    return Letter(
-        RIB_CHANGED, details_id, None, recipient, "Votre RIB a changé", "\n\n".join(body), "/comptoir/lieu/rib"
-    )
+    subject = "Un RIB est enregistré pour votre structure"
+    return Letter(RIB_RECORDED, details_id, None, recipient, subject, "\n\n".join(body), "/comptoir/lieu/rib")
 
 
 def _pivot(text: str) -> str:

@@ -5,10 +5,18 @@ from datetime import datetime
 from uuid import UUID
 
 from voucher.kernel.database import Database
-from voucher.kernel.identifiers import bic_of_iban, check_bic, check_iban, check_siren
+from voucher.kernel.identifiers import check_iban, check_siren
 from voucher.kernel.refusals import Refused
 from voucher.kernel.replays import insert_once
-from voucher.kernel.typed import identifier, member, optional_text, postcode, required_text
+from voucher.kernel.typed import (
+    account_holder,
+    bank_of_account,
+    identifier,
+    member,
+    optional_text,
+    postcode,
+    required_text,
+)
 from voucher.programme.model import Funder, FunderKind, Issuer, IssuerKind, PayingAccount, SettlementChannel
 from voucher.programme.rules import refuse_lone_commune
 from voucher.programme.territories import REGIONS
@@ -103,9 +111,9 @@ def open_paying_account(database: Database, account: NewPayingAccount, *, by: UU
     row: dict[str, object] = {
         "id": account.id,
         "name": required_text(account.name, "name", 120),
-        "holder_name": required_text(account.holder_name, "holder_name", 70),
+        "holder_name": account_holder(account.holder_name, "holder_name"),
         "iban": iban,
-        "bic": identifier(check_bic, account.bic, "bic") if account.bic else bic_of_iban(iban),
+        "bic": bank_of_account(account.bic, iban, "bic"),
         "channel": member(SettlementChannel, account.channel, "channel"),
     }
     taken = Refused("account_exists", "Ce compte est déjà enregistré. Choisissez-le dans la liste.", "iban")

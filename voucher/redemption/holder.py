@@ -86,14 +86,18 @@ def _view(session: Session, batch: BatchFacts, serial: int, is_booklet: bool, no
         select(Prescriber.name, Prescriber.postcode).where(Prescriber.id == booklet.prescriber_id)
     ).one_or_none()
     today = paris_day(now)
-    remaining_count = remaining_of(session, batch, serial)
+    is_over = end_of_life(batch.dates, today) is not None
+    # After the last day nothing is left to use, whether the nightly job has declared it lapsed or not.
+    remaining_count = 0 if is_over else remaining_of(session, batch, serial)
     if is_booklet:
         state = _booklet_state(BookletState(booklet.state), batch, remaining_count)
+        if state is HolderState.USED and is_over and _is_unused(session, batch, serial):
+            state = HolderState.ENDED
     else:
         state = _voucher_state(
             session.execute(select(Voucher.state).where(Voucher.serial == serial)).scalar_one(), batch
         )
-    if state in (HolderState.USABLE, HolderState.NOT_HANDED_OVER) and end_of_life(batch.dates, today) is not None:
+    if state in (HolderState.USABLE, HolderState.NOT_HANDED_OVER) and is_over:
         state = HolderState.ENDED
     return HolderView(
         is_booklet=is_booklet,
@@ -101,7 +105,7 @@ def _view(session: Session, batch: BatchFacts, serial: int, is_booklet: bool, no
         serial=serial,
         booklet_number=batch.booklet_number(serial),
         booklet_size=batch.booklet_size,
-        remaining_count=remaining_count if state is not HolderState.ENDED else 0,
+        remaining_count=remaining_count,
         face_value_cents=batch.face_value_cents,
         dates=batch.dates,
         is_in_grace=today > batch.dates.use_by,
@@ -134,6 +138,16 @@ def _booklet_state(state: BookletState, batch: BatchFacts, remaining_count: int)
     if state is BookletState.ISSUED and batch.is_handover_required:
         return HolderState.NOT_HANDED_OVER
     return HolderState.USABLE if remaining_count else HolderState.USED
+
+
+def _is_unused(session: Session, batch: BatchFacts, serial: int) -> bool:
+    """Say whether a booklet has a voucher that nobody used."""
+    first_serial = batch.booklet_first_serial(serial)
+    of_booklet = Voucher.serial.between(first_serial, first_serial + batch.booklet_size - 1)
+    return (
+        session.scalar(select(Voucher.serial).where(of_booklet, Voucher.state != VoucherState.REDEEMED).limit(1))
+        is not None
+    )
 
 
 def _used_at(session: Session, serial: int) -> datetime | None:

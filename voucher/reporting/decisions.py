@@ -19,7 +19,7 @@ from voucher.distribution.read_stock import STILL_DAYS
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
-from voucher.kernel.money import NARROW_NO_BREAK_SPACE
+from voucher.kernel.money import NARROW_NO_BREAK_SPACE, sum_cents
 from voucher.network.model import BankDetails
 from voucher.programme.model import Agreement, Credit
 from voucher.redemption.model import Period, Redemption, RedemptionState
@@ -40,6 +40,7 @@ class Risk(StrEnum):
 
     BATCH_WAITS = "batch_waits"
     NO_BANK_DETAILS = "no_bank_details"
+    RIB_TO_CONFIRM = "rib_to_confirm"
     TRANSFER_UNCONFIRMED = "transfer_unconfirmed"
     BANK_LINES = "bank_lines"
     LAST_DAY_NEAR = "last_day_near"
@@ -120,7 +121,42 @@ def _batches(session: Session, today: date, now: datetime, agreement_id: UUID | 
 
 
 def _no_bank_details(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:  # noqa: ARG001
-    """Structures without a RIB that are owed money: by a period in no batch, or an advice that could not be paid."""
+    """Structures without a RIB that are owed money."""
+    count, cents, since = _owed_without_rib(session, agreement_id, is_waiting=False)
+    if not count:
+        return None
+    return Decision(
+        Risk.NO_BANK_DETAILS,
+        "Des structures ont travaillé et ne peuvent pas être payées",
+        f"Elles n'ont pas donné leur RIB. La plus ancienne attend depuis le {french_date(paris_day(since))}. "
+        "Appelez-les.",
+        count,
+        cents,
+        paris_day(since),
+        is_urgent=paris_day(since) <= today - timedelta(days=PAYMENT_DELAY_DAYS),
+    )
+
+
+def _rib_to_confirm(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:  # noqa: ARG001
+    """Structures that are owed money and gave a RIB that nobody confirmed yet."""
+    count, cents, since = _owed_without_rib(session, agreement_id, is_waiting=True)
+    if not count:
+        return None
+    return Decision(
+        Risk.RIB_TO_CONFIRM,
+        "Des RIB attendent d'être confirmés",
+        f"Sans cela, ces structures ne sont pas payées. La plus ancienne attend depuis le {french_date(paris_day(since))}. "
+        "Demandez à une personne du programme ou des finances de les confirmer.",
+        count,
+        cents,
+        paris_day(since),
+        is_urgent=paris_day(since) <= today - timedelta(days=PAYMENT_DELAY_DAYS),
+    )
+
+
+def _owed_without_rib(session: Session, agreement_id: UUID | None, *, is_waiting: bool) -> tuple[int, int, datetime]:
+    """Return how many structures without a RIB in use are owed money, how much, and since when: by a period in no batch, or an
+    advice that could not be paid. `is_waiting`: those that gave a RIB that waits for a confirmation; else those that gave none."""
     waiting = union_all(
         select(Redemption.structure_id, Redemption.amount_cents, Redemption.redeemed_at.label("since"))
         .join(Period, Period.id == Redemption.period_id)
@@ -133,24 +169,14 @@ def _no_bank_details(session: Session, today: date, now: datetime, agreement_id:
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .where(PaymentAdvice.state.in_(CARRIED_STATES), *_of(SettlementBatch.agreement_id, agreement_id)),
     ).subquery()
-    has_rib = exists().where(BankDetails.structure_id == waiting.c.structure_id, BankDetails.ended_at.is_(None))
-    count, cents, since = session.execute(
+    own = BankDetails.structure_id == waiting.c.structure_id
+    has_rib, waits = exists().where(own, BankDetails.is_in_use()), exists().where(own, BankDetails.is_waiting())
+    row = session.execute(
         select(
             func.count(waiting.c.structure_id.distinct()), func.sum(waiting.c.amount_cents), func.min(waiting.c.since)
-        ).where(~has_rib)
+        ).where(~has_rib, waits if is_waiting else ~waits)
     ).one()
-    if not count:
-        return None
-    return Decision(
-        Risk.NO_BANK_DETAILS,
-        "Des structures ont travaillé et ne peuvent pas être payées",
-        f"Elles n'ont pas donné leur RIB. La plus ancienne attend depuis le {french_date(paris_day(since))}. "
-        "Appelez-les.",
-        count,
-        int(cents),
-        paris_day(since),
-        is_urgent=paris_day(since) <= today - timedelta(days=PAYMENT_DELAY_DAYS),
-    )
+    return row[0], sum_cents(row[1]), row[2]
 
 
 def _transfers(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:  # noqa: ARG001
@@ -289,4 +315,13 @@ def _still_stock(session: Session, today: date, now: datetime, agreement_id: UUI
     )
 
 
-_FINDERS: tuple[Find, ...] = (_batches, _no_bank_details, _transfers, _bank_lines, _last_day, _credit, _still_stock)
+_FINDERS: tuple[Find, ...] = (
+    _batches,
+    _no_bank_details,
+    _rib_to_confirm,
+    _transfers,
+    _bank_lines,
+    _last_day,
+    _credit,
+    _still_stock,
+)

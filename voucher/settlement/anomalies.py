@@ -105,11 +105,12 @@ def _shared_ibans(session: Session, owed: Sequence[Owed]) -> list[Anomaly]:
         select(BankDetails.iban)
         .where(BankDetails.ended_at.is_(None))
         .group_by(BankDetails.iban)
-        .having(func.count() > 1)
+        .having(func.count(BankDetails.structure_id.distinct()) > 1)
     )
     holders: dict[str, list[tuple[UUID, str]]] = defaultdict(list)
     for row in session.execute(
         select(BankDetails.iban, Structure.id, Structure.name, Structure.pivot)
+        .distinct()
         .join(Structure, Structure.id == BankDetails.structure_id)
         .where(BankDetails.ended_at.is_(None), BankDetails.iban.in_(shared))
         .order_by(Structure.name)
@@ -139,21 +140,43 @@ def _new_ribs(session: Session, owed: Sequence[Owed], now: datetime) -> list[Ano
             before.iban,
         )
         .join(before, and_(before.structure_id == BankDetails.structure_id, before.iban != BankDetails.iban))
-        .where(BankDetails.ended_at.is_(None), BankDetails.recorded_at > now - timedelta(days=NEW_RIB_DAYS))
-        .where(before.ended_at.is_not(None))
+        .where(BankDetails.is_in_use(), BankDetails.recorded_at > now - timedelta(days=NEW_RIB_DAYS))
+        .where(before.ended_at.is_not(None), before.confirmed_at.is_not(None))
         .order_by(before.ended_at)
     ).all()
     changes = {row.structure_id: row for row in rows}
+    return (
+        _waiting_ribs(session, owed)
+        + [
+            _of(
+                one,
+                Sign.NEW_RIB,
+                f"Le RIB a changé il y a moins de {NEW_RIB_DAYS} jours.",
+                "Rappelez la structure, à un numéro que vous connaissez.",
+                evidence=[_change_of_rib(*changes[one.structure_id][1:])],
+            )
+            for one in owed
+            if one.is_payable and one.structure_id in changes
+        ][:OF_A_KIND_MAX]
+    )
+
+
+def _waiting_ribs(session: Session, owed: Sequence[Owed]) -> list[Anomaly]:
+    """A RIB that nobody confirmed yet: the payment goes to the one before, which may be closed, or may be the right one."""
+    rows = session.execute(
+        select(BankDetails.structure_id, BankDetails.recorded_at, BankDetails.iban).where(BankDetails.is_waiting())
+    )
+    waiting = {row.structure_id: row for row in rows}
     return [
         _of(
             one,
             Sign.NEW_RIB,
-            f"Le RIB a changé il y a moins de {NEW_RIB_DAYS} jours.",
-            "Rappelez la structure, à un numéro que vous connaissez.",
-            evidence=[_change_of_rib(*changes[one.structure_id][1:])],
+            "Un nouveau RIB attend une confirmation : ce règlement va encore sur l’ancien.",
+            "Confirmez-le avant, ou payez sur l’ancien s’il est bon.",
+            evidence=[_change_of_rib(waiting[one.structure_id].recorded_at, waiting[one.structure_id].iban, one.iban)],
         )
         for one in owed
-        if one.is_payable and one.structure_id in changes
+        if one.is_payable and one.iban and one.structure_id in waiting
     ][:OF_A_KIND_MAX]
 
 

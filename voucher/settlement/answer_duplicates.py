@@ -95,6 +95,7 @@ def withdraw_answer(
             .join(DuplicateAnswer, DuplicateAnswer.advice_id == PaymentAdvice.id)
             .where(DuplicateAnswer.id == answer_id)
             .order_by(PaymentAdvice.id)
+            .with_for_update(of=PaymentAdvice)  # a batch may be taking them up
         ).all()
         if not advices or batch_row(session, advices[0].batch_id, issuer_id) is None:
             raise Refused("unknown_answer", "Cette réponse n’existe pas. Rechargez la page.")
@@ -110,7 +111,6 @@ def withdraw_answer(
         back = [one.id for one in advices if one.state == AdviceState.REJECTED]
         for some in _parts(back):
             withdraw_rejections(session, dict.fromkeys(some, paris_day(now)), by=by, now=now)
-            _refuse_taken_up(session, some)
         session.execute(
             update(SettlementBatch)
             .where(
@@ -228,17 +228,6 @@ def _refuse_rested_on(advices: Sequence[Row[*tuple[Any, ...]]]) -> None:
         else:
             raise _taken_up(one.reference)
         raise Refused("answer_rested_on", why)
-
-
-def _refuse_taken_up(session: Session, ids: Sequence[UUID]) -> None:
-    """Refuse when a batch took one of these up at the very moment."""
-    reference = session.scalar(
-        select(PaymentAdvice.reference)
-        .where(PaymentAdvice.id.in_(ids), PaymentAdvice.state != AdviceState.IN_FILE)
-        .limit(1)
-    )
-    if reference is not None:
-        raise _taken_up(reference)
 
 
 def _taken_up(reference: str) -> Refused:

@@ -3,15 +3,17 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import and_, select, update
+from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
+from voucher.network.model import BankDetails, Structure
 from voucher.settlement.changed_details import refuse_changed_details
 from voucher.settlement.find import batch_row, unknown_batch
-from voucher.settlement.model import BatchState, SettlementBatch
+from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, SettlementBatch
 
 
 def approve_batch(
@@ -26,7 +28,8 @@ def approve_batch(
     """Approve a frozen batch; the same person asking again changes nothing. Raises Refused.
 
     `seen_total_cents` is the total that the person saw: another one is not approved; nor is a batch of which a payment cannot
-    leave, its RIB changed or its structure suspended since. Four eyes: who froze a batch may not approve it (the database refuses it too).
+    leave, its RIB changed or its structure suspended since. Four eyes: who froze a batch may not approve it (the database refuses it
+    too), nor who confirmed a RIB that it pays (ADR 22).
     """
     with database.write() as session:
         batch = batch_row(session, batch_id, issuer_id)
@@ -43,6 +46,7 @@ def approve_batch(
             )
         if batch.state == BatchState.FROZEN:
             refuse_changed_details(session, batch_id, "Rien n’est validé.")
+            _refuse_own_confirmations(session, batch_id, by)
         approval = (
             update(SettlementBatch)
             .where(
@@ -68,4 +72,24 @@ def approve_batch(
         raise Refused(
             "already_approved",
             f"Ce lot a déjà été validé le {french_instant(batch.approved_at)}. Il n’y a rien à faire.",
+        )
+
+
+def _refuse_own_confirmations(session: Session, batch_id: UUID, by: UUID) -> None:
+    """Raise Refused when who approves confirmed a RIB that the batch pays: one person would send money where it alone looked."""
+    names = session.scalars(
+        select(Structure.name)
+        .join(PaymentAdvice, PaymentAdvice.structure_id == Structure.id)
+        .join(BankDetails, and_(BankDetails.structure_id == Structure.id, BankDetails.is_in_use()))
+        .where(
+            PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == AdviceState.DUE, BankDetails.confirmed_by == by
+        )
+        .order_by(Structure.name)
+    ).all()
+    if names:
+        others = f" et {len(names) - 1} de plus" if len(names) > 1 else ""
+        raise Refused(
+            "confirmed_by_approver",
+            f"Vous avez confirmé un RIB que ce lot paie : {names[0]}{others}. Rien n’est validé. Une autre personne doit valider ce "
+            "lot : demandez à un collègue.",
         )

@@ -17,12 +17,12 @@ from datetime import date
 from typing import IO
 
 from voucher.kernel.money import format_euros
+from voucher.kernel.sepa import french_iban
 from voucher.settlement.bank_stages import Counted, FileError, IsOurs, SetAside, Stage, Statement, not_ours
 from voucher.settlement.camt_fields import WrongEntry
 from voucher.settlement.camt_lines import BankEntry
 from voucher.settlement.cfonb_lines import line_of_movement
 from voucher.settlement.cfonb_records import Record, WrongRecord, records
-from voucher.settlement.sepa import french_iban
 
 REFERENCE_PREFIX = "~cfonb:"
 """How the reference of a movement begins: it was told by this format, and its day is not told again by another one."""

@@ -35,6 +35,7 @@ def changed_details(session: Session, batch_id: UUID) -> list[ChangedDetails]:
             PaymentAdvice.iban,
             PaymentAdvice.bic,
             SettlementBatch.agreement_id,
+            SettlementBatch.approved_by,
         )
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == AdviceState.DUE)
@@ -49,6 +50,8 @@ def changed_details(session: Session, batch_id: UUID) -> list[ChangedDetails]:
             sentence = f"Depuis l’arrêt du lot : {cause.sentence[:1].lower()}{cause.sentence[1:].rstrip('.')}."
         elif (payee.iban, payee.holder_name, payee.bic) != (row.iban, row.holder_name, row.bic):
             sentence = "Le RIB de la structure a changé depuis l’arrêt du lot."
+        elif row.approved_by is not None and payee.confirmed_by == row.approved_by:
+            sentence = "La personne qui a validé le lot a confirmé le RIB de la structure."
         else:
             continue
         found.append(ChangedDetails(row.id, row.reference, payee.name, row.amount_cents, sentence))

@@ -23,6 +23,7 @@ from voucher.settlement import (
     checks_duplicates,
     checks_files,
     checks_overpayments,
+    checks_ribs,
 )
 from voucher.settlement.check_sums import gaps
 from voucher.settlement.due_periods import IN_A_BATCH
@@ -321,4 +322,5 @@ CHECKS: tuple[Check, ...] = (
     *checks_duplicates.CHECKS,
     *checks_accountant.CHECKS,
     *checks_overpayments.CHECKS,
+    *checks_ribs.CHECKS,
 )

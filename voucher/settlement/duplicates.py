@@ -30,18 +30,15 @@ def is_announced() -> ColumnElement[bool]:
 
 
 def is_decided(outcome: DuplicateOutcome) -> ColumnElement[bool]:
-    """Return the condition that two people answered so for an advice, and none the contrary: `decision`, in SQL."""
-    same, other = aliased(DuplicateAnswer), aliased(DuplicateAnswer)
+    """Return the condition that two people answered so for an advice: `decision`, in SQL, since two answers at most stand for it."""
+    same = aliased(DuplicateAnswer)
     count = (
         select(func.count(same.answered_by.distinct()))
         .where(same.advice_id == PaymentAdvice.id, same.outcome == outcome, same.withdrawn_at.is_(None))
         .correlate(PaymentAdvice)
         .scalar_subquery()
     )
-    is_contradicted = exists().where(
-        other.advice_id == PaymentAdvice.id, other.outcome != outcome, other.withdrawn_at.is_(None)
-    )
-    return (count >= ANSWERS_NEEDED) & ~is_contradicted
+    return count >= ANSWERS_NEEDED
 
 
 def is_open() -> ColumnElement[bool]:

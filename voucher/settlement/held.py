@@ -10,11 +10,12 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from voucher.kernel import sepa
+from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.money import format_euros
 from voucher.network.model import BankDetails, Structure, StructureState
-from voucher.settlement import sepa
 from voucher.settlement.model import AdviceState, PaymentAdvice, PaymentHold, SettlementBatch
 from voucher.settlement.reasons import ReasonText, explain
 
@@ -28,6 +29,7 @@ class Held(StrEnum):
     SUSPENDED = "Structure suspendue"
     BLOCKED = "Paiement bloqué"
     NO_RIB = "RIB manquant"
+    TO_CONFIRM = "RIB à confirmer"
     BAD_RIB = "RIB inutilisable"
     REFUSED_ACCOUNT = "Compte refusé"
     MAYBE_PAID = "Peut-être déjà payé"
@@ -41,6 +43,10 @@ WHO_LIFTS: dict[Held, tuple[str, str]] = {
     Held.SUSPENDED: ("Le programme", "Demandez au programme si la suspension peut être levée."),
     Held.BLOCKED: (PREPARER, "Levez le blocage quand sa raison n’est plus."),
     Held.NO_RIB: ("La structure", "Écrivez à la structure pour avoir son RIB."),
+    Held.TO_CONFIRM: (
+        "Le programme ou les finances",
+        "Ouvrez « RIB à confirmer ». Qui l’a enregistré ne peut pas le confirmer.",
+    ),
     Held.BAD_RIB: ("La structure", "Demandez-lui un RIB à jour."),
     Held.REFUSED_ACCOUNT: ("La structure", "Demandez-lui un nouveau RIB."),
     Held.MAYBE_PAID: (PREPARER, "Rapprochez d’abord cette ligne."),
@@ -84,8 +90,9 @@ class Cause:
 class Payee:
     """A structure that is owed something, and all that may keep it from being paid.
 
-    `blocks` are the decisions not to pay it: the agreement (None: all of them) and the reason. `refused` is why a bank or an
-    accountant said that its account, still the same, cannot be paid.
+    `holder_name` to `confirmed_by` are of the RIB in use, None without one; `waiting_since` is when a RIB was recorded that nobody
+    confirmed yet. `blocks` are the decisions not to pay it: the agreement (None: all of them) and the reason. `refused` is why a
+    bank or an accountant said that its account, still the same, cannot be paid.
     """
 
     structure_id: UUID
@@ -97,6 +104,8 @@ class Payee:
     iban: str | None
     bic: str | None
     recorded_at: datetime | None
+    confirmed_by: UUID | None
+    waiting_since: datetime | None
     blocks: tuple[tuple[UUID | None, str], ...]
     refused: ReasonText | None
 
@@ -107,11 +116,28 @@ class Payee:
         for blocked_id, reason in self.blocks:
             if blocked_id in (None, agreement_id):
                 return _cause(Held.BLOCKED, f"{Held.BLOCKED} : {reason}")
+        why = self._rib_cause()
+        if why is not None and self.waiting_since is not None:
+            # Whatever is wrong with the RIB in use, the one that waits may mend it: that is what a person does first.
+            since = f"{Held.TO_CONFIRM} : celui enregistré le {french_date(paris_day(self.waiting_since))} n’est pas encore confirmé."
+            before = (
+                ""
+                if why.held is Held.NO_RIB
+                else f" L’ancien ne peut pas servir ({why.title[:1].lower()}{why.title[1:]})."
+            )
+            return _cause(Held.TO_CONFIRM, since + before)
+        return why
+
+    def _rib_cause(self) -> Cause | None:
+        """Return why the RIB in use cannot be paid, or None when it can."""
         if self.iban is None or self.holder_name is None:
             return _cause(Held.NO_RIB, f"{Held.NO_RIB} : demandez-le à la structure.")
         try:
-            sepa.checked_iban(self.iban)
             sepa.checked_name(self.holder_name, "Le nom du titulaire du compte")
+            if self.bic is not None:
+                sepa.checked_bic_of(self.bic, sepa.checked_iban(self.iban))
+            else:
+                sepa.checked_iban(self.iban)
         except sepa.WrongPayment as wrong:
             return _cause(Held.BAD_RIB, f"{Held.BAD_RIB} : {wrong.sentence}")
         if self.refused is not None:
@@ -148,6 +174,7 @@ def _cause(held: Held, sentence: str, title: str = "") -> Cause:
 def payees(session: Session, structure_ids: Collection[UUID]) -> dict[UUID, Payee]:
     """Return these structures as payments see them now, in the order of their ids; a few questions, whatever their number."""
     found: dict[UUID, Payee] = {}
+    waiting = aliased(BankDetails)
     for ids in _parts(sorted(set(structure_ids))):
         blocks: dict[UUID, list[tuple[UUID | None, str]]] = {}
         for hold in session.execute(
@@ -168,8 +195,11 @@ def payees(session: Session, structure_ids: Collection[UUID]) -> dict[UUID, Paye
                 BankDetails.iban,
                 BankDetails.bic,
                 BankDetails.recorded_at,
+                BankDetails.confirmed_by,
+                waiting.recorded_at,
             )
-            .outerjoin(BankDetails, and_(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None)))
+            .outerjoin(BankDetails, and_(BankDetails.structure_id == Structure.id, BankDetails.is_in_use()))
+            .outerjoin(waiting, and_(waiting.structure_id == Structure.id, waiting.is_waiting()))
             .where(Structure.id.in_(ids))
             .order_by(Structure.id)
         ):
@@ -194,7 +224,7 @@ def _refused_accounts(session: Session, structure_ids: Collection[UUID]) -> dict
             BankDetails,
             and_(
                 BankDetails.structure_id == PaymentAdvice.structure_id,
-                BankDetails.ended_at.is_(None),
+                BankDetails.is_in_use(),
                 BankDetails.iban == PaymentAdvice.iban,
             ),
         )

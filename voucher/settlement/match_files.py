@@ -125,8 +125,8 @@ def file_named(
 def match_whole_files(session: Session, bank_file: str, *, by: UUID, now: datetime) -> tuple[int, int]:
     """Let the new debits that are a whole file of ours pay it; return how many payments they make, and how many lines they are.
 
-    Sure are: a file that the bank names, or the only one of that many transfers and that total; always the very total in transit,
-    or the very total with the transfers that the bank had said it refused: then it debited them all the same.
+    Sure are: a file that the bank names, or the only one that could be of that many transfers and that total; always the very total in
+    transit, or the very total with the transfers that the bank had said it refused: then it debited them all the same.
     """
     lines = session.execute(
         select(*BankLine.__table__.columns).where(
@@ -142,24 +142,36 @@ def match_whole_files(session: Session, bank_file: str, *, by: UUID, now: dateti
     ).all()
     paid_count = line_count = 0
     for line in lines:
-        found, why = _surely(line, files_in_transit(session, line.paying_account_id))
+        in_transit = files_in_transit(session, line.paying_account_id)
+        awaited = files_in_transit(session, line.paying_account_id, with_rejected=True)
+        found, why = _surely(line, in_transit, awaited)
         if found is None:
-            found, why = _surely(line, files_in_transit(session, line.paying_account_id, with_rejected=True))
-            if found is not None and not withdraw_rejections_of(session, found, line.booked_on, by=by, now=now):
-                continue
-        if found is not None:
-            paid_count += pay_file(session, line, found, line.id, why, by=by, now=now)
-            line_count += 1
+            continue
+        has_rejected = found not in in_transit
+        if has_rejected and not withdraw_rejections_of(session, found, line.booked_on, by=by, now=now):
+            continue
+        paid_count += pay_file(session, line, found, line.id, why, by=by, now=now)
+        line_count += 1
     return paid_count, line_count
 
 
-def _surely(line: Row[*tuple[Any, ...]], files: Sequence[FileInTransit]) -> tuple[FileInTransit | None, str]:
-    """Return the one of these files that a line surely is, if any, and why."""
-    named = file_named(line.message_id, line.payment_information_id, files)
-    if named is not None or (line.message_id and part_of_message(line.message_id)):
-        return (named if named is not None and named.total_cents == line.amount_cents else None), _SAME_FILE
-    alike = [one for one in files if (one.transfer_count, one.total_cents) == (line.batch_count, line.amount_cents)]
-    return (alike[0] if len(alike) == 1 else None), _SAME_COUNT
+def _surely(
+    line: Row[*tuple[Any, ...]], in_transit: Sequence[FileInTransit], awaited: Sequence[FileInTransit]
+) -> tuple[FileInTransit | None, str]:
+    """Return the file that a line surely is, if any, and why. `awaited` are those in transit with what the bank refused of them.
+
+    One that the line does not name is sure when no other could be it, refused transfers counted or not.
+    """
+    named = [file_named(line.message_id, line.payment_information_id, files) for files in (in_transit, awaited)]
+    if any(named) or (line.message_id and part_of_message(line.message_id)):
+        whole = (one for one in named if one is not None and one.total_cents == line.amount_cents)
+        return next(whole, None), _SAME_FILE
+    alike = {
+        (one.batch_id, one.part): one
+        for one in (*awaited, *in_transit)
+        if (one.transfer_count, one.total_cents) == (line.batch_count, line.amount_cents)
+    }
+    return (next(iter(alike.values())) if len(alike) == 1 else None), _SAME_COUNT
 
 
 def withdraw_rejections_of(session: Session, file: FileInTransit, booked_on: date, *, by: UUID, now: datetime) -> bool:

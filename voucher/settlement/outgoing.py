@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.refusals import Refused
+from voucher.kernel.sepa import WrongPayment
 from voucher.programme.model import Agreement, Issuer, IssuerKind, PayingAccount
 from voucher.redemption.model import Period
 from voucher.settlement.liquidation import (
@@ -25,7 +26,6 @@ from voucher.settlement.liquidation import (
 from voucher.settlement.pain001 import Debtor, Transfer, write_credit_transfers
 from voucher.settlement.references import PARTS_MAX, file_stem, message_id, payment_information_id
 from voucher.settlement.schemas import validate
-from voucher.settlement.sepa import WrongPayment
 from voucher.settlement.split import even_parts, part_count_of
 from voucher.settlement.supporting_lines import supporting_lines
 

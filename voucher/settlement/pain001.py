@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from voucher.kernel import sepa
 from voucher.kernel.calendar import french_date, paris_day
-from voucher.settlement import sepa
 from voucher.settlement.target_days import is_target_day, next_target_day
 
 __all__ = ["Debtor", "Transfer", "next_target_day", "write_credit_transfers"]
@@ -78,8 +78,8 @@ def write_credit_transfers(
     _check_execution_day(execution_on, created_at)
     payer = Debtor(
         sepa.checked_name(debtor.name, "Le nom du titulaire du compte débité"),
-        sepa.checked_iban(debtor.iban),
-        None if debtor.bic is None else sepa.checked_bic(debtor.bic),
+        (payer_iban := sepa.checked_iban(debtor.iban)),
+        None if debtor.bic is None else sepa.checked_bic_of(debtor.bic, payer_iban),
     )
     checked = _checked_transfers(transfers)
     is_old = schema_name == OLD_SCHEMA_NAME
@@ -174,8 +174,8 @@ def _checked(transfer: Transfer) -> Transfer:
     return Transfer(
         sepa.checked_identifier(transfer.end_to_end_id, "L’identifiant du virement"),
         sepa.checked_name(transfer.creditor_name, "Le nom du titulaire du compte"),
-        sepa.checked_iban(transfer.creditor_iban),
-        None if transfer.creditor_bic is None else sepa.checked_bic(transfer.creditor_bic),
+        (iban := sepa.checked_iban(transfer.creditor_iban)),
+        None if transfer.creditor_bic is None else sepa.checked_bic_of(transfer.creditor_bic, iban),
         sepa.checked_amount(transfer.amount_cents),
         sepa.checked_remittance(transfer.remittance),
         *sepa.checked_address(transfer.creditor_town, transfer.creditor_country),

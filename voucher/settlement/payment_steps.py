@@ -101,7 +101,7 @@ def advice_steps(row: Any, issuer_name: str, waiting: Waiting | None) -> list[Pa
 
 _NOBODY = (Holder.NOBODY, "")
 _YOU = (Holder.STRUCTURE, "Votre structure")
-_OF_THE_STRUCTURE = (Held.NO_RIB, Held.BAD_RIB, Held.REFUSED_ACCOUNT)
+_OF_THE_STRUCTURE = (Held.NO_RIB, Held.TO_CONFIRM, Held.BAD_RIB, Held.REFUSED_ACCOUNT)
 _STAGES = {
     AdviceState.HELD: Stage.HELD,
     AdviceState.IN_FILE: Stage.LEFT,
@@ -137,6 +137,9 @@ def _waits(what: str, waiting: Waiting | None, finance: tuple[Holder, str]) -> P
             return _now(what, finance, "Appelez le service des finances pour en parler.")
         case Held.BELOW_MINIMUM:
             return _now(what, _NOBODY, "Le lot qui atteint le minimum vous paiera.")
+        case Held.TO_CONFIRM:
+            who = (Holder.PROGRAMME, "Le programme ou les finances")
+            return _now(what, who, "Une personne doit confirmer votre RIB. Le lot suivant vous paiera.")
         case Held.NO_RIB | Held.BAD_RIB | Held.REFUSED_ACCOUNT:
             return _now(what, _YOU, "Donnez votre RIB à jour. Le lot suivant vous paiera.")
         case None:

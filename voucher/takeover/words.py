@@ -50,6 +50,8 @@ COLUMNS: dict[str, str] = {
     "found_count": "Combien en restait.",
     "generation": "Étage de l'arbre.",
     "hash": "Empreinte du nœud.",
+    "bank_details.confirmed_at": "Confirmé : les règlements vont sur ce RIB depuis lors. Vide tant qu'il attend, ou s'il fut écarté.",
+    "bank_details.confirmed_by": "Qui l'a confirmé ; vide s'il servait avant les confirmations.",
     "holder_name": "Titulaire du compte, comme sur le RIB.",
     "iban": "IBAN.",
     "insee_code": "Code INSEE de la commune.",

@@ -69,6 +69,10 @@ class HouseForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
                 options["filters"] = [_trimmed, *unbound_field.kwargs.get("filters", ())]
             return super().bind_field(form, unbound_field, options)
 
+        def render_field(self, field: Any, render_kw: dict[str, Any]) -> Any:
+            """Leave `maxlength` out: a browser cuts what is pasted without a word; a text that is too long is said."""
+            return super().render_field(field, {"maxlength": False} | render_kw)
+
 
 def _trimmed(value: Any) -> Any:
     return value.replace("\x00", "").strip() if isinstance(value, str) else value

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Flask
 from werkzeug.routing import IntegerConverter
 
-from voucher.web import filters, forms, headers, logs, problems, uploads
+from voucher.web import filters, forms, headers, logs, patience, problems, uploads
 from voucher.web.shell import Shell
 
 PROGRAMME_NAME = "Pass numérique"
@@ -41,6 +41,7 @@ def install(app: Flask) -> None:
     logs.install(app)
     filters.install(app)
     uploads.install(app)
+    patience.install(app)
     forms.install(app)
     headers.install(app)
     problems.install(app)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
 
-from flask import Flask, Response, current_app, g, json, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, g, json, redirect, render_template, request, request_started, url_for
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response as AnyResponse
 
+from voucher.kernel.database import commits_begun
 from voucher.kernel.refusals import Refused
 
 NOTHING_TAKEN = "Rien n'a été débité."
@@ -24,6 +26,7 @@ NOT_KNOWN = (
 )
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 REFERENCE_BYTES = 4
+RETRY_SECONDS = 30
 TYPE_BASE = "urn:pass-numerique:problem:"
 
 
@@ -60,7 +63,7 @@ WORDS: dict[int, Words] = {
     422: Words("invalid", "Certaines réponses ne vont pas.", "Revenez à la page précédente et vérifiez vos réponses."),
     429: Words("too-many", "Trop de demandes en peu de temps.", "Attendez une minute, puis recommencez."),
     500: Words("failure", "Un problème est survenu de notre côté.", "Réessayez dans quelques minutes."),
-    503: Words("unavailable", "Le service est momentanément indisponible.", "Réessayez dans quelques minutes."),
+    503: Words("unavailable", "Le service est momentanément indisponible.", "Attendez une minute, puis recommencez."),
 }
 EXPIRED = Words(
     "form-expired", "Cette page est restée ouverte trop longtemps.", "Rechargez-la, puis envoyez à nouveau."
@@ -83,6 +86,10 @@ def install(app: Flask) -> None:
     app.register_error_handler(Refused, _answer_refused)
     app.register_error_handler(OperationalError, _answer_unavailable)
     app.register_error_handler(InterfaceError, _answer_unavailable)
+    app.register_error_handler(NoConnectionFree, _answer_unavailable)
+    # Before it is asked who comes, and after: noting when somebody was last seen is no demand of theirs.
+    request_started.connect(_note_commits, app)
+    app.before_request(_note_commits)
 
 
 def problem(
@@ -105,9 +112,15 @@ def problem(
 
 
 def _money(status: int) -> str:
-    # A failure of ours during a change may come after it was recorded; everything else is answered before anything is.
-    is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return NOT_KNOWN if is_ours and request.method not in SAFE_METHODS else NOTHING_TAKEN
+    # A failure of ours during a change may come after it was recorded; everything else is answered before anything is. So is a
+    # database that does not answer, as long as no transaction began to be committed.
+    is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR and request.method not in SAFE_METHODS
+    is_before = status == HTTPStatus.SERVICE_UNAVAILABLE and commits_begun() == g.get("commits_begun")
+    return NOT_KNOWN if is_ours and not is_before else NOTHING_TAKEN
+
+
+def _note_commits(*_: object) -> None:
+    g.commits_begun = commits_begun()
 
 
 def _answer(error: HTTPException) -> AnyResponse:
@@ -140,7 +153,7 @@ def _answer_refused(refused: Refused) -> AnyResponse:
 def _answer_unavailable(error: Exception) -> AnyResponse:
     current_app.logger.error("the database does not answer at %s", request.url_rule, exc_info=error)
     response = problem(HTTPStatus.SERVICE_UNAVAILABLE, WORDS[503])
-    response.headers["Retry-After"] = "30"
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 

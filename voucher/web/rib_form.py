@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from wtforms import HiddenField, PasswordField, StringField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Optional
 
 from voucher.access.confirm import confirm_password
 from voucher.network.structures import NewBankDetails, record_bank_details
@@ -17,7 +17,7 @@ class RibForm(HouseForm):
     """A RIB, its IBAN typed twice; it carries its own id, so that a double click records one."""
 
     id = HiddenField()
-    holder_name = StringField("Titulaire, comme sur le RIB", validators=[InputRequired(), Length(max=70)])
+    holder_name = StringField("Titulaire, comme sur le RIB", validators=[InputRequired()])
     iban = IbanField("IBAN", validators=[InputRequired()])
     iban_again = IbanField("IBAN, encore une fois", validators=[InputRequired()])
     bic = BicField("BIC", validators=[Optional()])
@@ -33,4 +33,4 @@ def record_rib(form: Any, details_id: UUID, structure_id: UUID) -> str:
     )
     confirm_password(here.database, account_id, form.password.data, now=here.now())
     record_bank_details(here.database, details, by=account_id, now=here.now())
-    return f"Le RIB qui finit par {iban[-4:]} est enregistré. Il sert aux prochains règlements."
+    return f"Le RIB qui finit par {iban[-4:]} est enregistré. Il servira quand une personne du programme ou des finances l’aura confirmé."

@@ -1,0 +1,123 @@
+"""RIBs that wait for another person than who recorded them: seen and confirmed by the programme and by finance."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import PasswordField
+from wtforms.validators import InputRequired
+
+from issuer_portal.finance.folder import READERS, blueprint
+from voucher.access.audit import note_access
+from voucher.access.confirm import confirm_password
+from voucher.access.read import names_of
+from voucher.access.read_changes import had_hand_in
+from voucher.access.rules import Role
+from voucher.kernel.refusals import Refused
+from voucher.network.confirm_rib import confirm_bank_details, dismiss_bank_details
+from voucher.settlement.read_ribs import RibToConfirm, rib_to_confirm, ribs_to_confirm
+from voucher.web.access import staff, viewer
+from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.house import house
+
+RIB_READERS = (*READERS, Role.PROGRAMME)
+CONFIRMERS = (Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
+
+
+class ConfirmForm(HouseForm):
+    """The act of confirming, or of dismissing: who says where money goes types the password again."""
+
+    password = PasswordField("Votre mot de passe", validators=[InputRequired()])
+
+
+@blueprint.get("/ribs-a-confirmer")
+@staff(*RIB_READERS)
+def waiting_ribs() -> str:
+    """List the RIBs that wait, the oldest first."""
+    here = house()
+    rows = ribs_to_confirm(here.database, issuer_id=viewer().scope(*RIB_READERS))
+    if rows:
+        note_access(here.database, viewer().account_id, "Lecture de RIB à confirmer", str(len(rows)), here.now())
+    return render_template(
+        "finance/ribs.html",
+        rows=rows,
+        names=names_of(here.database, {row.recorded_by for row in rows}),
+        may_confirm=viewer().may(*CONFIRMERS),
+        me=viewer().account_id,
+    )
+
+
+@blueprint.route("/ribs-a-confirmer/<uuid:details_id>", methods=["GET", "POST"])
+@staff(*CONFIRMERS)
+def confirm_rib(details_id: UUID) -> str | Response:
+    """Show what a RIB changes, and confirm it."""
+    here, row = house(), _row(details_id)
+    form: Any = ConfirmForm()
+    if row is not None and form.validate_on_submit():
+        try:
+            confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
+            _refuse_own_hand(row)
+            confirm_bank_details(here.database, details_id, by=viewer().account_id, now=here.now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            note_access(here.database, viewer().account_id, "RIB confirmé", f"structure {row.structure_id}", here.now())
+            flash(
+                f"Le RIB de {row.structure_name} est confirmé. Ses prochains règlements iront sur ce compte.", "success"
+            )
+            return redirect(url_for("finance.waiting_ribs"))
+    return _page(row, form)
+
+
+@blueprint.route("/ribs-a-confirmer/<uuid:details_id>/ecarter", methods=["GET", "POST"])
+@staff(*CONFIRMERS)
+def dismiss_rib(details_id: UUID) -> str | Response:
+    """Say that a RIB is not the structure's: it is never used; a refusal is said on the RIB's page."""
+    if request.method == "GET":  # the page of a refusal, asked for again
+        return redirect(url_for("finance.confirm_rib", details_id=details_id))
+    here, row = house(), _row(details_id)
+    form: Any = ConfirmForm(prefix="ecarter")
+    if row is not None and form.validate_on_submit():
+        try:
+            confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
+            dismiss_bank_details(here.database, details_id, by=viewer().account_id, now=here.now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            note_access(here.database, viewer().account_id, "RIB écarté", f"structure {row.structure_id}", here.now())
+            flash(f"Le RIB de {row.structure_name} est écarté. Demandez-lui le bon.", "success")
+            return redirect(url_for("finance.waiting_ribs"))
+    return _page(row, ConfirmForm(formdata=None), form)
+
+
+def _refuse_own_hand(row: RibToConfirm) -> None:
+    # A place manager's role is given by one person: whoever opened that account may be the one who recorded the RIB with it.
+    if had_hand_in(house().database, row.recorded_by, viewer().account_id):
+        raise Refused(
+            "four_eyes",
+            "Vous avez invité la personne qui a enregistré ce RIB, ou changé son accès. Une autre personne, du programme ou des"
+            " finances, doit le confirmer.",
+        )
+
+
+def _row(details_id: UUID) -> RibToConfirm | None:
+    return rib_to_confirm(house().database, details_id, issuer_id=viewer().scope(*RIB_READERS))
+
+
+def _page(row: RibToConfirm | None, form: Any, dismissal: Any = None) -> str | Response:
+    here = house()
+    row = row and _row(row.id)
+    if row is None:
+        flash("Ce RIB n’attend plus : une autre personne s’en est occupée, ou il est remplacé.", "warn")
+        return redirect(url_for("finance.waiting_ribs"))
+    note_access(here.database, viewer().account_id, "Lecture d’un RIB", f"structure {row.structure_id}", here.now())
+    return render_template(
+        "finance/confirm_rib.html",
+        row=row,
+        form=form,
+        dismissal=dismissal or ConfirmForm(formdata=None, prefix="ecarter"),
+        recorder=names_of(here.database, {row.recorded_by}).get(row.recorded_by, ""),
+        is_recorder=row.recorded_by == viewer().account_id,
+        may_approve=viewer().may(Role.FINANCE_APPROVER),
+    )
