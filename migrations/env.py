@@ -12,12 +12,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
 
 import voucher.models  # noqa: F401 — every room's tables enter Base.metadata
-from voucher.kernel.database import Base, Instant
+from voucher.kernel.database import Base, Instant, bounded_engine
 from voucher.kernel.settings import WrongSettings, read_database_url
+from voucher.kernel.time_limits import TimeLimits
 
 # A migration that waits longer for a lock would hold the counters up behind it: it gives up and is run again later.
-LOCK_TIMEOUT_MILLISECONDS = 5_000
-STATEMENT_TIMEOUT_MILLISECONDS = 600_000
+LIMITS = TimeLimits(statement=600.0, long_statement=600.0, lock_max=5.0)
 # Any number will do, provided every migrator asks for the same one.
 ADVISORY_LOCK = 20_190_101
 
@@ -32,11 +32,7 @@ def migration_engine(url: str) -> Engine:
     """An engine for migrations alone: time-outs on PostgreSQL, DDL inside transactions on SQLite."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        options = (
-            f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MILLISECONDS}"
-            f" -c statement_timeout={STATEMENT_TIMEOUT_MILLISECONDS}"
-        )
-        return create_engine(parsed, poolclass=NullPool, connect_args={"options": options})
+        return bounded_engine(parsed, LIMITS, poolclass=NullPool)
 
     if parsed.database and parsed.database != ":memory:":
         folder = Path(parsed.database).parent

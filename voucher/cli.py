@@ -7,11 +7,12 @@ import click
 from psycopg.errors import UndefinedColumn, UndefinedTable
 from sqlalchemy.exc import DBAPIError
 
-from voucher import cli_accounting, cli_books, cli_proof, cli_serve, cli_takeover, cli_vouchers, cli_work
+from voucher import cli_account, cli_accounting, cli_books, cli_proof, cli_serve, cli_takeover, cli_vouchers, cli_work
 from voucher.kernel.settings import WrongSettings, refuse_wrong_settings
 
 OTHERS_NOTHING = 0o077
 COMMANDS = (
+    *cli_account.COMMANDS,
     *cli_books.COMMANDS,
     *cli_accounting.COMMANDS,
     *cli_vouchers.COMMANDS,

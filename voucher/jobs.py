@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from voucher.access.links import make_path
 from voucher.accounting.match_up import match_up_job
 from voucher.distribution.lapse import lapse
 from voucher.funding.publish import publish_backing
@@ -60,7 +61,7 @@ def _lapse(database: Database, _settings: Settings, now: datetime) -> str:
 
 
 def _send_mail(database: Database, settings: Settings, now: datetime) -> str:
-    return send_waiting(database, settings, now).line
+    return send_waiting(database, settings, now, make_path).line
 
 
 JOBS: Sequence[Job] = (

@@ -24,6 +24,10 @@ def _scope() -> UUID | None:
     return viewer().scope(*MESSAGE_READERS)
 
 
+def _with_accounts() -> bool:
+    return viewer().may(Role.PROGRAMME)
+
+
 @blueprint.get("/messages")
 @staff(*MESSAGE_READERS)
 def messages() -> str | Response:
@@ -37,6 +41,7 @@ def messages() -> str | Response:
         offset=listing.offset,
         filters=listing.filters,
         issuer_id=_scope(),
+        with_accounts=_with_accounts(),
     )
     if listing.wants_file:
         note_access(here.database, viewer().account_id, "Adresses de messages téléchargées", str(total), here.now())
@@ -47,12 +52,13 @@ def messages() -> str | Response:
             for row in rows
         )  # fmt: skip
         return file_response("messages", headers, lines)
+    counts = read.message_counts(here.database, issuer_id=_scope(), with_accounts=_with_accounts())
     return render_template(
         "finance/messages.html",
         listing=listing,
         rows=rows,
         total=total,
-        counts={str(state): count for state, count in read.message_counts(here.database, issuer_id=_scope()).items()},
+        counts={str(state): count for state, count in counts.items()},
         has_server=here.settings.smtp_url is not None,
         choices=STATE_CHOICES,
         words={str(state): word for state, word in read.STATE_WORDS.items()},
@@ -64,15 +70,16 @@ def messages() -> str | Response:
 def message(message_id: UUID) -> str:
     """Show a message as it is sent."""
     here = house()
-    found = read.message(here.database, message_id, issuer_id=_scope())
+    found = read.message(here.database, message_id, issuer_id=_scope(), with_accounts=_with_accounts())
     if found is None:
         abort(404)
     return render_template(
         "finance/message.html",
         row=found,
         word=read.STATE_WORDS[found.state],
-        page=f"{here.settings.base_url.rstrip('/')}{found.path}",
+        page=f"{here.settings.base_url.rstrip('/')}{found.path}" if found.path else "",
         may_send=viewer().may(*MAY_SEND),
+        is_for_account=found.kind.startswith(read.ACCOUNT_KINDS),
     )
 
 

@@ -12,6 +12,7 @@ from issuer_portal.finance.folder import READERS, blueprint
 from voucher.access.audit import note_access
 from voucher.access.confirm import confirm_password
 from voucher.access.read import names_of
+from voucher.access.read_changes import had_hand_in
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.network.confirm_rib import confirm_bank_details, dismiss_bank_details
@@ -56,6 +57,7 @@ def confirm_rib(details_id: UUID) -> str | Response:
     if row is not None and form.validate_on_submit():
         try:
             confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
+            _refuse_own_hand(row)
             confirm_bank_details(here.database, details_id, by=viewer().account_id, now=here.now())
         except Refused as refused:
             show_refusal(form, refused)
@@ -87,6 +89,16 @@ def dismiss_rib(details_id: UUID) -> str | Response:
             flash(f"Le RIB de {row.structure_name} est écarté. Demandez-lui le bon.", "success")
             return redirect(url_for("finance.waiting_ribs"))
     return _page(row, ConfirmForm(formdata=None), form)
+
+
+def _refuse_own_hand(row: RibToConfirm) -> None:
+    # A place manager's role is given by one person: whoever opened that account may be the one who recorded the RIB with it.
+    if had_hand_in(house().database, row.recorded_by, viewer().account_id):
+        raise Refused(
+            "four_eyes",
+            "Vous avez invité la personne qui a enregistré ce RIB, ou changé son accès. Une autre personne, du programme ou des"
+            " finances, doit le confirmer.",
+        )
 
 
 def _row(details_id: UUID) -> RibToConfirm | None:

@@ -10,7 +10,8 @@ from wtforms import EmailField, PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
 from voucher.access import accounts, sessions
-from voucher.access.rules import PASSWORD_LENGTH_MIN, ROLE_NAMES
+from voucher.access.rules import ROLE_NAMES
+from voucher.access.strength import PASSWORD_LENGTH_MIN
 from voucher.kernel.refusals import Refused
 from voucher.web.access import SESSION_COOKIE, keep_session, public, staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
@@ -19,6 +20,8 @@ from voucher.web.limits import Limiter, client_address
 from voucher.web.navigation import home_for
 
 blueprint = Blueprint("staff", __name__, url_prefix="/personnes", template_folder="templates")
+
+AGAIN = "Ce n’est pas le même mot de passe. Écrivez-le de nouveau."
 
 failed_sign_ins = Limiter("sign_ins", count_max=30, window=timedelta(minutes=10))
 """By address, whatever the accounts: who tries them one after the other, or locks them out, is slowed down."""
@@ -38,7 +41,7 @@ class PasswordForm(HouseForm):
     wanted = PasswordField("Nouveau mot de passe", validators=[InputRequired()])
     again = PasswordField(
         "Nouveau mot de passe, encore une fois",
-        validators=[EqualTo("wanted", "Ce n'est pas le même mot de passe. Écrivez-le de nouveau.")],
+        validators=[InputRequired(), EqualTo("wanted", AGAIN)],
     )
 
 
@@ -87,16 +90,22 @@ def sign_out() -> Response:
 @staff()
 def me() -> str | Response:
     """Show one's roles; change one's password."""
-    form = PasswordForm()
+    form, here, who = PasswordForm(), house(), viewer()
     if form.validate_on_submit():
         try:
-            accounts.change_password(
-                house().database, viewer().account_id, form.current.data, form.wanted.data, now=house().now()
+            token = accounts.change_password(
+                here.database,
+                who.account_id,
+                form.current.data,
+                form.wanted.data,
+                now=here.now(),
+                place_id=who.place_id,
+                programme_name=here.settings.programme_name,
             )
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            flash("Votre mot de passe est changé. Connectez-vous avec le nouveau.", "success")
-            return redirect(url_for("staff.sign_in"))
+            flash("Votre mot de passe est changé. Vos autres connexions sont fermées.", "success")
+            return keep_session(make_response(redirect(url_for("staff.me"))), token)
     roles = [ROLE_NAMES[role] for role, _ in viewer().grants]
     return render_template("staff/me.html", form=form, who=viewer(), roles=roles, length_min=PASSWORD_LENGTH_MIN)

@@ -1,46 +1,35 @@
-"""The programme opens accounts, gives and takes roles; the programme and the auditor read the audit trail."""
+"""The programme opens accounts, sees who works here, takes roles; the programme and the auditor read the audit trail."""
 
 from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import EmailField, HiddenField, PasswordField, StringField
-from wtforms.validators import InputRequired, Optional
+from wtforms import EmailField, HiddenField, StringField
+from wtforms.validators import InputRequired
 
 from issuer_portal.staff.accounts import blueprint
-from issuer_portal.staff.scopes import misfit, scope_choices, scope_names
-from voucher.access import accounts, read
+from issuer_portal.staff.acts import PasswordAgain, confirm_actor
+from issuer_portal.staff.scopes import scope_names
+from voucher.access import accounts, links, read
+from voucher.access.read_changes import changes_of, links_of, waiting_changes
 from voucher.access.rules import ROLE_NAMES, Role
+from voucher.access.words import OUTCOMES
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
-from voucher.web.forms import HouseForm, SelectField, show_refusal
+from voucher.web.forms import show_refusal
 from voucher.web.house import house
 from voucher.web.listing import file_response, read_listing
 
 ROLE_CHOICES = [(str(role), name) for role, name in ROLE_NAMES.items()]
 
 
-class PersonForm(HouseForm):
-    """A new staff account; its first role is given on the next page."""
+class PersonForm(PasswordAgain):
+    """A new staff account: its person chooses the password with a link; the first role is given on the next page."""
 
     id = HiddenField()
     name = StringField("Prénom et nom", validators=[InputRequired()])
     email = EmailField("Adresse électronique", validators=[InputRequired()])
-    password = PasswordField("Premier mot de passe", validators=[InputRequired()])
-
-
-class RoleForm(HouseForm):
-    """A role and, where it asks for one, its organisation."""
-
-    role = SelectField("Rôle", choices=ROLE_CHOICES)
-    scope = SelectField("Pour quel organisme", validators=[Optional()])
-
-
-class NewPasswordForm(HouseForm):
-    """A new password for a person who lost theirs."""
-
-    password = PasswordField("Nouveau mot de passe", validators=[InputRequired()])
 
 
 @blueprint.get("/")
@@ -59,8 +48,17 @@ def people() -> str | Response:
     if listing.wants_file:
         lines = ((row.name, row.email, ", ".join(ROLE_NAMES[role] for role, _ in row.roles)) for row in rows)
         return file_response("personnes", ["Nom", "Adresse", "Rôles"], lines)
+    database = house().database
     return render_template(
-        "staff/people.html", listing=listing, rows=rows, total=total, role_names=ROLE_NAMES, role_choices=ROLE_CHOICES
+        "staff/people.html",
+        listing=listing,
+        rows=rows,
+        total=total,
+        role_names=ROLE_NAMES,
+        role_choices=ROLE_CHOICES,
+        links=links_of(database, [row.id for row in rows]),
+        waiting_count=len(waiting_changes(database)),
+        now=house().now(),
     )
 
 
@@ -74,63 +72,47 @@ def open_person() -> str | Response:
             account_id = UUID(str(form.id.data))
         except ValueError:
             abort(400)
-        account = accounts.NewAccount(account_id, form.email.data, form.name.data, form.password.data)
+        account = accounts.NewAccount(account_id, form.email.data, form.name.data)
         try:
+            confirm_actor(form)
             accounts.open_account(house().database, account, by=viewer().account_id, now=house().now())
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            flash(f"Le compte de {form.name.data} est ouvert. Donnez-lui un rôle.", "success")
+            flash(f"L’invitation part à {form.email.data}. Donnez maintenant un rôle à {form.name.data}.", "success")
             return redirect(url_for("staff.person", account_id=account.id))
     return render_template("staff/open_person.html", form=form)
 
 
-@blueprint.route("/<uuid:account_id>", methods=["GET", "POST"])
+@blueprint.get("/<uuid:account_id>")
 @staff(Role.PROGRAMME)
-def person(account_id: UUID) -> str | Response:
-    """Show a person; give a role."""
-    found = read.person(house().database, account_id)
+def person(account_id: UUID) -> str:
+    """Show a person: how they sign in, their roles, what took two people."""
+    database = house().database
+    found = read.person(database, account_id)
     if found is None:
         abort(404)
-    form = RoleForm()
-    form.scope.choices = [("", "Tout le programme"), *scope_choices(house().database)]
-    if form.validate_on_submit():
-        scope_id = UUID(form.scope.data) if form.scope.data else None
-        role = Role(form.role.data)
-        try:
-            if scope_id is not None and (sentence := misfit(house().database, role, scope_id)):
-                raise Refused("scope_misfit", sentence, "scope")
-            accounts.grant_role(house().database, account_id, role, scope_id, by=viewer().account_id, now=house().now())
-        except Refused as refused:
-            show_refusal(form, refused)
-        else:
-            flash(f"{found.name} a maintenant le rôle « {ROLE_NAMES[role]} ».", "success")
-            return redirect(url_for("staff.person", account_id=account_id))
     return render_template(
         "staff/person.html",
-        form=form,
-        password_form=NewPasswordForm(formdata=None),
         person=found,
+        link=links_of(database, [account_id]).get(account_id),
+        changes=changes_of(database, account_id),
+        outcomes=OUTCOMES,
         role_names=ROLE_NAMES,
-        scopes=scope_names(house().database),
+        scopes=scope_names(database),
+        now=house().now(),
     )
 
 
-@blueprint.post("/<uuid:account_id>/mot-de-passe")
+@blueprint.post("/<uuid:account_id>/liens/annuler")
 @staff(Role.PROGRAMME)
-def give_password(account_id: UUID) -> Response:
-    """Give a person a new password, and open a locked account again."""
-    form = NewPasswordForm()
-    if read.person(house().database, account_id) is None:
+def cancel_links(account_id: UUID) -> Response:
+    """End the links that were sent and not used."""
+    try:
+        count = links.cancel_links(house().database, account_id, by=viewer().account_id, now=house().now())
+    except Refused:
         abort(404)
-    if form.validate_on_submit():
-        try:
-            accounts.set_password(
-                house().database, account_id, form.password.data, by=viewer().account_id, now=house().now()
-            )
-            flash("Le nouveau mot de passe est en place. Donnez-le de vive voix.", "success")
-        except Refused as refused:
-            flash(refused.sentence, "danger")
+    flash("Le lien ne sert plus." if count else "Aucun lien ne servait encore.", "success")
     return redirect(url_for("staff.person", account_id=account_id))
 
 
@@ -138,22 +120,10 @@ def give_password(account_id: UUID) -> Response:
 @staff(Role.PROGRAMME)
 def take_role(account_id: UUID, role: str) -> Response:
     """Take a role away."""
-    if role not in set(Role):
+    if role not in set(Role) or read.person(house().database, account_id) is None:
         abort(404)
     accounts.revoke_role(house().database, account_id, Role(role), by=viewer().account_id, now=house().now())
     flash("Le rôle est retiré. La personne doit se reconnecter.", "success")
-    return redirect(url_for("staff.person", account_id=account_id))
-
-
-@blueprint.post("/<uuid:account_id>/fermer")
-@staff(Role.PROGRAMME)
-def close_person(account_id: UUID) -> Response:
-    """Close an account."""
-    if account_id == viewer().account_id:
-        flash("Vous ne pouvez pas fermer votre propre compte. Demandez à un collègue.", "danger")
-    else:
-        accounts.close_account(house().database, account_id, by=viewer().account_id, now=house().now())
-        flash("Le compte est fermé.", "success")
     return redirect(url_for("staff.person", account_id=account_id))
 
 

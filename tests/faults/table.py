@@ -4,9 +4,9 @@ A check that no fault expects fails the suite, and so does a name that no check 
 in the file of its room: SQL that both engines take, over the world of `world.py`.
 """
 
-from tests.faults import books, funds, payments, vouchers
+from tests.faults import books, funds, payments, people, vouchers
 
 Fault = tuple[str, set[str]]
 
-PARTS: tuple[dict[str, Fault], ...] = (books.FAULTS, vouchers.FAULTS, funds.FAULTS, payments.FAULTS)
+PARTS: tuple[dict[str, Fault], ...] = (books.FAULTS, vouchers.FAULTS, funds.FAULTS, payments.FAULTS, people.FAULTS)
 FAULTS: dict[str, Fault] = {words: fault for part in PARTS for words, fault in part.items()}

@@ -90,6 +90,28 @@ def test_codes_of_a_retired_key_stay_good_and_those_of_a_revoked_one_do_not(data
         revoke_key(database, agreed.key_id, by=SOMEONE, now=NOW)
 
 
+@pytest.mark.parametrize("state", ["active", "retired", "revoked"])
+def test_a_code_with_one_bit_flipped_is_forged_whatever_became_of_its_key(database: Database, state: str) -> None:
+    agreed = issued_booklets(database, 1).agreed
+    if state != "active":
+        make_key(database, agreed.issuer_id, master_secret=MASTER_SECRET, by=SOMEONE, now=NOW)
+    if state == "revoked":
+        revoke_key(database, agreed.key_id, by=SOMEONE, now=NOW)
+    good = first_codes(database).vouchers[0]
+    assert reason(database, good.to_text()) == ("revoked_key" if state == "revoked" else "recognised")
+    number = int.from_bytes(good.signature)
+    for bit in range(8 * len(good.signature)):
+        flipped = (number ^ 1 << bit).to_bytes(len(good.signature))
+        assert reason(database, SignedCode(good.payload, flipped).to_text()) == "forged", bit
+    payload = good.payload
+    for altered in (
+        replace(payload, serial=payload.serial ^ 1),
+        replace(payload, tag=payload.tag ^ 1),
+        replace(payload, face_value_cents=payload.face_value_cents ^ 1),
+    ):
+        assert reason(database, SignedCode(altered, good.signature).to_text()) == "forged"
+
+
 def test_another_process_learns_of_a_revocation(database: Database) -> None:
     agreed = issued_booklets(database, 1).agreed
     other = Database(database.url, pool_size=2)

@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -14,11 +14,16 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 @dataclass
 class PostOffice:
-    """What was received, and what is answered: `answers` by recipient, at RCPT; `at_data` once for the next message."""
+    """What was received, and what is answered: `answers` by recipient, at RCPT; `at_data` once for the next message.
+
+    `watch` is called with each message before it is answered; `refused` keeps those that `at_data` did not take.
+    """
 
     received: list[tuple[str, list[str], EmailMessage]] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     at_data: list[str] = field(default_factory=list)
+    refused: list[EmailMessage] = field(default_factory=list)
+    watch: Callable[[EmailMessage], None] = lambda _: None
     was_tls: bool = False
     port: int = 0
 
@@ -31,12 +36,14 @@ class PostOffice:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        if self.at_data:
-            return self.at_data.pop(0)
         self.was_tls = server.transport is not None and server.transport.get_extra_info("ssl_object") is not None
         assert isinstance(envelope.content, bytes)
         message = message_from_bytes(envelope.content, policy=policy.SMTP)
         assert isinstance(message, EmailMessage)
+        self.watch(message)
+        if self.at_data:
+            self.refused.append(message)
+            return self.at_data.pop(0)
         self.received.append((envelope.mail_from or "", list(envelope.rcpt_tos), message))
         return "250 taken"
 

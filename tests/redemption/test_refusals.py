@@ -16,7 +16,7 @@ from tests.builders import (
     scanned_codes,
     typed_codes,
 )
-from voucher.issuing.code import Kind, Payload, read_code
+from voucher.issuing.code import Kind, Payload, SignedCode, read_code
 from voucher.issuing.codes import stored_codes
 from voucher.issuing.keys import make_key, revoke_key
 from voucher.issuing.model import Voucher
@@ -117,6 +117,22 @@ def test_a_retired_key_s_codes_stay_good(database: Database) -> None:
     make_key(database, issued.agreed.issuer_id, master_secret=MASTER_SECRET, **ACT)
     codes = scanned_codes(database, issued.first_booklet_number)
     assert isinstance(redeem(database, new_id(), codes[:1], WORKSHOP, a_counter(database), **ACT), Redeemed)
+
+
+def test_a_retired_key_s_code_with_one_bit_flipped_is_forged_and_brings_nothing(database: Database) -> None:
+    issued = handed_over_booklets(database)
+    make_key(database, issued.agreed.issuer_id, master_secret=MASTER_SECRET, **ACT)
+    counter = a_counter(database)
+    genuine = read_code(scanned_codes(database, issued.first_booklet_number)[0])
+    for place in (0, 31, 63):
+        flipped = bytearray(genuine.signature)
+        flipped[place] ^= 1
+        text = SignedCode(genuine.payload, bytes(flipped)).to_text()
+        assert say(database, [text], counter).reason is CounterRefusal.FORGED
+        looked = check(database, text, counter, **ACT)
+        assert isinstance(looked, Refusal)
+        assert looked.reason is CounterRefusal.FORGED
+    assert isinstance(redeem(database, new_id(), [genuine.to_text()], WORKSHOP, counter, **ACT), Redeemed)
 
 
 def test_vouchers_of_two_booklets_are_taken_one_booklet_at_a_time(database: Database) -> None:

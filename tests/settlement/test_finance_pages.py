@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.builders import SOMEONE, an_iban
-from tests.clients import PASSWORD, app_for, csrf_token, signed_in_client
+from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
 from tests.settlement.bank import Bank
 from tests.settlement.town import NOW, Town, a_town, give_rib, wrong_books
+from voucher.access.changes import change_address
 from voucher.access.model import AuditLine
 from voucher.access.rules import Role
 from voucher.demonstration.bank import BookedLine, statement
@@ -215,6 +216,21 @@ def test_a_rib_is_dismissed_from_its_page_and_a_stranger_does_not_see_it(office:
     assert office.preparer.get(f"{page}/ecarter").location == page
     assert "est écarté" in office.post(office.preparer, page, f"{page}/ecarter", **{"ecarter-password": PASSWORD})
     assert office.preparer.get(page).status_code == 302
+
+
+def test_a_rib_is_not_confirmed_by_who_made_the_account_that_recorded_it(office: Office) -> None:
+    database, structure_id, iban = office.database, office.town.structure_ids[0], an_iban(9102)
+    pat, bruno = (
+        a_person(database, Role.PROGRAMME, now=NOW),
+        a_person(database, Role.PLACE_MANAGER, structure_id, now=NOW),
+    )
+    change_address(database, bruno, "pat.bis@ailleurs.example", by=pat, now=NOW)
+    details = NewBankDetails(new_id(), structure_id, "LE FIL", iban, iban)
+    record_bank_details(database, details, by=bruno, now=NOW)
+    page = f"/finances/ribs-a-confirmer/{details.id}"
+    said = office.post(sign_in(office.app, database, pat), page, page, password=PASSWORD)
+    assert "Vous avez invité la personne qui a enregistré ce RIB" in said
+    assert "est confirmé" in office.post(office.preparer, page, page, password=PASSWORD)
 
 
 def test_a_refused_bank_file_says_its_line_and_keeps_nothing(office: Office) -> None:

@@ -20,8 +20,10 @@ from tests.builders import (
     typed_codes,
 )
 from tests.clients import app_for
+from voucher.issuing.code import SignedCode, read_code
 from voucher.issuing.codes import stored_codes
 from voucher.issuing.key_document import verify_key_document
+from voucher.issuing.keys import make_key
 from voucher.issuing.signing import public_key_of
 from voucher.issuing.wrong_codes import Door
 from voucher.kernel.database import Database
@@ -100,6 +102,21 @@ def test_each_state_is_told_in_plain_words(database: Database, app: Flask) -> No
     answer = client.get(forged)
     assert answer.status_code == 404
     assert "n'est pas un vrai chèque" in plain(answer.text)
+
+
+def test_a_retired_key_s_code_with_one_bit_flipped_is_no_voucher_on_the_citizen_s_page(database: Database) -> None:
+    client = app_for(database, NOW).test_client()
+    issued = handed_over_booklets(database)
+    make_key(database, issued.agreed.issuer_id, master_secret=MASTER_SECRET, by=SOMEONE, now=NOW)
+    genuine = read_code(scanned_codes(database, issued.first_booklet_number)[0])
+    assert "vaut 10" in plain(client.get(path_of(genuine.to_text())).text)
+    for place in (0, 31, 63):
+        flipped = bytearray(genuine.signature)
+        flipped[place] ^= 1
+        text = SignedCode(genuine.payload, bytes(flipped)).to_text()
+        for answer in (client.get(path_of(text)), client.post("/cheque", data={"code": text}, follow_redirects=True)):
+            assert answer.status_code == 404
+            assert "n'est pas un vrai chèque" in plain(answer.text)
 
 
 def test_the_grace_days_and_the_end_are_told(database: Database) -> None:

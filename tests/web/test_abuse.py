@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import secrets
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +35,7 @@ from voucher.wallet import pages as wallet_pages
 from voucher.web import uploads
 from voucher.web.access import access_of
 from voucher.web.limits import Limiter
-from voucher.web.logs import CodeFilter
+from voucher.web.logs import CodeFilter, hide_codes
 from voucher.web.typed_codes import TypedCodes
 
 ODD = ("9" * 60, "0000", "²", "٣٣٣٣٣", "0001-01-01", "9999-12-31", "\x00", "%' OR 1=1 --")
@@ -234,8 +235,8 @@ def test_a_role_is_held_for_an_organisation_of_its_kind(sqlite_database: Databas
     accounts.revoke_role(sqlite_database, person_id, Role.FINANCE_PREPARER, by=person_id, now=NOW)
     token = csrf_token(client.get("/personnes/moi").text)
     for role, status in (("issuer", 200), ("finance_approver", 200), ("mediator", 302)):
-        data = {"csrf_token": token, "role": role, "scope": str(counter.structure_id)}
-        assert client.post(f"/personnes/{person_id}", data=data).status_code == status, role
+        data = {"csrf_token": token, "role": role, "scope": str(counter.structure_id), "password": PASSWORD}
+        assert client.post(f"/personnes/{person_id}/roles", data=data).status_code == status, role
 
 
 def test_what_a_person_typed_too_long_is_refused_at_its_field(database: Database) -> None:
@@ -303,6 +304,18 @@ def test_the_trace_of_an_error_never_says_a_code(sqlite_database: Database) -> N
     written = logging.Formatter().format(record)
     assert "ValueError" in written
     assert code[:16] not in written
+
+
+def test_no_log_says_a_one_time_link() -> None:
+    token = secrets.token_urlsafe(32)
+    for line in (
+        f"GET /personnes/lien/{token} HTTP/1.1",
+        f"https://pass.example/personnes/lien/{token}?x=1",
+        f"a /LIEN/{token}#y",
+    ):
+        assert token not in hide_codes(line)
+        assert "/lien/…" in hide_codes(line).lower()
+    assert hide_codes("/personnes/lien/<token>") == "/personnes/lien/<token>"
 
 
 def test_https_is_remembered_where_the_public_address_says_so(sqlite_database: Database) -> None:

@@ -11,11 +11,13 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 
 
-def note(session: Session, account_id: UUID | None, action: str, subject: str, now: datetime) -> None:
-    """Add a line inside the caller's transaction: a change and its trace are kept together or not at all."""
+def note(session: Session, account_id: UUID | None, action: str, subject: str, now: datetime) -> UUID:
+    """Add a line inside the caller's transaction: a change and its trace are kept together or not at all. Return its id."""
+    line_id = new_id()
     session.execute(
-        insert(AuditLine).values(id=new_id(), at=now, account_id=account_id, action=action, subject=subject[:200])
+        insert(AuditLine).values(id=line_id, at=now, account_id=account_id, action=action, subject=subject[:200])
     )
+    return line_id
 
 
 def note_access(database: Database, account_id: UUID | None, action: str, subject: str, now: datetime) -> None:

@@ -17,7 +17,7 @@ class StaffAccount(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(200), unique=True)  # lower case
     name: Mapped[str] = mapped_column(String(120))
-    password_hash: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str | None] = mapped_column(String(200))  # None until the person has chosen one
     failed_count: Mapped[int] = mapped_column(default=0)  # since the last success
     locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
@@ -36,8 +36,14 @@ class RoleGrant(Base):
     granted_at: Mapped[datetime]
     granted_by: Mapped[UUID | None]
     revoked_at: Mapped[datetime | None]
+    change_id: Mapped[UUID | None] = mapped_column(ForeignKey("account_change.id"))  # what two people decided
 
     __table_args__ = (
+        # With one of these a person counts among the two that an act takes: two people gave it.
+        CheckConstraint(
+            "role NOT IN ('programme', 'issuer', 'finance_preparer', 'finance_approver') OR change_id IS NOT NULL",
+            name="two_people_gave_it",
+        ),
         # Roles with a territory have a scope; the programme's and the auditor's have none; finance may.
         CheckConstraint(
             "CASE WHEN role IN ('issuer', 'prescriber', 'mediator', 'place_manager') THEN scope_id IS NOT NULL "
@@ -61,6 +67,84 @@ class StaffSession(Base):
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+
+
+class AccountLink(Base):
+    """A one-time link that was asked for: its person chooses a password with it. What is in the address is `LinkSecret`'s."""
+
+    __tablename__ = "account_link"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(10))  # LinkPurpose
+    asked_from: Mapped[str] = mapped_column(String(10))  # Origin
+    asked_by: Mapped[UUID | None]  # the person of the programme who asked
+    asked_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_how: Mapped[str | None] = mapped_column(String(10))  # LinkEnd
+
+    __table_args__ = (
+        CheckConstraint("purpose IN ('invitation', 'reset')", name="purpose_is_known"),
+        CheckConstraint("asked_from IN ('office', 'person', 'host')", name="origin_is_known"),
+        # Somebody asked in the office; the person alone, or the host, has no name there.
+        CheckConstraint("(asked_from = 'office') = (asked_by IS NOT NULL)", name="office_says_who"),
+        CheckConstraint("(ended_at IS NULL) = (ended_how IS NULL)", name="end_says_how"),
+    )
+
+
+class LinkSecret(Base):
+    """One sending of a link: the address holds a random token; only its SHA-256 stands here, from before it left."""
+
+    __tablename__ = "link_secret"
+
+    token_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    link_id: Mapped[UUID] = mapped_column(ForeignKey("account_link.id"), index=True)
+    made_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("ends_at > made_at", name="lives_a_while"),)
+
+
+class AccountChange(Base):
+    """A role, or an address, that takes two people: asked by one, confirmed or refused by another of the programme.
+
+    An address that takes one is here too, as it was done.
+    """
+
+    __tablename__ = "account_change"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))  # ChangeKind
+    role: Mapped[str] = mapped_column(String(20), default="")  # of a role
+    scope_id: Mapped[UUID | None]
+    new_email: Mapped[str] = mapped_column(String(200), default="")  # of an address
+    # The account's address when it was asked: what is confirmed is for that one.
+    known_email: Mapped[str] = mapped_column(String(200))
+    asked_by: Mapped[UUID | None]  # None: the host
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[UUID | None]  # None: the host, where the programme has nobody else
+    decided_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(10))  # ChangeOutcome
+    decided_from: Mapped[str | None] = mapped_column(String(10))  # Origin
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('role', 'address')", name="kind_is_known"),
+        # A role, or an address: not both.
+        CheckConstraint("(kind = 'role') = (role <> '') AND (kind = 'address') = (new_email <> '')", name="kind_says_what"),
+        CheckConstraint("outcome IN ('confirmed', 'refused', 'dropped', 'before', 'alone')", name="outcome_is_known"),
+        CheckConstraint("(decided_at IS NULL) = (outcome IS NULL)", name="decided_or_waiting"),
+        CheckConstraint("(outcome IS NULL) = (decided_from IS NULL)", name="decision_says_from"),
+        # Four eyes: who asked does not confirm.
+        CheckConstraint("outcome IS NULL OR outcome <> 'confirmed' OR decided_by IS NULL OR asked_by IS NULL OR decided_by <> asked_by",
+                        name="two_people"),
+        # A person confirms in the office, or the host does, which has no name there.
+        CheckConstraint("outcome IS NULL OR outcome <> 'confirmed' OR (decided_from = 'office') = (decided_by IS NOT NULL)",
+                        name="confirmed_by_somebody"),
+        # One change of a kind waits at a time.
+        Index("uq_account_change_waiting", "account_id", "kind", "role", unique=True, sqlite_where=text("outcome IS NULL"),
+              postgresql_where=text("outcome IS NULL")),
+    )  # fmt: skip
 
 
 class AuditLine(Base):

@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select
 
 from voucher.access.model import AuditLine, RoleGrant, StaffAccount
 from voucher.access.rules import Role
+from voucher.access.words import ACTIONS, codes_of
 from voucher.kernel.database import Database
 
 
@@ -22,6 +23,7 @@ class Person:
     roles: tuple[tuple[Role, UUID | None], ...]
     locked_until: datetime | None
     closed_at: datetime | None
+    has_password: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,18 @@ class TrailLine:
 
     at: datetime
     who: str
-    action: str
+    action: str  # in French
     subject: str
 
 
-_PERSON = (StaffAccount.id, StaffAccount.name, StaffAccount.email, StaffAccount.locked_until, StaffAccount.closed_at)
+_PERSON = (
+    StaffAccount.id,
+    StaffAccount.name,
+    StaffAccount.email,
+    StaffAccount.locked_until,
+    StaffAccount.closed_at,
+    StaffAccount.password_hash.is_not(None).label("has_password"),
+)
 
 
 def people(
@@ -64,7 +73,9 @@ def people(
     for grant in granted:
         roles.setdefault(grant.account_id, []).append((Role(grant.role), grant.scope_id))
     found = [
-        Person(row.id, row.name, row.email, tuple(roles.get(row.id, ())), row.locked_until, row.closed_at)
+        Person(
+            row.id, row.name, row.email, tuple(roles.get(row.id, ())), row.locked_until, row.closed_at, row.has_password
+        )
         for row in rows
     ]
     return found, total
@@ -82,7 +93,7 @@ def person(database: Database, account_id: UUID) -> Person | None:
     if row is None:
         return None
     roles = tuple((Role(grant.role), grant.scope_id) for grant in granted)
-    return Person(row.id, row.name, row.email, roles, row.locked_until, row.closed_at)
+    return Person(row.id, row.name, row.email, roles, row.locked_until, row.closed_at, row.has_password)
 
 
 def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:
@@ -103,9 +114,11 @@ def trail(
     if text := filters.get("qui"):
         query = query.where(StaffAccount.name.icontains(text, autoescape=True))
     if action := filters.get("action"):
-        query = query.where(AuditLine.action == action)
+        query = query.where(
+            or_(AuditLine.action.in_(codes_of(action)), AuditLine.action.icontains(action, autoescape=True))
+        )
     with database.read() as session:
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
         order = (AuditLine.at.desc(), AuditLine.id.desc()) if descending else (AuditLine.at, AuditLine.id)
         rows = session.execute(query.order_by(*order).limit(limit).offset(offset)).all()
-    return [TrailLine(row.at, row.who, row.action, row.subject) for row in rows], total
+    return [TrailLine(row.at, row.who, ACTIONS.get(row.action, row.action), row.subject) for row in rows], total

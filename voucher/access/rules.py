@@ -1,4 +1,4 @@
-"""Pure decisions of access: which roles exclude each other, which need a scope, what a good password is."""
+"""Pure decisions of access: which roles exclude each other, which need a scope."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -34,6 +34,11 @@ SCOPED_ROLES = frozenset({Role.ISSUER, Role.PRESCRIBER, Role.MEDIATOR, Role.PLAC
 
 UNSCOPED_ROLES = frozenset({Role.PROGRAMME, Role.AUDITOR})
 
+TWO_PEOPLE_ROLES = frozenset({Role.PROGRAMME, Role.ISSUER, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER})
+"""Roles whose holders count among the two people that an act takes (a batch, an abandonment, a dispute, a close, a stock count, and
+these roles themselves): nobody gives one alone, nor takes over the address of who holds or held one.
+"""
+
 _MONEY_SIDES = (
     {Role.FINANCE_PREPARER},
     {Role.FINANCE_APPROVER},
@@ -44,8 +49,58 @@ _MONEY_SIDES = (
 )
 """One person stands on one side of the money: who uses vouchers, prepares, approves, controls or hands out."""
 
-PASSWORD_LENGTH_MIN = 12
-"""CNIL 2022-100, case 2: 50 bits or more with a lock-out; twelve characters of letters and digits are 62."""
+
+class LinkPurpose(StrEnum):
+    """What a one-time link is for: a first password, or a new one."""
+
+    INVITATION = "invitation"
+    RESET = "reset"
+
+
+class Origin(StrEnum):
+    """Where something was asked from: a page of the office, the person's own « mot de passe oublié », a command on the host."""
+
+    OFFICE = "office"
+    PERSON = "person"
+    HOST = "host"
+
+
+class LinkEnd(StrEnum):
+    """How a link ended before its time: used, or not to be used any more."""
+
+    USED = "used"
+    CANCELLED = "cancelled"
+
+
+class ChangeKind(StrEnum):
+    """What takes a second person: a role that is given, an address that changes."""
+
+    ROLE = "role"
+    ADDRESS = "address"
+
+
+class ChangeOutcome(StrEnum):
+    """What became of it; `dropped`: the account is no more what was asked about; `before`: given when one person still could;
+    `alone`: an address that takes one person, kept since it tells who had a hand in the account.
+    """
+
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    DROPPED = "dropped"
+    BEFORE = "before"
+    ALONE = "alone"
+
+
+LINK_LIVES: dict[LinkPurpose, timedelta] = {
+    # Long enough for somebody who is away for the week.
+    LinkPurpose.INVITATION: timedelta(days=7),
+    # CNIL 2022-100: what renews a password is good for 24 hours at most, and once.
+    LinkPurpose.RESET: timedelta(hours=24),
+}
+"""How long a link is good from its sending; asked for longer ago than that, it is not made any more."""
+
+RESETS_ASKED_MAX = 3
+"""How many links « mot de passe oublié » sends to a person within the life of one: nobody fills somebody's mailbox."""
 
 FAILURES_BEFORE_LOCK = 5
 LOCK_DURATION = timedelta(minutes=15)
@@ -56,17 +111,3 @@ def incompatible_with(role: Role, held: Iterable[Role]) -> Role | None:
     """Return a role already held that excludes `role`, or None."""
     side = next(side for side in _MONEY_SIDES if role in side)
     return next((other for other in held if other not in side), None)
-
-
-def password_weakness(password: str, email: str, name: str) -> str | None:
-    """Return a French sentence that says what to change in a password, or None when it is good."""
-    if len(password) < PASSWORD_LENGTH_MIN:
-        return f"Ce mot de passe est trop court. Écrivez au moins {PASSWORD_LENGTH_MIN} caractères."
-    if len(set(password)) < PASSWORD_LENGTH_MIN // 2:
-        return "Ce mot de passe répète les mêmes caractères. Mélangez plusieurs mots."
-    plain = password.casefold()
-    if email.split("@")[0].casefold() in plain or any(
-        len(word) > 3 and word.casefold() in plain for word in name.split()
-    ):
-        return "Ce mot de passe contient votre nom. Choisissez d'autres mots."
-    return None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
@@ -47,28 +48,44 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime) -> 
     that waits: nobody learns who works here, nor when a guess was right.
     """
     email = email.strip().lower()
+    wrong = Refused(
+        "wrong_credentials", f"L'adresse ou le mot de passe ne va pas. Vérifiez les deux et recommencez. {AFTER_FIVE}"
+    )
     account = take_try(database, StaffAccount.email == email, now)
     if not is_password(account.password_hash if account else None, password) or account is None:
         if account is not None:
             note_failure(database, account.id, now)
-        raise Refused(
-            "wrong_credentials",
-            f"L'adresse ou le mot de passe ne va pas. Vérifiez les deux et recommencez. {AFTER_FIVE}",
-        )
-    token = secrets.token_urlsafe(32)
+        raise wrong
     with database.write() as session:
+        # A password that changed while this one was looked at opens nothing: its sessions have just been ended.
+        is_same = session.scalar(
+            select(StaffAccount.id)
+            .where(StaffAccount.id == account.id, StaffAccount.password_hash == account.password_hash)
+            .where(StaffAccount.closed_at.is_(None))
+            .with_for_update()
+        )
+        if is_same is None:
+            raise wrong
         forget_tries(session, account.id)
         session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
-        session.execute(
-            insert(StaffSession).values(
-                token_sha256=token_hash(token),
-                account_id=account.id,
-                started_at=now,
-                seen_at=now,
-                ends_at=now + SESSION_DURATION,
-            )
-        )
+        token = open_session(session, account.id, None, now)
         note(session, account.id, "signed_in", email, now)
+    return token
+
+
+def open_session(session: Session, account_id: UUID, place_id: UUID | None, now: datetime) -> str:
+    """Begin a session inside the caller's transaction and return its token."""
+    token = secrets.token_urlsafe(32)
+    session.execute(
+        insert(StaffSession).values(
+            token_sha256=token_hash(token),
+            account_id=account_id,
+            place_id=place_id,
+            started_at=now,
+            seen_at=now,
+            ends_at=now + SESSION_DURATION,
+        )
+    )
     return token
 
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from voucher.access.accounts import grant_role
 from voucher.access.model import StaffAccount
 from voucher.access.rules import Role
 from voucher.demonstration.agreements import Signed, sign_agreements
@@ -34,7 +33,7 @@ from voucher.demonstration.life import (
     stop_and_destroy,
     undo_one,
 )
-from voucher.demonstration.people import open_accounts
+from voucher.demonstration.people import give_role, open_accounts
 from voucher.demonstration.places import WITHOUT_BANK_DETAILS, give_a_new_rib, import_sixty_places, suspend_one
 from voucher.demonstration.story import Story, next_month
 from voucher.distribution.lapse import lapse
@@ -171,4 +170,4 @@ def _give_places(story: Story, signed: Signed, prescriber_id: UUID, counter: Cou
         (Role.MEDIATOR, counter.structure_id),
         (Role.PLACE_MANAGER, counter.structure_id),
     ):
-        grant_role(story.database, story.by[role], role, scope_id, by=None, now=story.now)
+        give_role(story, role, scope_id)

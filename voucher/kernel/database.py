@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import psycopg
 from sqlalchemy import (
+    URL,
     BigInteger,
     ColumnElement,
     Connection,
@@ -300,6 +301,12 @@ def changed(session: Session, statement: Executable) -> int:
 
 
 def _postgresql_engine(url: str, pool_size: int, limits: TimeLimits) -> Engine:
+    return bounded_engine(url, limits, pool_size=pool_size, max_overflow=pool_size, pool_timeout=limits.pool)
+
+
+def bounded_engine(url: str | URL, limits: TimeLimits, **pool: Any) -> Engine:
+    """Return an engine on PostgreSQL whose connections wait for nothing beyond `limits`; `pool` is told to SQLAlchemy."""
+
     def connect() -> BoundedConnection:
         # Several hosts in the address are tried in turn.
         _, arguments = engine.dialect.create_connect_args(engine.url)
@@ -307,14 +314,7 @@ def _postgresql_engine(url: str, pool_size: int, limits: TimeLimits) -> Engine:
         connection.limits = limits
         return connection
 
-    engine = create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        pool_timeout=limits.pool,
-        hide_parameters=True,
-        creator=connect,
-    )
+    engine = create_engine(url, hide_parameters=True, creator=connect, **pool)
     return engine
 
 

@@ -28,6 +28,7 @@ class TimeLimits:
     statement: float = 5.0
     long_statement: float = 900.0
     tcp: int = 10
+    lock_max: float = LOCK_SECONDS_MAX
 
     def for_commands(self) -> "TimeLimits":
         """Return the limits of what nobody waits for at a counter: commands, jobs, `voucher verify`."""
@@ -36,7 +37,7 @@ class TimeLimits:
     @property
     def lock(self) -> float:
         """How long a statement waits for a lock: never longer than it may take."""
-        return min(LOCK_SECONDS_MAX, self.statement)
+        return min(self.lock_max, self.statement)
 
     def connect_arguments(self) -> dict[str, object]:
         """Return what libpq and the server are told at connecting; a socket of this machine ignores what is TCP's."""

@@ -23,7 +23,8 @@ class OutboxMessage(Base):
     recipient: Mapped[str] = mapped_column(String(200))
     subject: Mapped[str] = mapped_column(String(150))
     body: Mapped[str] = mapped_column(Text)  # plain text; the sender adds the page's address and who writes
-    path: Mapped[str] = mapped_column(String(200))  # of the page that says more, on our site
+    # Of the page that says more, on our site; empty where it is a secret, made when the message is sent.
+    path: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(index=True)
     try_count: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime]

@@ -20,7 +20,8 @@ _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,
 class Letter:
     """What to tell to whom. `kind` and `about_id` name the fact: told before, it is not told again.
 
-    `body` is plain text; `path` the page of our site that says more. `issuer_id`: whose finance may read it.
+    `body` is plain text; `path` the page of our site that says more, empty where it is a secret, made when the message is sent.
+    `issuer_id`: whose finance may read it.
     """
 
     kind: str

@@ -50,6 +50,9 @@ class MessageRow:
     state: MessageState
 
 
+ACCOUNT_KINDS = "account_"
+"""How the kinds of messages to people about their own accounts begin."""
+
 _STATE: Any = case(
     (OutboxMessage.sent_at.is_not(None), MessageState.SENT.value),
     (OutboxMessage.given_up_at.is_not(None), MessageState.GIVEN_UP.value),
@@ -58,10 +61,13 @@ _STATE: Any = case(
 ).label("state")
 
 
-def message_counts(database: Database, *, issuer_id: UUID | None = None) -> dict[MessageState, int]:
+def message_counts(
+    database: Database, *, issuer_id: UUID | None = None, with_accounts: bool = False
+) -> dict[MessageState, int]:
     """Return how many messages stand in each state, in the scope."""
     with database.read() as session:
-        rows = session.execute(select(_STATE, func.count()).where(_in_scope(issuer_id)).group_by(_STATE))
+        in_scope = _in_scope(issuer_id, with_accounts)
+        rows = session.execute(select(_STATE, func.count()).where(in_scope).group_by(_STATE))
         found = {MessageState(row[0]): int(row[1]) for row in rows}
     return {state: found.get(state, 0) for state in MessageState}
 
@@ -74,9 +80,13 @@ def messages(
     offset: int,
     filters: Mapping[str, str],
     issuer_id: UUID | None = None,
+    with_accounts: bool = False,
 ) -> tuple[list[MessageRow], int]:
-    """Return a page of messages by time and how many there are. Filters: `etat`, `texte` (address or subject)."""
-    query = select(*OutboxMessage.__table__.columns, _STATE).where(_in_scope(issuer_id))
+    """Return a page of messages by time and how many there are. Filters: `etat`, `texte` (address or subject).
+
+    `with_accounts`: with those to people about their own accounts, which are the programme's affair alone.
+    """
+    query = select(*OutboxMessage.__table__.columns, _STATE).where(_in_scope(issuer_id, with_accounts))
     if state := filters.get("etat"):
         query = query.where(_STATE.in_([state]))
     if words := filters.get("texte"):
@@ -89,17 +99,23 @@ def messages(
     return [_row(row) for row in rows], total
 
 
-def message(database: Database, message_id: UUID, *, issuer_id: UUID | None = None) -> MessageRow | None:
+def message(
+    database: Database, message_id: UUID, *, issuer_id: UUID | None = None, with_accounts: bool = False
+) -> MessageRow | None:
     """Return one message, or None when it is not there for this scope."""
     with database.read() as session:
         row = session.execute(
-            select(*OutboxMessage.__table__.columns, _STATE).where(OutboxMessage.id == message_id, _in_scope(issuer_id))
+            select(*OutboxMessage.__table__.columns, _STATE).where(
+                OutboxMessage.id == message_id, _in_scope(issuer_id, with_accounts)
+            )
         ).one_or_none()
     return None if row is None else _row(row)
 
 
-def _in_scope(issuer_id: UUID | None) -> ColumnElement[bool]:
-    return true() if issuer_id is None else OutboxMessage.issuer_id == issuer_id
+def _in_scope(issuer_id: UUID | None, with_accounts: bool) -> ColumnElement[bool]:
+    if issuer_id is not None:
+        return OutboxMessage.issuer_id == issuer_id
+    return true() if with_accounts else OutboxMessage.kind.not_like(f"{ACCOUNT_KINDS}%")
 
 
 def _row(row: Row[*tuple[Any, ...]]) -> MessageRow:

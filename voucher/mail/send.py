@@ -4,7 +4,9 @@ A message is claimed by a conditional statement before it is handed over, so tha
 the server's yes and ours, it is sent again after the claim ends, with the same Message-ID: most servers show it once.
 """
 
+import re
 import smtplib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,6 +22,11 @@ AT_ONCE_MAX = 200
 CLAIM = timedelta(minutes=10)
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720, 1440))
 """How long after each failed try the next one comes; after the last, the message is given up."""
+
+NO_MORE_LINK = "Ce lien n’est plus attendu : il a été annulé, un autre a servi, ou il date de trop longtemps."
+
+MakePath = Callable[[Database, UUID, str, datetime], str | None]
+"""Makes the page's path of a message whose path is a secret, from what it is about and its address; None: not wanted any more."""
 
 _WAITS_NOW = OutboxMessage.sent_at.is_(None) & OutboxMessage.given_up_at.is_(None)
 
@@ -41,8 +48,12 @@ class Sent:
         return ", ".join(parts)
 
 
-def send_waiting(database: Database, settings: Settings, now: datetime) -> Sent:
-    """Send what is due, the oldest first; without `smtp_url` everything waits."""
+def send_waiting(database: Database, settings: Settings, now: datetime, make_path: MakePath = lambda *_: None) -> Sent:
+    """Send what is due, the oldest first; without `smtp_url` everything waits.
+
+    A message without a path (a one-time link) gets it from `make_path`, which commits what it must know before the message
+    leaves. Such a path is written nowhere, not even in what a server answers.
+    """
     done = Sent()
     if settings.smtp_url is None:
         return done
@@ -51,17 +62,22 @@ def send_waiting(database: Database, settings: Settings, now: datetime) -> Sent:
         for row in _due(database, now):
             if not _claim(database, row, now):
                 continue
+            path: str | None = row.path
             try:
                 server = server or knock(settings)
-                hand_over(server, message_of(row, settings), settings)  # type: ignore[arg-type]  # a row has its columns
+                path = row.path or make_path(database, row.about_id, row.recipient, now)
+                if path is None:
+                    raise NotTaken(NO_MORE_LINK, is_final=True)
+                hand_over(server, message_of(row, settings, path), settings)  # type: ignore[arg-type]  # a row has its columns
             except NoServer as gone:
                 # The others would fail too: they wait without losing a try.
-                _note_failure(database, row, str(gone), now, is_final=False)
-                done.no_server = str(gone)
+                sentence = _without_secret(row, path, str(gone))
+                _note_failure(database, row, sentence, now, is_final=False)
+                done.no_server = sentence
                 return done
             except (NotTaken, ValueError) as refused:
                 is_final = not isinstance(refused, NotTaken) or refused.is_final
-                _note_failure(database, row, str(refused), now, is_final=is_final)
+                _note_failure(database, row, _without_secret(row, path, str(refused)), now, is_final=is_final)
                 done.failed_count += 1
             else:
                 _note_sent(database, row.id, now)
@@ -70,6 +86,13 @@ def send_waiting(database: Database, settings: Settings, now: datetime) -> Sent:
         if server is not None:
             leave(server)
     return done
+
+
+def _without_secret(row: Row[OutboxMessage], path: str | None, sentence: str) -> str:
+    # A server may quote the address that it does not like.
+    if row.path or not path:
+        return sentence
+    return re.sub(re.escape(f"{path.rpartition('/')[0]}/") + r"\S*", "…", sentence)
 
 
 def _due(database: Database, now: datetime) -> list[Row[OutboxMessage]]:

@@ -30,8 +30,8 @@ class NotTaken(Exception):
         self.is_final = is_final
 
 
-def message_of(row: OutboxMessage, settings: Settings) -> EmailMessage:
-    """Return an outbox row as it goes over the wire; the same row always has the same Message-ID."""
+def message_of(row: OutboxMessage, settings: Settings, path: str) -> EmailMessage:
+    """Return an outbox row as it goes over the wire, with the path of its page; the same row always has the same Message-ID."""
     message = EmailMessage(policy=policy.SMTP)
     domain = settings.mail_from.rpartition("@")[2]
     message["Message-ID"] = f"<{row.id}@{domain}>"
@@ -42,7 +42,7 @@ def message_of(row: OutboxMessage, settings: Settings) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     said = (
         row.body.rstrip(),
-        f"{settings.base_url.rstrip('/')}{row.path}",
+        f"{settings.base_url.rstrip('/')}{path}",
         f"-- \n{settings.programme_name}\nCe message est automatique. Une question ? {settings.help_contact}, {settings.help_phone}",
     )
     message.set_content("\n\n".join(said) + "\n", cte="quoted-printable")

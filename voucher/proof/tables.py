@@ -114,9 +114,14 @@ LEFT_OUT: Mapping[str, str] = {
     "place": "published as open data; a redemption names its structure",
     "places_import": "no money",
     "refused_attempt": "nothing happened; what was typed may be half a code",
+    "try_count": "guesses counted for some minutes; nothing happened",
+    "wrong_codes": "wrong codes typed, by hour: an alarm; nothing happened",
     "staff_account": "persons, and what their passwords are checked with",
     "role_grant": "persons",
     "staff_session": "keys of sessions that are open",
+    "account_link": "persons: who was sent a link to choose a password",
+    "link_secret": "what such links are checked with",
+    "account_change": "persons: who asked and confirmed their roles and addresses; the auditor reads it in the application",
     "audit_line": "who looked at what: persons; the auditor reads it in the application",
 }
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from voucher.issuing.model import IssuerKey, KeyState, Voucher, VoucherState
@@ -63,11 +63,20 @@ def typing_lock(session: Session, by: UUID, serials: tuple[int, ...], now: datet
     must record a wrong one, nobody else's is looked at, so that of many sent together no more are evaluated than may be.
     """
     take_turn(session, f"typing by {by}", *(f"typing of {serial}" for serial in sorted(serials)))
-    if since := _first_of(session, RefusedAttempt.mediator_id == by, now, WRONG_CODES_BY_MEDIATOR_MAX):
-        return Refusal(CounterRefusal.TYPING_LOCKED, at=since + WRONG_CODES_WINDOW)
+    wrong = session.execute(
+        select(RefusedAttempt.mediator_id, RefusedAttempt.serial, RefusedAttempt.attempted_at).where(
+            or_(RefusedAttempt.mediator_id == by, RefusedAttempt.serial.in_(serials)),
+            RefusedAttempt.attempted_at > now - WRONG_CODES_WINDOW,
+            RefusedAttempt.refusal == CounterRefusal.WRONG_CODE,
+        )
+    ).all()
+    own = [row.attempted_at for row in wrong if row.mediator_id == by]
+    if len(own) >= WRONG_CODES_BY_MEDIATOR_MAX:
+        return Refusal(CounterRefusal.TYPING_LOCKED, at=min(own) + WRONG_CODES_WINDOW)
     for serial in serials:
-        if since := _first_of(session, RefusedAttempt.serial == serial, now, WRONG_CODES_BY_VOUCHER_MAX):
-            return Refusal(CounterRefusal.VOUCHER_LOCKED, serial, len(serials) > 1, at=since + WRONG_CODES_WINDOW)
+        for_it = [row.attempted_at for row in wrong if row.serial == serial]
+        if len(for_it) >= WRONG_CODES_BY_VOUCHER_MAX:
+            return Refusal(CounterRefusal.VOUCHER_LOCKED, serial, len(serials) > 1, at=min(for_it) + WRONG_CODES_WINDOW)
     return None
 
 
@@ -119,18 +128,6 @@ def _redeemed_before(session: Session, serial: int, counter: Counter) -> Refusal
     is_here = row.place_id == counter.place_id
     reason = CounterRefusal.REDEEMED_HERE if is_here else CounterRefusal.REDEEMED_ELSEWHERE
     return Refusal(reason, serial, at=row.redeemed_at)
-
-
-def _first_of(session: Session, whose: ColumnElement[bool], now: datetime, count_max: int) -> datetime | None:
-    """Return when the oldest of the wrong codes still counted was typed, if there are `count_max` of them or more."""
-    count, first_at = session.execute(
-        select(func.count(), func.min(RefusedAttempt.attempted_at)).where(
-            whose,
-            RefusedAttempt.attempted_at > now - WRONG_CODES_WINDOW,
-            RefusedAttempt.refusal == CounterRefusal.WRONG_CODE,
-        )
-    ).one()
-    return first_at if count >= count_max else None
 
 
 def _one_of_several(refusal: Refusal) -> Refusal:

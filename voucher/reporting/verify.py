@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from voucher.access import checks as access
 from voucher.accounting import checks as accounting
 from voucher.distribution import checks as distribution
 from voucher.funding import checks as funding
@@ -22,6 +23,7 @@ from voucher.settlement import checks as settlement
 
 ROOMS: Sequence[tuple[str, Sequence[Check]]] = (
     ("ledger", (*ledger.CHECKS, *seals.CHECKS)),
+    ("access", access.CHECKS),
     ("mail", mail.CHECKS),
     ("programme", programme.CHECKS),
     ("funding", funding.CHECKS),

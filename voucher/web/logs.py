@@ -1,4 +1,4 @@
-"""Logs without secrets: a voucher's code is never written, whatever wrote the line.
+"""Logs without secrets: neither a voucher's code nor a one-time link is ever written, whatever wrote the line.
 
 gunicorn --logger-class voucher.web.logs.CodeFreeLogger …
 logging.getLogger("werkzeug").addFilter(CodeFilter())      the development server
@@ -14,13 +14,15 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 HIDDEN = "/V/…"
 _PATH = re.compile(r"/v/[^\s\"'?#<][^\s\"'?#]*", re.IGNORECASE)  # a rule's own `<code>` is none
+LINK_HIDDEN = "/lien/…"
+_LINK = re.compile(r"/lien/[^\s\"'?#<][^\s\"'?#]*", re.IGNORECASE)
 _formatter = logging.Formatter()
 _BARE = re.compile(r"\b[A-Z2-7]{100,}\b", re.IGNORECASE)
 
 
 def hide_codes(text: str) -> str:
-    """Return a text with every code replaced by `/V/…`, in a path or bare."""
-    return _BARE.sub("…", _PATH.sub(HIDDEN, text))
+    """Return a text with every code replaced by `/V/…`, in a path or bare, and every one-time link by `/lien/…`."""
+    return _BARE.sub("…", _LINK.sub(LINK_HIDDEN, _PATH.sub(HIDDEN, text)))
 
 
 class CodeFilter(logging.Filter):

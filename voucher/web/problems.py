@@ -63,11 +63,7 @@ WORDS: dict[int, Words] = {
     422: Words("invalid", "Certaines réponses ne vont pas.", "Revenez à la page précédente et vérifiez vos réponses."),
     429: Words("too-many", "Trop de demandes en peu de temps.", "Attendez une minute, puis recommencez."),
     500: Words("failure", "Un problème est survenu de notre côté.", "Réessayez dans quelques minutes."),
-    503: Words(
-        "unavailable",
-        "Le service est momentanément indisponible.",
-        "Attendez une minute, puis recommencez : la même demande envoyée deux fois ne compte qu’une fois.",
-    ),
+    503: Words("unavailable", "Le service est momentanément indisponible.", "Attendez une minute, puis recommencez."),
 }
 EXPIRED = Words(
     "form-expired", "Cette page est restée ouverte trop longtemps.", "Rechargez-la, puis envoyez à nouveau."

@@ -1,0 +1,103 @@
+"""One-time links: the page of a link, where its person chooses a password; and « Mot de passe oublié »."""
+
+import time
+from datetime import timedelta
+from http import HTTPStatus
+
+from flask import flash, make_response, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
+from wtforms import EmailField, PasswordField
+from wtforms.validators import EqualTo, InputRequired
+
+from issuer_portal.staff.accounts import AGAIN, blueprint
+from voucher.access import links
+from voucher.access.rules import LINK_LIVES, LinkPurpose
+from voucher.access.strength import PASSWORD_LENGTH_MIN
+from voucher.kernel.refusals import Refused
+from voucher.web.access import public
+from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.headers import shows_code
+from voucher.web.house import house
+from voucher.web.limits import Limiter, client_address
+
+FORGOTTEN_SECONDS = 0.2
+"""After how long it is answered, many times what either answer takes: an account costs some milliseconds more than none."""
+
+forgotten_asked = Limiter("forgotten", count_max=10, window=timedelta(minutes=10))
+"""By address of the network: who asks for one account after the other is slowed down."""
+
+
+class ChosenForm(HouseForm):
+    """One's password, chosen with a link."""
+
+    wanted = PasswordField("Votre mot de passe", validators=[InputRequired()])
+    again = PasswordField("Votre mot de passe, encore une fois", validators=[InputRequired(), EqualTo("wanted", AGAIN)])
+
+
+class ForgottenForm(HouseForm):
+    """The address of who lost a password."""
+
+    email = EmailField("Votre adresse électronique", validators=[InputRequired()])
+
+
+@blueprint.get("/lien/<token>")
+@public
+@shows_code
+def link(token: str) -> str | Response:
+    """Show where to choose a password. Nothing is used up: scanners of mail open links too."""
+    return _link_page(token, ChosenForm(formdata=None))
+
+
+@blueprint.post("/lien/<token>")
+@public
+@shows_code
+def use_link(token: str) -> str | Response:
+    """Choose the password: the link has served."""
+    form, here = ChosenForm(), house()
+    if form.validate_on_submit():
+        try:
+            links.use_link(
+                here.database, token, form.wanted.data, now=here.now(), programme_name=here.settings.programme_name
+            )
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            session.clear()
+            flash("Votre mot de passe est choisi. Connectez-vous.", "success")
+            return redirect(url_for("staff.sign_in"))
+    return _link_page(token, form)
+
+
+def _link_page(token: str, form: ChosenForm) -> str | Response:
+    found = links.open_link(house().database, token, now=house().now())
+    if found is None:
+        return make_response(render_template("staff/link_ended.html", sentence=links.LINK_ENDED), HTTPStatus.GONE)
+    return render_template(
+        "staff/link.html",
+        form=form,
+        link=found,
+        is_first=found.purpose is LinkPurpose.INVITATION,
+        length_min=PASSWORD_LENGTH_MIN,
+    )
+
+
+@blueprint.route("/mot-de-passe-oublie", methods=["GET", "POST"])
+@public
+def forgotten() -> str | Response:
+    """Send a link to the address typed, if it has an account: the same words after the same time whether it has one or not."""
+    form, here = ForgottenForm(), house()
+    if form.validate_on_submit():
+        if not forgotten_asked.allows(client_address(), here.now()):
+            form.form_errors.append("Trop de demandes depuis votre réseau. Attendez dix minutes, puis recommencez.")
+            return make_response(render_template("staff/forgotten.html", form=form), HTTPStatus.TOO_MANY_REQUESTS)
+        answer_at = time.monotonic() + FORGOTTEN_SECONDS
+        links.ask_forgotten(here.database, form.email.data, now=here.now())
+        time.sleep(max(0.0, answer_at - time.monotonic()))
+        return redirect(url_for("staff.forgotten", demande="1"))
+    return render_template(
+        "staff/forgotten.html",
+        form=form,
+        is_asked="demande" in request.args,
+        hours=LINK_LIVES[LinkPurpose.RESET] // timedelta(hours=1),
+        contact=here.settings.help_contact,
+    )

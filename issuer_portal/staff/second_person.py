@@ -1,0 +1,67 @@
+"""What waits for a second person of the programme: who asked what, for whom; confirm it or refuse it."""
+
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from issuer_portal.staff.accounts import blueprint
+from issuer_portal.staff.acts import PasswordAgain, confirm_actor
+from issuer_portal.staff.scopes import scope_names
+from voucher.access import changes
+from voucher.access.read_changes import change, waiting_changes
+from voucher.access.rules import Role
+from voucher.kernel.refusals import Refused
+from voucher.web.access import staff, viewer
+from voucher.web.forms import show_refusal
+from voucher.web.house import house
+
+
+@blueprint.get("/a-confirmer")
+@staff(Role.PROGRAMME)
+def waiting() -> str:
+    """List what waits for a second person."""
+    database = house().database
+    return render_template(
+        "staff/waiting.html", rows=waiting_changes(database), scopes=scope_names(database), own=viewer().account_id
+    )
+
+
+@blueprint.route("/a-confirmer/<uuid:change_id>", methods=["GET", "POST"])
+@staff(Role.PROGRAMME)
+def confirm(change_id: UUID) -> str | Response:
+    """Show what was asked and by whom; confirm it."""
+    here, form = house(), PasswordAgain()
+    found = change(here.database, change_id)
+    if found is None:
+        abort(404)
+    if form.validate_on_submit():
+        try:
+            confirm_actor(form)
+            changes.confirm_change(here.database, change_id, by=viewer().account_id, now=here.now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            flash(f"{found.name} a maintenant {found.what}.", "success")
+            return redirect(url_for("staff.person", account_id=found.account_id))
+    return render_template(
+        "staff/confirm.html",
+        row=found,
+        form=form,
+        scopes=scope_names(here.database),
+        is_own=found.asked_by == viewer().account_id,
+    )
+
+
+@blueprint.post("/a-confirmer/<uuid:change_id>/refuser")
+@staff(Role.PROGRAMME)
+def refuse(change_id: UUID) -> Response:
+    """Refuse what was asked, or take it back."""
+    here = house()
+    try:
+        changes.refuse_change(here.database, change_id, by=viewer().account_id, now=here.now())
+    except Refused as refused:
+        flash(refused.sentence, "danger")
+    else:
+        flash("La demande est refusée. Rien n’a changé.", "success")
+    return redirect(url_for("staff.waiting"))

@@ -1,0 +1,317 @@
+"""Roles given and addresses changed: at once, or, where one person could become two, once a second person confirmed (ADR 20).
+
+Somebody of the programme asks; another one of the programme confirms. Where the programme has nobody else, a command on the
+host stands in (`stand_in`). All of it takes turns, so that who may confirm does not change meanwhile.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, exists, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from voucher.access.audit import note
+from voucher.access.find import locked_open_account, new_address, refuse_known_address, take_turn_on_accounts
+from voucher.access.letters import tell, tell_second_people
+from voucher.access.links import end_links, queue_link
+from voucher.access.model import AccountChange, RoleGrant, StaffAccount
+from voucher.access.rules import (
+    ROLE_NAMES,
+    SCOPED_ROLES,
+    TWO_PEOPLE_ROLES,
+    UNSCOPED_ROLES,
+    ChangeKind,
+    ChangeOutcome,
+    LinkEnd,
+    Origin,
+    Role,
+    incompatible_with,
+)
+from voucher.kernel.calendar import french_instant
+from voucher.kernel.database import Database, changed
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+
+Account = Row[*tuple[Any, ...]]
+
+
+def grant_role(
+    database: Database, account_id: UUID, role: Role, scope_id: UUID | None, *, by: UUID | None, now: datetime
+) -> UUID | None:
+    """Give a role within a scope. Return None when it is given, or the id of the change that waits for a second person.
+
+    `by` None is the host, which gives at once what nobody of the programme could confirm: the first accounts. Raises Refused
+    when the role excludes one already held, the scope does not fit, or the same change waits already.
+    """
+    if role in SCOPED_ROLES and scope_id is None:
+        raise Refused("scope_missing", f"Le rôle « {ROLE_NAMES[role]} » demande un organisme. Choisissez-le.", "scope")
+    if role in UNSCOPED_ROLES and scope_id is not None:
+        raise Refused("scope_unwanted", f"Le rôle « {ROLE_NAMES[role]} » vaut pour tout le programme.", "scope")
+    with database.write() as session:
+        take_turn_on_accounts(session)
+        account = locked_open_account(session, account_id)
+        _refuse_role(session, account_id, role)
+        if role not in TWO_PEOPLE_ROLES:
+            _give(session, account, role, scope_id, None, by, now)
+            return None
+        change_id = _ask(session, account, ChangeKind.ROLE, by, now, role=role, scope_id=scope_id)
+        if by is None and not _second_people(session, None):
+            _decide(session, change_id, ChangeOutcome.CONFIRMED, Origin.HOST, None, now)
+            _give(session, account, role, scope_id, change_id, None, now)
+            return None
+        note(session, by, "role_asked", f"{account.email} : {ROLE_NAMES[role]}", now)
+        return change_id
+
+
+def change_address(database: Database, account_id: UUID, email: str, *, by: UUID | None, now: datetime) -> UUID | None:
+    """Change an account's address. Return None when it is done, or the id of the change that waits for a second person.
+
+    It waits where the person holds, or ever held, a role of `TWO_PEOPLE_ROLES`: taking the address is taking the account.
+    Links that were sent serve no more, and the old address is told. Raises Refused.
+    """
+    wanted = new_address(email)
+    with database.write() as session:
+        take_turn_on_accounts(session)
+        account = locked_open_account(session, account_id)
+        if wanted == account.email:
+            raise Refused("same_address", "Ce compte a déjà cette adresse. Écrivez la nouvelle.", "email")
+        refuse_known_address(session, wanted)
+        if not _counts_among_two(session, account_id):
+            _put_address(session, account, wanted, by, now)
+            session.execute(
+                insert(AccountChange).values(
+                    id=new_id(),
+                    account_id=account.id,
+                    kind=ChangeKind.ADDRESS,
+                    new_email=wanted,
+                    known_email=account.email,
+                    asked_by=by,
+                    asked_at=now,
+                    decided_by=by,
+                    decided_at=now,
+                    outcome=ChangeOutcome.ALONE,
+                    decided_from=Origin.HOST if by is None else Origin.OFFICE,
+                )
+            )
+            return None
+        change_id = _ask(session, account, ChangeKind.ADDRESS, by, now, new_email=wanted)
+        if by is None and not _second_people(session, None):
+            _decide(session, change_id, ChangeOutcome.CONFIRMED, Origin.HOST, None, now)
+            _put_address(session, account, wanted, by, now)
+            return None
+        line_id = note(session, by, "address_asked", f"{account.email} : {wanted}", now)
+        sentence = f"Une demande du {french_instant(now)} remplace votre adresse par {wanted}. Une seconde personne doit la confirmer."
+        tell(session, account.email, account.name, line_id, "votre adresse va changer", sentence, now)
+        return change_id
+
+
+def confirm_change(database: Database, change_id: UUID, *, by: UUID, now: datetime) -> None:
+    """Confirm what somebody else asked; the same person again changes nothing. Raises Refused: it is one's own, it was decided, or one is
+    not of the programme.
+    """
+    with database.write() as session:
+        take_turn_on_accounts(session)
+        change = _change(session, change_id)
+        if change.outcome == ChangeOutcome.CONFIRMED and change.decided_by == by:
+            return
+        _refuse_decided(change)
+        if change.asked_by == by:
+            raise Refused(
+                "four_eyes", "Vous avez fait cette demande. Une autre personne du programme doit la confirmer."
+            )
+        if by not in {one.id for one in _second_people(session, change.asked_by)}:
+            raise Refused("not_of_programme", "Seule une personne du programme confirme une demande. Prévenez-la.")
+        _confirm(session, change, Origin.OFFICE, by, now)
+
+
+def stand_in(database: Database, change_id: UUID, *, now: datetime) -> None:
+    """Confirm in the place of the second person, from the host. Raises Refused where the programme has one."""
+    with database.write() as session:
+        take_turn_on_accounts(session)
+        change = _change(session, change_id)
+        _refuse_decided(change)
+        if others := _second_people(session, change.asked_by):
+            names = ", ".join(one.name for one in others)
+            raise Refused(
+                "somebody_else", f"Une autre personne du programme doit confirmer, sur sa page « Personnes » : {names}."
+            )
+        _confirm(session, change, Origin.HOST, None, now)
+
+
+def refuse_change(database: Database, change_id: UUID, *, by: UUID, now: datetime) -> None:
+    """Refuse what somebody else asked, or take back what one asked; the same person again changes nothing. Raises Refused."""
+    with database.write() as session:
+        take_turn_on_accounts(session)
+        change = _change(session, change_id)
+        if change.outcome == ChangeOutcome.REFUSED and change.decided_by == by:
+            return
+        _refuse_decided(change)
+        _decide(session, change_id, ChangeOutcome.REFUSED, Origin.OFFICE, by, now)
+        note(session, by, "change_refused", f"{change.known_email} : {_what(change)}", now)
+
+
+def drop_changes(session: Session, account_id: UUID, by: UUID | None, now: datetime) -> None:
+    """End what waits for an account that is no more what was asked about: closed, or at another address."""
+    session.execute(
+        update(AccountChange)
+        .where(AccountChange.account_id == account_id, AccountChange.outcome.is_(None))
+        .values(
+            outcome=ChangeOutcome.DROPPED,
+            decided_at=now,
+            decided_by=by,
+            decided_from=Origin.HOST if by is None else Origin.OFFICE,
+        )
+    )
+
+
+def _ask(
+    session: Session,
+    account: Account,
+    kind: ChangeKind,
+    by: UUID | None,
+    now: datetime,
+    *,
+    role: str = "",
+    scope_id: UUID | None = None,
+    new_email: str = "",
+) -> UUID:
+    waits = exists().where(
+        AccountChange.account_id == account.id,
+        AccountChange.kind == kind,
+        AccountChange.role == role,
+        AccountChange.outcome.is_(None),
+    )
+    if session.scalar(select(waits)):
+        raise Refused("already_asked", "Cette demande attend déjà une seconde personne. Voyez « À confirmer ».")
+    change_id = new_id()
+    values = {"kind": kind, "role": role, "scope_id": scope_id, "new_email": new_email, "known_email": account.email}
+    session.execute(
+        insert(AccountChange).values(id=change_id, account_id=account.id, asked_by=by, asked_at=now, **values)
+    )
+    tell_second_people(session, [(one.email, one.name) for one in _second_people(session, by)], account.name, now)
+    return change_id
+
+
+def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by: UUID | None, now: datetime) -> None:
+    account = locked_open_account(session, change.account_id)
+    if account.email != change.known_email:
+        raise Refused("address_changed", "L’adresse de ce compte a changé depuis la demande. Demandez de nouveau.")
+    if change.kind == ChangeKind.ROLE:
+        _refuse_role(session, account.id, Role(change.role))
+    else:
+        refuse_known_address(session, change.new_email)
+    _decide(session, change.id, ChangeOutcome.CONFIRMED, origin, by, now)
+    note(session, by, "change_confirmed", f"{account.email} : {_what(change)}", now)
+    if change.kind == ChangeKind.ROLE:
+        _give(session, account, Role(change.role), change.scope_id, change.id, change.asked_by, now)
+    else:
+        _put_address(session, account, change.new_email, by, now)
+
+
+def _decide(
+    session: Session, change_id: UUID, outcome: ChangeOutcome, origin: Origin, by: UUID | None, now: datetime
+) -> None:
+    # What is decided on an account is dated in its order, whatever the clocks say.
+    whose = select(AccountChange.account_id).where(AccountChange.id == change_id).scalar_subquery()
+    earlier = session.scalar(select(func.max(AccountChange.decided_at)).where(AccountChange.account_id == whose))
+    at = max(now, earlier or now)
+    decision = update(AccountChange).where(AccountChange.id == change_id, AccountChange.outcome.is_(None))
+    if changed(session, decision.values(outcome=outcome, decided_at=at, decided_by=by, decided_from=origin)) == 0:
+        raise Refused("already_decided", "Cette demande vient d’être décidée. Relisez la page.")
+
+
+def _give(
+    session: Session,
+    account: Account,
+    role: Role,
+    scope_id: UUID | None,
+    change_id: UUID | None,
+    by: UUID | None,
+    now: datetime,
+) -> None:
+    session.execute(
+        insert(RoleGrant).values(
+            id=new_id(),
+            account_id=account.id,
+            role=role,
+            scope_id=scope_id,
+            granted_at=now,
+            granted_by=by,
+            change_id=change_id,
+        )
+    )
+    line_id = note(session, by, "role_granted", f"{account.email} : {ROLE_NAMES[role]}", now)
+    sentence = f"Le rôle « {ROLE_NAMES[role]} » vous a été donné le {french_instant(now)}."
+    tell(session, account.email, account.name, line_id, "un rôle vous est donné", sentence, now)
+
+
+def _put_address(session: Session, account: Account, email: str, by: UUID | None, now: datetime) -> None:
+    end_links(session, account.id, LinkEnd.CANCELLED, now)
+    drop_changes(session, account.id, by, now)
+    session.execute(update(StaffAccount).where(StaffAccount.id == account.id).values(email=email))
+    sentence = f"L’adresse de votre compte a été remplacée le {french_instant(now)}. C’est maintenant {email}."
+    note(session, by, "address_changed", f"{account.email} : {email}", now)
+    for told in (account.email, email):
+        tell(session, told, account.name, new_id(), "votre adresse a changé", sentence, now)
+    if account.password_hash is None and by is not None:
+        queue_link(session, locked_open_account(session, account.id), Origin.OFFICE, by, now)
+
+
+def _refuse_role(session: Session, account_id: UUID, role: Role) -> None:
+    held = [
+        Role(one)
+        for one in session.scalars(
+            select(RoleGrant.role).where(RoleGrant.account_id == account_id, RoleGrant.revoked_at.is_(None))
+        )
+    ]
+    if role in held:
+        raise Refused(
+            "role_held", "Cette personne a déjà ce rôle. Retirez-le d'abord pour en changer l'organisme.", "role"
+        )
+    if (other := incompatible_with(role, held)) is not None:
+        raise Refused(
+            "roles_incompatible",
+            f"« {ROLE_NAMES[role]} » et « {ROLE_NAMES[other]} » ne vont pas ensemble : une même personne ne peut pas tenir"
+            " les deux côtés de l'argent. Donnez ce rôle à quelqu'un d'autre.",
+            "role",
+        )
+
+
+def _counts_among_two(session: Session, account_id: UUID) -> bool:
+    # Held once is enough: a name that signed stays that person's.
+    held = exists().where(RoleGrant.account_id == account_id, RoleGrant.role.in_(sorted(TWO_PEOPLE_ROLES)))
+    return bool(session.scalar(select(held)))
+
+
+def _second_people(session: Session, asked_by: UUID | None) -> list[Row[UUID, str, str]]:
+    """Return who of the programme could confirm what `asked_by` asks: an open account, the role, a password chosen."""
+    query = (
+        select(StaffAccount.id, StaffAccount.email, StaffAccount.name)
+        .join(RoleGrant, RoleGrant.account_id == StaffAccount.id)
+        .where(RoleGrant.role == Role.PROGRAMME, RoleGrant.revoked_at.is_(None))
+        .where(StaffAccount.closed_at.is_(None), StaffAccount.password_hash.is_not(None))
+        .order_by(StaffAccount.name, StaffAccount.id)
+    )
+    if asked_by is not None:
+        query = query.where(StaffAccount.id != asked_by)
+    return list(session.execute(query))
+
+
+def _change(session: Session, change_id: UUID) -> Row[*tuple[Any, ...]]:
+    row = session.execute(select(*AccountChange.__table__.columns).where(AccountChange.id == change_id)).one_or_none()
+    if row is None:
+        raise Refused("unknown_change", "Cette demande n’existe pas. Choisissez-la dans la liste.")
+    return row
+
+
+def _refuse_decided(change: Row[*tuple[Any, ...]]) -> None:
+    if change.outcome is not None:
+        raise Refused(
+            "already_decided",
+            f"Cette demande a déjà été décidée le {french_instant(change.decided_at)}. Il n’y a rien à faire.",
+        )
+
+
+def _what(change: Row[*tuple[Any, ...]]) -> str:
+    return ROLE_NAMES[Role(change.role)] if change.kind == ChangeKind.ROLE else str(change.new_email)

@@ -1,0 +1,92 @@
+"""What must be true of accounts: one person alone makes no second one."""
+
+from sqlalchemy import Row, and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from voucher.access.model import AccountChange, AccountLink, RoleGrant, StaffAccount, StaffSession
+from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, ChangeKind, ChangeOutcome, Role
+from voucher.kernel.checks import Check, Violation
+
+ROWS_MAX = 100
+_GIVEN = (ChangeOutcome.CONFIRMED, ChangeOutcome.BEFORE)
+
+
+def check_two_people_gave_roles(session: Session) -> list[Violation]:
+    """Un rôle qui compte parmi deux personnes a été demandé par l'une et confirmé par une autre, ou par le serveur."""
+    same = and_(
+        AccountChange.account_id == RoleGrant.account_id,
+        AccountChange.kind == ChangeKind.ROLE,
+        AccountChange.role == RoleGrant.role,
+        AccountChange.scope_id.is_not_distinct_from(RoleGrant.scope_id),
+    )
+    alone = and_(AccountChange.decided_by.is_not(None), AccountChange.decided_by == AccountChange.asked_by)
+    rows = session.execute(
+        select(StaffAccount.email, RoleGrant.role, AccountChange.outcome)
+        .join(StaffAccount, StaffAccount.id == RoleGrant.account_id)
+        .outerjoin(AccountChange, AccountChange.id == RoleGrant.change_id)
+        .where(RoleGrant.role.in_(sorted(TWO_PEOPLE_ROLES)))
+        .where(
+            or_(
+                AccountChange.id.is_(None),
+                AccountChange.outcome.is_(None),
+                AccountChange.outcome.not_in(_GIVEN),
+                ~same,
+                alone,
+            )
+        )
+    )
+    return [
+        Violation(
+            "two_people_gave_roles",
+            f"compte {row.email}, rôle « {ROLE_NAMES[Role(row.role)]} »",
+            "aucune demande confirmée par une autre personne ne le donne",
+        )
+        for row in rows.fetchmany(ROWS_MAX)
+    ]
+
+
+def check_addresses_seen_by_two(session: Session) -> list[Violation]:
+    """L'adresse de qui tient un tel rôle est celle que deux personnes ont vue."""
+    rows = session.execute(
+        select(
+            StaffAccount.email,
+            AccountChange.account_id,
+            AccountChange.kind,
+            AccountChange.known_email,
+            AccountChange.new_email,
+        )
+        .join(StaffAccount, StaffAccount.id == AccountChange.account_id)
+        .where(AccountChange.outcome.in_(_GIVEN))
+        .order_by(AccountChange.decided_at, AccountChange.id)
+    ).all()
+    last: dict[object, Row[str, object, str, str, str]] = {row.account_id: row for row in rows}
+    return [
+        Violation("addresses_seen_by_two", f"compte {row.email}", f"deux personnes ont vu l’adresse {seen}")
+        for row in last.values()
+        if row.email != (seen := row.new_email if row.kind == ChangeKind.ADDRESS else row.known_email)
+    ][:ROWS_MAX]
+
+
+def check_closed_accounts_open_nothing(session: Session) -> list[Violation]:
+    """Un compte fermé n'a ni connexion, ni lien qui sert, ni demande qui attend."""
+    still = {
+        "une connexion ouverte": exists().where(StaffSession.account_id == StaffAccount.id),
+        "un lien qui sert": exists().where(AccountLink.account_id == StaffAccount.id, AccountLink.ended_at.is_(None)),
+        "une demande qui attend": exists().where(
+            AccountChange.account_id == StaffAccount.id, AccountChange.outcome.is_(None)
+        ),
+    }
+    return [
+        Violation("closed_accounts_open_nothing", f"compte {email}", f"fermé, il a encore {words}")
+        for words, condition in still.items()
+        for email in session.scalars(
+            select(StaffAccount.email).where(StaffAccount.closed_at.is_not(None), condition).limit(ROWS_MAX)
+        )
+    ]
+
+
+CHECKS: tuple[Check, ...] = (
+    check_two_people_gave_roles,
+    check_addresses_seen_by_two,
+    check_closed_accounts_open_nothing,
+)

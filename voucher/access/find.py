@@ -1,0 +1,64 @@
+"""Find an account by its id or its address, and hold it until the end of the transaction: what is done to one takes turns."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.orm import Session
+
+from voucher.access.model import StaffAccount
+from voucher.kernel.database import take_turn
+from voucher.kernel.refusals import Refused
+from voucher.kernel.typed import required_text
+from voucher.mail.queue import is_address
+
+
+def take_turn_on_accounts(session: Session) -> None:
+    """Wait until nobody else gives roles, changes addresses or closes accounts, and hold that turn until the end."""
+    take_turn(session, "accounts")
+
+
+ACCOUNT: Select[*tuple[Any, ...]] = select(
+    StaffAccount.id,
+    StaffAccount.email,
+    StaffAccount.name,
+    StaffAccount.password_hash,
+    StaffAccount.closed_at,
+)
+
+
+def locked_account(session: Session, account_id: UUID) -> Row[*tuple[Any, ...]]:
+    """Return an account, open or closed, and lock it. Raises Refused where there is none."""
+    row = session.execute(ACCOUNT.where(StaffAccount.id == account_id).with_for_update()).one_or_none()
+    if row is None:
+        raise Refused("unknown_account", "Ce compte n’existe pas. Choisissez-le dans la liste.")
+    return row
+
+
+def locked_open_account(session: Session, account_id: UUID) -> Row[*tuple[Any, ...]]:
+    """Return an open account and lock it. Raises Refused where it is closed, or there is none."""
+    row = locked_account(session, account_id)
+    if row.closed_at is not None:
+        raise Refused("account_closed", "Ce compte est fermé. Ouvrez-en un autre.")
+    return row
+
+
+def locked_account_at(session: Session, email: str) -> Row[*tuple[Any, ...]] | None:
+    """Return the open account of an address and lock it, or None."""
+    return session.execute(
+        ACCOUNT.where(StaffAccount.email == email.strip().lower(), StaffAccount.closed_at.is_(None)).with_for_update()
+    ).one_or_none()
+
+
+def new_address(text: str) -> str:
+    """Return the address of an account as it is kept. Raises Refused where no message could reach it."""
+    email = required_text(text, "email", 200).lower()
+    if not is_address(email):
+        raise Refused("bad_address", "Écrivez une adresse électronique complète. Par exemple luce@mairie.fr.", "email")
+    return email
+
+
+def refuse_known_address(session: Session, email: str) -> None:
+    """Raise Refused when an account, open or closed, has this address."""
+    if session.scalar(select(StaffAccount.id).where(StaffAccount.email == email)) is not None:
+        raise Refused("email_taken", "Cette adresse a déjà un compte. Cherchez-la dans la liste.", "email")

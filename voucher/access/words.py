@@ -1,0 +1,41 @@
+"""The French words of the audit trail's acts, and of where a change stands."""
+
+ACTIONS: dict[str, str] = {
+    "account_opened": "Compte ouvert",
+    "account_closed": "Compte fermé",
+    "account_locked": "Compte en attente après cinq essais",
+    "signed_in": "Connexion",
+    "signed_out": "Déconnexion",
+    "sign_in_failed": "Mot de passe faux",
+    "invitation_asked": "Invitation demandée",
+    "reset_asked": "Lien de nouveau mot de passe demandé",
+    "password_forgotten": "Mot de passe oublié",
+    "link_printed": "Lien affiché sur le serveur",
+    "links_cancelled": "Liens annulés",
+    "password_chosen": "Mot de passe choisi avec un lien",
+    "password_changed": "Mot de passe changé",
+    "password_set": "Mot de passe donné par une autre personne (avant que ce soit impossible)",
+    "role_asked": "Rôle demandé",
+    "role_granted": "Rôle donné",
+    "role_revoked": "Rôle retiré",
+    "address_asked": "Adresse demandée",
+    "address_changed": "Adresse changée",
+    "change_confirmed": "Demande confirmée",
+    "change_refused": "Demande refusée ou retirée",
+}
+"""What the trail's own acts are called; other rooms write theirs in French."""
+
+OUTCOMES: dict[str | None, tuple[str, str]] = {
+    None: ("À confirmer", "wait"),
+    "confirmed": ("Confirmée", "success"),
+    "refused": ("Refusée", "neutral"),
+    "dropped": ("Sans objet", "neutral"),
+    "alone": ("Fait par une personne", "neutral"),
+    "before": ("D’avant la règle", "neutral"),
+}
+"""The word of each outcome of a change, and the kind of its tag."""
+
+
+def codes_of(text: str) -> list[str]:
+    """Return the acts whose French word holds a text."""
+    return [code for code, word in ACTIONS.items() if text.casefold() in word.casefold()]
