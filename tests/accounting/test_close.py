@@ -12,6 +12,7 @@ from tests.accounting.office import Office, an_office
 from tests.accounting.test_fiscal_years import used_in_january
 from tests.accounting.year import closed, end_periods, reasons
 from tests.faults.world import planted
+from tests.settlement.test_statement_pages import pages
 from tests.settlement.town import APPROVER, PREPARER, wrong_books
 from voucher.accounting.checks_close import CHECKS
 from voucher.accounting.close_items import CloseItem
@@ -24,6 +25,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.model import FiscalYear, RuleStart
+from voucher.settlement.import_statement import import_statement
 
 OCTOBER = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 JANUARY = datetime(2027, 1, 6, 9, 0, tzinfo=UTC)
@@ -115,6 +117,18 @@ def test_a_missing_statement_blocks_and_an_early_one_of_another_year_does_not(of
     office.bank_says(date(2027, 1, 6), JANUARY + timedelta(hours=2))
     assert CloseItem.STATEMENT_GAPS not in figures(office), "a gap of January is not of this year"
     assert CloseItem.STATEMENT_GAPS in figures(office, 2027)
+
+
+def test_a_missing_page_blocks_as_a_missing_statement_does(database: Database) -> None:
+    office = an_office(database)
+    first, *others = pages(office.iban)
+    november = datetime(2026, 11, 24, 9, tzinfo=UTC)
+    import_statement(database, "page-1.xml", first, by=PREPARER, now=november)
+    (line,) = [one for one in before_closing(database, 2026) if one.item is CloseItem.STATEMENT_GAPS]
+    assert ["page 2 du relevé R1" in row.label for row in line.rows] == [True]
+    for rank, content in enumerate(others):
+        import_statement(database, f"page-{rank}.xml", content, by=PREPARER, now=november)
+    assert CloseItem.STATEMENT_GAPS not in figures(office)
 
 
 def test_both_people_accept_what_is_left_each_with_a_reason(office: Office) -> None:

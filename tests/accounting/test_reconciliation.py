@@ -11,11 +11,11 @@ from tests.faults.world import planted
 from tests.settlement.camt_files import Account, Booked, Transaction, camt
 from tests.settlement.reports import status_report
 from tests.settlement.town import PREPARER, wrong_books
+from voucher.accounting.account_books import account_books
 from voucher.accounting.checks_reconciliation import CHECKS
 from voucher.accounting.reconciliation import (
     DifferenceKind,
     Reconciliation,
-    account_books,
     reconciliation,
     unexplained_by_day,
 )

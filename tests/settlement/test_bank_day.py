@@ -151,6 +151,9 @@ def test_a_rejection_is_withdrawn_on_the_day_of_the_debit_and_never_before_it_wa
     found = entries(paid, LATER)
     assert found[EventType.TRANSFER_BOOKED] == {booked_on}
     assert found[EventType.REJECTION_WITHDRAWN] == {max(booked_on, told.date())}
+    wrong = f"UPDATE entry SET effective_on = '{LATEST.date()}' WHERE event_type = 'rejection_withdrawn'"
+    with planted(paid.database, wrong) as session:
+        assert len(wrong_days(session)) == 1
     undo_all(paid)
     assert entries(paid, LATEST)[EventType.MATCH_UNDONE] == {booked_on, max(booked_on, told.date())}
     assert wrong_books(paid.database) == []

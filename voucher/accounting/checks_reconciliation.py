@@ -3,7 +3,8 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from voucher.accounting.reconciliation import account_books, unexplained_by_day
+from voucher.accounting.account_books import account_books
+from voucher.accounting.reconciliation import unexplained_by_day
 from voucher.kernel.calendar import french_date
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros

@@ -18,6 +18,7 @@ from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement, Funder, PayingAccount
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.settlement.bank_days import days_of
+from voucher.settlement.missing_pages import pages_missing
 from voucher.settlement.model import AdviceState, BankLine, BankStatement, PaymentAdvice, SettlementBatch
 
 
@@ -106,9 +107,9 @@ def _open_periods(session: Session, year: int) -> list[Left]:
 
 
 def _statement_gaps(session: Session, year: int) -> list[Left]:
-    """Days between two statements that the second does not follow: one is missing, and nobody knows what it says."""
+    """Days between two statements that the second does not follow, and pages that lack: nobody knows what they say."""
     first, last = date(year, 1, 1), _last_day(year)
-    return [
+    days = [
         Left(
             f"{day.account_name} : entre le relevé du {french_date(day.follows_on)} et celui du {french_date(day.closed_on)}",
             1,
@@ -119,6 +120,18 @@ def _statement_gaps(session: Session, year: int) -> list[Left]:
         for day in sorted(days_of(session), key=lambda one: (one.account_name, one.closed_on))
         if not day.is_following and day.follows_on and day.closed_on >= first and day.follows_on <= last
     ]
+    pages = [
+        Left(
+            f"{page.account_name} : page {page.page} du relevé {page.statement_name}",
+            1,
+            0,
+            page.account_id,
+            page.closed_on,
+        )
+        for page in pages_missing(session)
+        if first <= page.closed_on <= last
+    ]
+    return days + pages
 
 
 def _without_statement(session: Session, year: int) -> list[Left]:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import Row, case, func, select, true
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
@@ -70,21 +70,21 @@ def days(database: Database, *, issuer_id: UUID | None = None) -> list[BankDay]:
         return days_of(session, issuer_id=issuer_id)
 
 
-def days_of(session: Session, *, issuer_id: UUID | None = None) -> list[BankDay]:
-    """Return the same inside a transaction."""
+def days_of(session: Session, *, issuer_id: UUID | None = None, account_id: UUID | None = None) -> list[BankDay]:
+    """Return the same inside a transaction; with an `account_id`, of this account alone."""
     query = (
         select(*BankStatement.__table__.columns, PayingAccount.name)
         .join(PayingAccount, PayingAccount.id == BankStatement.paying_account_id)
-        .where(account_in_scope(issuer_id))
+        .where(account_in_scope(issuer_id), true() if account_id is None else PayingAccount.id == account_id)
     )
     of_account: defaultdict[UUID, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
     for row in session.execute(query):
         of_account[row.paying_account_id].append(row)
-    booked, announced = _booked(session), _announced(session)
+    booked, announced = _booked(session, account_id), _announced(session, account_id)
     found = [
         day
-        for account_id, statements in of_account.items()
-        for day in _days(statements, booked.get(account_id, {}), announced.get(account_id, {}))
+        for one, statements in of_account.items()
+        for day in _days(statements, booked.get(one, {}), announced.get(one, {}))
     ]
     return sorted(found, key=lambda day: (day.closed_on, day.account_name), reverse=True)
 
@@ -165,7 +165,7 @@ def _last(by_day: dict[date, BankDay]) -> BankDay:
     return by_day[max(by_day)]
 
 
-def _booked(session: Session) -> dict[UUID, dict[date, int]]:
+def _booked(session: Session, only_id: UUID | None) -> dict[UUID, dict[date, int]]:
     """Return what moved on each bank account in the ledger (5120), by day: in above zero, out below."""
     found: defaultdict[UUID, dict[date, int]] = defaultdict(dict)
     for column, sign in ((Movement.debit_account_id, 1), (Movement.credit_account_id, -1)):
@@ -173,7 +173,7 @@ def _booked(session: Session) -> dict[UUID, dict[date, int]]:
             select(Account.bank_account_id, Entry.effective_on, func.sum(Movement.amount_cents))
             .join(Movement, column == Account.id)
             .join(Entry, Entry.id == Movement.entry_id)
-            .where(Account.code == "5120")
+            .where(Account.code == "5120", true() if only_id is None else Account.bank_account_id == only_id)
             .group_by(Account.bank_account_id, Entry.effective_on)
         )
         for account_id, day, cents in rows:
@@ -182,11 +182,11 @@ def _booked(session: Session) -> dict[UUID, dict[date, int]]:
     return found
 
 
-def _announced(session: Session) -> dict[UUID, dict[date, int]]:
+def _announced(session: Session, only_id: UUID | None) -> dict[UUID, dict[date, int]]:
     found: defaultdict[UUID, dict[date, int]] = defaultdict(dict)
     rows = session.execute(
         select(BankLine.paying_account_id, BankLine.booked_on, func.sum(_signed()))
-        .where(BankLine.statement_id.is_(None))
+        .where(BankLine.statement_id.is_(None), true() if only_id is None else BankLine.paying_account_id == only_id)
         .group_by(BankLine.paying_account_id, BankLine.booked_on)
     )
     for account_id, day, cents in rows:

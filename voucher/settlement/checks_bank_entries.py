@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Select, exists, not_, or_, select
+from sqlalchemy import Select, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.funding.model import AdvanceRefund, FundsReceipt
@@ -13,7 +13,7 @@ from voucher.ledger.chart import EventType
 from voucher.ledger.fiscal_years import takes_effect_of
 from voucher.ledger.model import Entry
 from voucher.ledger.rule_starts import BANK_DAY, written_under
-from voucher.settlement.model import BankLine, PaymentAdvice
+from voucher.settlement.model import BankLine
 from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.model_overpayments import Recovery
 from voucher.settlement.undo_match import DIRECT, IDENTIFIED
@@ -81,21 +81,18 @@ def _reversals() -> Select[*tuple[Any, ...]]:
 
 
 def _withdrawals() -> Select[*tuple[Any, ...]]:
-    """Return the rejections withdrawn neither on the day of a debit of their transfer nor on their own."""
+    """Return the rejections that a debit denied (its match was made at that instant), neither on its day nor on their own."""
     rejected = aliased(Entry)
-    on_the_debit = exists().where(
-        BankMatch.advice_id == PaymentAdvice.id,
-        BankMatch.kind == MatchKind.PAYMENT,
-        BankLine.id == BankMatch.line_id,
-        takes_effect_of(Entry, BankLine.booked_on),
-    )
     return (
-        select(Entry.id, Entry.effective_on, rejected.effective_on.label("day"))
-        .join(PaymentAdvice, PaymentAdvice.id == Entry.event_id)
-        .join(rejected, (rejected.event_id == PaymentAdvice.id) & (rejected.event_type == EventType.TRANSFER_REJECTED))
+        select(Entry.id, Entry.effective_on, BankLine.booked_on.label("day"))
+        .join(BankMatch, (BankMatch.advice_id == Entry.event_id) & (BankMatch.made_at == Entry.posted_at))
+        .join(BankLine, BankLine.id == BankMatch.line_id)
+        .join(rejected, rejected.event_id == Entry.event_id)
         .where(
             Entry.event_type == EventType.REJECTION_WITHDRAWN,
-            not_(or_(on_the_debit, takes_effect_of(Entry, rejected.effective_on))),
+            BankMatch.kind == MatchKind.PAYMENT,
+            rejected.event_type == EventType.TRANSFER_REJECTED,
+            not_(or_(takes_effect_of(Entry, BankLine.booked_on), takes_effect_of(Entry, rejected.effective_on))),
         )
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date
 from voucher.kernel.database import Database
@@ -20,6 +21,7 @@ from voucher.settlement.scope import account_in_scope
 class MissingPage:
     """A page that nobody imported: of which statement and account, its rank, the day of the page beside it."""
 
+    account_id: UUID
     account_name: str
     statement_name: str
     closed_on: date
@@ -36,6 +38,12 @@ class MissingPage:
 
 def missing_pages(database: Database, *, issuer_id: UUID | None = None) -> list[MissingPage]:
     """Return the missing pages of all accounts of the scope, the newest first; those of a statement told whole are not missed."""
+    with database.read() as session:
+        return pages_missing(session, issuer_id=issuer_id)
+
+
+def pages_missing(session: Session, *, issuer_id: UUID | None = None) -> list[MissingPage]:
+    """Return the same inside a transaction."""
     query = (
         select(*BankStatement.__table__.columns, PayingAccount.name)
         .join(PayingAccount, PayingAccount.id == BankStatement.paying_account_id)
@@ -45,20 +53,18 @@ def missing_pages(database: Database, *, issuer_id: UUID | None = None) -> list[
     whole = select(*BankStatement.__table__.columns).where(BankStatement.page.is_(None))
     of_account: defaultdict[UUID, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
     found: dict[tuple[UUID, str, int], MissingPage] = {}
-    with database.read() as session:
-        for row in session.execute(query):
-            of_account[row.paying_account_id].append(row)
-        for account_id, pages in of_account.items():
-            wholes = session.execute(
-                whole.where(
-                    BankStatement.paying_account_id == account_id, BankStatement.closed_on >= pages[0].closed_on
-                )
-            ).all()
-            for one in pages:
-                for number in _missing_beside(one, pages):
-                    if not any(each.opened_on <= one.opened_on and one.closed_on <= each.closed_on for each in wholes):
-                        name = " ".join(one.reference.split(" ")[:-2])
-                        found.setdefault((account_id, name, number), MissingPage(one.name, name, one.closed_on, number))
+    for row in session.execute(query):
+        of_account[row.paying_account_id].append(row)
+    for account_id, pages in of_account.items():
+        wholes = session.execute(
+            whole.where(BankStatement.paying_account_id == account_id, BankStatement.closed_on >= pages[0].closed_on)
+        ).all()
+        for one in pages:
+            for number in _missing_beside(one, pages):
+                if not any(each.opened_on <= one.opened_on and one.closed_on <= each.closed_on for each in wholes):
+                    name = " ".join(one.reference.split(" ")[:-2])
+                    page = MissingPage(account_id, one.name, name, one.closed_on, number)
+                    found.setdefault((account_id, name, number), page)
     return sorted(found.values(), key=lambda page: (-page.closed_on.toordinal(), page.page))
 
 
