@@ -64,9 +64,7 @@ def check_booklets_are_where_slips_led_them(session: Session) -> list[Violation]
             found.append(
                 Violation(_NAME, f"carnet {number}", f"confié à {named(prescriber_id)}, qui est d’un autre émetteur")
             )
-        if len(found) >= ROWS_MAX:
-            break
-    return found
+    return found[:ROWS_MAX]
 
 
 def _leaves_from_here(holders: list[UUID | None], slip: Row[int, int, UUID | None, UUID | None, object]) -> bool:

@@ -48,9 +48,9 @@ def check_signatures_are_good(session: Session) -> list[Violation]:
             if not _is_good(batch, key, kind, serial, tag, signature):
                 detail = f"sa signature n’est pas celle de la clé {key.id} sur ce numéro et cette marque ({tag})"
                 found.append(Violation("signatures_are_good", f"{_FRENCH[kind]} {name}", detail))
-                if len(found) == ROWS_MAX:
-                    return found
-    return found
+        if len(found) >= ROWS_MAX:
+            break
+    return found[:ROWS_MAX]
 
 
 def _codes(session: Session, batch: IssueBatch, sample: Sample) -> Iterator[tuple[Kind, int, int, int, bytes]]:
