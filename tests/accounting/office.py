@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -80,8 +80,8 @@ class Office:
 
 
 def an_office(database: Database, *, structure_count: int = 2) -> Office:
-    """Open a town paid by an operator whose SIREN is known."""
-    town = a_town(database, structure_count=structure_count)
+    """Open a town paid by an operator whose SIREN is known; its RIBs are those of before the year."""
+    town = a_town(database, structure_count=structure_count, ribs_since=datetime(2025, 12, 1, 9, tzinfo=UTC))
     with database.write() as session:
         account_id = session.execute(
             select(Agreement.paying_account_id).where(Agreement.id == town.agreement_id)

@@ -69,12 +69,13 @@ def a_town(
     with_rib: int | None = None,
     channel: str = "mandated_operator",
     agreed: Agreed | None = None,
+    ribs_since: datetime = NOW,
 ) -> Town:
     """Sign an agreement, unless one is given, and open counters; the first `with_rib` structures have bank details (all by default)."""
     agreed = agreed or an_agreement(database, channel=channel)
     counters = tuple(a_counter(database) for _ in range(structure_count))
     for rank in range(structure_count if with_rib is None else with_rib):
-        give_rib(database, counters[rank].structure_id, rank + 1)
+        give_rib(database, counters[rank].structure_id, rank + 1, now=ribs_since)
     return Town(database, agreed, counters)
 
 
