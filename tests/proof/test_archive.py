@@ -50,7 +50,7 @@ PLANTED = {
         "two_people_looked_before_a_close",
     ),
     "a line that counts on another day than the bank's": (
-        "UPDATE bank_line SET booked_on = '2019-01-02' WHERE id = (SELECT min(line_id) FROM bank_match WHERE kind = 'funds')",
+        "UPDATE bank_line SET booked_on = '2019-01-02' WHERE id = (SELECT line_id FROM bank_match WHERE kind = 'funds' ORDER BY line_id LIMIT 1)",
         "jour de banque",
         "a_line_counts_on_the_banks_day",
     ),
