@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tests.clients import PASSWORD, a_person
-from voucher.access import accounts, changes, sessions
+from voucher.access import accounts, changes, links, sessions
 from voucher.access.model import AuditLine, StaffAccount, StaffSession
 from voucher.access.read import people, person, trail
 from voucher.access.rules import FAILURES_BEFORE_LOCK, LOCK_DURATION, SESSION_DURATION, Role, incompatible_with
@@ -159,28 +159,41 @@ def test_a_changed_password_ends_every_session_but_the_one_it_begins(database: D
     assert sessions.sign_in(database, "lea@lieu.example", WANTED, now=NOW)
 
 
+class Between(Database):
+    """Another browser acts once, after the first transaction here: the old password was counted, and is then found right."""
+
+    def __init__(self, url: str, act: Callable[[], object]) -> None:
+        super().__init__(url)
+        self.acts = [act]
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with super().write() as session:
+            yield session
+        if self.acts:
+            self.acts.pop()()
+
+
 def test_a_password_that_changes_while_the_old_one_is_looked_at_lets_nobody_in(database: Database) -> None:
     account_id = a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
-
-    class Between(Database):
-        """The old password was counted and is found right; before its session begins, another browser changes it."""
-
-        @contextmanager
-        def write(self) -> Iterator[Session]:
-            with super().write() as session:
-                yield session
-            if not changed_at:
-                changed_at.append(NOW)
-                accounts.change_password(database, account_id, PASSWORD, WANTED, now=NOW)
-
-    changed_at: list[datetime] = []
-    slow = Between(database.url)
+    slow = Between(database.url, lambda: accounts.change_password(database, account_id, PASSWORD, WANTED, now=NOW))
     with pytest.raises(Refused, match="wrong_credentials"):
         sessions.sign_in(slow, "lea@lieu.example", PASSWORD, now=NOW)
     slow.dispose()
-    assert changed_at
+    assert slow.acts == []
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(StaffSession)) == 1
+
+
+def test_a_password_chosen_with_a_link_is_not_replaced_by_who_knew_the_old_one(database: Database) -> None:
+    account_id = a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
+    token = links.print_link(database, "lea@lieu.example", now=NOW).rpartition("/")[2]
+    slow = Between(database.url, lambda: links.use_link(database, token, WANTED, now=NOW))
+    with pytest.raises(Refused, match="wrong_password"):
+        accounts.change_password(slow, account_id, PASSWORD, "trois noix sous la lanterne", now=NOW)
+    slow.dispose()
+    assert slow.acts == []
+    assert sessions.sign_in(database, "lea@lieu.example", WANTED, now=NOW)
 
 
 def test_a_token_is_never_stored(database: Database) -> None:

@@ -12,7 +12,7 @@ from voucher.access import accounts, changes, links
 from voucher.access.checks import CHECKS
 from voucher.access.model import AccountChange, RoleGrant, StaffAccount, StaffSession
 from voucher.access.read import person, trail
-from voucher.access.read_changes import changes_of, waiting_changes
+from voucher.access.read_changes import changes_of, had_hand_in, waiting_changes
 from voucher.access.rules import TWO_PEOPLE_ROLES, Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -309,6 +309,25 @@ def test_two_who_leave_while_they_confirm_do_not_wait_for_each_other(
     # Whoever came first: a person who has left confirms nothing.
     assert sorted(said) in (["close", "confirm"], ["close", "not_of_programme"])
     assert (roles(database, luce) == [Role.FINANCE_PREPARER]) == ("confirm" in said)
+
+
+def test_who_had_a_hand_in_an_account_is_known_by_each_way(database: Database, pat: UUID, quentin: UUID) -> None:
+    def somebody() -> UUID:
+        return a_person(database, Role.PLACE_MANAGER, new_id(), now=NOW)
+
+    linked, given, moved, confirmed = somebody(), somebody(), somebody(), a_person(database, Role.AUDITOR, now=NOW)
+    links.ask_link(database, linked, by=pat, now=NOW)
+    ask(database, given, Role.MEDIATOR, pat)
+    changes.change_address(database, moved, "autre@lieu.example", by=pat, now=NOW)
+    assert [had_hand_in(database, one, pat) for one in (linked, given, moved, luce_of(database, pat))] == [True] * 4
+    assert not any(had_hand_in(database, one, quentin) for one in (linked, given, moved))
+    # What was only asked, and refused, put no hand in the account.
+    alice = a_person(database, Role.FINANCE_APPROVER, now=NOW)
+    waiting = changes.change_address(database, alice, "encore@lieu.example", by=pat, now=NOW)
+    assert waiting is not None
+    changes.refuse_change(database, waiting, by=quentin, now=NOW)
+    assert not had_hand_in(database, alice, pat)
+    assert not had_hand_in(database, confirmed, pat)
 
 
 @pytest.mark.parametrize("role", TWO)

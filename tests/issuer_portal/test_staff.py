@@ -64,6 +64,7 @@ def test_the_programme_invites_a_person_who_chooses_the_password(database: Datab
     assert "Bienvenue, Luce Arbre" in answer.text
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["Cache-Control"] == "no-store"
+    assert "<script" not in answer.text
     form = {"csrf_token": csrf_token(answer.text), "wanted": WANTED, "again": WANTED}
     assert "pas le même" in luce.post(path, data=form | {"again": "autre"}).text
     assert (

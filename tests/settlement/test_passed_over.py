@@ -11,13 +11,15 @@ from tests.settlement.bank import OUR_IBAN
 from tests.settlement.camt_files import VERSIONS, Account, Booked, camt
 from tests.settlement.odd_parts import ACCOUNTS, BOOKED, GOOD_CENTS, GOOD_REFERENCE, HEADS, NOT_BOOKED, ROOTS, odd_file
 from tests.settlement.reading import ReadFile, UnreadableBankFile, read_statements
+from tests.settlement.reports import status_report
 from tests.settlement.test_import_statement import TODAY, Paid
 from tests.settlement.town import NOW, PREPARER, wrong_books
 from voucher.kernel.database import Database
 from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.import_bank_file import import_bank_file
+from voucher.settlement.import_report import Reported
 from voucher.settlement.import_statement import SET_ASIDE_MAX, Imported
-from voucher.settlement.model import BankLine
+from voucher.settlement.model import BankLine, PaymentAdvice
 from voucher.settlement.model_bank import BankSetAside
 
 PENDING = (Path(__file__).parent / "files" / "camt052-pending-undated.xml").read_text()
@@ -156,3 +158,30 @@ def test_another_document_in_the_envelope_is_told() -> None:
     read = read_statements(b"<Envelope>" + document + other + b"</Envelope>")
     assert [one.amount_cents for one in read.lines] == [500]
     assert "camt.054.001.08" in read.set_aside[0].reason
+
+
+def test_a_report_is_read_in_its_envelope_and_a_transfer_that_it_accepts_without_a_name_refuses_nothing(
+    database: Database,
+) -> None:
+    paid = Paid(database)
+    with database.read() as session:
+        batch_id = session.scalars(select(PaymentAdvice.batch_id).distinct()).one()
+    report = status_report(batch_id, transfers={paid.first: "AB05", paid.second: ""})
+    unnamed = b"<TxInfAndSts><TxSts>ACSP</TxSts></TxInfAndSts>"
+    long = b"<TxInfAndSts><OrgnlEndToEndId>" + b"X" * 60 + b"</OrgnlEndToEndId><TxSts>PDNG</TxSts></TxInfAndSts>"
+    one_rejected = report.replace(
+        b"<TxSts>RJCT</TxSts></TxInfAndSts>", b"<TxSts>ACSP</TxSts></TxInfAndSts>" + unnamed + long
+    )
+    wrong = one_rejected.replace(unnamed, unnamed.replace(b"ACSP", b"RJCT"))
+    with pytest.raises(RefusedBankFile, match="rejette un virement sans dire lequel"):
+        import_bank_file(database, "rapport.xml", wrong, by=PREPARER, now=NOW)
+    wrapped = (
+        b"<BizMsgEnvlp><AppHdr xmlns='urn:iso:std:iso:20022:tech:xsd:head.001.001.02'/>"
+        + one_rejected
+        + b"</BizMsgEnvlp>"
+    )
+    done = import_bank_file(database, "rapport.xml", wrapped, by=PREPARER, now=NOW)
+    assert isinstance(done, Reported)
+    assert done.rejected_count == 1
+    assert paid.states() == ["rejected", "in_file"]
+    assert wrong_books(database) == []

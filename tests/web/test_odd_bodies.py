@@ -306,7 +306,7 @@ def test_a_body_of_unsaid_length_is_stopped_at_its_limit(world: World) -> None:
     assert body.read_count <= 64 * 1024
 
 
-@pytest.mark.parametrize("base_url", ["https://pass.example", "http://127.0.0.1:8000", "https://pass.example:8443"])
+@pytest.mark.parametrize("base_url", ["https://pass.example", "http://127.0.0.1:8000", "https://a.example:8443"])
 def test_no_absolute_address_comes_from_the_host_that_a_request_names(sqlite_database: Database, base_url: str) -> None:
     app = app_for(sqlite_database, NOW, base_url=base_url, proxy_count=1)
     auditor = signed_in_client(app, sqlite_database, Role.AUDITOR)

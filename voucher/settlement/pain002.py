@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from voucher.settlement.camt_fields import Fields, WrongEntry
+from voucher.settlement.camt_fields import Fields
 from voucher.settlement.reasons import DUPLICATES
 from voucher.settlement.xml_guard import RefusedXml, elements, line_of, root_of, unpacked
 
@@ -102,7 +102,8 @@ def read_status_report(data: bytes) -> StatusReport:
             block_id = block.first("OrgnlPmtInfId")
             if block_id is not None:
                 blocks[block_id] = Status(*_said(block, "PmtInfSts"))
-            transfers += [_transfer(Fields(one), block_id, line_of(one)) for one in block.nested]
+            told = (_transfer(Fields(one), block_id, line_of(one)) for one in block.nested)
+            transfers += [one for one in told if one is not None]
             element.clear()
     original_message_id = group.first("OrgnlMsgId")
     if original_message_id is None:
@@ -117,14 +118,16 @@ def read_status_report(data: bytes) -> StatusReport:
     )
 
 
-def _transfer(fields: Fields, block_id: str | None, line: int) -> TransferStatus:
-    try:
-        end_to_end_id = fields.reference("OrgnlEndToEndId")
-    except WrongEntry as wrong:
-        raise RefusedXml(f"{wrong} Demandez un autre fichier à la banque.", line) from None
-    if end_to_end_id is None:
-        raise RefusedXml("Ce compte rendu parle d’un virement sans dire lequel. Demandez un autre fichier à la banque.")
-    return TransferStatus(*_said(fields, "TxSts"), end_to_end_id, block_id, line)
+def _transfer(fields: Fields, block_id: str | None, line: int) -> TransferStatus | None:
+    """Return what is said of a transfer; None when it is not named and nothing follows from its status."""
+    end_to_end_id, said = fields.reference("OrgnlEndToEndId"), _said(fields, "TxSts")
+    if end_to_end_id is not None:
+        return TransferStatus(*said, end_to_end_id, block_id, line)
+    if said[0] != "RJCT":
+        return None
+    raise RefusedXml(
+        "Ce compte rendu rejette un virement sans dire lequel. Demandez un autre fichier à la banque.", line
+    )
 
 
 def _said(fields: Fields, status: str) -> tuple[str | None, str | None, str | None]:
