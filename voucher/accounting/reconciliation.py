@@ -169,26 +169,19 @@ def differences_at(books: AccountBooks, on: date) -> Iterable[Difference]:
             )
 
 
-def unexplained_by_day(books: AccountBooks) -> dict[date, int]:
-    """Return, for each day of statement, what no difference explains, summed day after day: the same as each day's état says."""
+def untold_by_day(books: AccountBooks) -> dict[date, int]:
+    """Return the days on which the books hold what no line and no transfer tells, with those cents.
+
+    The books' side of the état is right where this is empty: what stays unexplained is between the bank's statements themselves.
+    """
     steps: defaultdict[date, int] = defaultdict(int)
     for moves in (books.moved, books.transit):
         for on, cents in moves.items():
             steps[on] += cents
     for line in books.lines:
         steps[line.in_books_from] -= line.cents
-        if line.at_bank_from is not None:
-            steps[line.at_bank_from] += line.cents
     for spell in books.transfers:
         steps[spell.left_on] += spell.amount_cents
         if spell.ended_on is not None:
             steps[spell.ended_on] -= spell.amount_cents
-    for day in books.days:
-        steps[day.closed_on] += day.missing_cents
-    waiting = sorted(steps.items(), reverse=True)
-    gap, found = books.opening_cents, {}
-    for day in books.days:
-        while waiting and waiting[-1][0] <= day.closed_on:
-            gap += waiting.pop()[1]
-        found[day.closed_on] = gap - day.closing_cents
-    return found
+    return {on: cents for on, cents in sorted(steps.items()) if cents}
