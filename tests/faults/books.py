@@ -190,6 +190,10 @@ YEARS = {
         ),
         {"a_movement_has_one_letter"},
     ),
+    "a count signed by who counted": (
+        "UPDATE stock_count SET signed_by = recorded_by WHERE signed_by IS NOT NULL",
+        {"counts_add_up"},
+    ),
     "a count of another number of booklets": (
         "UPDATE stock_count SET counted_count = counted_count + 1",
         {"counts_add_up"},
