@@ -20,10 +20,10 @@ def check_reconciliations_tell_every_cent(session: Session) -> list[Violation]:
         Violation(
             "reconciliations_tell_every_cent",
             f"compte {account.name}, au {french_date(day)}",
-            f"écart de {format_euros(cents)} entre le registre et les lignes et virements de ce jour",
+            f"{format_euros(held)} au registre ce jour-là, {format_euros(told)} de lignes et de virements",
         )
         for account in accounts
-        for day, cents in untold_by_day(account_books(session, account.id, is_summed=True)).items()
+        for day, (held, told) in untold_by_day(account_books(session, account.id, is_summed=True)).items()
     ][:ROWS_MAX]
 
 

@@ -169,19 +169,20 @@ def differences_at(books: AccountBooks, on: date) -> Iterable[Difference]:
             )
 
 
-def untold_by_day(books: AccountBooks) -> dict[date, int]:
-    """Return the days on which the books hold what no line and no transfer tells, with those cents.
+def untold_by_day(books: AccountBooks) -> dict[date, tuple[int, int]]:
+    """Return the days on which the books move otherwise than lines and transfers tell, with both sums in cents.
 
     The books' side of the état is right where this is empty: what stays unexplained is between the bank's statements themselves.
     """
-    steps: defaultdict[date, int] = defaultdict(int)
+    held: defaultdict[date, int] = defaultdict(int)
+    told: defaultdict[date, int] = defaultdict(int)
     for moves in (books.moved, books.transit):
         for on, cents in moves.items():
-            steps[on] += cents
+            held[on] += cents
     for line in books.lines:
-        steps[line.in_books_from] -= line.cents
+        told[line.in_books_from] += line.cents
     for spell in books.transfers:
-        steps[spell.left_on] += spell.amount_cents
+        told[spell.left_on] -= spell.amount_cents
         if spell.ended_on is not None:
-            steps[spell.ended_on] -= spell.amount_cents
-    return {on: cents for on, cents in sorted(steps.items()) if cents}
+            told[spell.ended_on] += spell.amount_cents
+    return {on: (held[on], told[on]) for on in sorted(held.keys() | told.keys()) if held[on] != told[on]}
