@@ -146,9 +146,12 @@ YEARS = {
         "UPDATE fiscal_year SET following_on = '2026-01-02'",
         {"years_are_closed_in_order"},
     ),
-    "a statement that closes five cents higher": (
-        "UPDATE bank_statement SET closing_cents = closing_cents + 5 WHERE closed_on = (SELECT max(closed_on) FROM bank_statement)",
-        {"reconciliations_explain_every_cent"},
+    "five cents more at the bank than its line": (
+        (
+            "UPDATE movement SET amount_cents = amount_cents + 5 WHERE entry_id = "
+            "(SELECT id FROM entry WHERE event_type = 'bank_charged' ORDER BY posted_at, id LIMIT 1)"
+        ),
+        {"reconciliations_tell_every_cent"},
     ),
     "a year closed without the list of one of them": (
         "DELETE FROM close_check WHERE item = 'in_transit' AND said_by IN (SELECT closed_by FROM fiscal_year)",
