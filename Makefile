@@ -8,6 +8,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Python keeps what it compiled, out of the tree: each worker and each command that a test starts would compile 700 files anew.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 PORT := $(or $(PASS_DEMO_PORT),8000)
 # One worker each core, and never fewer than two: the browser tests keep one of them busy.
 WORKERS := $(or $(WORKERS),$(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ "$$n" -gt 2 ] && echo "$$n" || echo 2))

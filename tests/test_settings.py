@@ -18,6 +18,7 @@ from wsgi import CANNOT_START, create_app
 GOOD = {"PASS_SECRET_KEY": "a secret for tests alone, thirty-two bytes", "PASS_MASTER_KEY": MASTER_KEY}
 NOT_UTF8 = "\udcff"
 NUMBERS = ["", "beaucoup", "-1", "1e9", "9" * 30]
+REALS = ["", "beaucoup", "-1", "0", "nan", "inf"]
 WORDS = ["", "   ", "deux\nlignes", "x" * 200, NOT_UTF8]
 # What no installation can mean, for each setting: one that is added without its line here fails.
 BAD = {
@@ -34,6 +35,12 @@ BAD = {
     "smtp_url": ["", "http://mail.example", "smtp://", "smtp://moi:secret/suite@mail.example:587"],
     "mail_from": ["", "personne", "deux @pass.example", "a@b@c", "x@pass.example\nBcc: y@pass.example"],
     "chart_file": ["", "/nulle/part.toml"],
+    "database_pool_size": [*NUMBERS, "0", "1001"],
+    "database_connect_seconds": [*NUMBERS, "1", "61"],
+    "database_pool_seconds": [*REALS, "61"],
+    "database_statement_seconds": [*REALS, "301"],
+    "database_long_seconds": [*REALS, "1e9"],
+    "database_tcp_seconds": [*NUMBERS, "1", "301"],
     "wrong_codes_alarm": [*NUMBERS, "0", "1000001"],
     "revenue_order_days": [*NUMBERS, "0", "3651"],
     "backing_alert_percent": [*NUMBERS, "0", "101", "94"],
@@ -134,7 +141,13 @@ def test_a_chart_of_accounts_that_is_wrong_is_said_before_the_pages_are_served(
     assert "  PASS_CHART_FILE : " in said.output
 
 
-GIVEN = {"siren": "552100554", "year": "2026"}
+GIVEN = {
+    "siren": "552100554",
+    "year": "2026",
+    "email": "luce@mairie.example",
+    "name": "Luce Exemple",
+    "role": "auditor",
+}
 
 
 def arguments_of(command: click.Command, file: Path) -> Iterator[str]:

@@ -146,9 +146,12 @@ YEARS = {
         "UPDATE fiscal_year SET following_on = '2026-01-02'",
         {"years_are_closed_in_order"},
     ),
-    "a statement that closes five cents higher": (
-        "UPDATE bank_statement SET closing_cents = closing_cents + 5 WHERE closed_on = (SELECT max(closed_on) FROM bank_statement)",
-        {"reconciliations_explain_every_cent"},
+    "five cents more at the bank than its line": (
+        (
+            "UPDATE movement SET amount_cents = amount_cents + 5 WHERE entry_id = "
+            "(SELECT id FROM entry WHERE event_type = 'bank_charged' ORDER BY posted_at, id LIMIT 1)"
+        ),
+        {"reconciliations_tell_every_cent"},
     ),
     "a year closed without the list of one of them": (
         "DELETE FROM close_check WHERE item = 'in_transit' AND said_by IN (SELECT closed_by FROM fiscal_year)",
@@ -186,6 +189,10 @@ YEARS = {
             "lettered_period l JOIN matching_letter m ON m.id <> l.letter_id AND m.number = 1 AND m.code = '4711'"
         ),
         {"a_movement_has_one_letter"},
+    ),
+    "a count signed by who counted": (
+        "UPDATE stock_count SET signed_by = recorded_by WHERE signed_by IS NOT NULL",
+        {"counts_add_up"},
     ),
     "a count of another number of booklets": (
         "UPDATE stock_count SET counted_count = counted_count + 1",

@@ -89,6 +89,14 @@ FUNDING = {
         f"UPDATE funds_receipt SET undone_at = received_at WHERE call_id = {AN_ADVANCE}",
         {"receipts_are_posted"},
     ),
+    "a final balance that says it received more": (
+        "UPDATE funding_close SET received_cents = received_cents + 100, due_cents = due_cents - 100",
+        {"receipts_are_posted"},
+    ),
+    "a final balance that says it gave more back": (
+        "UPDATE funding_close SET refunded_cents = refunded_cents + 1, refund_cents = refund_cents + 1",
+        {"receipts_are_posted"},
+    ),
     "a receipt that is gone": ("DELETE FROM funds_receipt", {"receipts_are_posted"}),
     "a document that was changed": (
         "UPDATE funding_document SET content = (SELECT leaf_hash FROM seal WHERE leaf = 0) WHERE kind = 'call_pdf'",

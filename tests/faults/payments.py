@@ -100,6 +100,42 @@ SETTLEMENT = {
     ),
 }  # fmt: skip
 
+PEOPLE = {
+    "a due advice of which the IBAN was changed": (
+        (
+            "UPDATE payment_advice SET iban = 'FR7630001007941234567890185' WHERE reference = "
+            "(SELECT min(reference) FROM payment_advice WHERE state = 'due')"
+        ),
+        {"payments_go_to_confirmed_ribs"},
+    ),
+    "an advice of which the BIC was changed": (
+        f"UPDATE payment_advice SET bic = 'AGRIFRPP' WHERE id = {A_PAID_ADVICE}",
+        {"payments_go_to_confirmed_ribs"},
+    ),
+    "a dispute decided by its opener": (
+        "UPDATE dispute SET decided_by = opened_by WHERE decided_by IS NOT NULL",
+        {"two_people_decide"},
+    ),
+    "money given up by one person": (
+        "UPDATE overpayment SET written_off_by = write_off_asked_by WHERE written_off_by IS NOT NULL",
+        {"two_people_decide"},
+    ),
+}  # fmt: skip
+
+STATEMENTS = {
+    "a statement's closing balance": (
+        "UPDATE bank_statement SET closing_cents = closing_cents + 1 WHERE reference = (SELECT min(reference) FROM bank_statement)",
+        {"statements_are_what_the_bank_said"},
+    ),
+    "a statement that is gone": (
+        (
+            "UPDATE bank_line SET statement_id = NULL; DELETE FROM bank_statement WHERE reference = "
+            "(SELECT max(reference) FROM bank_statement)"
+        ),
+        {"statements_are_what_the_bank_said"},
+    ),
+}  # fmt: skip
+
 BANK = {
     "paid without a bank line": (
         f"DELETE FROM bank_match WHERE advice_id = {A_PAID_ADVICE}",
@@ -231,4 +267,4 @@ DISPUTES = {
     "a claim without its demand": ("DELETE FROM revenue_order", {"revenue_orders_are_whole"}),
 }  # fmt: skip
 
-FAULTS = SETTLEMENT | BANK | DISPUTES
+FAULTS = SETTLEMENT | PEOPLE | STATEMENTS | BANK | DISPUTES

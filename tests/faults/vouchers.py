@@ -35,6 +35,66 @@ ISSUING = {
     ),
 }  # fmt: skip
 
+# Not a cover's nor a first voucher's: those were read alone once.
+SIGNATURES = {
+    "a tag that is not the one signed": (
+        "UPDATE voucher SET tag = (tag + 1) % 16777216 WHERE serial = 13",
+        {"signatures_are_good"},
+    ),
+    "a signature of another voucher": (
+        "UPDATE voucher SET signature = (SELECT signature FROM voucher AS other WHERE other.serial = 15) WHERE serial = 14",
+        {"signatures_are_good"},
+    ),
+    "a cover that another booklet bears": (
+        "UPDATE booklet SET signature = (SELECT signature FROM booklet AS other WHERE other.number = 4) WHERE number = 3",
+        {"signatures_are_good"},
+    ),
+}  # fmt: skip
+
+STOCK = {
+    "a stock booklet moved without a slip": (
+        (
+            "UPDATE booklet SET prescriber_id = (SELECT id FROM prescriber ORDER BY id LIMIT 1) WHERE number = "
+            "(SELECT max(number) FROM booklet WHERE state = 'issued')"
+        ),
+        {"booklets_are_where_slips_led_them"},
+    ),
+    "a slip that leaves from elsewhere": (
+        "UPDATE stock_slip SET from_prescriber_id = to_prescriber_id WHERE to_prescriber_id IS NOT NULL",
+        {"booklets_are_where_slips_led_them"},
+    ),
+    "a slip that is gone": ("DELETE FROM stock_slip", {"booklets_are_where_slips_led_them"}),
+}  # fmt: skip
+
+PLACES_AND_PERIODS = {
+    "a redemption at a place of another structure": (
+        (
+            "UPDATE redemption SET place_id = (SELECT p.id FROM place AS p WHERE p.structure_id <> redemption.structure_id "
+            f"ORDER BY p.id LIMIT 1) WHERE id = {A_USE}"
+        ),
+        {"redemptions_are_of_their_place"},
+    ),
+    "a service that is none of the nine": (
+        f"UPDATE redemption SET service = 'hairdressing' WHERE id = {A_USE}",
+        {"redemptions_are_of_their_place"},
+    ),
+    "a period opened later than it was": (
+        f"UPDATE period SET opened_at = ends_at WHERE id = (SELECT period_id FROM redemption WHERE id = {A_USE})",
+        {"periods_follow_each_other"},
+    ),
+    "a period that ends at noon": (
+        (
+            "UPDATE period SET ends_at = '2025-05-30 10:00:00.000000' WHERE id = "
+            f"(SELECT period_id FROM redemption WHERE id = {A_USE})"
+        ),
+        {"periods_follow_each_other"},
+    ),
+    "a gap in the numbers of periods": (
+        "UPDATE period SET number = number + 100 WHERE closed_at IS NULL",
+        {"periods_follow_each_other"},
+    ),
+}  # fmt: skip
+
 DISTRIBUTION = {
     "a booklet handed over by nobody": (
         f"DELETE FROM handover WHERE id = {A_HANDOVER}",
@@ -139,4 +199,4 @@ NETWORK = {
     ),
 }  # fmt: skip
 
-FAULTS = ISSUING | DISTRIBUTION | REDEMPTION | NETWORK
+FAULTS = ISSUING | SIGNATURES | STOCK | PLACES_AND_PERIODS | DISTRIBUTION | REDEMPTION | NETWORK

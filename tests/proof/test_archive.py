@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from tests.clients import MASTER_KEY
 from tests.demonstrated import BASE_URL, NOW
+from tests.faults.world import unguarded
 from tests.parties import an_envelope
 from tests.proof.archives import repacked, verified
 from voucher.kernel.database import Database
@@ -50,7 +51,7 @@ PLANTED = {
         "two_people_looked_before_a_close",
     ),
     "a line that counts on another day than the bank's": (
-        "UPDATE bank_line SET booked_on = '2019-01-02' WHERE id = (SELECT min(line_id) FROM bank_match WHERE kind = 'funds')",
+        "UPDATE bank_line SET booked_on = '2019-01-02' WHERE id = (SELECT line_id FROM bank_match WHERE kind = 'funds' ORDER BY line_id LIMIT 1)",
         "jour de banque",
         "a_line_counts_on_the_banks_day",
     ),
@@ -150,6 +151,34 @@ PLANTED = {
         "point de contrôle",
         "checkpoints_are_signed",
     ),
+    "a dispute decided by its opener": (
+        "UPDATE dispute SET decided_by = opened_by WHERE decided_by IS NOT NULL",
+        "deux personnes",
+        "two_people_decide",
+    ),
+    "a service that is none of the nine": (
+        f"UPDATE redemption SET service = 'hairdressing' WHERE id = {A_USE}",
+        "encaissement",
+        "redemptions_are_of_their_place",
+    ),
+    "a gap in the numbers of periods": (
+        "UPDATE period SET number = number + 100 WHERE closed_at IS NULL",
+        "période",
+        "periods_follow_each_other",
+    ),
+    "a stock booklet moved without a slip": (
+        (
+            "UPDATE booklet SET prescriber_id = (SELECT id FROM prescriber ORDER BY id LIMIT 1) WHERE number = "
+            "(SELECT max(number) FROM booklet WHERE state = 'issued')"
+        ),
+        "stock",
+        "booklets_are_where_slips_led_them",
+    ),
+    "a final balance that says it received more": (
+        "UPDATE funding_close SET received_cents = received_cents + 100, due_cents = due_cents - 100",
+        "décompte",
+        "receipts_are_posted",
+    ),
     "the end cut off, entries and all": (
         (
             f"DELETE FROM movement WHERE entry_id = (SELECT entry_id FROM seal WHERE leaf = {THE_LAST});"
@@ -236,23 +265,13 @@ def test_each_planted_fault_is_named_by_the_archive_and_by_verify(
 ) -> None:
     statements, kind, check = PLANTED[fault]
     database = proven.database
-    with Session(database.engine) as session:
-        if database.is_postgresql:
-            session.execute(text("SET LOCAL session_replication_role = replica"))
-            for name in ("uq_redeemed_voucher_live", "uq_bank_match_advice"):
-                session.execute(text(f"DROP INDEX IF EXISTS {name}"))
-        else:
-            session.execute(text("BEGIN IMMEDIATE"))
-            session.execute(text("PRAGMA defer_foreign_keys = ON"))
-            session.execute(text("PRAGMA ignore_check_constraints = ON"))
-            for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-                session.execute(text(f"DROP TRIGGER {name}"))
-            session.execute(text("DROP INDEX IF EXISTS uq_redeemed_voucher_live"))
+    with unguarded(database) as session:
+        for name in ("uq_redeemed_voucher_live", "uq_bank_match_advice"):
+            session.execute(text(f"DROP INDEX IF EXISTS {name}"))
         for statement in statements.split(";"):
             assert session.execute(text(statement)).rowcount > 0, statement  # type: ignore[attr-defined]
         archive = archive_of(session)
         found = CHECKS[f"check_{check}"](session)
-        session.rollback()
     (tmp_path / "archive.zip").write_bytes(archive)
     assert command.main([str(tmp_path / "archive.zip"), "--key", TRUSTED]) == 1
     assert f"✗ {kind} — " in capsys.readouterr().out

@@ -15,7 +15,9 @@ from voucher.settlement.approve import approve_batch
 from voucher.settlement.export import export_batch
 from voucher.settlement.freeze import freeze_batch
 from voucher.settlement.import_statement import import_statement
-from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.model import BankStatement, PaymentAdvice
+
+FIRST_OPENING_CENTS = 10_000_000
 
 
 def export_period(town: Town, *, now: datetime) -> UUID:
@@ -28,15 +30,22 @@ def export_period(town: Town, *, now: datetime) -> UUID:
 
 
 def book(town: Town, lines: list[BookedLine], *, now: datetime) -> None:
-    """Let the agreement's bank book lines, on a first statement."""
+    """Let the agreement's bank book lines, on a statement that opens where the one before closed."""
     day = paris_day(now)
     with town.database.read() as session:
-        iban = session.scalars(
-            select(PayingAccount.iban)
+        iban, account_id = session.execute(
+            select(PayingAccount.iban, PayingAccount.id)
             .join(Agreement, Agreement.paying_account_id == PayingAccount.id)
             .where(Agreement.id == town.agreement_id)
         ).one()
-    content = statement(f"R-{new_id().hex[-8:]}", iban, day, 10_000_000, lines)
+        before_cents = session.scalar(
+            select(BankStatement.closing_cents)
+            .where(BankStatement.paying_account_id == account_id)
+            .order_by(BankStatement.closed_on.desc(), BankStatement.id.desc())
+            .limit(1)
+        )
+    opening_cents = FIRST_OPENING_CENTS if before_cents is None else before_cents
+    content = statement(f"R-{new_id().hex[-8:]}", iban, day, opening_cents, lines)
     import_statement(town.database, "releve.xml", content, by=PREPARER, now=now + timedelta(hours=1))
 
 

@@ -2,13 +2,23 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from tests.builders import SOMEONE, an_agreement, entrusted_booklets, handed_over_booklets, issued_booklets
+from tests.builders import (
+    CONFIRMER,
+    SOMEONE,
+    an_agreement,
+    an_iban,
+    entrusted_booklets,
+    handed_over_booklets,
+    issued_booklets,
+)
 from tests.reporting.life import book, export_period
-from tests.settlement.town import APPROVER, NOW, PREPARER, a_town, give_rib
+from tests.settlement.town import APPROVER, NOW, PREPARER, a_town
 from voucher.demonstration.bank import BookedLine
 from voucher.distribution.hand_over import hand_over
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.network.confirm_rib import confirm_bank_details
+from voucher.network.structures import NewBankDetails, record_bank_details
 from voucher.reporting.decisions import Decision, Risk, decisions
 from voucher.settlement.approve import approve_batch
 from voucher.settlement.freeze import freeze_batch
@@ -58,8 +68,13 @@ def test_structures_without_a_rib_are_seen_before_and_after_the_batch(database: 
     town.redeem(1, 1, now=NOW + timedelta(days=1))
     after = found(database, NOW + timedelta(days=1))[Risk.NO_BANK_DETAILS]
     assert (after.count, after.amount_cents) == (1, 5000)
-    give_rib(database, town.structure_ids[1], 9)
-    assert Risk.NO_BANK_DETAILS not in found(database, NOW + timedelta(days=1))
+    details = NewBankDetails(new_id(), town.structure_ids[1], "ASSOCIATION 9", an_iban(7009), an_iban(7009))
+    record_bank_details(database, details, by=SOMEONE, now=NOW)
+    waits = found(database, NOW + timedelta(days=1))
+    assert Risk.NO_BANK_DETAILS not in waits
+    assert (waits[Risk.RIB_TO_CONFIRM].count, waits[Risk.RIB_TO_CONFIRM].amount_cents) == (1, 5000)
+    confirm_bank_details(database, details.id, by=CONFIRMER, now=NOW)
+    assert not {Risk.NO_BANK_DETAILS, Risk.RIB_TO_CONFIRM} & set(found(database, NOW + timedelta(days=1)))
 
 
 def test_lines_of_the_bank_that_nothing_explains_are_seen(database: Database) -> None:

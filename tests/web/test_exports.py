@@ -56,13 +56,14 @@ FREE = frozenset({
 })  # fmt: skip
 # What has a form of its own, that the system makes or checks: codes, states, identifiers, hashes, addresses one signs in with.
 FORMED = frozenset({
-    "action", "answer", "bank_file", "bic", "body", "book", "channel", "code", "counterparty_iban",
-    "csv_sha256", "department_code", "domain_code", "door", "email", "event_type", "external_id", "iban",
-    "insee_code", "journal", "key", "kind", "level", "message_id", "nature", "note", "opening_hours", "other_columns",
+    "action", "answer", "asked_from", "bank_file", "bic", "body", "book", "channel", "code",
+    "counterparty_iban", "csv_sha256", "decided_from", "department_code", "domain_code", "door", "email",
+    "ended_how", "event_type", "external_id", "iban", "insee_code", "item", "journal", "key", "kind",
+    "known_email", "level", "message_id", "nature", "new_email", "note", "opening_hours", "other_columns",
     "outcome", "password_hash", "path", "payment_information_id", "pdf_sha256", "phone", "pivot", "postcode",
-    "ranges", "refusal", "region_code", "report", "return_reason", "role", "rule", "service", "services",
-    "settlement_channel", "settlement_rhythm", "sha256", "side", "siren", "state", "text", "transfer_schema",
-    "vouchers_became",
+    "purpose", "ranges", "refusal", "region_code", "report", "return_reason", "role", "rule", "service",
+    "services", "settlement_channel", "settlement_rhythm", "sha256", "side", "siren", "state", "text",
+    "transfer_schema", "vouchers_became",
 })  # fmt: skip
 CODES = {"dispute.reason", "stop_order.reason"}  # not of the others
 # Endpoints of which no cell is a free text, with what they hold.
@@ -99,8 +100,8 @@ class Hostile:
 
 
 @pytest.fixture(scope="module")
-def hostile_world(open_database: Callable[[str], AbstractContextManager[Database]]) -> Iterator[Hostile]:
-    with open_database("sqlite") as database:
+def hostile_world(open_demonstration: Callable[[str], AbstractContextManager[Database]]) -> Iterator[Hostile]:
+    with open_demonstration("sqlite") as database:
         a_full_world(database)
         write_as_formulas(database)
         yield Hostile(database, make_the_files_that_are_kept(database))

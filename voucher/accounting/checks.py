@@ -24,6 +24,7 @@ from voucher.ledger.model import Account, Entry, FiscalYear, Movement, OpeningBa
 from voucher.redemption.model import Redemption, RedemptionState
 
 ROWS_MAX = 100
+_BOOKS = {"budget": "comptabilité budgétaire", "general": "comptabilité générale"}
 
 
 def check_years_are_closed_in_order(session: Session) -> list[Violation]:
@@ -56,16 +57,24 @@ def check_opening_balances_are_sums(session: Session) -> list[Violation]:
         in_year = and_(Entry.effective_on >= start, Entry.effective_on <= end)
         moved = select(Movement).join(Entry, Entry.id == Movement.entry_id).where(in_year)
         both = union_all(
-            select(OpeningBalance.account_id.label("id"), OpeningBalance.balance_cents.label("cents")).where(
-                OpeningBalance.year == year
+            select(
+                OpeningBalance.account_id.label("id"),
+                OpeningBalance.balance_cents.label("cents"),
+                literal(0).label("is_next"),
+            ).where(OpeningBalance.year == year),
+            moved.with_only_columns(Movement.debit_account_id, Movement.amount_cents, literal(0)),
+            moved.with_only_columns(Movement.credit_account_id, -Movement.amount_cents, literal(0)),
+            select(OpeningBalance.account_id, -OpeningBalance.balance_cents, literal(1)).where(
+                OpeningBalance.year == year + 1
             ),
-            moved.with_only_columns(Movement.debit_account_id, Movement.amount_cents),
-            moved.with_only_columns(Movement.credit_account_id, -Movement.amount_cents),
-            select(OpeningBalance.account_id, -OpeningBalance.balance_cents).where(OpeningBalance.year == year + 1),
         ).subquery()
         gap = func.sum(both.c.cents)
         rows = session.execute(
-            select(Account.key, gap.label("gap"))
+            select(
+                Account.key,
+                func.sum(case((both.c.is_next == 0, both.c.cents), else_=0)).label("moved"),
+                func.sum(case((both.c.is_next == 1, -both.c.cents), else_=0)).label("carried"),
+            )
             .join(Account, Account.id == both.c.id)
             .group_by(Account.key)
             .having(gap != 0)
@@ -73,7 +82,9 @@ def check_opening_balances_are_sums(session: Session) -> list[Violation]:
         )
         violations += [
             Violation(
-                "opening_balances_are_sums", f"compte {row.key}, {year + 1}", f"écart de {format_euros(int(row.gap))}"
+                "opening_balances_are_sums",
+                f"compte {row.key}, ouverture de {year + 1}",
+                f"{format_euros(int(row.carried))} reportés, {format_euros(int(row.moved))} de mouvements",
             )
             for row in rows
         ]
@@ -84,13 +95,22 @@ def check_opening_balances_balance(session: Session) -> list[Violation]:
     """Dans chaque livre, les soldes d'ouverture d'un exercice se compensent."""
     total = func.sum(OpeningBalance.balance_cents)
     rows = session.execute(
-        select(OpeningBalance.year, Account.book, total.label("gap"))
+        select(
+            OpeningBalance.year,
+            Account.book,
+            func.sum(case((OpeningBalance.balance_cents > 0, OpeningBalance.balance_cents), else_=0)).label("debits"),
+            func.sum(case((OpeningBalance.balance_cents < 0, -OpeningBalance.balance_cents), else_=0)).label("credits"),
+        )
         .join(Account, Account.id == OpeningBalance.account_id)
         .group_by(OpeningBalance.year, Account.book)
         .having(total != 0)
     )
     return [
-        Violation("opening_balances_balance", f"{row.year}, livre {row.book}", f"écart de {format_euros(int(row.gap))}")
+        Violation(
+            "opening_balances_balance",
+            f"ouverture de {row.year}, {_BOOKS[row.book]}",
+            f"débits {format_euros(int(row.debits))}, crédits {format_euros(int(row.credits))}",
+        )
         for row in rows
     ]
 
@@ -136,7 +156,13 @@ def check_letters_balance(session: Session) -> list[Violation]:
     elsewhere = func.sum(case((both.c.account_id != MatchingLetter.account_id, 1), else_=0))
     debit, credit = func.coalesce(func.sum(both.c.debit), 0), func.coalesce(func.sum(both.c.credit), 0)
     rows = session.execute(
-        select(MatchingLetter.code, MatchingLetter.number, debit.label("debit"), credit.label("credit"))
+        select(
+            MatchingLetter.code,
+            MatchingLetter.number,
+            MatchingLetter.amount_cents,
+            debit.label("debit"),
+            credit.label("credit"),
+        )
         .outerjoin(both, both.c.letter_id == MatchingLetter.id)
         .where(MatchingLetter.id.not_in(undone_letters()))
         .group_by(MatchingLetter.id, MatchingLetter.code, MatchingLetter.number, MatchingLetter.amount_cents)
@@ -147,7 +173,8 @@ def check_letters_balance(session: Session) -> list[Violation]:
         Violation(
             "letters_balance",
             f"lettre {row.number} du compte {row.code}",
-            f"débits {format_euros(int(row.debit))}, crédits {format_euros(int(row.credit))}",
+            f"débits {format_euros(int(row.debit))}, crédits {format_euros(int(row.credit))}, "
+            f"sur ce compte, pour {format_euros(row.amount_cents)} lettrés",
         )
         for row in rows
     ]
@@ -197,15 +224,24 @@ def check_counts_add_up(session: Session) -> list[Violation]:
     missing = func.sum(case((StockCountGap.kind == GapKind.MISSING, 1), else_=0))
     extra = func.sum(case((StockCountGap.kind == GapKind.EXTRA, 1), else_=0))
     found = StockCount.expected_count - func.coalesce(missing, 0) + func.coalesce(extra, 0)
+    is_alone = StockCount.signed_by == StockCount.recorded_by
     rows = session.execute(
-        select(StockCount.id, StockCount.counted_count, found.label("found"))
+        select(
+            StockCount.counted_on, StockCount.counted_count, found.label("found"), is_alone.label("is_alone"), StockCount.id,
+        )
         .outerjoin(StockCountGap, StockCountGap.count_id == StockCount.id)
-        .group_by(StockCount.id, StockCount.counted_count, StockCount.expected_count)
-        .having(StockCount.counted_count != found)
-    )
+        .group_by(StockCount.id)
+        .having(or_(StockCount.counted_count != found, is_alone))
+        .order_by(StockCount.counted_on, StockCount.id)
+        .limit(ROWS_MAX)
+    )  # fmt: skip
     return [
         Violation(
-            "counts_add_up", f"récolement {row.id}", f"{row.counted_count} carnets dits, {row.found} par différence"
+            "counts_add_up",
+            f"récolement {row.id}",
+            "signé par la personne qui l’a compté"
+            if row.is_alone
+            else f"{row.counted_count} carnets dits, {row.found} par différence",
         )
         for row in rows
     ]

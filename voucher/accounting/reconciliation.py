@@ -169,26 +169,20 @@ def differences_at(books: AccountBooks, on: date) -> Iterable[Difference]:
             )
 
 
-def unexplained_by_day(books: AccountBooks) -> dict[date, int]:
-    """Return, for each day of statement, what no difference explains, summed day after day: the same as each day's état says."""
-    steps: defaultdict[date, int] = defaultdict(int)
+def untold_by_day(books: AccountBooks) -> dict[date, tuple[int, int]]:
+    """Return the days on which the books move otherwise than lines and transfers tell, with both sums in cents.
+
+    The books' side of the état is right where this is empty: what stays unexplained is between the bank's statements themselves.
+    """
+    held: defaultdict[date, int] = defaultdict(int)
+    told: defaultdict[date, int] = defaultdict(int)
     for moves in (books.moved, books.transit):
         for on, cents in moves.items():
-            steps[on] += cents
+            held[on] += cents
     for line in books.lines:
-        steps[line.in_books_from] -= line.cents
-        if line.at_bank_from is not None:
-            steps[line.at_bank_from] += line.cents
+        told[line.in_books_from] += line.cents
     for spell in books.transfers:
-        steps[spell.left_on] += spell.amount_cents
+        told[spell.left_on] -= spell.amount_cents
         if spell.ended_on is not None:
-            steps[spell.ended_on] -= spell.amount_cents
-    for day in books.days:
-        steps[day.closed_on] += day.missing_cents
-    waiting = sorted(steps.items(), reverse=True)
-    gap, found = books.opening_cents, {}
-    for day in books.days:
-        while waiting and waiting[-1][0] <= day.closed_on:
-            gap += waiting.pop()[1]
-        found[day.closed_on] = gap - day.closing_cents
-    return found
+            told[spell.ended_on] += spell.amount_cents
+    return {on: (held[on], told[on]) for on in sorted(held.keys() | told.keys()) if held[on] != told[on]}

@@ -10,10 +10,13 @@ from uuid import UUID
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from voucher.distribution import checks_slips
 from voucher.distribution.model import Handover, StopOrder
+from voucher.distribution.words import BOOKLET_STATES, VOUCHER_STATES
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.issuing.shares import amounts_by_agreement, shares_of_batch
 from voucher.kernel.checks import Check, Violation
+from voucher.kernel.money import format_euros
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_query
 from voucher.programme.model import Credit
@@ -32,8 +35,8 @@ def check_stages_hold_their_vouchers(session: Session) -> list[Violation]:
         Violation(
             "stages_hold_their_vouchers",
             f"compte {code}, convention {agreement_id}, financeur {funder_id}",
-            f"solde {balances.get((code, agreement_id, funder_id), 0)} centimes, "
-            f"attendu {expected.get((code, agreement_id, funder_id), 0)}",
+            f"solde {format_euros(balances.get((code, agreement_id, funder_id), 0))}, "
+            f"attendu {format_euros(expected.get((code, agreement_id, funder_id), 0))}",
         )
         for code, agreement_id, funder_id in sorted(expected.keys() | balances.keys())
         if balances.get((code, agreement_id, funder_id), 0) != expected.get((code, agreement_id, funder_id), 0)
@@ -87,7 +90,7 @@ def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:
         Violation(
             "booklets_agree_with_their_slips",
             f"carnet {row.number}",
-            f"état {row.state} sans la remise ou l'opposition qui le dit, ou chez un autre prescripteur",
+            f"« {BOOKLET_STATES[row.state][0]} » sans la remise ou l'opposition qui le dit, ou chez un autre prescripteur",
         )
         for row in wrong
     ]
@@ -116,7 +119,7 @@ def check_vouchers_agree_with_their_booklet(session: Session) -> list[Violation]
         Violation(
             "vouchers_agree_with_their_booklet",
             f"chèque {row.serial}",
-            f"état {row.state} dans un carnet {row.booklet_state}",
+            f"« {VOUCHER_STATES[row.state]} » dans un carnet « {BOOKLET_STATES[row.booklet_state][0]} »",
         )
         for row in wrong
     ]
@@ -126,4 +129,5 @@ CHECKS: tuple[Check, ...] = (
     check_stages_hold_their_vouchers,
     check_booklets_agree_with_their_slips,
     check_vouchers_agree_with_their_booklet,
+    *checks_slips.CHECKS,
 )

@@ -34,6 +34,7 @@ from voucher.funding.publish import (
     signed_file,
     verify_file,
 )
+from voucher.kernel.calendar import french_date
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.kernel.paper import euros_cell
@@ -160,7 +161,34 @@ def check_receipts_are_posted(session: Session) -> list[Violation]:
                 f"{format_euros(close.refunded_cents)} rendus, {format_euros(refunded.get(close.id, 0))} rapprochés"
             )
             found.append(Violation("receipts_are_posted", f"décompte {close.id}", detail))
+    found += _balances_that_lie(session)
     return found[:ROWS_MAX]
+
+
+def _balances_that_lie(session: Session) -> list[Violation]:
+    """Compare what each final balance says was received with the receipts that stood that day, less what earlier ones give back."""
+    receipts = session.execute(
+        select(
+            FundsCall.agreement_id, FundsCall.funder_id, FundsReceipt.amount_cents, FundsReceipt.received_at,
+            FundsReceipt.undone_at,
+        ).join(FundsCall, FundsCall.id == FundsReceipt.call_id)
+    ).all()  # fmt: skip
+    given_back: dict[Key, int] = defaultdict(int)
+    found = []
+    for close in session.scalars(select(FundingClose).order_by(FundingClose.closed_at, FundingClose.number)):
+        key = (close.agreement_id, close.funder_id)
+        stood = sum(
+            row.amount_cents
+            for row in receipts
+            if (row.agreement_id, row.funder_id) == key
+            and row.received_at <= close.closed_at
+            and (row.undone_at is None or row.undone_at > close.closed_at)
+        )
+        if close.received_cents != stood - given_back[key]:
+            detail = f"{format_euros(close.received_cents)} reçus, {format_euros(stood - given_back[key])} rapprochés ce jour-là"
+            found.append(Violation("receipts_are_posted", f"décompte {close.id}", detail))
+        given_back[key] += close.refund_cents
+    return found
 
 
 def check_documents_are_whole(session: Session) -> list[Violation]:
@@ -187,7 +215,7 @@ def check_published_figures_are_the_ledgers(session: Session) -> list[Violation]
     figures = session.scalars(select(BackingFigure).order_by(BackingFigure.day.desc())).all()
     for rank, figure in enumerate(figures):
         name = "published_figures_are_the_ledgers"
-        subject = f"jour {figure.day}"
+        subject = f"fonds disponibles du {french_date(figure.day)}"
         try:
             verify_file(signed_file(figure.text, figure.signature), figure.public_key)
         except UntrustedFigure:

@@ -1,24 +1,20 @@
 """What `voucher verify` proves of issuing: numbers without a gap, whole batches, money that follows vouchers, good signatures."""
 
-from collections.abc import Iterable
 from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session, aliased
 
-from voucher.issuing.code import Algorithm, Kind, Payload, SignedCode
-from voucher.issuing.model import BatchShare, Booklet, IssueBatch, IssuerKey, SerialCounter, Voucher
-from voucher.issuing.signing import is_authentic
+from voucher.issuing import checks_signatures
+from voucher.issuing.model import BatchShare, Booklet, IssueBatch, SerialCounter, Voucher
+from voucher.kernel.calendar import french_instant
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import BASIS_POINTS, format_euros, sum_cents
 from voucher.ledger import model as ledger
 from voucher.ledger.chart import EventType
 from voucher.programme.model import Agreement
 from voucher.programme.shares import every_share
-
-SIGNATURES_CHECKED_PER_BATCH = 200
-_FRENCH = {Kind.VOUCHER: "chèque", Kind.BOOKLET: "carnet du chèque"}
 
 
 def check_numbers_are_dense(session: Session) -> list[Violation]:
@@ -31,7 +27,7 @@ def check_numbers_are_dense(session: Session) -> list[Violation]:
         expected = (serial, number)
         stored = (batch.first_serial, batch.first_booklet_number)
         if stored != expected:
-            detail = f"(série, carnet) vaut {stored}, attendu {expected}"
+            detail = f"commence au chèque {stored[0]} et au carnet {stored[1]}, attendus {expected[0]} et {expected[1]}"
             found.append(Violation("numbers_are_dense", f"commande {batch.id}", detail))
         serial = batch.first_serial + batch.voucher_count
         number = batch.first_booklet_number + batch.booklet_count
@@ -67,10 +63,14 @@ def check_batches_are_whole(session: Session) -> list[Violation]:
         lowest, last = batch.first_booklet_number, batch.first_booklet_number + made - 1
         stored = (row.booklets, row.lowest, row.highest, row.vouchers) if row else (0, lowest, last, 0)
         if stored != (made, lowest, last, made * batch.booklet_size):
-            detail = f"(carnets, premier, dernier, chèques) vaut {stored}, {made} carnets fabriqués"
+            detail = (
+                f"{stored[0]} carnets, de {stored[1]} à {stored[2]}, et {stored[3]} chèques ; {made} carnets fabriqués, "
+                f"de {lowest} à {last}, pour {made * batch.booklet_size} chèques"
+            )
             found.append(Violation("batches_are_whole", f"commande {batch.id}", detail))
         if (batch.finished_at is not None) != (made == batch.booklet_count):
-            detail = f"{made} carnets sur {batch.booklet_count}, fini le {batch.finished_at}"
+            ended = "pas finie" if batch.finished_at is None else f"finie le {french_instant(batch.finished_at)}"
+            detail = f"{made} carnets fabriqués sur {batch.booklet_count}, {ended}"
             found.append(Violation("batches_are_whole", f"commande {batch.id}", detail))
     return found + _booklets_lacking(session)
 
@@ -124,7 +124,10 @@ def check_orders_are_posted(session: Session) -> list[Violation]:
         expected = {funder_id: cents for funder_id, cents in paid.get(batch.id, {}).items() if cents}
         stored = posted.pop(batch.id, {})
         if stored != expected:
-            detail = f"{sum(stored.values())} centimes écrits, {sum(expected.values())} commandés, ou d'autres parts"
+            detail = (
+                f"{format_euros(sum(stored.values()))} écrits, {format_euros(sum(expected.values()))} commandés, "
+                "ou d’autres parts entre financeurs"
+            )
             found.append(Violation("orders_are_posted", f"commande {batch.id}", detail))
     found += [
         Violation("orders_are_posted", f"commande {event_id}", "écriture d'une commande qui n'existe pas")
@@ -165,56 +168,10 @@ def check_orders_follow_the_shares(session: Session) -> list[Violation]:
     return found
 
 
-def check_signatures_are_good(session: Session) -> list[Violation]:
-    """Les codes de chaque commande, par sondage, portent la signature de sa clé."""
-    found = []
-    for batch, key in session.execute(
-        select(IssueBatch, IssuerKey).join(IssuerKey, IssuerKey.id == IssueBatch.key_id)
-    ).all():
-        step = max(1, batch.made_booklet_count * 2 // SIGNATURES_CHECKED_PER_BATCH)
-        booklets = session.execute(
-            select(Booklet.first_serial, Booklet.tag, Booklet.signature).where(
-                Booklet.batch_id == batch.id, (Booklet.number - batch.first_booklet_number) % step == 0
-            )
-        ).all()
-        vouchers = session.execute(
-            select(Voucher.serial, Voucher.tag, Voucher.signature).where(
-                Voucher.serial.in_([row.first_serial for row in booklets])
-            )
-        ).all()
-        codes: Iterable[tuple[Kind, int, int, bytes]] = [
-            *((Kind.BOOKLET, *row) for row in booklets),
-            *((Kind.VOUCHER, *row) for row in vouchers),
-        ]
-        found += [
-            Violation("signatures_are_good", f"{_FRENCH[kind]} {serial}", "sa signature n'est pas bonne")
-            for kind, serial, tag, signature in codes
-            if not _is_good(batch, key, kind, serial, tag, signature)
-        ]
-    return found
-
-
-def _is_good(batch: IssueBatch, key: IssuerKey, kind: Kind, serial: int, tag: int, signature: bytes) -> bool:
-    try:
-        payload = Payload(
-            kind,
-            batch.booklet_size,
-            key.id,
-            serial,
-            batch.use_by,
-            batch.face_value_cents,
-            tag,
-            Algorithm(key.algorithm),
-        )
-        return is_authentic(key.public_key, SignedCode(payload, signature))
-    except ValueError:
-        return False
-
-
 CHECKS: tuple[Check, ...] = (
     check_numbers_are_dense,
     check_batches_are_whole,
     check_orders_are_posted,
     check_orders_follow_the_shares,
-    check_signatures_are_good,
+    *checks_signatures.CHECKS,
 )

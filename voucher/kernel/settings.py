@@ -210,6 +210,7 @@ def _what_to_write(name: str, kind: str) -> str:
     field = Settings.model_fields[name]
     if field.annotation is bool:
         return "écrivez true ou false"
-    bounds = {key: getattr(rule, key) for rule in field.metadata for key in ("ge", "le") if hasattr(rule, key)}
+    bounds = {key: getattr(rule, key) for rule in field.metadata for key in ("gt", "ge", "le") if hasattr(rule, key)}
     whole = "entier " if field.annotation is int else ""
-    return f"écrivez un nombre {whole}de {bounds['ge']} à {bounds['le']}"
+    low = f"de {bounds['ge']} à" if "ge" in bounds else f"plus grand que {bounds['gt']}, jusqu’à"
+    return f"écrivez un nombre {whole}{low} {bounds['le']}"

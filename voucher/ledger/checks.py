@@ -1,6 +1,6 @@
 """What must be true of the ledger by itself (architecture.md §7, invariants 1 and 5; ledger.md §9, I1 to I4)."""
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.checks import Check, Violation
@@ -167,7 +167,7 @@ def check_no_balance_is_on_the_wrong_side(session: Session) -> list[Violation]:
                 Violation(
                     "no_balance_is_on_the_wrong_side",
                     f"compte {row.key}",
-                    f"solde {format_euros(balance)} (débit - crédit)",
+                    f"solde {format_euros(balance)} (débit moins crédit), attendu 0,00\u00a0€ au {'plus' if balance > 0 else 'moins'}",
                 )
             )
     return violations
@@ -178,14 +178,22 @@ def check_budget_is_the_envelope(session: Session) -> list[Violation]:
     balances = balances_query().subquery()
     total = func.sum(balances.c.balance_cents)
     rows = session.execute(
-        select(Account.funder_id, total.label("gap"))
+        select(
+            Account.funder_id,
+            func.sum(case((balances.c.balance_cents < 0, -balances.c.balance_cents), else_=0)).label("opened"),
+            func.sum(case((balances.c.balance_cents > 0, balances.c.balance_cents), else_=0)).label("shared"),
+        )
         .join(balances, balances.c.id == Account.id)
         .where(Account.book == "budget")
         .group_by(Account.funder_id)
         .having(total != 0)
     )
     return [
-        Violation("budget_is_the_envelope", f"financeur {row.funder_id}", f"écart de {format_euros(int(row.gap))}")
+        Violation(
+            "budget_is_the_envelope",
+            f"financeur {row.funder_id}",
+            f"{format_euros(int(row.opened))} d’enveloppe, {format_euros(int(row.shared))} aux étapes",
+        )
         for row in rows
     ]
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from sqlalchemy import func, outerjoin, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.calendar import french_instant
 from voucher.kernel.checks import Check, Violation
 from voucher.ledger.canonical import canonical_entries, canonical_query
 from voucher.ledger.checkpoint import BadNote, Checkpoint, open_checkpoint, read_checkpoint
@@ -177,7 +178,9 @@ def check_old_entries_are_sealed(session: Session) -> list[Violation]:
         .limit(ROWS_MAX)
     )
     return [
-        Violation("old_entries_are_sealed", f"écriture {row.id}", f"écrite le {row.posted_at.isoformat()}, sans scellé")
+        Violation(
+            "old_entries_are_sealed", f"écriture {row.id}", f"écrite le {french_instant(row.posted_at)}, sans scellé"
+        )
         for row in rows
     ]
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -94,22 +95,33 @@ def balances_query(only: Select[int] | None = None) -> Select[Any]:
 
     `only` gives the ids of those wanted: their movements alone are read, by their indexes. Without it, the whole ledger is.
     """
+    if only is None:
+        return _all_balances_query()
     cents = Movement.amount_cents
     zero = cast(0, cents.type)
-    if only is None:
-        # Once over the movements: there are few pairs of accounts.
-        pairs = (
-            select(Movement.debit_account_id, Movement.credit_account_id, func.sum(cents).label("cents"))
-            .group_by(Movement.debit_account_id, Movement.credit_account_id)
-            .cte("pairs")
-        )
-        debits = select(pairs.c.debit_account_id.label("id"), pairs.c.cents.label("debit"), zero.label("credit"))
-        credits_ = select(pairs.c.credit_account_id.label("id"), zero.label("debit"), pairs.c.cents.label("credit"))
-    else:
-        debits = select(Movement.debit_account_id.label("id"), cents.label("debit"), zero.label("credit"))
-        credits_ = select(Movement.credit_account_id.label("id"), zero.label("debit"), cents.label("credit"))
-        debits = debits.where(Movement.debit_account_id.in_(only))
-        credits_ = credits_.where(Movement.credit_account_id.in_(only))
+    debits = select(Movement.debit_account_id.label("id"), cents.label("debit"), zero.label("credit"))
+    credits_ = select(Movement.credit_account_id.label("id"), zero.label("debit"), cents.label("credit"))
+    debits = debits.where(Movement.debit_account_id.in_(only))
+    credits_ = credits_.where(Movement.credit_account_id.in_(only))
+    return _sums_by_account(debits, credits_)
+
+
+@cache
+def _all_balances_query() -> Select[Any]:
+    # Once over the movements: there are few pairs of accounts. Built once: each check of the books asks for it.
+    cents = Movement.amount_cents
+    zero = cast(0, cents.type)
+    pairs = (
+        select(Movement.debit_account_id, Movement.credit_account_id, func.sum(cents).label("cents"))
+        .group_by(Movement.debit_account_id, Movement.credit_account_id)
+        .cte("pairs")
+    )
+    debits = select(pairs.c.debit_account_id.label("id"), pairs.c.cents.label("debit"), zero.label("credit"))
+    credits_ = select(pairs.c.credit_account_id.label("id"), zero.label("debit"), pairs.c.cents.label("credit"))
+    return _sums_by_account(debits, credits_)
+
+
+def _sums_by_account(debits: Select[Any], credits_: Select[Any]) -> Select[Any]:
     sides = union_all(debits, credits_).subquery()
     debit, credit = func.sum(sides.c.debit), func.sum(sides.c.credit)
     return select(

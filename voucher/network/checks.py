@@ -43,7 +43,9 @@ def check_structures_have_one_rib_at_a_time(session: Session) -> list[Violation]
     name = "structures_have_one_rib_at_a_time"
     violations = [Violation(name, f"structure {row.structure_id}", f"{row.found} RIB en cours") for row in several]
     rows = session.execute(select(BankDetails.id, BankDetails.iban))
-    violations += [Violation(name, f"RIB {row.id}", "IBAN impossible") for row in rows if not _is_iban(row.iban)]
+    violations += [
+        Violation(name, f"RIB {row.id}", f"IBAN {row.iban} impossible") for row in rows if not _is_iban(row.iban)
+    ]
     return violations
 
 
@@ -82,10 +84,16 @@ def check_places_are_located_and_useful(session: Session) -> list[Violation]:
         department = department_of_postcode(row.postcode, row.insee_code)
         region = None if department is None else region_of_department(department).code
         if (row.department_code, row.region_code) != (department, region):
-            detail = f"rangé en {row.department_code} / {row.region_code}, le code postal dit {department} / {region}"
+            detail = f"rangé au département {row.department_code or 'inconnu'}, région {row.region_code or 'inconnue'} ; le code postal dit {department or 'inconnu'} et {region or 'inconnue'}"
             violations.append(Violation("places_are_located_and_useful", f"lieu {row.id}", detail))
         if not known.issuperset(values_of(row.services)):
-            violations.append(Violation("places_are_located_and_useful", f"lieu {row.id}", f"services {row.services}"))
+            violations.append(
+                Violation(
+                    "places_are_located_and_useful",
+                    f"lieu {row.id}",
+                    f"offre « {row.services} », qui n’est pas tout du standard",
+                )
+            )
     return violations
 
 
@@ -98,7 +106,10 @@ def check_imports_count_their_lines(session: Session) -> list[Violation]:
         said = (row.taken_count, row.unchanged_count, row.refused_count)
         found = counts_of(lines)
         if found != said:
-            detail = f"{said} annoncés, {found} trouvés (prises, inchangées, refusées)"
+            detail = (
+                f"{said[0]} lignes prises, {said[1]} inchangées et {said[2]} refusées annoncées ; "
+                f"{found[0]}, {found[1]} et {found[2]} trouvées"
+            )
             violations.append(Violation("imports_count_their_lines", f"import {row.id}", detail))
     return violations
 

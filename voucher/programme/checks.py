@@ -275,7 +275,7 @@ def _unmatched(
     return [
         Violation(
             name,
-            f"{event_type} {row.id or row.event_id}",
+            f"{event_type}, {row.id or row.event_id}",
             f"{format_euros(sum_cents(row.cents))} au programme, {format_euros(sum_cents(row.total_cents))} au registre",
         )
         for row in rows

@@ -5,15 +5,23 @@ from datetime import timedelta
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from voucher.distribution.words import VOUCHER_STATES
 from voucher.issuing.model import Booklet, IssueBatch, IssuerKey, Voucher, VoucherState
-from voucher.kernel.calendar import end_of_day
+from voucher.kernel.calendar import end_of_day, french_date, french_instant
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
+from voucher.redemption import checks_periods
 from voucher.redemption.model import USED_STATES, Period, RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
 
 CLOCKS_DIFFER = timedelta(minutes=1)  # of the machine that revokes a key and of the one that redeems
+STATES = {
+    RedemptionState.CONFIRMED: "confirmé",
+    RedemptionState.UNDONE: "annulé",
+    RedemptionState.DISPUTED: "contesté",
+    RedemptionState.REVERSED: "repris",
+}
 ROWS_MAX = 100  # what is wrong a hundred times is said a hundred times, not a million
 _REDEEMED = (EventType.VOUCHERS_REDEEMED, EventType.VOUCHERS_REDEEMED_FROM_STOCK)
 
@@ -44,7 +52,11 @@ def check_states_and_redemptions_agree(session: Session) -> list[Violation]:
         .limit(ROWS_MAX)
     )
     return [
-        Violation("states_and_redemptions_agree", f"chèque {row.serial}", f"état {row.state}, contraire à ses lignes")
+        Violation(
+            "states_and_redemptions_agree",
+            f"chèque {row.serial}",
+            f"« {VOUCHER_STATES[row.state]} », contraire à ses encaissements",
+        )
         for row in rows
     ]
 
@@ -81,7 +93,7 @@ def check_lines_follow_their_redemption(session: Session) -> list[Violation]:
         Violation(
             "lines_follow_their_redemption",
             f"encaissement {row.id}",
-            f"{row.voucher_count} chèques, {row.state} ; {row.found or 0} lignes, {row.live or 0} qui comptent",
+            f"{row.voucher_count} chèques, {STATES[row.state]} ; {row.found or 0} lignes, {row.live or 0} qui comptent",
         )
         for row in rows
     ]
@@ -124,7 +136,9 @@ def check_each_redemption_has_its_entry(session: Session) -> list[Violation]:
         Violation(
             "each_redemption_has_its_entry",
             f"encaissement {row.id}",
-            f"{format_euros(row.amount_cents)} encaissés, écriture : {format_euros(row.total_cents) if row.total_cents else 'aucune'}",
+            f"{format_euros(row.amount_cents)} encaissés dans les deux livres, "
+            f"{'aucune écriture' if row.total_cents is None else f'écriture de {format_euros(row.total_cents)}'} "
+            f"pour {format_euros(2 * row.amount_cents)} attendus",
         )
         for row in missing
     ]
@@ -172,7 +186,7 @@ def check_nothing_is_redeemed_after_grace(session: Session) -> list[Violation]:
             Violation(
                 "nothing_is_redeemed_after_grace",
                 f"encaissement {row.id}",
-                f"le {row.redeemed_at.isoformat()}, toléré jusqu'au {batch.grace_until.isoformat()}",
+                f"le {french_instant(row.redeemed_at)}, toléré jusqu’au {french_date(batch.grace_until)}",
             )
             for row in rows
         ]
@@ -194,7 +208,7 @@ def check_revoked_keys_redeem_nothing(session: Session) -> list[Violation]:
             Violation(
                 "revoked_keys_redeem_nothing",
                 f"encaissement {row.id}",
-                f"le {row.redeemed_at.isoformat()}, clé révoquée le {batch.revoked_at.isoformat()}",
+                f"le {french_instant(row.redeemed_at)}, clé révoquée le {french_instant(batch.revoked_at)}",
             )
             for row in rows
         ]
@@ -217,7 +231,9 @@ def check_closed_periods_stay_closed(session: Session) -> list[Violation]:
     )
     return [
         Violation(
-            "closed_periods_stay_closed", f"encaissement {row.id}", f"période {row.number}, close le {row.closed_at}"
+            "closed_periods_stay_closed",
+            f"encaissement {row.id}",
+            f"dans la période {row.number}, close le {french_instant(row.closed_at) if row.closed_at else 'jamais'}",
         )
         for row in rows
     ]
@@ -235,7 +251,7 @@ def check_a_month_takes_its_own(session: Session) -> list[Violation]:
         Violation(
             "a_month_takes_its_own",
             f"encaissement {row.id}",
-            f"le {row.redeemed_at.isoformat()}, période {row.number}, finie le {row.ends_at.isoformat()}",
+            f"le {french_instant(row.redeemed_at)}, période {row.number}, finie le {french_instant(row.ends_at)}",
         )
         for row in rows
     ]
@@ -246,7 +262,7 @@ def check_an_attempt_has_one_answer(session: Session) -> list[Violation]:
     rows = session.scalars(
         select(Redemption.id).join(RefusedAttempt, RefusedAttempt.id == Redemption.id).limit(ROWS_MAX)
     )
-    return [Violation("an_attempt_has_one_answer", f"demande {one}", "encaissée et refusée") for one in rows]
+    return [Violation("an_attempt_has_one_answer", f"encaissement {one}", "encaissée et refusée") for one in rows]
 
 
 CHECKS: tuple[Check, ...] = (
@@ -260,4 +276,5 @@ CHECKS: tuple[Check, ...] = (
     check_closed_periods_stay_closed,
     check_a_month_takes_its_own,
     check_an_attempt_has_one_answer,
+    *checks_periods.CHECKS,
 )

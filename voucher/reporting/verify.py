@@ -9,6 +9,7 @@ from voucher.accounting import checks as accounting
 from voucher.distribution import checks as distribution
 from voucher.funding import checks as funding
 from voucher.issuing import checks as issuing
+from voucher.issuing.checks_signatures import Sample, draw_sample
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.database import Database, expect_whole_tables
 from voucher.ledger import checks as ledger
@@ -19,6 +20,7 @@ from voucher.network import checks as network
 from voucher.programme import checks as programme
 from voucher.redemption import checks as redemption
 from voucher.reporting import checks as reporting
+from voucher.reporting.names import in_words
 from voucher.settlement import checks as settlement
 
 ROOMS: Sequence[tuple[str, Sequence[Check]]] = (
@@ -47,17 +49,19 @@ class CheckResult:
     seconds: float
 
 
-def verify(database: Database, witness: Witness | None = None) -> Iterator[CheckResult]:
-    """Run all checks in the rooms' order, over one state of the database; each result is given as it comes.
+def verify(database: Database, witness: Witness | None = None, sample: Sample | None = None) -> Iterator[CheckResult]:
+    """Run all checks in the rooms' order, over one state of the database; each result is given as it comes, in words.
 
-    A witness says what is known of the sealed journal from outside: the programme's key, checkpoints that left the house.
+    A witness says what is known of the sealed journal from outside: the programme's key, checkpoints that left the house. The
+    sample says whose signatures are read: a day's part of the codes, or all.
     """
     with database.read() as session:
         hear_witness(session, witness or Witness())
+        draw_sample(session, sample or Sample())
         expect_whole_tables(session)
         for room, checks in ROOMS:
             for check in checks:
                 started = time.perf_counter()
-                violations = tuple(check(session))
+                violations = in_words(session, check(session))
                 sentence = (check.__doc__ or check.__name__).strip().splitlines()[0]
                 yield CheckResult(room, sentence, violations, time.perf_counter() - started)

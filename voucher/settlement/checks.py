@@ -5,7 +5,7 @@ Sums on both sides of a promise are put in one list with opposite signs: what do
 
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, func, or_, select, union_all
+from sqlalchemy import Row, Select, case, exists, func, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import french_date
@@ -23,14 +23,17 @@ from voucher.settlement import (
     checks_duplicates,
     checks_files,
     checks_overpayments,
+    checks_people,
     checks_ribs,
+    checks_statements,
 )
-from voucher.settlement.check_sums import gaps
+from voucher.settlement.check_sums import gaps, said
 from voucher.settlement.due_periods import IN_A_BATCH
 from voucher.settlement.model import AdviceLine, AdviceState, BatchState, LineNature, PaymentAdvice
 from voucher.settlement.model import SettlementBatch as Batch
 from voucher.settlement.model_overpayments import Recovery
 from voucher.settlement.overpayments import in_period_line, released_unpaid
+from voucher.settlement.words import BATCH_STATES
 
 ROWS_MAX = 100
 
@@ -43,7 +46,11 @@ def check_a_period_is_in_one_batch(session: Session) -> list[Violation]:
         .group_by(Period.id, Period.closed_at)
     )
     return [
-        Violation("a_period_is_in_one_batch", f"période {row.id}", f"{row.found} lots")
+        Violation(
+            "a_period_is_in_one_batch",
+            f"période {row.id}",
+            f"{row.found} lots, pour une période {'ouverte' if row.closed_at is None else 'close'}",
+        )
         for row in rows
         if row.found > (row.closed_at is not None)
     ]
@@ -111,7 +118,11 @@ def check_a_batch_says_who_did_what(session: Session) -> list[Violation]:
     )
     rows = session.execute(select(*Batch.__table__.columns, awaited.label("is_awaited")))
     return [
-        Violation("a_batch_says_who_did_what", f"lot {row.number}", f"état {row.state}, contraire à ses signatures")
+        Violation(
+            "a_batch_says_who_did_what",
+            f"lot {row.number}",
+            f"« {BATCH_STATES[BatchState(row.state)][0]} », contraire à ses signatures et à ses règlements",
+        )
         for row in rows
         if not _is_signed(row)
     ]
@@ -185,7 +196,12 @@ def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
     )
     both = union_all(lines, redeemed).subquery()
     rows = session.execute(
-        select(both.c.period_id, both.c.structure_id, func.sum(both.c.cents).label("gap"))
+        select(
+            both.c.period_id,
+            both.c.structure_id,
+            func.sum(case((both.c.cents > 0, both.c.cents), else_=0)).label("told"),
+            func.sum(case((both.c.cents < 0, -both.c.cents), else_=0)).label("redeemed"),
+        )
         .group_by(both.c.period_id, both.c.structure_id)
         .having(or_(func.sum(both.c.cents) != 0, func.sum(both.c.vouchers) != 0))
         .limit(ROWS_MAX)
@@ -194,7 +210,7 @@ def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
         Violation(
             "a_period_is_paid_in_full",
             f"structure {row.structure_id}, période {row.period_id}",
-            f"écart de {format_euros(int(row.gap))}",
+            f"{format_euros(int(row.told))} en bordereaux, {format_euros(int(row.redeemed))} encaissés",
         )
         for row in rows
     ]
@@ -274,7 +290,7 @@ def check_the_ledger_owes_what_settlement_owes(session: Session) -> list[Violati
         Violation(
             "the_ledger_owes_what_settlement_owes",
             f"compte {code}, convention {row.agreement_id}, structure {row.structure_id}",
-            f"écart de {format_euros(int(row.gap))} avec les bordereaux",
+            said(row, "selon les bordereaux"),
         )
         for code, sources in owed.items()
         for row in gaps(session, code, sources, ("agreement_id", "structure_id"))
@@ -292,7 +308,7 @@ def check_the_ledger_waits_for_what_left(session: Session) -> list[Violation]:
         Violation(
             "the_ledger_waits_for_what_left",
             f"convention {row.agreement_id}",
-            f"écart de {format_euros(int(row.gap))} en transit",
+            said(row, "selon les virements transmis"),
         )
         for row in gaps(session, "5115", [left], ("agreement_id",))
     ]
@@ -322,5 +338,7 @@ CHECKS: tuple[Check, ...] = (
     *checks_duplicates.CHECKS,
     *checks_accountant.CHECKS,
     *checks_overpayments.CHECKS,
+    *checks_statements.CHECKS,
+    *checks_people.CHECKS,
     *checks_ribs.CHECKS,
 )

@@ -5,14 +5,16 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
 from voucher.programme.model import SettlementChannel
+from voucher.settlement.check_sums import LINE_COLUMNS, line_name
 from voucher.settlement.model import BankFile, BankFileKind, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model_bank import BankMatch
+from voucher.settlement.words import CHANNELS
 
 
 def check_a_return_file_speaks_of_its_channel(session: Session) -> list[Violation]:
     """Une ligne du retour d'un comptable paie ou rend un règlement du circuit « comptable public »."""
     rows = session.execute(
-        select(BankLine.key, SettlementBatch.channel)
+        select(*LINE_COLUMNS, SettlementBatch.channel)
         .join(BankFile, BankFile.sha256 == BankLine.bank_file)
         .outerjoin(BankMatch, (BankMatch.line_id == BankLine.id) & BankMatch.undone_at.is_(None))
         .outerjoin(PaymentAdvice, PaymentAdvice.id == BankMatch.advice_id)
@@ -24,7 +26,11 @@ def check_a_return_file_speaks_of_its_channel(session: Session) -> list[Violatio
         )
     )
     return [
-        Violation("a_return_file_speaks_of_its_channel", f"ligne {row.key}", f"circuit {row.channel or 'inconnu'}")
+        Violation(
+            "a_return_file_speaks_of_its_channel",
+            line_name(row),
+            f"circuit : {CHANNELS[row.channel] if row.channel else 'inconnu'}",
+        )
         for row in rows
     ]
 

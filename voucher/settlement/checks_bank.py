@@ -3,22 +3,24 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, case, exists, func, not_, or_, select, union_all
+from sqlalchemy import Select, and_, case, exists, func, literal, not_, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from voucher.funding.model import AdvanceRefund, FundsReceipt
-from voucher.kernel.calendar import paris_day
+from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros, sum_cents
 from voucher.ledger.chart import EventType
 from voucher.ledger.fiscal_years import takes_effect_of
 from voucher.ledger.model import Account, Entry
 from voucher.ledger.read import balances_query
+from voucher.settlement.check_sums import LINE_COLUMNS, line_name
 from voucher.settlement.model import AdviceState, BankFile, BankLine, PaymentAdvice
 from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.model_overpayments import Recovery
 from voucher.settlement.undo_match import DIRECT, IDENTIFIED
 from voucher.settlement.withdraw_rejections import again_id
+from voucher.settlement.words import ADVICE_STATES
 
 ROWS_MAX = 100
 _UNKNOWN = (EventType.UNKNOWN_DEBIT_BOOKED, EventType.UNKNOWN_CREDIT_BOOKED)
@@ -32,7 +34,14 @@ def check_a_line_is_booked_once(session: Session) -> list[Violation]:
     charged = case((BankLine.is_credit, EventType.BANK_CHARGE_REFUNDED.value), else_=EventType.BANK_CHARGED.value)
     waiting = case((BankLine.is_credit, _UNKNOWN[1].value), else_=_UNKNOWN[0].value)
     rows = session.execute(
-        select(BankLine.key, BankLine.amount_cents, direct.event_type, unknown.event_type.label("waiting"))
+        select(
+            *LINE_COLUMNS,
+            BankLine.amount_cents,
+            direct.event_type,
+            direct.total_cents.label("cents"),
+            unknown.event_type.label("waiting"),
+            unknown.total_cents.label("waiting_cents"),
+        )
         .outerjoin(direct, (direct.event_id == BankLine.id) & direct.event_type.in_(DIRECT))
         .outerjoin(unknown, (unknown.event_id == BankLine.id) & unknown.event_type.in_(_UNKNOWN))
         .outerjoin(match, (match.id == BankLine.id) & (match.part == 1))
@@ -56,11 +65,15 @@ def check_a_line_is_booked_once(session: Session) -> list[Violation]:
     return [
         Violation(
             "a_line_is_booked_once",
-            f"ligne {row.key}",
-            f"{format_euros(row.amount_cents)}, écritures {row.event_type} et {row.waiting}",
+            line_name(row),
+            f"{format_euros(row.amount_cents)}, {_written(row.event_type, row.cents)} ; en attente : {_written(row.waiting, row.waiting_cents)}",
         )
         for row in rows
     ]
+
+
+def _written(event_type: str | None, cents: int | None) -> str:
+    return "aucune écriture" if event_type is None else f"{event_type} de {format_euros(sum_cents(cents))}"
 
 
 def check_a_line_is_what_it_was_matched_with(session: Session) -> list[Violation]:
@@ -72,13 +85,13 @@ def check_a_line_is_what_it_was_matched_with(session: Session) -> list[Violation
         .subquery()
     )
     wrong = session.execute(
-        select(BankLine.key, BankLine.matched_cents, sums.c.cents)
+        select(*LINE_COLUMNS, BankLine.matched_cents, sums.c.cents)
         .outerjoin(sums, sums.c.line_id == BankLine.id)
         .where(func.coalesce(sums.c.cents, 0) != BankLine.matched_cents)
         .limit(ROWS_MAX)
     )
     others = session.execute(
-        select(BankLine.key, BankMatch.amount_cents, PaymentAdvice.amount_cents.label("owed"))
+        select(*LINE_COLUMNS, BankMatch.amount_cents, PaymentAdvice.amount_cents.label("owed"))
         .join(BankMatch, BankMatch.line_id == BankLine.id)
         .join(PaymentAdvice, PaymentAdvice.id == BankMatch.advice_id)
         .where(
@@ -94,7 +107,7 @@ def check_a_line_is_what_it_was_matched_with(session: Session) -> list[Violation
         *(
             Violation(
                 "a_line_is_what_it_was_matched_with",
-                f"ligne {row.key}",
+                line_name(row),
                 f"{format_euros(row.matched_cents)} rapprochés, {format_euros(sum_cents(row.cents))} de rapprochements",
             )
             for row in wrong
@@ -102,7 +115,7 @@ def check_a_line_is_what_it_was_matched_with(session: Session) -> list[Violation
         *(
             Violation(
                 "a_line_is_what_it_was_matched_with",
-                f"ligne {row.key}",
+                line_name(row),
                 f"{format_euros(row.amount_cents)}, règlement de {format_euros(row.owed)}",
             )
             for row in others
@@ -224,7 +237,7 @@ def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]
         Violation(
             "an_advice_says_what_the_bank_said",
             f"règlement {row.reference}",
-            f"état {row.state}, contraire à la banque",
+            f"« {ADVICE_STATES[AdviceState(row.state)][0]} », contraire à ce que dit la banque",
         )
         for row in rows
     ]
@@ -258,18 +271,22 @@ def check_the_bank_account_is_the_banks(session: Session) -> list[Violation]:
     # 5120 moves as the bank does, 4711 the other way round.
     for code, sources, sign in (("5120", [lines], 1), ("4711", [lines, *_identified()], -1)):
         ledger = (
-            select(Account.bank_account_id, (balances.c.balance_cents * sign).label("cents"))
+            select(
+                Account.bank_account_id, (balances.c.balance_cents * sign).label("cents"), literal(1).label("is_ledger")
+            )
             .join(balances, balances.c.id == Account.id)
             .where(Account.code == code)
         )
-        both = union_all(*sources, ledger).subquery()
+        both = union_all(*(one.add_columns(literal(0).label("is_ledger")) for one in sources), ledger).subquery()
         gap = func.sum(both.c.cents)
-        rows = session.execute(select(both.c.account_id, gap.label("gap")).group_by(both.c.account_id).having(gap != 0))
+        kept = func.sum(case((both.c.is_ledger == 1, both.c.cents), else_=0)).label("kept")
+        told = func.sum(case((both.c.is_ledger == 0, both.c.cents), else_=0)).label("told")
+        rows = session.execute(select(both.c.account_id, kept, told).group_by(both.c.account_id).having(gap != 0))
         violations += [
             Violation(
                 "the_bank_account_is_the_banks",
-                f"compte {code} de {row.account_id}",
-                f"écart de {format_euros(int(row.gap))} avec les relevés",
+                f"compte {code}, compte payeur {row.account_id}",
+                f"{format_euros(int(row.kept) * sign)} au registre, {format_euros(-int(row.told) * sign)} selon les relevés",
             )
             for row in rows
         ]
@@ -287,7 +304,7 @@ def check_no_line_is_of_a_day_to_come(session: Session) -> list[Violation]:
         Violation(
             "no_line_is_of_a_day_to_come",
             f"fichier {row.name}",
-            f"une ligne du {row.last_on}, importée le {paris_day(row.imported_at)}",
+            f"une ligne du {french_date(row.last_on)}, importée le {french_date(paris_day(row.imported_at))}",
         )
         for row in rows
         if row.last_on > paris_day(row.imported_at)

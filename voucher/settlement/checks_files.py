@@ -20,6 +20,7 @@ from voucher.settlement.bank_content import sha256_of
 from voucher.settlement.camt_fields import cents_of
 from voucher.settlement.model import BankFile, PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.pain001 import SCHEMA_NAMES, namespace_of
+from voucher.settlement.words import FILE_KINDS
 
 _FOR_AN_ACCOUNTANT = frozenset({"liquidation_csv", "liquidation_json", "liquidation_pdf", "supporting_csv"})
 
@@ -48,7 +49,10 @@ def check_files_fit_their_channel(session: Session) -> list[Violation]:
     )
     return [
         Violation(
-            "files_fit_their_channel", f"lot {row.number}", f"fichiers {sorted(kinds[row.id])}, parties {parts[row.id]}"
+            "files_fit_their_channel",
+            f"lot {row.number}",
+            f"fichiers : {', '.join(FILE_KINDS[one][0] for one in sorted(kinds[row.id])) or 'aucun'} ; "
+            f"parties : {', '.join(str(one) for one in sorted(parts[row.id])) or 'aucune'}",
         )
         for row in batches
         if not _fit(row, kinds[row.id], sorted(parts[row.id]))
@@ -106,7 +110,13 @@ def check_a_file_debits_one_account(session: Session) -> list[Violation]:
         root = etree.fromstring(file.content)
         debited = [one.findtext(f"{tag}Id/{tag}IBAN") for one in root.iter(f"{tag}DbtrAcct")]
         if debited != [file.iban]:
-            violations.append(Violation("a_file_debits_one_account", f"fichier {file.name}", f"débite {debited}"))
+            violations.append(
+                Violation(
+                    "a_file_debits_one_account",
+                    f"fichier {file.name}",
+                    f"débite {', '.join(str(one) for one in debited) or 'rien'}, le compte payeur est {file.iban}",
+                )
+            )
     return violations
 
 

@@ -2,15 +2,16 @@
 
 import hashlib
 
-from sqlalchemy import and_, case, func, not_, or_, select, union_all
+from sqlalchemy import and_, case, func, literal, not_, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Account, Entry, Movement
+from voucher.redemption.checks import STATES
 from voucher.redemption.model import Redemption, RedemptionState
-from voucher.settlement.check_sums import ROWS_MAX, gaps
+from voucher.settlement.check_sums import ROWS_MAX, gaps, said
 from voucher.settlement.model import AdviceLine, LineNature
 from voucher.settlement.model_overpayments import (
     Dispute,
@@ -21,6 +22,15 @@ from voucher.settlement.model_overpayments import (
     RevenueOrder,
 )
 
+_NOUNS = {
+    EventType.REDEMPTION_DISPUTED: "contestation",
+    EventType.DISPUTE_DISMISSED: "contestation",
+    EventType.DISPUTE_UPHELD: "contestation",
+    EventType.REDEMPTION_CLAWED_BACK: "trop-perçu",
+    EventType.OVERPAYMENT_REPAID: "retour",
+    EventType.OVERPAYMENT_WRITTEN_OFF: "retour",
+}
+_LINES = {LineNature.NETTED: "retenue de", LineNature.RESTORED: "retenue rendue de"}
 _OWN = (EventType.VOUCHERS_REDEEMED, EventType.VOUCHERS_REDEEMED_FROM_STOCK)
 
 
@@ -38,7 +48,7 @@ def check_the_ledger_knows_what_is_disputed_and_overpaid(session: Session) -> li
         Violation(
             "the_ledger_knows_what_is_disputed_and_overpaid",
             f"compte {code}, convention {row.agreement_id}, structure {row.structure_id}",
-            f"écart de {format_euros(int(row.gap))}",
+            said(row, "selon les contestations et les trop-perçus"),
         )
         for code, source in (("4678", suspended), ("4671", left))
         for row in gaps(session, code, [source], ("agreement_id", "structure_id"))
@@ -88,7 +98,11 @@ def check_redemptions_are_what_disputes_say(session: Session) -> list[Violation]
         .limit(ROWS_MAX)
     )
     found = [
-        Violation("redemptions_are_what_disputes_say", f"encaissement {row.id}", f"état {row.state}, contraire")
+        Violation(
+            "redemptions_are_what_disputes_say",
+            f"encaissement {row.id}",
+            f"« {STATES[row.state]} », contraire à ses contestations",
+        )
         for row in rows
     ]
     is_clawed_back = and_(Dispute.outcome == DisputeOutcome.UPHELD, Dispute.is_suspending.is_(False))
@@ -140,7 +154,11 @@ def check_disputes_and_recoveries_have_their_entries(session: Session) -> list[V
         both = union_all(fact, entries).subquery()
         # A fact and its entry make two rows that cancel each other.
         rows = session.execute(
-            select(both.c.id, func.sum(both.c.cents).label("gap"))
+            select(
+                both.c.id,
+                func.sum(case((both.c.cents > 0, both.c.cents), else_=0)).label("told"),
+                func.sum(case((both.c.cents < 0, -both.c.cents), else_=0)).label("kept"),
+            )
             .group_by(both.c.id)
             .having(or_(func.count() != 2, func.sum(both.c.cents) != 0))
             .limit(ROWS_MAX)
@@ -148,8 +166,8 @@ def check_disputes_and_recoveries_have_their_entries(session: Session) -> list[V
         violations += [
             Violation(
                 "disputes_and_recoveries_have_their_entries",
-                f"{event_type} de {row.id}",
-                f"écart de {format_euros(int(row.gap))} avec le registre",
+                f"{_NOUNS[event_type]} {row.id}",
+                f"{event_type} : {format_euros(int(row.told))} au dossier, {format_euros(int(row.kept))} au registre",
             )
             for row in rows
         ]
@@ -183,7 +201,11 @@ def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[V
         .subquery()
     )
     rows = session.execute(
-        select(sides.c.redemption_id, func.sum(sides.c.cents).label("gap"))
+        select(
+            sides.c.redemption_id,
+            func.sum(case((sides.c.cents > 0, sides.c.cents), else_=0)).label("asked"),
+            func.sum(case((sides.c.cents < 0, -sides.c.cents), else_=0)).label("given_back"),
+        )
         .group_by(sides.c.redemption_id, sides.c.account_id)
         .having(func.sum(sides.c.cents) != 0)
         .limit(ROWS_MAX)
@@ -192,7 +214,7 @@ def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[V
         Violation(
             "a_reversal_gives_each_funder_its_part_back",
             f"encaissement {row.redemption_id}",
-            f"écart de {format_euros(int(row.gap))} pour un financeur",
+            f"{format_euros(int(row.asked))} demandés à un financeur, {format_euros(int(row.given_back))} rendus",
         )
         for row in rows
     ]
@@ -211,16 +233,24 @@ def check_what_is_netted_is_in_its_advice(session: Session) -> list[Violation]:
         lines = select(AdviceLine.source_id, AdviceLine.advice_id, -AdviceLine.amount_cents).where(
             AdviceLine.nature == nature
         )
-        both = union_all(facts, lines).subquery()
+        both = union_all(facts.add_columns(literal(0).label("is_line")), lines.add_columns(literal(1))).subquery()
         rows = session.execute(
-            select(both.c.id, both.c.advice_id)
+            select(
+                both.c.id,
+                both.c.advice_id,
+                func.sum(case((both.c.is_line == 0, both.c.cents), else_=0)).label("fact"),
+                func.sum(case((both.c.is_line == 1, -both.c.cents), else_=0)).label("line"),
+            )
             .group_by(both.c.id, both.c.advice_id)
             .having(or_(func.count() != 2, func.sum(both.c.cents) != 0))
             .limit(ROWS_MAX)
         )
         violations += [
             Violation(
-                "what_is_netted_is_in_its_advice", f"retour {row.id}", f"règlement {row.advice_id}, ligne {nature}"
+                "what_is_netted_is_in_its_advice",
+                f"retour {row.id}",
+                f"règlement {row.advice_id} : {_LINES[nature]} {format_euros(int(row.line))} en ligne, "
+                f"{format_euros(int(row.fact))} au trop-perçu",
             )
             for row in rows
         ]
@@ -230,7 +260,7 @@ def check_what_is_netted_is_in_its_advice(session: Session) -> list[Violation]:
 def check_what_was_freed_is_paid_once(session: Session) -> list[Violation]:
     """Ce qu'une contestation levée a libéré après son lot est payé une fois, pour son montant et sa structure."""
     rows = session.execute(
-        select(AdviceLine.source_id, AdviceLine.amount_cents)
+        select(AdviceLine.source_id, AdviceLine.amount_cents, Dispute.amount_cents.label("freed"))
         .outerjoin(Dispute, Dispute.id == AdviceLine.source_id)
         .where(
             AdviceLine.nature == LineNature.RELEASED,
@@ -248,7 +278,7 @@ def check_what_was_freed_is_paid_once(session: Session) -> list[Violation]:
         Violation(
             "what_was_freed_is_paid_once",
             f"contestation {row.source_id}",
-            f"{format_euros(row.amount_cents)} payés autrement qu'elle ne le dit",
+            f"{format_euros(row.amount_cents)} payés, {format_euros(row.freed or 0)} libérés, ou d’un autre nombre de chèques",
         )
         for row in rows
     ]

@@ -17,6 +17,7 @@ _SAME_ACCOUNT = and_(
     BankDetails.structure_id == PaymentAdvice.structure_id,
     BankDetails.iban == PaymentAdvice.iban,
     BankDetails.holder_name == PaymentAdvice.holder_name,
+    BankDetails.bic.is_not_distinct_from(PaymentAdvice.bic),
 )
 
 

@@ -31,7 +31,7 @@ from voucher.settlement.bank_files import (
     keep_set_aside,
     take_bank_turn,
 )
-from voucher.settlement.bank_stages import Counted, FileError, SetAside, Statement, StatementFile
+from voucher.settlement.bank_stages import Counted, FileError, IsOurs, SetAside, Statement, StatementFile
 from voucher.settlement.camt import Reading
 from voucher.settlement.camt_lines import BankEntry
 from voucher.settlement.cfonb import CfonbReading
@@ -125,7 +125,13 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     return _imported(is_new, taken, stored, whole_count, whole_lines, sum(parked), parked[0], funds_count)
 
 
-def _reading(file: IO[bytes], is_ours: "OurAccounts") -> StatementFile:
+def kept_statements(content: IO[bytes], is_ours: IsOurs) -> Iterator[Statement]:
+    """Give the heads of the statements of a kept file, read again as when it came. Raises RefusedXml when it cannot be read."""
+    with unpack(content) as found:
+        yield from (stage for stage in _reading(found.file, is_ours) if isinstance(stage, Statement))
+
+
+def _reading(file: IO[bytes], is_ours: IsOurs) -> StatementFile:
     head = file.read(HEAD_BYTES)
     file.seek(0)
     return CfonbReading(file, is_ours) if is_cfonb(head) else Reading(file, is_ours)

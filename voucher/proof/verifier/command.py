@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from voucher.proof.verifier.archive import Archive, Manifest, Report, Unreadable, say
+from voucher.proof.verifier.decisions import check_decisions
 from voucher.proof.verifier.facts import Facts
 from voucher.proof.verifier.journal import Claims, Ledger
 from voucher.proof.verifier.proofs import Keys, check_proof, in_words, leaf_of, open_proof, read_key, text_of
@@ -59,6 +60,7 @@ def prove_archive(report: Report, options: argparse.Namespace) -> None:
     ledger.check(manifest)
     if manifest.scope == "whole":
         Facts(archive, report, ledger).check()
+        check_decisions(archive, report)
     else:
         say("Cette archive n'a que le journal : ce qu'il raconte n'est pas vérifié.")
     for path in options.payment_file:
