@@ -1,10 +1,8 @@
 """What must be true of the files that were kept: their bytes, and what they pay."""
 
-import csv
 import hashlib
-import io
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -14,18 +12,14 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
-from voucher.kernel.typed_numbers import parse_euros
 from voucher.programme.model import Agreement, PayingAccount, SettlementChannel
 from voucher.settlement.bank_content import sha256_of
-from voucher.settlement.camt_fields import cents_of
+from voucher.settlement.files_read_back import PAYING_KINDS, amount_of, liquidation_rows, read_back
 from voucher.settlement.model import BankFile, PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.pain001 import SCHEMA_NAMES, namespace_of
 from voucher.settlement.words import FILE_KINDS
 
 _FOR_AN_ACCOUNTANT = frozenset({"liquidation_csv", "liquidation_json", "liquidation_pdf", "supporting_csv"})
-
-Payment = tuple[str, str, int]
-"""Its reference, its IBAN, its cents."""
 
 
 def check_kept_files_are_whole(session: Session) -> list[Violation]:
@@ -79,11 +73,12 @@ def check_files_pay_their_batch(session: Session) -> list[Violation]:
         ).all()
         announced, is_right = 0, True
         for file in files:
-            cents, payments = _of_file(file.kind, file.content)
+            cents, payments = read_back(file.kind, file.content)
             expected = sorted(
                 (row.reference, row.iban or "", row.amount_cents) for row in advices if row.part == file.part
             )
             is_right = is_right and payments == expected and cents == sum(one[2] for one in payments)
+            is_right = is_right and cents == file.total_cents
             announced += cents
         if (
             announced != batch.total_cents
@@ -128,26 +123,17 @@ def check_the_supporting_list_supports(session: Session) -> list[Violation]:
         if len(content) < 2:
             continue
         sums: defaultdict[str, int] = defaultdict(int)
-        for row in _rows(content["supporting_csv"]):
-            sums[row.get("Référence du règlement", "")] += _cents(row)
-        state = {row["Référence"]: _cents(row) for row in _rows(content["liquidation_csv"])}
+        for row in liquidation_rows(content["supporting_csv"]):
+            sums[row.get("Référence du règlement", "")] += amount_of(row)
+        state = {row["Référence"]: amount_of(row) for row in liquidation_rows(content["liquidation_csv"])}
         if state != dict(sums):
             detail = f"pièce de {format_euros(sum(sums.values()))}, état de {format_euros(sum(state.values()))}"
             violations.append(Violation("the_supporting_list_supports", f"lot {batch.number}", detail))
     return violations
 
 
-def _cents(row: Mapping[str, str]) -> int:
-    return parse_euros(row["Montant en euros"], may_be_negative=True, may_be_zero=True)
-
-
-def file_total_cents(kind: str, content: bytes) -> int | None:
-    """Return the control sum that a kept file carries, or None for a kind that pays nothing by itself."""
-    return _of_file(kind, content)[0] if kind in (*SCHEMA_NAMES, "liquidation_csv") else None
-
-
 def _batches_with_files(
-    session: Session, kinds: tuple[str, ...] = (*SCHEMA_NAMES, "liquidation_csv")
+    session: Session, kinds: tuple[str, ...] = PAYING_KINDS
 ) -> Iterator[tuple[Row[*tuple[Any, ...]], list[Row[*tuple[Any, ...]]]]]:
     batches = session.execute(
         select(SettlementBatch.id, SettlementBatch.number, SettlementBatch.total_cents).where(
@@ -156,41 +142,11 @@ def _batches_with_files(
     ).all()
     for batch in batches:
         files = session.execute(
-            select(PaymentFile.kind, PaymentFile.part, PaymentFile.content).where(
+            select(PaymentFile.kind, PaymentFile.part, PaymentFile.content, PaymentFile.total_cents).where(
                 PaymentFile.batch_id == batch.id, PaymentFile.kind.in_(kinds)
             )
         ).all()
         yield batch, list(files)
-
-
-def _of_file(kind: str, content: bytes) -> tuple[int, list[Payment]]:
-    return _of_liquidation(content) if kind == "liquidation_csv" else _of_transfers(content, namespace_of(kind))
-
-
-def _of_transfers(content: bytes, namespace: str) -> tuple[int, list[Payment]]:
-    """Return the control sum of a payment file, and its payments, sorted."""
-    # Our own bytes, whose SHA-256 is checked beside: nothing foreign is parsed here.
-    root, tag = etree.fromstring(content), f"{{{namespace}}}"
-    announced = cents_of(root.findtext(f".//{tag}GrpHdr/{tag}CtrlSum", ""), "EUR")
-    payments = [
-        (
-            one.findtext(f"{tag}PmtId/{tag}EndToEndId", ""),
-            one.findtext(f"{tag}CdtrAcct/{tag}Id/{tag}IBAN", ""),
-            cents_of(one.findtext(f"{tag}Amt/{tag}InstdAmt", ""), "EUR"),
-        )
-        for one in root.iter(f"{tag}CdtTrfTxInf")
-    ]
-    return announced, sorted(payments)
-
-
-def _of_liquidation(content: bytes) -> tuple[int, list[Payment]]:
-    """Return the sum of an état liquidatif, and its payments, sorted."""
-    payments = sorted((row["Référence"], row["IBAN"], _cents(row)) for row in _rows(content))
-    return sum(cents for _, _, cents in payments), payments
-
-
-def _rows(content: bytes) -> Iterator[dict[str, str]]:
-    return csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=";")
 
 
 CHECKS: tuple[Check, ...] = (

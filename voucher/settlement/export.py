@@ -24,6 +24,7 @@ from voucher.ledger.post import Event, post
 from voucher.network.model import Structure
 from voucher.programme.model import SettlementChannel
 from voucher.settlement.changed_details import refuse_changed_details
+from voucher.settlement.files_read_back import file_total_cents
 from voucher.settlement.find import batch_row, unknown_batch
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.notify import notify_sent
@@ -126,6 +127,7 @@ def _depart(
                 "name": file.name,
                 "sha256": hashlib.sha256(file.content).hexdigest(),
                 "content": file.content,
+                "total_cents": file_total_cents(file.kind, file.content),
                 "made_at": now,
             }
             for file in files

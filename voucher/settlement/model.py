@@ -190,6 +190,9 @@ class PaymentFile(Base):
     name: Mapped[str] = mapped_column(String(120))
     sha256: Mapped[str] = mapped_column(String(64))
     content: Mapped[bytes] = mapped_column(LargeBinary)
+    total_cents: Mapped[int | None] = mapped_column(
+        BigInt
+    )  # what it pays, as it says it; None: it pays nothing by itself
     made_at: Mapped[datetime]
 
     __table_args__ = (

@@ -28,14 +28,7 @@ from voucher.settlement.references import PARTS_MAX, file_stem, message_id, paym
 from voucher.settlement.schemas import validate
 from voucher.settlement.split import even_parts, part_count_of
 from voucher.settlement.supporting_lines import supporting_lines
-
-SIGNATORIES = {
-    IssuerKind.REGION: "La présidente ou le président du conseil régional",
-    IssuerKind.DEPARTMENT: "La présidente ou le président du conseil départemental",
-    IssuerKind.EPCI: "La présidente ou le président de l’intercommunalité",
-    IssuerKind.METROPOLE: "La présidente ou le président de la métropole",
-    IssuerKind.SYNDICAT_MIXTE: "La présidente ou le président du syndicat mixte",
-}
+from voucher.settlement.words import SIGNATORIES
 
 
 @dataclass(frozen=True, slots=True)

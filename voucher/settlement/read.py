@@ -16,7 +16,6 @@ from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Period
 from voucher.settlement.changed_details import ChangedDetails, changed_details
-from voucher.settlement.checks_files import file_total_cents
 from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.outgoing import ExportedFile
 from voucher.settlement.scope import in_scope
@@ -210,13 +209,14 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
                 PaymentFile.part,
                 PaymentFile.name,
                 PaymentFile.sha256,
-                PaymentFile.content,
+                PaymentFile.total_cents,
+                func.length(PaymentFile.content).label("byte_count"),
                 PaymentFile.made_at,
             )
             .where(PaymentFile.batch_id == batch_id)
             .order_by(PaymentFile.kind, PaymentFile.part)
         ).all()
-        file_cents = [cents for one in files if (cents := file_total_cents(one.kind, one.content)) is not None]
+        file_cents = [one.total_cents for one in files if one.total_cents is not None]
         control = ControlSum(
             sum_cents(
                 session.scalar(
@@ -253,7 +253,7 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
         control,
         states,
         tuple(changed),
-        tuple(KeptFile(one.kind, one.part, one.name, one.sha256, len(one.content), one.made_at) for one in files),
+        tuple(KeptFile(one.kind, one.part, one.name, one.sha256, one.byte_count, one.made_at) for one in files),
     )
 
 

@@ -27,10 +27,9 @@ from voucher.redemption.model import Redemption
 from voucher.settlement.amount_in_words import euros_in_words
 from voucher.settlement.model import AdviceState, PaymentAdvice
 from voucher.settlement.model_overpayments import Dispute, Overpayment, Recovery, RevenueOrder
-from voucher.settlement.outgoing import SIGNATORIES
 from voucher.settlement.overpayments import find_overpayment
 from voucher.settlement.paper import count_words, grouped_siret, pdf
-from voucher.settlement.words import DISPUTE_REASONS
+from voucher.settlement.words import DISPUTE_REASONS, SIGNATORIES
 
 _CSV_HEADER = (
     "Demande",

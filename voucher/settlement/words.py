@@ -1,6 +1,6 @@
 """How settlement speaks: states, channels and kinds of files in French, one word for one thing."""
 
-from voucher.programme.model import SettlementChannel
+from voucher.programme.model import IssuerKind, SettlementChannel
 from voucher.settlement.model import AdviceState, BatchState
 from voucher.settlement.model_bank import MatchKind
 from voucher.settlement.model_overpayments import DisputeReason, RecoveryKind
@@ -84,3 +84,12 @@ RECOVERY_KINDS: dict[str, str] = {
     RecoveryKind.WRITTEN_OFF: "Abandonné",
 }
 """How an overpayment came back, in French."""
+
+SIGNATORIES: dict[IssuerKind, str] = {
+    IssuerKind.REGION: "La présidente ou le président du conseil régional",
+    IssuerKind.DEPARTMENT: "La présidente ou le président du conseil départemental",
+    IssuerKind.EPCI: "La présidente ou le président de l’intercommunalité",
+    IssuerKind.METROPOLE: "La présidente ou le président de la métropole",
+    IssuerKind.SYNDICAT_MIXTE: "La présidente ou le président du syndicat mixte",
+}
+"""Who signs for an issuer."""
