@@ -47,9 +47,15 @@ def app_for(database: Database, now: datetime | None = None, **changes: object) 
 
 
 def a_person(
-    database: Database, role: Role | None, scope_id: UUID | None = None, *, now: datetime | None = None, email: str = ""
+    database: Database,
+    role: Role | None,
+    scope_id: UUID | None = None,
+    *,
+    now: datetime | None = None,
+    email: str = "",
+    password: str = PASSWORD,
 ) -> UUID:
-    """Put down a staff account with one role, or none, and PASSWORD: a person who was here before the rule of two people.
+    """Put down a staff account with one role, or none, and a password: a person who was here before the rule of two people.
 
     Its rows alone, in one transaction: no letter, no line in the trail. What the use cases do is tested in tests/access.
     """
@@ -59,7 +65,7 @@ def a_person(
     with database.write() as session:
         session.execute(
             insert(StaffAccount).values(
-                id=account_id, email=email, name="Camille Exemple", password_hash=hash_of(PASSWORD), created_at=at
+                id=account_id, email=email, name="Camille Exemple", password_hash=hash_of(password), created_at=at
             )
         )
         if role in TWO_PEOPLE_ROLES:

@@ -122,8 +122,8 @@ def change_address(account_id: UUID) -> str | Response:
             return _back(account_id)
     consequences = [
         f"L’ancienne adresse, {found.email}, en est avertie.",
-        "Les liens déjà envoyés ne servent plus.",
-        "Si la personne a, ou a eu, un rôle de finances, de collectivité ou du programme, une seconde personne confirme.",
+        "Les liens déjà envoyés ne servent plus, ni le mot de passe : un lien part à la nouvelle adresse.",
+        "Si la personne a, ou a eu, un rôle de finances, de collectivité ou du programme, une seconde personne confirme, et le mot de passe reste.",
     ]
     return _page(found, form, "Changer l’adresse", "Changer l’adresse", consequences)
 

@@ -236,6 +236,20 @@ def test_a_corrected_address_is_invited_anew_and_both_addresses_are_told(databas
     assert sorted(told) == [["luce@ailleurs.example"], [EMAIL]]
 
 
+def test_an_address_that_one_person_changes_ends_the_password_chosen_at_the_old_one(database: Database) -> None:
+    programme, luce = invited(database)
+    links.use_link(database, links.print_link(database, EMAIL, now=NOW).rpartition("/")[2], CHOSEN, now=NOW)
+    session = sessions.sign_in(database, EMAIL, CHOSEN, now=NOW)
+    _move(database, programme, luce)
+    assert sessions.viewer_of(database, session, now=NOW) is None
+    assert not signs_in(database, CHOSEN, "luce@ailleurs.example")
+    with open_post_office() as office:
+        send(database, office)
+    (token,) = (token_in(body_of(one)) for _, _, one in office.received if "/personnes/lien/" in body_of(one))
+    links.use_link(database, token, "encore cinq autres mots", now=NOW)
+    assert signs_in(database, "encore cinq autres mots", "luce@ailleurs.example")
+
+
 def test_a_message_pointed_at_another_address_gets_no_link(database: Database) -> None:
     invited(database)
     with database.write() as session:

@@ -19,7 +19,7 @@ from sqlalchemy import select
 import voucher
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in
 from voucher.access import links, sessions
-from voucher.access.read import people
+from voucher.access.read import Person, people
 from voucher.access.read_changes import had_hand_in, waiting_changes
 from voucher.access.rules import TWO_PEOPLE_ROLES, Role
 from voucher.kernel.database import Database
@@ -99,6 +99,19 @@ class World:
             for password in (PASSWORD, KNOWN_TO_PAT):
                 form = {"csrf_token": token, "password": password}
                 client.post(f"/personnes/a-confirmer/{waiting.id}", data=form)
+
+    def as_quentin(self) -> FlaskClient:
+        """Return a client signed in as the other person of the programme."""
+        found, _ = people(self.database, sort="name", descending=False, limit=9, offset=0, filters={"nom": "quentin"})
+        return sign_in(self.app, self.database, found[0].id)
+
+    def confirm_as_quentin(self) -> None:
+        """Confirm whatever waits, as the other person of the programme."""
+        self.confirm_all(self.as_quentin())
+
+    def with_role(self, role: Role) -> list[Person]:
+        """Return who holds a role."""
+        return people(self.database, sort="name", descending=False, limit=9, offset=0, filters={"role": role})[0]
 
     def read_mail(self) -> None:
         """Follow every link that reaches a mailbox of Pat's, and choose a password there."""
@@ -207,14 +220,31 @@ def giving_oneself_the_role(world: World) -> None:
         world.ask(world.pat, role)
 
 
+def planting_a_password_then_moving_the_account_to_somebody_honest(world: World) -> None:
+    other = world.invite(PATS_OTHER)
+    world.read_mail()
+    assert world.post(f"/personnes/{other}/adresse", email="luce@lieu.example") == 302
+    world.ask(other, Role.FINANCE_PREPARER)
+    # Quentin asks Luce, whose address it is, and confirms.
+    world.confirm_as_quentin()
+    assert other in {row.id for row in world.with_role(Role.FINANCE_PREPARER)}
+
+
+def having_set_a_password_when_one_still_could(world: World) -> None:
+    luce = a_person(world.database, None, now=NOW, email="luce@lieu.example", password=KNOWN_TO_PAT)
+    assert world.others() == [luce]
+    world.ask(luce, Role.FINANCE_APPROVER)
+    world.confirm_as_quentin()
+    assert luce in {row.id for row in world.with_role(Role.FINANCE_APPROVER)}
+
+
 def moving_somebody_honest_to_one_s_own_address_while_it_waits(world: World) -> None:
     luce = world.invite("luce@lieu.example")
     world.ask(luce, Role.FINANCE_PREPARER)
     # Quentin is about to confirm what he saw for Luce.
     (waiting,) = waiting_changes(world.database)
     assert world.post(f"/personnes/{luce}/adresse", email=PATS_OTHER) == 302
-    quentin, _ = people(world.database, sort="name", descending=False, limit=9, offset=0, filters={"nom": "quentin"})
-    client = sign_in(world.app, world.database, quentin[0].id)
+    client = world.as_quentin()
     token = csrf_token(client.get("/personnes/moi").text)
     client.post(f"/personnes/a-confirmer/{waiting.id}", data={"csrf_token": token, "password": PASSWORD})
 
@@ -262,6 +292,8 @@ WAYS: tuple[Callable[[World], None], ...] = (
     asking_first_and_choosing_the_password_after,
     confirming_from_the_second_account,
     giving_oneself_the_role,
+    planting_a_password_then_moving_the_account_to_somebody_honest,
+    having_set_a_password_when_one_still_could,
     moving_somebody_honest_to_one_s_own_address_while_it_waits,
     pointing_a_waiting_message_elsewhere,
     taking_over_a_place_manager,

@@ -132,6 +132,16 @@ def encrypted(packed: bytes) -> bytes:
     return bytes(out)
 
 
+def of_the_larger_sort(packed: bytes, *, is_lying: bool) -> bytes:
+    """Return a zip whose directory is told by a zip64 record, the plain one at its end telling nothing, or a lie."""
+    place = len(packed) - 22
+    _, _, _, _, count, directory_bytes, start, _ = struct.unpack("<4s4H2LH", packed[place:])
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, directory_bytes, start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, place, 1)
+    plain = (1, 1, 46, 0) if is_lying else (0xFFFF, 0xFFFF, 0xFFFF_FFFF, 0xFFFF_FFFF)
+    return packed[:place] + record + locator + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, *plain, 0)
+
+
 def test_each_file_of_a_zip_that_cannot_be_read_has_its_line(sqlite_database: Database) -> None:
     paid = Paid(sqlite_database)
     days = Days(paid)
@@ -175,8 +185,12 @@ def test_a_zip_too_long_too_big_empty_or_damaged_is_refused_as_a_whole(
     crowd = zipped(*((f"{rank}.xml", b"") for rank in range(2_000)))
     with monkeypatch.context() as patch:
         patch.setattr(zipfile, "ZipFile", None)  # a directory so long is refused before it is read
-        (one,) = take(sqlite_database, ("z.zip", crowd))
-    assert "plus de 100 fichiers" in one.errors[0].reason
+        refused = [of_the_larger_sort(crowd, is_lying=lies) for lies in (False, True)]
+        for one in take(sqlite_database, *(("z.zip", content) for content in (crowd, *refused))):
+            assert "plus de 100 fichiers" in one.errors[0].reason
+    few = zipped(("a.xml", b"<a/>"), ("b.xml", b"<a/>"))
+    for is_lying in (False, True):
+        assert len(take(sqlite_database, ("z.zip", of_the_larger_sort(few, is_lying=is_lying)))) == 2
     monkeypatch.setattr(bank_zip, "UNPACKED_BYTES_MAX", 10_000_000)
     bomb = zipped(("a.xml", b" " * 6_000_000), ("b.xml", b" " * 6_000_000))
     (one,) = take(sqlite_database, ("z.zip", bomb))

@@ -80,6 +80,24 @@ def test_a_page_has_its_time_until_its_answer_has_left_and_the_next_has_its_own(
     assert client.get("/short").text == "False"
 
 
+def test_who_comes_is_asked_in_a_few_seconds_even_after_a_long_page() -> None:
+    app, had = Flask(__name__), []
+    patience.install(app)
+    # As web.access does: before everything else.
+    app.before_request_funcs[None].insert(0, lambda: had.append(takes_long()))
+
+    @app.get("/long")
+    @patience.takes_long
+    def long() -> str:
+        return str(takes_long())
+
+    client = app.test_client()
+    assert [client.get("/long").text for _ in range(2)] == ["True", "True"]
+    assert client.get("/nowhere").status_code == 404
+    assert had == [False, False, False]
+    assert not takes_long()
+
+
 def test_time_is_given_back_at_the_end_of_a_block() -> None:
     with at_length():
         with at_length():

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from voucher.access.audit import note
 from voucher.access.find import locked_open_account, new_address, refuse_known_address, take_turn_on_accounts
 from voucher.access.letters import tell, tell_second_people
-from voucher.access.links import end_links, queue_link
+from voucher.access.links import end_links, end_password, is_password_own, queue_link
 from voucher.access.model import AccountChange, RoleGrant, StaffAccount
 from voucher.access.rules import (
     ROLE_NAMES,
@@ -68,7 +68,8 @@ def change_address(database: Database, account_id: UUID, email: str, *, by: UUID
     """Change an account's address. Return None when it is done, or the id of the change that waits for a second person.
 
     It waits where the person holds, or ever held, a role of `TWO_PEOPLE_ROLES`: taking the address is taking the account.
-    Links that were sent serve no more, and the old address is told. Raises Refused.
+    Done by one person alone, it ends the password too: who read the old address may know it, and the new one gets a link. Links that
+    were sent serve no more, and the old address is told. Raises Refused.
     """
     wanted = new_address(email)
     with database.write() as session:
@@ -78,6 +79,7 @@ def change_address(database: Database, account_id: UUID, email: str, *, by: UUID
             raise Refused("same_address", "Ce compte a déjà cette adresse. Écrivez la nouvelle.", "email")
         refuse_known_address(session, wanted)
         if not _counts_among_two(session, account_id):
+            end_password(session, account.id)
             _put_address(session, account, wanted, by, now)
             session.execute(
                 insert(AccountChange).values(
@@ -204,6 +206,11 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
     _decide(session, change.id, ChangeOutcome.CONFIRMED, origin, by, now)
     note(session, by, "change_confirmed", f"{account.email} : {_what(change)}", now)
     if change.kind == ChangeKind.ROLE:
+        # What two people gave is its person's alone: nobody who set the password, before links, has it too.
+        if account.password_hash is not None and not is_password_own(session, account.id):
+            end_password(session, account.id)
+            asked_from = Origin.HOST if change.asked_by is None else Origin.OFFICE
+            queue_link(session, locked_open_account(session, account.id), asked_from, change.asked_by, now)
         _give(session, account, Role(change.role), change.scope_id, change.id, change.asked_by, now)
     else:
         _put_address(session, account, change.new_email, by, now)
@@ -252,10 +259,13 @@ def _put_address(session: Session, account: Account, email: str, by: UUID | None
     session.execute(update(StaffAccount).where(StaffAccount.id == account.id).values(email=email))
     sentence = f"L’adresse de votre compte a été remplacée le {french_instant(now)}. C’est maintenant {email}."
     note(session, by, "address_changed", f"{account.email} : {email}", now)
+    moved = locked_open_account(session, account.id)
+    if account.password_hash is not None and moved.password_hash is None:
+        sentence += " Votre mot de passe ne sert plus : un lien envoyé à cette adresse permet d’en choisir un autre."
     for told in (account.email, email):
         tell(session, told, account.name, new_id(), "votre adresse a changé", sentence, now)
-    if account.password_hash is None and by is not None:
-        queue_link(session, locked_open_account(session, account.id), Origin.OFFICE, by, now)
+    if moved.password_hash is None and by is not None:
+        queue_link(session, moved, Origin.OFFICE, by, now)
 
 
 def _refuse_role(session: Session, account_id: UUID, role: Role) -> None:

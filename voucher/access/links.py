@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
@@ -166,10 +166,22 @@ def put_password(session: Session, account_id: UUID, password_hash: str, now: da
     end_links(session, account_id, LinkEnd.CANCELLED, now)
 
 
+def is_password_own(session: Session, account_id: UUID) -> bool:
+    """Say whether a link was used: before links, somebody of the programme set the password, and may know it."""
+    used = exists().where(AccountLink.account_id == account_id, AccountLink.ended_how == LinkEnd.USED)
+    return bool(session.scalar(select(used)))
+
+
+def end_password(session: Session, account_id: UUID) -> None:
+    """Forget a password, and end the sessions that it opened: only a link opens the account now."""
+    session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(password_hash=None))
+    session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
+
+
 def queue_link(
     session: Session, account: Row[*tuple[Any, ...]], asked_from: Origin, by: UUID | None, now: datetime
 ) -> LinkPurpose:
-    """Note that a link is asked for an account's row , and put its message into the outbox."""
+    """Note that a link is asked for an account's row, and put its message into the outbox."""
     link_id, purpose = _insert_link(session, account, asked_from, by, now)
     send_link(session, link_id, purpose, asked_from, account.email, account.name, now)
     return purpose

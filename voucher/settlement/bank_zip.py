@@ -26,6 +26,9 @@ _SPOOL_BYTES = 4 * 1024 * 1024
 # The directory at the end of a zip is read whole: its size is bounded before.
 _END = b"PK\x05\x06"
 _END_BYTES_MAX = 22 + 65_535
+# A zip of the larger sort says it again just before its end, and is believed there.
+_END_64, _END_64_BYTES = b"PK\x06\x06", 56
+_LOCATOR_BYTES = 20
 _DIRECTORY_BYTES_MAX = 1024 * 1024
 _BROKEN = (
     zipfile.BadZipFile,
@@ -111,12 +114,15 @@ def _is_of_the_computer(name: str) -> bool:
 def _check_directory(file: IO[bytes]) -> None:
     """Refuse a directory too long to be that of a hundred files, before it is read. Leaves the file at its beginning."""
     size = file.seek(0, 2)
-    file.seek(max(0, size - _END_BYTES_MAX))
+    file.seek(max(0, size - _END_BYTES_MAX - _LOCATOR_BYTES - _END_64_BYTES))
     tail = file.read()
     file.seek(0)
     place = tail.rfind(_END)
     if place < 0 or len(tail) < place + 22:
         raise RefusedXml(f"Le zip est abîmé. {_AGAIN}")
     count, directory_bytes = struct.unpack("<HI", tail[place + 10 : place + 16])
+    before = tail[max(0, place - _LOCATOR_BYTES - _END_64_BYTES) : place]
+    if before.startswith(_END_64):
+        count, directory_bytes = struct.unpack("<QQ", before[32:48])
     if count > 10 * MEMBERS_MAX or directory_bytes > _DIRECTORY_BYTES_MAX:
         raise RefusedXml(f"Le zip contient plus de {MEMBERS_MAX} fichiers. Envoyez-les en plusieurs zips.")

@@ -7,7 +7,7 @@ def freeze(): …
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, request, request_started
 
 from voucher.kernel.time_limits import give_time
 
@@ -22,7 +22,13 @@ def takes_long(view: View) -> View:
 
 def install(app: Flask) -> None:
     """Give each page of `app` its time, until its whole answer has left."""
+    # Who comes is asked before, in a few seconds, even by a thread that has just answered a long page.
+    request_started.connect(_hurry, app)
     app.before_request(_begin)
+
+
+def _hurry(_app: Flask) -> None:
+    give_time(is_long=False)
 
 
 def _begin() -> None:
