@@ -9,6 +9,14 @@ SOME_HASH = "(SELECT leaf_hash FROM seal WHERE leaf = 9)"
 LAST_SIZE = "(SELECT max(size) FROM checkpoint)"
 
 LEDGER = {
+    "a rule that spares what is still to be written": (
+        "INSERT INTO rule_start (rule, written_until) VALUES ('bank_day', '2099-01-01 00:00:00.000000')",
+        {"rules_start_where_the_books_were"},
+    ),
+    "a rule that spares closes to come": (
+        "INSERT INTO rule_start (rule, written_until) VALUES ('close_checks', '2099-01-01 00:00:00.000000')",
+        {"rules_start_where_the_books_were"},
+    ),
     "a changed amount": (
         f"UPDATE movement SET amount_cents = amount_cents + 1 WHERE rank = 1 AND entry_id = {ITS_ENTRY}",
         {"entries_are_whole", "sealed_entries_stand"},

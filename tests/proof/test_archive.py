@@ -55,6 +55,16 @@ PLANTED = {
         "jour de banque",
         "a_line_counts_on_the_banks_day",
     ),
+    "a rule of days that spares what is still to be written": (
+        "INSERT INTO rule_start (rule, written_until) VALUES ('bank_day', '2099-01-01 00:00:00.000000')",
+        "jour de banque",
+        "rules_start_where_the_books_were",
+    ),
+    "a rule of closes that spares those to come": (
+        "INSERT INTO rule_start (rule, written_until) VALUES ('close_checks', '2099-01-01 00:00:00.000000')",
+        "clôture",
+        "rules_start_where_the_books_were",
+    ),
     "a changed amount": (
         f"UPDATE movement SET amount_cents = amount_cents + 1 WHERE rank = 1 AND entry_id = {ITS_ENTRY}",
         "scellement",

@@ -1,14 +1,16 @@
 """What must be true of the ledger by itself (architecture.md §7, invariants 1 and 5; ledger.md §9, I1 to I4)."""
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from voucher.kernel.calendar import french_instant
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.identifiers import derived_number
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import CHART, RULES, Dimension, EventType, Side
-from voucher.ledger.model import Account, Entry, Movement
+from voucher.ledger.model import Account, Entry, FiscalYear, Movement, RuleStart
 from voucher.ledger.read import balances_query
+from voucher.ledger.rule_starts import BANK_DAY, CLOSE_CHECKS, RULE_WORDS
 
 REVERSALS = [event_type for event_type, rule in RULES.items() if not rule.moves]
 
@@ -198,7 +200,25 @@ def check_budget_is_the_envelope(session: Session) -> list[Violation]:
     ]
 
 
+def check_rules_start_where_the_books_were(session: Session) -> list[Violation]:
+    """Une règle des livres épargne ce qui était écrit avant elle, jusqu’à une écriture ou une clôture qui existe."""
+    is_of_a_fact = or_(
+        (RuleStart.rule == BANK_DAY) & exists().where(Entry.posted_at == RuleStart.written_until),
+        (RuleStart.rule == CLOSE_CHECKS) & exists().where(FiscalYear.closed_at == RuleStart.written_until),
+    )
+    rows = session.execute(select(RuleStart.rule, RuleStart.written_until).where(~is_of_a_fact))
+    return [
+        Violation(
+            "rules_start_where_the_books_were",
+            f"règle « {RULE_WORDS.get(row.rule, row.rule)} »",
+            f"épargne ce qui fut écrit jusqu’au {french_instant(row.written_until)}, où rien ne fut écrit",
+        )
+        for row in rows
+    ]
+
+
 CHECKS: tuple[Check, ...] = (
+    check_rules_start_where_the_books_were,
     check_entries_are_whole,
     check_movements_have_their_entry,
     check_movements_follow_the_chart,

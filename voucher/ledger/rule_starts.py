@@ -12,6 +12,9 @@ BANK_DAY = "bank_day"
 CLOSE_CHECKS = "close_checks"
 """Two people sign a list before a year is closed (migration 0022)."""
 
+RULE_WORDS = {BANK_DAY: "jour de la banque", CLOSE_CHECKS: "liste avant une clôture"}
+"""Each rule in French."""
+
 
 def written_under(rule: str, instant: Any) -> ColumnElement[bool]:
     """Return the condition that what was written at an instant was under a rule: always, where nothing was written before it."""

@@ -239,7 +239,11 @@ class Facts:
         """What a line causes counts on the bank's day, or, late, on the first day after a closed year."""
         rows = self.archive.rows("fiscal_year", "following_on closed_at")
         after_close = {following_on for following_on, closed_at in rows if closed_at}
-        until = {row[0]: row[1] for row in self.archive.rows("rule_start", "rule written_until")}.get("bank_day", "")
+        until = self.ledger.spared_until
+        if not self.ledger.is_start_written:
+            self.wrong(
+                "jour de banque", "rule_start", f"épargne ce qui fut écrit jusqu'à {until}, où rien ne fut écrit"
+            )
         matched = chain(self.archive.rows("bank_match", "id line_id"), self.archive.rows("recovery", "id bank_line_id"))
         line_of = {row[0]: row[1] for row in matched}
         for (event, fact), (day, posted_at) in self.ledger.days.items():
@@ -281,7 +285,9 @@ class Facts:
         )
         columns = "year proposal_id said_by item found_count found_cents reason"
         signed = {row[:4]: row[4:] for row in self.archive.rows("close_check", columns)}
-        rows = self.archive.rows("fiscal_year", "year proposal_id proposed_by closed_at closed_by")
+        rows = list(self.archive.rows("fiscal_year", "year proposal_id proposed_by closed_at closed_by"))
+        if until and until not in {row[3] for row in rows}:
+            self.wrong("clôture", "rule_start", f"épargne ce qui fut clos jusqu'à {until}, où rien ne fut clos")
         for year, proposal, proposed_by, closed_at, closed_by in rows:
             for item in CLOSE_ITEMS if closed_at > until else ():
                 theirs = signed.get((year, proposal, proposed_by, item))

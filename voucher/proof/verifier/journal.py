@@ -99,6 +99,9 @@ class Ledger:
         self.facts: dict[str, dict[str, int]] = defaultdict(dict)  # total cents by event type and fact
         self.reversed: set[str] = set()
         self.days: dict[tuple[str, str], tuple[str, str]] = {}  # of the bank's entries: when they count, when written
+        starts = {row[0]: row[1] for row in archive.rows("rule_start", "rule written_until")}
+        self.spared_until = starts.get("bank_day", "")  # entries written until then keep the days they had
+        self.is_start_written = not self.spared_until
         self.moved: Counter[tuple[str, ...]] = Counter()  # cents of a batch's events by type, fact, codes
 
     def read(self, claims: Claims) -> None:
@@ -195,6 +198,7 @@ class Ledger:
         if reverses:
             self.reversed.add(reverses)
         self.facts[event_type][event_id] = int(total)
+        self.is_start_written = self.is_start_written or entry[4] == self.spared_until
         if event_type in BANK_EVENTS:
             self.days[event_type, event_id] = (entry[6], entry[4])
         said = "".join([ENTRY_FORMAT, "\n", *(f"{field}\n" for field in entry[:10]), *lines])
