@@ -25,7 +25,7 @@ demo-reset: run-time  ## the same, starting over with new data
 	@exec $(BIN)/python -m voucher.cli demo --reset --port $(PORT)
 
 # A quick answer while one works. Left out: PostgreSQL, browsers, kills and long lives (the markers stand in pyproject.toml).
-check: development  ## lint, types, floors, and the tests on SQLite, without browser, kill or long life: 2 minutes on 2 cores
+check: development  ## lint, types, floors, and the tests on SQLite, without browser, kill or long life
 	@status=0; \
 	$(MAKE) --no-print-directory lint || status=1; \
 	PASS_TEST_SQLITE_ONLY=1 $(BIN)/pytest -n $(WORKERS) -m "not postgresql and not browser and not kill and not long" || status=1; \

@@ -17,6 +17,8 @@ from voucher.demonstration.bank import statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.ledger.chart import EventType
+from voucher.ledger.model import Entry
 from voucher.settlement.import_statement import Imported, import_statement
 from voucher.settlement.model import SettlementBatch
 from voucher.settlement.model_bank import BankMatch
@@ -94,6 +96,23 @@ def test_a_transfer_offered_again_days_after_an_answer_was_withdrawn_is_right_in
     doubt.withdraw(doubt.answer(NEVER, APPROVER, seen=1))
     doubt.answer(NEVER, APPROVER, seen=1, now=TOMORROW)
     assert doubt.states() == ["rejected", "in_file"]
+    doubt.is_right()
+
+
+def test_a_debit_of_the_day_before_withdraws_a_second_rejection_on_the_day_of_that_one(doubt: Doubt) -> None:
+    doubt.report(first="DU03")
+    doubt.answer(NEVER, PREPARER, seen=1)
+    doubt.withdraw(doubt.answer(NEVER, APPROVER, seen=1))
+    doubt.answer(NEVER, APPROVER, seen=1, now=TOMORROW)
+    doubt.paid.take(debit("T1", 3_000, doubt.first))
+    with doubt.database.read() as session:
+        days = session.scalars(
+            select(Entry.effective_on)
+            .where(Entry.event_type == EventType.REJECTION_WITHDRAWN)
+            .order_by(Entry.effective_on)
+        ).all()
+    assert days == [LATER.date(), TOMORROW.date()], "the structure owes nothing on the days between"
+    assert doubt.states() == ["paid", "in_file"]
     doubt.is_right()
 
 

@@ -9,12 +9,13 @@ from sqlalchemy import select, update
 
 from tests.settlement.camt_files import Account, Booked, camt
 from tests.settlement.doubt import LATER, THIRD, Doubt
-from tests.settlement.test_accountant_return import Owing
+from tests.settlement.test_accountant_return import HEADS, Owing
 from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, credit, debit
 from tests.settlement.town import APPROVER, NOW, PREPARER, wrong_books
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.settlement.accountant_return import import_accountant_return
 from voucher.settlement.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer
 from voucher.settlement.bank_files import RefusedBankFile
 from voucher.settlement.clock import Stage, dues
@@ -221,6 +222,21 @@ def test_a_rejection_that_comes_while_the_question_is_open_waits_for_the_answer(
     doubt.is_right()
 
 
+def test_a_rejection_after_two_people_said_never_came_keeps_a_dead_account_from_being_paid(doubt: Doubt) -> None:
+    doubt.report(first="DU03")
+    for person in (PREPARER, APPROVER):
+        doubt.answer(NEVER, person, seen=1)
+    assert doubt.report(first="AC04").rejected_count == 0
+    with doubt.database.read() as session:
+        assert session.get_one(PaymentAdvice, doubt.paid.first_id).state_reason == "AC04"
+    with pytest.raises(Refused, match="Compte fermé"):
+        doubt.freeze()
+    doubt.report(first="MS03")
+    with doubt.database.read() as session:
+        assert session.get_one(PaymentAdvice, doubt.paid.first_id).state_reason == "AC04", "said first"
+    doubt.is_right()
+
+
 def test_a_rejection_after_two_people_said_that_the_first_stands_is_of_that_first(doubt: Doubt) -> None:
     doubt.report(first="DU03")
     answers = [doubt.answer(STANDS, person, seen=1) for person in (PREPARER, APPROVER)]
@@ -281,6 +297,35 @@ def test_an_accountants_duplicate_reopens_no_debt_either(database: Database) -> 
         new = NewAnswer(new_id(), owing.batch_id, advice_id, NEVER, "Vu.", 1)
         answer_duplicates(database, new, by=person, now=LATER)
     assert {state for state, _ in owing.states().values()} == {"rejected"}
+    assert wrong_books(database) == []
+
+
+def test_an_accountants_rejection_of_the_first_that_stands_is_right(database: Database) -> None:
+    owing = Owing(database)
+    owing.take(f"{owing.first};30,00;rejeté;24/11/2026;Doublon")
+    with database.read() as session:
+        advice_id = session.execute(select(TransferReport.advice_id)).scalar_one()
+    for person in (PREPARER, APPROVER):
+        new = NewAnswer(new_id(), owing.batch_id, advice_id, STANDS, "Vu.", 1)
+        answer_duplicates(database, new, by=person, now=LATER)
+    content = f"{HEADS}{owing.first};30,00;rejeté;25/11/2026;AC04 compte clos".encode()
+    month_later = LATER + timedelta(days=30)
+    done = import_accountant_return(database, "retour.csv", content, by=PREPARER, now=month_later)
+    assert done.rejected_count == 1
+    assert wrong_books(database) == []
+
+
+def test_an_accountants_reason_after_never_came_keeps_a_dead_account_from_being_paid(database: Database) -> None:
+    owing = Owing(database)
+    owing.take(f"{owing.first};30,00;rejeté;24/11/2026;Doublon")
+    with database.read() as session:
+        advice_id = session.execute(select(TransferReport.advice_id)).scalar_one()
+    for person in (PREPARER, APPROVER):
+        new = NewAnswer(new_id(), owing.batch_id, advice_id, NEVER, "Vu.", 1)
+        answer_duplicates(database, new, by=person, now=LATER)
+    assert owing.take(f"{owing.first};30,00;rejeté;25/11/2026;AC04 compte clos").known_count == 1
+    with database.read() as session:
+        assert session.get_one(PaymentAdvice, advice_id).state_reason == "AC04 compte clos"
     assert wrong_books(database) == []
 
 

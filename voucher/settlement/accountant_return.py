@@ -32,8 +32,8 @@ from voucher.settlement.model import AdviceState, BankFileKind, BankLine, BankSt
 from voucher.settlement.model_bank import BankMatch, MatchKind
 from voucher.settlement.model_reports import ReportKind, ReportLevel, TransferReport
 from voucher.settlement.post_lines import pay_and_return, post_lines
-from voucher.settlement.reasons import duplicate_code
-from voucher.settlement.reject_advices import reject_advices, say_reasons
+from voucher.settlement.reasons import CODE_LENGTH, duplicate_code
+from voucher.settlement.reject_advices import reject_advices, say_reasons, say_why_rejected
 from voucher.settlement.said_first import accountant_reference
 from voucher.settlement.scope import in_scope
 from voucher.settlement.withdraw_rejections import hold_rejected, rejected_twice, withdraw_rejections
@@ -97,10 +97,13 @@ def import_accountant_return(
         advices = _advices(session, [line.reference for line in lines], issuer_id)
         new = _checked(session, lines, advices, paris_day(now))
         doubled = [line for line in new if _is_duplicate(line)]
+        rejected = [line for line in lines if line.status is ReturnStatus.REJECTED and not _is_duplicate(line)]
         counts = Counter(line.status for line in new if not _is_duplicate(line))
         _book(session, new, advices, sha256, by, now)
-        _announce(session, doubled, advices, sha256)
+        _keep(session, doubled, ReportKind.DUPLICATE, advices, sha256)
+        _keep(session, rejected, ReportKind.REJECTION, advices, sha256)
         _reject(session, [line for line in new if not _is_duplicate(line)], advices, by, now)
+        say_why_rejected(session, {advices[line.reference].id: line.reason for line in rejected})
         close_ended_batches(session, now)
     return Returned(
         False,
@@ -343,14 +346,23 @@ def _is_duplicate(line: ReturnLine) -> bool:
     return line.status is ReturnStatus.REJECTED and duplicate_code(line.reason) != ""
 
 
-def _announce(
-    session: Session, doubled: Sequence[ReturnLine], advices: Mapping[str, Row[*tuple[Any, ...]]], sha256: str
+def _keep(
+    session: Session,
+    lines: Sequence[ReturnLine],
+    kind: ReportKind,
+    advices: Mapping[str, Row[*tuple[Any, ...]]],
+    sha256: str,
 ) -> None:
-    """Keep what the accountant calls duplicates: they stay in transit until two people answer."""
-    said = {advices[line.reference].id: line.reason for line in doubled}
-    kind, level = ReportKind.DUPLICATE.value, ReportLevel.TRANSFER.value
-    rows = ((sha256, one, kind, level, duplicate_code(reason), reason) for one, reason in said.items())
+    """Keep what the accountant calls duplicates, which stay in transit until two people answer, and what it rejects."""
+    said = {advices[line.reference].id: line.reason for line in lines}
+    level = ReportLevel.TRANSFER.value
+    rows = ((sha256, one, kind.value, level, _code_of(reason), reason) for one, reason in said.items())
     copy_rows(session, TransferReport, rows)
+
+
+def _code_of(reason: str) -> str:
+    """Return the code that an accountant's reason is or says; empty for words alone."""
+    return duplicate_code(reason) or (reason if len(reason) == CODE_LENGTH else "")
 
 
 def _reject(

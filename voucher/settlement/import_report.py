@@ -30,7 +30,7 @@ from voucher.settlement.model import AdviceState, BankFileKind, PaymentAdvice
 from voucher.settlement.model_reports import ReportKind, TransferReport
 from voucher.settlement.pain002 import StatusReport, read_status_report
 from voucher.settlement.references import part_of_message, payment_information_id
-from voucher.settlement.reject_advices import reject_advices
+from voucher.settlement.reject_advices import reject_advices, say_why_rejected
 from voucher.settlement.said_of_transfers import Said, fates, payees
 from voucher.settlement.withdraw_rejections import rejected_twice
 from voucher.settlement.xml_guard import RefusedXml, unpacked
@@ -87,6 +87,7 @@ def import_report(
         _keep(session, report.sha256, said, names)
         reasons = {advice_id: one.code for advice_id, one in rejections.items() if advice_id not in idle}
         rejected = reject_advices(session, reasons, on=paris_day(now), by=by, now=now)
+        say_why_rejected(session, reasons)
         doubled = open_duplicates(session, said.keys() - rejections.keys())
         set_aside = tuple(sorted((one for _, one in aside), key=lambda one: one.line))
         keep_set_aside(session, report.sha256, set_aside)

@@ -11,6 +11,7 @@ from voucher.ledger.chart import EventType
 from voucher.ledger.post import Event, reverse
 from voucher.ledger.post_facts import post_facts
 from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+from voucher.settlement.reasons import NEVER_CAME
 from voucher.settlement.withdraw_rejections import withdrawals
 
 _CHUNK = 5_000
@@ -48,6 +49,17 @@ def reject_advices(session: Session, reasons: Mapping[UUID, str], *, on: date, b
 def say_reasons(session: Session, reasons: Mapping[UUID, str], state: AdviceState) -> None:
     """Write why advices are in a state, in the words of who said it."""
     _change(session, reasons, state, state)
+
+
+def say_why_rejected(session: Session, reasons: Mapping[UUID, str]) -> None:
+    """Write why a bank or an accountant refuses transfers that people offered again because their first sending never came.
+
+    A dead account is then not paid again (ADR 18). Other rejections keep the reason that they had.
+    """
+    given = {one: reason for one, reason in reasons.items() if reason}
+    for some in _parts(sorted(given)):
+        unsaid = select(PaymentAdvice.id).where(PaymentAdvice.id.in_(some), PaymentAdvice.state_reason == NEVER_CAME)
+        say_reasons(session, {one: given[one] for one in session.scalars(unsaid)}, AdviceState.REJECTED)
 
 
 def _change(session: Session, reasons: Mapping[UUID, str], before: AdviceState, after: AdviceState) -> list[UUID]:

@@ -29,13 +29,18 @@ _IDS_MAX = 1000
 class Withdrawal:
     """The first withdrawal of a rejection: its entry and day. `is_of_people`: they took back an answer, no debit denied the rejection.
 
-    `is_reversed`: the rejection stood again since.
+    `rejected_again_on` is the day from which the rejection stood again, None when it did not.
     """
 
     entry_id: UUID
     on: date
     is_of_people: bool
-    is_reversed: bool
+    rejected_again_on: date | None
+
+    @property
+    def is_reversed(self) -> bool:
+        """Whether the rejection stood again since."""
+        return self.rejected_again_on is not None
 
 
 def again_id(advice_id: UUID) -> UUID:
@@ -65,8 +70,10 @@ def withdraw_rejections(session: Session, booked_on: Mapping[UUID, date], *, by:
         agreement_id = session.execute(
             select(SettlementBatch.agreement_id).where(SettlementBatch.id == advice.batch_id)
         ).scalar_one()
-        event_id = again_id(advice.id) if advice.id in before else advice.id
-        day = max(booked_on[advice.id], rejected_on[advice.id])
+        earlier = before.get(advice.id)
+        event_id = advice.id if earlier is None else again_id(advice.id)
+        rejected = rejected_on[advice.id] if earlier is None else earlier.rejected_again_on
+        day = max(booked_on[advice.id], rejected or rejected_on[advice.id])
         event = Event(EventType.REJECTION_WITHDRAWN, event_id, now, f"Virement {advice.reference}", by, day)
         dimensions = {Dimension.AGREEMENT: agreement_id, Dimension.STRUCTURE: advice.structure_id}
         post_event(session, event, dimensions, {advice.structure_id: advice.amount_cents})
@@ -106,13 +113,13 @@ def withdrawals(session: Session, advice_ids: Sequence[UUID] | Select[Any]) -> d
         DuplicateAnswer.advice_id == entry.event_id, DuplicateAnswer.withdrawn_at == entry.posted_at
     )
     rows = session.execute(
-        select(entry.event_id, entry.id, entry.effective_on, is_of_people, reversal.id.is_not(None))
+        select(entry.event_id, entry.id, entry.effective_on, is_of_people, reversal.effective_on)
         .outerjoin(reversal, reversal.reverses_id == entry.id)
         .where(entry.event_type == EventType.REJECTION_WITHDRAWN, entry.event_id.in_(advice_ids))
     )
     return {
-        advice_id: Withdrawal(entry_id, on, bool(of_people), bool(is_reversed))
-        for advice_id, entry_id, on, of_people, is_reversed in rows
+        advice_id: Withdrawal(entry_id, on, bool(of_people), again_on)
+        for advice_id, entry_id, on, of_people, again_on in rows
     }
 
 
