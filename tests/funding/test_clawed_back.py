@@ -126,7 +126,7 @@ def test_a_complementary_balance_waits_for_what_the_funder_still_owes(database: 
     lapse(database, by=SOMEONE, now=now)
     with pytest.raises(Refused, match=r"advance_awaited.*Attendez son versement"):
         close()
-    received(town, last_call.call_id, 3_000)
+    received(town, last_call.call_id, 3_000, now=now)
     assert close().refund_cents == 3_000
     assert wrong_funds(database) == []
 

@@ -99,7 +99,7 @@ def test_a_payment_is_late_for_what_it_carries_over_and_not_for_the_rest(databas
 
 
 def test_what_a_dispute_freed_is_due_by_the_day_of_its_own_period(database: Database) -> None:
-    town = a_town(database)
+    town = a_town(database, ribs_since=JUNE)
     contested = [town.redeem(0, 3, now=JUNE), town.redeem(1, 2, now=JUNE)]
     town.redeem(0, 1, now=JUNE)
     disputes = [NewDispute(new_id(), one, "not_rendered", "La salle était fermée.") for one in contested]

@@ -177,14 +177,19 @@ def _balances_that_lie(session: Session) -> list[Violation]:
     found = []
     for close in session.scalars(select(FundingClose).order_by(FundingClose.closed_at, FundingClose.number)):
         key = (close.agreement_id, close.funder_id)
+        theirs = [row for row in receipts if (row.agreement_id, row.funder_id) == key]
+        # What was written at the very instant of the balance may have come before it or after.
         stood = sum(
             row.amount_cents
-            for row in receipts
-            if (row.agreement_id, row.funder_id) == key
-            and row.received_at <= close.closed_at
-            and (row.undone_at is None or row.undone_at > close.closed_at)
+            for row in theirs
+            if row.received_at < close.closed_at and (row.undone_at is None or row.undone_at > close.closed_at)
         )
-        if close.received_cents != stood - given_back[key]:
+        at_most = sum(
+            row.amount_cents
+            for row in theirs
+            if row.received_at <= close.closed_at and (row.undone_at is None or row.undone_at >= close.closed_at)
+        )
+        if not stood <= close.received_cents + given_back[key] <= at_most:
             detail = f"{format_euros(close.received_cents)} reçus, {format_euros(stood - given_back[key])} rapprochés ce jour-là"
             found.append(Violation("receipts_are_posted", f"décompte {close.id}", detail))
         given_back[key] += close.refund_cents

@@ -17,7 +17,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 SHOWN_MAX = 50  # of each kind: what is wrong a thousand times is said fifty times, then counted
-AUDIT_FORMAT, AUDIT_DOMAIN = "pass-numerique/audit/1", b"pass-numerique/audit/1\0"
+AUDIT_FORMAT, FIRST_FORMAT = "pass-numerique/audit/2", "pass-numerique/audit/1"
+SINCE_SECOND_FORMAT = {"transfer_report", "duplicate_answer", "close_check", "rule_start"}
 SCOPES = ("whole", "journal")
 UNLISTED = {"manifest.json", "manifest.sig"}  # the manifest lists all other files
 PART_BYTES = 1 << 20
@@ -61,6 +62,7 @@ class Archive:
             self.zip = None if path.is_dir() else zipfile.ZipFile(path)
         except zipfile.BadZipFile:
             raise Unreadable("ce n'est pas un fichier zip entier") from None
+        self.is_first_format = False  # until its manifest says so
         self.names: dict[str, str] = {}  # as the manifest says them, and as the zip file does
         for name in self.zip.namelist() if self.zip else [one.name for one in self.folder.iterdir()]:
             short = name.removeprefix("audit/")
@@ -86,7 +88,9 @@ class Archive:
         return data
 
     def rows(self, table: str, columns: str) -> Iterator[tuple[str, ...]]:
-        """Give these columns, two or more, of each row of a table."""
+        """Give these columns, two or more, of each row of a table; none of one that is younger than the archive's format."""
+        if self.is_first_format and table in SINCE_SECOND_FORMAT:
+            return
         with self.open(f"{table}.csv") as file:
             lines = csv.reader(io.TextIOWrapper(file, "utf-8", newline=""), strict=True)
             header = next(lines, [])
@@ -106,13 +110,15 @@ class Manifest:
     def __init__(self, archive: Archive, report: Report, key: bytes) -> None:
         raw = archive.bytes("manifest.json")
         said: Any = json.loads(raw)
-        if not isinstance(said, dict) or said.get("format") != AUDIT_FORMAT or said.get("scope") not in SCOPES:
+        formats = (AUDIT_FORMAT, FIRST_FORMAT)
+        if not isinstance(said, dict) or said.get("format") not in formats or said.get("scope") not in SCOPES:
             raise Unreadable("ce n'est pas une archive d'audit du Pass numérique, ou d'une version plus récente")
+        archive.is_first_format = said["format"] == FIRST_FORMAT
         self.scope: str = said["scope"]
         self.claims = {name: said[name] for name in ("size", "root", "entries")}
         try:
             signature = base64.b64decode(archive.bytes("manifest.sig"))
-            Ed25519PublicKey.from_public_bytes(key).verify(signature, AUDIT_DOMAIN + raw)
+            Ed25519PublicKey.from_public_bytes(key).verify(signature, said["format"].encode() + b"\0" + raw)
         except (InvalidSignature, ValueError):
             report.wrong("signature", "manifest.sig", "le manifeste n'est pas signé par la clé du programme")
         listed = {one["name"]: one for one in said["files"]}

@@ -23,6 +23,7 @@ from voucher.proof.verifier.proofs import (
 )
 
 ENTRY_FORMAT = "pass-numerique/entry/1"
+AFTER_ALL = "9999"  # after any instant, as archives write them
 HEADER = "id event_type event_id journal posted_at posted_by effective_on reverses_id movement_count total_cents"
 BATCH_EVENTS = ("batch_frozen", "batch_exported", "advice_set_aside")
 BOOKED_EVENTS = (
@@ -99,9 +100,12 @@ class Ledger:
         self.facts: dict[str, dict[str, int]] = defaultdict(dict)  # total cents by event type and fact
         self.reversed: set[str] = set()
         self.days: dict[tuple[str, str], tuple[str, str]] = {}  # of the bank's entries: when they count, when written
-        starts = {row[0]: row[1] for row in archive.rows("rule_start", "rule written_until")}
-        self.spared_until = starts.get("bank_day", "")  # entries written until then keep the days they had
-        self.is_start_written = not self.spared_until
+        has_starts = "rule_start.csv" in archive.names  # the journal alone has no facts, whose checks read it again
+        rows = archive.rows("rule_start", "rule written_until") if has_starts else iter(())
+        starts = {row[0]: row[1] for row in rows}
+        # Entries written until then keep the days they had: all those of an archive that is older than the rule.
+        self.spared_until = AFTER_ALL if archive.is_first_format else starts.get("bank_day", "")
+        self.is_start_written = archive.is_first_format or not self.spared_until
         self.moved: Counter[tuple[str, ...]] = Counter()  # cents of a batch's events by type, fact, codes
 
     def read(self, claims: Claims) -> None:
