@@ -16,9 +16,9 @@ from voucher.kernel.settings import Settings, WrongSettings
 from voucher.ledger.chart_file import chart_numbers
 from voucher.startup import settings_of_environment
 from voucher.web import access, install
-from voucher.web.house import House, utc_now
 from voucher.web.navigation import NavItem
 from voucher.web.own_address import OwnAddress
+from voucher.web.services import Services, utc_now
 
 PORTALS = (
     wallet,
@@ -66,7 +66,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         forwarded = settings.proxy_count
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=forwarded, x_proto=forwarded)  # type: ignore[method-assign]
     database = Database(settings.database_url, settings.database_pool_size, settings.page_limits)
-    app.extensions["house"] = House(database, settings, now)
+    app.extensions["services"] = Services(database, settings, now)
     install(app)
     navigation: list[NavItem] = []
     for portal in PORTALS:

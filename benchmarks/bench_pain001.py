@@ -8,8 +8,8 @@ from lxml import etree
 
 from benchmarks.table import Row
 from tests.builders import an_iban
-from voucher.settlement.pain001 import SCHEMA_NAME, Debtor, Transfer, namespace_of, write_credit_transfers
-from voucher.settlement.schemas import validate
+from voucher.settlement.formats_out.pain001 import SCHEMA_NAME, Debtor, Transfer, namespace_of, write_credit_transfers
+from voucher.settlement.formats_out.schemas import validate
 
 TRANSFERS = 20_000
 RUNS = 3

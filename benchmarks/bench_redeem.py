@@ -29,7 +29,7 @@ from voucher.issuing.order import order_vouchers
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.redemption.answers import Counter
-from voucher.redemption.facts import find_batch
+from voucher.redemption.batch_cache import find_batch
 from voucher.redemption.period import period_lock_key
 
 CLIENTS = (1, 4, 16)
@@ -103,7 +103,7 @@ def _job(database: Database, issued: Issued, counter: Counter) -> dict[str, Any]
     with database.read() as session:
         booklets = stored_codes(session, issued.first_booklet_number, BOOKLETS // HTTP_SHARE)
     codes = [code.to_url("http://127.0.0.1:8000") for booklet in booklets for code in booklet.vouchers]
-    app.extensions["house"].database.dispose()
+    app.extensions["services"].database.dispose()
     return {
         "path": "/comptoir/api/redeem",
         "headers": {

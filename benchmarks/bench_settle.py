@@ -12,9 +12,9 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.network.model import BankDetails, Place, Structure
 from voucher.redemption.model import Period
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
 
 REDEMPTIONS = 1_000_000
 STRUCTURES = 2_000

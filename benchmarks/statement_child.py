@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.settlement.town import NOW, PREPARER
 from voucher.kernel.database import Database
-from voucher.settlement.import_statement import import_statement
+from voucher.settlement.bank_in.import_statement import import_statement
 
 
 def main(url: str, path: str) -> None:

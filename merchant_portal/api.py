@@ -25,8 +25,8 @@ from voucher.redemption.rules import VOUCHERS_MAX, Refusal
 from voucher.redemption.undo import undo
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural, round_euros
-from voucher.web.house import house
 from voucher.web.json_body import json_body
+from voucher.web.services import services
 from voucher.web.uploads import takes_at_most
 
 BODY_BYTES_MAX = 64 * 1024
@@ -46,7 +46,7 @@ def api_token() -> Response:
 @takes_at_most(BODY_BYTES_MAX)
 def api_check() -> Response:
     """Say what a code is worth; nothing changes."""
-    here, counter, body = house(), own_counter(), json_body()
+    here, counter, body = services(), own_counter(), json_body()
     if counter is None:
         return _no_place()
     answer = check(here.database, _text(body, "code"), counter, by=viewer().account_id, now=here.now())
@@ -58,7 +58,7 @@ def api_check() -> Response:
 @takes_at_most(BODY_BYTES_MAX)
 def api_redeem() -> Response:
     """Redeem vouchers of one booklet."""
-    here, counter, body = house(), own_counter(), json_body()
+    here, counter, body = services(), own_counter(), json_body()
     if counter is None:
         return _no_place()
     codes = body.get("codes")
@@ -78,7 +78,7 @@ def api_redeem() -> Response:
 @takes_at_most(BODY_BYTES_MAX)
 def api_undo() -> Response:
     """Undo a redemption of this place."""
-    here, counter, body = house(), own_counter(), json_body()
+    here, counter, body = services(), own_counter(), json_body()
     if counter is None:
         return _no_place()
     minutes = here.settings.redemption_undo_minutes

@@ -16,8 +16,8 @@ from voucher.redemption.answers import Counter, Undone
 from voucher.redemption.undo import undo
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural, round_euros
-from voucher.web.house import house
 from voucher.web.listing import csv_response, euros_cell
+from voucher.web.services import services
 
 blueprint = Blueprint("counter", __name__, url_prefix="/comptoir", template_folder="templates")
 PLACES_MAX = 500
@@ -40,7 +40,7 @@ def own_counter() -> Counter | None:
 def own_place() -> network.PlaceLine | None:
     """Return the chosen place as pages show it; None when none is chosen, or it is another structure's or closed."""
     counter = own_counter()
-    found = network.place(house().database, counter.place_id, counter.structure_id) if counter else None
+    found = network.place(services().database, counter.place_id, counter.structure_id) if counter else None
     return found.line if found and found.line.is_open else None
 
 
@@ -48,7 +48,7 @@ def own_place() -> network.PlaceLine | None:
 @staff(Role.MEDIATOR)
 def places() -> str | Response:
     """Choose one's place among the structure's open ones; the only one is chosen by itself."""
-    here = house()
+    here = services()
     rows, _ = network.places(
         here.database,
         sort="name",
@@ -68,7 +68,7 @@ def places() -> str | Response:
 @staff(Role.MEDIATOR)
 def choose() -> Response:
     """Stand at a place of one's structure."""
-    here = house()
+    here = services()
     try:
         place_id = UUID(request.form.get("place_id", ""))
     except ValueError:
@@ -85,7 +85,7 @@ def choose() -> Response:
 @staff(Role.MEDIATOR)
 def today() -> str | Response:
     """Show what the place redeemed on a day, today unless the address says another (`jour`)."""
-    here, counter = house(), own_counter()
+    here, counter = services(), own_counter()
     place = own_place()
     if counter is None or place is None:
         return redirect(url_for("counter.places"))
@@ -120,7 +120,7 @@ def today() -> str | Response:
 @staff(Role.MEDIATOR)
 def receipt(redemption_id: UUID) -> str:
     """Show a receipt, ready to print; right after redeeming, what was done and how to undo it."""
-    here = house()
+    here = services()
     found = read.receipt(
         here.database,
         redemption_id,
@@ -138,7 +138,7 @@ def receipt(redemption_id: UUID) -> str:
 @staff(Role.MEDIATOR)
 def undo_redemption(redemption_id: UUID) -> Response:
     """Undo a redemption of this place."""
-    here, counter = house(), own_counter()
+    here, counter = services(), own_counter()
     if counter is None:
         return redirect(url_for("counter.places"))
     answer = undo(

@@ -19,7 +19,7 @@ from voucher.redemption.rules import VOUCHERS_MAX, Refusal
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural, round_euros, serial
 from voucher.web.headers import scanner_page
-from voucher.web.house import house
+from voucher.web.services import services
 
 SERVICE_COOKIE = "pass_service"
 SERVICE_SECONDS = 180 * 86_400
@@ -84,13 +84,13 @@ def remember_service(response: Response, service: str) -> None:
             max_age=SERVICE_SECONDS,
             samesite="Lax",
             httponly=True,
-            secure=house().settings.base_url.startswith("https:"),
+            secure=services().settings.base_url.startswith("https:"),
             path=url_for("counter.scan"),
         )
 
 
 def _add(counter: Counter, tray: list[TrayLine], typed: str, service: str) -> str | Response:
-    here = house()
+    here = services()
     answer = check(here.database, typed, counter, by=viewer().account_id, now=here.now())
     if isinstance(answer, Refusal):
         return _page(tray, service, str(new_id()), refusal=answer, typed=typed)
@@ -101,7 +101,7 @@ def _add(counter: Counter, tray: list[TrayLine], typed: str, service: str) -> st
 
 
 def _test(counter: Counter, tray: list[TrayLine], typed: str, service: str, attempt: str) -> str | Response:
-    here = house()
+    here = services()
     answer = check(here.database, typed, counter, by=viewer().account_id, now=here.now())
     if isinstance(answer, Refusal):
         return _page(tray, service, attempt, refusal=answer, typed=typed)
@@ -109,7 +109,7 @@ def _test(counter: Counter, tray: list[TrayLine], typed: str, service: str, atte
 
 
 def _redeem(counter: Counter, tray: list[TrayLine], typed: str, service: str, attempt: str) -> str | Response:
-    here = house()
+    here = services()
     codes = [line.code for line in tray] or ([typed] if typed else [])
     try:
         attempt_id = UUID(attempt)
@@ -147,7 +147,7 @@ def _page(
         refusal=refusal,
         tested=tested,
         typed=typed,
-        undo_minutes=house().settings.redemption_undo_minutes,
+        undo_minutes=services().settings.redemption_undo_minutes,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from tests.builders import MASTER_SECRET, SOMEONE
 from tests.clients import settings_for
 from voucher.accounting.fec import fec_file
-from voucher.jobs import run_jobs
+from voucher.background.jobs import run_jobs
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart_file import OWN_NUMBERS

@@ -18,7 +18,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.settings import Settings
 from voucher.web.access import SESSION_COOKIE
-from voucher.web.house import House, utc_now
+from voucher.web.services import Services, utc_now
 from wsgi import create_app
 
 PASSWORD = "quatre mots bien longs"
@@ -41,7 +41,7 @@ def app_for(database: Database, now: datetime | None = None, **changes: object) 
     settings, clock = settings_for(database, **changes), (lambda: now) if now else utc_now
     app = create_app(settings, clock)
     # The test's own pool, which its fixture closes; the one that the application made has not been connected yet.
-    app.extensions["house"] = House(database, settings, clock)
+    app.extensions["services"] = Services(database, settings, clock)
     app.config.update(TESTING=True)
     return app
 
@@ -84,7 +84,7 @@ hash_of = lru_cache(hash_password)
 
 def sign_in(app: Flask, database: Database, account_id: UUID) -> FlaskClient:
     """Return a client signed in as this person."""
-    house = app.extensions["house"]
+    house = app.extensions["services"]
     found = person(database, account_id)
     assert found is not None
     client = app.test_client()
@@ -94,7 +94,7 @@ def sign_in(app: Flask, database: Database, account_id: UUID) -> FlaskClient:
 
 def signed_in_client(app: Flask, database: Database, role: Role, scope_id: UUID | None = None) -> FlaskClient:
     """Return a client signed in as a new person with this role."""
-    return sign_in(app, database, a_person(database, role, scope_id, now=app.extensions["house"].now()))
+    return sign_in(app, database, a_person(database, role, scope_id, now=app.extensions["services"].now()))
 
 
 def csrf_token(page: str) -> str:

@@ -22,7 +22,8 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session, configure_mappers
 
 from tests.engines import Run
-from voucher import cli, models
+from voucher import models
+from voucher.cli import main as cli
 from voucher.kernel.database import Base, Database
 from voucher.kernel.refusals import Refused
 

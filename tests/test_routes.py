@@ -16,7 +16,7 @@ from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.web.access import SIGNED_IN, access_of
-from voucher.web.house import utc_now
+from voucher.web.services import utc_now
 
 SCOPED = {Role.ISSUER, Role.PRESCRIBER, Role.MEDIATOR, Role.PLACE_MANAGER}
 

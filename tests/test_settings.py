@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.clients import MASTER_KEY
-from voucher.cli import main
+from voucher.cli.main import main
 from voucher.kernel.settings import Settings
 from wsgi import CANNOT_START, create_app
 

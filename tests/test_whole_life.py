@@ -98,7 +98,7 @@ def test_the_whole_life_of_a_voucher(database: Database, tmp_path: Path) -> None
         Desk(citizen.new_page(), address).open(f"/V/{codes.vouchers[0].to_text()}").sees("Ce chèque vaut 10 €.")
         assert citizen.cookies() == []
     a_person(database, Role.MEDIATOR, one_id(database, "structure"), email="mediator@rive.example")
-    film = show_to_camera(codes.vouchers[0].to_url(app.extensions["house"].settings.base_url), tmp_path / "code.y4m")
+    film = show_to_camera(codes.vouchers[0].to_url(app.extensions["services"].settings.base_url), tmp_path / "code.y4m")
     with serve(app) as address, chromium(*film) as browser, seated(browser, address, "mediator@rive.example") as desk:
         desk.open("/comptoir/")  # the camera, allowed once, starts by itself
         desk.page.locator("[data-tray] li").first.wait_for(timeout=20_000)

@@ -13,10 +13,10 @@ from voucher.mail import model as mail
 from voucher.network import model as network
 from voucher.programme import model as programme
 from voucher.redemption import model as redemption
-from voucher.settlement import model as settlement
-from voucher.settlement import model_bank as bank
-from voucher.settlement import model_overpayments as overpayments
-from voucher.settlement import model_reports as reports
+from voucher.settlement.model import bank
+from voucher.settlement.model import bank_reports as reports
+from voucher.settlement.model import batches as settlement
+from voucher.settlement.model import recoveries as overpayments
 
 __all__ = [
     "Base",

@@ -14,8 +14,8 @@ from voucher.reporting.coverage import coverage
 from voucher.reporting.decisions import Decision, decisions
 from voucher.reporting.funnel import ENDS, STEPS, WORDS, funnel
 from voucher.web.access import staff, viewer
-from voucher.web.house import house
 from voucher.web.listing import Cell, Listing, euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 READERS = (Role.PROGRAMME, Role.AUDITOR)
 AGREEMENTS_MAX = 1000
@@ -27,7 +27,7 @@ blueprint = Blueprint("board", __name__, url_prefix="/tableau", template_folder=
 def _asked() -> tuple[Listing, UUID | None, list[tuple[str, str]]]:
     """Return what was asked, the agreement chosen (None: the whole programme) and those that may be."""
     listing = read_listing(request.args, sorts=("step",), default_sort="step", filters=("convention",))
-    lines, _ = agreements(house().database, limit=AGREEMENTS_MAX, filters={})
+    lines, _ = agreements(services().database, limit=AGREEMENTS_MAX, filters={})
     choices = [(str(line.id), f"{line.number}, {line.issuer_name}") for line in lines]
     chosen = listing.filters.get("convention")
     return listing, UUID(chosen) if chosen in dict(choices) else None, choices
@@ -38,7 +38,7 @@ def _asked() -> tuple[Listing, UUID | None, list[tuple[str, str]]]:
 def home() -> str:
     """Show the board."""
     listing, agreement_id, choices = _asked()
-    database, now = house().database, house().now()
+    database, now = services().database, services().now()
     found = funnel(database, now=now, agreement_id=agreement_id)
     money = stages.money(database, agreement_id=agreement_id)
     regions = coverage(database, now=now, agreement_id=agreement_id)
@@ -78,7 +78,7 @@ def table(name: str) -> Response:
 
 
 def _steps(agreement_id: UUID | None) -> tuple[list[str], list[list[Cell]]]:
-    found = funnel(house().database, now=house().now(), agreement_id=agreement_id)
+    found = funnel(services().database, now=services().now(), agreement_id=agreement_id)
     return ["Étape", "Chèques", "Euros", "Ce que cela veut dire", "Lu le"], [
         [
             WORDS[step].name,
@@ -92,15 +92,15 @@ def _steps(agreement_id: UUID | None) -> tuple[list[str], list[list[Cell]]]:
 
 
 def _money(agreement_id: UUID | None) -> tuple[list[str], list[list[Cell]]]:
-    now = house().now()
-    lines = drawings.money_lines(stages.money(house().database, agreement_id=agreement_id))
+    now = services().now()
+    lines = drawings.money_lines(stages.money(services().database, agreement_id=agreement_id))
     return ["Argent", "Euros", "Ce que cela veut dire", "Lu le"], [
         [line.name, euros_cell(line.amount_cents), line.definition, now] for line in lines
     ]
 
 
 def _regions(agreement_id: UUID | None) -> tuple[list[str], list[list[Cell]]]:
-    found = coverage(house().database, now=house().now(), agreement_id=agreement_id)
+    found = coverage(services().database, now=services().now(), agreement_id=agreement_id)
     heads = ["Région", "Code", "Tiers-lieux en 2018", "Lieux ouverts", "Encaissements", "Chèques", "Euros", "Lu le"]
     lines: list[list[Cell]] = []
     for row in (*found.rows, found.total):
@@ -112,7 +112,7 @@ def _regions(agreement_id: UUID | None) -> tuple[list[str], list[list[Cell]]]:
 
 
 def _decisions(agreement_id: UUID | None) -> tuple[list[str], list[list[Cell]]]:
-    found, _ = decisions(house().database, now=house().now(), agreement_id=agreement_id, limit=ALL_DECISIONS)
+    found, _ = decisions(services().database, now=services().now(), agreement_id=agreement_id, limit=ALL_DECISIONS)
     return ["À décider", "Nombre", "De quoi", "Euros", "Depuis ou avant", "Urgent", "Que faire"], [
         _decision_cells(one) for one in found
     ]

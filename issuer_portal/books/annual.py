@@ -21,9 +21,9 @@ from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import YEAR_MAX, YEAR_MIN
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.patience import takes_long
+from voucher.web.services import services
 
 
 class ProduceForm(HouseForm):
@@ -37,8 +37,8 @@ class ProduceForm(HouseForm):
 def annual_accounts() -> str:
     """List the agreements of a year, with what was produced."""
     listing = read_listing(request.args, sorts=("number",), default_sort="number", filters=("annee",))
-    year = year_asked(listing.filters, default=paris_day(house().now()).year - 1)
-    rows = accounts_of_year(house().database, year, issuer_id=scope())
+    year = year_asked(listing.filters, default=paris_day(services().now()).year - 1)
+    rows = accounts_of_year(services().database, year, issuer_id=scope())
     return render_template("books/annual_accounts.html", listing=listing, rows=rows, year=year, years=_choices(year))
 
 
@@ -49,7 +49,7 @@ def _choices(year: int) -> list[tuple[str, str]]:
 
 def _account(agreement_id: UUID, year: int) -> AgreementAccount:
     found = (
-        annual_account(house().database, agreement_id, year, issuer_id=scope())
+        annual_account(services().database, agreement_id, year, issuer_id=scope())
         if YEAR_MIN <= year <= YEAR_MAX
         else None
     )
@@ -63,7 +63,7 @@ def _account(agreement_id: UUID, year: int) -> AgreementAccount:
 @takes_long
 def annual(agreement_id: UUID, year: int) -> str | Response:
     """Show an agreement's account; a preparer may produce it."""
-    here = house()
+    here = services()
     page = _account(agreement_id, year)
     form: Any = ProduceForm(id=str(new_id()))
     if form.validate_on_submit():
@@ -122,7 +122,7 @@ def annual_uses(agreement_id: UUID, year: int) -> Response:
             row.is_paid,
             row.reference,
         )
-        for row in uses_of_year(house().database, agreement_id, year)
+        for row in uses_of_year(services().database, agreement_id, year)
     )
     headers = ["Millésime", "Premier carnet", "Période", "Structure", "Chèques", "Montant (€)", "Payé", "Règlement"]
     return file_response(f"encaissements-{page.agreement_number}-{year}", headers, rows)
@@ -132,7 +132,7 @@ def annual_uses(agreement_id: UUID, year: int) -> Response:
 @staff(*READERS)
 def annual_pdf(account_id: UUID) -> Response:
     """Download an account as it was produced."""
-    here = house()
+    here = services()
     found = kept_content(here.database, account_id, issuer_id=scope())
     if found is None:
         abort(404)

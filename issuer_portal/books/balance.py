@@ -14,9 +14,9 @@ from voucher.ledger.chart import CHART, Book
 from voucher.ledger.chart_file import PRESENTED
 from voucher.reporting.account_names import account_names
 from voucher.web.access import staff
-from voucher.web.house import house
 from voucher.web.listing import Cell, euros_cell, file_response, read_listing
 from voucher.web.patience import takes_long
+from voucher.web.services import services
 
 BOOKS = {
     Book.GENERAL: "Comptabilité générale",
@@ -42,7 +42,7 @@ def trial() -> str | Response:
     year = year_asked(listing.filters)
     until = day_asked(listing.filters, year)
     book = next((one for one in Book if one == listing.filters.get("livre")), None)
-    rows = trial_balance(house().database, year, until, book=book)
+    rows = trial_balance(services().database, year, until, book=book)
     if listing.descending:
         rows.reverse()
     shown = numbers()
@@ -83,7 +83,7 @@ def auxiliary(code: str) -> str | Response:
     year = year_asked(listing.filters)
     until = day_asked(listing.filters, year)
     rows, count, total = auxiliaries(
-        house().database,
+        services().database,
         code,
         year,
         until,
@@ -114,7 +114,7 @@ def auxiliary(code: str) -> str | Response:
 def account(account_id: int) -> str | Response:
     """Show the ledger of an account: movements, running balance, letters."""
     whole_programme()
-    database = house().database
+    database = services().database
     found = read.account(database, account_id)
     if found is None:
         abort(404)
@@ -163,7 +163,7 @@ def journals() -> str | Response:
     whole_programme()
     listing = read_listing(request.args, sorts=("journal",), default_sort="journal", filters=("annee",))
     year = year_asked(listing.filters)
-    rows = journal_months(house().database, year)
+    rows = journal_months(services().database, year)
     if listing.descending:
         rows.reverse()
     if listing.wants_file:

@@ -27,8 +27,8 @@ from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import YearState, years
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
-from voucher.web.house import house
 from voucher.web.patience import takes_long
+from voucher.web.services import services
 
 
 def close_form(lines: list[CloseLine]) -> Any:
@@ -54,7 +54,7 @@ def year(year: int) -> str:
     """Show a year: what is left before its close, and who signed what."""
     whole_programme()
     state = _state(year)
-    lines = [] if state.closed_at else before_closing(house().database, year)
+    lines = [] if state.closed_at else before_closing(services().database, year)
     return _page(state, lines, close_form(lines))
 
 
@@ -80,7 +80,7 @@ def withdraw(year: int) -> Response:
     """Take a proposal back."""
     whole_programme()
     try:
-        withdraw_proposal(house().database, year, by=viewer().account_id, now=house().now())
+        withdraw_proposal(services().database, year, by=viewer().account_id, now=services().now())
     except Refused as refused:
         flash(refused.sentence, "danger")
     else:
@@ -91,7 +91,7 @@ def withdraw(year: int) -> Response:
 def _sign(year: int, *, is_proposal: bool) -> str | Response:
     """Let a person sign the list of a year, with the password typed again."""
     whole_programme()
-    here, state = house(), _state(year)
+    here, state = services(), _state(year)
     lines = before_closing(here.database, year)
     form = close_form(lines)
     if not form.validate():
@@ -130,14 +130,14 @@ def _figures(text: str) -> tuple[int, int]:
 
 
 def _state(year: int) -> YearState:
-    found = next((one for one in years(house().database, now=house().now()) if one.year == year), None)
+    found = next((one for one in years(services().database, now=services().now()) if one.year == year), None)
     if found is None:
         abort(404)
     return found
 
 
 def _page(state: YearState, lines: list[CloseLine], form: Any) -> str:
-    here = house()
+    here = services()
     signed = signed_lists(here.database, state.proposal_id) if state.proposal_id else []
     people = {one for one in (state.proposed_by, state.closed_by) if one} | {one.said_by for one in signed}
     return render_template(

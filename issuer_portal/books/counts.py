@@ -20,8 +20,8 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import DateField, HouseForm, SelectField, show_refusal
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 STATES = [("a-signer", "À signer"), ("signe", "Signé")]
 
@@ -56,7 +56,7 @@ def _readable_scope() -> UUID | None:
 def stock() -> str | Response:
     """Show the stock that is not handed over, by holder, against the ledger."""
     listing = read_listing(request.args, sorts=("holder",), default_sort="holder")
-    found = inactive_stock(house().database, _readable_scope())
+    found = inactive_stock(services().database, _readable_scope())
     if listing.wants_file:
         lines = (
             (
@@ -71,7 +71,7 @@ def stock() -> str | Response:
         return file_response(
             "valeurs-inactives", ["Collectivité", "Détenteur", "Carnets", "Chèques", "Valeur (€)"], lines
         )
-    return render_template("books/stock.html", listing=listing, stock=found, now=house().now())
+    return render_template("books/stock.html", listing=listing, stock=found, now=services().now())
 
 
 @blueprint.get("/recolements")
@@ -80,7 +80,7 @@ def counts_list() -> str | Response:
     """List the counts."""
     listing = read_listing(request.args, sorts=("day",), default_sort="-day", filters=("etat",))
     rows, total = counts(
-        house().database,
+        services().database,
         _readable_scope(),
         descending=listing.descending,
         limit=listing.limit,
@@ -107,7 +107,7 @@ def counts_list() -> str | Response:
 @staff(Role.ISSUER)
 def new_count() -> str | Response:
     """Record a count."""
-    here, issuer_id = house(), own_issuer()
+    here, issuer_id = services(), own_issuer()
     form: Any = CountForm(id=str(new_id()))
     form.prescriber_id.choices = [("", "La collectivité elle-même")] + [
         (str(one.id), one.name) for one in prescribers(here.database, issuer_id)
@@ -131,14 +131,14 @@ def new_count() -> str | Response:
 
 
 def _count(count_id: UUID) -> CountPage:
-    found = count_page(house().database, count_id, _readable_scope())
+    found = count_page(services().database, count_id, _readable_scope())
     if found is None:
         abort(404)
     return found
 
 
 def _names(page: CountPage) -> Signatures:
-    names = names_of(house().database, {one for one in (page.recorded_by, page.signed_by) if one is not None})
+    names = names_of(services().database, {one for one in (page.recorded_by, page.signed_by) if one is not None})
     return Signatures(
         names.get(page.recorded_by, "une personne"), names.get(page.signed_by) if page.signed_by is not None else None
     )
@@ -148,7 +148,7 @@ def _names(page: CountPage) -> Signatures:
 @staff(*READERS, Role.ISSUER)
 def count(count_id: UUID) -> str | Response:
     """Show a count with its differences; a second person of the issuer signs it."""
-    here, page = house(), _count(count_id)
+    here, page = services(), _count(count_id)
     form: Any = SignForm()
     if form.validate_on_submit():
         if not viewer().may(Role.ISSUER):

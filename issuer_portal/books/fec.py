@@ -9,8 +9,8 @@ from voucher.accounting.fec import fec_file, holders, years_with_entries
 from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import years
 from voucher.web.access import staff, viewer
-from voucher.web.house import house
 from voucher.web.patience import takes_long
+from voucher.web.services import services
 
 LATIN9 = "iso8859-15"
 
@@ -20,7 +20,7 @@ LATIN9 = "iso8859-15"
 def fec_home() -> str:
     """List the holders and the years."""
     whole_programme()
-    here = house()
+    here = services()
     found, every = holders(here.database), years(here.database, now=here.now())
     written = {
         one.siren: years_with_entries(here.database, one.siren, [year.year for year in every])
@@ -36,7 +36,7 @@ def fec_home() -> str:
 def fec_download(siren: str, year: int) -> BaseResponse:
     """Download a FEC, streamed as it is written."""
     whole_programme()
-    here = house()
+    here = services()
     encoding = LATIN9 if request.args.get("encodage") == LATIN9 else "utf-8"
     try:
         found = fec_file(here.database, siren, year, numbers=numbers(), now=here.now(), encoding=encoding)

@@ -15,7 +15,7 @@ from voucher.kernel.typed_numbers import whole_number
 from voucher.ledger.chart_file import Numbering, chart_numbers
 from voucher.ledger.close_year import years
 from voucher.web.access import viewer
-from voucher.web.house import house
+from voucher.web.services import services
 
 READERS = (Role.AUDITOR, Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 FINANCE = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
@@ -38,7 +38,7 @@ def shared() -> dict[str, object]:
 
 def numbers() -> Numbering:
     """Return how each code of the chart is shown."""
-    return chart_numbers(house().settings.chart_file)
+    return chart_numbers(services().settings.chart_file)
 
 
 def scope_of(who: Viewer) -> UUID | None:
@@ -59,11 +59,11 @@ def whole_programme() -> None:
 
 def year_asked(filters: Mapping[str, str], default: int | None = None) -> int:
     """Return the year of a page's filter, the present one by default; one that we do not keep is said, never replaced."""
-    present = paris_day(house().now()).year
+    present = paris_day(services().now()).year
     text = filters.get("annee", filters.get("jour", "")[:4])
     if not text:
         return default or present
-    known = [one.year for one in years(house().database, now=house().now())]
+    known = [one.year for one in years(services().database, now=services().now())]
     year = whole_number(text)
     if year is not None and year in known:
         return year
@@ -75,7 +75,7 @@ def day_asked(filters: Mapping[str, str], year: int) -> date:
     last = date(year, 12, 31)
     text = filters.get("jour", "")
     if not text:
-        today = paris_day(house().now())
+        today = paris_day(services().now())
         return min(last, today) if today.year >= year else last
     try:
         day = parse_day(text)
@@ -94,7 +94,7 @@ def _start_again(sentence: str) -> NoReturn:
 
 def year_choices() -> list[tuple[str, str]]:
     """Return the years that a filter offers."""
-    return [(str(one.year), str(one.year)) for one in years(house().database, now=house().now())]
+    return [(str(one.year), str(one.year)) for one in years(services().database, now=services().now())]
 
 
 def download(name: str, content: bytes, media_type: str) -> Response:

@@ -10,7 +10,7 @@ from voucher.ledger.chart import CHART, RULES, Dimension, Side
 from voucher.ledger.chart_file import PRESENTED
 from voucher.ledger.close_year import years
 from voucher.web.access import staff
-from voucher.web.house import house
+from voucher.web.services import services
 
 SIDES = {Side.DEBIT: "Débit", Side.CREDIT: "Crédit"}
 DIMENSIONS = {
@@ -25,7 +25,7 @@ DIMENSIONS = {
 @staff(*READERS)
 def home() -> str:
     """Show the years, what waits, and the books."""
-    here = house()
+    here = services()
     is_whole = scope() is None
     found = years(here.database, now=here.now()) if is_whole else []
     people = {one for year in found for one in (year.proposed_by, year.closed_by) if one is not None}
@@ -50,6 +50,6 @@ def chart() -> str:
         ],
         events=sorted(RULES.values(), key=lambda rule: (rule.journal, rule.name)),
         chart=CHART,
-        is_own=house().settings.chart_file is None,
+        is_own=services().settings.chart_file is None,
         count=len(numbers()),
     )

@@ -16,8 +16,8 @@ from voucher.accounting.reconciliation import Difference, DifferenceKind, Reconc
 from voucher.accounting.reconciliation import reconciliations as all_accounts
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.web.access import staff, viewer
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 
 @blueprint.get("/rapprochement")
@@ -26,7 +26,7 @@ def reconciliations() -> str | Response:
     """Show the état of every account at the end of a day."""
     listing = read_listing(request.args, sorts=("account",), default_sort="account", filters=("jour",))
     on = _day(listing.filters)
-    rows = all_accounts(house().database, on, issuer_id=scope())
+    rows = all_accounts(services().database, on, issuer_id=scope())
     if listing.descending:
         rows.reverse()
     if listing.wants_file:
@@ -73,7 +73,7 @@ def reconciliation_page(account_id: UUID) -> str:
 @staff(*READERS)
 def reconciliation_file(account_id: UUID) -> Response:
     """Download the same."""
-    here = house()
+    here = services()
     on = _day(request.args)
     page = _found(account_id, on)
     name = f"rapprochement-{page.iban[-4:]}-{on.isoformat()}.pdf"
@@ -82,7 +82,7 @@ def reconciliation_file(account_id: UUID) -> Response:
 
 
 def _found(account_id: UUID, on: date) -> Reconciliation:
-    found = reconciliation(house().database, account_id, on, issuer_id=scope())
+    found = reconciliation(services().database, account_id, on, issuer_id=scope())
     if found is None:
         abort(404)
     return found
@@ -90,7 +90,7 @@ def _found(account_id: UUID, on: date) -> Reconciliation:
 
 def _day(filters: Mapping[str, str]) -> date:
     """Return the day asked for, today by default; one that is not come, or that cannot be read, is said, never replaced."""
-    today = paris_day(house().now())
+    today = paris_day(services().now())
     text = filters.get("jour", "")
     if not text:
         return today

@@ -12,17 +12,17 @@ from issuer_portal.finance.folder import READERS, blueprint, download, scope
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
-from voucher.settlement.advice_document import advice_document
-from voucher.settlement.documents import Contact
-from voucher.settlement.read_advice import AdvicePage, advice
-from voucher.settlement.read_duplicates import duplicates_of
-from voucher.settlement.read_payees import ASK_NAME, MAY_WAIT, payee_checks
-from voucher.settlement.reasons import explain
-from voucher.settlement.set_aside import set_aside
-from voucher.settlement.waiting import advice_waiting
+from voucher.settlement.batches.advice_document import advice_document
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.batches.read_advice import AdvicePage, advice
+from voucher.settlement.formats_in.iso_reasons import explain
+from voucher.settlement.formats_out.documents import Contact
+from voucher.settlement.payable.why_waiting import advice_waiting
+from voucher.settlement.reports.read_duplicates import duplicates_of
+from voucher.settlement.reports.read_payees import ASK_NAME, MAY_WAIT, payee_checks
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
-from voucher.web.house import house
+from voucher.web.services import services
 
 
 class SetAsideForm(HouseForm):
@@ -35,7 +35,7 @@ class SetAsideForm(HouseForm):
 @staff(*READERS)
 def advice_page(advice_id: UUID) -> str | Response:
     """Show a payment; a preparer may set it aside."""
-    here = house()
+    here = services()
     page = _advice(advice_id)
     form: Any = SetAsideForm()
     if form.validate_on_submit():
@@ -75,7 +75,7 @@ def advice_page(advice_id: UUID) -> str | Response:
 @staff(*READERS)
 def advice_pdf(advice_id: UUID) -> Response:
     """Download a payment's paper."""
-    here = house()
+    here = services()
     page = _advice(advice_id)
     if not page.has_document:
         abort(404)
@@ -86,7 +86,7 @@ def advice_pdf(advice_id: UUID) -> Response:
 
 
 def _advice(advice_id: UUID) -> AdvicePage:
-    found = advice(house().database, advice_id, issuer_id=scope())
+    found = advice(services().database, advice_id, issuer_id=scope())
     if found is None:
         abort(404)
     return found

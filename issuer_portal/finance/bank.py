@@ -11,21 +11,22 @@ from issuer_portal.finance.folder import READERS, blueprint, scope
 from issuer_portal.finance.report_receipt import has_doubtful_names, report_receipt
 from voucher.access.rules import Role
 from voucher.kernel.calendar import paris_day
-from voucher.settlement import bank_days, read_bank
-from voucher.settlement.accountant_return import Returned
-from voucher.settlement.bank_stages import SetAside
-from voucher.settlement.import_bank_files import FileOutcome, import_bank_files
-from voucher.settlement.import_report import Reported
-from voucher.settlement.import_statement import Imported
-from voucher.settlement.missing_pages import missing_pages
-from voucher.settlement.read_files import imported_files
-from voucher.settlement.read_set_aside import set_aside
-from voucher.settlement.words import MATCH_KINDS
+from voucher.settlement.bank_in.accountant_return import Returned
+from voucher.settlement.bank_in.import_bank_files import FileOutcome, import_bank_files
+from voucher.settlement.bank_in.import_report import Reported
+from voucher.settlement.bank_in.import_statement import Imported
+from voucher.settlement.formats_in.bank_stages import SetAside
+from voucher.settlement.reconciliation import daily_balances as bank_days
+from voucher.settlement.reconciliation import read as read_bank
+from voucher.settlement.reconciliation.missing_pages import missing_pages
+from voucher.settlement.reconciliation.read_bank_files import imported_files
+from voucher.settlement.reconciliation.read_ignored_parts import set_aside
+from voucher.settlement.words.labels import MATCH_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 from voucher.web.uploads import takes_files
 
 SHOWN_MAX = 20
@@ -45,7 +46,7 @@ class BankFilesForm(HouseForm):
 @staff(*READERS)
 def reconciliation() -> str:
     """Show what waits to be identified, what each line could be, and the balance of each day."""
-    database, issuer_id = house().database, scope()
+    database, issuer_id = services().database, scope()
     return render_template(
         "finance/reconciliation.html",
         counts=read_bank.line_counts(database, issuer_id=issuer_id),
@@ -54,7 +55,7 @@ def reconciliation() -> str:
         aside=set_aside(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         files=imported_files(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         pages=missing_pages(database, issuer_id=issuer_id),
-        today=paris_day(house().now()),
+        today=paris_day(services().now()),
     )
 
 
@@ -63,7 +64,7 @@ def reconciliation() -> str:
 @takes_files
 def import_file() -> str | Response:
     """Import statements, reports and returns, several at once or in zips; each file says what it changed, or why it is refused."""
-    here, issuer_id = house(), scope()
+    here, issuer_id = services(), scope()
     form: Any = BankFilesForm()
     outcomes: list[FileOutcome] = []
     if form.validate_on_submit():
@@ -144,7 +145,7 @@ def lines() -> str | Response:
         request.args, sorts=("booked_on", "amount"), default_sort="-booked_on", filters=("etat", "texte")
     )
     rows, total = read_bank.lines(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -191,7 +192,7 @@ def lines() -> str | Response:
 @staff(*READERS)
 def bank_day(account_id: UUID, day: str) -> str:
     """Show the balance of an account at the end of a day, bank and ledger, and the lines that no statement proves."""
-    database, issuer_id = house().database, scope()
+    database, issuer_id = services().database, scope()
     found = [one for one in bank_days.days(database, issuer_id=issuer_id) if one.account_id == account_id]
     one = next((one for one in found if one.closed_on.isoformat() == day), None)
     if one is None:

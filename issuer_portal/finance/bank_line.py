@@ -16,23 +16,23 @@ from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import whole_number
-from voucher.settlement import read_bank
-from voucher.settlement.match_line import match_line, match_with_file
-from voucher.settlement.match_offset import match_with_opposite
-from voucher.settlement.match_other import (
+from voucher.settlement.formats_in.iso_reasons import explain
+from voucher.settlement.reconciliation import read as read_bank
+from voucher.settlement.reconciliation.match_by_hand import match_line, match_with_file
+from voucher.settlement.reconciliation.match_opposite_lines import match_with_opposite
+from voucher.settlement.reconciliation.match_other_money import (
     match_with_call,
     match_with_charges,
     match_with_overpayment,
     match_with_refund,
 )
-from voucher.settlement.model_bank import MatchKind
-from voucher.settlement.reasons import explain
-from voucher.settlement.suggest import matches, suggestions
-from voucher.settlement.undo_match import undo_match
-from voucher.settlement.words import MATCH_KINDS
+from voucher.settlement.reconciliation.suggest import matches, suggestions
+from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.words.labels import MATCH_KINDS
+from voucher.settlement.words.states import MatchKind
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
-from voucher.web.house import house
+from voucher.web.services import services
 
 REASON_LENGTH_MAX = 200
 DONE = "La ligne est rapprochée."
@@ -55,7 +55,7 @@ def line(line_id: UUID) -> str:
 
 
 def _page(line_id: UUID, form: Any) -> str:
-    here, issuer_id = house(), scope()
+    here, issuer_id = services(), scope()
     found = read_bank.line(here.database, line_id, issuer_id=issuer_id)
     if found is None:
         abort(404)
@@ -82,7 +82,7 @@ def _page(line_id: UUID, form: Any) -> str:
 @staff(Role.FINANCE_PREPARER)
 def match(line_id: UUID) -> Response:
     """Match a line with a payment, or with what else the form says, by hand."""
-    here = house()
+    here = services()
     if read_bank.line(here.database, line_id, issuer_id=scope()) is None:
         abort(404)
     try:
@@ -98,7 +98,7 @@ def match(line_id: UUID) -> Response:
 
 
 def _match(line_id: UUID) -> None:
-    here = house()
+    here = services()
     common: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
     kind = request.form.get("kind", "")
     match_id = _id("match_id") if request.form.get("match_id") else new_id()
@@ -131,7 +131,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 @staff(Role.FINANCE_PREPARER)
 def undo(line_id: UUID, match_id: UUID) -> Response | str:
     """Undo a match, with its reason: the line waits again."""
-    here = house()
+    here = services()
     try:
         known = {one.id for one in matches(here.database, line_id, issuer_id=scope())}
     except Refused:

@@ -18,23 +18,23 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import whole_number
-from voucher.settlement import read
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.batch_anomalies import batch_anomalies
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import Frozen, freeze_batch
-from voucher.settlement.preview import preview_batch
-from voucher.settlement.read_advices import advices
-from voucher.settlement.read_duplicates import announced_in
-from voucher.settlement.read_payees import ASK_NAME, MAY_WAIT, doubtful_names, payee_checks
-from voucher.settlement.waiting import batch_waiting, by_title
-from voucher.settlement.words import ADVICE_STATES, BATCH_STATES, FILE_KINDS
+from voucher.settlement.batches import read
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.batch_anomalies import batch_anomalies
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import Frozen, freeze_batch
+from voucher.settlement.batches.preview import preview_batch
+from voucher.settlement.batches.read_advices import advices
+from voucher.settlement.payable.why_waiting import batch_waiting, by_title
+from voucher.settlement.reports.read_duplicates import announced_in
+from voucher.settlement.reports.read_payees import ASK_NAME, MAY_WAIT, doubtful_names, payee_checks
+from voucher.settlement.words.labels import ADVICE_STATES, BATCH_STATES, FILE_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.patience import takes_long
+from voucher.web.services import services
 
 STATE_CHOICES = [(str(state), word) for state, (word, _) in BATCH_STATES.items()]
 ADVICE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
@@ -62,7 +62,7 @@ def batches() -> str | Response:
         request.args, sorts=("frozen_at", "total", "number"), default_sort="-frozen_at", filters=("etat", "lot")
     )
     rows, total = read.batches(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -107,7 +107,7 @@ def batches() -> str | Response:
 @takes_long
 def freeze(agreement_id: UUID) -> str | Response:
     """Show what would be frozen, anomalies first; freeze it."""
-    here = house()
+    here = services()
     preview = preview_batch(here.database, agreement_id, now=here.now(), issuer_id=scope())
     if preview is None:
         abort(404)
@@ -175,7 +175,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         request.args, sorts=("structure", "amount"), default_sort="structure", filters=("etat", "structure")
     )
     rows, total = advices(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -184,8 +184,8 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         batch_id=page.id,
         issuer_id=scope(),
     )
-    waits = batch_waiting(house().database, page.id, house().now())
-    payees = payee_checks(house().database, page.id)
+    waits = batch_waiting(services().database, page.id, services().now())
+    payees = payee_checks(services().database, page.id)
     if listing.wants_file:
         headers = [
             "Référence",
@@ -217,7 +217,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
     return render_template(
         "finance/batch.html",
         page=page,
-        steps=_steps(page, names_of(house().database, people)),
+        steps=_steps(page, names_of(services().database, people)),
         listing=listing,
         rows=rows,
         total=total,
@@ -228,9 +228,9 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         doubtful_names=doubtful_names(payees.values()),
         may_wait=MAY_WAIT,
         ask_name=ASK_NAME,
-        announced=announced_in(house().database, page.id),
+        announced=announced_in(services().database, page.id),
         why_held=by_title(waits[one] for one in waits if waits[one].is_held),
-        signs=batch_anomalies(house().database, page.id, now=house().now()),
+        signs=batch_anomalies(services().database, page.id, now=services().now()),
         is_own=page.frozen_by == viewer().account_id,
     )
 
@@ -269,7 +269,7 @@ def _steps(page: read.BatchPage, names: dict[UUID, str]) -> list[dict[str, objec
 @staff(Role.FINANCE_APPROVER)
 def approve(batch_id: UUID) -> str | Response:
     """Approve a batch, with the password typed again; what is refused is said on the batch's page."""
-    here, page = house(), batch_or_404(batch_id)
+    here, page = services(), batch_or_404(batch_id)
     if request.method == "GET":  # a link of the page that said a refusal
         return redirect(f"{url_for('finance.batch', batch_id=batch_id)}?{urlencode(request.args)}")
     form: Any = ApproveForm()
@@ -307,7 +307,7 @@ def export(batch_id: UUID) -> Response:
     """Write the files of a batch; once written they are given again, the same."""
     page = batch_or_404(batch_id)
     try:
-        export_batch(house().database, batch_id, by=viewer().account_id, now=house().now(), issuer_id=scope())
+        export_batch(services().database, batch_id, by=viewer().account_id, now=services().now(), issuer_id=scope())
     except Refused as refused:
         flash_refusal(refused)
     else:
@@ -319,7 +319,7 @@ def export(batch_id: UUID) -> Response:
 @staff(*READERS)
 def file(batch_id: UUID, kind: str) -> Response:
     """Download a file of a batch, as it was written; the trail keeps who took it."""
-    here = house()
+    here = services()
     if kind not in FILE_KINDS:
         abort(404)
     part = whole_number(request.args.get("partie", "1"))

@@ -4,12 +4,12 @@ from flask import render_template, request
 from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
-from voucher.settlement import calendar as calendars
-from voucher.settlement.clock import SOON_DAYS, STAGE_WORDS, Due, Stage, dues, late_now
-from voucher.settlement.clock_groups import DueGroup, by_act
+from voucher.settlement.deadlines import finance_calendar as calendars
+from voucher.settlement.deadlines.deadlines_by_action import DueGroup, by_act
+from voucher.settlement.deadlines.payment_deadlines import SOON_DAYS, STAGE_WORDS, Due, Stage, dues, late_now
 from voucher.web.access import staff
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 STAGE_CHOICES = [(str(stage), word) for stage, (word, _) in STAGE_WORDS.items() if stage is not Stage.RUNNING]
 COLUMNS = (
@@ -25,7 +25,7 @@ COLUMNS = (
 @staff(*READERS)
 def calendar() -> str:
     """Show, by agreement, when its month ends and what waits for whom, what is late first."""
-    here = house()
+    here = services()
     rows = calendars.calendar(here.database, here.now(), issuer_id=scope())
     return render_template(
         "finance/calendar.html",
@@ -41,7 +41,7 @@ def calendar() -> str:
 @staff(*READERS)
 def clock() -> str | Response:
     """List what is late or will be within a week, by structure and cause: since when, who holds it. One structure: line by line."""
-    here = house()
+    here = services()
     names = ("etape", "convention", "cause", "structure", "echeance")
     listing = read_listing(request.args, sorts=("since", "due_on", "amount"), default_sort="-since", filters=names)
     wanted = listing.filters

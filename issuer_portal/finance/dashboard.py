@@ -18,12 +18,12 @@ from voucher.reporting.cash_rules import SCENARIO_WORDS, CashForecast, Scenario
 from voucher.reporting.debts import AGES, STATE_WORDS, DebtState
 from voucher.reporting.redemption_rows import redemption_rows
 from voucher.reporting.timeline import timeline
-from voucher.settlement.clock import late_now
+from voucher.settlement.deadlines.payment_deadlines import late_now
 from voucher.web import charts
 from voucher.web.access import staff, viewer
 from voucher.web.filters import euros
-from voucher.web.house import house
 from voucher.web.listing import Cell, euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 AGE_CHOICES = [(age.key, age.label) for age in AGES]
 STATE_CHOICES = [(str(state), word) for state, (word, _) in STATE_WORDS.items()]
@@ -34,7 +34,7 @@ SCENARIO_CHOICES = [(str(scenario), name) for scenario, (name, _) in SCENARIO_WO
 @staff(*READERS)
 def dashboard() -> str:
     """Show the key figure of each dashboard."""
-    here, issuer_id = house(), scope()
+    here, issuer_id = services(), scope()
     now = here.now()
     failed = rejects.failures(here.database, issuer_id=issuer_id)
     owed = ageing(here.database, now=now, issuer_id=issuer_id)
@@ -54,7 +54,7 @@ def dashboard() -> str:
 @staff(*READERS)
 def owed() -> str | Response:
     """Show the aged balance: by state, then by structure."""
-    here = house()
+    here = services()
     listing = read_listing(
         request.args,
         sorts=("name", "total", "old"),
@@ -117,7 +117,7 @@ def _ageing_chart(found: Ageing) -> charts.Chart:
 @staff(*READERS)
 def debts() -> str | Response:
     """List the debts behind the aged balance, the oldest first."""
-    here = house()
+    here = services()
     listing = read_listing(
         request.args,
         sorts=("days", "amount"),
@@ -163,7 +163,7 @@ def debts() -> str | Response:
 @staff(*READERS)
 def redemptions() -> str | Response:
     """List redemptions: those that no batch holds, or those of some days."""
-    here = house()
+    here = services()
     listing = read_listing(
         request.args,
         sorts=("at", "amount"),
@@ -209,7 +209,7 @@ def redemptions() -> str | Response:
 @staff(*READERS)
 def cash_page() -> str | Response:
     """Show what cash comes and goes until the vouchers are no longer valid, in three scenarios."""
-    here = house()
+    here = services()
     listing = read_listing(request.args, sorts=("mois",), default_sort="mois", filters=("convention", "scenario"))
     whole = cash(here.database, now=here.now(), issuer_id=scope())
     found = whole.kept(listing.filters.get("convention", ""))

@@ -7,10 +7,10 @@ from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.kernel.calendar import french_month
 from voucher.reporting import rejects
 from voucher.reporting.timeline import STEP_WORDS, Step, Timeline, timeline
-from voucher.settlement.clock import late_now
+from voucher.settlement.deadlines.payment_deadlines import late_now
 from voucher.web.access import staff
-from voucher.web.house import house
 from voucher.web.listing import Cell, euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 STEP_CHOICES = [(str(step), name) for step, (name, _) in STEP_WORDS.items()]
 LATE_CHOICES = [("oui", "Hors délai"), ("non", "À temps")]
@@ -22,7 +22,7 @@ GROUP_HEADS = {"motif": "Motif", "banque": "Banque (BIC)", "mois": "Mois"}
 @staff(*READERS)
 def lives() -> str | Response:
     """Show each batch as a line of steps, with the days between and what is usual."""
-    here = house()
+    here = services()
     listing = read_listing(
         request.args,
         sorts=("frozen", "days", "total"),
@@ -105,7 +105,7 @@ def _days(value: float | None) -> str | None:
 @staff(*READERS)
 def failures() -> str | Response:
     """Show rejects and returns by reason with what to do, by bank, by month."""
-    found = rejects.failures(house().database, issuer_id=scope())
+    found = rejects.failures(services().database, issuer_id=scope())
     grouping = request.args.get("tableau", "")
     listing = read_listing(request.args, sorts=("total",), default_sort="-total")
     if listing.wants_file:
@@ -141,7 +141,7 @@ def failure_rows() -> str | Response:
     listing = read_listing(
         request.args, sorts=("on", "amount"), default_sort="-on", filters=("motif", "banque", "mois", "structure")
     )
-    found = rejects.failures(house().database, issuer_id=scope())
+    found = rejects.failures(services().database, issuer_id=scope())
     rows = sorted(
         rejects.kept(found, listing.filters),
         key=lambda one: one.on.toordinal() if listing.sort == "on" else one.amount_cents,

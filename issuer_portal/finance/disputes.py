@@ -13,13 +13,13 @@ from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.settlement import read_disputes as read
-from voucher.settlement.dispute import FACTS_LENGTH_MAX, NewDispute, decide_dispute, open_dispute
-from voucher.settlement.words import DISPUTE_REASONS, DISPUTE_STATES
+from voucher.settlement.recoveries import read_disputes as read
+from voucher.settlement.recoveries.dispute import FACTS_LENGTH_MAX, NewDispute, decide_dispute, open_dispute
+from voucher.settlement.words.labels import DISPUTE_REASONS, DISPUTE_STATES
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, RadioField, show_refusal
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 STATE_CHOICES = [(state, word) for state, (word, _) in DISPUTE_STATES.items()]
 REASON_CHOICES = [(str(reason), word) for reason, word in DISPUTE_REASONS.items()]
@@ -52,7 +52,7 @@ def disputes() -> str | Response:
         request.args, sorts=("opened_at", "amount"), default_sort="-opened_at", filters=("etat", "structure")
     )
     rows, total = read.disputes(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -100,7 +100,7 @@ def contestable() -> str:
         request.args, sorts=("redeemed_at",), default_sort="-redeemed_at", filters=("structure", "carnet", "jour")
     )
     rows, total = read.contestable(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -115,7 +115,7 @@ def contestable() -> str:
 @staff(Role.FINANCE_PREPARER)
 def contest(redemption_id: UUID) -> str | Response:
     """Show a redemption; contest it."""
-    here = house()
+    here = services()
     found = read.contested(here.database, redemption_id, issuer_id=scope())
     if found is None:
         abort(404)
@@ -141,7 +141,7 @@ def contest(redemption_id: UUID) -> str | Response:
 @staff(*READERS)
 def dispute(dispute_id: UUID) -> str | Response:
     """Show a dispute; an approver who did not open it decides."""
-    here = house()
+    here = services()
     page = read.dispute(here.database, dispute_id, issuer_id=scope())
     if page is None:
         abort(404)

@@ -13,14 +13,19 @@ from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.settlement.answer_duplicates import REASON_LENGTH_MAX, NewAnswer, answer_duplicates, withdraw_answer
-from voucher.settlement.model_reports import DuplicateOutcome
-from voucher.settlement.read_advice import advice
-from voucher.settlement.read_duplicates import OUTCOMES, DuplicatePage, duplicate_batches, duplicates_of
+from voucher.settlement.batches.read_advice import advice
+from voucher.settlement.reports.answer_duplicates import (
+    REASON_LENGTH_MAX,
+    NewAnswer,
+    answer_duplicates,
+    withdraw_answer,
+)
+from voucher.settlement.reports.read_duplicates import OUTCOMES, DuplicatePage, duplicate_batches, duplicates_of
+from voucher.settlement.words.states import DuplicateOutcome
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, RadioField, SeenNumberField, show_refusal
-from voucher.web.house import house
+from voucher.web.services import services
 
 SHOWN_MAX = 100
 OUTCOME_CHOICES = [
@@ -52,7 +57,7 @@ class WithdrawForm(HouseForm):
 def duplicates() -> str:
     """List the batches of which duplicates wait for an answer."""
     return render_template(
-        "finance/duplicate_batches.html", rows=duplicate_batches(house().database, issuer_id=scope())
+        "finance/duplicate_batches.html", rows=duplicate_batches(services().database, issuer_id=scope())
     )
 
 
@@ -68,7 +73,7 @@ def batch_duplicates(batch_id: UUID) -> str | Response:
 @staff(*READERS)
 def advice_duplicate(advice_id: UUID) -> str | Response:
     """Show one transfer that the bank called a duplicate; a person of finance answers for it alone."""
-    found = advice(house().database, advice_id, issuer_id=scope())
+    found = advice(services().database, advice_id, issuer_id=scope())
     if found is None:
         abort(404)
     return _page(found.batch_id, advice_id)
@@ -78,7 +83,7 @@ def advice_duplicate(advice_id: UUID) -> str | Response:
 @staff(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 def withdraw_duplicate_answer(batch_id: UUID, answer_id: UUID) -> str | Response:
     """Withdraw an answer, with a reason."""
-    here = house()
+    here = services()
     page = duplicates_of(here.database, batch_id, limit=SHOWN_MAX, issuer_id=scope())
     row = next((one for one in page.answers if one.id == answer_id), None) if page else None
     if row is None:
@@ -100,7 +105,7 @@ def withdraw_duplicate_answer(batch_id: UUID, answer_id: UUID) -> str | Response
 
 
 def _page(batch_id: UUID, advice_id: UUID | None) -> str | Response:
-    here = house()
+    here = services()
     page = duplicates_of(here.database, batch_id, advice_id=advice_id, limit=SHOWN_MAX, issuer_id=scope())
     if page is None:
         abort(404)

@@ -8,10 +8,10 @@ from flask import Blueprint, Response, abort, flash, g
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
 from voucher.kernel.refusals import Refused
-from voucher.settlement import words
-from voucher.settlement.read import BatchPage, batch
+from voucher.settlement.batches.read import BatchPage, batch
+from voucher.settlement.words import labels as words
 from voucher.web.access import viewer
-from voucher.web.house import house
+from voucher.web.services import services
 
 READERS = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR)
 
@@ -40,7 +40,7 @@ def scope() -> UUID | None:
 
 def batch_or_404(batch_id: UUID) -> BatchPage:
     """Return a batch of the scope, or stop with 404."""
-    found = batch(house().database, batch_id, issuer_id=scope())
+    found = batch(services().database, batch_id, issuer_id=scope())
     if found is None:
         abort(404)
     return found

@@ -14,11 +14,18 @@ from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.settlement.calendar import calendar
-from voucher.settlement.holds import REASON_CHARACTERS_MAX, HoldRow, NewHold, holds, lift_hold, place_hold
+from voucher.settlement.deadlines.finance_calendar import calendar
+from voucher.settlement.payable.block_payments import (
+    REASON_CHARACTERS_MAX,
+    HoldRow,
+    NewHold,
+    holds,
+    lift_hold,
+    place_hold,
+)
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SelectField, show_refusal
-from voucher.web.house import house
+from voucher.web.services import services
 
 
 class HoldForm(HouseForm):
@@ -40,7 +47,7 @@ class LiftForm(HouseForm):
 @staff(*READERS)
 def all_holds() -> str:
     """List the payments that are blocked, and those that were."""
-    database, issuer_id = house().database, scope()
+    database, issuer_id = services().database, scope()
     live = holds(database, is_live=True, issuer_id=issuer_id)
     lifted = holds(database, is_live=False, issuer_id=issuer_id)
     people = {one for row in (*live, *lifted) for one in (row.placed_by, row.lifted_by) if one is not None}
@@ -51,7 +58,7 @@ def all_holds() -> str:
 @staff(Role.FINANCE_PREPARER)
 def new_hold() -> str | Response:
     """Block a structure's payments."""
-    here = house()
+    here = services()
     form: Any = HoldForm(id=str(new_id()), pivot=request.args.get("structure", ""))
     everywhere = [("", "Toutes les conventions")] if scope() is None else [("", "Choisissez")]
     agreements = calendar(here.database, here.now(), issuer_id=scope())
@@ -77,7 +84,7 @@ def new_hold() -> str | Response:
 @staff(Role.FINANCE_PREPARER)
 def lift(hold_id: UUID) -> str | Response:
     """Let a structure be paid again."""
-    here, row = house(), _hold(hold_id)
+    here, row = services(), _hold(hold_id)
     form: Any = LiftForm()
     if form.validate_on_submit():
         try:
@@ -94,7 +101,7 @@ def lift(hold_id: UUID) -> str | Response:
 
 
 def _hold(hold_id: UUID) -> HoldRow:
-    database, issuer_id = house().database, scope()
+    database, issuer_id = services().database, scope()
     known = [one for is_live in (True, False) for one in holds(database, is_live=is_live, issuer_id=issuer_id)]
     found = next((one for one in known if one.id == hold_id), None)
     if found is None:

@@ -5,23 +5,23 @@ from flask import render_template
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.accounting.produce import accounts_due
 from voucher.mail.read import MessageState, message_counts
-from voucher.settlement.clock import late_now
-from voucher.settlement.holds import holds
-from voucher.settlement.read_bank import line_counts
-from voucher.settlement.read_duplicates import duplicate_batches
-from voucher.settlement.read_overpayments import overpayment_sums
-from voucher.settlement.read_payees import payee_batches
-from voucher.settlement.read_periods import to_do, to_settle
-from voucher.settlement.read_ribs import rib_count
+from voucher.settlement.batches.read_periods import to_do, to_settle
+from voucher.settlement.deadlines.payment_deadlines import late_now
+from voucher.settlement.payable.block_payments import holds
+from voucher.settlement.payable.ribs_to_confirm import rib_count
+from voucher.settlement.reconciliation.read import line_counts
+from voucher.settlement.recoveries.read_overpayments import overpayment_sums
+from voucher.settlement.reports.read_duplicates import duplicate_batches
+from voucher.settlement.reports.read_payees import payee_batches
 from voucher.web.access import staff
-from voucher.web.house import house
+from voucher.web.services import services
 
 
 @blueprint.get("/")
 @staff(*READERS)
 def home() -> str:
     """Show what needs an act, then the agreements that owe something."""
-    database, issuer_id = house().database, scope()
+    database, issuer_id = services().database, scope()
     return render_template(
         "finance/home.html",
         todo=to_do(database, issuer_id=issuer_id),
@@ -30,12 +30,12 @@ def home() -> str:
         lines=line_counts(database, issuer_id=issuer_id),
         periods=to_settle(database, issuer_id=issuer_id),
         sums=overpayment_sums(
-            database, days=house().settings.revenue_order_days, now=house().now(), issuer_id=issuer_id
+            database, days=services().settings.revenue_order_days, now=services().now(), issuer_id=issuer_id
         ),
-        clock=late_now(database, house().now(), issuer_id=issuer_id),
+        clock=late_now(database, services().now(), issuer_id=issuer_id),
         hold_count=len(holds(database, is_live=True, issuer_id=issuer_id)),
         rib_count=rib_count(database, issuer_id=issuer_id),
         given_up_count=message_counts(database, issuer_id=issuer_id)[MessageState.GIVEN_UP],
-        accounts_due=accounts_due(database, now=house().now(), issuer_id=issuer_id),
-        now=house().now(),
+        accounts_due=accounts_due(database, now=services().now(), issuer_id=issuer_id),
+        now=services().now(),
     )

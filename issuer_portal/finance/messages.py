@@ -10,10 +10,10 @@ from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.mail import read
-from voucher.settlement.notify import send_again_to_structure
+from voucher.settlement.batches.write_to_structures import send_again_to_structure
 from voucher.web.access import staff, viewer
-from voucher.web.house import house
 from voucher.web.listing import file_response, read_listing
+from voucher.web.services import services
 
 MESSAGE_READERS = (*READERS, Role.PROGRAMME)
 MAY_SEND = (Role.FINANCE_PREPARER, Role.PROGRAMME)
@@ -32,7 +32,7 @@ def _with_accounts() -> bool:
 @staff(*MESSAGE_READERS)
 def messages() -> str | Response:
     """List the messages, the newest first, with how many stand where."""
-    here = house()
+    here = services()
     listing = read_listing(request.args, sorts=("created_at",), default_sort="-created_at", filters=("etat", "texte"))
     rows, total = read.messages(
         here.database,
@@ -69,7 +69,7 @@ def messages() -> str | Response:
 @staff(*MESSAGE_READERS)
 def message(message_id: UUID) -> str:
     """Show a message as it is sent."""
-    here = house()
+    here = services()
     found = read.message(here.database, message_id, issuer_id=_scope(), with_accounts=_with_accounts())
     if found is None:
         abort(404)
@@ -87,7 +87,7 @@ def message(message_id: UUID) -> str:
 @staff(*MAY_SEND)
 def send_again(message_id: UUID) -> Response:
     """Send a message again that did not leave, to the address that the structure has now."""
-    here = house()
+    here = services()
     if read.message(here.database, message_id, issuer_id=_scope()) is None:
         abort(404)
     try:

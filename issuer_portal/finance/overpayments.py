@@ -15,14 +15,14 @@ from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
-from voucher.settlement import read_overpayments as read
-from voucher.settlement.recover import REASON_LENGTH_MAX, ask_write_off, write_off
-from voucher.settlement.revenue_order import claim_overpayment
-from voucher.settlement.words import DISPUTE_REASONS, OVERPAYMENT_STATES, RECOVERY_KINDS
+from voucher.settlement.recoveries import read_overpayments as read
+from voucher.settlement.recoveries.recover import REASON_LENGTH_MAX, ask_write_off, write_off
+from voucher.settlement.recoveries.revenue_order import claim_overpayment
+from voucher.settlement.words.labels import DISPUTE_REASONS, OVERPAYMENT_STATES, RECOVERY_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 STATE_CHOICES = [(state, word) for state, (word, _) in OVERPAYMENT_STATES.items()]
 MEDIA_TYPES = {"pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
@@ -50,7 +50,7 @@ class WriteOffForm(HouseForm):
 @staff(*READERS)
 def overpayments() -> str | Response:
     """List the overpayments, the newest first."""
-    here = house()
+    here = services()
     listing = read_listing(
         request.args, sorts=("decided_at", "left"), default_sort="-decided_at", filters=("etat", "structure")
     )
@@ -114,7 +114,7 @@ def overpayment(overpayment_id: UUID) -> str:
 @staff(Role.FINANCE_PREPARER)
 def claim(overpayment_id: UUID) -> Response:
     """Ask for a revenue order."""
-    here = house()
+    here = services()
     form: Any = ClaimForm()
     if not form.validate():
         abort(400)
@@ -145,7 +145,7 @@ def claim(overpayment_id: UUID) -> Response:
 @staff(*READERS)
 def order_file(overpayment_id: UUID, kind: str) -> Response:
     """Download a demand as it was written; the trail keeps who took it."""
-    here = house()
+    here = services()
     found = read.order_file(here.database, overpayment_id, kind, issuer_id=scope())
     if found is None:
         abort(404)
@@ -158,7 +158,7 @@ def order_file(overpayment_id: UUID, kind: str) -> Response:
 @staff(Role.FINANCE_PREPARER)
 def ask_giving_up(overpayment_id: UUID) -> str | Response:
     """Ask to give up what is left."""
-    here = house()
+    here = services()
     page = _overpayment(overpayment_id)
     form: Any = AskWriteOffForm()
     if form.validate_on_submit():
@@ -183,7 +183,7 @@ def ask_giving_up(overpayment_id: UUID) -> str | Response:
 @staff(Role.FINANCE_APPROVER)
 def give_up(overpayment_id: UUID) -> Response:
     """Give up what is left, as another person asked."""
-    here = house()
+    here = services()
     form: Any = WriteOffForm()
     if not form.validate():
         abort(400)
@@ -206,7 +206,7 @@ def give_up(overpayment_id: UUID) -> Response:
 
 
 def _overpayment(overpayment_id: UUID) -> read.OverpaymentPage:
-    here = house()
+    here = services()
     found = read.overpayment(
         here.database, overpayment_id, days=here.settings.revenue_order_days, now=here.now(), issuer_id=scope()
     )
@@ -226,12 +226,12 @@ def _show(page: read.OverpaymentPage, ask_form: Any = None) -> str:
         "finance/overpayment.html",
         page=page,
         line=page.line,
-        events=_events(page, names_of(house().database, {one for one in people if one is not None})),
+        events=_events(page, names_of(services().database, {one for one in people if one is not None})),
         claim_form=ClaimForm(id=str(new_id())),
         ask_form=ask_form or AskWriteOffForm(),
         write_off_form=WriteOffForm(left_cents=page.line.left_cents),
         is_own=page.write_off_asked_by == viewer().account_id,
-        now=house().now(),
+        now=services().now(),
         **_words(),
     )
 

@@ -1,7 +1,7 @@
 """What a bank's status report changed, in a few sentences."""
 
-from voucher.settlement.import_report import Reported
-from voucher.settlement.read_payees import PAYEE_WORDS, is_doubtful
+from voucher.settlement.bank_in.import_report import Reported
+from voucher.settlement.reports.read_payees import PAYEE_WORDS, is_doubtful
 from voucher.web.filters import plural
 
 

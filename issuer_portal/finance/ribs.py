@@ -16,10 +16,10 @@ from voucher.access.read_changes import had_hand_in
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.network.confirm_rib import confirm_bank_details, dismiss_bank_details
-from voucher.settlement.read_ribs import RibToConfirm, rib_to_confirm, ribs_to_confirm
+from voucher.settlement.payable.ribs_to_confirm import RibToConfirm, rib_to_confirm, ribs_to_confirm
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
-from voucher.web.house import house
+from voucher.web.services import services
 
 RIB_READERS = (*READERS, Role.PROGRAMME)
 CONFIRMERS = (Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
@@ -35,7 +35,7 @@ class ConfirmForm(HouseForm):
 @staff(*RIB_READERS)
 def waiting_ribs() -> str:
     """List the RIBs that wait, the oldest first."""
-    here = house()
+    here = services()
     rows = ribs_to_confirm(here.database, issuer_id=viewer().scope(*RIB_READERS))
     if rows:
         note_access(here.database, viewer().account_id, "Lecture de RIB à confirmer", str(len(rows)), here.now())
@@ -52,7 +52,7 @@ def waiting_ribs() -> str:
 @staff(*CONFIRMERS)
 def confirm_rib(details_id: UUID) -> str | Response:
     """Show what a RIB changes, and confirm it."""
-    here, row = house(), _row(details_id)
+    here, row = services(), _row(details_id)
     form: Any = ConfirmForm()
     if row is not None and form.validate_on_submit():
         try:
@@ -76,7 +76,7 @@ def dismiss_rib(details_id: UUID) -> str | Response:
     """Say that a RIB is not the structure's: it is never used; a refusal is said on the RIB's page."""
     if request.method == "GET":  # the page of a refusal, asked for again
         return redirect(url_for("finance.confirm_rib", details_id=details_id))
-    here, row = house(), _row(details_id)
+    here, row = services(), _row(details_id)
     form: Any = ConfirmForm(prefix="ecarter")
     if row is not None and form.validate_on_submit():
         try:
@@ -93,7 +93,7 @@ def dismiss_rib(details_id: UUID) -> str | Response:
 
 def _refuse_own_hand(row: RibToConfirm) -> None:
     # A place manager's role is given by one person: whoever opened that account may be the one who recorded the RIB with it.
-    if had_hand_in(house().database, row.recorded_by, viewer().account_id):
+    if had_hand_in(services().database, row.recorded_by, viewer().account_id):
         raise Refused(
             "four_eyes",
             "Vous avez invité la personne qui a enregistré ce RIB, ou changé son accès. Une autre personne, du programme ou des"
@@ -102,11 +102,11 @@ def _refuse_own_hand(row: RibToConfirm) -> None:
 
 
 def _row(details_id: UUID) -> RibToConfirm | None:
-    return rib_to_confirm(house().database, details_id, issuer_id=viewer().scope(*RIB_READERS))
+    return rib_to_confirm(services().database, details_id, issuer_id=viewer().scope(*RIB_READERS))
 
 
 def _page(row: RibToConfirm | None, form: Any, dismissal: Any = None) -> str | Response:
-    here = house()
+    here = services()
     row = row and _row(row.id)
     if row is None:
         flash("Ce RIB n’attend plus : une autre personne s’en est occupée, ou il est remplacé.", "warn")

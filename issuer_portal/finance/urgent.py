@@ -12,12 +12,12 @@ from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
-from voucher.settlement.freeze_urgent import freeze_urgent_batch, urgent_preview
+from voucher.settlement.batches.freeze_urgent import freeze_urgent_batch, urgent_preview
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import CheckboxesField, HouseForm, show_refusal
-from voucher.web.house import house
 from voucher.web.patience import takes_long
+from voucher.web.services import services
 
 
 class UrgentForm(HouseForm):
@@ -32,7 +32,7 @@ class UrgentForm(HouseForm):
 @takes_long
 def urgent(agreement_id: UUID) -> str | Response:
     """Show what failed and may be paid again; freeze it for the structures chosen."""
-    here = house()
+    here = services()
     preview = urgent_preview(here.database, agreement_id, now=here.now(), issuer_id=scope())
     if preview is None:
         abort(404)

@@ -13,8 +13,8 @@ from voucher.kernel.calendar import end_of_day
 from voucher.kernel.typed_days import asked_day
 from voucher.ledger.chart import CHART
 from voucher.web.access import staff
-from voucher.web.house import house
 from voucher.web.listing import FILE_FORMATS, Cell, euros_cell, file_response
+from voucher.web.services import services
 
 
 @blueprint.get("/fonds")
@@ -35,9 +35,9 @@ def backing() -> str | Response:
         is_past=before is not None,
         rows=rows,
         total=sum_of(parts),
-        whole=programme_backing(house().database, parts, before) if scope() is None else None,
-        alert_percent=house().settings.backing_alert_percent,
-        stop_percent=house().settings.backing_stop_percent,
+        whole=programme_backing(services().database, parts, before) if scope() is None else None,
+        alert_percent=services().settings.backing_alert_percent,
+        stop_percent=services().settings.backing_stop_percent,
     )
 
 
@@ -56,7 +56,7 @@ def agreement_backing(agreement_id: UUID) -> str:
         day=day,
         is_past=before is not None,
         accounts=accounts,
-        funders=named_parts(house().database, found.backing),
+        funders=named_parts(services().database, found.backing),
     )
 
 
@@ -76,7 +76,7 @@ def _cells(one: AgreementBacking) -> list[Cell]:
 
 
 def _rows(day: date, before: datetime | None) -> list[AgreementBacking]:
-    here = house()
+    here = services()
     return agreement_backings(
         here.database,
         on=day,

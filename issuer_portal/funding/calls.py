@@ -26,8 +26,8 @@ from voucher.kernel.refusals import Refused
 from voucher.network.names import names_of_structures
 from voucher.web.access import staff, viewer
 from voucher.web.forms import EurosField, HouseForm, show_refusal
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 STATE_CHOICES = [("due", "À recevoir"), *((state, word) for state, (word, _) in read.STATES.items())]
 
@@ -51,7 +51,7 @@ def calls() -> str | Response:
         filters=("etat", "appel"),
     )
     rows, total = read.calls(
-        house().database,
+        services().database,
         today=today(),
         sort=listing.sort,
         descending=listing.descending,
@@ -87,7 +87,7 @@ def calls() -> str | Response:
 @staff(*READERS)
 def call(call_id: UUID) -> str | Response:
     """Show a call, what was received for it, its documents and the entries behind it."""
-    here = house()
+    here = services()
     page = _found(call_id)
     listing = read_listing(request.args, sorts=("day",), default_sort="day")
     rows, total = uses_of_call(
@@ -121,7 +121,7 @@ def call(call_id: UUID) -> str | Response:
 @staff(*READERS)
 def call_file(call_id: UUID, kind: str) -> Response:
     """Download a document of a call as it was made; the trail keeps who took it, for it holds an IBAN."""
-    here = house()
+    here = services()
     _found(call_id)
     kept = keep_call_documents(here.database, call_id, names_of_structures, now=here.now())
     found = next((one for one in kept if one.kind == kind), None)
@@ -135,7 +135,7 @@ def call_file(call_id: UUID, kind: str) -> Response:
 @staff(Role.FINANCE_PREPARER)
 def cancel(call_id: UUID) -> Response:
     """Cancel a call that nothing paid."""
-    here = house()
+    here = services()
     page = _found(call_id)
     try:
         cancel_call(here.database, call_id, by=viewer().account_id, now=here.now(), issuer_id=scope())
@@ -152,7 +152,7 @@ def cancel(call_id: UUID) -> Response:
 @staff(Role.FINANCE_PREPARER)
 def advance(agreement_id: UUID, funder_id: UUID) -> str | Response:
     """Ask a funder for money in advance, once the person saw what follows of this very amount."""
-    here = house()
+    here = services()
     page = statement(here.database, agreement_id, funder_id, today=today(), issuer_id=scope())
     if page is None:
         abort(404)
@@ -188,7 +188,7 @@ def _consequences(page: Statement, amount_cents: int) -> list[str]:
 
 
 def _found(call_id: UUID) -> read.CallPage:
-    page = read.call(house().database, call_id, today=today(), issuer_id=scope())
+    page = read.call(services().database, call_id, today=today(), issuer_id=scope())
     if page is None:
         abort(404)
     return page

@@ -12,7 +12,7 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import whole_number
 from voucher.web.access import viewer
-from voucher.web.house import house
+from voucher.web.services import services
 
 READERS = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.PROGRAMME, Role.AUDITOR)
 
@@ -41,7 +41,7 @@ def scope() -> UUID | None:
 
 def today() -> date:
     """Return the civil day."""
-    return paris_day(house().now())
+    return paris_day(services().now())
 
 
 def posted_id(name: str) -> UUID:

@@ -17,15 +17,15 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.network.names import names_of_structures
 from voucher.web.access import staff, viewer
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 
 @blueprint.get("/")
 @staff(*READERS)
 def home() -> str:
     """Show what can be called, one button each with its figure, then the calls that are awaited or late."""
-    database, issuer_id = house().database, scope()
+    database, issuer_id = services().database, scope()
     ask = {"today": today(), "limit": 20, "sort": "due_on", "descending": False, "issuer_id": issuer_id}
     awaited, awaited_count = read.calls(database, filters={"etat": "due"}, **ask)  # type: ignore[arg-type]
     return render_template(
@@ -41,7 +41,7 @@ def home() -> str:
 @staff(Role.FINANCE_PREPARER)
 def call_uses() -> Response:
     """Call what a funder owes for uses; the form carries the figure that the person saw and the call's id."""
-    here = house()
+    here = services()
     call_id, agreement_id, funder_id = posted_id("id"), posted_id("agreement_id"), posted_id("funder_id")
     try:
         called = call_funds(
@@ -71,7 +71,7 @@ def call_uses() -> Response:
 @staff(*READERS)
 def uses(agreement_id: UUID, funder_id: UUID) -> str | Response:
     """List the entries behind a figure that can be called."""
-    database = house().database
+    database = services().database
     page = statement(database, agreement_id, funder_id, today=today(), issuer_id=scope())
     if page is None:
         abort(404)

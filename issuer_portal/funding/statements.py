@@ -26,8 +26,8 @@ from voucher.kernel.refusals import Refused
 from voucher.network.names import names_of_structures
 from voucher.web.access import staff, viewer
 from voucher.web.filters import slug
-from voucher.web.house import house
 from voucher.web.listing import FILE_FORMATS, Cell, euros_cell, file_response
+from voucher.web.services import services
 
 _PATH = "/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>"
 
@@ -40,7 +40,7 @@ def statement_page(agreement_id: UUID, funder_id: UUID) -> str | Response:
     if request.args.get("format") in FILE_FORMATS:
         lines = ((name, euros_cell(cents)) for name, cents in page.figures)
         return file_response(f"releve-{page.agreement_number}-{page.funder_name}", ["Ligne", "Montant (€)"], lines)
-    preview = close_preview(house().database, agreement_id, funder_id) if _is_over(page) else None
+    preview = close_preview(services().database, agreement_id, funder_id) if _is_over(page) else None
     return render_template(
         "funding/statement.html",
         page=page,
@@ -64,7 +64,7 @@ def statement_file(agreement_id: UUID, funder_id: UUID) -> Response:
 @staff(Role.FINANCE_PREPARER)
 def close(agreement_id: UUID, funder_id: UUID) -> Response:
     """Draw up the final balance."""
-    here = house()
+    here = services()
     _found(agreement_id, funder_id)
     try:
         done = close_funding(
@@ -97,7 +97,7 @@ def close(agreement_id: UUID, funder_id: UUID) -> Response:
 @staff(*READERS)
 def balance_file(agreement_id: UUID, funder_id: UUID, balance_id: UUID) -> Response:
     """Download a final balance as it was made; the trail keeps who took it, for it may hold an IBAN."""
-    here = house()
+    here = services()
     page = _found(agreement_id, funder_id)
     if balance_id not in {one.id for one in page.closes}:
         abort(404)
@@ -110,7 +110,7 @@ def balance_file(agreement_id: UUID, funder_id: UUID, balance_id: UUID) -> Respo
 @staff(*READERS)
 def funder(funder_id: UUID) -> str | Response:
     """Show a funder over all its agreements."""
-    found = statements_of_funder(house().database, funder_id, today=today(), issuer_id=scope())
+    found = statements_of_funder(services().database, funder_id, today=today(), issuer_id=scope())
     if found is None:
         abort(404)
     name, rows = found
@@ -138,7 +138,7 @@ def _cells(row: Statement) -> list[Cell]:
 
 
 def _found(agreement_id: UUID, funder_id: UUID) -> Statement:
-    page = statement(house().database, agreement_id, funder_id, today=today(), issuer_id=scope())
+    page = statement(services().database, agreement_id, funder_id, today=today(), issuer_id=scope())
     if page is None:
         abort(404)
     return page

@@ -15,8 +15,8 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 STATE_CHOICES = [(state, word) for state, (word, _) in BOOKLET_STATES.items()]
 FILTERS = ("numero", "etat", "convention", "prescripteur")
@@ -26,7 +26,7 @@ FILTERS = ("numero", "etat", "convention", "prescripteur")
 @staff(Role.ISSUER)
 def booklets() -> str | Response:
     """List booklets, by number."""
-    database, issuer_id = house().database, own_issuer()
+    database, issuer_id = services().database, own_issuer()
     listing = read_listing(request.args, sorts=("number",), default_sort="number", filters=FILTERS)
     rows, total = read.booklets(
         database,
@@ -66,7 +66,7 @@ def booklets() -> str | Response:
 @staff(Role.ISSUER)
 def booklet(number: int) -> str | Response:
     """Show a booklet; stop it, its consequence in view."""
-    here = house()
+    here = services()
     found = read.booklet(here.database, number, issuer_id=own_issuer())
     if found is None:
         abort(404)
@@ -105,7 +105,7 @@ def booklet(number: int) -> str | Response:
 @staff(Role.ISSUER)
 def void() -> str | Response:
     """Destroy booklets that were not handed over: first the consequence, then the act."""
-    here, issuer_id, form = house(), own_issuer(), VoidForm()
+    here, issuer_id, form = services(), own_issuer(), VoidForm()
     consequence = None
     if form.validate_on_submit():
         first, count = booklet_range(form)

@@ -12,7 +12,7 @@ from voucher.issuing import read as issuing
 from voucher.issuing.keys import make_key
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
-from voucher.web.house import house
+from voucher.web.services import services
 
 blueprint = Blueprint("issuer", __name__, url_prefix="/emetteur", template_folder="templates")
 
@@ -28,16 +28,16 @@ def own_issuer() -> UUID:
 @staff(Role.ISSUER)
 def home() -> str:
     """Show where the stock is, and what needs an act."""
-    issuer_id, database = own_issuer(), house().database
+    issuer_id, database = own_issuer(), services().database
     return render_template(
         "issuer/home.html",
         stock=read_stock.stock(database, issuer_id),
-        still=read_stock.still_stock(database, issuer_id, now=house().now()),
+        still=read_stock.still_stock(database, issuer_id, now=services().now()),
         still_days=read_stock.STILL_DAYS,
         unfinished=[batch for batch in issuing.batches(database, issuer_id=issuer_id) if batch.finished_at is None],
         agreements=issuing.agreements(database, issuer_id),
         has_key=any(key.state == "active" for key in issuing.keys(database, issuer_id)),
-        now=house().now(),
+        now=services().now(),
     )
 
 
@@ -45,7 +45,7 @@ def home() -> str:
 @staff(Role.ISSUER)
 def agreement(agreement_id: UUID) -> str:
     """Show one agreement: its terms, its credit, its stock, its orders."""
-    issuer_id, database = own_issuer(), house().database
+    issuer_id, database = own_issuer(), services().database
     found = issuing.agreement(database, agreement_id, issuer_id)
     if found is None:
         abort(404)
@@ -61,7 +61,7 @@ def agreement(agreement_id: UUID) -> str:
 @staff(Role.ISSUER)
 def new_key() -> Response:
     """Make the issuer's signing key; the one before, if any, is retired and its codes stay good."""
-    here = house()
+    here = services()
     try:
         key_id = make_key(
             here.database,

@@ -20,8 +20,8 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.headers import shows_code
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 PARTS_SHOWN_MAX = 20
 
@@ -31,7 +31,7 @@ PARTS_SHOWN_MAX = 20
 def orders() -> str | Response:
     """List the orders, the newest first."""
     listing = read_listing(request.args, sorts=("number",), default_sort="-number")
-    batches = read.batches(house().database, issuer_id=own_issuer())
+    batches = read.batches(services().database, issuer_id=own_issuer())
     if not listing.descending:
         batches.reverse()
     if listing.wants_file:
@@ -65,7 +65,7 @@ def orders() -> str | Response:
 @staff(Role.ISSUER)
 def order(agreement_id: UUID) -> str | Response:
     """Order booklets: first the consequence, then the act."""
-    here = house()
+    here = services()
     agreement = read.agreement(here.database, agreement_id, own_issuer())
     if agreement is None:
         abort(404)
@@ -110,7 +110,7 @@ def batch(batch_id: UUID) -> str:
     return render_template(
         "issuer/batch.html",
         batch=found,
-        is_being_made=found.finished_at is None and is_being_made(house().database, batch_id),
+        is_being_made=found.finished_at is None and is_being_made(services().database, batch_id),
         parts=_parts(found)[:PARTS_SHOWN_MAX],
         has_more_parts=len(_parts(found)) > PARTS_SHOWN_MAX,
         print_form=PrintForm(formdata=None),
@@ -131,7 +131,7 @@ def make(batch_id: UUID) -> Response:
 @shows_code
 def print_booklets(batch_id: UUID) -> Response | tuple[str, int]:
     """Give a PDF of some booklets; leave a line in the audit trail, because each code on it is money."""
-    here, found = house(), _own_batch(batch_id)
+    here, found = services(), _own_batch(batch_id)
     form = PrintForm(request.args)
     if form.validate():
         first, count = booklet_range(form)
@@ -152,7 +152,7 @@ def print_booklets(batch_id: UUID) -> Response | tuple[str, int]:
 
 
 def _own_batch(batch_id: UUID) -> read.Batch:
-    found = read.batch(house().database, batch_id, own_issuer())
+    found = read.batch(services().database, batch_id, own_issuer())
     if found is None:
         abort(404)
     return found
@@ -160,7 +160,7 @@ def _own_batch(batch_id: UUID) -> read.Batch:
 
 def _make(batch_id: UUID, voucher_count: int) -> None:
     """Make a small order at once; start a big one behind the page."""
-    here = house()
+    here = services()
     maker = make_batch if voucher_count <= VOUCHERS_AT_ONCE_MAX else make_behind
     maker(here.database, batch_id, master_secret=here.settings.master_secret, now=here.now())
 

@@ -17,8 +17,8 @@ from voucher.issuing.codes import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
-from voucher.web.house import house
 from voucher.web.listing import file_response, read_listing
+from voucher.web.services import services
 
 TO_ISSUER = ""  # without a giver it is no choice, and the use case says so
 
@@ -29,7 +29,7 @@ def prescribers() -> str | Response:
     """List prescribers with their stock."""
     sorts = {"name": lambda row: row.name.casefold(), "stock": lambda row: row.stock_count}
     listing = read_listing(request.args, sorts=tuple(sorts), default_sort="name", filters=("nom",))
-    rows = read_stock.prescribers(house().database, own_issuer(), listing.filters)
+    rows = read_stock.prescribers(services().database, own_issuer(), listing.filters)
     rows.sort(key=sorts[listing.sort], reverse=listing.descending)
     if listing.wants_file:
         headers = ["Prescripteur", "Genre", "Commune", "Carnets en stock", "Carnets remis", "Dernière remise"]
@@ -55,7 +55,7 @@ def prescribers() -> str | Response:
 @staff(Role.ISSUER)
 def new_prescriber() -> str | Response:
     """Register a prescriber."""
-    here, form = house(), PrescriberForm()
+    here, form = services(), PrescriberForm()
     if form.validate_on_submit():
         prescriber = NewPrescriber(
             form.command_id,
@@ -81,7 +81,7 @@ def new_prescriber() -> str | Response:
 @staff(Role.ISSUER)
 def prescriber(prescriber_id: UUID) -> str:
     """Show a prescriber: its stock and what moved. Its contact is shown: a line in the audit trail."""
-    here = house()
+    here = services()
     found = read_stock.prescriber(here.database, prescriber_id, own_issuer())
     if found is None:
         abort(404)
@@ -103,7 +103,7 @@ def prescriber(prescriber_id: UUID) -> str:
 @staff(Role.ISSUER)
 def new_slip() -> str | Response:
     """Entrust a range of booklets to a prescriber (`de` empty), or take it back from the one in `de`."""
-    here, issuer_id = house(), own_issuer()
+    here, issuer_id = services(), own_issuer()
     giver = _giver(request.args.get("de", ""), issuer_id)
     form = EntrustForm()
     own = [(str(row.id), f"{row.name} ({row.city})") for row in read_stock.prescribers(here.database, issuer_id)]
@@ -142,7 +142,7 @@ def _giver(text: str, issuer_id: UUID) -> read_stock.PrescriberFacts | None:
     if not text:
         return None
     try:
-        found = read_stock.prescriber(house().database, UUID(text), issuer_id)
+        found = read_stock.prescriber(services().database, UUID(text), issuer_id)
     except ValueError:
         found = None
     if found is None:

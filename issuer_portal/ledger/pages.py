@@ -13,8 +13,8 @@ from voucher.programme.names import funder_names
 from voucher.reporting import stages as reporting
 from voucher.reporting.account_names import account_names
 from voucher.web.access import staff, viewer
-from voucher.web.house import house
 from voucher.web.listing import FILE_FORMATS, Cell, euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 READERS = (Role.AUDITOR, Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 EVENT_CHOICES = [(str(event_type), rule.name) for event_type, rule in RULES.items()]
@@ -40,14 +40,14 @@ def stages() -> str | Response:
     issuer_id = None
     if not who.may(Role.AUDITOR, Role.PROGRAMME):
         issuer_id = who.scope(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
-    money = reporting.money(house().database, issuer_id)
+    money = reporting.money(services().database, issuer_id)
     if request.args.get("format") in FILE_FORMATS:
         headers = ["Financeur", *(f"{stage.name} (€)" for stage in reporting.BUDGET_STAGES), "Total (€)"]
         lines: list[list[Cell]] = [
             [one.name, *(euros_cell(cents) for cents in (*one.cents, one.total_cents))] for one in money.funders
         ]
         return file_response("argent-par-etape", headers, lines)
-    return render_template("ledger/stages.html", money=money, stages=reporting.BUDGET_STAGES, now=house().now())
+    return render_template("ledger/stages.html", money=money, stages=reporting.BUDGET_STAGES, now=services().now())
 
 
 @blueprint.get("/comptes")
@@ -55,7 +55,7 @@ def stages() -> str | Response:
 def accounts() -> str | Response:
     """List accounts with their balances, by class or in full."""
     whole_programme()
-    database = house().database
+    database = services().database
     listing = read_listing(request.args, sorts=("code",), default_sort="code", filters=("compte", "financeur"))
     found = [
         one
@@ -100,7 +100,7 @@ def accounts() -> str | Response:
 def account(account_id: int) -> str | Response:
     """Show one account's movements."""
     whole_programme()
-    database = house().database
+    database = services().database
     found = read.account(database, account_id)
     if found is None:
         abort(404)
@@ -135,7 +135,7 @@ def entries() -> str | Response:
         request.args, sorts=("posted_at", "total"), default_sort="-posted_at", filters=search.FILTERS
     )
     rows, total = read.entries(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -165,7 +165,7 @@ def entries() -> str | Response:
 def entry(entry_id: UUID) -> str:
     """Show one entry with its movements."""
     whole_programme()
-    database = house().database
+    database = services().database
     found = read.entry(database, entry_id)
     if found is None:
         abort(404)

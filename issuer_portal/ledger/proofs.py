@@ -13,9 +13,9 @@ from voucher.ledger import read_seals
 from voucher.proof.export_audit import export_audit
 from voucher.proof.sealing import journal_key, published_key, seal_now
 from voucher.web.access import staff, viewer
-from voucher.web.house import house
 from voucher.web.listing import read_listing
 from voucher.web.patience import takes_long
+from voucher.web.services import services
 
 OLD_AFTER_HOURS = 48
 
@@ -25,7 +25,7 @@ OLD_AFTER_HOURS = 48
 def proofs() -> str:
     """Show the last checkpoint, what waits to be sealed, checkpoints by day, and how to verify."""
     whole_programme()
-    here = house()
+    here = services()
     listing = read_listing(request.args, sorts=("size",), default_sort="-size")
     rows, total = read_seals.checkpoints(here.database, limit=listing.limit, offset=listing.offset)
     waiting = read_seals.waiting(here.database)
@@ -50,7 +50,7 @@ def proofs() -> str:
 def entry_proof(entry_id: UUID) -> Response:
     """Give the text that proves an entry under the last checkpoint (C2SP tlog-proof)."""
     whole_programme()
-    proof = read_seals.proof_of(house().database, entry_id)
+    proof = read_seals.proof_of(services().database, entry_id)
     if proof is None:
         abort(404)
     response = make_response(proof)
@@ -64,7 +64,7 @@ def entry_proof(entry_id: UUID) -> Response:
 @takes_long
 def audit_archive() -> Response:
     """Seal what waits, then give the audit archive; it leaves a line in the audit trail."""
-    here, who = house(), viewer()
+    here, who = services(), viewer()
     now = here.now()
     seal_now(here.database, here.settings, now)
     origin, key = journal_key(here.settings)

@@ -21,8 +21,8 @@ from voucher.network.read import places_near
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SerialField, show_refusal
 from voucher.web.headers import scanner_page, shows_code
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 from voucher.web.typed_codes import TooMany, TypedCodes
 
 PLACES_IN_LETTER = 6
@@ -63,7 +63,7 @@ def own_prescriber() -> UUID:
 @shows_code
 def home() -> str:
     """Scan or type a cover; then show the booklet and the one act."""
-    here, form = house(), ScanForm()
+    here, form = services(), ScanForm()
     prescriber_id = own_prescriber()
     if form.validate_on_submit():
         try:
@@ -83,7 +83,7 @@ def home() -> str:
 
 def _look_up(code: str, prescriber_id: UUID) -> ReadyBooklet:
     """Look a code up; a typed one that was guessed wrong counts. Raises Refused, also when there were too many."""
-    here, person = house(), str(viewer().account_id)
+    here, person = services(), str(viewer().account_id)
     now = here.now()
     if (too_many := typed_codes.begin(person, code, now)) is not None:
         raise Refused("typing_locked", _TOO_MANY[too_many], "code")
@@ -100,7 +100,7 @@ def _look_up(code: str, prescriber_id: UUID) -> ReadyBooklet:
 @staff(Role.PRESCRIBER)
 def hand_over() -> str | Response:
     """Hand the booklet over, then show its receipt."""
-    here, form = house(), HandoverForm()
+    here, form = services(), HandoverForm()
     number = form.booklet_number.data
     if not form.validate_on_submit() or number is None:
         flash("Scannez de nouveau le carnet. Rien n’a changé.", "warn")
@@ -128,7 +128,7 @@ def hand_over() -> str | Response:
 @staff(Role.PRESCRIBER)
 def receipt(handover_id: UUID) -> str:
     """Show the receipt of a hand-over and the letter to print, with the places near the person."""
-    here = house()
+    here = services()
     found = read.handover(here.database, handover_id, own_prescriber())
     if found is None:
         abort(404)
@@ -149,7 +149,7 @@ def receipt(handover_id: UUID) -> str:
 def stock() -> str | Response:
     """List the booklets of this prescriber."""
     listing = read_listing(request.args, sorts=("number",), default_sort="number", filters=("numero", "etat"))
-    prescriber_id, database = own_prescriber(), house().database
+    prescriber_id, database = own_prescriber(), services().database
     rows, total = read.booklets(
         database,
         prescriber_id=prescriber_id,

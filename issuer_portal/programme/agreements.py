@@ -30,8 +30,8 @@ from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agr
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import CountField, DateField, EurosField, HouseForm, PercentField, SelectField, show_refusal
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 CHOICES_MAX = 1_000
 
@@ -88,7 +88,7 @@ def agreements() -> str | Response:
         filters=("nom", "circuit"),
     )
     rows, total = read.agreements(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -127,7 +127,7 @@ def new_agreement() -> str | Response:
             signed = _signed_terms(form)
             consequences = _signature_consequences(signed)
             if is_seen(form, consequences):
-                sign_agreement(house().database, signed, by=viewer().account_id, now=house().now())
+                sign_agreement(services().database, signed, by=viewer().account_id, now=services().now())
                 flash(f"La convention {signed.number} est signée. Engagez maintenant des crédits.", "success")
                 return redirect(url_for("programme.agreement", agreement_id=signed.id))
         except Refused as refused:
@@ -155,7 +155,7 @@ def commit_credits(agreement_id: UUID) -> str | Response:
         try:
             consequences = _commitment_consequences(page, command.amount_cents)
             if is_seen(form, consequences):
-                commit(house().database, command, by=viewer().account_id, now=house().now())
+                commit(services().database, command, by=viewer().account_id, now=services().now())
                 amount = format_euros(command.amount_cents)
                 flash(f"{amount} sont engagés. La collectivité peut commander des chèques.", "success")
                 return redirect(url_for("programme.agreement", agreement_id=agreement_id))
@@ -166,7 +166,7 @@ def commit_credits(agreement_id: UUID) -> str | Response:
 
 
 def _found(agreement_id: UUID) -> read.AgreementPage:
-    page = read.agreement(house().database, agreement_id)
+    page = read.agreement(services().database, agreement_id)
     if page is None:
         abort(404)
     return page
@@ -201,7 +201,7 @@ def _commitment_consequences(page: read.AgreementPage, amount_cents: int) -> lis
 def _signature_consequences(agreement: NewAgreement) -> list[str]:
     """Say what a signature will reserve in which envelope. Raises Refused where the terms cannot stand."""
     refuse_bad_terms(terms_of(agreement))
-    known, _ = read_parties.envelopes(house().database, limit=CHOICES_MAX, filters={})
+    known, _ = read_parties.envelopes(services().database, limit=CHOICES_MAX, filters={})
     labels = {row.id: f"{row.funder_name}, enveloppe « {row.name} »" for row in known}
     parts = parts_of(
         agreement.ceiling_cents, agreement.face_value_cents, [share.share_basis_points for share in agreement.shares]
@@ -215,7 +215,7 @@ def _signature_consequences(agreement: NewAgreement) -> list[str]:
 
 
 def _agreement_form() -> Any:
-    database, today = house().database, paris_day(house().now())
+    database, today = services().database, paris_day(services().now())
     usual = three_dates_of(today)
     form: Any = AgreementForm(
         id=str(new_id()),
@@ -238,7 +238,7 @@ def _agreement_form() -> Any:
 
 
 def _envelope_labels() -> dict[str, str]:
-    envelopes, _ = read_parties.envelopes(house().database, limit=CHOICES_MAX, filters={})
+    envelopes, _ = read_parties.envelopes(services().database, limit=CHOICES_MAX, filters={})
     return {str(row.id): f"{row.funder_name} — {row.name} (reste {format_euros(row.left_cents)})" for row in envelopes}
 
 
@@ -266,7 +266,7 @@ def _show_at_line(form: Any, refused: Refused) -> None:
 
 def _signed_terms(form: Any) -> NewAgreement:
     account_id = UUID(form.paying_account_id.data)
-    accounts = read_parties.paying_accounts(house().database)
+    accounts = read_parties.paying_accounts(services().database)
     channel = next((row.channel for row in accounts if row.id == account_id), "")
     return NewAgreement(
         id=id_of(form),

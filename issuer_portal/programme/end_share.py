@@ -19,7 +19,7 @@ from voucher.programme.end_share import end_share
 from voucher.web.access import staff, viewer
 from voucher.web.filters import basis_points
 from voucher.web.forms import DateField, HouseForm, PercentField, show_refusal
-from voucher.web.house import house
+from voucher.web.services import services
 
 
 class PartForm(Form):  # type: ignore[misc]  # WTForms ships no types
@@ -41,7 +41,7 @@ class EndShareForm(HouseForm):
 @staff(Role.PROGRAMME)
 def end_share_of(agreement_id: UUID, funder_id: UUID) -> str | Response:
     """Say what follows of a funder's stop; do it once the person has seen that."""
-    here = house()
+    here = services()
     page = read.agreement(here.database, agreement_id)
     present = [share for share in page.shares if not share.is_ended] if page else []
     leaving = next((share for share in present if share.funder_id == funder_id), None)
@@ -81,7 +81,7 @@ def end_share_of(agreement_id: UUID, funder_id: UUID) -> str | Response:
 
 def _form(others: list[read.ShareStages], leaving_basis_points: int) -> Any:
     """Return the form; the others' shares are first proposed in the proportion of what they were."""
-    form: Any = EndShareForm(id=str(new_id()), ends_on=paris_day(house().now()))
+    form: Any = EndShareForm(id=str(new_id()), ends_on=paris_day(services().now()))
     rest, given = BASIS_POINTS - leaving_basis_points, 0
     if not form.is_submitted():
         for one in others[:-1]:

@@ -10,23 +10,23 @@ from voucher.kernel.calendar import paris_day
 from voucher.network.read_structures import structures
 from voucher.programme.read import key_figures
 from voucher.redemption.wrong_codes import guessing_places
-from voucher.settlement.read_ribs import rib_count
+from voucher.settlement.payable.ribs_to_confirm import rib_count
 from voucher.web.access import staff
-from voucher.web.house import house
+from voucher.web.services import services
 
 
 @blueprint.get("/")
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def home() -> str:
     """Show the key figures and what needs an act."""
-    database = house().database
+    database = services().database
     ask = {"sort": "name", "descending": False, "limit": 1, "offset": 0}
     waiting = {
         "proposed": structures(database, **ask, filters={"etat": "proposed"})[1],  # type: ignore[arg-type]
         "without_rib": structures(database, **ask, filters={"etat": "qualified", "rib": "without"})[1],  # type: ignore[arg-type]
     }
     waiting["ribs"] = rib_count(database)
-    here = house()
+    here = services()
     backed = agreement_backings(
         database,
         on=paris_day(here.now()),

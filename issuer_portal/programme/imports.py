@@ -17,8 +17,8 @@ from voucher.network.import_report import Outcome
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, show_refusal
-from voucher.web.house import house
 from voucher.web.listing import file_response, read_listing
+from voucher.web.services import services
 from voucher.web.uploads import takes_files
 
 OUTCOMES = {
@@ -41,7 +41,7 @@ class ImportForm(HouseForm):
 def imports() -> str:
     """List imports, the newest first."""
     listing = read_listing(request.args, sorts=("imported_at",), default_sort="-imported_at")
-    rows, total = read_imports.imports(house().database, limit=listing.limit, offset=listing.offset)
+    rows, total = read_imports.imports(services().database, limit=listing.limit, offset=listing.offset)
     return render_template("programme/imports.html", listing=listing, rows=rows, total=total)
 
 
@@ -55,12 +55,12 @@ def import_file() -> str | Response:
         import_id, upload = id_of(form), form.file.data
         try:
             counts = import_places(
-                house().database,
+                services().database,
                 import_id,
                 upload.filename or "lieux.csv",
                 upload.read(),
                 by=viewer().account_id,
-                now=house().now(),
+                now=services().now(),
             )
         except Refused as refused:
             refused.field = refused.field or "file"
@@ -81,7 +81,7 @@ def import_report(import_id: UUID) -> str | Response:
     """Show the report of an import, line by line."""
     listing = read_listing(request.args, sorts=("line",), default_sort="line", filters=("issue", "dit"))
     page = read_imports.import_report(
-        house().database,
+        services().database,
         import_id,
         limit=listing.limit,
         offset=listing.offset,

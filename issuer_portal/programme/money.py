@@ -20,8 +20,8 @@ from voucher.programme.parties import NewFunder, register_funder
 from voucher.programme.read_parties import FUNDER_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import CountField, EurosField, HouseForm, SelectField, SirenField, show_refusal
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 CHOICES_MAX = 1_000
 
@@ -53,7 +53,7 @@ def envelopes() -> str | Response:
         request.args, sorts=("name", "year", "amount"), default_sort="-year", filters=("nom", "annee")
     )
     rows, total = read_parties.envelopes(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -76,15 +76,15 @@ def envelopes() -> str | Response:
 @staff(Role.PROGRAMME)
 def new_envelope() -> str | Response:
     """Open an envelope."""
-    known, _ = read_parties.funders(house().database, limit=CHOICES_MAX, filters={})
-    form: Any = EnvelopeForm(id=str(new_id()), fiscal_year=paris_day(house().now()).year)
+    known, _ = read_parties.funders(services().database, limit=CHOICES_MAX, filters={})
+    form: Any = EnvelopeForm(id=str(new_id()), fiscal_year=paris_day(services().now()).year)
     form.funder_id.choices = [("", "Choisissez"), *((str(row.id), row.name) for row in known)]
     if form.validate_on_submit():
         envelope = NewEnvelope(
             id_of(form), UUID(form.funder_id.data), form.name.data, form.fiscal_year.data, form.amount_cents.data
         )
         try:
-            open_envelope(house().database, envelope, by=viewer().account_id, now=house().now())
+            open_envelope(services().database, envelope, by=viewer().account_id, now=services().now())
         except Refused as refused:
             show_refusal(form, refused)
         else:
@@ -99,7 +99,7 @@ def funders() -> str | Response:
     """List funders."""
     listing = read_listing(request.args, sorts=("name", "amount"), default_sort="name", filters=("nom", "type"))
     rows, total = read_parties.funders(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -124,7 +124,7 @@ def new_funder() -> str | Response:
     if form.validate_on_submit():
         funder = NewFunder(id_of(form), form.name.data, form.kind.data, form.siren.data or None)
         try:
-            register_funder(house().database, funder, by=viewer().account_id, now=house().now())
+            register_funder(services().database, funder, by=viewer().account_id, now=services().now())
         except Refused as refused:
             show_refusal(form, refused)
         else:

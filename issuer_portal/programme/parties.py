@@ -20,8 +20,8 @@ from voucher.programme.rules import LONE_COMMUNE
 from voucher.programme.territories import REGIONS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import BicField, HouseForm, IbanField, SelectField, SirenField, show_refusal
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 
 class IssuerForm(HouseForm):
@@ -65,7 +65,7 @@ def issuers() -> str | Response:
     """List the collectivités."""
     listing = read_listing(request.args, sorts=("name", "ceiling"), default_sort="name", filters=("nom", "type"))
     rows, total = read_parties.issuers(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -73,7 +73,9 @@ def issuers() -> str | Response:
         filters=listing.filters,
     )
     if listing.wants_file:
-        note_access(house().database, viewer().account_id, "Export des émetteurs", f"{total} lignes", house().now())
+        note_access(
+            services().database, viewer().account_id, "Export des émetteurs", f"{total} lignes", services().now()
+        )
         lines = (
             (row.name, row.siren, ISSUER_KINDS[row.kind], row.city, row.contact_email, row.agreement_count,
              euros_cell(row.ceiling_cents), euros_cell(row.committed_cents))
@@ -103,7 +105,7 @@ def new_issuer() -> str | Response:
             region_code=form.region_code.data or None,
         )
         try:
-            register_issuer(house().database, issuer, by=viewer().account_id, now=house().now())
+            register_issuer(services().database, issuer, by=viewer().account_id, now=services().now())
         except Refused as refused:
             show_refusal(form, refused)
         else:
@@ -116,9 +118,13 @@ def new_issuer() -> str | Response:
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def paying_accounts() -> str:
     """List the paying accounts, the end of each IBAN alone."""
-    rows = read_parties.paying_accounts(house().database)
+    rows = read_parties.paying_accounts(services().database)
     note_access(
-        house().database, viewer().account_id, "Lecture des comptes payeurs", f"{len(rows)} comptes", house().now()
+        services().database,
+        viewer().account_id,
+        "Lecture des comptes payeurs",
+        f"{len(rows)} comptes",
+        services().now(),
     )
     return render_template("programme/paying_accounts.html", rows=rows, channels=CHANNELS)
 
@@ -133,12 +139,16 @@ def new_paying_account() -> str | Response:
             id_of(form), form.name.data, form.holder_name.data, form.iban.data, form.channel.data, form.bic.data or None
         )
         try:
-            open_paying_account(house().database, account, by=viewer().account_id, now=house().now())
+            open_paying_account(services().database, account, by=viewer().account_id, now=services().now())
         except Refused as refused:
             show_refusal(form, refused)
         else:
             note_access(
-                house().database, viewer().account_id, "Compte payeur enregistré", f"{form.name.data}", house().now()
+                services().database,
+                viewer().account_id,
+                "Compte payeur enregistré",
+                f"{form.name.data}",
+                services().now(),
             )
             flash(f"Le compte « {form.name.data} » est enregistré.", "success")
             return redirect(url_for("programme.paying_accounts"))

@@ -15,7 +15,7 @@ from voucher.programme.paying_terms import SCHEMA_WORDS, PayingTerms, change_pay
 from voucher.programme.read import CHANNELS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import CountField, HouseForm, SelectField, SirenField, show_refusal
-from voucher.web.house import house
+from voucher.web.services import services
 
 
 class TermsForm(HouseForm):
@@ -30,7 +30,7 @@ class TermsForm(HouseForm):
 @staff(Role.PROGRAMME)
 def paying_terms(account_id: UUID) -> str | Response:
     """Show and change the terms of a paying account; the trail keeps what they become."""
-    here = house()
+    here = services()
     account = paying_account(here.database, account_id)
     if account is None:
         abort(404)

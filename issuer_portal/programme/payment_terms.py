@@ -17,7 +17,7 @@ from voucher.programme.change_payment_terms import PaymentTerms, change_payment_
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import CountField, EurosField, HouseForm, SelectField, show_refusal
-from voucher.web.house import house
+from voucher.web.services import services
 
 
 class TermsForm(HouseForm):
@@ -33,7 +33,7 @@ class TermsForm(HouseForm):
 @staff(Role.PROGRAMME)
 def payment_terms(agreement_id: UUID) -> str | Response:
     """Change an agreement's payment terms."""
-    here = house()
+    here = services()
     page = read.agreement(here.database, agreement_id)
     if page is None:
         abort(404)

@@ -14,8 +14,8 @@ from voucher.network import read
 from voucher.network.places import close_place, reopen_place
 from voucher.network.read import DEPARTMENT_NAMES, SERVICE_NAMES
 from voucher.web.access import staff, viewer
-from voucher.web.house import house
 from voucher.web.listing import file_response, read_listing
+from voucher.web.services import services
 
 STATES = (("open", "Ouvert"), ("closed", "Fermé"))
 
@@ -31,7 +31,7 @@ def places() -> str | Response:
         filters=("nom", "departement", "service", "etat"),
     )
     rows, total = read.places(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -39,7 +39,7 @@ def places() -> str | Response:
         filters=listing.filters,
     )
     if listing.wants_file:
-        note_access(house().database, viewer().account_id, "Export des lieux", f"{total} lignes", house().now())
+        note_access(services().database, viewer().account_id, "Export des lieux", f"{total} lignes", services().now())
         lines = (
             (row.external_id, row.name, row.structure_name, row.address, row.postcode, row.city, row.department_name,
              row.phone, ", ".join(row.emails), ", ".join(row.services), row.is_open, row.updated_on)
@@ -63,8 +63,8 @@ def places() -> str | Response:
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def places_in_the_standard() -> Response:
     """Send the open places as a file of the standard v1.0.2."""
-    database = house().database
-    note_access(database, viewer().account_id, "Export des lieux", "standard v1.0.2", house().now())
+    database = services().database
+    note_access(database, viewer().account_id, "Export des lieux", "standard v1.0.2", services().now())
     response = StreamedResponse(stream_with_context(read.places_in_the_standard(database)), mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="lieux-de-mediation-numerique.csv"'
     return response
@@ -74,7 +74,7 @@ def places_in_the_standard() -> Response:
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def place(place_id: UUID) -> str:
     """Show a place."""
-    page = read.place(house().database, place_id)
+    page = read.place(services().database, place_id)
     if page is None:
         abort(404)
     return render_template("programme/place.html", page=page)
@@ -97,7 +97,7 @@ def reopen(place_id: UUID) -> Response:
 def _changed(place_id: UUID, *, is_open: bool) -> Response:
     act = reopen_place if is_open else close_place
     try:
-        act(house().database, place_id, by=viewer().account_id, now=house().now())
+        act(services().database, place_id, by=viewer().account_id, now=services().now())
     except Refused as refused:
         if refused.code == "unknown_place":
             abort(404)

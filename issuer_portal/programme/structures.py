@@ -24,9 +24,9 @@ from voucher.network.structures import (
 )
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
-from voucher.web.house import house
 from voucher.web.listing import file_response, read_listing
 from voucher.web.rib_form import RibForm, record_rib
+from voucher.web.services import services
 
 READERS = (Role.PROGRAMME, Role.AUDITOR, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 
@@ -63,7 +63,7 @@ def structures() -> str | Response:
         request.args, sorts=("name", "state_changed_at"), default_sort="name", filters=("nom", "etat", "rib")
     )
     rows, total = read_structures.structures(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -105,7 +105,7 @@ def new_structure() -> str | Response:
             form.vat_regime.data or "non communiqué",
         )
         try:
-            propose_structure(house().database, structure, by=viewer().account_id, now=house().now())
+            propose_structure(services().database, structure, by=viewer().account_id, now=services().now())
         except Refused as refused:
             show_refusal(form, refused)
         else:
@@ -129,13 +129,13 @@ def correct_structure(structure_id: UUID) -> str | Response:
     if form.validate_on_submit():
         try:
             describe_structure(
-                house().database,
+                services().database,
                 structure_id,
                 name=form.name.data,
                 contact_email=form.contact_email.data or "",
                 vat_regime=form.vat_regime.data or "",
                 by=viewer().account_id,
-                now=house().now(),
+                now=services().now(),
             )
         except Refused as refused:
             show_refusal(form, refused)
@@ -149,7 +149,7 @@ def correct_structure(structure_id: UUID) -> str | Response:
 def qualify(structure_id: UUID) -> Response:
     """Let a structure take vouchers."""
     try:
-        qualify_structure(house().database, structure_id, by=viewer().account_id, now=house().now())
+        qualify_structure(services().database, structure_id, by=viewer().account_id, now=services().now())
     except Refused as refused:
         flash(refused.sentence, "danger")
     else:
@@ -166,7 +166,7 @@ def suspend(structure_id: UUID) -> str | Response:
     if form.validate_on_submit():
         try:
             suspend_structure(
-                house().database, structure_id, form.reason.data, by=viewer().account_id, now=house().now()
+                services().database, structure_id, form.reason.data, by=viewer().account_id, now=services().now()
             )
         except Refused as refused:
             show_refusal(form, refused)
@@ -199,7 +199,7 @@ def _structure_page(
     suspension: SuspensionForm | None = None,
     rib: RibForm | None = None,
 ) -> str:
-    page = read_structures.structure(house().database, structure_id)
+    page = read_structures.structure(services().database, structure_id)
     if page is None:
         abort(404)
     if page.bank_details:
@@ -222,4 +222,4 @@ def _done(structure_id: UUID, sentence: str) -> Response:
 
 
 def _note(action: str, structure_id: UUID) -> None:
-    note_access(house().database, viewer().account_id, action, f"structure {structure_id}", house().now())
+    note_access(services().database, viewer().account_id, action, f"structure {structure_id}", services().now())

@@ -15,9 +15,9 @@ from voucher.access.strength import PASSWORD_LENGTH_MIN
 from voucher.kernel.refusals import Refused
 from voucher.web.access import SESSION_COOKIE, keep_session, public, staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
-from voucher.web.house import house
 from voucher.web.limits import Limiter, client_address
 from voucher.web.navigation import home_for
+from voucher.web.services import services
 
 blueprint = Blueprint("staff", __name__, url_prefix="/personnes", template_folder="templates")
 
@@ -51,7 +51,7 @@ def sign_in() -> str | Response:
     """Let a person in, and lead them to the page they asked for or to their own."""
     form = SignInForm()
     if form.validate_on_submit():
-        database, now, address = house().database, house().now(), client_address()
+        database, now, address = services().database, services().now(), client_address()
         if not failed_sign_ins.allows(address, now):
             form.form_errors.append("Trop d'essais depuis votre réseau. Attendez dix minutes, puis recommencez.")
             return make_response(render_template("staff/sign_in.html", form=form), HTTPStatus.TOO_MANY_REQUESTS)
@@ -79,7 +79,7 @@ def _local_path(text: str) -> str | None:
 @staff()
 def sign_out() -> Response:
     """End this session."""
-    sessions.sign_out(house().database, viewer(), now=house().now())
+    sessions.sign_out(services().database, viewer(), now=services().now())
     session.clear()
     response = make_response(redirect(url_for("staff.sign_in")))
     response.delete_cookie(SESSION_COOKIE)
@@ -90,7 +90,7 @@ def sign_out() -> Response:
 @staff()
 def me() -> str | Response:
     """Show one's roles; change one's password."""
-    form, here, who = PasswordForm(), house(), viewer()
+    form, here, who = PasswordForm(), services(), viewer()
     if form.validate_on_submit():
         try:
             token = accounts.change_password(

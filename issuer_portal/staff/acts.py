@@ -16,7 +16,7 @@ from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, LinkPurpose, Role
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SelectField, show_refusal
-from voucher.web.house import house
+from voucher.web.services import services
 
 WAITS = "La demande attend une autre personne du programme : prévenez-la."
 TWO_PEOPLE = f"Il faut deux personnes du programme pour : {', '.join(ROLE_NAMES[one] for one in Role if one in TWO_PEOPLE_ROLES)}."
@@ -45,7 +45,7 @@ class AddressForm(PasswordAgain):
 
 def confirm_actor(form: Any) -> None:
     """Raise Refused unless the form holds the password of who acts."""
-    here = house()
+    here = services()
     confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
 
 
@@ -53,7 +53,7 @@ def confirm_actor(form: Any) -> None:
 @staff(Role.PROGRAMME)
 def give_role(account_id: UUID) -> str | Response:
     """Give a role, or ask a second person to confirm it."""
-    found, form, here = _open_person(account_id), RoleForm(), house()
+    found, form, here = _open_person(account_id), RoleForm(), services()
     form.scope.choices = [("", "Tout le programme"), *scope_choices(here.database)]
     if form.validate_on_submit():
         scope_id, role = UUID(form.scope.data) if form.scope.data else None, Role(form.role.data)
@@ -80,7 +80,7 @@ def give_role(account_id: UUID) -> str | Response:
 @staff(Role.PROGRAMME)
 def send_link(account_id: UUID) -> str | Response:
     """Send a link to choose a password: nobody else sees it."""
-    found, form, here = _open_person(account_id), PasswordAgain(), house()
+    found, form, here = _open_person(account_id), PasswordAgain(), services()
     if form.validate_on_submit():
         try:
             confirm_actor(form)
@@ -105,7 +105,7 @@ def send_link(account_id: UUID) -> str | Response:
 @staff(Role.PROGRAMME)
 def change_address(account_id: UUID) -> str | Response:
     """Change an address, or ask a second person to confirm it."""
-    found, form, here = _open_person(account_id), AddressForm(), house()
+    found, form, here = _open_person(account_id), AddressForm(), services()
     if form.validate_on_submit():
         try:
             confirm_actor(form)
@@ -132,7 +132,7 @@ def change_address(account_id: UUID) -> str | Response:
 @staff(Role.PROGRAMME)
 def close_person(account_id: UUID) -> str | Response:
     """Close an account."""
-    found, form, here = _open_person(account_id), PasswordAgain(), house()
+    found, form, here = _open_person(account_id), PasswordAgain(), services()
     if account_id == viewer().account_id:
         flash("Vous ne pouvez pas fermer votre propre compte. Demandez à un collègue.", "danger")
         return _back(account_id)
@@ -154,7 +154,7 @@ def close_person(account_id: UUID) -> str | Response:
 
 
 def _open_person(account_id: UUID) -> read.Person:
-    found = read.person(house().database, account_id)
+    found = read.person(services().database, account_id)
     if found is None or found.closed_at is not None:
         abort(404)
     return found

@@ -17,8 +17,8 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import public
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.headers import shows_code
-from voucher.web.house import house
 from voucher.web.limits import Limiter, client_address
+from voucher.web.services import services
 
 FORGOTTEN_SECONDS = 0.2
 """After how long it is answered, many times what either answer takes: an account costs some milliseconds more than none."""
@@ -53,7 +53,7 @@ def link(token: str) -> str | Response:
 @shows_code
 def use_link(token: str) -> str | Response:
     """Choose the password: the link has served."""
-    form, here = ChosenForm(), house()
+    form, here = ChosenForm(), services()
     if form.validate_on_submit():
         try:
             links.use_link(
@@ -69,7 +69,7 @@ def use_link(token: str) -> str | Response:
 
 
 def _link_page(token: str, form: ChosenForm) -> str | Response:
-    found = links.open_link(house().database, token, now=house().now())
+    found = links.open_link(services().database, token, now=services().now())
     if found is None:
         return make_response(render_template("staff/link_ended.html", sentence=links.LINK_ENDED), HTTPStatus.GONE)
     return render_template(
@@ -85,7 +85,7 @@ def _link_page(token: str, form: ChosenForm) -> str | Response:
 @public
 def forgotten() -> str | Response:
     """Send a link to the address typed, if it has an account: the same words after the same time whether it has one or not."""
-    form, here = ForgottenForm(), house()
+    form, here = ForgottenForm(), services()
     if form.validate_on_submit():
         if not forgotten_asked.allows(client_address(), here.now()):
             form.form_errors.append("Trop de demandes depuis votre réseau. Attendez dix minutes, puis recommencez.")

@@ -18,8 +18,8 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
-from voucher.web.house import house
 from voucher.web.listing import file_response, read_listing
+from voucher.web.services import services
 
 ROLE_CHOICES = [(str(role), name) for role, name in ROLE_NAMES.items()]
 
@@ -38,7 +38,7 @@ def people() -> str | Response:
     """List who works here."""
     listing = read_listing(request.args, sorts=("name", "email"), default_sort="name", filters=("nom", "role"))
     rows, total = read.people(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -48,7 +48,7 @@ def people() -> str | Response:
     if listing.wants_file:
         lines = ((row.name, row.email, ", ".join(ROLE_NAMES[role] for role, _ in row.roles)) for row in rows)
         return file_response("personnes", ["Nom", "Adresse", "Rôles"], lines)
-    database = house().database
+    database = services().database
     return render_template(
         "staff/people.html",
         listing=listing,
@@ -58,7 +58,7 @@ def people() -> str | Response:
         role_choices=ROLE_CHOICES,
         links=links_of(database, [row.id for row in rows]),
         waiting_count=len(waiting_changes(database)),
-        now=house().now(),
+        now=services().now(),
     )
 
 
@@ -75,7 +75,7 @@ def open_person() -> str | Response:
         account = accounts.NewAccount(account_id, form.email.data, form.name.data)
         try:
             confirm_actor(form)
-            accounts.open_account(house().database, account, by=viewer().account_id, now=house().now())
+            accounts.open_account(services().database, account, by=viewer().account_id, now=services().now())
         except Refused as refused:
             show_refusal(form, refused)
         else:
@@ -88,7 +88,7 @@ def open_person() -> str | Response:
 @staff(Role.PROGRAMME)
 def person(account_id: UUID) -> str:
     """Show a person: how they sign in, their roles, what took two people."""
-    database = house().database
+    database = services().database
     found = read.person(database, account_id)
     if found is None:
         abort(404)
@@ -100,7 +100,7 @@ def person(account_id: UUID) -> str:
         outcomes=OUTCOMES,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
-        now=house().now(),
+        now=services().now(),
     )
 
 
@@ -109,7 +109,7 @@ def person(account_id: UUID) -> str:
 def cancel_links(account_id: UUID) -> Response:
     """End the links that were sent and not used."""
     try:
-        count = links.cancel_links(house().database, account_id, by=viewer().account_id, now=house().now())
+        count = links.cancel_links(services().database, account_id, by=viewer().account_id, now=services().now())
     except Refused:
         abort(404)
     flash("Le lien ne sert plus." if count else "Aucun lien ne servait encore.", "success")
@@ -120,9 +120,9 @@ def cancel_links(account_id: UUID) -> Response:
 @staff(Role.PROGRAMME)
 def take_role(account_id: UUID, role: str) -> Response:
     """Take a role away."""
-    if role not in set(Role) or read.person(house().database, account_id) is None:
+    if role not in set(Role) or read.person(services().database, account_id) is None:
         abort(404)
-    accounts.revoke_role(house().database, account_id, Role(role), by=viewer().account_id, now=house().now())
+    accounts.revoke_role(services().database, account_id, Role(role), by=viewer().account_id, now=services().now())
     flash("Le rôle est retiré. La personne doit se reconnecter.", "success")
     return redirect(url_for("staff.person", account_id=account_id))
 
@@ -133,7 +133,7 @@ def trail() -> str | Response:
     """List who saw or changed what."""
     listing = read_listing(request.args, sorts=("at",), default_sort="-at", filters=("qui", "action"))
     rows, total = read.trail(
-        house().database,
+        services().database,
         descending=listing.descending,
         limit=listing.limit,
         offset=listing.offset,

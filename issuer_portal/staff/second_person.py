@@ -14,14 +14,14 @@ from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
-from voucher.web.house import house
+from voucher.web.services import services
 
 
 @blueprint.get("/a-confirmer")
 @staff(Role.PROGRAMME)
 def waiting() -> str:
     """List what waits for a second person."""
-    database = house().database
+    database = services().database
     return render_template(
         "staff/waiting.html", rows=waiting_changes(database), scopes=scope_names(database), own=viewer().account_id
     )
@@ -31,7 +31,7 @@ def waiting() -> str:
 @staff(Role.PROGRAMME)
 def confirm(change_id: UUID) -> str | Response:
     """Show what was asked and by whom; confirm it."""
-    here, form = house(), PasswordAgain()
+    here, form = services(), PasswordAgain()
     found = change(here.database, change_id)
     if found is None:
         abort(404)
@@ -57,7 +57,7 @@ def confirm(change_id: UUID) -> str | Response:
 @staff(Role.PROGRAMME)
 def refuse(change_id: UUID) -> Response:
     """Refuse what was asked, or take it back."""
-    here = house()
+    here = services()
     try:
         changes.refuse_change(here.database, change_id, by=viewer().account_id, now=here.now())
     except Refused as refused:

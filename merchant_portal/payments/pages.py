@@ -7,18 +7,18 @@ from werkzeug.wrappers import Response
 
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
-from voucher.settlement.advice_document import advice_document
-from voucher.settlement.clock import STAGE_WORDS
-from voucher.settlement.documents import Contact
-from voucher.settlement.payment_steps import Holder
-from voucher.settlement.read_advice import AdvicePage, advice
-from voucher.settlement.read_advices import advices
-from voucher.settlement.read_disputes import dispute, disputes
-from voucher.settlement.read_payments import RedemptionPayment, owing, redemption_payments, waiting_payments
-from voucher.settlement.words import ADVICE_STATES, DISPUTE_REASONS, DISPUTE_STATES
+from voucher.settlement.batches.advice_document import advice_document
+from voucher.settlement.batches.read_advice import AdvicePage, advice
+from voucher.settlement.batches.read_advices import advices
+from voucher.settlement.deadlines.payment_deadlines import STAGE_WORDS
+from voucher.settlement.deadlines.payment_steps import Holder
+from voucher.settlement.deadlines.read_payments import RedemptionPayment, owing, redemption_payments, waiting_payments
+from voucher.settlement.formats_out.documents import Contact
+from voucher.settlement.recoveries.read_disputes import dispute, disputes
+from voucher.settlement.words.labels import ADVICE_STATES, DISPUTE_REASONS, DISPUTE_STATES
 from voucher.web.access import staff, viewer
-from voucher.web.house import house
 from voucher.web.listing import euros_cell, file_response, read_listing
+from voucher.web.services import services
 
 STATE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
 DISPUTE_CHOICES = [(state, word) for state, (word, _) in DISPUTE_STATES.items()]
@@ -45,7 +45,7 @@ def own_structure() -> UUID:
 @staff(Role.PLACE_MANAGER)
 def home() -> str | Response:
     """Show what is owed and the payments, the newest first."""
-    database, structure_id = house().database, own_structure()
+    database, structure_id = services().database, own_structure()
     listing = read_listing(request.args, sorts=("frozen_at", "amount"), default_sort="-frozen_at", filters=("etat",))
     rows, total = advices(
         database,
@@ -70,7 +70,7 @@ def home() -> str | Response:
             for row in rows
         )
         return file_response("nos-paiements", headers, lines)
-    waiting = waiting_payments(database, structure_id, house().now())
+    waiting = waiting_payments(database, structure_id, services().now())
     yours_cents = sum(one.due.amount_cents for one in waiting if one.step.holder is Holder.STRUCTURE)
     return render_template(
         "payments/home.html",
@@ -90,7 +90,7 @@ def home() -> str | Response:
 def payment(advice_id: UUID) -> str:
     """Show one payment, with what it is made of."""
     page = _own(advice_id)
-    waiting = waiting_payments(house().database, own_structure(), house().now())
+    waiting = waiting_payments(services().database, own_structure(), services().now())
     step = next((one.step for one in waiting if one.due.advice_id == advice_id), None)
     return render_template("payments/payment.html", page=page, step=step)
 
@@ -99,7 +99,7 @@ def payment(advice_id: UUID) -> str:
 @staff(Role.PLACE_MANAGER)
 def payment_pdf(advice_id: UUID) -> Response:
     """Download the paper of a payment."""
-    here = house()
+    here = services()
     page = _own(advice_id)
     if not page.has_document:
         abort(404)
@@ -118,9 +118,9 @@ def redemptions() -> str | Response:
     """List every redemption with where its payment stands."""
     listing = read_listing(request.args, sorts=("redeemed_at",), default_sort="-redeemed_at", filters=("lieu",))
     rows, total = redemption_payments(
-        house().database,
+        services().database,
         own_structure(),
-        now=house().now(),
+        now=services().now(),
         descending=listing.descending,
         limit=listing.limit,
         offset=listing.offset,
@@ -157,9 +157,9 @@ def redemptions() -> str | Response:
 def why(redemption_id: UUID) -> str:
     """Say why a redemption is not paid yet: who holds it, until when, what they must do."""
     rows, _ = redemption_payments(
-        house().database,
+        services().database,
         own_structure(),
-        now=house().now(),
+        now=services().now(),
         descending=True,
         limit=1,
         offset=0,
@@ -177,7 +177,7 @@ def contested() -> str | Response:
     """List what was contested, and what was clawed back."""
     listing = read_listing(request.args, sorts=("opened_at", "amount"), default_sort="-opened_at", filters=("etat",))
     rows, total = disputes(
-        house().database,
+        services().database,
         sort=listing.sort,
         descending=listing.descending,
         limit=listing.limit,
@@ -207,7 +207,7 @@ def contested() -> str | Response:
 @staff(Role.PLACE_MANAGER)
 def contested_one(dispute_id: UUID) -> str:
     """Say why a redemption was contested, what was decided, what it changes and whom to call."""
-    here = house()
+    here = services()
     page = dispute(here.database, dispute_id, structure_id=own_structure())
     if page is None:
         abort(404)
@@ -232,7 +232,7 @@ def _events(one: RedemptionPayment) -> list[dict[str, object]]:
 
 
 def _own(advice_id: UUID) -> AdvicePage:
-    found = advice(house().database, advice_id, structure_id=own_structure())
+    found = advice(services().database, advice_id, structure_id=own_structure())
     if found is None:
         abort(404)
     return found

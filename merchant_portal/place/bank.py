@@ -13,15 +13,15 @@ from voucher.kernel.refusals import Refused
 from voucher.network import read_structures
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
-from voucher.web.house import house
 from voucher.web.rib_form import RibForm, record_rib
+from voucher.web.services import services
 
 
 @blueprint.route("/rib", methods=["GET", "POST"])
 @staff(Role.PLACE_MANAGER)
 def rib() -> str | Response:
     """Show the RIBs of the structure by their end; record a new one."""
-    database, structure_id, account_id = house().database, own_structure(), viewer().account_id
+    database, structure_id, account_id = services().database, own_structure(), viewer().account_id
     form: Any = RibForm(id=str(new_id()))
     if form.validate_on_submit():
         try:
@@ -29,12 +29,12 @@ def rib() -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            note_access(database, account_id, "RIB changé", f"structure {structure_id}", house().now())
+            note_access(database, account_id, "RIB changé", f"structure {structure_id}", services().now())
             flash(said, "success")
             return redirect(url_for("place.rib"))
     page = read_structures.structure(database, structure_id)
     if page is None:
         abort(404)
     if page.bank_details:
-        note_access(database, account_id, "Lecture d’un RIB", f"structure {structure_id}", house().now())
+        note_access(database, account_id, "Lecture d’un RIB", f"structure {structure_id}", services().now())
     return render_template("place/rib.html", form=form, page=page)

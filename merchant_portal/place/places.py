@@ -18,7 +18,7 @@ from voucher.network.read import SERVICE_NAMES
 from voucher.network.read_structures import STATE_NAMES
 from voucher.web.access import staff, viewer
 from voucher.web.forms import CheckboxesField, HouseForm, show_refusal
-from voucher.web.house import house
+from voucher.web.services import services
 
 
 class PlaceForm(HouseForm):
@@ -43,7 +43,7 @@ class PlaceForm(HouseForm):
 @staff(Role.PLACE_MANAGER, Role.MEDIATOR)
 def home() -> str:
     """Show the structure, its places and whether it can be paid."""
-    page = read_structures.structure(house().database, own_structure())
+    page = read_structures.structure(services().database, own_structure())
     if page is None:
         abort(404)
     return render_template("place/home.html", page=page, states=STATE_NAMES)
@@ -65,12 +65,12 @@ def new_place() -> str | Response:
         structure_id = own_structure()
         try:
             place_id = add_place(
-                house().database,
+                services().database,
                 id_of(form),
                 structure_id,
                 _description(form),
                 by=viewer().account_id,
-                now=house().now(),
+                now=services().now(),
             )
         except Refused as refused:
             show_refusal(form, refused)
@@ -89,12 +89,12 @@ def correct_place(place_id: UUID) -> str | Response:
     if form.validate_on_submit():
         try:
             describe_place(
-                house().database,
+                services().database,
                 place_id,
                 _description(form),
                 structure_id=own_structure(),
                 by=viewer().account_id,
-                now=house().now(),
+                now=services().now(),
             )
         except Refused as refused:
             show_refusal(form, refused)
@@ -119,7 +119,7 @@ def reopen(place_id: UUID) -> Response:
 
 
 def _own(place_id: UUID) -> read.PlacePage:
-    page = read.place(house().database, place_id, own_structure())
+    page = read.place(services().database, place_id, own_structure())
     if page is None:
         abort(404)
     return page
@@ -129,7 +129,7 @@ def _changed(place_id: UUID, *, is_open: bool) -> Response:
     _own(place_id)
     act = reopen_place if is_open else close_place
     try:
-        act(house().database, place_id, structure_id=own_structure(), by=viewer().account_id, now=house().now())
+        act(services().database, place_id, structure_id=own_structure(), by=viewer().account_id, now=services().now())
     except Refused as refused:
         flash(refused.sentence, "danger")
     else:

@@ -12,8 +12,8 @@ from voucher.access import changes, links, sessions
 from voucher.access.read import people, trail
 from voucher.access.read_changes import waiting_changes
 from voucher.access.rules import Role
-from voucher.cli import main
-from voucher.cli_account import account
+from voucher.cli.account import account
+from voucher.cli.main import main
 from voucher.kernel.database import Database
 
 Command = Callable[..., Result]

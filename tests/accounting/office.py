@@ -15,11 +15,11 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart_file import OWN_NUMBERS, Numbering
 from voucher.programme.model import Agreement, PayingAccount
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.import_statement import import_statement
-from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.bank_in.import_statement import import_statement
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.model.batches import PaymentAdvice
 
 SIREN = "300000411"
 

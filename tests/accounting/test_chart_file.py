@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from voucher.cli import main
+from voucher.cli.main import main
 from voucher.ledger.chart import Book
 from voucher.ledger.chart_file import OWN_NUMBERS, PRESENTED, WrongChart, chart_numbers, read_chart
 

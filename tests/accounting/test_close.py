@@ -30,7 +30,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import note_proposal
 from voucher.ledger.model import FiscalYear, RuleStart
-from voucher.settlement.import_statement import import_statement
+from voucher.settlement.bank_in.import_statement import import_statement
 
 OCTOBER = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 JANUARY = datetime(2027, 1, 6, 9, 0, tzinfo=UTC)

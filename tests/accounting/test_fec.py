@@ -21,7 +21,7 @@ from voucher.accounting.balance import trial_balance
 from voucher.accounting.fec import fec_file, holders, years_with_entries
 from voucher.accounting.fec_checker import check_fec
 from voucher.accounting.match_up import match_up
-from voucher.cli import main
+from voucher.cli.main import main
 from voucher.demonstration.bank import BookedLine
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused

@@ -21,13 +21,13 @@ from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.close_year import years
 from voucher.ledger.model import Entry, FiscalYear, Movement, OpeningBalance
 from voucher.ledger.post import Event, post_event
-from voucher.ledger.post_facts import post_facts
+from voucher.ledger.post_many import post_many
 from voucher.ledger.read import balances
 from voucher.redemption.answers import Redeemed
 from voucher.redemption.redeem import redeem
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
 
 DECEMBER = datetime(2026, 12, 20, 9, 0, tzinfo=UTC)
 NEW_YEAR = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
@@ -202,7 +202,7 @@ def test_many_late_facts_go_there_too(database: Database) -> None:
                 literal(town.agreement_id, Entry.id.type).label("agreement_id"),
                 literal(town.structure_ids[0], Entry.id.type).label("structure_id"),
             )
-            post_facts(session, EventType.TRANSFER_REJECTED, fact, by=PREPARER, now=FEBRUARY)
+            post_many(session, EventType.TRANSFER_REJECTED, fact, by=PREPARER, now=FEBRUARY)
     with database.read() as session:
         rows = session.execute(
             select(Entry.effective_on, Entry.narration).where(Entry.event_type == EventType.TRANSFER_REJECTED)

@@ -20,8 +20,8 @@ from voucher.distribution.lapse import lapse
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.programme.end_share import end_share
-from voucher.settlement.model import BankLine
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.model.batches import BankLine
+from voucher.settlement.reconciliation.undo_match import undo_match
 
 DECEMBER = datetime(2026, 12, 14, 9, 0, tzinfo=UTC)
 PAID = datetime(2026, 12, 18, 9, 0, tzinfo=UTC)

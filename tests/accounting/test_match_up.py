@@ -17,11 +17,11 @@ from voucher.accounting.model import LetterUndone, MatchingLetter
 from voucher.demonstration.bank import BookedLine
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.settlement.import_report import import_report
-from voucher.settlement.match_line import match_line, match_with_file
-from voucher.settlement.match_offset import match_with_opposite
-from voucher.settlement.model import BankLine, PaymentAdvice
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.model.batches import BankLine, PaymentAdvice
+from voucher.settlement.reconciliation.match_by_hand import match_line, match_with_file
+from voucher.settlement.reconciliation.match_opposite_lines import match_with_opposite
+from voucher.settlement.reconciliation.undo_match import undo_match
 
 LATER = NOW + timedelta(days=3)
 

@@ -23,10 +23,10 @@ from voucher.demonstration.bank import BookedLine
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.programme.model import PayingAccount
-from voucher.settlement.import_report import import_report
-from voucher.settlement.import_statement import import_statement
-from voucher.settlement.model import BankLine
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.bank_in.import_statement import import_statement
+from voucher.settlement.model.batches import BankLine
+from voucher.settlement.reconciliation.undo_match import undo_match
 
 NOVEMBER = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 FEBRUARY = datetime(2027, 2, 10, 9, 0, tzinfo=UTC)

@@ -61,7 +61,7 @@ def address(sqlite_database: Database, issued: Issued) -> Iterator[str]:
 
 def at_the_counter(browser: Browser, address: str, database: Database, counter: Counter) -> Page:
     """Return the Scan page of a mediator on a phone."""
-    from voucher.web.house import utc_now
+    from voucher.web.services import utc_now
 
     account = person(database, a_person(database, Role.MEDIATOR, counter.structure_id))
     assert account is not None

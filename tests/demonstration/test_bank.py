@@ -6,7 +6,7 @@ from tests.settlement.reading import read_statements
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.demonstration.story import invented_iban, invented_siren, invented_siret
 from voucher.kernel.identifiers import check_iban, check_siren, check_siret
-from voucher.settlement.schemas import validate
+from voucher.settlement.formats_out.schemas import validate
 
 
 def test_a_statement_is_valid_and_read_back_to_the_cent() -> None:

@@ -14,7 +14,7 @@ from voucher.kernel.database import Database
 from voucher.ledger.model import Entry
 from voucher.ledger.seal_model import CheckpointRow
 from voucher.programme.model import Agreement
-from voucher.settlement.bank_days import days
+from voucher.settlement.reconciliation.daily_balances import days
 
 
 @pytest.fixture

@@ -37,14 +37,14 @@ from voucher.network.model import Structure
 from voucher.programme.end_share import end_share
 from voucher.proof.sealing import journal_key, seal_now
 from voucher.redemption.redeem import redeem
-from voucher.settlement.answer_duplicates import NewAnswer, answer_duplicates
-from voucher.settlement.holds import NewHold, lift_hold, place_hold
-from voucher.settlement.import_report import import_report
-from voucher.settlement.match_other import match_with_overpayment
-from voucher.settlement.model import PaymentAdvice
-from voucher.settlement.model_reports import DuplicateOutcome
-from voucher.settlement.recover import ask_write_off, write_off
-from voucher.settlement.set_aside import set_aside
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
+from voucher.settlement.reconciliation.match_other_money import match_with_overpayment
+from voucher.settlement.recoveries.recover import ask_write_off, write_off
+from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates
+from voucher.settlement.words.states import DuplicateOutcome
 
 PROVEN_LEAF = 4  # the entry whose proof somebody kept
 

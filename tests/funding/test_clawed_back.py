@@ -20,7 +20,7 @@ from voucher.funding.receive import refund_advance
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
+from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
 
 OVER = datetime(2027, 3, 10, 9, 0, tzinfo=UTC)
 

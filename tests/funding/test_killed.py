@@ -18,10 +18,10 @@ from voucher.funding.model import FundsCall
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.programme.model import PayingAccount
-from voucher.settlement.import_statement import import_statement
-from voucher.settlement.match_other import match_with_call, match_with_charges, match_with_refund
-from voucher.settlement.model import BankLine
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.bank_in.import_statement import import_statement
+from voucher.settlement.model.batches import BankLine
+from voucher.settlement.reconciliation.match_other_money import match_with_call, match_with_charges, match_with_refund
+from voucher.settlement.reconciliation.undo_match import undo_match
 
 OVER = datetime(2027, 3, 10, 9, 0, tzinfo=UTC)
 ACT = {"by": PERSON, "now": NOW}

@@ -15,7 +15,7 @@ from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.mail.read import messages
-from voucher.web.house import utc_now
+from voucher.web.services import utc_now
 
 WANTED = "cinq autres mots très longs"
 

@@ -43,7 +43,7 @@ def test_a_batch_is_made_whole_with_one_process_or_several(database: Database, p
     heard: list[int] = []
     progress = make_batch(
         database, batch_id, master_secret=MASTER_SECRET, now=NOW, processes=processes, codes_per_chunk=110,
-        told=lambda progress: heard.append(progress.made_booklet_count),
+        on_progress=lambda progress: heard.append(progress.made_booklet_count),
     )  # fmt: skip
     assert progress.is_finished
     assert heard == [0, 10, 20, 30, 40, 50, 50]

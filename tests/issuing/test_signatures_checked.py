@@ -4,7 +4,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from tests.builders import issued_booklets
-from voucher.cli import main as voucher
+from voucher.cli.main import main as voucher
 from voucher.issuing import checks_signatures
 from voucher.issuing.checks_signatures import Sample, check_signatures_are_good, draw_sample
 from voucher.kernel.database import Database

@@ -3,8 +3,8 @@
 import pytest
 
 from voucher.kernel.characters import compact, plain
+from voucher.kernel.clean_input import postcode
 from voucher.kernel.identifiers import check_bic, check_rna, check_siren, check_siret
-from voucher.kernel.typed import postcode
 from voucher.network.lieux_cells import pivot_of, postcode_of
 
 MARKS = (" ", "\u00a0", "\u202f", "\u2009", "\u200b", "\ufeff", "\u200e", "-", "\u2011", ".")

@@ -12,7 +12,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.typed_days import WrongDay, asked_day, parse_day
 from voucher.ledger.search import unreadable
 from voucher.network.lieux_cells import BadCell, day_of
-from voucher.settlement.accountant_file import UnreadableReturn, read_return
+from voucher.settlement.formats_in.accountant_file import UnreadableReturn, read_return
 from voucher.web.forms import DateField, HouseForm
 
 DAY = date(2026, 12, 31)

@@ -54,18 +54,18 @@ from voucher.redemption.redeem import redeem
 from voucher.redemption.rules import Refusal
 from voucher.redemption.undo import undo
 from voucher.reporting.verify import verify
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.import_report import import_report
-from voucher.settlement.import_statement import import_statement
-from voucher.settlement.match_other import match_with_overpayment
-from voucher.settlement.model import BankLine, PaymentAdvice, SettlementBatch
-from voucher.settlement.recover import ask_write_off, open_claims, write_off
-from voucher.settlement.revenue_order import claim_overpayment
-from voucher.settlement.set_aside import set_aside
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.bank_in.import_statement import import_statement
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.reconciliation.match_other_money import match_with_overpayment
+from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
+from voucher.settlement.recoveries.recover import ask_write_off, open_claims, write_off
+from voucher.settlement.recoveries.revenue_order import claim_overpayment
 
 PREPARER, APPROVER = UUID(int=11), UUID(int=12)
 UNDO_MINUTES = 30

@@ -38,7 +38,7 @@ from voucher.redemption.answers import Counter, Redeemed
 from voucher.redemption.redeem import redeem
 from voucher.redemption.undo import undo
 from voucher.reporting.verify import verify
-from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.batches.freeze import freeze_batch
 
 BOOKLETS = 8
 SIZE = 4

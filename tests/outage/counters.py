@@ -15,7 +15,7 @@ from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.migrations import upgrade
-from voucher.web.house import House
+from voucher.web.services import Services
 from wsgi import create_app
 
 SERVICE = "everyday_digital_tools"
@@ -65,8 +65,8 @@ def open_till(url: str, booklet_count: int = 1, **settings: Any) -> Till:
         for code in scanned_codes(patient, number)
     ]
     app = create_app(settings_for(patient, **settings))
-    house = app.extensions["house"]
-    assert isinstance(house, House)
+    house = app.extensions["services"]
+    assert isinstance(house, Services)
     client = signed_in_client(app, house.database, Role.MEDIATOR, counter.structure_id)
     client.get("/comptoir/lieux")
     token = csrf_token(client.get("/comptoir/").text)

@@ -15,7 +15,7 @@ from tests.settlement.town import APPROVER, PREPARER
 from voucher.kernel.database import Database
 from voucher.proof.export_audit import export_audit
 from voucher.proof.sealing import journal_key, seal_now
-from voucher.settlement.model_reports import DuplicateOutcome
+from voucher.settlement.words.states import DuplicateOutcome
 
 
 @pytest.fixture

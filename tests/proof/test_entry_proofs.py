@@ -15,7 +15,7 @@ from tests.builders import NOW
 from tests.clients import MASTER_KEY, settings_for
 from tests.parties import an_envelope
 from tests.proof.archives import said_by_verifier, verified
-from voucher.cli import main as voucher
+from voucher.cli.main import main as voucher
 from voucher.kernel.database import Database
 from voucher.ledger.checkpoint import Checkpoint, sign_checkpoint, verifier_key
 from voucher.ledger.checks_seals import CHECKS, Witness, hear_witness

@@ -22,9 +22,9 @@ def test_checkpoints_are_published_at_addresses_that_stay(database: Database) ->
     anyone = app.test_client()
     assert anyone.get(f"{JOURNAL}/checkpoint").status_code == 404
     an_agreement(database)
-    first = seal_now(database, app.extensions["house"].settings, NOW)
+    first = seal_now(database, app.extensions["services"].settings, NOW)
     an_agreement(database)
-    second = seal_now(database, app.extensions["house"].settings, NOW + timedelta(days=1))
+    second = seal_now(database, app.extensions["services"].settings, NOW + timedelta(days=1))
     assert first is not None
     assert second is not None
     assert anyone.get(f"{JOURNAL}/checkpoint").text == second.note
@@ -37,7 +37,7 @@ def test_checkpoints_are_published_at_addresses_that_stay(database: Database) ->
     ]
     assert anyone.get(listed[1][3].removeprefix("http://127.0.0.1:8000")).text == first.note
     key = anyone.get(f"{JOURNAL}/key").text.strip()
-    assert key == published_key(app.extensions["house"].settings)
+    assert key == published_key(app.extensions["services"].settings)
     assert anyone.get(f"{JOURNAL}/checkpoint").headers.get("Set-Cookie") is None
 
 
@@ -47,7 +47,7 @@ def test_the_auditor_sees_what_waits_and_is_told_when_it_is_late(database: Datab
     page = signed_in_client(app, database, Role.AUDITOR).get("/registre/preuves").text
     assert "Le scellement a du retard" in page
     assert "Rien n&#39;est scellé" in page or "Rien n'est scellé" in page
-    seal_now(database, app.extensions["house"].settings, NOW)
+    seal_now(database, app.extensions["services"].settings, NOW)
     page = signed_in_client(app, database, Role.AUDITOR).get("/registre/preuves").text
     assert "Le scellement a du retard" not in page
     assert "Tout est scellé." in page
@@ -61,7 +61,7 @@ def test_an_entry_shows_its_leaf_and_gives_its_proof(database: Database) -> None
     address = f"/registre/ecritures/{rows[0].id}"
     assert "pas encore" in auditor.get(address).text
     assert auditor.get(f"{address}/preuve.tlog-proof").status_code == 404
-    seal_now(database, app.extensions["house"].settings, NOW)
+    seal_now(database, app.extensions["services"].settings, NOW)
     assert "feuille" in auditor.get(address).text
     proof = auditor.get(f"{address}/preuve.tlog-proof").text
     assert proof.startswith("c2sp.org/tlog-proof@v1\nextra ")
@@ -81,7 +81,7 @@ def test_the_archive_is_the_auditors_alone_and_leaves_a_line(database: Database,
     data = answer.data
     answer.close()
     (tmp_path / "a.zip").write_bytes(data)
-    assert command.main([str(tmp_path / "a.zip"), "--key", published_key(app.extensions["house"].settings)]) == 0
+    assert command.main([str(tmp_path / "a.zip"), "--key", published_key(app.extensions["services"].settings)]) == 0
     with ZipFile(io.BytesIO(data)) as archive:
         assert "audit/verify.py" in archive.namelist()
     assert "Archive d’audit" in auditor.get("/personnes/journal").text
@@ -90,7 +90,7 @@ def test_the_archive_is_the_auditors_alone_and_leaves_a_line(database: Database,
 
 
 def test_the_worker_seals_once_a_day(database: Database) -> None:
-    settings = app_for(database, NOW).extensions["house"].settings
+    settings = app_for(database, NOW).extensions["services"].settings
     assert seal_daily(database, settings, NOW) == ""
     an_agreement(database)
     assert seal_daily(database, settings, NOW).endswith("en tout")

@@ -11,9 +11,9 @@ from voucher.ledger.read import balances
 from voucher.reporting.ageing import Ageing, ageing
 from voucher.reporting.debts import OWED_CODES, DebtState, age_rank
 from voucher.reporting.redemption_rows import redemption_rows
-from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
-from voucher.settlement.due_parts import Part, parts_of
-from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.payable.debt_by_due_day import Part, parts_of
+from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
 
 
 def rows_of(found: Ageing) -> list[tuple[str, int, int]]:

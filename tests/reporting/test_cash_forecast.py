@@ -25,10 +25,10 @@ from voucher.reporting.cash_rules import (
     used_by_funder,
     used_until,
 )
-from voucher.settlement.clock import dues
-from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
-from voucher.settlement.import_report import import_report
-from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.deadlines.payment_deadlines import dues
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
 
 TODAY = date(2026, 3, 10)
 FACTS = CashFacts(

@@ -20,8 +20,8 @@ from voucher.kernel.identifiers import new_id
 from voucher.network.confirm_rib import confirm_bank_details
 from voucher.network.structures import NewBankDetails, record_bank_details
 from voucher.reporting.decisions import Decision, Risk, decisions
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.freeze import freeze_batch
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.freeze import freeze_batch
 
 EARLY = datetime(2026, 3, 2, 9, tzinfo=UTC)  # far from the last day of the builders' vouchers
 

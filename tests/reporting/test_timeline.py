@@ -10,8 +10,8 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.reporting import rejects
 from voucher.reporting.timeline import Step, batch_life, timeline
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.import_bank_file import import_bank_file
+from voucher.settlement.bank_in.import_bank_file import import_bank_file
+from voucher.settlement.batches.freeze import freeze_batch
 
 
 def test_a_batch_tells_the_days_of_each_step_and_what_it_waits_for() -> None:

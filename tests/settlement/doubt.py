@@ -15,11 +15,11 @@ from voucher.accounting.match_up import match_up
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.settlement.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer
-from voucher.settlement.freeze import Frozen, freeze_batch
-from voucher.settlement.import_report import Reported, import_report
-from voucher.settlement.model import SettlementBatch
-from voucher.settlement.read_duplicates import DuplicatePage, duplicates_of
+from voucher.settlement.bank_in.import_report import Reported, import_report
+from voucher.settlement.batches.freeze import Frozen, freeze_batch
+from voucher.settlement.model.batches import SettlementBatch
+from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer
+from voucher.settlement.reports.read_duplicates import DuplicatePage, duplicates_of
 
 THIRD = UUID("01890000-0000-7000-8000-00000000000c")
 LATER = NOW + timedelta(hours=1)

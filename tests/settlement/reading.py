@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from voucher.settlement.bank_stages import Counted, FileError, IsOurs, SetAside, Statement
-from voucher.settlement.camt import Reading
-from voucher.settlement.camt_lines import BankEntry, BankLine
-from voucher.settlement.xml_guard import RefusedXml, unpack
+from voucher.settlement.formats_in.bank_stages import Counted, FileError, IsOurs, SetAside, Statement
+from voucher.settlement.formats_in.camt import Reading
+from voucher.settlement.formats_in.camt_lines import BankEntry, BankLine
+from voucher.settlement.formats_in.safe_xml import RefusedXml, unpack
 
 
 class UnreadableBankFile(ValueError):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from voucher.kernel.identifiers import new_id
-from voucher.settlement.references import message_id, payment_information_id
+from voucher.settlement.formats_out.references import message_id, payment_information_id
 
 _REASON = "<StsRsnInf><Rsn><Cd>{}</Cd></Rsn></StsRsnInf>"
 

@@ -17,20 +17,20 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.model import Entry
 from voucher.programme.model import PayingAccount
-from voucher.settlement import read
-from voucher.settlement.accountant_file import ReturnStatus, UnreadableReturn, is_table, read_return
-from voucher.settlement.accountant_return import Returned, import_accountant_return
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.bank_days import days
-from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.freeze_urgent import freeze_urgent_batch
-from voucher.settlement.import_bank_file import import_bank_file
-from voucher.settlement.import_statement import Imported
-from voucher.settlement.model import BankFile, BankLine, PaymentAdvice
-from voucher.settlement.reasons import explain
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.bank_in.accountant_return import Returned, import_accountant_return
+from voucher.settlement.bank_in.import_bank_file import import_bank_file
+from voucher.settlement.bank_in.import_statement import Imported
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
+from voucher.settlement.batches import read
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.batches.freeze_urgent import freeze_urgent_batch
+from voucher.settlement.formats_in.accountant_file import ReturnStatus, UnreadableReturn, is_table, read_return
+from voucher.settlement.formats_in.iso_reasons import explain
+from voucher.settlement.model.batches import BankFile, BankLine, PaymentAdvice
+from voucher.settlement.reconciliation.daily_balances import days
+from voucher.settlement.reconciliation.undo_match import undo_match
 
 HEADS = "Référence;Montant;Statut;Date;Motif\n"
 LATER = NOW + timedelta(days=10)

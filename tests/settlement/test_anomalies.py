@@ -9,9 +9,9 @@ from voucher.kernel.identifiers import new_id
 from voucher.network.places import close_place
 from voucher.redemption.answers import Redeemed
 from voucher.redemption.redeem import redeem
-from voucher.settlement.anomalies import Anomaly, Sign
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.preview import preview_batch
+from voucher.settlement.batches.anomalies import Anomaly, Sign
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.batches.preview import preview_batch
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 EARLIER = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)

@@ -22,17 +22,21 @@ from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry, RuleStart
 from voucher.redemption.model import Redemption
-from voucher.settlement import read_bank
-from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.checks_bank_entries import CHECKS
-from voucher.settlement.import_report import import_report
-from voucher.settlement.import_statement import import_statement
-from voucher.settlement.match_line import match_line, match_with_file
-from voucher.settlement.match_other import match_with_call, match_with_charges, match_with_overpayment
-from voucher.settlement.model import BankLine, SettlementBatch
-from voucher.settlement.model_bank import BankMatch
-from voucher.settlement.model_overpayments import Overpayment
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.bank_in.import_statement import import_statement
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
+from voucher.settlement.checks.bank_entry_days import CHECKS
+from voucher.settlement.model.bank import BankMatch
+from voucher.settlement.model.batches import BankLine, SettlementBatch
+from voucher.settlement.model.recoveries import Overpayment
+from voucher.settlement.reconciliation import read as read_bank
+from voucher.settlement.reconciliation.match_by_hand import match_line, match_with_file
+from voucher.settlement.reconciliation.match_other_money import (
+    match_with_call,
+    match_with_charges,
+    match_with_overpayment,
+)
+from voucher.settlement.reconciliation.undo_match import undo_match
 
 LATER = NOW + timedelta(days=4)
 LATEST = NOW + timedelta(days=6)

@@ -15,15 +15,15 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Agreement, PayingAccount
-from voucher.settlement import read_bank
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.import_report import import_report
-from voucher.settlement.import_statement import Imported, import_statement
-from voucher.settlement.match_line import match_line, match_with_file
-from voucher.settlement.model import BankLine, PaymentAdvice, SettlementBatch
-from voucher.settlement.references import message_id, payment_information_id
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.bank_in.import_statement import Imported, import_statement
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.formats_out.references import message_id, payment_information_id
+from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.reconciliation import read as read_bank
+from voucher.settlement.reconciliation.match_by_hand import match_line, match_with_file
 
 
 class TwoAccounts:

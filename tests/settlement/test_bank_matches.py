@@ -13,17 +13,18 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.read import balances
-from voucher.settlement import bank_days, read_bank
-from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.import_statement import Imported, import_statement
-from voucher.settlement.match_line import match_line, match_with_file
-from voucher.settlement.match_other import match_with_charges, names
-from voucher.settlement.model import BankLine, SettlementBatch
-from voucher.settlement.model_bank import MatchKind
-from voucher.settlement.references import message_id, payment_information_id
-from voucher.settlement.suggest import matches, suggestions
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.bank_in.import_statement import Imported, import_statement
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.formats_out.references import message_id, payment_information_id
+from voucher.settlement.model.batches import BankLine, SettlementBatch
+from voucher.settlement.reconciliation import daily_balances as bank_days
+from voucher.settlement.reconciliation import read as read_bank
+from voucher.settlement.reconciliation.match_by_hand import match_line, match_with_file
+from voucher.settlement.reconciliation.match_other_money import match_with_charges, names
+from voucher.settlement.reconciliation.suggest import matches, suggestions
+from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.words.states import MatchKind
 
 WRONG = "Je me suis trompée de ligne."
 

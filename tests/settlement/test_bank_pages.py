@@ -18,7 +18,7 @@ from tests.settlement.test_statement_pages import pages
 from tests.settlement.town import NOW, OUR_IBAN, wrong_books
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
-from voucher.settlement.model import BankLine
+from voucher.settlement.model.batches import BankLine
 
 
 class Screen:

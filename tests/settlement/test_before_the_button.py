@@ -16,16 +16,16 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.network.model import Structure
 from voucher.network.structures import suspend_structure
-from voucher.settlement import read
-from voucher.settlement.anomalies import Sign
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.batch_anomalies import batch_anomalies
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.freeze_urgent import urgent_preview
-from voucher.settlement.holds import NewHold, place_hold
-from voucher.settlement.model import PaymentAdvice
-from voucher.settlement.set_aside import set_aside
+from voucher.settlement.batches import read
+from voucher.settlement.batches.anomalies import Sign
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.batch_anomalies import batch_anomalies
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.batches.freeze_urgent import urgent_preview
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.payable.block_payments import NewHold, place_hold
 
 
 @pytest.mark.parametrize("what", ["rib", "suspension", "block"])

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.settlement.reading import ReadFile, UnreadableBankFile, read_statements
-from voucher.settlement import xml_guard
-from voucher.settlement.camt import Reading
-from voucher.settlement.camt_lines import BankEntry, BankLine
-from voucher.settlement.pain002 import read_status_report
-from voucher.settlement.schemas import schema_names, validate
-from voucher.settlement.xml_guard import RefusedXml
+from voucher.settlement.formats_in import safe_xml as xml_guard
+from voucher.settlement.formats_in.camt import Reading
+from voucher.settlement.formats_in.camt_lines import BankEntry, BankLine
+from voucher.settlement.formats_in.pain002 import read_status_report
+from voucher.settlement.formats_in.safe_xml import RefusedXml
+from voucher.settlement.formats_out.schemas import schema_names, validate
 
 IBAN = "FR7630006000011234567890189"
 BATCH = (Path(__file__).parent / "files" / "camt053-001.02-batch.xml").read_bytes()

@@ -16,15 +16,16 @@ from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, c
 from tests.settlement.town import NOW, PREPARER, wrong_books
 from voucher.kernel.database import Database
 from voucher.kernel.sepa import checked_iban
-from voucher.settlement import bank_days, cfonb_records
-from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.bank_stages import Counted, SetAside, Statement
-from voucher.settlement.camt_lines import BankEntry
-from voucher.settlement.cfonb import CfonbReading
-from voucher.settlement.import_bank_file import import_bank_file
-from voucher.settlement.import_statement import Imported
-from voucher.settlement.model import AdviceState
-from voucher.settlement.received import CFONB_120, format_of
+from voucher.settlement.bank_in.import_bank_file import import_bank_file
+from voucher.settlement.bank_in.import_statement import Imported
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
+from voucher.settlement.formats_in import cfonb_records
+from voucher.settlement.formats_in.bank_stages import Counted, SetAside, Statement
+from voucher.settlement.formats_in.camt_lines import BankEntry
+from voucher.settlement.formats_in.cfonb import CfonbReading
+from voucher.settlement.formats_in.recognise_file import CFONB_120, format_of
+from voucher.settlement.reconciliation import daily_balances as bank_days
+from voucher.settlement.words.states import AdviceState
 
 THEIRS = "FR7630006000010000000000055"
 

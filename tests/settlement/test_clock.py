@@ -23,17 +23,17 @@ from voucher.network.model import Structure
 from voucher.network.structures import RIB_RECORDED, suspend_structure
 from voucher.programme.change_payment_terms import PaymentTerms, change_payment_terms
 from voucher.programme.model import Agreement, PayingAccount
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.calendar import calendar
-from voucher.settlement.clock import Due, Stage, clock_counts, dues, structure_dues
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import Frozen, freeze_batch
-from voucher.settlement.holds import NewHold, holds, lift_hold, place_hold
-from voucher.settlement.import_bank_file import import_bank_file
-from voucher.settlement.model import PaymentAdvice
-from voucher.settlement.notify import notify_failed, notify_sent
-from voucher.settlement.preview import preview_batch
-from voucher.settlement.set_aside import set_aside
+from voucher.settlement.bank_in.import_bank_file import import_bank_file
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import Frozen, freeze_batch
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.batches.preview import preview_batch
+from voucher.settlement.batches.write_to_structures import notify_failed, notify_sent
+from voucher.settlement.deadlines.finance_calendar import calendar
+from voucher.settlement.deadlines.payment_deadlines import Due, Stage, clock_counts, dues, structure_dues
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.payable.block_payments import NewHold, holds, lift_hold, place_hold
 
 NOVEMBER_3 = datetime(2026, 11, 3, 9, tzinfo=UTC)
 DECEMBER_2 = datetime(2026, 12, 2, 9, tzinfo=UTC)

@@ -15,15 +15,15 @@ from voucher.kernel.refusals import Refused
 from voucher.network.confirm_rib import confirm_bank_details, dismiss_bank_details
 from voucher.network.model import BankDetails
 from voucher.network.structures import NewBankDetails, record_bank_details
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.batch_anomalies import batch_anomalies
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.freeze_urgent import freeze_urgent_batch
-from voucher.settlement.model import PaymentAdvice
-from voucher.settlement.preview import preview_batch
-from voucher.settlement.read_ribs import rib_count, rib_to_confirm, ribs_to_confirm
-from voucher.settlement.waiting import advice_waiting
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.batch_anomalies import batch_anomalies
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.batches.freeze_urgent import freeze_urgent_batch
+from voucher.settlement.batches.preview import preview_batch
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.payable.ribs_to_confirm import rib_count, rib_to_confirm, ribs_to_confirm
+from voucher.settlement.payable.why_waiting import advice_waiting
 
 
 def recorded(town: Town, structure_id: UUID, iban: str, *, by: UUID = SOMEONE) -> UUID:

@@ -5,7 +5,7 @@ import pytest
 from tests.settlement.camt_files import VERSIONS, Account, Booked, Transaction, camt
 from tests.settlement.reading import read_statements
 from tests.settlement.town import NOW, OUR_IBAN
-from voucher.settlement.schemas import schema_names, validate
+from voucher.settlement.formats_out.schemas import schema_names, validate
 
 DAY = NOW.date()
 THEIRS = "FR7630006000010000000000055"

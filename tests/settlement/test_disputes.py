@@ -18,14 +18,14 @@ from voucher.mail.model import OutboxMessage
 from voucher.redemption.model import RedeemedVoucher, Redemption
 from voucher.redemption.rules import CounterRefusal, Refusal
 from voucher.redemption.undo import undo
-from voucher.settlement import read
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import Frozen, freeze_batch
-from voucher.settlement.model import PaymentAdvice
-from voucher.settlement.read import ControlSum
-from voucher.settlement.set_aside import set_aside
+from voucher.settlement.batches import read
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import Frozen, freeze_batch
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.batches.read import ControlSum
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
 
 FACTS = "Le service n’a pas eu lieu : la salle était fermée ce jour-là."
 

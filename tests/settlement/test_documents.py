@@ -9,14 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from voucher.settlement.amount_in_words import euros_in_words, number_in_words
-from voucher.settlement.documents import (
-    Advice,
-    AdviceAdjustment,
-    AdviceReceipt,
-    Contact,
-    advice_pdf,
-)
+from voucher.settlement.formats_out.amount_in_words import euros_in_words, number_in_words
+from voucher.settlement.formats_out.documents import Advice, AdviceAdjustment, AdviceReceipt, Contact, advice_pdf
 
 ADVICE = Advice(
     reference="L2026-33-01-0001",

@@ -19,11 +19,12 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
-from voucher.settlement.import_statement import Imported, import_statement
-from voucher.settlement.model import SettlementBatch
-from voucher.settlement.model_bank import BankMatch
-from voucher.settlement.model_reports import DuplicateAnswer, DuplicateOutcome
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.bank_in.import_statement import Imported, import_statement
+from voucher.settlement.model.bank import BankMatch
+from voucher.settlement.model.bank_reports import DuplicateAnswer
+from voucher.settlement.model.batches import SettlementBatch
+from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.words.states import DuplicateOutcome
 
 CASES = Path(__file__).parent / "files"
 STANDS, NEVER = DuplicateOutcome.STANDS, DuplicateOutcome.NEVER_CAME

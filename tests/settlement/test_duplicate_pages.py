@@ -15,7 +15,7 @@ from tests.settlement.test_import_statement import debit
 from tests.settlement.town import NOW, wrong_books
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
-from voucher.settlement.model_reports import DuplicateOutcome
+from voucher.settlement.words.states import DuplicateOutcome
 
 STANDS, NEVER = DuplicateOutcome.STANDS, DuplicateOutcome.NEVER_CAME
 

@@ -15,22 +15,23 @@ from tests.settlement.town import APPROVER, NOW, PREPARER, wrong_books
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.settlement.accountant_return import import_accountant_return
-from voucher.settlement.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer
-from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.clock import Stage, dues
-from voucher.settlement.duplicates import decision
-from voucher.settlement.held import Held
-from voucher.settlement.import_report import import_report
-from voucher.settlement.import_statement import import_statement
-from voucher.settlement.model import BankLine, PaymentAdvice
-from voucher.settlement.model_reports import DuplicateOutcome, ReportKind, TransferReport
-from voucher.settlement.read_duplicates import duplicate_batches, duplicates_of
-from voucher.settlement.read_payments import waiting_payments
-from voucher.settlement.reasons import DUPLICATES, duplicate_code, explain
-from voucher.settlement.references import message_id
-from voucher.settlement.undo_match import undo_match
-from voucher.settlement.waiting import batch_waiting
+from voucher.settlement.bank_in.accountant_return import import_accountant_return
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.bank_in.import_statement import import_statement
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
+from voucher.settlement.deadlines.payment_deadlines import Stage, dues
+from voucher.settlement.deadlines.read_payments import waiting_payments
+from voucher.settlement.formats_in.iso_reasons import DUPLICATES, duplicate_code, explain
+from voucher.settlement.formats_out.references import message_id
+from voucher.settlement.model.bank_reports import TransferReport
+from voucher.settlement.model.batches import BankLine, PaymentAdvice
+from voucher.settlement.payable.announced_duplicates import decision
+from voucher.settlement.payable.why_not_paid import Held
+from voucher.settlement.payable.why_waiting import batch_waiting
+from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer
+from voucher.settlement.reports.read_duplicates import duplicate_batches, duplicates_of
+from voucher.settlement.words.states import DuplicateOutcome, ReportKind
 
 CASES = Path(__file__).parent / "files"
 STANDS, NEVER = DuplicateOutcome.STANDS, DuplicateOutcome.NEVER_CAME

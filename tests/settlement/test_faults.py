@@ -17,10 +17,10 @@ from voucher.kernel.refusals import Refused
 from voucher.redemption.answers import Redeemed
 from voucher.redemption.model import Period
 from voucher.redemption.redeem import redeem
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import Frozen, freeze_batch
-from voucher.settlement.import_statement import Imported, import_statement
+from voucher.settlement.bank_in.import_statement import Imported, import_statement
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import Frozen, freeze_batch
 
 
 @pytest.mark.race

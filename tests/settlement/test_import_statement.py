@@ -15,14 +15,16 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.model import Entry
 from voucher.programme.model import PayingAccount
-from voucher.settlement import bank_days, read_bank
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.import_statement import Imported, import_statement
-from voucher.settlement.match_line import match_line
-from voucher.settlement.model import AdviceState, BankFile, BankLine, BankStatement, PaymentAdvice
+from voucher.settlement.bank_in.import_statement import Imported, import_statement
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.model.batches import BankFile, BankLine, BankStatement, PaymentAdvice
+from voucher.settlement.reconciliation import daily_balances as bank_days
+from voucher.settlement.reconciliation import read as read_bank
+from voucher.settlement.reconciliation.match_by_hand import match_line
+from voucher.settlement.words.states import AdviceState
 
 TODAY = NOW.date()
 OPENING_CENTS = 1_000_000

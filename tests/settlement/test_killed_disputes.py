@@ -15,24 +15,24 @@ from voucher.demonstration.bank import BookedLine, statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.programme.model import PayingAccount
-from voucher.settlement.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.freeze_urgent import freeze_urgent_batch
-from voucher.settlement.holds import NewHold, lift_hold, place_hold
-from voucher.settlement.import_report import import_report
-from voucher.settlement.import_statement import import_statement
-from voucher.settlement.match_line import match_line
-from voucher.settlement.match_other import match_with_overpayment
-from voucher.settlement.model import BankLine, PaymentAdvice
-from voucher.settlement.model_overpayments import Overpayment
-from voucher.settlement.model_reports import DuplicateOutcome
-from voucher.settlement.recover import ask_write_off, write_off
-from voucher.settlement.revenue_order import claim_overpayment
-from voucher.settlement.set_aside import set_aside
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.bank_in.import_statement import import_statement
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.batches.freeze_urgent import freeze_urgent_batch
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.model.batches import BankLine, PaymentAdvice
+from voucher.settlement.model.recoveries import Overpayment
+from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
+from voucher.settlement.reconciliation.match_by_hand import match_line
+from voucher.settlement.reconciliation.match_other_money import match_with_overpayment
+from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
+from voucher.settlement.recoveries.recover import ask_write_off, write_off
+from voucher.settlement.recoveries.revenue_order import claim_overpayment
+from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer
+from voucher.settlement.words.states import DuplicateOutcome
 
 LATER = NOW + timedelta(days=60)
 ACT = {"by": PREPARER, "now": NOW}

@@ -12,8 +12,8 @@ from tests.settlement.test_import_statement import Paid
 from tests.settlement.town import NOW, PREPARER, wrong_books
 from voucher.kernel.database import Database
 from voucher.ledger.model import Entry
-from voucher.settlement.import_statement import Imported, import_statement
-from voucher.settlement.store_entries import CHUNK
+from voucher.settlement.bank_in.import_statement import Imported, import_statement
+from voucher.settlement.bank_in.store_entries import CHUNK
 
 TODAY = NOW.date()
 LATER = NOW + timedelta(days=7)

@@ -17,18 +17,18 @@ from voucher.kernel.migrations import alembic_config
 from voucher.kernel.money import format_euros
 from voucher.reporting.ageing import ageing
 from voucher.reporting.timeline import timeline
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.calendar import calendar
-from voucher.settlement.clock import Due, Stage, dues, late_now
-from voucher.settlement.clock_groups import by_act
-from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import Frozen, freeze_batch
-from voucher.settlement.freeze_urgent import freeze_urgent_batch
-from voucher.settlement.import_report import import_report
-from voucher.settlement.model import PaymentAdvice
-from voucher.settlement.preview import preview_batch
-from voucher.settlement.read_payments import owing, waiting_payments
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import Frozen, freeze_batch
+from voucher.settlement.batches.freeze_urgent import freeze_urgent_batch
+from voucher.settlement.batches.preview import preview_batch
+from voucher.settlement.deadlines.deadlines_by_action import by_act
+from voucher.settlement.deadlines.finance_calendar import calendar
+from voucher.settlement.deadlines.payment_deadlines import Due, Stage, dues, late_now
+from voucher.settlement.deadlines.read_payments import owing, waiting_payments
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
 
 JUNE = datetime(2026, 6, 10, 9, tzinfo=UTC)
 JULY = datetime(2026, 7, 2, 9, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from voucher.settlement.liquidation import (
+from voucher.settlement.formats_out.liquidation import (
     ANNEX_LINES_MAX,
     KeptList,
     Liquidation,

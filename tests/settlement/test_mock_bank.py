@@ -8,10 +8,10 @@ from schwifty import IBAN
 
 from tests.settlement.bank import OUR_IBAN, Bank
 from tests.settlement.reading import UnreadableBankFile, read_statements
-from voucher.settlement.camt_lines import BankEntry, BankLine
-from voucher.settlement.pain001 import Debtor, Transfer, write_credit_transfers
-from voucher.settlement.pain002 import StatusReport, read_status_report
-from voucher.settlement.reasons import explain
+from voucher.settlement.formats_in.camt_lines import BankEntry, BankLine
+from voucher.settlement.formats_in.iso_reasons import explain
+from voucher.settlement.formats_in.pain002 import StatusReport, read_status_report
+from voucher.settlement.formats_out.pain001 import Debtor, Transfer, write_credit_transfers
 
 MONDAY = date(2026, 11, 23)
 TUESDAY = date(2026, 11, 24)

@@ -19,12 +19,12 @@ from voucher.redemption.model import Period, Redemption
 from voucher.redemption.period import close_ended_periods, last_day
 from voucher.redemption.redeem import redeem
 from voucher.redemption.undo import undo
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.clock import dues
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import Frozen, freeze_batch
-from voucher.settlement.model import PaymentAdvice
-from voucher.settlement.preview import preview_batch
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import Frozen, freeze_batch
+from voucher.settlement.batches.preview import preview_batch
+from voucher.settlement.deadlines.payment_deadlines import dues
+from voucher.settlement.model.batches import PaymentAdvice
 
 
 def paris(*parts: int) -> datetime:

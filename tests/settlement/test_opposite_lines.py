@@ -16,17 +16,17 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.read import balances
 from voucher.programme.model import Agreement, PayingAccount
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.held import Held
-from voucher.settlement.import_statement import import_statement
-from voucher.settlement.match_line import match_with_file
-from voucher.settlement.match_offset import match_with_opposite
-from voucher.settlement.model import BankLine
-from voucher.settlement.model_bank import MatchKind
-from voucher.settlement.owed import owed_by
-from voucher.settlement.references import message_id
-from voucher.settlement.suggest import matches, suggestions
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.bank_in.import_statement import import_statement
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.formats_out.references import message_id
+from voucher.settlement.model.batches import BankLine
+from voucher.settlement.payable.owed import owed_by
+from voucher.settlement.payable.why_not_paid import Held
+from voucher.settlement.reconciliation.match_by_hand import match_with_file
+from voucher.settlement.reconciliation.match_opposite_lines import match_with_opposite
+from voucher.settlement.reconciliation.suggest import matches, suggestions
+from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.words.states import MatchKind
 
 WRONG = "Je me suis trompée de ligne."
 

@@ -23,13 +23,13 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Credit
 from voucher.redemption.model import Redemption
-from voucher.settlement.match_other import match_with_overpayment
-from voucher.settlement.model import BankLine
-from voucher.settlement.model_overpayments import Overpayment
-from voucher.settlement.read_overpayments import order_file, overpayment, overpayment_sums
-from voucher.settlement.recover import ask_write_off, open_claims, repay_from_line, write_off
-from voucher.settlement.revenue_order import claim_overpayment
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.model.batches import BankLine
+from voucher.settlement.model.recoveries import Overpayment
+from voucher.settlement.reconciliation.match_other_money import match_with_overpayment
+from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.recoveries.read_overpayments import order_file, overpayment, overpayment_sums
+from voucher.settlement.recoveries.recover import ask_write_off, open_claims, repay_from_line, write_off
+from voucher.settlement.recoveries.revenue_order import claim_overpayment
 
 DAYS = 60
 LATER = NOW + timedelta(days=DAYS)

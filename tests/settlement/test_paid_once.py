@@ -18,17 +18,17 @@ from voucher.demonstration.bank import statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.settlement import read_bank
-from voucher.settlement.freeze import Frozen, freeze_batch
-from voucher.settlement.import_report import Reported, import_report
-from voucher.settlement.import_statement import Imported, import_statement
-from voucher.settlement.match_line import match_line, match_with_file
-from voucher.settlement.model import BankLine, PaymentAdvice, SettlementBatch
-from voucher.settlement.read_set_aside import set_aside as set_aside_rows
-from voucher.settlement.references import message_id
-from voucher.settlement.set_aside import set_aside
-from voucher.settlement.suggest import suggestions
-from voucher.settlement.undo_match import undo_match
+from voucher.settlement.bank_in.import_report import Reported, import_report
+from voucher.settlement.bank_in.import_statement import Imported, import_statement
+from voucher.settlement.batches.freeze import Frozen, freeze_batch
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.formats_out.references import message_id
+from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.reconciliation import read as read_bank
+from voucher.settlement.reconciliation.match_by_hand import match_line, match_with_file
+from voucher.settlement.reconciliation.read_ignored_parts import set_aside as set_aside_rows
+from voucher.settlement.reconciliation.suggest import suggestions
+from voucher.settlement.reconciliation.undo_match import undo_match
 
 
 @pytest.fixture

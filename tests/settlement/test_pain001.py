@@ -11,7 +11,7 @@ from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
 from voucher.kernel import sepa
-from voucher.settlement.pain001 import (
+from voucher.settlement.formats_out.pain001 import (
     SCHEMA_NAME,
     Debtor,
     Transfer,
@@ -19,8 +19,8 @@ from voucher.settlement.pain001 import (
     next_target_day,
     write_credit_transfers,
 )
-from voucher.settlement.schemas import validate
-from voucher.settlement.target_days import easter_sunday, is_target_day
+from voucher.settlement.formats_out.schemas import validate
+from voucher.settlement.formats_out.target_days import easter_sunday, is_target_day
 
 OUR_ACCOUNT = Debtor("Régie du Pass numérique", "FR7630006000011234567890189", "AGRIFRPPXXX")
 CLIC = Transfer(

@@ -20,17 +20,18 @@ from voucher.ledger.post import Event, post
 from voucher.network.model import BankDetails, Structure
 from voucher.programme.model import PayingAccount
 from voucher.programme.paying_terms import PayingTerms, change_paying_terms
-from voucher.settlement import read
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.import_report import import_report
-from voucher.settlement.model import AdviceState, BatchState, PaymentAdvice, SettlementBatch
-from voucher.settlement.outgoing import ExportedFile
-from voucher.settlement.pain001 import namespace_of
-from voucher.settlement.references import message_id, part_of_message, payment_information_id
-from voucher.settlement.schemas import validate
-from voucher.settlement.split import even_parts, part_count_of
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.batches import read
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.even_parts import even_parts, part_count_of
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.files_of_batch import ExportedFile
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.formats_out.pain001 import namespace_of
+from voucher.settlement.formats_out.references import message_id, part_of_message, payment_information_id
+from voucher.settlement.formats_out.schemas import validate
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.words.states import AdviceState, BatchState
 
 MONDAY = NOW.date()
 TUESDAY = date(2026, 11, 24)

@@ -15,12 +15,12 @@ from tests.settlement.reports import status_report
 from tests.settlement.test_import_statement import TODAY, Paid
 from tests.settlement.town import NOW, PREPARER, wrong_books
 from voucher.kernel.database import Database
-from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.import_bank_file import import_bank_file
-from voucher.settlement.import_report import Reported
-from voucher.settlement.import_statement import SET_ASIDE_MAX, Imported
-from voucher.settlement.model import BankLine, PaymentAdvice
-from voucher.settlement.model_bank import BankSetAside
+from voucher.settlement.bank_in.import_bank_file import import_bank_file
+from voucher.settlement.bank_in.import_report import Reported
+from voucher.settlement.bank_in.import_statement import SET_ASIDE_MAX, Imported
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
+from voucher.settlement.model.bank import IgnoredPart
+from voucher.settlement.model.batches import BankLine, PaymentAdvice
 
 PENDING = (Path(__file__).parent / "files" / "camt052-pending-undated.xml").read_text()
 
@@ -98,7 +98,7 @@ def test_odd_parts_around_our_line_are_imported_and_each_says_why_it_is_not_coun
     assert len(done.set_aside) == SET_ASIDE_MAX + 1
     assert "autres parties" in done.set_aside[-1].reason
     with database.read() as session:
-        assert session.scalar(select(func.count()).select_from(BankSetAside)) == SET_ASIDE_MAX + 1
+        assert session.scalar(select(func.count()).select_from(IgnoredPart)) == SET_ASIDE_MAX + 1
     assert wrong_books(database) == []
 
 

@@ -14,11 +14,11 @@ from tests.settlement.town import NOW, PREPARER, wrong_books
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.settlement.import_report import Reported, import_report
-from voucher.settlement.model import PaymentAdvice, SettlementBatch
-from voucher.settlement.pain002 import PAYEE_CODES, read_status_report
-from voucher.settlement.read_payees import PAYEE_WORDS, doubtful_names, payee_batches, payee_checks
-from voucher.settlement.references import message_id, payment_information_id
+from voucher.settlement.bank_in.import_report import Reported, import_report
+from voucher.settlement.formats_in.pain002 import PAYEE_CODES, read_status_report
+from voucher.settlement.formats_out.references import message_id, payment_information_id
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.reports.read_payees import PAYEE_WORDS, doubtful_names, payee_batches, payee_checks
 
 CASE = (Path(__file__).parent / "files" / "pain002-payee-rvmc.xml").read_text()
 NAME = "ASSOCIATION LES TILLEULS D ESSAI"

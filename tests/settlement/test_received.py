@@ -8,9 +8,9 @@ from tests.settlement.bank import OUR_IBAN
 from tests.settlement.camt_files import Account, camt
 from tests.settlement.town import NOW, PREPARER
 from voucher.kernel.database import Database
-from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.import_bank_file import import_bank_file
-from voucher.settlement.received import format_of, refused_as
+from voucher.settlement.bank_in.import_bank_file import import_bank_file
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
+from voucher.settlement.formats_in.recognise_file import format_of, refused_as
 
 PAIN_001 = b'<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"><CstmrCdtTrfInitn/></Document>'
 

@@ -11,12 +11,12 @@ from tests.settlement.town import APPROVER, NOW, PREPARER, a_town, give_rib, wro
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.model import PaymentAdvice
-from voucher.settlement.preview import preview_batch
-from voucher.settlement.reasons import explain, known_codes
-from voucher.settlement.set_aside import set_aside
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.batches.preview import preview_batch
+from voucher.settlement.formats_in.iso_reasons import explain, known_codes
+from voucher.settlement.model.batches import PaymentAdvice
 
 
 def held(failed: Failed) -> dict[object, str]:

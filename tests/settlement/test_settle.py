@@ -17,15 +17,15 @@ from voucher.kernel.refusals import Refused
 from voucher.network.structures import suspend_structure
 from voucher.programme.model import PayingAccount
 from voucher.redemption.undo import undo
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import Frozen, freeze_batch
-from voucher.settlement.import_bank_file import import_bank_file
-from voucher.settlement.model import PaymentAdvice, SettlementBatch
-from voucher.settlement.outgoing import ExportedFile
-from voucher.settlement.preview import preview_batch
-from voucher.settlement.schemas import validate
-from voucher.settlement.set_aside import set_aside
+from voucher.settlement.bank_in.import_bank_file import import_bank_file
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.files_of_batch import ExportedFile
+from voucher.settlement.batches.freeze import Frozen, freeze_batch
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.batches.preview import preview_batch
+from voucher.settlement.formats_out.schemas import validate
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 
 TODAY = NOW.date()
 

@@ -18,11 +18,11 @@ from tests.settlement.cfonb_files import Moved, cfonb
 from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, counts
 from tests.settlement.town import NOW, PREPARER, wrong_books
 from voucher.kernel.database import Database
-from voucher.settlement import bank_zip
-from voucher.settlement.bank_content import shown_name
-from voucher.settlement.import_bank_files import FileOutcome, import_bank_files
-from voucher.settlement.import_statement import Imported
-from voucher.settlement.read_files import imported_files
+from voucher.settlement.bank_in.import_bank_files import FileOutcome, import_bank_files
+from voucher.settlement.bank_in.import_statement import Imported
+from voucher.settlement.formats_in import bank_zip
+from voucher.settlement.formats_in.bank_content import shown_name
+from voucher.settlement.reconciliation.read_bank_files import imported_files
 
 
 def zipped(*files: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:

@@ -7,10 +7,10 @@ from tests.settlement.reading import UnreadableBankFile, read_statements
 from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, counts
 from tests.settlement.town import NOW, PREPARER, wrong_books
 from voucher.kernel.database import Database
-from voucher.settlement import bank_days
-from voucher.settlement.bank_files import RefusedBankFile
-from voucher.settlement.import_statement import Imported, import_statement
-from voucher.settlement.missing_pages import missing_pages
+from voucher.settlement.bank_in.import_statement import Imported, import_statement
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
+from voucher.settlement.reconciliation import daily_balances as bank_days
+from voucher.settlement.reconciliation.missing_pages import missing_pages
 
 
 def balance(code: str, cents: int, sub_type: str = "") -> str:

@@ -12,9 +12,9 @@ from tests.settlement.test_disputes import claw_back
 from tests.settlement.town import NOW, PREPARER, Town, a_town
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
-from voucher.settlement.payment_steps import Holder
-from voucher.settlement.read_payments import redemption_payments, waiting_payments
-from voucher.settlement.set_aside import set_aside
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.deadlines.payment_steps import Holder
+from voucher.settlement.deadlines.read_payments import redemption_payments, waiting_payments
 
 HOME = "/comptoir/paiements/"
 

@@ -7,9 +7,9 @@ import pytest
 from tests.settlement.town import NOW
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.settlement import import_bank_file
-from voucher.settlement.accountant_file import UnreadableReturn, read_return
-from voucher.settlement.bank_files import RefusedBankFile
+from voucher.settlement.bank_in import import_bank_file
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
+from voucher.settlement.formats_in.accountant_file import UnreadableReturn, read_return
 
 
 @pytest.mark.parametrize(

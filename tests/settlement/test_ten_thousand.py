@@ -23,12 +23,12 @@ from voucher.programme.paying_terms import PayingTerms, change_paying_terms
 from voucher.redemption.answers import Redeemed
 from voucher.redemption.model import RedeemedVoucher, Redemption
 from voucher.redemption.redeem import redeem
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.import_statement import import_statement
-from voucher.settlement.model import PaymentAdvice, SettlementBatch
-from voucher.settlement.pain001 import namespace_of
+from voucher.settlement.bank_in.import_statement import import_statement
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.formats_out.pain001 import namespace_of
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 
 COUNT = 10_000
 SIZE = 10  # vouchers of a booklet

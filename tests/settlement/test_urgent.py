@@ -15,16 +15,17 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.redemption.model import Period
-from voucher.settlement import read
-from voucher.settlement.advice_document import advice_document
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.documents import Contact
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.freeze_urgent import freeze_urgent_batch, urgent_preview
-from voucher.settlement.import_report import import_report
-from voucher.settlement.model import AdviceState, PaymentAdvice
-from voucher.settlement.read_advice import advice
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.batches import read
+from voucher.settlement.batches.advice_document import advice_document
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.batches.freeze_urgent import freeze_urgent_batch, urgent_preview
+from voucher.settlement.batches.read_advice import advice
+from voucher.settlement.formats_out.documents import Contact
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.words.states import AdviceState
 
 LATER = NOW + timedelta(hours=2)
 

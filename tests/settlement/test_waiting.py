@@ -16,17 +16,17 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.network.structures import qualify_structure, suspend_structure
 from voucher.programme.change_payment_terms import PaymentTerms, change_payment_terms
-from voucher.settlement import read
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.clock import dues
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import Frozen, freeze_batch
-from voucher.settlement.freeze_urgent import urgent_preview
-from voucher.settlement.import_report import import_report
-from voucher.settlement.model import PaymentAdvice
-from voucher.settlement.preview import preview_batch
-from voucher.settlement.set_aside import set_aside
-from voucher.settlement.waiting import advice_waiting, batch_waiting, by_title
+from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.batches import read
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import Frozen, freeze_batch
+from voucher.settlement.batches.freeze_urgent import urgent_preview
+from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.batches.preview import preview_batch
+from voucher.settlement.deadlines.payment_deadlines import dues
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.payable.why_waiting import advice_waiting, batch_waiting, by_title
 
 
 def freeze(town: Town) -> Frozen:

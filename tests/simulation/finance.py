@@ -26,11 +26,11 @@ from voucher.ledger.checkpoint import origin_of
 from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
 from voucher.redemption.period import close_ended_periods
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.import_bank_file import import_bank_file
+from voucher.settlement.bank_in.import_bank_file import import_bank_file
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
 
 ADVANCE_CENTS = 150_000
 NOTHING_TO_PAY = ("nothing_to_settle", "nothing_payable")

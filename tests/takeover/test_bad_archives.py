@@ -20,7 +20,7 @@ from tests.killing import Killer
 from tests.settlement.town import wrong_books
 from tests.takeover.world import LATER, World
 from voucher.access.model import AuditLine
-from voucher.cli import main as voucher
+from voucher.cli.main import main as voucher
 from voucher.kernel.database import Database
 from voucher.programme.programme_key import programme_key
 from voucher.takeover import manifest as form
@@ -252,7 +252,11 @@ def test_an_export_that_fails_leaves_no_file(sqlite_database: Database, tmp_path
 
     with pytest.raises(RuntimeError):
         export_takeover(
-            sqlite_database, tmp_path / "reprise.zip", settings=settings_for(sqlite_database), now=LATER, told=fail
+            sqlite_database,
+            tmp_path / "reprise.zip",
+            settings=settings_for(sqlite_database),
+            now=LATER,
+            on_progress=fail,
         )
     assert list(tmp_path.iterdir()) == []
 

@@ -15,10 +15,10 @@ from tests.takeover.test_takeover import THEIR_MASTER_SECRET, THEIR_ORIGIN
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.proof.sealing import seal_now
-from voucher.settlement.answer_duplicates import NewAnswer, answer_duplicates
-from voucher.settlement.model import PaymentAdvice
-from voucher.settlement.model_reports import DuplicateOutcome
-from voucher.settlement.read_duplicates import duplicates_of
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates
+from voucher.settlement.reports.read_duplicates import duplicates_of
+from voucher.settlement.words.states import DuplicateOutcome
 from voucher.takeover.export import export_takeover
 from voucher.takeover.importing import import_takeover
 

@@ -69,7 +69,7 @@ def test_an_archive_of_an_earlier_version_is_taken_over_with_its_books_and_its_k
     def nobody_sees_it_yet(_table: str, _rows: int) -> None:
         seen.extend(tables_in(empty_database.url))
 
-    done = take(empty_database, SEALED, keys=Keys(identity=identity), told=nobody_sees_it_yet)
+    done = take(empty_database, SEALED, keys=Keys(identity=identity), on_progress=nobody_sees_it_yet)
 
     assert seen == [], "nothing is served before the last step"
     assert done.manifest.revision == "0017"

@@ -19,7 +19,7 @@ from tests.clients import settings_for
 from voucher.kernel.database import Database
 from voucher.ledger.checkpoint import Checkpoint, sign_checkpoint, verifier_key
 from voucher.ledger.checks_seals import CHECKS, Witness, hear_witness
-from voucher.ledger.handover import Handover, sign_handover
+from voucher.ledger.operator_change import Handover, sign_handover
 from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
 from voucher.proof.export_audit import write_archive

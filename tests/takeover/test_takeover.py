@@ -40,13 +40,14 @@ from voucher.proof.sealing import journal_key, seal_now
 from voucher.proof.verifier.command import main
 from voucher.redemption.answers import Redeemed
 from voucher.redemption.redeem import redeem
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.dispute import decide_dispute
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.holds import lift_hold
-from voucher.settlement.model import AdviceState, PaymentAdvice, PaymentHold
-from voucher.settlement.model_overpayments import Dispute
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.model.batches import PaymentAdvice, PaymentHold
+from voucher.settlement.model.recoveries import Dispute
+from voucher.settlement.payable.block_payments import lift_hold
+from voucher.settlement.recoveries.dispute import decide_dispute
+from voucher.settlement.words.states import AdviceState
 from voucher.takeover.export import Exported, For, export_takeover, violations_in
 from voucher.takeover.importing import import_takeover
 from voucher.takeover.sealed_file import Keys

@@ -17,11 +17,12 @@ from voucher.kernel.identifiers import new_id
 from voucher.network.model import Structure
 from voucher.proof.sealing import seal_now
 from voucher.redemption.undo import undo
-from voucher.settlement.dispute import NewDispute, open_dispute
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.holds import NewHold, lift_hold, place_hold
-from voucher.settlement.import_bank_file import import_bank_file
-from voucher.settlement.model import AdviceState, PaymentAdvice
+from voucher.settlement.bank_in.import_bank_file import import_bank_file
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
+from voucher.settlement.recoveries.dispute import NewDispute, open_dispute
+from voucher.settlement.words.states import AdviceState
 
 LATER = NOW + timedelta(days=3)
 

@@ -30,7 +30,7 @@ from voucher.issuing.keys import revoke_key
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.proof.sealing import seal_now
-from voucher.redemption.holder import HolderState, HolderView
+from voucher.redemption.citizen_view import HolderState, HolderView
 from voucher.redemption.redeem import redeem
 from voucher.web.access import EVERYONE, access_of
 
@@ -137,7 +137,7 @@ def test_no_page_that_is_open_without_signing_in_runs_a_script(database: Databas
     forged = path_of(first[1])[:-1] + ("A" if first[1][-1] != "A" else "B")
     codes = [*map(path_of, first), *covers, forged, path_of(first[1])[:40], "/V/", "/v/abc", path_of(first[1]).lower()]
     app = app_for(database, NEXT_DAY)
-    settings = app.extensions["house"].settings
+    settings = app.extensions["services"].settings
     troubles: dict[str, list[str]] = {}
     with watched(app) as (templates, states):
         begin = [

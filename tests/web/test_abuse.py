@@ -24,7 +24,7 @@ from tests.builders import NOW, a_counter, entrusted_booklets, handed_over_bookl
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, settings_for, sign_in, signed_in_client
 from voucher.access import accounts, sessions
 from voucher.access.rules import FAILURES_BEFORE_LOCK, Role
-from voucher.cli import main
+from voucher.cli.main import main
 from voucher.issuing.typing_code import read_typing_code, typing_code
 from voucher.issuing.wrong_codes import Door
 from voucher.kernel.database import Database

@@ -37,11 +37,12 @@ from voucher.kernel.identifiers import new_id
 from voucher.models import Base
 from voucher.network.model import Place
 from voucher.programme.model import SettlementChannel
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.export import export_batch
-from voucher.settlement.model import BatchState, SettlementBatch
-from voucher.settlement.model_overpayments import Overpayment
-from voucher.settlement.revenue_order import claim_overpayment
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.model.batches import SettlementBatch
+from voucher.settlement.model.recoveries import Overpayment
+from voucher.settlement.recoveries.revenue_order import claim_overpayment
+from voucher.settlement.words.states import BatchState
 from voucher.web.access import SESSION_COOKIE
 from voucher.web.spreadsheet import MEDIA_TYPE
 

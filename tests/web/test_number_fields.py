@@ -10,8 +10,8 @@ import wtforms
 from flask import Flask
 
 from tests.clients import app_for
-from voucher.cli import main
-from voucher.cli_numbers import Count
+from voucher.cli.main import main
+from voucher.cli.numbers import Count
 from voucher.kernel.database import Database
 from voucher.web.forms import CountField, EurosField, HouseForm, PercentField, SeenNumberField, SerialField
 

@@ -33,16 +33,16 @@ from voucher.mail.model import OutboxMessage
 from voucher.network.model import Place, Structure
 from voucher.network.structures import suspend_structure
 from voucher.programme.model import Agreement, Issuer, PayingAccount
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.holds import NewHold, place_hold
-from voucher.settlement.import_statement import import_statement
-from voucher.settlement.model import BankLine, PaymentAdvice, SettlementBatch
-from voucher.settlement.model_bank import MatchKind
-from voucher.settlement.model_overpayments import DisputeOutcome, DisputeReason, Overpayment
-from voucher.settlement.revenue_order import claim_overpayment
+from voucher.settlement.bank_in.import_statement import import_statement
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.recoveries import Overpayment
+from voucher.settlement.payable.block_payments import NewHold, place_hold
+from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
+from voucher.settlement.recoveries.revenue_order import claim_overpayment
+from voucher.settlement.words.states import DisputeOutcome, DisputeReason, MatchKind
 from voucher.web.access import access_of
 
 SCOPES = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.test_house import ROOT
-from voucher.jobs import JOBS
+from voucher.background.jobs import JOBS
 
 KEYS = {job.key for job in JOBS}
 NAMED = re.compile(r"\bjobs? ((?:`\w+`(?:, | and | et )?)+)")
@@ -15,7 +15,7 @@ SPEAKS_OF_ONE = re.compile(
     r"\b(?:a|one|la|une) (?:nightly )?job\b|\bnightly\b|\b(?:every|each|that) night\b|\bchaque nuit\b|\bthe worker\b", re.IGNORECASE
 )  # fmt: skip
 # The engine of the jobs, which speaks of any of them.
-ENGINE = ("voucher/jobs.py", "voucher/cli_work.py", "voucher/work_beside.py", "docs/house.md")
+ENGINE = ("voucher/background/jobs.py", "voucher/cli/work.py", "voucher/background/beside_gunicorn.py", "docs/house.md")
 
 
 def paragraphs() -> Iterator[tuple[str, str]]:

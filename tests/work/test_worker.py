@@ -13,7 +13,7 @@ import pytest
 
 from tests.builders import NOW, a_counter, handed_over_booklets, scanned_codes
 from tests.clients import MASTER_KEY, settings_for
-from voucher.jobs import Job, run_jobs, work_until
+from voucher.background.jobs import Job, run_jobs, work_until
 from voucher.kernel.database import Database, whole_turn
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.settings import Settings

@@ -13,7 +13,7 @@ from tests.acts import one_turn
 from tests.builders import MASTER_SECRET, NOW, SOMEONE, an_agreement, handed_over_booklets
 from tests.clients import settings_for
 from tests.killing import Killer, When
-from voucher import work_beside
+from voucher.background import beside_gunicorn as work_beside
 from voucher.distribution.model import Lapse
 from voucher.issuing.make_batch import is_being_made, make_batch, turn_of, unfinished_batches
 from voucher.issuing.model import Voucher, VoucherState
@@ -22,7 +22,7 @@ from voucher.issuing.resume import resume_makings
 from voucher.kernel.database import Database, whole_turn
 from voucher.kernel.identifiers import new_id
 from voucher.reporting.verify import verify
-from voucher.web.house import House
+from voucher.web.services import Services
 
 LAST_DAY = date(2027, 2, 28)
 BEFORE_MIDNIGHT = datetime(2027, 2, 28, 22, 59, tzinfo=UTC)  # 23:59 in Paris
@@ -108,7 +108,7 @@ def test_whoever_makes_is_seen_by_others(database: Database) -> None:
     seen: list[bool] = []
     make_batch(
         database, batch_id, master_secret=MASTER_SECRET, now=NOW, processes=1,
-        told=lambda _: seen.append(is_being_made(database, batch_id)),
+        on_progress=lambda _: seen.append(is_being_made(database, batch_id)),
     )  # fmt: skip
     assert set(seen) == {True}
 
@@ -134,7 +134,7 @@ def test_the_thread_beside_the_pages_of_sqlite_lapses_too(sqlite_database: Datab
         wsgi = type("Wsgi", (), {})()
         log = Log()
 
-    house = House(sqlite_database, settings_for(sqlite_database), lambda: AFTER_MIDNIGHT)
+    house = Services(sqlite_database, settings_for(sqlite_database), lambda: AFTER_MIDNIGHT)
     Worker.wsgi.extensions = {"house": house}
     before = threading.active_count()
     work_beside.post_worker_init(Worker)

@@ -18,9 +18,9 @@ from voucher.access.sessions import open_session
 from voucher.access.strength import password_weakness
 from voucher.access.tries import AFTER_FIVE, forget_tries, take_try
 from voucher.kernel.calendar import french_instant
+from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
-from voucher.kernel.typed import required_text
 
 
 @dataclass(frozen=True, slots=True)

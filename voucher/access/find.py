@@ -7,9 +7,9 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from voucher.access.model import StaffAccount
+from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import take_turn
 from voucher.kernel.refusals import Refused
-from voucher.kernel.typed import required_text
 from voucher.mail.queue import is_address
 
 

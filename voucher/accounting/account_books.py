@@ -12,9 +12,9 @@ from voucher.accounting.in_transit import Spell, spells_in_transit
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement
-from voucher.settlement.bank_days import BankDay, days_of
-from voucher.settlement.model import BankLine, BankStatement
-from voucher.settlement.undo_match import DIRECT
+from voucher.settlement.model.batches import BankLine, BankStatement
+from voucher.settlement.reconciliation.daily_balances import BankDay, days_of
+from voucher.settlement.reconciliation.undo_match import DIRECT
 
 BOOKED = (*DIRECT, EventType.UNKNOWN_CREDIT_BOOKED, EventType.UNKNOWN_DEBIT_BOOKED)
 """Events of a line's own entries, which move 5120."""

@@ -23,7 +23,8 @@ from voucher.kernel.database import Database
 from voucher.ledger.model import Account
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Redemption, RedemptionState
-from voucher.settlement.model_overpayments import Dispute, DisputeOutcome
+from voucher.settlement.model.recoveries import Dispute
+from voucher.settlement.words.states import DisputeOutcome
 
 REMINDED_FROM = (4, 1)  # 1 April
 DUE_BY = (5, 31)

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from voucher.accounting.close_items import ITEM_NAMES, WHAT_TO_DO, CloseItem
 from voucher.accounting.model import CloseCheck
 from voucher.accounting.year_end import CloseLine, year_end
+from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.kernel.typed import required_text
 from voucher.ledger.close_year import end_year, hold_entries, note_proposal, proposal_to_confirm, take_proposal_back
 
 REASON_LENGTH_MAX = 500

@@ -14,9 +14,10 @@ from voucher.ledger.chart import EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
-from voucher.settlement.model import PaymentAdvice, SettlementBatch
-from voucher.settlement.model_bank import BankMatch, MatchKind
-from voucher.settlement.withdraw_rejections import again_id
+from voucher.settlement.model.bank import BankMatch
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.reconciliation.withdraw_rejections import again_id
+from voucher.settlement.words.states import MatchKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.settings import Settings
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Account, Entry, Movement
-from voucher.settlement.model import BankLine
+from voucher.settlement.model.batches import BankLine
 
 CODES = ("4431", "4432", "4670", "4671", "4675", "4678", "4711", "5115")
 WHEN_EVEN = ("4432", "4671")

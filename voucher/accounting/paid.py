@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session, aliased
 from voucher.kernel.calendar import end_of_day
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
-from voucher.settlement.model import AdviceLine, AdviceState, LineNature, PaymentAdvice, SettlementBatch
-from voucher.settlement.model_bank import BankMatch
-from voucher.settlement.model_overpayments import Recovery
+from voucher.settlement.model.bank import BankMatch
+from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.recoveries import Recovery
+from voucher.settlement.words.states import AdviceState, LineNature
 
 Source = tuple[UUID, UUID]
 """A period and a structure."""

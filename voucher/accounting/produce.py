@@ -13,8 +13,8 @@ from voucher.accounting.model import AnnualAccount
 from voucher.issuing.model import IssueBatch
 from voucher.kernel.calendar import end_of_day, paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.idempotency import insert_once, is_replay
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once, is_replay
 from voucher.programme.model import Agreement, Issuer
 
 

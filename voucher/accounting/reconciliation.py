@@ -18,8 +18,8 @@ from voucher.accounting.account_books import AccountBooks, account_books
 from voucher.kernel.database import Database
 from voucher.kernel.money import sum_cents
 from voucher.programme.model import Agreement, PayingAccount
-from voucher.settlement.model import BankLine
-from voucher.settlement.scope import account_in_scope
+from voucher.settlement.model.batches import BankLine
+from voucher.settlement.model.issuer_scope import account_in_scope
 
 
 class DifferenceKind(StrEnum):

@@ -13,10 +13,11 @@ from voucher.funding.model import FundsReceipt
 from voucher.ledger.chart import AccountKey, EventType
 from voucher.ledger.model import Entry
 from voucher.redemption.model import Redemption, RedemptionState
-from voucher.settlement.model import AdviceLine, AdviceState, LineNature, PaymentAdvice, SettlementBatch
-from voucher.settlement.model_bank import BankMatch
-from voucher.settlement.model_overpayments import Dispute, Recovery
-from voucher.settlement.withdraw_rejections import again_id
+from voucher.settlement.model.bank import BankMatch
+from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.recoveries import Dispute, Recovery
+from voucher.settlement.reconciliation.withdraw_rejections import again_id
+from voucher.settlement.words.states import AdviceState, LineNature
 
 _OF_BATCH = (EventType.BATCH_FROZEN, EventType.BATCH_EXPORTED)
 _OF_ADVICE = (EventType.ADVICE_SET_ASIDE, EventType.TRANSFER_REJECTED, EventType.REJECTION_WITHDRAWN)

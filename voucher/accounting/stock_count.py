@@ -21,8 +21,8 @@ from voucher.distribution.model import Handover, Prescriber, StockSlip, StockVoi
 from voucher.issuing.model import Booklet, IssueBatch
 from voucher.kernel.calendar import end_of_day, french_date, paris_day
 from voucher.kernel.database import Database, changed
+from voucher.kernel.idempotency import insert_once, is_replay
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once, is_replay
 from voucher.kernel.typed_numbers import WrongNumber, parse_serial
 from voucher.programme.model import Agreement
 

@@ -12,7 +12,7 @@ from voucher.issuing.model import IssueBatch
 from voucher.kernel.database import Database
 from voucher.network.model import Structure
 from voucher.redemption.model import Period
-from voucher.settlement.model import PaymentAdvice
+from voucher.settlement.model.batches import PaymentAdvice
 
 
 @dataclass(frozen=True, slots=True)

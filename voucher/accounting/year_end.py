@@ -17,9 +17,10 @@ from voucher.ledger.chart import Journal
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement, Funder, PayingAccount
 from voucher.redemption.model import Period, Redemption, RedemptionState
-from voucher.settlement.bank_days import days_of
-from voucher.settlement.missing_pages import pages_missing
-from voucher.settlement.model import AdviceState, BankLine, BankStatement, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.batches import BankLine, BankStatement, PaymentAdvice, SettlementBatch
+from voucher.settlement.reconciliation.daily_balances import days_of
+from voucher.settlement.reconciliation.missing_pages import pages_missing
+from voucher.settlement.words.states import AdviceState
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,14 @@ from voucher.programme.model import AgreementShare
 from voucher.redemption.answers import Counter, Redeemed
 from voucher.redemption.model import Redemption, RedemptionState
 from voucher.redemption.period import close_ended_periods
-from voucher.settlement.approve import approve_batch
-from voucher.settlement.dispute import NewDispute, decide_dispute, open_dispute
-from voucher.settlement.export import export_batch
-from voucher.settlement.freeze import freeze_batch
-from voucher.settlement.import_bank_file import import_bank_file
-from voucher.settlement.match_offset import match_with_opposite
-from voucher.settlement.match_other import match_with_refund
-from voucher.settlement.model import BankLine, PaymentAdvice
+from voucher.settlement.bank_in.import_bank_file import import_bank_file
+from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.export import export_batch
+from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.model.batches import BankLine, PaymentAdvice
+from voucher.settlement.reconciliation.match_opposite_lines import match_with_opposite
+from voucher.settlement.reconciliation.match_other_money import match_with_refund
+from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
 
 CHARGE_CENTS = 180
 LOCAL = -1  # the place of the local funder among an agreement's

@@ -11,8 +11,8 @@ from voucher.distribution.booklets import check_range, in_stock
 from voucher.distribution.model import Prescriber, StockSlip
 from voucher.issuing.model import Booklet
 from voucher.kernel.database import Database, changed
+from voucher.kernel.idempotency import insert_once, is_replay
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once, is_replay
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from voucher.issuing.codes import Distrust, DistrustedCode, find_code, key_is_re
 from voucher.issuing.model import Booklet, BookletState, VoucherState
 from voucher.kernel.calendar import french_date, french_instant, paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.idempotency import insert_once, is_replay
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once, is_replay
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Entry
 from voucher.ledger.post import Event, post_event

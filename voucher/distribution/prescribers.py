@@ -5,10 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 from voucher.distribution.model import Prescriber, PrescriberKind
+from voucher.kernel.clean_input import member, optional_text, postcode, required_text
 from voucher.kernel.database import Database
+from voucher.kernel.idempotency import insert_once
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once
-from voucher.kernel.typed import member, optional_text, postcode, required_text
 from voucher.programme.model import Issuer
 
 

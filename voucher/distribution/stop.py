@@ -11,10 +11,10 @@ from voucher.distribution.booklets import BookletFacts, amounts_of, booklet_fact
 from voucher.distribution.model import StopOrder, StopReason
 from voucher.issuing.model import Booklet, BookletState, VoucherState
 from voucher.issuing.shares import give_back
+from voucher.kernel.clean_input import member
 from voucher.kernel.database import Database
+from voucher.kernel.idempotency import insert_once, is_replay
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once, is_replay
-from voucher.kernel.typed import member
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
 

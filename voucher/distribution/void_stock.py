@@ -11,10 +11,10 @@ from voucher.distribution.booklets import check_range, in_stock
 from voucher.distribution.model import StockVoid
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.issuing.shares import amounts_by_agreement, give_back
+from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
+from voucher.kernel.idempotency import insert_once, is_replay
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once, is_replay
-from voucher.kernel.typed import required_text
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
 

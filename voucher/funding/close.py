@@ -14,9 +14,9 @@ from voucher.funding.call import take_uses
 from voucher.funding.model import CallKind, FundingClose
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.idempotency import is_replay
 from voucher.kernel.money import format_euros, sum_cents
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import is_replay
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Account
 from voucher.ledger.post import Event, post_event

@@ -73,16 +73,16 @@ def make_batch(
     now: datetime,
     processes: int = 2,
     codes_per_chunk: int = CODES_PER_CHUNK,
-    told: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Progress:
-    """Make what remains of a batch; a finished one is left as it is. `told` hears of each chunk stored.
+    """Make what remains of a batch; a finished one is left as it is. `on_progress` hears of each chunk stored.
 
     Run it again after a kill, or beside another run: each chunk is stored once. A batch whose key was revoked since is made
     all the same, so that it can be destroyed whole and its credit given back; nobody prints it or hands it over. Raises
     Refused for an unknown batch, and signing.SealBroken when `master_secret` is not the one that sealed the issuer's key.
     """
     with whole_turn(database, turn_of(batch_id)):
-        return _make(database, batch_id, master_secret, now, processes, codes_per_chunk, told)
+        return _make(database, batch_id, master_secret, now, processes, codes_per_chunk, on_progress)
 
 
 def turn_of(batch_id: UUID) -> str:
@@ -103,13 +103,13 @@ def _make(
     now: datetime,
     processes: int,
     codes_per_chunk: int,
-    told: Callable[[Progress], None] | None,
+    on_progress: Callable[[Progress], None] | None,
 ) -> Progress:
     while True:
         work = _remaining(database, batch_id)
         progress = work.progress
-        if told:
-            told(progress)
+        if on_progress:
+            on_progress(progress)
         if progress.is_finished:
             return progress
         with closing(_signed(work, master_secret, processes, codes_per_chunk)) as chunks:
@@ -117,8 +117,8 @@ def _make(
                 if not _store(database, work, chunk, now):
                     break  # another run stored it first: look again at what remains
                 progress = Progress(chunk.first + chunk.count, progress.booklet_count, progress.booklet_size)
-                if told:
-                    told(progress)
+                if on_progress:
+                    on_progress(progress)
 
 
 def unfinished_batches(database: Database) -> list[UUID]:

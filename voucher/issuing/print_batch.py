@@ -68,11 +68,11 @@ def print_batch(
     *,
     settings: Settings,
     processes: int = 2,
-    told: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> list[Path]:
     """Write a whole batch as PDF files of about 1,000 vouchers in `folder`, and return their paths in order.
 
-    Printing again writes the same bytes. `told` hears how many vouchers each finished file holds. Raises Refused.
+    Printing again writes the same bytes. `on_progress` hears how many vouchers each finished file holds. Raises Refused.
     """
     with database.read() as session:
         batch, paper = _paper(session, batch_id, None, settings)
@@ -81,7 +81,7 @@ def print_batch(
                 "batch_not_made", "Ces carnets ne sont pas encore tous fabriqués. Lancez d'abord leur fabrication."
             )
         booklets = _booklets(session, batch.first_booklet_number, batch.booklet_count, settings.base_url)
-        return print_batch_to_folder(paper, booklets, folder, processes=processes, progress=told)
+        return print_batch_to_folder(paper, booklets, folder, processes=processes, progress=on_progress)
 
 
 def _paper(

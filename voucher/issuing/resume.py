@@ -26,7 +26,7 @@ def resume_makings(database: Database, settings: Settings, now: datetime) -> str
             try:
                 make_batch(
                     database, batch_id, master_secret=settings.master_secret, now=now, processes=1,
-                    told=lambda progress, heard=heard: heard.append(progress.made_voucher_count),  # type: ignore[misc]
+                    on_progress=lambda progress, heard=heard: heard.append(progress.made_voucher_count),  # type: ignore[misc]
                 )  # fmt: skip
             except SealBroken:
                 log.exception("the key of batch %s does not open", batch_id)

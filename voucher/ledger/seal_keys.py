@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from voucher.ledger.checkpoint import BadNote, Checkpoint
-from voucher.ledger.handover import is_signed_by, read_handover
+from voucher.ledger.operator_change import is_signed_by, read_handover
 from voucher.ledger.seal_model import SealHandover
 
 

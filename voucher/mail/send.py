@@ -16,7 +16,7 @@ from sqlalchemy import Row, select, update
 from voucher.kernel.database import Database, changed
 from voucher.kernel.settings import Settings
 from voucher.mail.model import OutboxMessage
-from voucher.mail.smtp import NoServer, NotTaken, hand_over, knock, leave, message_of
+from voucher.mail.smtp import NoServer, NotTaken, connect, message_of, quit_server, send_one
 
 AT_ONCE_MAX = 200
 CLAIM = timedelta(minutes=10)
@@ -64,11 +64,11 @@ def send_waiting(database: Database, settings: Settings, now: datetime, make_pat
                 continue
             path: str | None = row.path
             try:
-                server = server or knock(settings)
+                server = server or connect(settings)
                 path = row.path or make_path(database, row.about_id, row.recipient, now)
                 if path is None:
                     raise NotTaken(NO_MORE_LINK, is_final=True)
-                hand_over(server, message_of(row, settings, path), settings)  # type: ignore[arg-type]  # a row has its columns
+                send_one(server, message_of(row, settings, path), settings)  # type: ignore[arg-type]  # a row has its columns
             except NoServer as gone:
                 # The others would fail too: they wait without losing a try.
                 sentence = _without_secret(row, path, str(gone))
@@ -84,7 +84,7 @@ def send_waiting(database: Database, settings: Settings, now: datetime, make_pat
                 done.sent_count += 1
     finally:
         if server is not None:
-            leave(server)
+            quit_server(server)
     return done
 
 

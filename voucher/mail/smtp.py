@@ -49,7 +49,7 @@ def message_of(row: OutboxMessage, settings: Settings, path: str) -> EmailMessag
     return message
 
 
-def knock(settings: Settings) -> smtplib.SMTP:
+def connect(settings: Settings) -> smtplib.SMTP:
     """Return an open connection, signed in where the address holds a user. Raises NoServer."""
     assert settings.smtp_url is not None, "the caller asked"
     at = smtp_server(settings.smtp_url.get_secret_value())
@@ -69,17 +69,17 @@ def knock(settings: Settings) -> smtplib.SMTP:
         if at.user:
             server.login(at.user, at.password)
     except UnicodeError:  # its words hold a letter of the password
-        leave(server)
+        quit_server(server)
         raise NoServer(
             "Le serveur ne prend ni accent ni symbole dans le nom et le mot de passe de PASS_SMTP_URL."
         ) from None
     except (OSError, smtplib.SMTPException) as error:
-        leave(server)
+        quit_server(server)
         raise NoServer(f"Le serveur {at.host} ne nous laisse pas entrer : {_words(error)}") from None
     return server
 
 
-def hand_over(server: smtplib.SMTP, message: EmailMessage, settings: Settings) -> None:
+def send_one(server: smtplib.SMTP, message: EmailMessage, settings: Settings) -> None:
     """Give one message to the server. Raises NotTaken, or NoServer when it went away."""
     try:
         server.send_message(message, settings.mail_from, [message["To"]])
@@ -97,7 +97,7 @@ def hand_over(server: smtplib.SMTP, message: EmailMessage, settings: Settings) -
         raise NoServer(f"Le serveur a coupé : {_words(lost)}") from None
 
 
-def leave(server: smtplib.SMTP) -> None:
+def quit_server(server: smtplib.SMTP) -> None:
     """Say goodbye, if anybody listens still."""
     with suppress(OSError, smtplib.SMTPException):
         server.quit()

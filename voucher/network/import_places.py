@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date
 from voucher.kernel.database import Database, take_turn
+from voucher.kernel.idempotency import is_replay
 from voucher.kernel.identifiers import new_id
-from voucher.kernel.replays import is_replay
 from voucher.network.import_report import Outcome, ReportLine, counts_of, written_report
 from voucher.network.lieux_standard import PlaceLine, RefusedLine, read_places
 from voucher.network.model import Place, PlacesImport, Structure, StructureState

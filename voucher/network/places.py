@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, changed, take_turn
+from voucher.kernel.idempotency import insert_once
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once
 from voucher.network.lieux_line import PlaceLine, RefusedLine, read_line
 from voucher.network.lieux_schema import SEPARATOR
 from voucher.network.model import Place, Structure

@@ -7,11 +7,11 @@ from uuid import UUID, uuid5
 from sqlalchemy import select, update
 
 from voucher.kernel.calendar import french_instant
+from voucher.kernel.clean_input import account_holder, bank_of_account, identifier, optional_text, required_text
 from voucher.kernel.database import Database, changed, take_turn
+from voucher.kernel.idempotency import insert_once
 from voucher.kernel.identifiers import check_iban
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once
-from voucher.kernel.typed import account_holder, bank_of_account, identifier, optional_text, required_text
 from voucher.mail.queue import Letter, queue
 from voucher.network.lieux_cells import BadCell, pivot_of
 from voucher.network.model import BankDetails, Structure, StructureState

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import update
 
 from voucher.kernel.calendar import LAST_DAY
+from voucher.kernel.clean_input import member
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
-from voucher.kernel.typed import member
 from voucher.programme.model import Agreement, SettlementRhythm
 
 PAYMENT_DAYS_MAX = 60

@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database
+from voucher.kernel.idempotency import is_replay
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import is_replay
-from voucher.kernel.typed import required_text
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
 from voucher.programme.end_share import apply_endings

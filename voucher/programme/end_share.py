@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.idempotency import changed_replay, is_replay
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import shares_of
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import changed_replay, is_replay
 from voucher.kernel.settings import Settings
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event

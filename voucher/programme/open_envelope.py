@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database
+from voucher.kernel.idempotency import insert_once
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once
-from voucher.kernel.typed import required_text
 from voucher.ledger.chart import EventType
 from voucher.ledger.post import Event, post_event
 from voucher.programme.model import Envelope, Funder

@@ -4,11 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from voucher.kernel.database import Database
-from voucher.kernel.identifiers import check_iban, check_siren
-from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import insert_once
-from voucher.kernel.typed import (
+from voucher.kernel.clean_input import (
     account_holder,
     bank_of_account,
     identifier,
@@ -17,6 +13,10 @@ from voucher.kernel.typed import (
     postcode,
     required_text,
 )
+from voucher.kernel.database import Database
+from voucher.kernel.idempotency import insert_once
+from voucher.kernel.identifiers import check_iban, check_siren
+from voucher.kernel.refusals import Refused
 from voucher.programme.model import Funder, FunderKind, Issuer, IssuerKind, PayingAccount, SettlementChannel
 from voucher.programme.rules import refuse_lone_commune
 from voucher.programme.territories import REGIONS

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
+from voucher.kernel.clean_input import identifier, member
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import check_siren
 from voucher.kernel.refusals import Refused
-from voucher.kernel.typed import identifier, member
 from voucher.programme.model import PayingAccount
 
 TRANSFERS_MAX = 100_000

@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from voucher.kernel.clean_input import member, optional_text, required_text
 from voucher.kernel.database import Database, changed
+from voucher.kernel.idempotency import changed_replay, insert_once
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
-from voucher.kernel.replays import changed_replay, insert_once
-from voucher.kernel.typed import member, optional_text, required_text
 from voucher.programme.model import (
     Agreement,
     AgreementShare,

@@ -8,7 +8,7 @@ from lxml import etree
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from voucher.settlement.model import PaymentFile
+from voucher.settlement.model.batches import PaymentFile
 
 TRANSFERS = "payment_file_transfer"
 HEADER = ("payment_file_id", "rank", "end_to_end_id", "amount_cents")

@@ -10,9 +10,9 @@ from voucher.issuing.model import Voucher
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.redemption.answers import Counter, Usable
-from voucher.redemption.attempts import Attempt, fingerprint_of, record_refusal
+from voucher.redemption.batch_cache import BatchFacts
 from voucher.redemption.diagnosis import typing_lock, usable_states, why_not
-from voucher.redemption.facts import BatchFacts
+from voucher.redemption.replayed_requests import Attempt, fingerprint_of, record_refusal
 from voucher.redemption.rules import CounterRefusal, Refusal
 from voucher.redemption.tray import read_tray
 

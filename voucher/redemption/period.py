@@ -50,13 +50,13 @@ def period_lock_key(agreement_id: UUID) -> int:
     return derived_number(f"period {agreement_id}")
 
 
-def share_period(session: Session, agreement_id: UUID) -> None:
+def lock_periods_shared(session: Session, agreement_id: UUID) -> None:
     """Keep the agreement's periods as they are until the end of the caller's transaction."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(_SHARE, {"key": period_lock_key(agreement_id)})
 
 
-def hold_periods(session: Session, agreement_id: UUID) -> None:
+def lock_periods(session: Session, agreement_id: UUID) -> None:
     """Wait for the redemptions under way and keep new ones waiting until the end of the caller's transaction."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(_TAKE, {"key": period_lock_key(agreement_id)})
@@ -100,7 +100,7 @@ def close_period(session: Session, agreement_id: UUID, by: UUID | None, now: dat
     It waits for the redemptions under way. The closing of a month that is over is dated at its last instant, however late it
     comes; and any closing after the last act that the period holds, whatever the clocks say.
     """
-    hold_periods(session, agreement_id)
+    lock_periods(session, agreement_id)
     period = session.execute(_OPEN.add_columns(Period.ends_at), {"agreement_id": agreement_id}).one_or_none()
     if period is None:
         return None
@@ -118,7 +118,7 @@ def close_period(session: Session, agreement_id: UUID, by: UUID | None, now: dat
 def close_ended_period(database: Database, agreement_id: UUID, now: datetime) -> bool:
     """Close the agreement's open period if its month is over, and say whether it was; again, it changes nothing."""
     with database.write() as session:
-        hold_periods(session, agreement_id)
+        lock_periods(session, agreement_id)
         ended = _OPEN.where(Period.ends_at <= bindparam("now", type_=Period.__table__.c.ends_at.type))
         if session.scalar(ended, {"agreement_id": agreement_id, "now": now}) is None:
             return False

@@ -36,7 +36,10 @@ from voucher.ledger.post import Event, post_event
 from voucher.network.model import Place, Structure, StructureState
 from voucher.network.services import Service
 from voucher.redemption.answers import Counter, Redeemed
-from voucher.redemption.attempts import (
+from voucher.redemption.diagnosis import tags_are_right, typing_lock, usable_states, why_not
+from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
+from voucher.redemption.period import close_ended_period, open_period, period_lock_key
+from voucher.redemption.replayed_requests import (
     Attempt,
     attempt_lock_key,
     fingerprint_of,
@@ -44,9 +47,6 @@ from voucher.redemption.attempts import (
     record_refusal,
     stored_answer,
 )
-from voucher.redemption.diagnosis import tags_are_right, typing_lock, usable_states, why_not
-from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
-from voucher.redemption.period import close_ended_period, open_period, period_lock_key
 from voucher.redemption.rules import VOUCHERS_MAX, CounterRefusal, Refusal, end_of_life
 from voucher.redemption.tray import Tray, read_tray
 

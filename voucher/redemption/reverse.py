@@ -1,6 +1,6 @@
 """What a dispute does to a redemption: contested it is not paid, confirmed again it is, reversed its vouchers go back.
 
-Settlement decides and calls these inside its own transaction, under the lock of the agreement's periods (`share_period`):
+Settlement decides and calls these inside its own transaction, under the lock of the agreement's periods (`lock_periods_shared`):
 a period is not summed meanwhile.
 """
 

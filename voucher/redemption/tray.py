@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from voucher.issuing.code import Kind, UnreadableCode
 from voucher.issuing.codes import Distrust, DistrustedCode, Recognised, recognise
 from voucher.kernel.database import Database
-from voucher.redemption.facts import BatchFacts, find_batch
+from voucher.redemption.batch_cache import BatchFacts, find_batch
 from voucher.redemption.rules import VOUCHERS_MAX, CounterRefusal, Refusal
 
 CODE_CHARACTERS_MAX = 300

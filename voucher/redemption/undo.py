@@ -13,7 +13,7 @@ from voucher.ledger.model import Entry
 from voucher.ledger.post import Event, reverse
 from voucher.redemption.answers import Counter, Undone
 from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState
-from voucher.redemption.period import share_period
+from voucher.redemption.period import lock_periods_shared
 from voucher.redemption.reverse import STATE_BEFORE, give_vouchers_back
 from voucher.redemption.rules import CounterRefusal, Refusal, undo_limit
 
@@ -38,7 +38,7 @@ def undo(
         )
         if agreement_id is None:
             return Refusal(CounterRefusal.UNDO_UNKNOWN)
-        share_period(session, agreement_id)
+        lock_periods_shared(session, agreement_id)
         found = _lock(session, redemption_id)
         if found.state in (RedemptionState.DISPUTED, RedemptionState.REVERSED):
             return Refusal(CounterRefusal.UNDO_DISPUTED)

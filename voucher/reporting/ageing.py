@@ -13,7 +13,7 @@ from voucher.kernel.database import Database
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
 from voucher.reporting.debts import AGES, OWED_CODES, Age, Debt, DebtState, age_rank, balances_of, debts_in
-from voucher.settlement.scope import in_scope
+from voucher.settlement.model.issuer_scope import in_scope
 
 
 @dataclass(frozen=True, slots=True)

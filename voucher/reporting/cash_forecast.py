@@ -31,11 +31,11 @@ from voucher.reporting.cash_rules import (
     total,
 )
 from voucher.reporting.debts import DebtState, debts_in
-from voucher.settlement.due_periods import IN_A_BATCH
-from voucher.settlement.model_overpayments import Dispute
-from voucher.settlement.overpayments import released_unpaid
-from voucher.settlement.scope import in_scope
-from voucher.settlement.waiting import why_waiting
+from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.model.recoveries import Dispute
+from voucher.settlement.payable.next_period import IN_A_BATCH
+from voucher.settlement.payable.why_waiting import why_waiting
+from voucher.settlement.recoveries.overpayments import released_unpaid
 
 BANK_CODES = ("5120", "4711")
 WAITING = {DebtState.HELD, DebtState.REJECTED}

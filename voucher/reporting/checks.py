@@ -15,8 +15,9 @@ from voucher.ledger.model import Account
 from voucher.ledger.read import balances_query
 from voucher.programme.model import Agreement
 from voucher.redemption.reverse import ENDED_STATES
-from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
-from voucher.settlement.model_overpayments import Dispute, Overpayment, Recovery, RecoveryKind
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery
+from voucher.settlement.words.states import AdviceState, RecoveryKind
 
 OUTSTANDING = ("8040", "8045")
 # What a structure owes back is owed less; what is suspended is owed still.

@@ -19,8 +19,9 @@ from voucher.kernel.calendar import paris_day, start_of_day
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.ledger.read import balances_query
 from voucher.redemption.model import Period, Redemption, RedemptionState
-from voucher.settlement.due_parts import unpaid_parts
-from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.payable.debt_by_due_day import unpaid_parts
+from voucher.settlement.words.states import AdviceState
 
 IN_NO_BATCH = ~exists().where(SettlementBatch.period_id == Period.id)
 """The condition that a period, which the caller joins, is not settled yet."""

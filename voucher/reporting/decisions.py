@@ -23,8 +23,9 @@ from voucher.kernel.money import NARROW_NO_BREAK_SPACE, sum_cents
 from voucher.network.model import BankDetails
 from voucher.programme.model import Agreement, Credit
 from voucher.redemption.model import Period, Redemption, RedemptionState
-from voucher.settlement.model import AdviceState, BankLine, BatchState, PaymentAdvice, SettlementBatch
-from voucher.settlement.owed import CARRIED_STATES
+from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.payable.owed import CARRIED_STATES
+from voucher.settlement.words.states import AdviceState, BatchState
 
 BATCH_WAITS_DAYS = 3
 PAYMENT_DELAY_DAYS = 30

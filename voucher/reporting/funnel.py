@@ -17,8 +17,9 @@ from voucher.distribution.model import Handover, Lapse, StockVoid, StopOrder
 from voucher.issuing.model import Booklet, IssueBatch
 from voucher.kernel.database import Database
 from voucher.redemption.model import USED_STATES, Redemption
-from voucher.settlement.model import AdviceState, PaymentAdvice, SettlementBatch
-from voucher.settlement.model_overpayments import Dispute, Overpayment, Recovery, RecoveryKind
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery
+from voucher.settlement.words.states import AdviceState, RecoveryKind
 
 Sums = Select[int, int]
 """A statement that gives one row: vouchers and cents, both null where there are none."""

@@ -25,9 +25,9 @@ from voucher.mail.model import OutboxMessage
 from voucher.network.model import BankDetails, Place, PlacesImport, Structure
 from voucher.programme.model import Agreement, Commitment, CreditRelease, Envelope, Funder, Issuer, PayingAccount
 from voucher.redemption.model import Period, Redemption
-from voucher.settlement.model import BankLine, PaymentAdvice
-from voucher.settlement.model_bank import BankMatch
-from voucher.settlement.model_overpayments import Dispute, Overpayment, Recovery
+from voucher.settlement.model.bank import BankMatch
+from voucher.settlement.model.batches import BankLine, PaymentAdvice
+from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DIMENSION = re.compile(r" (funder|agreement|structure|bank_account)=")

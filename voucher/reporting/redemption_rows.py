@@ -16,7 +16,7 @@ from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.reporting.debts import AGES, BEGAN_AT, IN_NO_BATCH
-from voucher.settlement.scope import in_scope
+from voucher.settlement.model.issuer_scope import in_scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from voucher.kernel.database import Database
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
 from voucher.redemption.period import last_day
-from voucher.settlement.model import BatchState, PaymentAdvice, SettlementBatch
-from voucher.settlement.scope import in_scope
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.words.states import BatchState
 
 
 class Step(StrEnum):

@@ -21,7 +21,7 @@ from voucher.programme import checks as programme
 from voucher.redemption import checks as redemption
 from voucher.reporting import checks as reporting
 from voucher.reporting.names import in_words
-from voucher.settlement import checks as settlement
+from voucher.settlement.checks import batches as settlement
 
 ROOMS: Sequence[tuple[str, Sequence[Check]]] = (
     ("ledger", (*ledger.CHECKS, *seals.CHECKS)),

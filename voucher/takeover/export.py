@@ -28,8 +28,8 @@ from voucher.kernel.money import sum_cents
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
 from voucher.ledger.checkpoint import origin_of, verifier_key
-from voucher.ledger.handover import Handover, sign_handover
 from voucher.ledger.model import Account, Movement
+from voucher.ledger.operator_change import Handover, sign_handover
 from voucher.ledger.seal_model import CheckpointRow
 from voucher.programme.programme_key import programme_key
 from voucher.reporting.verify import ROOMS
@@ -44,7 +44,7 @@ OWNER_ALONE = 0o600
 # Archives of the same state are the same bytes inside: no file has an hour of its own.
 _FILE_TIME = (1980, 1, 1, 0, 0, 0)
 
-Told = Callable[[str, int], None]
+ProgressCallback = Callable[[str, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,11 @@ def export_takeover(
     settings: Settings,
     now: datetime,
     whom: For | None = None,
-    told: Told = lambda _table, _rows: None,
+    on_progress: ProgressCallback = lambda _table, _rows: None,
 ) -> Exported:
     """Write the archive at `path`, which must be free; its owner alone may read it. Raises Refused.
 
-    It appears whole or not at all. `told` hears each table's name and how many rows it has.
+    It appears whole or not at all. `on_progress` hears each table's name and how many rows it has.
     """
     whom = whom or For()
     if whom.with_private_keys and whom.recipient is None:
@@ -99,9 +99,9 @@ def export_takeover(
             is_sealed = whom.recipient is not None or bool(whom.passphrase)
             if is_sealed:
                 with sealing_writer(file, passphrase=whom.passphrase, recipient=whom.recipient) as sealing:
-                    manifest = _write(sealing, session, settings, now, whom, told)
+                    manifest = _write(sealing, session, settings, now, whom, on_progress)
             else:
-                manifest = _write(file, session, settings, now, whom, told)
+                manifest = _write(file, session, settings, now, whom, on_progress)
             file.flush()
             os.fsync(file.fileno())
         part.rename(path)
@@ -111,13 +111,15 @@ def export_takeover(
     return Exported(path, sum(one.rows or 0 for one in manifest.files), manifest, is_sealed)
 
 
-def _write(file: Any, session: Session, settings: Settings, now: datetime, whom: For, told: Told) -> form.Manifest:
+def _write(
+    file: Any, session: Session, settings: Settings, now: datetime, whom: For, on_progress: ProgressCallback
+) -> form.Manifest:
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         entries = []
         for rank, table in enumerate(carried_tables(), 1):
             entry = _write_table(archive, session, table, f"tables/{rank:02d}_{table.name}.csv")
             entries.append(entry)
-            told(table.name, entry.rows or 0)
+            on_progress(table.name, entry.rows or 0)
         entries.append(_write_balances(archive, session))
         extras = {form.SCHEMA: schema_document(), form.README: document().encode()}
         if whom.recipient is not None and whom.with_private_keys:

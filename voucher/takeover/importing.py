@@ -29,7 +29,7 @@ from voucher.issuing.signing import seal_private_key
 from voucher.kernel.database import Database, take_turn
 from voucher.kernel.migrations import broken_references, schema_transaction, upgrade_within
 from voucher.ledger.checkpoint import BadNote, read_checkpoint, verifier_key
-from voucher.ledger.handover import Handover, countersign_handover, is_signed_by, read_handover, sign_handover
+from voucher.ledger.operator_change import Handover, countersign_handover, is_signed_by, read_handover, sign_handover
 from voucher.ledger.seal_model import CheckpointRow, SealHandover
 from voucher.programme.programme_key import programme_key
 from voucher.takeover import manifest as form
@@ -39,7 +39,7 @@ from voucher.takeover.loading import load_table
 from voucher.takeover.sealed_file import Keys, SealBroken, open_sealed
 from voucher.takeover.tables import SEEDED, carried_tables, said
 
-Told = Callable[[str, int], None]
+ProgressCallback = Callable[[str, int], None]
 _CHECK = re.compile(r"^Violation\(check='([a-z_]+)'")
 
 
@@ -67,7 +67,7 @@ def import_takeover(
     now: datetime,
     keys: Keys | None = None,
     expected_key: bytes | None = None,
-    told: Told = lambda _table, _rows: None,
+    on_progress: ProgressCallback = lambda _table, _rows: None,
 ) -> TakenOver:
     """Take an archive over into an empty database: whole or not at all. Raises RefusedArchive.
 
@@ -85,7 +85,7 @@ def import_takeover(
             count = 0
             for table in archive.tables:
                 rows = load_table(session, archive, table, private_keys, now)
-                told(table.name, rows)
+                on_progress(table.name, rows)
                 count += rows
             return count
 
@@ -210,13 +210,13 @@ def _checked_handover(note: str, archive: Archive, ours: bytes) -> Handover:
 def _prove(session: Session, archive: Archive) -> tuple[str, ...]:
     """Raise RefusedArchive unless balances and known violations are those of the archive; return what newer checks find."""
     _compare_balances(session, archive, is_now=True)
-    found, told = set(violations_in(session)), set(archive.manifest.violations)
+    found, on_progress = set(violations_in(session)), set(archive.manifest.violations)
     if not archive.is_older:
-        if odd := sorted(found.symmetric_difference(told)):
+        if odd := sorted(found.symmetric_difference(on_progress)):
             raise RefusedArchive(f"La vérification trouve un écart que l'archive ne dit pas, ou l'inverse : {odd[0]}.")
         return ()
     # The words of a violation may have changed since: those of one check are counted.
-    counts, counts_then = Counter(map(_check_of, found)), Counter(map(_check_of, told))
+    counts, counts_then = Counter(map(_check_of, found)), Counter(map(_check_of, on_progress))
     for check in sorted(set(archive.manifest.checks).intersection(known_checks())):
         if counts[check] != counts_then[check]:
             raise RefusedArchive(
@@ -229,9 +229,11 @@ def _compare_balances(session: Session, archive: Archive, *, is_now: bool = Fals
     tables = {"account": _table("account"), "movement": _table("movement")}
     if not is_now:
         tables |= {table.name: table for table in archive.tables if table.name in tables}
-    for found, told in zip_longest(balance_lines(session, tables["account"], tables["movement"]), archive.balances()):
-        if found != told:
-            raise RefusedArchive(f"Le compte {(told or found)[0]} n'a pas le solde annoncé.", form.BALANCES)
+    for found, on_progress in zip_longest(
+        balance_lines(session, tables["account"], tables["movement"]), archive.balances()
+    ):
+        if found != on_progress:
+            raise RefusedArchive(f"Le compte {(on_progress or found)[0]} n'a pas le solde annoncé.", form.BALANCES)
 
 
 def _check_of(violation: str) -> str:

@@ -25,10 +25,10 @@ from voucher.ledger import seal_model as _seals  # noqa: F401
 from voucher.network import model as _network  # noqa: F401
 from voucher.programme import model as _programme  # noqa: F401
 from voucher.redemption import model as _redemption  # noqa: F401
-from voucher.settlement import model as _settlement  # noqa: F401
-from voucher.settlement import model_bank as _bank  # noqa: F401
-from voucher.settlement import model_overpayments as _overpayments  # noqa: F401
-from voucher.settlement import model_reports as _reports  # noqa: F401
+from voucher.settlement.model import bank as _bank  # noqa: F401
+from voucher.settlement.model import bank_reports as _reports  # noqa: F401
+from voucher.settlement.model import batches as _settlement  # noqa: F401
+from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
 from voucher.takeover.cells import column_of
 
 CARRIED: Mapping[str, str] = {

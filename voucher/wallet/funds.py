@@ -12,7 +12,7 @@ from voucher.programme.programme_key import programme_key
 from voucher.wallet.pages import blueprint
 from voucher.web.access import public
 from voucher.web.headers import cacheable
-from voucher.web.house import house
+from voucher.web.services import services
 
 DAYS_SHOWN = 30
 FILE_SECONDS = 300
@@ -23,13 +23,13 @@ FILE_SECONDS = 300
 @cacheable(FILE_SECONDS)
 def funds() -> str:
     """Show the last published figure, by agreement and in all, and the days before it."""
-    database = house().database
+    database = services().database
     return render_template(
         "wallet/funds.html",
         figure=published_figure(database),
         days=published_days(database, DAYS_SHOWN),
         first_on=first_published_on(database),
-        settings=house().settings,
+        settings=services().settings,
     )
 
 
@@ -42,7 +42,7 @@ def funds_file(day: str) -> Response:
         asked = None if day == "latest" else date.fromisoformat(day)
     except ValueError:
         abort(HTTPStatus.NOT_FOUND)
-    figure = published_figure(house().database, asked)
+    figure = published_figure(services().database, asked)
     if figure is None:
         abort(HTTPStatus.NOT_FOUND)
     return Response(figure.file, content_type="text/plain; charset=utf-8")
@@ -53,6 +53,6 @@ def funds_file(day: str) -> Response:
 @cacheable(FILE_SECONDS)
 def programme_public_key() -> Response:
     """Give the public key of the programme, which signs what it publishes."""
-    public_key: Ed25519PublicKey = programme_key(house().settings.master_secret).public_key()
+    public_key: Ed25519PublicKey = programme_key(services().settings.master_secret).public_key()
     pem = public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return Response(pem, content_type="application/x-pem-file")

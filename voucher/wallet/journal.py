@@ -7,7 +7,7 @@ from voucher.proof.sealing import published_key
 from voucher.wallet.pages import blueprint
 from voucher.web.access import public
 from voucher.web.headers import cacheable
-from voucher.web.house import house
+from voucher.web.services import services
 
 LATEST_SECONDS = 300
 FOR_EVER_SECONDS = 365 * 24 * 3600
@@ -20,7 +20,7 @@ ROOT = "/.well-known/pass-numerique/journal"
 @cacheable(LATEST_SECONDS)
 def journal_checkpoint() -> Response:
     """Give the last checkpoint (C2SP tlog-checkpoint)."""
-    latest = read_seals.latest_checkpoint(house().database)
+    latest = read_seals.latest_checkpoint(services().database)
     if latest is None:
         abort(404)
     return _text(latest.note)
@@ -31,7 +31,7 @@ def journal_checkpoint() -> Response:
 @cacheable(FOR_EVER_SECONDS)
 def journal_checkpoint_of(size: int) -> Response:
     """Give the checkpoint of exactly this size."""
-    note = read_seals.checkpoint_note(house().database, size)
+    note = read_seals.checkpoint_note(services().database, size)
     if note is None:
         abort(404)
     return _text(note)
@@ -42,8 +42,8 @@ def journal_checkpoint_of(size: int) -> Response:
 @cacheable(LATEST_SECONDS)
 def journal_checkpoints() -> Response:
     """List checkpoints, the last first: day, size, root in hexadecimal, address; tab-separated."""
-    found, _ = read_seals.checkpoints(house().database, limit=DAYS_MAX)
-    base_url = house().settings.base_url
+    found, _ = read_seals.checkpoints(services().database, limit=DAYS_MAX)
+    base_url = services().settings.base_url
     lines = (
         f"{one.sealed_on}\t{one.size}\t{one.root}\t"
         f"{base_url}{url_for('wallet.journal_checkpoint_of', size=one.size, _external=False)}\n"
@@ -57,7 +57,7 @@ def journal_checkpoints() -> Response:
 @cacheable(LATEST_SECONDS)
 def journal_key_line() -> Response:
     """Give the programme's public key, as a line of the C2SP signed-note text."""
-    return _text(f"{published_key(house().settings)}\n")
+    return _text(f"{published_key(services().settings)}\n")
 
 
 def _text(text: str) -> Response:

@@ -11,13 +11,13 @@ from voucher.issuing.codes import is_typed
 from voucher.issuing.keys import keys_document
 from voucher.issuing.wrong_codes import Door
 from voucher.network import read as network
-from voucher.redemption.holder import HolderState, HolderView, look_at
+from voucher.redemption.citizen_view import HolderState, HolderView, look_at
 from voucher.redemption.rules import CounterRefusal, Refusal
 from voucher.web.access import public
 from voucher.web.forms import HouseForm, csrf
 from voucher.web.headers import cacheable, shows_code
-from voucher.web.house import house
 from voucher.web.limits import client_address
+from voucher.web.services import services
 from voucher.web.typed_codes import TooMany, TypedCodes
 
 blueprint = Blueprint("wallet", __name__, template_folder="templates")
@@ -59,7 +59,7 @@ def home() -> str:
 @shows_code
 def code(code: str) -> Response:
     """Open a scanned code: what it is worth, until when, where."""
-    here = house()
+    here = services()
     if is_typed(code):
         # Typed codes have one door, which counts wrong guesses.
         return _answer(Refusal(CounterRefusal.UNREADABLE, detail=Unreadable.TRUNCATED.sentence))
@@ -79,7 +79,7 @@ def typed() -> str:
 @csrf.exempt  # type: ignore[untyped-decorator]  # Flask-WTF ships no types
 def open_typed() -> Response:
     """Open a typed code. Wrong guesses are limited by address and by voucher."""
-    here, form = house(), CodeForm()
+    here, form = services(), CodeForm()
     if not form.validate_on_submit():
         return make_response(render_template("wallet/typed.html", form=form), HTTPStatus.UNPROCESSABLE_ENTITY)
     address, now = client_address(), here.now()
@@ -99,21 +99,21 @@ def open_typed() -> Response:
 @public
 def help_page() -> str:
     """Answer the questions people ask."""
-    return render_template("wallet/help.html", settings=house().settings)
+    return render_template("wallet/help.html", settings=services().settings)
 
 
 @blueprint.get("/accessibilite")
 @public
 def accessibility() -> str:
     """Declare how accessible the service is."""
-    return render_template("wallet/accessibility.html", settings=house().settings)
+    return render_template("wallet/accessibility.html", settings=services().settings)
 
 
 @blueprint.get("/mentions-legales")
 @public
 def legal() -> str:
     """Say who publishes the service and what it keeps."""
-    return render_template("wallet/legal.html", settings=house().settings)
+    return render_template("wallet/legal.html", settings=services().settings)
 
 
 @blueprint.get("/.well-known/pass-numerique/keys.json")
@@ -121,7 +121,7 @@ def legal() -> str:
 @cacheable(KEYS_SECONDS)
 def keys() -> Response:
     """Publish the issuers' public keys, signed by the programme."""
-    here = house()
+    here = services()
     secret = bytes.fromhex(here.settings.master_key.get_secret_value())
     document = keys_document(here.database, master_secret=secret, now=here.now())
     return Response(document, mimetype="application/json")
@@ -132,9 +132,13 @@ def _answer(found: HolderView | Refusal) -> Response:
         status = HTTPStatus.GONE if found.reason is CounterRefusal.REVOKED_KEY else HTTPStatus.NOT_FOUND
         sentence = _NOT_GOOD.get(found.reason, found.sentence)
         return make_response(
-            render_template("wallet/not_good.html", sentence=sentence, settings=house().settings), status
+            render_template("wallet/not_good.html", sentence=sentence, settings=services().settings), status
         )
     is_useful = found.state in (HolderState.USABLE, HolderState.NOT_HANDED_OVER)
-    places = network.places_near(house().database, postcode=found.area_postcode, limit=NEAREST_MAX) if is_useful else []
-    page = render_template("wallet/code.html", view=found, places=places, settings=house().settings, states=HolderState)
+    places = (
+        network.places_near(services().database, postcode=found.area_postcode, limit=NEAREST_MAX) if is_useful else []
+    )
+    page = render_template(
+        "wallet/code.html", view=found, places=places, settings=services().settings, states=HolderState
+    )
     return make_response(page)

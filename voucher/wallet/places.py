@@ -11,7 +11,7 @@ from voucher.programme.territories import DEPARTMENTS
 from voucher.wallet.pages import blueprint
 from voucher.web.access import public
 from voucher.web.forms import HouseForm, SelectField
-from voucher.web.house import house
+from voucher.web.services import services
 
 PLACES_MAX = 200
 
@@ -52,7 +52,7 @@ def places() -> str:
     rows: list[network.PlaceLine] = []
     if is_asked and form.validate():
         rows = network.places_near(
-            house().database,
+            services().database,
             postcode=form.code_postal.data or "",
             department_code="" if form.code_postal.data else form.departement.data,
             limit=PLACES_MAX,

@@ -15,8 +15,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from voucher.access.rules import ROLE_NAMES, Role
 from voucher.access.sessions import Viewer, viewer_of
-from voucher.web.house import house
 from voucher.web.navigation import home_for, links_for
+from voucher.web.services import services
 from voucher.web.shell import Person, Shell
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -81,7 +81,7 @@ def _guard() -> BaseResponse | None:
     if not roles:
         return None
     token = request.cookies.get(SESSION_COOKIE)
-    found = viewer_of(house().database, token, now=house().now()) if token else None
+    found = viewer_of(services().database, token, now=services().now()) if token else None
     if found is None:
         return _ask_to_sign_in()
     if roles != SIGNED_IN and not found.may(*roles):
@@ -111,7 +111,7 @@ def keep_session(response: Response, token: str) -> Response:
         token,
         httponly=True,
         samesite="Lax",
-        secure=house().settings.base_url.startswith("https:"),
+        secure=services().settings.base_url.startswith("https:"),
         path="/",
     )
     return response

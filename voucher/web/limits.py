@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from flask import request
 
 from voucher.kernel.tries import Limit
-from voucher.web.house import house
+from voucher.web.services import services
 
 IPV6_SITE_BITS = 64
 
@@ -25,11 +25,11 @@ class Limiter:
 
     def allows(self, key: str, now: datetime) -> bool:
         """Say whether this key may try once more, and count the try when it may: tries sent together count too."""
-        return self._limit.take(house().database, key, now)
+        return self._limit.take(services().database, key, now)
 
     def take_back(self, key: str, now: datetime) -> None:
         """Forget one try of this key: it was not a wrong guess."""
-        self._limit.give_back(house().database, key, now)
+        self._limit.give_back(services().database, key, now)
 
 
 def client_address() -> str:

@@ -10,7 +10,7 @@ from voucher.access.confirm import confirm_password
 from voucher.network.structures import NewBankDetails, record_bank_details
 from voucher.web.access import viewer
 from voucher.web.forms import BicField, HouseForm, IbanField
-from voucher.web.house import house
+from voucher.web.services import services
 
 
 class RibForm(HouseForm):
@@ -26,7 +26,7 @@ class RibForm(HouseForm):
 
 def record_rib(form: Any, details_id: UUID, structure_id: UUID) -> str:
     """Record what the form says as the structure's RIB; return the sentence that says so. Raises Refused."""
-    here, account_id = house(), viewer().account_id
+    here, account_id = services(), viewer().account_id
     iban = form.iban.data
     details = NewBankDetails(
         details_id, structure_id, form.holder_name.data, iban, form.iban_again.data, form.bic.data or None

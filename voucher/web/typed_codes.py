@@ -10,8 +10,8 @@ from voucher.issuing.code import UnreadableCode
 from voucher.issuing.codes import is_typed
 from voucher.issuing.typing_code import read_typing_code
 from voucher.issuing.wrong_codes import Door, note_wrong_code
-from voucher.web.house import house
 from voucher.web.limits import Limiter
+from voucher.web.services import services
 
 BY_PERSON_MAX, BY_PERSON_WINDOW = 10, timedelta(minutes=10)
 BY_VOUCHER_MAX, BY_VOUCHER_WINDOW = 20, timedelta(hours=1)
@@ -48,7 +48,7 @@ class TypedCodes:
         if (voucher := _voucher_of(text)) is None:
             return
         if is_wrong:
-            note_wrong_code(house().database, self._door, now)
+            note_wrong_code(services().database, self._door, now)
         else:
             self._by_person.take_back(person, now)
             self._by_voucher.take_back(voucher, now)

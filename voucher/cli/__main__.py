@@ -1,0 +1,5 @@
+"""`python -m voucher.cli`."""
+
+from voucher.cli.main import main
+
+main()

@@ -1,0 +1,95 @@
+"""Commands of proof: seal the journal, send its checkpoint outside, make the audit archive."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from voucher.access.audit import note_access
+from voucher.cli.vouchers import says_refusals
+from voucher.kernel.database import Database
+from voucher.kernel.settings import Settings
+from voucher.ledger.read_seals import latest_checkpoint
+from voucher.proof.export_audit import export_audit
+from voucher.proof.sealing import journal_key, published_key, seal_now
+from voucher.startup import settings_of_environment
+
+
+@click.command(
+    "seal", help="Scelle les écritures qui attendent, et signe le point de contrôle. À garder hors du serveur."
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Dossier, de préférence d'une autre machine, où écrire le point de contrôle.",
+)
+def seal_command(folder: Path | None) -> None:
+    """Seal now; run twice, it changes nothing. The checkpoint and the programme's public key go to the folder."""
+    with opened() as (settings, database):
+        done = seal_now(database, settings, datetime.now(UTC))
+        last = latest_checkpoint(database)
+    if last is None:
+        click.echo("Il n'y a rien à sceller : le registre est vide.")
+        return
+    click.echo(f"{done.added_count if done else 0} écritures scellées, {last.size} en tout. Racine : {last.root}")
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"point-de-controle-{last.size}.txt"
+        path.write_text(last.note, encoding="utf-8")
+        (folder / "cle-du-programme.txt").write_text(f"{published_key(settings)}\n", encoding="utf-8")
+        click.echo(f"Point de contrôle écrit dans {path}.")
+
+
+@click.command("key", help="Écrit la clé publique du programme, par laquelle d'autres vérifient ce qu'il signe.")
+def key_command() -> None:
+    """Write the line by which the programme's public key is given to people."""
+    click.echo(published_key(settings_of_environment()))
+
+
+@click.group(help="Archives à remettre à d'autres.")
+def export() -> None:
+    """Gather the exports."""
+
+
+@export.command("audit", help="Écrit l'archive d'audit : le journal, les faits, les preuves et leur vérificateur.")
+@click.option(
+    "--to", "path", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Fichier .zip à écrire."
+)
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), help="Le journal seul, jusqu'au dernier scellement de ce jour."
+)
+@says_refusals
+def export_audit_command(path: Path, until: datetime | None) -> None:
+    """Seal what waits, then write the archive; it takes its name once it is whole."""
+    now = datetime.now(UTC)
+    day: date | None = until.date() if until else None
+    part = path.with_name(f"{path.name}.part")
+    with opened() as (settings, database):
+        seal_now(database, settings, now)
+        origin, key = journal_key(settings)
+        try:
+            with part.open("wb") as out:
+                made = export_audit(database, out, origin=origin, key=key, until=day)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        note_access(database, None, "archive d'audit", f"{made.sealed_count} écritures, ligne de commande", now)
+    click.echo(f"{made.entry_count} écritures, dont {made.sealed_count} scellées, dans {path}.")
+    click.echo(f"Clé du programme, à remettre par une autre voie : {published_key(settings)}")
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Settings, Database]]:
+    """Give a command the settings of the environment and their database, closed after it."""
+    settings = settings_of_environment()
+    database = Database(settings.database_url, limits=settings.command_limits)
+    try:
+        yield settings, database
+    finally:
+        database.dispose()
+
+
+COMMANDS = (seal_command, key_command, export)

@@ -1,0 +1,163 @@
+"""Importer un compte rendu: what the bank says of our file before money moves (pain.002). It can only reject, never pay.
+
+What the bank calls a duplicate is not rejected: its first sending may stand, and two people must say so (`duplicates`). An advice
+already paid is left as it is. What the bank found of payees' names is kept and shown, and changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from voucher.kernel.bulk import copy_rows
+from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.database import Database
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile, keep_file, keep_set_aside
+from voucher.settlement.batches.find_batch import batch_row
+from voucher.settlement.formats_in.bank_stages import FileError, SetAside
+from voucher.settlement.formats_in.pain002 import StatusReport, read_status_report
+from voucher.settlement.formats_in.safe_xml import RefusedXml, unpacked
+from voucher.settlement.formats_out.references import part_of_message, payment_information_id
+from voucher.settlement.model.bank_reports import TransferReport
+from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.payable.announced_duplicates import open_duplicates
+from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
+from voucher.settlement.reconciliation.reject_payments import reject_advices, say_why_rejected
+from voucher.settlement.reconciliation.withdraw_rejections import rejected_twice
+from voucher.settlement.reports.said_of_transfers import Said, fates, payees
+from voucher.settlement.words.states import AdviceState, BankFileKind, ReportKind
+
+_CODE_LENGTH_MAX, _WORDS_LENGTH_MAX = 35, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a status report changed: the batch it speaks of, how many transfers it rejects. `is_known`: read before.
+
+    `duplicate_count` transfers now wait for two people's answer; `payee_counts` says how many names matched, nearly, not, or could
+    not be looked at, by code. `set_aside` are the rejections that change nothing, each with its line and what to do.
+    """
+
+    is_known: bool
+    batch_id: UUID
+    batch_number: str
+    rejected_count: int
+    duplicate_count: int
+    payee_counts: Mapping[str, int]
+    set_aside: tuple[SetAside, ...] = ()
+
+
+def import_report(
+    database: Database, name: str, content: bytes, *, by: UUID, now: datetime, issuer_id: UUID | None = None
+) -> Reported:
+    """Import a bank's status report on one of our files; again, it changes nothing. Raises RefusedBankFile.
+
+    Each rejected transfer leaves transit and is owed again (5115 to 4670); the next batch takes it up.
+    """
+    try:
+        report = read_status_report(content)
+        xml = unpacked(content)
+    except RefusedXml as refused:
+        raise RefusedBankFile([FileError(refused.line, refused.reason)]) from None
+    batch_id, part = part_of_message(report.original_message_id) or (None, 1)
+    with database.write() as session:
+        take_bank_turn(session)
+        batch = None if batch_id is None else batch_row(session, batch_id, issuer_id)
+        if batch is None or batch.exported_at is None:
+            reason = (
+                f"Ce compte rendu répond au fichier « {report.original_message_id} », qui n’est pas l’un de vos lots."
+            )
+            raise RefusedBankFile([FileError(0, f"{reason} Choisissez un autre fichier.")])
+        if not keep_file(session, report.sha256, name, xml, by, now, BankFileKind.REPORT):
+            return Reported(True, batch.id, batch.number, 0, 0, {})
+        advices = _advices(session, batch.id, part)
+        by_reference, ours = {row.reference: row.id for row in advices}, payment_information_id(batch.id, part)
+        said, names = fates(report, by_reference, ours), payees(report, by_reference, ours)
+        rejections = {one: said[one] for one in said if said[one].kind is ReportKind.REJECTION}
+        aside = _without_effect(session, advices, rejections) + _of_no_transfer(report, by_reference)
+        idle = {advice_id for advice_id, _ in aside}
+        _keep(session, report.sha256, said, names)
+        reasons = {advice_id: one.code for advice_id, one in rejections.items() if advice_id not in idle}
+        rejected = reject_advices(session, reasons, on=paris_day(now), by=by, now=now)
+        say_why_rejected(session, reasons)
+        doubled = open_duplicates(session, said.keys() - rejections.keys())
+        set_aside = tuple(sorted((one for _, one in aside), key=lambda one: one.line))
+        keep_set_aside(session, report.sha256, set_aside)
+        close_ended_batches(session, now)
+    codes = [one.code for one in names.values()]
+    payee_counts = {code: codes.count(code) for code in sorted(set(codes))}
+    return Reported(False, batch.id, batch.number, len(rejected), len(doubled), payee_counts, set_aside)
+
+
+def _advices(session: Session, batch_id: UUID, part: int) -> list[Row[*tuple[Any, ...]]]:
+    query = (
+        select(PaymentAdvice.id, PaymentAdvice.reference, PaymentAdvice.state, PaymentAdvice.paid_on)
+        .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.part == part)
+        .order_by(PaymentAdvice.reference)
+    )
+    return list(session.execute(query).all())
+
+
+def _keep(session: Session, bank_file: str, *said: Mapping[UUID, Said]) -> None:
+    """Keep what a file says of each transfer."""
+    rows = (
+        (
+            bank_file,
+            advice_id,
+            one.kind.value,
+            one.level.value,
+            one.code[:_CODE_LENGTH_MAX],
+            one.words[:_WORDS_LENGTH_MAX],
+        )
+        for of_one_kind in said
+        for advice_id, one in of_one_kind.items()
+    )
+    copy_rows(session, TransferReport, rows)
+
+
+def _of_no_transfer(report: StatusReport, by_reference: Mapping[str, UUID]) -> list[tuple[UUID | None, SetAside]]:
+    """Return what is said of transfers that are not in the file: a person must ask the bank."""
+    return [
+        (
+            None,
+            SetAside(
+                one.line,
+                f"La banque {'annonce un doublon du' if one.is_duplicate else 'rejette le'} virement {one.end_to_end_id}, "
+                "qui n’est pas dans ce fichier. Demandez-lui de quoi elle parle.",
+            ),
+        )
+        for one in report.transfers
+        if (one.is_rejected or one.is_duplicate) and one.end_to_end_id not in by_reference
+    ]
+
+
+def _without_effect(
+    session: Session, advices: Iterable[Row[*tuple[Any, ...]]], rejections: Mapping[UUID, Said]
+) -> list[tuple[UUID | None, SetAside]]:
+    """Return the rejections that change nothing, by advice: a person must know, and ask the bank or answer first.
+
+    One that says again what is known (rejected, come back, taken up) tells nothing new.
+    """
+    doubled, twice = open_duplicates(session, rejections), rejected_twice(session, list(rejections))
+    found: list[tuple[UUID | None, SetAside]] = []
+    for advice in advices:
+        if advice.id not in rejections:
+            continue
+        why = ""
+        if advice.state == AdviceState.PAID:
+            why = (
+                f"que son relevé a débité le {french_date(advice.paid_on)}. Il reste payé. "
+                "Demandez-lui si elle le rend : son retour rouvrira la dette."
+            )
+        elif advice.id in doubled:
+            why = "dont elle avait annoncé un doublon. Deux personnes doivent d’abord dire si le premier envoi tient."
+        elif advice.state == AdviceState.IN_FILE and advice.id in twice:
+            why = "qui a déjà été rejeté puis rétabli deux fois. Il reste en cours. Demandez-lui ce qu’elle a fait."
+        if why:
+            line = rejections[advice.id].line
+            found.append((advice.id, SetAside(line, f"La banque rejette le virement {advice.reference}, {why}")))
+    return found

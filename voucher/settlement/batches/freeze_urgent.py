@@ -1,0 +1,201 @@
+"""Payer sans attendre: pay again at once what failed, for chosen structures, while the agreement's open period stays open.
+
+The batch has no period: it takes up advices that were rejected, returned or held, and nothing that counters took since. It is
+frozen, approved by a second person and sent as any other; its file asks the bank for priority.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from voucher.kernel.database import Database
+from voucher.kernel.refusals import Refused
+from voucher.ledger.chart import EventType
+from voucher.ledger.post import Event, post
+from voucher.programme.model import Agreement
+from voucher.redemption.model import Period
+from voucher.redemption.period import lock_periods
+from voucher.settlement.batches.anomalies import Anomaly, anomalies_of
+from voucher.settlement.batches.freeze import Frozen, standing_batch, take_up
+from voucher.settlement.batches.write_advices import movements_of, write_advices
+from voucher.settlement.formats_in.iso_reasons import explain
+from voucher.settlement.model.batches import SettlementBatch
+from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.payable.owed import Owed, carried_words, owed_by
+from voucher.settlement.payable.why_waiting import Waiting, why_waiting
+from voucher.settlement.words.states import AdviceState, BatchState
+
+
+@dataclass(frozen=True, slots=True)
+class UrgentLine:
+    """What one structure could be paid again now; `why_not` is a French sentence, empty when nothing stands in the way."""
+
+    structure_id: UUID
+    name: str
+    pivot: str
+    amount_cents: int
+    voucher_count: int
+    why_failed: str
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class UrgentPreview:
+    """What failed in an agreement's batches and waits; `anomalies` are of what may be paid now."""
+
+    agreement_id: UUID
+    agreement_name: str
+    channel: str
+    number: str
+    lines: tuple[UrgentLine, ...]
+    anomalies: tuple[Anomaly, ...]
+
+
+def urgent_preview(
+    database: Database, agreement_id: UUID, *, now: datetime, issuer_id: UUID | None = None
+) -> UrgentPreview | None:
+    """Return what an urgent batch could pay, by structure, or None when the agreement is not there for this scope."""
+    with database.read() as session:
+        agreement = session.execute(
+            select(Agreement.name, Agreement.number, Agreement.settlement_channel).where(
+                Agreement.id == agreement_id, in_scope(Agreement.issuer_id, issuer_id)
+            )
+        ).one_or_none()
+        if agreement is None:
+            return None
+        owed = _failed(session, agreement_id, now)
+        number = _number(session, agreement_id, agreement.number)
+        waits = why_waiting(session, [carried.advice_id for one in owed for carried in one.carried], now)
+        anomalies = anomalies_of(session, agreement_id, None, [one for one in owed if not why_not(one)], now)
+    lines = sorted(
+        (
+            UrgentLine(
+                one.structure_id,
+                one.name,
+                one.pivot,
+                one.amount_cents,
+                one.voucher_count,
+                " ".join(_why_failed(one, waits)),
+                why_not(one),
+            )
+            for one in owed
+        ),
+        key=lambda line: (line.why_not != "", line.name),
+    )
+    return UrgentPreview(
+        agreement_id, agreement.name, agreement.settlement_channel, number, tuple(lines), tuple(anomalies)
+    )
+
+
+def freeze_urgent_batch(
+    database: Database,
+    batch_id: UUID,
+    agreement_id: UUID,
+    structure_ids: Collection[UUID],
+    *,
+    by: UUID,
+    now: datetime,
+    issuer_id: UUID | None = None,
+) -> Frozen:
+    """Freeze an urgent batch of what failed for these structures; the same command again changes nothing. Raises Refused.
+
+    All of them are paid or none is: one whose cause is not mended (no usable RIB, suspended, blocked, an account on which the
+    bank said it cannot pay) is refused with its name. The least amount of the agreement does not apply: a person decided.
+    """
+    with database.write() as session:
+        agreement = session.execute(
+            select(Agreement.number, Agreement.settlement_channel).where(
+                Agreement.id == agreement_id, in_scope(Agreement.issuer_id, issuer_id)
+            )
+        ).one_or_none()
+        if agreement is None:
+            raise Refused("unknown_agreement", "Cette convention n’existe pas. Choisissez-la dans la liste.")
+        # The same lock as an ordinary freeze: one batch at a time takes up what failed.
+        lock_periods(session, agreement_id)
+        if (standing := standing_batch(session, batch_id, agreement_id)) is not None:
+            return standing
+        if not structure_ids:
+            raise Refused("no_structure", "Choisissez au moins une structure à payer.", "structures")
+        owed = [one for one in _failed(session, agreement_id, now) if one.structure_id in structure_ids]
+        if len(owed) != len(set(structure_ids)):
+            raise Refused(
+                "nothing_failed", "Une de ces structures n’attend plus rien. Rechargez la page, puis recommencez."
+            )
+        for one in owed:
+            if reason := why_not(one):
+                raise Refused("not_mended", f"{one.name} : {reason} Rien n’a été arrêté.")
+        frozen = Frozen(
+            batch_id,
+            _number(session, agreement_id, agreement.number),
+            len(owed),
+            sum(one.amount_cents for one in owed),
+            0,
+        )
+        session.execute(
+            insert(SettlementBatch).values(
+                id=batch_id,
+                number=frozen.number,
+                agreement_id=agreement_id,
+                period_id=None,
+                channel=agreement.settlement_channel,
+                state=BatchState.FROZEN,
+                advice_count=frozen.advice_count,
+                total_cents=frozen.total_cents,
+                frozen_at=now,
+                frozen_by=by,
+            )
+        )
+        write_advices(session, batch_id, None, owed, by=by, now=now)
+        take_up(session, owed)
+        event = Event(EventType.BATCH_FROZEN, batch_id, now, f"Lot {frozen.number}", by)
+        post(session, event, movements_of(agreement_id, owed))
+    return frozen
+
+
+def why_not(one: Owed) -> str:
+    """Return why a structure is not paid again now, with what to do; empty when the cause of its failure is mended."""
+    if one.cause is not None:
+        return one.cause.act
+    if not one.is_payable:
+        return "Ce qu’elle doit rendre couvre la somme : le prochain lot la soldera."
+    return ""
+
+
+def _failed(session: Session, agreement_id: UUID, now: datetime) -> list[Owed]:
+    """Return what is owed of earlier batches, without any period; however little it is, it may be paid."""
+    return [one for one in owed_by(session, agreement_id, None, now=now, has_minimum=False) if one.carried]
+
+
+def _why_failed(one: Owed, waits: Mapping[UUID, Waiting]) -> list[str]:
+    """Return what became of what waits: what the bank said of each, what a person said, which batches held the rest."""
+    told = [
+        f"{carried_words(carried)}. {explain(carried.state_reason).sentence}"
+        for carried in one.carried
+        if carried.state is not AdviceState.HELD
+    ]
+    held = [(carried, waits[carried.advice_id]) for carried in one.carried if carried.state is AdviceState.HELD]
+    told += [f"{carried_words(carried)}. {waiting.sentence}" for carried, waiting in held if waiting.is_set_aside]
+    rest = [carried.batch_number for carried, waiting in held if not waiting.is_set_aside]
+    return told + ([f"En attente dans {'les lots' if len(rest) > 1 else 'le lot'} {', '.join(rest)}."] if rest else [])
+
+
+def _number(session: Session, agreement_id: UUID, agreement_number: str) -> str:
+    """Return the next urgent batch's number: the last closed period's, and its rank after it."""
+    last = session.scalar(
+        select(func.max(Period.number)).where(Period.agreement_id == agreement_id, Period.closed_at.is_not(None))
+    )
+    stem = f"{agreement_number}/{last or 0:02d}-U"
+    rank = session.scalar(
+        select(func.count())
+        .select_from(SettlementBatch)
+        .where(
+            SettlementBatch.agreement_id == agreement_id,
+            SettlementBatch.period_id.is_(None),
+            SettlementBatch.number.startswith(stem, autoescape=True),
+        )
+    )
+    return f"{stem}{(rank or 0) + 1}"

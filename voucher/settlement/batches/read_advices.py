@@ -1,0 +1,119 @@
+"""Advices in lists: of a batch, of a structure, or all of a scope."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, false, func, or_, select
+
+from voucher.kernel.characters import compact
+from voucher.kernel.database import Database
+from voucher.network.model import Structure
+from voucher.programme.model import Agreement
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.words.states import AdviceState
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceRow:
+    """An advice in a list."""
+
+    id: UUID
+    reference: str
+    batch_id: UUID
+    batch_number: str
+    structure_name: str
+    pivot: str
+    voucher_count: int
+    amount_cents: int
+    state: AdviceState
+    state_reason: str
+    paid_on: date | None
+
+
+def advices(
+    database: Database,
+    *,
+    sort: str,
+    descending: bool,
+    limit: int,
+    offset: int,
+    filters: Mapping[str, str],
+    batch_id: UUID | None = None,
+    structure_id: UUID | None = None,
+    issuer_id: UUID | None = None,
+) -> tuple[list[AdviceRow], int]:
+    """Return a page of advices, of one batch or one structure, and how many there are.
+
+    Filters: `etat`, `structure` (name, SIRET or reference). Sorts: structure, amount, frozen_at.
+    """
+    query = advices_query(issuer_id)
+    if batch_id is not None:
+        query = query.where(PaymentAdvice.batch_id == batch_id)
+    if structure_id is not None:
+        query = query.where(PaymentAdvice.structure_id == structure_id)
+    if state := filters.get("etat"):
+        known = AdviceState(state) if state in set(AdviceState) else None
+        query = query.where(PaymentAdvice.state == known if known else false())
+    if words := filters.get("structure"):
+        query = query.where(
+            or_(
+                Structure.name.icontains(words, autoescape=True),
+                Structure.pivot.startswith(compact(words) or words, autoescape=True),
+                PaymentAdvice.reference == words.upper(),
+            )
+        )
+    column: Any = {
+        "structure": Structure.name,
+        "amount": PaymentAdvice.amount_cents,
+        "frozen_at": SettlementBatch.frozen_at,
+    }[sort]
+    with database.read() as session:
+        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        rows = session.execute(
+            query.order_by(column.desc() if descending else column, PaymentAdvice.id).limit(limit).offset(offset)
+        ).all()
+    return [advice_row(row) for row in rows], total
+
+
+def advices_query(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
+    """Return the statement of advices in a scope, to be narrowed by the caller; its rows go through `advice_row`."""
+    return (
+        select(
+            PaymentAdvice.id,
+            PaymentAdvice.reference,
+            PaymentAdvice.batch_id,
+            SettlementBatch.number,
+            Structure.name,
+            Structure.pivot,
+            PaymentAdvice.voucher_count,
+            PaymentAdvice.amount_cents,
+            PaymentAdvice.state,
+            PaymentAdvice.state_reason,
+            PaymentAdvice.paid_on,
+        )
+        .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+        .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+        .join(Structure, Structure.id == PaymentAdvice.structure_id)
+        .where(in_scope(Agreement.issuer_id, issuer_id))
+    )
+
+
+def advice_row(row: Any) -> AdviceRow:
+    """Return an advice of a list from its row."""
+    return AdviceRow(
+        row.id,
+        row.reference,
+        row.batch_id,
+        row.number,
+        row.name,
+        row.pivot,
+        row.voucher_count,
+        row.amount_cents,
+        AdviceState(row.state),
+        row.state_reason,
+        row.paid_on,
+    )

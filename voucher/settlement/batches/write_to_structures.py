@@ -1,0 +1,166 @@
+"""Écrire aux structures: tell each one that its money left, or that its bank sent it back and what to do.
+
+Written into the outbox in the transaction of the fact. A structure without a usable address gets no e-mail: its own pages say
+the same. An IBAN is never written whole.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, exists, select, union
+from sqlalchemy.orm import Session
+
+from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.database import Database
+from voucher.kernel.money import format_euros
+from voucher.kernel.refusals import Refused
+from voucher.mail.again import send_again
+from voucher.mail.model import OutboxMessage
+from voucher.mail.queue import Letter, queue
+from voucher.network.model import BankDetails, Structure
+from voucher.programme.model import Agreement, Issuer, SettlementChannel
+from voucher.redemption.model import Period
+from voucher.redemption.period import last_day
+from voucher.settlement.formats_in.iso_reasons import explain
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.recoveries import Dispute
+from voucher.settlement.words.states import AdviceState
+
+SENT = "advice_sent"
+FAILED = {AdviceState.REJECTED: "advice_rejected", AdviceState.RETURNED: "advice_returned"}
+BANK_DAYS = timedelta(days=2)  # between the execution of a transfer and its line on the structure's account
+
+
+def notify_sent(session: Session, batch_id: UUID, now: datetime) -> None:
+    """Tell the structures of a batch that just left what it pays them, and when to expect it."""
+    rows = session.execute(
+        _advices()
+        .add_columns(Period.opened_at, Period.ends_at, Period.closed_at)
+        .outerjoin(Period, Period.id == SettlementBatch.period_id)
+        .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == AdviceState.IN_FILE)
+    )
+    queue(session, [_sent_letter(row) for row in rows], now)
+
+
+def notify_failed(session: Session, now: datetime) -> None:
+    """Tell the structures whose transfer a bank rejected or returned, and that were not told yet, to look at their RIB."""
+    for state, kind in FAILED.items():
+        is_told = exists().where(OutboxMessage.about_id == PaymentAdvice.id, OutboxMessage.kind == kind)
+        rows = session.execute(_advices().where(PaymentAdvice.state == state, ~is_told))
+        queue(session, [_failed_letter(row, kind) for row in rows], now)
+
+
+def send_again_to_structure(
+    database: Database, message_id: UUID, *, by: UUID, now: datetime, issuer_id: UUID | None = None
+) -> None:
+    """Send a message again that did not leave, to the address that the structure has now. Raises Refused."""
+    with database.read() as session:
+        about = select(OutboxMessage.about_id).where(OutboxMessage.id == message_id).scalar_subquery()
+        told = union(
+            select(PaymentAdvice.structure_id).where(PaymentAdvice.id == about),
+            select(Dispute.structure_id).where(Dispute.id == about),
+            select(BankDetails.structure_id).where(BankDetails.id == about),
+        )
+        recipient = session.scalar(select(Structure.contact_email).where(Structure.id.in_(told)))
+    if recipient is None:
+        raise Refused("unknown_message", "Ce message n’existe pas. Choisissez-le dans la liste.")
+    send_again(database, message_id, recipient, by=by, now=now, issuer_id=issuer_id)
+
+
+def _advices() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            PaymentAdvice.id,
+            PaymentAdvice.reference,
+            PaymentAdvice.amount_cents,
+            PaymentAdvice.voucher_count,
+            PaymentAdvice.iban,
+            PaymentAdvice.state_reason,
+            PaymentAdvice.due_on,
+            Structure.name.label("structure_name"),
+            Structure.contact_email,
+            SettlementBatch.number,
+            SettlementBatch.channel,
+            SettlementBatch.execution_on,
+            Agreement.issuer_id,
+            Issuer.name.label("issuer_name"),
+        )
+        .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+        .join(Structure, Structure.id == PaymentAdvice.structure_id)
+        .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+        .join(Issuer, Issuer.id == Agreement.issuer_id)
+        .where(Structure.contact_email != "")
+        .order_by(PaymentAdvice.id)
+    )
+
+
+def _sent_letter(row: Row[*tuple[Any, ...]]) -> Letter:
+    amount = format_euros(row.amount_cents)
+    body = (
+        "Bonjour,",
+        f"{amount} sont en route pour {row.structure_name}. {row.issuer_name} les a fait partir.",
+        "\n".join(
+            (
+                f"Ce qui est payé : {_vouchers(row.voucher_count)}, lot {row.number}{_period(row)}.",
+                f"Quand : {_when(row)}",
+                f"Sur quel compte : celui dont l’IBAN finit par {row.iban[-4:]}.",
+                f"Référence du règlement : {row.reference}.",
+            )
+        ),
+        "Ce compte n’est plus le vôtre ? Appelez-nous tout de suite.",
+        "Le détail de ce règlement est sur cette page :",
+    )
+    return Letter(
+        SENT,
+        row.id,
+        row.issuer_id,
+        row.contact_email,
+        f"{amount} sont en route, lot {row.number}",
+        "\n\n".join(body),
+        f"/comptoir/paiements/{row.id}",
+    )
+
+
+def _failed_letter(row: Row[*tuple[Any, ...]], kind: str) -> Letter:
+    amount, why = format_euros(row.amount_cents), explain(row.state_reason)
+    where = f"à {row.structure_name}, sur le compte dont l’IBAN finit par {row.iban[-4:]}"
+    body = (
+        "Bonjour,",
+        f"La banque n’a pas pu verser {amount} {where}. {why.sentence}",
+        "Cette somme vous reste due. Rien n’est perdu.",
+        "Que faire : regardez le RIB que nous avons, et donnez-en un nouveau. Le lot suivant vous paiera."
+        if why.account
+        else "Que faire : rien pour le moment. Vérifiez seulement que le RIB que nous avons est le bon. Le lot suivant vous paiera.",
+        f"Référence du règlement : {row.reference}, lot {row.number}.",
+        "Votre RIB est sur cette page :",
+    )
+    return Letter(
+        kind,
+        row.id,
+        row.issuer_id,
+        row.contact_email,
+        f"{'donnez un nouveau RIB, ' if why.account else ''}{amount} n’ont pas pu être versés",
+        "\n\n".join(body),
+        "/comptoir/lieu/rib",
+    )
+
+
+def _vouchers(count: int) -> str:
+    return f"{count} chèque{'s' if count > 1 else ''}"
+
+
+def _period(row: Row[*tuple[Any, ...]]) -> str:
+    if row.opened_at is None:
+        return ""
+    first, last = paris_day(row.opened_at), last_day(row.opened_at, row.ends_at, row.closed_at)
+    return (
+        f", encaissés du {french_date(first)} au {french_date(last)}" if first < last else f", du {french_date(last)}"
+    )
+
+
+def _when(row: Row[*tuple[Any, ...]]) -> str:
+    if row.channel == SettlementChannel.MANDATED_OPERATOR and isinstance(row.execution_on, date):
+        expected_on = row.execution_on + BANK_DAYS
+        return f"le virement part le {french_date(row.execution_on)}. Attendez-le pour le {french_date(expected_on)}."
+    return f"le comptable public fait le virement, au plus tard le {french_date(row.due_on)}."

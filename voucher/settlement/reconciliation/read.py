@@ -1,0 +1,303 @@
+"""What the bank said, against what we expect: lines matched and to identify, and the payments that each could be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, and_, case, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from voucher.kernel.database import Database
+from voucher.network.model import Structure
+from voucher.programme.model import Agreement, PayingAccount
+from voucher.settlement.model.bank import BankMatch
+from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.issuer_scope import account_in_scope
+from voucher.settlement.payable.possible_double_payments import debited_again
+from voucher.settlement.reconciliation.rules import MAY_BE_PAID, Expected, decide
+from voucher.settlement.words.states import AdviceState, MatchKind
+
+CANDIDATES_MAX = 10
+_WAITS = BankLine.matched_cents < BankLine.amount_cents
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """A booked line; `left_cents` of it wait. `kind` and `advice_id` are what it was matched with; `why` says why it waits.
+
+    A line that pays a whole file has no `advice_id` of its own: `part_count` says how many payments it makes.
+    """
+
+    id: UUID
+    booked_on: date
+    valued_on: date | None
+    account_name: str
+    account_id: UUID
+    amount_cents: int
+    is_credit: bool
+    end_to_end_id: str | None
+    counterparty: str
+    counterparty_iban: str | None
+    remittance: str
+    return_reason: str | None
+    note: str
+    advice_id: UUID | None
+    advice_reference: str | None
+    structure_name: str | None
+    why: str
+    left_cents: int
+    kind: MatchKind | None
+    part_count: int
+    on_statement: bool
+
+    @property
+    def is_matched(self) -> bool:
+        """Whether nothing of it waits."""
+        return self.left_cents == 0
+
+    @property
+    def signed_cents(self) -> int:
+        """The amount, negative when money went out."""
+        return self.amount_cents if self.is_credit else -self.amount_cents
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A payment that a line could be, with the reasons why, the best first. The amount is the line's."""
+
+    advice_id: UUID
+    reference: str
+    structure_name: str
+    batch_number: str
+    state: AdviceState
+    amount_cents: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineCounts:
+    """How many lines are matched and how many wait, with the cents that wait in each direction and the day of the oldest."""
+
+    matched_count: int
+    waiting_count: int
+    waiting_credit_cents: int
+    waiting_debit_cents: int
+    oldest_on: date | None = None
+
+
+def lines(
+    database: Database,
+    *,
+    sort: str,
+    descending: bool,
+    limit: int,
+    offset: int,
+    filters: Mapping[str, str],
+    issuer_id: UUID | None = None,
+) -> tuple[list[LineRow], int]:
+    """Return a page of booked lines and how many there are.
+
+    Filters: `etat` (`a-identifier`, `rapprochee`), `texte` (reference, counterparty, remittance). Sorts: booked_on, amount.
+    """
+    query = _lines(issuer_id)
+    if state := filters.get("etat"):
+        query = query.where(_WAITS if state == "a-identifier" else ~_WAITS)
+    if words := filters.get("texte"):
+        query = query.where(
+            or_(
+                BankLine.end_to_end_id == words.upper(),
+                BankLine.counterparty.icontains(words, autoescape=True),
+                BankLine.remittance.icontains(words, autoescape=True),
+            )
+        )
+    column: Any = {"booked_on": BankLine.booked_on, "amount": BankLine.amount_cents}[sort]
+    with database.read() as session:
+        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        rows = session.execute(
+            query.order_by(column.desc() if descending else column, BankLine.id).limit(limit).offset(offset)
+        ).all()
+        return [_row(session, row) for row in rows], total
+
+
+def line(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) -> tuple[LineRow, list[Candidate]] | None:
+    """Return a line with the payments it could be (none once it is matched), or None when it is not in the scope."""
+    with database.read() as session:
+        row = session.execute(_lines(issuer_id).where(BankLine.id == line_id)).one_or_none()
+        if row is None:
+            return None
+        found = _row(session, row)
+        return found, [] if found.is_matched else _candidates(session, found)
+
+
+def waiting(database: Database, *, limit: int, issuer_id: UUID | None = None) -> list[tuple[LineRow, list[Candidate]]]:
+    """Return the newest lines to identify, each with the payments it could be."""
+    query = _lines(issuer_id).where(_WAITS).order_by(BankLine.booked_on.desc(), BankLine.id)
+    with database.read() as session:
+        found = [_row(session, row) for row in session.execute(query.limit(limit)).all()]
+        return [(one, _candidates(session, one)) for one in found]
+
+
+def line_counts(database: Database, *, issuer_id: UUID | None = None) -> LineCounts:
+    """Count what is matched and what waits, in the scope."""
+    waits = _WAITS
+
+    def cents(*conditions: Any) -> Any:
+        left = BankLine.amount_cents - BankLine.matched_cents
+        return func.coalesce(func.sum(case((and_(waits, *conditions), left), else_=0)), 0)
+
+    query = (
+        select(
+            func.coalesce(func.sum(case((_WAITS, 0), else_=1)), 0),
+            func.coalesce(func.sum(case((_WAITS, 1), else_=0)), 0),
+            cents(BankLine.is_credit),
+            cents(BankLine.is_credit.is_(False)),
+            func.min(case((waits, BankLine.booked_on))),
+        )
+        .join(PayingAccount, PayingAccount.id == BankLine.paying_account_id)
+        .where(account_in_scope(issuer_id))
+    )
+    with database.read() as session:
+        row = session.execute(query).one()
+    return LineCounts(int(row[0]), int(row[1]), int(row[2]), int(row[3]), row[4])
+
+
+def _lines(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            BankLine.id,
+            BankLine.booked_on,
+            BankLine.valued_on,
+            PayingAccount.name,
+            BankLine.paying_account_id,
+            BankLine.amount_cents,
+            BankLine.is_credit,
+            BankLine.end_to_end_id,
+            BankLine.counterparty,
+            BankLine.counterparty_iban,
+            BankLine.remittance,
+            BankLine.return_reason,
+            BankLine.note,
+            BankMatch.advice_id,
+            PaymentAdvice.reference,
+            Structure.name.label("structure_name"),
+            BankLine.matched_cents,
+            BankLine.statement_id,
+            BankMatch.kind,
+            _part_count().label("part_count"),
+        )
+        .join(PayingAccount, PayingAccount.id == BankLine.paying_account_id)
+        .outerjoin(BankMatch, (BankMatch.id == _first_match()) & (BankMatch.part == 1))
+        .outerjoin(PaymentAdvice, PaymentAdvice.id == BankMatch.advice_id)
+        .outerjoin(Structure, Structure.id == PaymentAdvice.structure_id)
+        .where(account_in_scope(issuer_id))
+    )
+
+
+def _first_match() -> Any:
+    """The match of a line to show in a list: the oldest that stands."""
+    match = aliased(BankMatch)
+    return (
+        select(match.id)
+        .where(match.line_id == BankLine.id, match.part == 1, match.undone_at.is_(None))
+        .order_by(match.made_at, match.id)
+        .limit(1)
+        .correlate(BankLine)
+        .scalar_subquery()
+    )
+
+
+def _part_count() -> Any:
+    match = aliased(BankMatch)
+    live = (match.line_id == BankLine.id) & match.undone_at.is_(None)
+    return select(func.count()).select_from(match).where(live).correlate(BankLine).scalar_subquery()
+
+
+def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
+    why = ""
+    if row.matched_cents < row.amount_cents:
+        expected = None
+        if row.end_to_end_id is not None:
+            found = session.execute(
+                _advices(row.paying_account_id).where(PaymentAdvice.reference == row.end_to_end_id)
+            ).one_or_none()
+            if found is not None:
+                is_again = row.is_credit and bool(debited_again(session, [found.id]))
+                expected = Expected(found.amount_cents, AdviceState(found.state), is_again)
+        why = decide(row.amount_cents, row.is_credit, row.end_to_end_id is not None, expected).why
+    return LineRow(
+        row.id,
+        row.booked_on,
+        row.valued_on,
+        row.name,
+        row.paying_account_id,
+        row.amount_cents,
+        row.is_credit,
+        row.end_to_end_id,
+        row.counterparty,
+        row.counterparty_iban,
+        row.remittance,
+        row.return_reason,
+        row.note,
+        None if row.part_count > 1 else row.advice_id,
+        None if row.part_count > 1 else row.reference,
+        None if row.part_count > 1 else row.structure_name,
+        why,
+        row.amount_cents - row.matched_cents,
+        None if row.kind is None else MatchKind(row.kind),
+        row.part_count,
+        row.statement_id is not None,
+    )
+
+
+def _advices(account_id: UUID) -> Select[*tuple[Any, ...]]:
+    """Return the statement of the advices that an account pays."""
+    return (
+        select(
+            PaymentAdvice.id,
+            PaymentAdvice.reference,
+            Structure.name,
+            SettlementBatch.number,
+            PaymentAdvice.state,
+            PaymentAdvice.amount_cents,
+            PaymentAdvice.iban,
+            PaymentAdvice.holder_name,
+            Structure.pivot,
+        )
+        .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+        .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
+        .join(Structure, Structure.id == PaymentAdvice.structure_id)
+        .where(Agreement.paying_account_id == account_id)
+    )
+
+
+def _candidates(session: Session, one: LineRow) -> list[Candidate]:
+    """Return the payments of the same account and amount that expect such a line."""
+    expected = (AdviceState.PAID,) if one.is_credit else MAY_BE_PAID
+    rows = session.execute(
+        _advices(one.account_id)
+        .where(PaymentAdvice.state.in_(expected), PaymentAdvice.amount_cents == one.amount_cents)
+        .order_by(SettlementBatch.frozen_at.desc())
+        .limit(200)
+    )
+    found = [
+        Candidate(
+            row.id, row.reference, row.name, row.number, AdviceState(row.state), row.amount_cents, _reasons(one, row)
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda candidate: -len(candidate.reasons))[:CANDIDATES_MAX]
+
+
+def _reasons(one: LineRow, row: Row[*tuple[Any, ...]]) -> tuple[str, ...]:
+    text = f"{one.remittance} {one.counterparty}".casefold()
+    signs = (
+        (True, "même montant"),
+        (one.counterparty_iban is not None and one.counterparty_iban == row.iban, "même IBAN"),
+        (row.reference.casefold() in text, "référence du règlement dans le libellé"),
+        (row.number.casefold() in text, "numéro du lot dans le libellé"),
+        (row.pivot.casefold() in text, "SIRET dans le libellé"),
+        ((row.holder_name or row.name).casefold() in text or row.name.casefold() in text, "même nom"),
+    )
+    return tuple(sentence for is_seen, sentence in signs if is_seen)

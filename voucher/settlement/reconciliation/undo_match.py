@@ -1,0 +1,153 @@
+"""Défaire un rapprochement: what a line was taken for was wrong, made by a person or by itself; its money waits again (4711).
+
+Refused when something rests on it since: a payment that came back, a return that another batch took up.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+
+from voucher.funding.receive import undo_receipt, undo_refund
+from voucher.kernel.clean_input import required_text
+from voucher.kernel.database import Database, changed
+from voucher.kernel.refusals import Refused
+from voucher.ledger.chart import Dimension, EventType
+from voucher.ledger.model import Entry
+from voucher.ledger.post import Event, post_event, reverse_on_its_day
+from voucher.settlement.model.bank import BankMatch
+from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.reconciliation.apply_match import Line, line_to_use
+from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
+from voucher.settlement.reconciliation.withdraw_rejections import reject_again
+from voucher.settlement.recoveries.recover import undo_repayment
+from voucher.settlement.words.states import AdviceState, BatchState, MatchKind
+
+REASON_LENGTH_MAX = 200
+
+DIRECT = (
+    EventType.TRANSFER_BOOKED,
+    EventType.TRANSFER_RETURNED,
+    EventType.BANK_CHARGED,
+    EventType.BANK_CHARGE_REFUNDED,
+)
+"""Events of a line matched as it came in: the entry bears the line's id, as its match does."""
+
+IDENTIFIED = (
+    EventType.DEBIT_IDENTIFIED,
+    EventType.CREDIT_IDENTIFIED,
+    EventType.CHARGE_IDENTIFIED,
+    EventType.CHARGE_REFUND_IDENTIFIED,
+)
+"""Events of a line that waited, then was matched: the entry bears the match's id."""
+
+
+def undo_match(
+    database: Database, match_id: UUID, reason: str, *, by: UUID, now: datetime, issuer_id: UUID | None = None
+) -> None:
+    """Undo a match: the line waits again, and what it was matched with is as before. Again, it changes nothing.
+
+    Raises Refused: no reason, an unknown match, something rests on it since.
+    """
+    why = required_text(reason, "reason", REASON_LENGTH_MAX)
+    with database.write() as session:
+        take_bank_turn(session)
+        parts = session.execute(select(*BankMatch.__table__.columns).where(BankMatch.id == match_id)).all()
+        if not parts:
+            raise Refused("unknown_match", "Ce rapprochement n’existe pas. Rechargez la page.")
+        line = line_to_use(session, parts[0].line_id, issuer_id)
+        undo = (
+            update(BankMatch)
+            .where(BankMatch.id == match_id, BankMatch.undone_at.is_(None))
+            .values(undone_at=now, undone_by=by, undone_reason=why)
+            .execution_options(synchronize_session=False)
+        )
+        if changed(session, undo) == 0:
+            return
+        kind = MatchKind(parts[0].kind)
+        if kind is MatchKind.PAYMENT:
+            _put_back_in_transit(session, match_id, parts, by, now)
+        elif kind is MatchKind.RETURN:
+            _pay_again(session, match_id)
+        _let_wait_again(session, parts)
+        if kind is MatchKind.FUNDS:
+            undo_receipt(session, match_id, by=by, now=now)
+        elif kind is MatchKind.ADVANCE_REFUND:
+            undo_refund(session, match_id, by=by, now=now)
+        elif kind is MatchKind.OVERPAYMENT:
+            undo_repayment(session, line.id, parts[0].target_id, by=by, now=now)
+        elif kind is not MatchKind.OFFSET:
+            _reverse(session, match_id, line, by, now)
+
+
+def _let_wait_again(session: Session, parts: Sequence[Line]) -> None:
+    """Give each line of a match what the match used of it."""
+    cents = Counter[UUID]()
+    for part in parts:
+        cents[part.line_id] += part.amount_cents
+    for line_id, used_cents in cents.items():
+        session.execute(
+            update(BankLine)
+            .where(BankLine.id == line_id)
+            .values(matched_cents=BankLine.matched_cents - used_cents)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _put_back_in_transit(session: Session, match_id: UUID, parts: Sequence[Line], by: UUID, now: datetime) -> None:
+    """Make the payments of a match wait for the bank again, and open their batch again; those it had refused are refused again."""
+    advices = select(BankMatch.advice_id).where(BankMatch.id == match_id)
+    change = (
+        update(PaymentAdvice)
+        .where(PaymentAdvice.id.in_(advices), PaymentAdvice.state == AdviceState.PAID)
+        .values(state=AdviceState.IN_FILE, paid_on=None)
+        .execution_options(synchronize_session=False)
+    )
+    if changed(session, change) != len(parts):
+        raise Refused(
+            "match_rested_on",
+            "Un virement de cette ligne est revenu depuis. Défaites d’abord le rapprochement de son retour.",
+        )
+    of_match = exists().where(PaymentAdvice.batch_id == SettlementBatch.id, PaymentAdvice.id.in_(advices))
+    session.execute(
+        update(SettlementBatch)
+        .where(of_match, SettlementBatch.state == BatchState.CLOSED)
+        .values(state=BatchState.EXPORTED, closed_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    reject_again(session, advices, by=by, now=now)
+    close_ended_batches(session, now)
+
+
+def _pay_again(session: Session, match_id: UUID) -> None:
+    """Make a payment that was thought returned paid again."""
+    change = (
+        update(PaymentAdvice)
+        .where(
+            PaymentAdvice.id.in_(select(BankMatch.advice_id).where(BankMatch.id == match_id)),
+            PaymentAdvice.state == AdviceState.RETURNED,
+        )
+        .values(state=AdviceState.PAID, state_reason="")
+        .execution_options(synchronize_session=False)
+    )
+    if changed(session, change) == 0:
+        raise Refused(
+            "match_rested_on",
+            "Un autre lot a repris ce règlement depuis. Le retour ne peut plus être défait : appelez votre banque.",
+        )
+
+
+def _reverse(session: Session, match_id: UUID, line: Line, by: UUID, now: datetime) -> None:
+    """Reverse the match's entry on its day; a line matched as it came in gets, on the bank's day, the entry of one that waits."""
+    entry_id = session.execute(
+        select(Entry.id).where(Entry.event_id == match_id, Entry.event_type.in_((*DIRECT, *IDENTIFIED)))
+    ).scalar_one()
+    reverse_on_its_day(session, Event(EventType.MATCH_UNDONE, match_id, now, "Rapprochement défait", by), entry_id)
+    if match_id == line.id:
+        event_type = EventType.UNKNOWN_CREDIT_BOOKED if line.is_credit else EventType.UNKNOWN_DEBIT_BOOKED
+        narration = "Ligne de relevé à identifier, rapprochement défait"
+        event = Event(event_type, line.id, now, narration, by, line.booked_on)
+        post_event(session, event, {Dimension.BANK_ACCOUNT: line.paying_account_id}, {line.id: line.amount_cents})

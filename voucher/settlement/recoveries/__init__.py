@@ -1,0 +1,1 @@
+"""Money that comes back: disputes, claw-backs, overpayments netted or repaid, revenue orders."""

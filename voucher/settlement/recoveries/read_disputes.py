@@ -1,0 +1,241 @@
+"""Disputes as pages ask for them: what can be contested, in lists, each whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+
+from voucher.kernel.calendar import end_of_day, start_of_day
+from voucher.kernel.characters import compact
+from voucher.kernel.database import Database
+from voucher.kernel.paging import page_of
+from voucher.kernel.typed_days import asked_day
+from voucher.kernel.typed_numbers import serial_asked
+from voucher.network.model import Place, Structure
+from voucher.network.services import Service
+from voucher.programme.model import Agreement
+from voucher.redemption.model import Redemption, RedemptionState
+from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.model.recoveries import Dispute, Overpayment
+
+
+@dataclass(frozen=True, slots=True)
+class Contestable:
+    """A redemption that could be contested, in a list."""
+
+    id: UUID
+    redeemed_at: datetime
+    structure_name: str
+    place_name: str
+    booklet_number: int
+    voucher_count: int
+    amount_cents: int
+    service: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeLine:
+    """A dispute in a list; `state` is `open`, `dismissed` or `upheld`."""
+
+    id: UUID
+    redemption_id: UUID
+    redeemed_at: datetime
+    structure_name: str
+    place_name: str
+    agreement_number: str
+    reason: str
+    state: str
+    is_suspending: bool
+    voucher_count: int
+    amount_cents: int
+    opened_at: datetime
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DisputePage:
+    """One dispute, whole; `…_by` are staff ids. `overpayment_id` is what it made the structure owe back, `left_cents` of it."""
+
+    line: DisputeLine
+    structure_id: UUID
+    booklet_number: int
+    service: str
+    facts: str
+    decision: str
+    opened_by: UUID
+    decided_by: UUID | None
+    is_released: bool
+    vouchers_became: str | None
+    overpayment_id: UUID | None
+    left_cents: int | None
+
+
+def contestable(
+    database: Database,
+    *,
+    sort: str,
+    descending: bool,
+    limit: int,
+    offset: int,
+    filters: Mapping[str, str],
+    issuer_id: UUID | None = None,
+) -> tuple[list[Contestable], int]:
+    """Return a page of redemptions and how many there are. Filters: `structure` (name or SIRET), `carnet`, `jour`. Sort: redeemed_at."""
+    query = _redemptions(issuer_id).where(Redemption.state == RedemptionState.CONFIRMED)
+    if words := filters.get("structure"):
+        query = query.where(is_structure(words))
+    if number := filters.get("carnet"):
+        query = query.where(Redemption.booklet_number == serial_asked(number))
+    if day := filters.get("jour"):
+        query = query.where(_on(day))
+    with database.read() as session:
+        rows, total = page_of(session, query, Redemption.redeemed_at, Redemption.id, descending, limit, offset)
+    del sort  # there is one
+    return [_contestable(row) for row in rows], total
+
+
+def contested(database: Database, redemption_id: UUID, *, issuer_id: UUID | None = None) -> Contestable | None:
+    """Return one redemption of the scope, whatever its state, or None."""
+    with database.read() as session:
+        row = session.execute(_redemptions(issuer_id).where(Redemption.id == redemption_id)).one_or_none()
+    return None if row is None else _contestable(row)
+
+
+def disputes(
+    database: Database,
+    *,
+    sort: str,
+    descending: bool,
+    limit: int,
+    offset: int,
+    filters: Mapping[str, str],
+    issuer_id: UUID | None = None,
+    structure_id: UUID | None = None,
+) -> tuple[list[DisputeLine], int]:
+    """Return a page of disputes and how many there are. Filters: `etat`, `structure`. Sorts: opened_at, amount."""
+    query = _disputes(issuer_id)
+    if structure_id is not None:
+        query = query.where(Dispute.structure_id == structure_id)
+    if state := filters.get("etat"):
+        query = query.where(Dispute.outcome.is_(None) if state == "open" else Dispute.outcome == state)
+    if words := filters.get("structure"):
+        query = query.where(is_structure(words))
+    column = {"opened_at": Dispute.opened_at, "amount": Dispute.amount_cents}[sort]
+    with database.read() as session:
+        rows, total = page_of(session, query, column, Dispute.id, descending, limit, offset)
+    return [_dispute_line(row) for row in rows], total
+
+
+def dispute(
+    database: Database, dispute_id: UUID, *, issuer_id: UUID | None = None, structure_id: UUID | None = None
+) -> DisputePage | None:
+    """Return one dispute, or None when it is not in the scope (an issuer's, or a structure's)."""
+    query = (
+        _disputes(issuer_id)
+        .add_columns(
+            *(
+                getattr(Dispute, name)
+                for name in ("structure_id", "facts", "decision", "opened_by", "decided_by", "is_released")
+            ),
+            Dispute.vouchers_became,
+            Redemption.booklet_number,
+            Redemption.service,
+            Overpayment.id.label("overpayment_id"),
+            (Overpayment.amount_cents - Overpayment.recovered_cents).label("left_cents"),
+        )
+        .outerjoin(Overpayment, Overpayment.dispute_id == Dispute.id)
+        .where(Dispute.id == dispute_id)
+    )
+    if structure_id is not None:
+        query = query.where(Dispute.structure_id == structure_id)
+    with database.read() as session:
+        row = session.execute(query).one_or_none()
+    if row is None:
+        return None
+    return DisputePage(
+        _dispute_line(row), row.structure_id, row.booklet_number, Service.of_code(row.service).label, row.facts, row.decision,
+        row.opened_by, row.decided_by, row.is_released, row.vouchers_became, row.overpayment_id, row.left_cents,
+    )  # fmt: skip
+
+
+def _redemptions(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Redemption.id,
+            Redemption.redeemed_at,
+            Structure.name.label("structure_name"),
+            Place.name.label("place_name"),
+            Redemption.booklet_number,
+            Redemption.voucher_count,
+            Redemption.amount_cents,
+            Redemption.service,
+            Redemption.state,
+        )
+        .join(Structure, Structure.id == Redemption.structure_id)
+        .join(Place, Place.id == Redemption.place_id)
+        .join(Agreement, Agreement.id == Redemption.agreement_id)
+        .where(in_scope(Agreement.issuer_id, issuer_id))
+    )
+
+
+def _contestable(row: Any) -> Contestable:
+    service = Service.of_code(row.service).label
+    return Contestable(
+        row.id,
+        row.redeemed_at,
+        row.structure_name,
+        row.place_name,
+        row.booklet_number,
+        row.voucher_count,
+        row.amount_cents,
+        service,
+        row.state,
+    )
+
+
+def _disputes(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Dispute.id,
+            Dispute.redemption_id,
+            Redemption.redeemed_at,
+            Structure.name.label("structure_name"),
+            Place.name.label("place_name"),
+            Agreement.number.label("agreement_number"),
+            Dispute.reason,
+            func.coalesce(Dispute.outcome, "open").label("state"),
+            Dispute.is_suspending,
+            Dispute.voucher_count,
+            Dispute.amount_cents,
+            Dispute.opened_at,
+            Dispute.decided_at,
+        )
+        .join(Redemption, Redemption.id == Dispute.redemption_id)
+        .join(Place, Place.id == Redemption.place_id)
+        .join(Structure, Structure.id == Dispute.structure_id)
+        .join(Agreement, Agreement.id == Dispute.agreement_id)
+        .where(in_scope(Agreement.issuer_id, issuer_id))
+    )
+
+
+def _dispute_line(row: Any) -> DisputeLine:
+    return DisputeLine(*row[:13])
+
+
+def is_structure(words: str) -> ColumnElement[bool]:
+    """Return the condition that a structure's name holds these words, or that its SIRET or RNA begins so."""
+    return or_(
+        Structure.name.icontains(words, autoescape=True),
+        Structure.pivot.startswith(compact(words) or words, autoescape=True),
+    )
+
+
+def _on(day: str) -> ColumnElement[bool]:
+    on = asked_day(day)
+    if on is None:
+        return false()
+    return and_(Redemption.redeemed_at >= start_of_day(on), Redemption.redeemed_at < end_of_day(on))

@@ -1,0 +1,93 @@
+"""How settlement speaks: states, channels and kinds of files in French, one word for one thing."""
+
+from voucher.programme.model import IssuerKind, SettlementChannel
+from voucher.settlement.words.states import AdviceState, BatchState, DisputeReason, MatchKind, RecoveryKind
+
+BATCH_STATES: dict[BatchState, tuple[str, str]] = {
+    BatchState.FROZEN: ("À valider", "wait"),
+    BatchState.APPROVED: ("À transmettre", "wait"),
+    BatchState.EXPORTED: ("Transmis", "info"),
+    BatchState.CLOSED: ("Terminé", "success"),
+}
+"""The word of each state of a batch, and the kind of its tag."""
+
+ADVICE_STATES: dict[AdviceState, tuple[str, str]] = {
+    AdviceState.HELD: ("En attente", "warn"),
+    AdviceState.DUE: ("À transmettre", "wait"),
+    AdviceState.IN_FILE: ("Transmis", "info"),
+    AdviceState.PAID: ("Payé", "success"),
+    AdviceState.REJECTED: ("Rejeté", "danger"),
+    AdviceState.RETURNED: ("Retourné", "danger"),
+    AdviceState.TAKEN_UP: ("Repris dans un autre lot", "neutral"),
+    AdviceState.SETTLED: ("Soldé, sans virement", "success"),
+}
+"""The word of each state of an advice, and the kind of its tag."""
+
+MATCH_KINDS: dict[MatchKind, str] = {
+    MatchKind.PAYMENT: "Paiement",
+    MatchKind.RETURN: "Retour d’un virement",
+    MatchKind.CHARGE: "Frais de la banque",
+    MatchKind.FUNDS: "Fonds d’un financeur",
+    MatchKind.ADVANCE_REFUND: "Avance rendue à un financeur",
+    MatchKind.OVERPAYMENT: "Trop-perçu remboursé",
+    MatchKind.OFFSET: "Annulée par une autre ligne",
+}
+"""What a bank line was matched with, in French."""
+
+CHANNELS: dict[str, str] = {
+    SettlementChannel.PUBLIC_ACCOUNTANT: "Comptable public",
+    SettlementChannel.MANDATED_OPERATOR: "Opérateur mandaté",
+}
+
+FILE_KINDS: dict[str, tuple[str, str]] = {
+    "pain.001.001.09": ("Fichier de virements pour la banque", "application/xml"),
+    "pain.001.001.03": ("Fichier de virements pour la banque, ancienne version", "application/xml"),
+    "liquidation_csv": ("État liquidatif (CSV)", "text/csv; charset=utf-8"),
+    "liquidation_json": ("État liquidatif (JSON)", "application/json"),
+    "supporting_csv": ("Pièce justificative : les encaissements (CSV)", "text/csv; charset=utf-8"),
+    "liquidation_pdf": ("État liquidatif (PDF à signer)", "application/pdf"),
+}
+"""The name of each kind of kept file, and its media type."""
+
+DISPUTE_REASONS: dict[str, str] = {
+    DisputeReason.NOT_RENDERED: "Service non rendu",
+    DisputeReason.WRONG_COUNT: "Nombre de chèques inexact",
+    DisputeReason.TWICE: "Même service encaissé deux fois",
+    DisputeReason.OUT_OF_SCOPE: "Service hors du dispositif",
+    DisputeReason.COMPLAINT: "Réclamation reçue",
+    DisputeReason.CONTROL: "Contrôle sur place ou sur pièces",
+    DisputeReason.OTHER: "Autre fait",
+}
+"""Why a redemption is contested, in French."""
+
+DISPUTE_STATES: dict[str, tuple[str, str]] = {
+    "open": ("À décider", "wait"),
+    "dismissed": ("Levée", "success"),
+    "upheld": ("Fondée", "warn"),
+}
+"""The word of each state of a dispute, and the kind of its tag."""
+
+OVERPAYMENT_STATES: dict[str, tuple[str, str]] = {
+    "open": ("À retenir", "wait"),
+    "due": ("À réclamer", "warn"),
+    "claimed": ("Titre demandé", "info"),
+    "settled": ("Soldé", "success"),
+    "written_off": ("Abandonné", "neutral"),
+}
+"""The word of each state of an overpayment, and the kind of its tag."""
+
+RECOVERY_KINDS: dict[str, str] = {
+    RecoveryKind.NETTED: "Retenu sur un règlement",
+    RecoveryKind.REPAID: "Remboursé par virement",
+    RecoveryKind.WRITTEN_OFF: "Abandonné",
+}
+"""How an overpayment came back, in French."""
+
+SIGNATORIES: dict[IssuerKind, str] = {
+    IssuerKind.REGION: "La présidente ou le président du conseil régional",
+    IssuerKind.DEPARTMENT: "La présidente ou le président du conseil départemental",
+    IssuerKind.EPCI: "La présidente ou le président de l’intercommunalité",
+    IssuerKind.METROPOLE: "La présidente ou le président de la métropole",
+    IssuerKind.SYNDICAT_MIXTE: "La présidente ou le président du syndicat mixte",
+}
+"""Who signs for an issuer."""
