@@ -135,7 +135,7 @@ def test_the_thread_beside_the_pages_of_sqlite_lapses_too(sqlite_database: Datab
         log = Log()
 
     house = Services(sqlite_database, settings_for(sqlite_database), lambda: AFTER_MIDNIGHT)
-    Worker.wsgi.extensions = {"house": house}
+    Worker.wsgi.extensions = {"services": house}
     before = threading.active_count()
     work_beside.post_worker_init(Worker)
     try:
