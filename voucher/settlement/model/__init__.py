@@ -1,1 +1,1 @@
-"""Tables of settlement and the states they hold; the words for them in French; which issuer's rows a person may see."""
+"""Tables of settlement, and which issuer's rows a person may see. Their states and kinds stand in `words`."""
