@@ -293,7 +293,9 @@ def test_an_accountants_duplicate_reopens_no_debt_either(database: Database) -> 
     with pytest.raises(RefusedBankFile, match="Deux personnes doivent d’abord dire"):
         owing.take(f"{owing.first};30,00;rejeté;25/11/2026;AC04")
     with database.read() as session:
-        advice_id = session.execute(select(TransferReport.advice_id)).scalar_one()
+        advice_id = session.execute(
+            select(TransferReport.advice_id).where(TransferReport.kind == ReportKind.DUPLICATE)
+        ).scalar_one()
     for person in (PREPARER, APPROVER):
         new = NewAnswer(new_id(), owing.batch_id, advice_id, NEVER, "Vu.", 1)
         answer_duplicates(database, new, by=person, now=LATER)
