@@ -27,7 +27,7 @@ EUROS = re.compile(r"-?[\d\u202f]+,\d\d\u00a0€")
 def english() -> frozenset[str]:
     """Return the words of every state, kind and event of the house, which are English."""
     for module in pkgutil.walk_packages(voucher.__path__, "voucher."):
-        if not module.name.rpartition(".")[2].startswith("cli"):
+        if not module.name.startswith("voucher.cli"):
             importlib.import_module(module.name)
     waiting, words = [StrEnum], set()
     while waiting:

@@ -38,10 +38,10 @@ ACTS: dict[str, tuple[str, set[Role]]] = {
     "accounting/stock_count.py": ("books.count", {Role.ISSUER}),
     "network/confirm_rib.py": ("finance.confirm_rib", FINANCE | {Role.PROGRAMME}),
     "ledger/close_year.py": ("books.close", {Role.FINANCE_PREPARER, Role.FINANCE_APPROVER}),
-    "settlement/answer_duplicates.py": ("finance.batch_duplicates", FINANCE),
-    "settlement/approve.py": ("finance.approve", FINANCE),
-    "settlement/dispute.py": ("finance.dispute", FINANCE),
-    "settlement/recover.py": ("finance.give_up", FINANCE),
+    "settlement/reports/answer_duplicates.py": ("finance.batch_duplicates", FINANCE),
+    "settlement/batches/approve.py": ("finance.approve", FINANCE),
+    "settlement/recoveries/dispute.py": ("finance.dispute", FINANCE),
+    "settlement/recoveries/recover.py": ("finance.give_up", FINANCE),
 }
 """Where one is refused for being the first person: the page of the second one, and the roles of the two."""
 
