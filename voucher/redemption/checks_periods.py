@@ -1,6 +1,7 @@
 """What must be true of where, for what and when vouchers are used: the place's structure, one of the nine services, a period's bounds."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
@@ -95,7 +96,8 @@ def check_periods_follow_each_other(session: Session) -> list[Violation]:
 def _bounds(row: Row[*tuple[Any, ...]]) -> Iterator[str]:
     """Say what is wrong between the instants of one period."""
     opened = f"ouverte le {french_instant(row.opened_at)}"
-    if row.first_at is not None and paris_day(row.first_at) < paris_day(row.opened_at):
+    # Scanned in the last seconds of a month, written once it was closed: it belongs to the next one. Clocks differ by a day at most.
+    if row.first_at is not None and paris_day(row.first_at) < paris_day(row.opened_at) - timedelta(days=1):
         yield f"{opened}, un encaissement est du {french_instant(row.first_at)}"
     if row.closed_at is not None and paris_day(row.closed_at) < paris_day(row.opened_at):
         yield f"{opened}, close le {french_instant(row.closed_at)}"
