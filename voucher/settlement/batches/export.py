@@ -23,7 +23,6 @@ from voucher.ledger.chart import AccountKey, EventType, Movement
 from voucher.ledger.post import Event, post
 from voucher.network.model import Structure
 from voucher.programme.model import SettlementChannel
-from voucher.settlement.batches.changed_since_freeze import refuse_changed_details
 from voucher.settlement.batches.even_parts import even_parts
 from voucher.settlement.batches.files_of_batch import ExportedFile, files_of
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
@@ -31,6 +30,7 @@ from voucher.settlement.batches.write_to_structures import notify_sent
 from voucher.settlement.formats_out.files_read_back import file_total_cents
 from voucher.settlement.formats_out.target_days import next_target_day
 from voucher.settlement.model.batches import PaymentAdvice, PaymentFile, SettlementBatch
+from voucher.settlement.payable.changed_since_freeze import refuse_changed_details
 from voucher.settlement.words.states import AdviceState, BatchState
 
 

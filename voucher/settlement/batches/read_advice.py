@@ -18,7 +18,9 @@ from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import AdviceLine, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery
+from voucher.settlement.payable.read_payment_facts import payment_facts
 from voucher.settlement.recoveries.overpayments import in_period_line
+from voucher.settlement.words.payment_sentences import PaymentFacts, Said, said
 from voucher.settlement.words.states import AdviceState, LineNature
 
 
@@ -64,7 +66,7 @@ class BookedLine:
 
 @dataclass(frozen=True, slots=True)
 class AdvicePage:
-    """One advice, whole. `taken_up_by` is the advice that carries its amount now, once it failed."""
+    """One advice, whole. `taken_up_by` is the advice that carries its amount now, once it failed; `facts` say where it stands."""
 
     id: UUID
     reference: str
@@ -75,7 +77,6 @@ class AdvicePage:
     iban: str | None
     bic: str | None
     state: AdviceState
-    state_reason: str
     amount_cents: int
     voucher_count: int
     paid_on: date | None
@@ -97,6 +98,12 @@ class AdvicePage:
     taken_up_by: CarriedLine | None
     has_document: bool  # what was held pays nothing: it has no advice on paper
     adjusted: tuple[AdjustedLine, ...]
+    facts: PaymentFacts
+
+    @property
+    def said(self) -> Said:
+        """Where it stands, in French."""
+        return said(self.facts)
 
     @property
     def gross_cents(self) -> int:
@@ -105,7 +112,12 @@ class AdvicePage:
 
 
 def advice(
-    database: Database, advice_id: UUID, *, issuer_id: UUID | None = None, structure_id: UUID | None = None
+    database: Database,
+    advice_id: UUID,
+    *,
+    now: datetime,
+    issuer_id: UUID | None = None,
+    structure_id: UUID | None = None,
 ) -> AdvicePage | None:
     """Return one advice, or None when it is not in the scope (an issuer's, or a structure's)."""
     query = (
@@ -156,10 +168,9 @@ def advice(
             row.iban,
             row.bic,
             AdviceState(row.state),
-            row.state_reason,
             row.amount_cents,
             row.voucher_count,
-            row.paid_on,
+            row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None,
             row.batch_id,
             row.number,
             row.channel,
@@ -178,6 +189,7 @@ def advice(
             _taken_up_by(session, advice_id),
             row.is_payable or row.state == AdviceState.SETTLED,
             _adjusted(session, advice_id),
+            payment_facts(session, [advice_id], now)[advice_id],
         )
 
 

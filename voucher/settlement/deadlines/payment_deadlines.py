@@ -1,7 +1,6 @@
 """The clock of payments: what is owed, by when, who holds it now, and for how many days it has been late.
 
-A period is due some days (thirty, unless the agreement says otherwise) after its last day; what an advice carries over is due when
-it was first, and makes no more of it late than itself.
+The days are those of `payable.due_day`: what an advice carries over is due when it was first, and makes no more of it late than itself.
 """
 
 from collections import defaultdict
@@ -26,11 +25,12 @@ from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute
 from voucher.settlement.payable.announced_duplicates import is_open
 from voucher.settlement.payable.debt_by_due_day import UNPAID, Part, unpaid_parts
+from voucher.settlement.payable.due_day import days_left, due_on, period_due_on
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.owed import CARRIED_STATES
-from voucher.settlement.payable.why_not_paid import PREPARER
 from voucher.settlement.payable.why_waiting import Waiting, why_waiting
 from voucher.settlement.recoveries.overpayments import released_unpaid
+from voucher.settlement.words.payment_sentences import PaymentFacts, said
 from voucher.settlement.words.states import AdviceState, BatchState
 
 SOON_DAYS = 7
@@ -172,7 +172,7 @@ def _periods(
         .where(~IN_A_BATCH, in_scope(Agreement.issuer_id, issuer_id))
     ).all()  # fmt: skip
     last_days = {row[0]: last_day(row[2], row[3], row[4]) for row in periods}
-    wanted = {row[0]: row for row in periods if until is None or last_days[row[0]] + timedelta(days=row[7]) <= until}
+    wanted = {row[0]: row for row in periods if until is None or due_on(last_days[row[0]], row[7]) <= until}
     sums = (
         select(Redemption.period_id, func.count(Redemption.structure_id.distinct()), func.sum(Redemption.amount_cents))
         .where(Redemption.period_id.in_(wanted), Redemption.state == RedemptionState.CONFIRMED)
@@ -185,8 +185,9 @@ def _periods(
         row = wanted[period_id]
         is_over = row[4] is not None or (row[3] is not None and row[3] <= now)
         ended_on = last_days[period_id]
-        due_on = ended_on + timedelta(days=row[7])
+        due_day = due_on(ended_on, row[7])
         is_running = not is_over and row[3] is not None
+        told = said(PaymentFacts(today=paris_day(now), state=None, is_month_running=is_running))
         found.append(
             Due(
                 Stage.RUNNING if is_running else Stage.NOT_FROZEN,
@@ -199,10 +200,10 @@ def _periods(
                 structure_count,
                 int(cents),
                 ended_on if is_over else paris_day(row[2]),
-                due_on,
-                (due_on - paris_day(now)).days,
-                "Personne : le mois n’est pas fini" if is_running else PREPARER,
-                "Attendre la fin du mois." if is_running else "Arrêter le lot.",
+                due_day,
+                days_left(due_day, paris_day(now)),
+                told.office_who,
+                told.office_act,
             )
         )
     return found
@@ -229,10 +230,11 @@ def _released(
     )
     if structure_id is not None:
         query = query.where(Dispute.structure_id == structure_id)
+    told = said(PaymentFacts(today=paris_day(now), state=None))
     found = []
     for row in session.execute(query):
-        due_on = last_day(*row[1:4]) + timedelta(days=row[6])
-        if until is None or due_on <= until:
+        due_day = period_due_on(*row[1:4], row[6])
+        if until is None or due_day <= until:
             found.append(
                 Due(
                     Stage.NOT_FROZEN,
@@ -245,10 +247,10 @@ def _released(
                     row[8],
                     int(row[9]),
                     paris_day(row[10]),
-                    due_on,
-                    (due_on - paris_day(now)).days,
-                    PREPARER,
-                    "Arrêter le lot.",
+                    due_day,
+                    days_left(due_day, paris_day(now)),
+                    told.office_who,
+                    told.office_act,
                 )
             )
     return found
@@ -308,17 +310,21 @@ def _is_alone(row: Row[*tuple[Any, ...]]) -> bool:
 
 
 def _batch_due(same: list[tuple[Row[*tuple[Any, ...]], Part]], today: date) -> Due:
-    row, due_on = same[0][0], same[0][1].due_on
+    row, due_day = same[0][0], same[0][1].due_on
     if row.advice_state == AdviceState.IN_FILE:
-        is_bank = row.channel == SettlementChannel.MANDATED_OPERATOR
-        stage, since, holder = Stage.LEFT, row.exported_at, "La banque" if is_bank else "Le comptable public"
-        act = "Payer. Importer les relevés pour le savoir."
+        stage, since = Stage.LEFT, row.exported_at
     elif row.state == BatchState.FROZEN:
-        stage, since, holder = Stage.NOT_APPROVED, row.frozen_at, "La personne qui valide les lots"
-        act = "Valider le lot."
+        stage, since = Stage.NOT_APPROVED, row.frozen_at
     else:
-        stage, since, holder = Stage.NOT_SENT, row.approved_at, PREPARER
-        act = "Transmettre le lot."
+        stage, since = Stage.NOT_SENT, row.approved_at
+    told = said(
+        PaymentFacts(
+            today=today,
+            state=AdviceState(row.advice_state),
+            is_approved=row.state != BatchState.FROZEN,
+            is_by_bank=row.channel == SettlementChannel.MANDATED_OPERATOR,
+        )
+    )
     return Due(
         stage,
         row.agreement_id,
@@ -330,10 +336,10 @@ def _batch_due(same: list[tuple[Row[*tuple[Any, ...]], Part]], today: date) -> D
         len({one.structure_id for one, _ in same}),
         sum(part.amount_cents for _, part in same),
         paris_day(since or row.frozen_at),
-        due_on,
-        (due_on - today).days,
-        holder,
-        act,
+        due_day,
+        days_left(due_day, today),
+        told.office_who,
+        told.office_act,
     )
 
 
@@ -353,7 +359,7 @@ def _alone_due(row: Row[*tuple[Any, ...]], waiting: Waiting, part: Part, today: 
         part.amount_cents,
         paris_day(row.frozen_at if is_held else row.exported_at or row.frozen_at),
         part.due_on,
-        (part.due_on - today).days,
+        days_left(part.due_on, today),
         waiting.holder,
         waiting.act,
         waiting.title,

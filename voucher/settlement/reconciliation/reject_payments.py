@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from voucher.ledger.chart import EventType
 from voucher.ledger.post import Event, reverse
 from voucher.ledger.post_many import post_many
-from voucher.settlement.formats_in.iso_reasons import NEVER_CAME
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.reconciliation.withdraw_rejections import withdrawals
+from voucher.settlement.words.causes import NEVER_CAME
 from voucher.settlement.words.states import AdviceState
 
 _CHUNK = 5_000
