@@ -26,11 +26,11 @@ from voucher.settlement.formats_out.references import message_id
 from voucher.settlement.model.bank_reports import TransferReport
 from voucher.settlement.model.batches import BankLine, PaymentAdvice
 from voucher.settlement.payable.announced_duplicates import decision
-from voucher.settlement.words.causes import Held
 from voucher.settlement.payable.why_waiting import batch_waiting
 from voucher.settlement.reconciliation.undo_match import undo_match
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer
 from voucher.settlement.reports.read_duplicates import duplicate_batches, duplicates_of
+from voucher.settlement.words.causes import Held
 from voucher.settlement.words.states import DuplicateOutcome, ReportKind
 
 CASES = Path(__file__).parent / "files"

@@ -13,8 +13,8 @@ from tests.settlement.town import NOW, PREPARER, Town, a_town
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.settlement.batches.leave_out import set_aside
-from voucher.settlement.words.causes import Holder
 from voucher.settlement.deadlines.read_payments import redemption_payments, waiting_payments
+from voucher.settlement.words.causes import Holder
 
 HOME = "/comptoir/paiements/"
 

@@ -109,13 +109,13 @@ def _sent_letter(row: Row[*tuple[Any, ...]], told: Said, now: datetime) -> Lette
         "Le détail de ce règlement est sur cette page :",
     )
     return Letter(
-        SENT,
-        row.id,
-        row.issuer_id,
-        row.contact_email,
-        f"{amount} : {told.short}, lot {row.number}",
-        "\n\n".join(body),
-        f"/comptoir/paiements/{row.id}",
+        kind=SENT,
+        about_id=row.id,
+        issuer_id=row.issuer_id,
+        recipient=row.contact_email,
+        subject=f"{amount} : {told.short}, lot {row.number}",
+        body="\n\n".join(body),
+        path=f"/comptoir/paiements/{row.id}",
     )
 
 
@@ -131,13 +131,13 @@ def _failed_letter(row: Row[*tuple[Any, ...]], told: Said, kind: str, now: datet
         "Votre RIB est sur cette page :" if asks_rib else "Le suivi de ce règlement est sur cette page :",
     )
     return Letter(
-        kind,
-        row.id,
-        row.issuer_id,
-        row.contact_email,
-        f"{'donnez un nouveau RIB, ' if asks_rib else ''}{amount} : {told.short}",
-        "\n\n".join(body),
-        "/comptoir/lieu/rib" if asks_rib else f"/comptoir/paiements/{row.id}",
+        kind=kind,
+        about_id=row.id,
+        issuer_id=row.issuer_id,
+        recipient=row.contact_email,
+        subject=f"{'donnez un nouveau RIB, ' if asks_rib else ''}{amount} : {told.short}",
+        body="\n\n".join(body),
+        path="/comptoir/lieu/rib" if asks_rib else f"/comptoir/paiements/{row.id}",
     )
 
 

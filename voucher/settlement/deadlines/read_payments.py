@@ -30,7 +30,7 @@ from voucher.settlement.words.payment_sentences import PaymentFacts, due_sentenc
 from voucher.settlement.words.states import AdviceState, DisputeOutcome, LineNature
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RedemptionPayment:
     """One redemption of a structure and the state of its payment. `due_on`: the days of the agreement after its period's end.
 
@@ -255,19 +255,19 @@ def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:
         row.written_due_on if is_written else period_due_on(row.opened_at, row.ends_at, row.closed_at, row.payment_days)
     )
     return RedemptionPayment(
-        row.id,
-        row.name,
-        row.redeemed_at,
-        row.voucher_count,
-        row.amount_cents,
-        last_id,
-        paid_on,
-        due_on,
-        due_sentence(due_on, paid_on or paris_day(now), is_paid=paid_on is not None) if is_owed else "",
-        is_owed and is_late(due_on, paris_day(now), paid_on),
-        (done_step("Chèques encaissés", row.redeemed_at), *found, *_contested(row)),
-        row.dispute_id,
-        row.dispute_id is not None and row.decided_at is not None,
+        redemption_id=row.id,
+        place_name=row.name,
+        redeemed_at=row.redeemed_at,
+        voucher_count=row.voucher_count,
+        amount_cents=row.amount_cents,
+        advice_id=last_id,
+        paid_on=paid_on,
+        due_on=due_on,
+        due_sentence=due_sentence(due_on, paid_on or paris_day(now), is_paid=paid_on is not None) if is_owed else "",
+        is_late=is_owed and is_late(due_on, paris_day(now), paid_on),
+        steps=(done_step("Chèques encaissés", row.redeemed_at), *found, *_contested(row)),
+        dispute_id=row.dispute_id,
+        is_clawed_back=row.dispute_id is not None and row.decided_at is not None,
     )
 
 

@@ -20,7 +20,7 @@ from voucher.settlement.words.payment_sentences import PaymentFacts, Said, said
 from voucher.settlement.words.states import AdviceState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """Why a payment waits, as the office reads it: `act` is why and what to do, said once; `said` is the whole.
 
@@ -68,7 +68,9 @@ def waiting_of(facts: PaymentFacts) -> Waiting:
     told = said(facts)
     act = f"{told.what} {told.office_act}" if facts.cause is None else facts.cause.act
     is_set_aside = facts.cause is None and facts.set_aside_because != ""
-    return Waiting(None if facts.cause is None else facts.cause.held, told, act, is_set_aside)
+    return Waiting(
+        held=None if facts.cause is None else facts.cause.held, said=told, act=act, is_set_aside=is_set_aside
+    )
 
 
 def batch_waiting(database: Database, batch_id: UUID, now: datetime) -> dict[UUID, WaitingAdvice]:
