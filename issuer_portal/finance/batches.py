@@ -230,6 +230,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         choices=ADVICE_CHOICES,
         approve_form=approve_form,
         told=told,
+        waits=waits,
         payees=payees,
         doubtful_names=doubtful_names(payees.values()),
         may_wait=MAY_WAIT,

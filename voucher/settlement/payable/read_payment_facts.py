@@ -100,8 +100,9 @@ def _facts(
     row: Row[*tuple[Any, ...]], today: date, past: tuple[Past, ...], cause: Cause | None, changed: Change | None
 ) -> PaymentFacts:
     state = AdviceState(row.state)
+    is_by_bank = row.channel == SettlementChannel.MANDATED_OPERATOR
     if state is AdviceState.IN_FILE and row.is_doubled:
-        cause = duplicate_announced()
+        cause = duplicate_announced(is_by_bank=is_by_bank)
     if changed is not None:
         cause = changed.cause
     has_failed = state in (AdviceState.REJECTED, AdviceState.RETURNED) or (
@@ -111,7 +112,7 @@ def _facts(
         today=today,
         state=state,
         is_approved=row.batch_state != BatchState.FROZEN,
-        is_by_bank=row.channel == SettlementChannel.MANDATED_OPERATOR,
+        is_by_bank=is_by_bank,
         issuer_name=row.issuer_name,
         due_on=row.due_on,
         sent_on=paris_day(row.exported_at) if row.exported_at is not None and row.is_payable else None,

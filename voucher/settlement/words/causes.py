@@ -222,10 +222,11 @@ def maybe_paid_already() -> Cause:
     )
 
 
-def duplicate_announced() -> Cause:
-    """Return the cause of a transfer that the bank calls a duplicate of a first sending."""
+def duplicate_announced(*, is_by_bank: bool) -> Cause:
+    """Return the cause of a transfer that the bank or the accountant calls a duplicate of a first sending."""
+    who = "la banque" if is_by_bank else "le comptable public"
     return _cause(
-        Held.DUPLICATE, f"{Held.DUPLICATE} : la banque dit avoir déjà reçu ce virement. Rien n’est à payer de nouveau."
+        Held.DUPLICATE, f"{Held.DUPLICATE} : {who} dit avoir déjà reçu ce virement. Rien n’est à payer de nouveau."
     )
 
 
