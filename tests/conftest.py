@@ -14,6 +14,7 @@ from tests import demonstrated
 from tests.engines import Run, Server, temporary_server
 from tests.killing import Killer
 from tests.kinds import SEED_VARIABLE, Minutes, engines_of
+from tests.shared_app import share_apps
 from tests.shared_dialect import share_dialects
 from voucher.access import passwords
 from voucher.kernel.database import Database
@@ -42,6 +43,7 @@ settings.load_profile("suite")
 def pytest_configure(config: pytest.Config) -> None:
     """Make the run's folder in the process that leads; the workers inherit its name and join."""
     share_dialects()
+    share_apps()
     config.pluginmanager.register(Minutes(), "minutes")
     if hasattr(config, "workerinput"):
         return
