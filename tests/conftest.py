@@ -1,5 +1,6 @@
 """What every test may ask for: a new migrated database on one engine, or on both in turn."""
 
+import gc
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -52,6 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
     run = Run.begin()
     os.environ[RUN_VARIABLE] = str(run.folder)
     config.add_cleanup(run.end)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported and collected out of the collector's rounds, and let it come less often: a sixth of the CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
