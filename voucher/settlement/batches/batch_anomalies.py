@@ -11,6 +11,7 @@ from voucher.network.model import Structure
 from voucher.settlement.batches.anomalies import Anomaly, anomalies_of
 from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.owed import Carried, Owed
+from voucher.settlement.payable.payment_history import taken_up_from
 from voucher.settlement.words.states import AdviceState, LineNature
 
 
@@ -70,7 +71,7 @@ def _ordered(session: Session, batch_id: UUID) -> list[Owed]:
 
 
 def _carried(session: Session, batch_id: UUID) -> dict[UUID, list[Carried]]:
-    """Return what each advice of a batch took up, as it was before: what had been sent came back, the rest was held."""
+    """Return what each advice of a batch took up, in the state from which it took it."""
     taker, source, before = aliased(PaymentAdvice), aliased(PaymentAdvice), aliased(SettlementBatch)
     rows = session.execute(
         select(
@@ -80,7 +81,7 @@ def _carried(session: Session, batch_id: UUID) -> dict[UUID, list[Carried]]:
             before.number,
             source.amount_cents,
             source.voucher_count,
-            source.is_payable,
+            taken_up_from(source).label("state"),
             source.state_reason,
             source.iban,
             source.due_on,
@@ -97,7 +98,6 @@ def _carried(session: Session, batch_id: UUID) -> dict[UUID, list[Carried]]:
     )
     found: dict[UUID, list[Carried]] = {}
     for row in rows:
-        # Whether the bank refused it or sent it back is not kept once it is taken up: both came back.
-        state = AdviceState.RETURNED if row.is_payable else AdviceState.HELD
-        found.setdefault(row.advice_id, []).append(Carried(*row[1:6], state, row.state_reason, row.iban, row.due_on))
+        carried = Carried(*row[1:6], AdviceState(row.state), row.state_reason, row.iban, row.due_on)
+        found.setdefault(row.advice_id, []).append(carried)
     return found

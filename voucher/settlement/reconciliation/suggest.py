@@ -88,7 +88,7 @@ def matches(database: Database, line_id: UUID, *, issuer_id: UUID | None = None)
                 MatchKind(one.kind),
                 sum(part.amount_cents for part in same),
                 len(same),
-                one.id == one.line_id,
+                one.is_automatic,
                 one.why,
                 one.made_at,
                 one.made_by,
