@@ -1,5 +1,6 @@
 """Public funders pay several calls by one transfer, or one call in parts: a person says which, and never more than there is."""
 
+import re
 import threading
 from collections.abc import Callable
 from uuid import UUID
@@ -7,8 +8,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from tests.clients import app_for, signed_in_client
 from tests.killing import Killer
 from tests.settlement.town import NOW, PREPARER, Town, a_town, wrong_books
+from voucher.access.rules import Role
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.funding.call import call_advance
 from voucher.funding.model import FundsCall
@@ -200,4 +203,35 @@ def test_a_line_shared_between_two_calls_and_killed_anywhere_pays_each_once(data
     killer.everywhere(undo_match, parts[1].match_id, "Autre appel", **ACT)
     killer.everywhere(match_with_call, new_id(), line_id, second, **ACT)
     assert received(database) == [(8_000, "paid"), (1_000, "partly_paid")]
+    assert wrong_books(database) == []
+
+
+def test_an_accountant_writes_parts_reads_what_is_left_and_then_matches(sqlite_database: Database) -> None:
+    database = sqlite_database
+    _, (first, second) = a_funded_town(database, 8_000, 5_000)
+    (line_id,) = book(database, BookedLine("C1", 10_000, True, remittance=WORDS))
+    client = signed_in_client(app_for(database, NOW), database, Role.FINANCE_PREPARER)
+    path = f"/finances/banque/lignes/{line_id}/appels"
+    assert path in client.get(f"/finances/banque/lignes/{line_id}").text
+    sent = dict(re.findall(r'name="([^"]+)"[^>]*value="([^"]*)"', client.get(path).text))
+    order = [UUID(sent[f"parts-{rank}-call"]) for rank in range(2)]
+    of = {call_id: f"parts-{order.index(call_id)}-part_cents" for call_id in (first, second)}
+
+    def send(**parts: str) -> str:
+        sent.update({of[{"first": first, "second": second}[name]]: value for name, value in parts.items()})
+        answer = client.post(path, data=sent, follow_redirects=True)
+        sent["seen"] = (re.findall(r'name="seen"[^>]*value="([^"]*)"', answer.text) or [""])[0]
+        return answer.text
+
+    assert "Écrivez la part d’un appel au moins." in send()
+    assert "attend 50,00\u00a0€. Écrivez cette part, ou moins." in send(first="60", second="50,01")
+    assert "de 10,00\u00a0€." in send(first="60", second="50")
+    page = send(first="60", second="25,50")
+    assert "Il restera 14,50\u00a0€ de la ligne à identifier." in page
+    assert "Rapprocher 2\u00a0appels : 85,50\u00a0€" in page
+    assert "Il restera 4,50" in send(second="35,50"), "who changes a part reads the new rest first"
+    assert received(database) == [(0, "called"), (0, "called")]
+    assert "95,50\u00a0€ de la ligne paient maintenant 2\u00a0appels." in send()
+    assert "Il reste 4,50\u00a0€ à identifier." in client.get(f"/finances/banque/lignes/{line_id}").text
+    assert received(database) == [(6_000, "partly_paid"), (3_550, "partly_paid")]
     assert wrong_books(database) == []

@@ -52,7 +52,7 @@ def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
         for row in rows
     ]
     other_way = session.execute(
-        select(*LINE_COLUMNS, BankMatch.amount_cents)
+        select(*LINE_COLUMNS, BankMatch.amount_cents, BankLine.amount_cents.label("line_cents"))
         .join(BankMatch, BankMatch.line_id == BankLine.id)
         .where(
             or_(
@@ -66,7 +66,7 @@ def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
         Violation(
             "parts_and_rest_make_the_line",
             line_name(row),
-            f"une part de {format_euros(row.amount_cents)} dans l’autre sens que la ligne",
+            f"une part de {format_euros(row.amount_cents)} dans l’autre sens que cette ligne de {format_euros(row.line_cents)}",
         )
         for row in other_way
     ]
