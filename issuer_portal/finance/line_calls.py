@@ -94,7 +94,7 @@ def _form(left_cents: int, calls: Sequence[OpenCall]) -> Any:
         row.form.part_cents.label.text = (
             "Un appel qui n’attend plus rien"
             if call is None
-            else f"{call.reference}, {call.funder_name} : {format_euros(call.due_cents)} à recevoir"
+            else f"{call.funder_name}, appel {call.reference}, {format_euros(call.due_cents)} à recevoir"
         )
         row.form.part_cents.description = "" if call is None else _about(call)
     return form
