@@ -46,6 +46,10 @@ def a_funded_town(database: Database, *cents: int) -> tuple[Town, list[UUID]]:
     return town, calls
 
 
+def a_line(reference: str, amount_cents: int, is_credit: bool, remittance: str = "") -> BookedLine:
+    return BookedLine(reference=reference, amount_cents=amount_cents, is_credit=is_credit, remittance=remittance)
+
+
 def book(database: Database, *lines: BookedLine, opening_cents: int = OPENING_CENTS, name: str = "R1") -> list[UUID]:
     """Let the bank book lines; return their ids, in order."""
     with database.read() as session:
@@ -73,7 +77,7 @@ def part(call_id: UUID, cents: int) -> CallPart:
 
 def test_one_line_pays_two_calls_and_another_a_part_each_undone_by_itself(database: Database) -> None:
     _, (first, second) = a_funded_town(database, 8_000, 5_000)
-    one, two = book(database, BookedLine("C1", 9_000, True, remittance=WORDS), BookedLine("C2", 4_500, True))
+    one, two = book(database, a_line("C1", 9_000, True, remittance=WORDS), a_line("C2", 4_500, True))
     parts = [part(first, 8_000), part(second, 1_000)]
     for _ in range(2):
         assert match_with_calls(database, one, parts, **ACT) == 9_000
@@ -95,7 +99,7 @@ def test_one_line_pays_two_calls_and_another_a_part_each_undone_by_itself(databa
 
 def test_a_part_is_never_of_nothing_nor_more_than_the_line_or_the_call_nor_of_a_debit(database: Database) -> None:
     _, (first, second) = a_funded_town(database, 8_000, 5_000)
-    credit, debit = book(database, BookedLine("C1", 6_000, True), BookedLine("D1", 6_000, False))
+    credit, debit = book(database, a_line("C1", 6_000, True), a_line("D1", 6_000, False))
     for parts, code in (
         ([], "no_part"),
         ([part(first, 0)], "beyond_the_call"),
@@ -130,9 +134,9 @@ def test_the_machine_first_offers_the_calls_that_the_words_name_or_that_make_the
     number = open_references(database)
     named, exact, vague = book(
         database,
-        BookedLine("C1", 9_000, True, remittance=f"VIR {number[first]} {number[second]}"),
-        BookedLine("C2", 5_700, True, remittance=WORDS),
-        BookedLine("C3", 1_234, True, remittance=WORDS),
+        a_line("C1", 9_000, True, remittance=f"VIR {number[first]} {number[second]}"),
+        a_line("C2", 5_700, True, remittance=WORDS),
+        a_line("C3", 1_234, True, remittance=WORDS),
     )
     assert proposed_parts(9_000, open_calls(database, named)) == {first: 8_000, second: 1_000}
     assert proposed_parts(5_700, open_calls(database, exact)) == {second: 5_000, third: 700}
@@ -171,7 +175,7 @@ def at_once(act: Callable[[], object], count: int) -> int:
 
 def test_people_who_take_parts_at_once_never_take_more_than_the_line_nor_the_call(database: Database) -> None:
     _, (first, second) = a_funded_town(database, 8_000, 50_000)
-    line_id, other = book(database, BookedLine("C1", 10_000, True), BookedLine("C2", 20_000, True))
+    line_id, other = book(database, a_line("C1", 10_000, True), a_line("C2", 20_000, True))
     assert at_once(lambda: match_with_calls(database, line_id, [part(second, 3_000)], **ACT), 6) == 3
     assert at_once(lambda: match_with_calls(database, other, [part(first, 3_000)], **ACT), 5) == 2
     assert received(database) == [(6_000, "partly_paid"), (9_000, "partly_paid")]
@@ -197,7 +201,7 @@ def test_people_who_take_parts_at_once_never_take_more_than_the_line_nor_the_cal
 @pytest.mark.kill
 def test_a_line_shared_between_two_calls_and_killed_anywhere_pays_each_once(database: Database, killer: Killer) -> None:
     _, (first, second) = a_funded_town(database, 8_000, 5_000)
-    (line_id,) = book(database, BookedLine("C1", 9_000, True))
+    (line_id,) = book(database, a_line("C1", 9_000, True))
     parts = [part(first, 8_000), part(second, 1_000)]
     killer.everywhere(match_with_calls, line_id, parts, **ACT)
     killer.everywhere(undo_match, parts[1].match_id, "Autre appel", **ACT)
@@ -209,7 +213,7 @@ def test_a_line_shared_between_two_calls_and_killed_anywhere_pays_each_once(data
 def test_an_accountant_writes_parts_reads_what_is_left_and_then_matches(sqlite_database: Database) -> None:
     database = sqlite_database
     _, (first, second) = a_funded_town(database, 8_000, 5_000)
-    (line_id,) = book(database, BookedLine("C1", 10_000, True, remittance=WORDS))
+    (line_id,) = book(database, a_line("C1", 10_000, True, remittance=WORDS))
     client = signed_in_client(app_for(database, NOW), database, Role.FINANCE_PREPARER)
     path = f"/finances/banque/lignes/{line_id}/appels"
     assert path in client.get(f"/finances/banque/lignes/{line_id}").text

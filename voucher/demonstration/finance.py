@@ -70,13 +70,29 @@ class DemonstrationBank:
 
 def fund(bank: DemonstrationBank, day: date, amount_cents: int, payer: str) -> None:
     """Let a payment arrive that nothing explains, so that it shows among the lines to identify."""
-    line = BookedLine(f"V{bank.statement_count}", amount_cents, True, counterparty=payer, remittance="Versement Pass")
+    line = BookedLine(
+        reference=f"V{bank.statement_count}",
+        amount_cents=amount_cents,
+        is_credit=True,
+        counterparty=payer,
+        remittance="Versement Pass",
+    )
     bank.book(day, [line])
 
 
 def mistake(bank: DemonstrationBank, day: date, amount_cents: int) -> None:
     """Let the bank credit by mistake what it will take back once the year is closed."""
-    bank.book(day, [BookedLine(f"E{bank.statement_count}", amount_cents, True, remittance="Virement sans référence")])
+    bank.book(
+        day,
+        [
+            BookedLine(
+                reference=f"E{bank.statement_count}",
+                amount_cents=amount_cents,
+                is_credit=True,
+                remittance="Virement sans référence",
+            )
+        ],
+    )
 
 
 def correct_mistake(story: Story, bank: DemonstrationBank, day: date, amount_cents: int) -> None:
@@ -84,7 +100,14 @@ def correct_mistake(story: Story, bank: DemonstrationBank, day: date, amount_cen
     if day + timedelta(days=1) >= story.today:
         return  # the bank has not seen it yet
     words = "Extourne de notre crédit de fin décembre"
-    bank.book(day, [BookedLine(f"E{bank.statement_count}", amount_cents, False, remittance=words)])
+    bank.book(
+        day,
+        [
+            BookedLine(
+                reference=f"E{bank.statement_count}", amount_cents=amount_cents, is_credit=False, remittance=words
+            )
+        ],
+    )
     with story.database.read() as session:
         of_bank = BankLine.paying_account_id == bank.signed.paying_account_id
         alike = select(BankLine.id).where(of_bank, BankLine.amount_cents == amount_cents, BankLine.matched_cents == 0)
@@ -118,15 +141,23 @@ def settle(story: Story, bank: DemonstrationBank, first: date, month: Month) -> 
 
 def _pay_by_bank(bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]]], day: date, month: Month) -> None:
     lines = _transfers(bank, advices)
-    lines.append(BookedLine(f"F{bank.statement_count}", CHARGE_CENTS, False, remittance="Frais de tenue", kind="CHRG"))
+    lines.append(
+        BookedLine(
+            reference=f"F{bank.statement_count}",
+            amount_cents=CHARGE_CENTS,
+            is_credit=False,
+            remittance="Frais de tenue",
+            kind="CHRG",
+        )
+    )
     bank.book(day, lines)
     back = [
         BookedLine(
-            f"B{bank.statement_count}-{rank}",
-            one.amount_cents,
-            True,
-            one.reference,
-            one.holder_name,
+            reference=f"B{bank.statement_count}-{rank}",
+            amount_cents=one.amount_cents,
+            is_credit=True,
+            end_to_end_id=one.reference,
+            counterparty=one.holder_name,
             return_reason="AC04",
         )
         for rank, one in enumerate(advices[-month.returned_count :] if month.returned_count else [])
@@ -138,7 +169,13 @@ def _pay_by_bank(bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]
 def _transfers(bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]]]) -> list[BookedLine]:
     """Return the debits of a statement that pays these advices."""
     return [
-        BookedLine(f"T{bank.statement_count}-{rank}", one.amount_cents, False, one.reference, one.holder_name)
+        BookedLine(
+            reference=f"T{bank.statement_count}-{rank}",
+            amount_cents=one.amount_cents,
+            is_credit=False,
+            end_to_end_id=one.reference,
+            counterparty=one.holder_name,
+        )
         for rank, one in enumerate(advices)
     ]
 
@@ -179,7 +216,9 @@ def call_and_receive(
         label = f"C{bank.statement_count}-{rank}"
         cents = sum(one.called_cents for one in together) if is_state and together else called.called_cents
         words = MANDATE if is_state and together else f"Appel {called.reference}"
-        lines.append(BookedLine(label, cents, True, counterparty="FINANCEUR", remittance=words))
+        lines.append(
+            BookedLine(reference=label, amount_cents=cents, is_credit=True, counterparty="FINANCEUR", remittance=words)
+        )
     if is_paid and lines:
         bank.book(day + timedelta(days=7), lines)
         if together:
@@ -209,7 +248,13 @@ def receive_advance(story: Story, bank: DemonstrationBank, day: date, amount_cen
         story.database, story.some_id(), bank.signed.agreement_id, funder_id, amount_cents, by=by, now=now
     )
     words = f"Avance {called.reference}"
-    line = BookedLine(f"A{bank.statement_count}", amount_cents, True, counterparty="FINANCEUR", remittance=words)
+    line = BookedLine(
+        reference=f"A{bank.statement_count}",
+        amount_cents=amount_cents,
+        is_credit=True,
+        counterparty="FINANCEUR",
+        remittance=words,
+    )
     bank.book(day + timedelta(days=7), [line])
 
 
@@ -244,7 +289,15 @@ def close_funder(story: Story, bank: DemonstrationBank, day: date) -> None:
     words = f"Avance rendue, convention {bank.signed.number}"
     bank.book(
         paid_on,
-        [BookedLine(reference, done.refund_cents, False, counterparty="REGION GRAND LITTORAL", remittance=words)],
+        [
+            BookedLine(
+                reference=reference,
+                amount_cents=done.refund_cents,
+                is_credit=False,
+                counterparty="REGION GRAND LITTORAL",
+                remittance=words,
+            )
+        ],
     )
     line_id = _line_of(story, bank, reference)
     now = story.evening_of(paid_on + timedelta(days=1))

@@ -42,7 +42,7 @@ class Suggestion:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MatchRow:
     """A match of a line, standing or undone: what it was matched with, by whom, why; and who undid it, why."""
 
@@ -88,17 +88,17 @@ def matches(database: Database, line_id: UUID, *, issuer_id: UUID | None = None)
             by_id.setdefault(part.id, []).append(part)
         return [
             MatchRow(
-                one.id,
-                MatchKind(one.kind),
-                sum(part.amount_cents for part in same),
-                len(same),
-                one.id == one.line_id,
-                one.why,
-                one.made_at,
-                one.made_by,
-                one.undone_at,
-                one.undone_by,
-                one.undone_reason,
+                id=one.id,
+                kind=MatchKind(one.kind),
+                amount_cents=sum(part.amount_cents for part in same),
+                part_count=len(same),
+                is_automatic=one.id == one.line_id,
+                why=one.why,
+                made_at=one.made_at,
+                made_by=one.made_by,
+                undone_at=one.undone_at,
+                undone_by=one.undone_by,
+                undone_reason=one.undone_reason,
             )
             for same in by_id.values()
             for one in same[:1]
