@@ -66,7 +66,7 @@ def split_line(line_id: UUID) -> str | Response:
             refuse_wrong_parts(line.left_cents, calls, parts := _parts(form))
             consequences = _consequences(line.left_cents, form, calls)
             if is_seen(form, consequences):
-                act = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
+                act: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
                 taken_cents = match_with_calls(here.database, line_id, parts, **act)
                 flash(
                     f"{format_euros(taken_cents)} de la ligne paient maintenant {plural(len(parts), 'appel')}.",
