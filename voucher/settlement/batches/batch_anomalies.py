@@ -53,18 +53,19 @@ def _ordered(session: Session, batch_id: UUID) -> list[Owed]:
     )
     return [
         Owed(
-            row.structure_id,
-            row.name,
-            row.pivot,
-            *period.get(row.id, (0, 0)),
-            tuple(carried.get(row.id, ())),
-            row.holder_name,
-            row.iban,
-            row.bic,
-            None,
-            row.due_on,
-            row.amount_cents,
-            (),
+            structure_id=row.structure_id,
+            name=row.name,
+            pivot=row.pivot,
+            period_cents=period.get(row.id, (0, 0))[0],
+            period_voucher_count=period.get(row.id, (0, 0))[1],
+            carried=tuple(carried.get(row.id, ())),
+            holder_name=row.holder_name,
+            iban=row.iban,
+            bic=row.bic,
+            cause=None,
+            due_on=row.due_on,
+            gross_cents=row.amount_cents,
+            netted=(),
         )
         for row in rows
     ]
@@ -98,6 +99,16 @@ def _carried(session: Session, batch_id: UUID) -> dict[UUID, list[Carried]]:
     )
     found: dict[UUID, list[Carried]] = {}
     for row in rows:
-        carried = Carried(*row[1:6], AdviceState(row.state), row.state_reason, row.iban, row.due_on)
-        found.setdefault(row.advice_id, []).append(carried)
+        one = Carried(
+            advice_id=row.id,
+            structure_id=row.structure_id,
+            batch_number=row.number,
+            amount_cents=row.amount_cents,
+            voucher_count=row.voucher_count,
+            state=AdviceState(row.state),
+            state_reason=row.state_reason,
+            iban=row.iban,
+            due_on=row.due_on,
+        )
+        found.setdefault(row.advice_id, []).append(one)
     return found
