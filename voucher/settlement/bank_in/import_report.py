@@ -27,14 +27,13 @@ from voucher.settlement.model.batches import PaymentAdvice
 from voucher.settlement.payable.announced_duplicates import open_duplicates
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices, say_why_rejected
-from voucher.settlement.reconciliation.withdraw_rejections import rejected_twice
 from voucher.settlement.reports.said_of_transfers import Said, fates, payees
 from voucher.settlement.words.states import AdviceState, BankFileKind, ReportKind
 
 _CODE_LENGTH_MAX, _WORDS_LENGTH_MAX = 35, 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
     """What a status report changed: the batch it speaks of, how many transfers it rejects. `is_known`: read before.
 
@@ -72,8 +71,15 @@ def import_report(
                 f"Ce compte rendu répond au fichier « {report.original_message_id} », qui n’est pas l’un de vos lots."
             )
             raise RefusedBankFile([FileError(0, f"{reason} Choisissez un autre fichier.")])
-        if not keep_file(session, report.sha256, name, xml, by, now, BankFileKind.REPORT):
-            return Reported(True, batch.id, batch.number, 0, 0, {})
+        if not keep_file(session, report.sha256, name=name, content=xml, by=by, now=now, kind=BankFileKind.REPORT):
+            return Reported(
+                is_known=True,
+                batch_id=batch.id,
+                batch_number=batch.number,
+                rejected_count=0,
+                duplicate_count=0,
+                payee_counts={},
+            )
         advices = _advices(session, batch.id, part)
         by_reference, ours = {row.reference: row.id for row in advices}, payment_information_id(batch.id, part)
         said, names = fates(report, by_reference, ours), payees(report, by_reference, ours)
@@ -82,15 +88,23 @@ def import_report(
         idle = {advice_id for advice_id, _ in aside}
         _keep(session, report.sha256, said, names)
         reasons = {advice_id: one.code for advice_id, one in rejections.items() if advice_id not in idle}
-        rejected = reject_advices(session, reasons, on=paris_day(now), by=by, now=now)
-        say_why_rejected(session, reasons)
+        rejected = reject_advices(session, reasons, on=paris_day(now), by=by, now=now, bank_file=report.sha256)
+        say_why_rejected(session, reasons, bank_file=report.sha256, by=by, now=now)
         doubled = open_duplicates(session, said.keys() - rejections.keys())
         set_aside = tuple(sorted((one for _, one in aside), key=lambda one: one.line))
         keep_set_aside(session, report.sha256, set_aside)
         close_ended_batches(session, now)
     codes = [one.code for one in names.values()]
     payee_counts = {code: codes.count(code) for code in sorted(set(codes))}
-    return Reported(False, batch.id, batch.number, len(rejected), len(doubled), payee_counts, set_aside)
+    return Reported(
+        is_known=False,
+        batch_id=batch.id,
+        batch_number=batch.number,
+        rejected_count=len(rejected),
+        duplicate_count=len(doubled),
+        payee_counts=payee_counts,
+        set_aside=set_aside,
+    )
 
 
 def _advices(session: Session, batch_id: UUID, part: int) -> list[Row[*tuple[Any, ...]]]:
@@ -142,7 +156,7 @@ def _without_effect(
 
     One that says again what is known (rejected, come back, taken up) tells nothing new.
     """
-    doubled, twice = open_duplicates(session, rejections), rejected_twice(session, list(rejections))
+    doubled = open_duplicates(session, rejections)
     found: list[tuple[UUID | None, SetAside]] = []
     for advice in advices:
         if advice.id not in rejections:
@@ -155,8 +169,6 @@ def _without_effect(
             )
         elif advice.id in doubled:
             why = "dont elle avait annoncé un doublon. Deux personnes doivent d’abord dire si le premier envoi tient."
-        elif advice.state == AdviceState.IN_FILE and advice.id in twice:
-            why = "qui a déjà été rejeté puis rétabli deux fois. Il reste en cours. Demandez-lui ce qu’elle a fait."
         if why:
             line = rejections[advice.id].line
             found.append((advice.id, SetAside(line, f"La banque rejette le virement {advice.reference}, {why}")))
