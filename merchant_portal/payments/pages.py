@@ -17,7 +17,7 @@ from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.settlement.recoveries.read_disputes import dispute, disputes
 from voucher.settlement.words.causes import Holder
 from voucher.settlement.words.labels import ADVICE_STATES, DISPUTE_REASONS, DISPUTE_STATES
-from voucher.settlement.words.payment_sentences import past_sentences
+from voucher.settlement.words.past_sentences import past_sentences
 from voucher.web.access import staff, viewer
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services

@@ -126,9 +126,7 @@ def test_an_advice_that_is_netted_to_nothing_has_its_page_and_its_paper(sqlite_d
     town.redeem(1, 1)
     batch = f"/finances/lots/{sent(town).batch_id}"
     links = re.findall(r"/finances/reglements/[0-9a-f-]{36}", office.preparer.get(batch).get_data(as_text=True))
-    page = next(
-        link for link in links if "sans virement" in office.preparer.get(link).get_data(as_text=True)
-    )
+    page = next(link for link in links if "sans virement" in office.preparer.get(link).get_data(as_text=True))
     assert office.preparer.get(f"{page}/bordereau.pdf").data.startswith(b"%PDF")
     why = office.manager.get(f"/comptoir/paiements/encaissements/{paid_by_netting}").get_data(as_text=True)
     assert "sans virement : la somme a rendu un trop-perçu." in why

@@ -11,7 +11,8 @@ from pypdf import PdfReader
 
 from voucher.settlement.formats_out.amount_in_words import euros_in_words, number_in_words
 from voucher.settlement.formats_out.documents import Advice, AdviceAdjustment, AdviceReceipt, Contact, advice_pdf
-from voucher.settlement.words.payment_sentences import Past, PaymentFacts, said
+from voucher.settlement.words.payment_facts import PaymentFacts
+from voucher.settlement.words.payment_sentences import said
 from voucher.settlement.words.states import AdviceState
 
 ADVICE = Advice(
@@ -71,7 +72,7 @@ def test_an_advice_of_nothing_says_that_no_transfer_is_needed() -> None:
     settled = PaymentFacts(
         today=date(2026, 7, 5),
         state=AdviceState.SETTLED,
-        past=(Past(AdviceState.SETTLED, date(2026, 7, 5)),),
+        paid_on=date(2026, 7, 5),
     )
     nothing = replace(ADVICE, receipts=[], adjustments=[], total_cents=0, situation=said(settled).sentence)
     text = text_of(advice_pdf(nothing))

@@ -30,7 +30,8 @@ from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.owed import CARRIED_STATES
 from voucher.settlement.payable.why_waiting import Waiting, why_waiting
 from voucher.settlement.recoveries.overpayments import released_unpaid
-from voucher.settlement.words.payment_sentences import PaymentFacts, said
+from voucher.settlement.words.payment_facts import PaymentFacts
+from voucher.settlement.words.payment_sentences import said
 from voucher.settlement.words.states import AdviceState, BatchState
 
 SOON_DAYS = 7

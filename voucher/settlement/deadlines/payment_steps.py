@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from voucher.settlement.words.causes import Holder
-from voucher.settlement.words.payment_sentences import PaymentFacts, Said, past_sentences, said
+from voucher.settlement.words.past_sentences import past_sentences
+from voucher.settlement.words.payment_facts import PaymentFacts
+from voucher.settlement.words.payment_sentences import Said, said
 
 
 @dataclass(frozen=True, slots=True)

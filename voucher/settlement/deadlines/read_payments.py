@@ -26,7 +26,8 @@ from voucher.settlement.payable.why_not_paid import Payee, payees
 from voucher.settlement.recoveries.overpayments import released_unpaid
 from voucher.settlement.words.causes import Holder
 from voucher.settlement.words.dispute_sentences import DisputeFacts, dispute_said
-from voucher.settlement.words.payment_sentences import PaymentFacts, due_sentence, finance_of, said
+from voucher.settlement.words.payment_facts import PaymentFacts
+from voucher.settlement.words.payment_sentences import due_sentence, finance_of, said
 from voucher.settlement.words.states import AdviceState, DisputeOutcome, LineNature
 
 
@@ -334,7 +335,7 @@ class _Steps:
             ).one()
             facts = payment_facts(self._session, [current], self._now)[current]
             steps += advice_steps(facts, row.number, row.frozen_at, row.approved_at if row.is_payable else None)
-            paid_on = next((facts.last_on(one) for one in _ENDED if facts.state is one), None)
+            paid_on = facts.paid_on if facts.state in (AdviceState.PAID, AdviceState.SETTLED) else None
             current = (
                 self._session.scalar(
                     select(AdviceLine.advice_id).where(
@@ -345,6 +346,3 @@ class _Steps:
                 else None
             )
         return tuple(steps), paid_on, last
-
-
-_ENDED = (AdviceState.PAID, AdviceState.SETTLED)

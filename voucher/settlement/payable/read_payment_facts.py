@@ -1,6 +1,5 @@
 """What is known of payments now, as `words.payment_sentences` takes it: read once, for every page, paper, e-mail and file."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,18 +15,20 @@ from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.formats_out.target_days import next_target_day
-from voucher.settlement.model.bank import BankMatch
-from voucher.settlement.model.batches import AdviceLine, BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.announced_duplicates import is_open
 from voucher.settlement.payable.changed_since_freeze import Change, changes
 from voucher.settlement.payable.due_day import minimum_now
 from voucher.settlement.payable.next_period import next_period
 from voucher.settlement.payable.owed import CARRIED_STATES, owed_by
+from voucher.settlement.payable.payment_history import HistoryEvent, histories, taken_up_from
 from voucher.settlement.payable.possible_double_payments import maybe_paid
 from voucher.settlement.payable.why_not_paid import Payee, payees
 from voucher.settlement.words.causes import Cause, duplicate_announced, maybe_paid_already
-from voucher.settlement.words.payment_sentences import Past, PaymentFacts, Said, said
-from voucher.settlement.words.states import AdviceState, BatchState, LineNature, MatchKind
+from voucher.settlement.words.payment_facts import Past, PaymentFacts
+from voucher.settlement.words.payment_sentences import Said, said
+from voucher.settlement.words.states import AdviceState, BatchState, LineNature, LineOrigin
+from voucher.settlement.words.transitions import PaymentWhy
 
 _IDS_MAX = 1000
 BANK_DAYS = timedelta(days=2)
@@ -50,9 +51,9 @@ def payment_facts(session: Session, advice_ids: Collection[UUID], now: datetime)
     known = payees(session, [row.structure_id for row in (*waiting, *leaving)])
     causes = _causes(session, waiting, known, now)
     changed = changes(session, leaving, known)
-    past = _past(session, rows)
+    past = histories(session, [row.id for row in rows])
     today = paris_day(now)
-    return {row.id: _facts(row, today, past[row.id], causes.get(row.id), changed.get(row.id)) for row in rows}
+    return {row.id: _facts(row, today, past.get(row.id, ()), causes.get(row.id), changed.get(row.id)) for row in rows}
 
 
 def _query() -> Any:
@@ -89,6 +90,7 @@ def _query() -> Any:
             is_set_aside.label("is_set_aside"),
             is_open().label("is_doubled"),
             taken_up_in.label("taken_up_in"),
+            taken_up_from(PaymentAdvice).label("taken_up_from"),
         )
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
@@ -97,7 +99,11 @@ def _query() -> Any:
 
 
 def _facts(
-    row: Row[*tuple[Any, ...]], today: date, past: tuple[Past, ...], cause: Cause | None, changed: Change | None
+    row: Row[*tuple[Any, ...]],
+    today: date,
+    history: Sequence[HistoryEvent],
+    cause: Cause | None,
+    changed: Change | None,
 ) -> PaymentFacts:
     state = AdviceState(row.state)
     is_by_bank = row.channel == SettlementChannel.MANDATED_OPERATOR
@@ -118,7 +124,9 @@ def _facts(
         sent_on=paris_day(row.exported_at) if row.exported_at is not None and row.is_payable else None,
         execution_on=row.execution_on,
         expected_on=None if row.execution_on is None else next_target_day(row.execution_on + BANK_DAYS),
-        past=past,
+        past=_past(row, history),
+        paid_on=row.paid_on,
+        confirmed_by=_confirmed_by(history),
         reason=explain(row.state_reason) if has_failed and row.state_reason else None,
         cause=cause,
         set_aside_because=row.state_reason if state is AdviceState.HELD and row.is_set_aside else "",
@@ -153,42 +161,23 @@ def _causes_of_next(session: Session, agreement_id: UUID, now: datetime) -> dict
     return {one.structure_id: one.cause for one in owed if one.cause is not None}
 
 
-def _past(session: Session, rows: _Rows) -> dict[UUID, tuple[Past, ...]]:
-    """Return the states of payments since they were put in a batch, as far as their entries and bank lines prove them."""
-    ids = [row.id for row in rows if row.state in (AdviceState.REJECTED, AdviceState.RETURNED, AdviceState.TAKEN_UP)]
-    returned_on: dict[UUID, date] = {}
-    rejected_on: dict[UUID, date] = {}
-    for some in _parts(ids):
-        returned_on |= _days(
-            session,
-            select(BankMatch.advice_id, BankLine.booked_on)
-            .join(BankLine, BankLine.id == BankMatch.line_id)
-            .where(BankMatch.advice_id.in_(some), BankMatch.kind == MatchKind.RETURN, BankMatch.undone_at.is_(None)),
-        )
-        rejected_on |= _days(
-            session,
-            select(Entry.event_id, Entry.effective_on).where(
-                Entry.event_id.in_(some), Entry.event_type == EventType.TRANSFER_REJECTED
-            ),
-        )
-    found: dict[UUID, list[Past]] = defaultdict(list)
-    for row in rows:
-        steps = found[row.id]
-        if row.is_payable and row.exported_at is not None:
-            steps.append(Past(AdviceState.IN_FILE, paris_day(row.exported_at)))
-        if row.state == AdviceState.REJECTED or (row.state == AdviceState.TAKEN_UP and row.id in rejected_on):
-            steps.append(Past(AdviceState.REJECTED, rejected_on.get(row.id)))
-        if row.paid_on is not None and row.state != AdviceState.SETTLED:
-            steps.append(Past(AdviceState.PAID, row.paid_on))
-        if row.state == AdviceState.RETURNED or row.id in returned_on:
-            steps.append(Past(AdviceState.RETURNED, returned_on.get(row.id)))
-        if not steps or steps[-1].state != row.state:
-            steps.append(Past(AdviceState(row.state), row.paid_on if row.state == AdviceState.SETTLED else None))
-    return {key: tuple(steps) for key, steps in found.items()}
+def _past(row: Row[*tuple[Any, ...]], history: Sequence[HistoryEvent]) -> tuple[Past, ...]:
+    """Return the changes of a payment. A history that opened later proves no more than its first event, and the day of a payment."""
+    found: list[Past] = []
+    for event in history:
+        if event.why is PaymentWhy.RESUMED:
+            state = AdviceState(row.taken_up_from) if event.after is AdviceState.TAKEN_UP else event.after
+            if state is AdviceState.RETURNED and row.paid_on is not None:
+                found.append(Past(AdviceState.PAID, event.why, row.paid_on))
+            if event.after is AdviceState.TAKEN_UP:
+                found.append(Past(state, event.why, None))
+        found.append(Past(event.after, event.why, event.effective_on))
+    return tuple(found)
 
 
-def _days(session: Session, query: Any) -> dict[UUID, date]:
-    return {row[0]: row[1] for row in session.execute(query)}
+def _confirmed_by(history: Sequence[HistoryEvent]) -> LineOrigin | None:
+    """Return whose line proves the last payment."""
+    return next((one.line_origin for one in reversed(history) if one.after is AdviceState.PAID and one.line_id), None)
 
 
 def _parts(ids: Collection[UUID]) -> Iterator[list[UUID]]:

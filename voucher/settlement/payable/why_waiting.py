@@ -16,7 +16,8 @@ from voucher.settlement.payable.announced_duplicates import is_open
 from voucher.settlement.payable.owed import CARRIED_STATES
 from voucher.settlement.payable.read_payment_facts import payment_facts
 from voucher.settlement.words.causes import Held
-from voucher.settlement.words.payment_sentences import PaymentFacts, Said, said
+from voucher.settlement.words.payment_facts import PaymentFacts
+from voucher.settlement.words.payment_sentences import Said, said
 from voucher.settlement.words.states import AdviceState
 
 

@@ -9,58 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from voucher.kernel.calendar import french_date
-from voucher.settlement.words.causes import NEVER_CAME, PREPARER, Cause, Held, Holder, ReasonText, ended
-from voucher.settlement.words.states import AdviceState
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A state that a payment was in, and the day since when; None where nothing proves the day."""
-
-    state: AdviceState
-    on: date | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentFacts:
-    """What is known of a payment on a day.
-
-    `state` is None while no batch holds the money: then `is_month_running` says whether its month goes on. `past` are its states
-    since it was put in a batch, the last one being `state`. `reason` is what the bank or the accountant said of the failure,
-    `cause` what keeps it from being paid now, `set_aside_because` what a person wrote who took it out of its batch,
-    `changed` what changed since its batch was frozen, so that it cannot leave with it. `expected_on` is the latest day on which an
-    executed transfer reaches the account; `taken_up_in` the number of the batch that carries the money now.
-    """
-
-    today: date
-    state: AdviceState | None
-    is_month_running: bool = False
-    is_approved: bool = False
-    is_by_bank: bool = True
-    issuer_name: str = ""
-    due_on: date | None = None
-    sent_on: date | None = None
-    execution_on: date | None = None
-    expected_on: date | None = None
-    past: tuple[Past, ...] = ()
-    reason: ReasonText | None = None
-    cause: Cause | None = None
-    set_aside_because: str = ""
-    changed: str = ""
-    taken_up_in: str = ""
-
-    @property
-    def payer(self) -> str:
-        """Who pays: the bank, or the public accountant."""
-        return "La banque" if self.is_by_bank else "Le comptable public"
-
-    def last_on(self, state: AdviceState) -> date | None:
-        """Return the day on which the payment was last put in a state, None when it never was or nothing proves the day."""
-        return next((one.on for one in reversed(self.past) if one.state is state), None)
-
-    def was(self, state: AdviceState) -> bool:
-        """Say whether the payment was ever in a state."""
-        return any(one.state is state for one in self.past)
+from voucher.settlement.words.causes import NEVER_CAME, PREPARER, Cause, Held, Holder, ended
+from voucher.settlement.words.payment_facts import PaymentFacts
+from voucher.settlement.words.states import AdviceState, LineOrigin
+from voucher.settlement.words.transitions import PaymentWhy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +62,7 @@ def said(facts: PaymentFacts) -> Said:
         case AdviceState.PAID:
             return _paid(facts)
         case AdviceState.SETTLED:
-            day = _on(facts.last_on(AdviceState.SETTLED))
+            day = _on(facts.paid_on)
             what = f"Soldé{day}, sans virement : la somme a rendu un trop-perçu."
             return Said(title="Soldé", short="soldé sans virement", what=what)
         case AdviceState.HELD:
@@ -119,18 +71,6 @@ def said(facts: PaymentFacts) -> Said:
             return _failed(facts)
         case AdviceState.TAKEN_UP:
             return _taken_up(facts)
-
-
-def past_sentences(facts: PaymentFacts) -> list[tuple[str, date | None]]:
-    """Return what happened to a payment before where it stands now, each with its day: no state twice in a row."""
-    words = {
-        AdviceState.IN_FILE: f"Transmis {_to(facts)}",
-        AdviceState.PAID: f"Noté payé par {_payer(facts)}",
-        AdviceState.REJECTED: f"Rejeté par {_payer(facts)}",
-        AdviceState.RETURNED: f"Renvoyé par {_payer(facts)}",
-        AdviceState.HELD: "Mis en attente",
-    }
-    return [(words[one.state], one.on) for one in facts.past[:-1] if one.state in words]
 
 
 def execution_sentence(execution_on: date | None, *, is_by_bank: bool, is_sent: bool, is_empty: bool) -> str:
@@ -204,16 +144,16 @@ def _in_a_batch(facts: PaymentFacts) -> Said:
 
 
 def _in_transit(facts: PaymentFacts) -> Said:
-    what = f"Transmis {_to(facts)}{_on(facts.sent_on)}."
+    what = f"Transmis {facts.to_payer}{_on(facts.sent_on)}."
     if facts.cause is not None and facts.cause.held is Held.DUPLICATE:
         return _caused(facts, facts.cause, f"{what} {facts.cause.fact}", "transmis, doublon annoncé")
-    if facts.was(AdviceState.RETURNED) or facts.was(AdviceState.PAID):
+    if facts.last_why is PaymentWhy.PAYMENT_UNDONE:
         what += f" Il avait été noté payé{_on(facts.last_on(AdviceState.PAID))}, à tort."
-    elif facts.was(AdviceState.REJECTED):
+    elif facts.last_why in (PaymentWhy.DEBITED_AFTER_ALL, PaymentWhy.ANSWER_WITHDRAWN):
         what += f" Son rejet{_of(facts.last_on(AdviceState.REJECTED))} est retiré : il est de nouveau en cours."
     return Said(
         title="Transmis",
-        short=f"transmis {_to(facts)}",
+        short=f"transmis {facts.to_payer}",
         what=what,
         when=_arrival(facts),
         holder=Holder.BANK if facts.is_by_bank else Holder.ACCOUNTANT,
@@ -225,10 +165,14 @@ def _in_transit(facts: PaymentFacts) -> Said:
 
 
 def _paid(facts: PaymentFacts) -> Said:
-    paid_on = facts.last_on(AdviceState.PAID)
-    what = f"Payé{_on(paid_on)}. {facts.payer} l’a confirmé."
-    if facts.was(AdviceState.RETURNED):
-        what += f" Le retour noté{_on(facts.last_on(AdviceState.RETURNED))} est annulé."
+    what = f"Payé{_on(facts.paid_on)}."
+    if facts.confirmed_by is not None:
+        is_accountant = facts.confirmed_by is LineOrigin.ACCOUNTANT
+        what += f" {'Le comptable public' if is_accountant else 'La banque'} l’a confirmé."
+    if facts.last_why is PaymentWhy.RETURN_UNDONE:
+        what += f" Un retour noté{_on(facts.last_on(AdviceState.RETURNED))} ne l’était pas."
+    elif facts.was(AdviceState.REJECTED):
+        what += f" Son rejet{_of(facts.last_on(AdviceState.REJECTED))} n’a pas tenu."
     return Said(title="Payé", short="payé", what=what, when=_deadline(facts))
 
 
@@ -271,18 +215,21 @@ def _failure(facts: PaymentFacts) -> str:
     if facts.state is AdviceState.RETURNED or (
         facts.state is not AdviceState.REJECTED and facts.was(AdviceState.RETURNED)
     ):
-        paid_on = facts.last_on(AdviceState.PAID)
-        before = f", après un paiement le {french_date(paid_on)}" if paid_on is not None else ""
-        return f"Renvoyé par {_payer(facts)}{_on(facts.last_on(AdviceState.RETURNED))}{before}."
+        before = "" if facts.paid_on is None else f", après un paiement{_on(facts.paid_on)}"
+        return f"Renvoyé par {facts.by_payer}{_on(facts.last_on(AdviceState.RETURNED))}{before}."
     if facts.reason is not None and facts.reason.code == NEVER_CAME:
         return f"{facts.payer} n’a jamais reçu ce virement. Deux personnes l’ont vérifié."
-    times = sum(one.state is AdviceState.REJECTED for one in facts.past)
+    times = sum(one.state is AdviceState.REJECTED and one.why in _REJECTIONS for one in facts.past)
     day = _on(facts.last_on(AdviceState.REJECTED))
     return (
-        f"Rejeté {times} fois par {_payer(facts)}, la dernière{day}."
+        f"Rejeté {times} fois par {facts.by_payer}, la dernière{day}."
         if times > 1
-        else f"Rejeté par {_payer(facts)}{day}."
+        else f"Rejeté par {facts.by_payer}{day}."
     )
+
+
+_REJECTIONS = (PaymentWhy.REJECTED, PaymentWhy.NEVER_CAME, PaymentWhy.RESUMED)
+"""The changes that are a rejection of their own: others give its reason, or let it stand again."""
 
 
 def _taken_up(facts: PaymentFacts) -> Said:
@@ -360,15 +307,7 @@ def _deadline(facts: PaymentFacts) -> str:
     if facts.due_on is None:
         return ""
     is_paid = facts.state is AdviceState.PAID
-    return due_sentence(facts.due_on, facts.last_on(AdviceState.PAID) if is_paid else facts.today, is_paid=is_paid)
-
-
-def _payer(facts: PaymentFacts) -> str:
-    return "la banque" if facts.is_by_bank else "le comptable public"
-
-
-def _to(facts: PaymentFacts) -> str:
-    return "à la banque" if facts.is_by_bank else "au comptable public"
+    return due_sentence(facts.due_on, facts.paid_on if is_paid else facts.today, is_paid=is_paid)
 
 
 def _on(day: date | None) -> str:
