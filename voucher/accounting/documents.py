@@ -14,6 +14,7 @@ from voucher.accounting.reconciliation import DifferenceKind, Reconciliation
 from voucher.kernel import paper
 from voucher.kernel.calendar import french_date, french_instant
 from voucher.kernel.money import NARROW_NO_BREAK_SPACE, format_euros
+from voucher.ledger.chart import Code
 
 _TEMPLATES = Path(__file__).parent / "print"
 DIFFERENCE_WORDS = {
@@ -99,8 +100,8 @@ def ledger_parts(found: Reconciliation) -> list[tuple[str, int]]:
     opening = [("Solde à l’ouverture du premier relevé, hors registre", found.opening_cents)]
     return [
         *(opening if found.opening_cents else []),
-        ("Banque (compte 5120)", found.bank_cents),
-        ("Virements transmis, non confirmés (compte 5115)", found.transit_cents),
+        (f"Banque (compte {Code.BANK})", found.bank_cents),
+        (f"Virements transmis, non confirmés (compte {Code.IN_TRANSIT})", found.transit_cents),
     ]
 
 

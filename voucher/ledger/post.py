@@ -89,7 +89,13 @@ class _Line:
 
 
 def post(session: Session, event: Event, movements: Sequence[Movement]) -> UUID:
-    """Write one entry with its movements; return its id. Raises IntegrityError when the event was posted before."""
+    """Write one entry with its movements, those that the chart gives for its event; return its id.
+
+    Raises IntegrityError when the event was posted before, ValueError for a movement that its line of the table does not hold.
+    """
+    allowed = RULES[event.event_type].all_moves
+    if any((movement.debit.code, movement.credit.code) not in allowed for movement in movements):
+        raise ValueError(f"a movement that {event.event_type} does not make")
     open_accounts(session, (key for movement in movements for key in (movement.debit, movement.credit)))
     return _write(session, event, [_line(movement) for movement in movements])
 

@@ -21,7 +21,7 @@ from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database, among
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
-from voucher.ledger.chart import AccountKey
+from voucher.ledger.chart import AccountKey, Code
 from voucher.ledger.post import open_accounts
 from voucher.programme.model import Agreement, SettlementChannel
 from voucher.settlement.bank_in.accountant_then_bank import accountant_reference
@@ -332,7 +332,9 @@ def _book(
     for some in _parts(matches):
         session.execute(insert(BankMatch), some)
     accounts = {advices[line.reference].paying_account_id for line in booked}
-    open_accounts(session, (AccountKey(code, bank_account_id=one) for one in accounts for code in ("5120", "4711")))
+    open_accounts(
+        session, (AccountKey(code, bank_account_id=one) for one in accounts for code in (Code.BANK, Code.UNIDENTIFIED))
+    )
     paid = {advices[line.reference].id: line.on for line in booked if line.status is ReturnStatus.PAID}
     for ids in _parts(list(paid)):
         withdraw_rejections(session, {one: paid[one] for one in ids}, by=by, now=now)

@@ -155,7 +155,7 @@ def decide_dispute(
                 _post(session, EventType.DISPUTE_DISMISSED, dispute_id, found, by, now)
         elif found.is_suspending:
             event = Event(EventType.DISPUTE_UPHELD, dispute_id, now, _narration(found), by)
-            post(session, event, reversal.movements("4678"))
+            post(session, event, reversal.movements(event.event_type))
         else:
             claw_back(session, found, reversal, _narration(found), by=by, now=now)
         notify_dispute(session, dispute_id, now)
