@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from voucher.funding.accounts import account
 from voucher.funding.call import uncalled_uses
 from voucher.funding.model import FundsCall, FundsCallUse
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
 from voucher.ledger.chart import RULES, Code, EventType
@@ -111,8 +112,8 @@ def named_lines(session: Session, rows: Any, names: StructureNames) -> list[UseL
     """Return the lines of some rows, their structures named."""
     known: dict[UUID, tuple[str, str]] = {}
     ids = sorted({row.structure_id for row in rows if row.structure_id is not None})
-    for start in range(0, len(ids), 500):
-        known |= names(session, ids[start : start + 500])
+    for some in chunks(ids):
+        known |= names(session, some)
     return list(_named(rows, known))
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, Executable, TextClause, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import sent_together
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.rows import insert_many, insert_rows, row_values
@@ -52,8 +53,7 @@ def _open(session: Session, wanted: Mapping[int, AccountKey]) -> None:
     if not unknown:
         return
     standing: set[int] = set()
-    for start in range(0, len(unknown), 500):
-        part = unknown[start : start + 500]
+    for part in chunks(unknown):
         standing.update(session.scalars(select(model.Account.id).where(model.Account.id.in_(part))))
     # Those this transaction opened itself may still be rolled back: they are remembered by a later one.
     opened: set[int] = session.info.setdefault("accounts_opened", set())

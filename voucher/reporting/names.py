@@ -19,6 +19,7 @@ from voucher.funding.model import FundingClose, FundsCall, FundsReceipt
 from voucher.issuing.model import IssueBatch
 from voucher.kernel.calendar import french_date, french_instant, paris_day
 from voucher.kernel.checks import Violation
+from voucher.kernel.chunks import chunks
 from voucher.ledger.chart import RULES, EventType
 from voucher.ledger.model import Entry
 from voucher.mail.model import OutboxMessage
@@ -38,7 +39,6 @@ _DIMENSIONS = {
     "bank_account": ", compte payeur ",
 }
 _EVENT = re.compile(rf"\b({'|'.join(sorted(EventType, key=len, reverse=True))})\b")
-IDS_AT_ONCE = 500
 
 Words = Callable[[Row[*tuple[Any, ...]]], str]
 
@@ -192,8 +192,7 @@ def _names(session: Session, ids: list[UUID]) -> dict[str, str]:
     found: dict[str, str] = {}
     for query, column, words in _kinds():
         is_enough = column.class_ in _NAMED_ALONE
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            part = ids[start : start + IDS_AT_ONCE]
+        for part in chunks(ids):
             for row in session.execute(query.add_columns(column.label("named_id")).where(column.in_(part))):
                 key = str(row.named_id)
                 found.setdefault(key, words(row) if is_enough else f"{words(row)} ({key})")

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Integer, and_, cast, exists, extract, func
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import french_date, french_instant
+from voucher.kernel.chunks import chunks
 from voucher.kernel.money import format_euros
 from voucher.network.model import BankDetails, Place, Structure
 from voucher.programme.model import Agreement
@@ -33,7 +34,6 @@ BURST_SECONDS = 600
 BURST_ACTS_MIN = 10
 OF_A_KIND_MAX = 50
 _EVIDENCE_MAX = 8
-_IDS_MAX = 1000
 
 
 class Sign(StrEnum):
@@ -200,7 +200,7 @@ def _against_the_past(session: Session, owed: Sequence[Owed], batch_id: UUID | N
     """A first payment; and an amount far above what the structure is usually paid, by all agreements."""
     payable = [one for one in owed if one.is_payable]
     past: dict[UUID, tuple[int, int]] = {}
-    for ids in _chunks([one.structure_id for one in payable]):
+    for ids in chunks([one.structure_id for one in payable]):
         for row in session.execute(
             select(PaymentAdvice.structure_id, func.count(), func.sum(PaymentAdvice.amount_cents))
             .where(PaymentAdvice.structure_id.in_(ids), _paid_before(batch_id))
@@ -360,7 +360,7 @@ def _bursts(session: Session, period_id: UUID, owed: dict[UUID, Owed]) -> list[A
 def _no_open_place(session: Session, owed: Sequence[Owed]) -> list[Anomaly]:
     found: set[UUID] = set()
     is_open = exists().where(Place.structure_id == Structure.id, Place.is_open)
-    for ids in _chunks([one.structure_id for one in owed if one.is_payable]):
+    for ids in chunks([one.structure_id for one in owed if one.is_payable]):
         found.update(session.scalars(select(Structure.id).where(Structure.id.in_(ids), ~is_open)))
     return [
         _of(one, Sign.NO_OPEN_PLACE, "Tous ses lieux sont fermés.", "Vérifiez qu’elle existe toujours.")
@@ -380,10 +380,6 @@ def _of(
 ) -> Anomaly:
     rows = tuple(evidence)[:_EVIDENCE_MAX]
     return Anomaly(sign, one.structure_id, one.name, sentence, what_to_do, is_blocking, one.amount_cents, rows)
-
-
-def _chunks(ids: Sequence[UUID]) -> Iterable[Sequence[UUID]]:
-    return (ids[start : start + _IDS_MAX] for start in range(0, len(ids), _IDS_MAX))
 
 
 def _day(value: date | str) -> date:

@@ -1,12 +1,13 @@
 """A payment that will not be made: it leaves transit and is owed again (5115 to 4670), with the reason."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import literal, select, update
 from sqlalchemy.orm import Session
 
+from voucher.kernel.chunks import chunks
 from voucher.ledger.chart import EventType
 from voucher.ledger.post import Event, reverse
 from voucher.ledger.post_many import post_many
@@ -15,8 +16,6 @@ from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.reconciliation.withdraw_rejections import withdrawals
 from voucher.settlement.words.states import AdviceState
 
-_CHUNK = 5_000
-
 
 def reject_advices(session: Session, reasons: Mapping[UUID, str], *, on: date, by: UUID, now: datetime) -> list[UUID]:
     """Reject those of these advices that are in transit, each for its reason, and post it; return them. The next batch takes them up.
@@ -24,13 +23,13 @@ def reject_advices(session: Session, reasons: Mapping[UUID, str], *, on: date, b
     None of them may be one of `withdraw_rejections.rejected_twice`.
     """
     rejected = _change(session, reasons, AdviceState.IN_FILE, AdviceState.REJECTED)
-    before = {one: withdrawal for some in _parts(rejected) for one, withdrawal in withdrawals(session, some).items()}
+    before = {one: withdrawal for some in chunks(rejected) for one, withdrawal in withdrawals(session, some).items()}
     for advice_id in sorted(before):
         # It had been rejected, and that was withdrawn: the rejection stands again, not before it was withdrawn.
         day = max(on, before[advice_id].on)
         event = Event(EventType.MATCH_UNDONE, advice_id, now, "Rejet rétabli", by, day)
         reverse(session, event, before[advice_id].entry_id)
-    for some in _parts([one for one in rejected if one not in before]):
+    for some in chunks([one for one in rejected if one not in before]):
         facts = (
             select(
                 PaymentAdvice.id,
@@ -58,7 +57,7 @@ def say_why_rejected(session: Session, reasons: Mapping[UUID, str]) -> None:
     A dead account is then not paid again (ADR 18). Other rejections keep the reason that they had.
     """
     given = {one: reason for one, reason in reasons.items() if reason}
-    for some in _parts(sorted(given)):
+    for some in chunks(sorted(given)):
         unsaid = select(PaymentAdvice.id).where(PaymentAdvice.id.in_(some), PaymentAdvice.state_reason == NEVER_CAME)
         say_reasons(session, {one: given[one] for one in session.scalars(unsaid)}, AdviceState.REJECTED)
 
@@ -70,7 +69,7 @@ def _change(session: Session, reasons: Mapping[UUID, str], before: AdviceState, 
         by_reason.setdefault(reason[:200], []).append(advice_id)
     done: list[UUID] = []
     for reason, ids in sorted(by_reason.items()):
-        for some in _parts(sorted(ids)):
+        for some in chunks(sorted(ids)):
             change = (
                 update(PaymentAdvice)
                 .where(PaymentAdvice.id.in_(some), PaymentAdvice.state == before)
@@ -80,8 +79,3 @@ def _change(session: Session, reasons: Mapping[UUID, str], before: AdviceState, 
             )
             done += session.scalars(change).all()
     return done
-
-
-def _parts(items: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]

@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Row, Select, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import among
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
@@ -22,8 +23,6 @@ from voucher.ledger.post import Event, post_event, reverse_on_its_day
 from voucher.settlement.model.bank_reports import DuplicateAnswer
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.words.states import AdviceState
-
-_IDS_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +100,8 @@ def rejected_twice(session: Session, advice_ids: Sequence[UUID]) -> set[UUID]:
     """Return those of these advices whose rejection was withdrawn, stood again, and so cannot stand once more."""
     return {
         one
-        for start in range(0, len(advice_ids), _IDS_MAX)
-        for one, withdrawal in withdrawals(session, advice_ids[start : start + _IDS_MAX]).items()
+        for some in chunks(advice_ids)
+        for one, withdrawal in withdrawals(session, some).items()
         if withdrawal.is_reversed
     }
 
