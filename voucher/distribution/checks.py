@@ -16,6 +16,7 @@ from voucher.distribution.words import BOOKLET_STATES, VOUCHER_STATES
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.issuing.shares import amounts_by_agreement, shares_of_batch
 from voucher.kernel.checks import Check, Violation
+from voucher.kernel.labels import booklet_label, serial_label
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
@@ -94,7 +95,7 @@ def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:
     return [
         Violation(
             "booklets_agree_with_their_slips",
-            f"carnet {row.number}",
+            f"carnet {booklet_label(row.number)}",
             f"« {BOOKLET_STATES[row.state][0]} » sans la remise ou l'opposition qui le dit, ou chez un autre prescripteur",
         )
         for row in wrong
@@ -123,7 +124,7 @@ def check_vouchers_agree_with_their_booklet(session: Session) -> list[Violation]
     return [
         Violation(
             "vouchers_agree_with_their_booklet",
-            f"chèque {row.serial}",
+            f"chèque {serial_label(row.serial)}",
             f"« {VOUCHER_STATES[row.state]} » dans un carnet « {BOOKLET_STATES[row.booklet_state][0]} »",
         )
         for row in wrong

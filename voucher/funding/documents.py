@@ -19,7 +19,8 @@ from voucher.funding.model import CallKind, FundingClose, FundingDocument, Funds
 from voucher.funding.uses import StructureNames, UseLine, lines_of, named_lines, no_names, taken_by
 from voucher.kernel.calendar import french_date
 from voucher.kernel.database import Database, insert_new
-from voucher.kernel.money import NARROW_NO_BREAK_SPACE, format_euros
+from voucher.kernel.labels import iban_label
+from voucher.kernel.money import format_euros, thousands
 from voucher.kernel.paper import euros_cell, pdf, safe_cell
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Entry
@@ -179,7 +180,7 @@ def _said(parties: Parties) -> dict[str, str]:
         "issuer_address": parties.issuer_address,
         "funder_name": parties.funder_name,
         "holder_name": parties.holder_name,
-        "iban": " ".join(iban[start : start + 4] for start in range(0, len(iban), 4)),
+        "iban": iban_label(iban),
     }
 
 
@@ -232,4 +233,4 @@ def _stem(text: str) -> str:
 
 
 def _count(number: int) -> str:
-    return f"{number:,}".replace(",", NARROW_NO_BREAK_SPACE)
+    return thousands(number)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import french_date, french_instant
 from voucher.kernel.chunks import chunks
+from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
 from voucher.network.model import BankDetails, Place, Structure
 from voucher.programme.model import Agreement
@@ -182,7 +183,9 @@ def _waiting_ribs(session: Session, owed: Sequence[Owed]) -> list[Anomaly]:
 
 
 def _change_of_rib(recorded_at: datetime, iban: str, iban_before: str) -> str:
-    return f"Enregistré le {french_instant(recorded_at)} : finit par {iban[-4:]}, avant par {iban_before[-4:]}"
+    return (
+        f"Enregistré le {french_instant(recorded_at)} : finit par {iban_end(iban)}, avant par {iban_end(iban_before)}"
+    )
 
 
 def _failed_there(owed: Iterable[Owed]) -> list[Anomaly]:
