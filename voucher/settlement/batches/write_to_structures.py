@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.mail.again import send_again
@@ -100,7 +101,7 @@ def _sent_letter(row: Row[*tuple[Any, ...]], told: Said, now: datetime) -> Lette
         "\n".join(
             (
                 f"Pour quoi : {_vouchers(row.voucher_count)}, lot {row.number}{_period(row)}.",
-                f"Sur quel compte : celui dont l’IBAN finit par {row.iban[-4:]}.",
+                f"Sur quel compte : celui dont l’IBAN finit par {iban_end(row.iban)}.",
                 f"Référence du règlement : {row.reference}.",
             )
         ),
@@ -124,7 +125,7 @@ def _failed_letter(row: Row[*tuple[Any, ...]], told: Said, kind: str, now: datet
     asks_rib = told.holder is Holder.STRUCTURE
     body = (
         "Bonjour,",
-        f"{row.structure_name} : {amount}, sur le compte dont l’IBAN finit par {row.iban[-4:]}. {told.sentence}",
+        f"{row.structure_name} : {amount}, sur le compte dont l’IBAN finit par {iban_end(row.iban)}. {told.sentence}",
         f"Que faire : {told.act}" if asks_rib else f"Que faire : rien pour le moment. {told.next_for_structure}",
         f"Référence du règlement : {row.reference}, lot {row.number}.",
         f"Cette situation est celle du {french_date(paris_day(now))}.",

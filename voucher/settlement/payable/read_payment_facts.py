@@ -1,6 +1,6 @@
 """What is known of payments now, as `words.payment_sentences` takes it: read once, for every page, paper, e-mail and file."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from sqlalchemy import Row, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
@@ -30,7 +31,6 @@ from voucher.settlement.words.payment_sentences import Said, said
 from voucher.settlement.words.states import AdviceState, BatchState, LineNature, LineOrigin
 from voucher.settlement.words.transitions import PaymentWhy
 
-_IDS_MAX = 1000
 BANK_DAYS = timedelta(days=2)
 """Between the execution of a transfer and its line on the structure's account, at most; then the bank's next day."""
 
@@ -45,7 +45,11 @@ def said_of(database: Database, advice_ids: Collection[UUID], now: datetime) -> 
 
 def payment_facts(session: Session, advice_ids: Collection[UUID], now: datetime) -> dict[UUID, PaymentFacts]:
     """Return what is known of these payments; a few questions for a thousand of them."""
-    rows = [row for ids in _parts(advice_ids) for row in session.execute(_query().where(PaymentAdvice.id.in_(ids)))]
+    rows = [
+        row
+        for ids in chunks(sorted(set(advice_ids)))
+        for row in session.execute(_query().where(PaymentAdvice.id.in_(ids)))
+    ]
     waiting = [row for row in rows if row.state in CARRIED_STATES]
     leaving = [row for row in rows if row.state == AdviceState.DUE]
     known = payees(session, [row.structure_id for row in (*waiting, *leaving)])
@@ -178,8 +182,3 @@ def _past(row: Row[*tuple[Any, ...]], history: Sequence[HistoryEvent]) -> tuple[
 def _confirmed_by(history: Sequence[HistoryEvent]) -> LineOrigin | None:
     """Return whose line proves the last payment."""
     return next((one.line_origin for one in reversed(history) if one.after is AdviceState.PAID and one.line_id), None)
-
-
-def _parts(ids: Collection[UUID]) -> Iterator[list[UUID]]:
-    ordered = sorted(set(ids))
-    return (ordered[start : start + _IDS_MAX] for start in range(0, len(ordered), _IDS_MAX))

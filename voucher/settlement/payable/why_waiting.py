@@ -52,11 +52,6 @@ class WaitingAdvice:
     amount_cents: int
     state: AdviceState
 
-    @property
-    def is_held(self) -> bool:
-        """Whether it was never sent."""
-        return self.state is AdviceState.HELD
-
 
 def why_waiting(session: Session, advice_ids: Collection[UUID], now: datetime) -> dict[UUID, Waiting]:
     """Return why these advices wait, those that do not wait left out."""
