@@ -152,7 +152,7 @@ def undo_redemption(redemption_id: UUID) -> Response:
     if isinstance(answer, Undone):
         flash(
             f"{plural(len(answer.serials), 'chèque')}, {round_euros(answer.amount_cents)} : encaissement annulé. "
-            "Rien n'a été débité. Les chèques peuvent resservir.",
+            "Rien n’a été débité. Les chèques peuvent resservir.",
             "success",
         )
     else:

@@ -25,7 +25,7 @@ class Wording:
 
 WORDINGS: Mapping[Risk, Wording] = {
     Risk.BATCH_WAITS: Wording(
-        "lot", "lots", "à payer", "Voir l'argent qui attend", (("finance.batches", {}), ("ledger.stages", {}))
+        "lot", "lots", "à payer", "Voir l’argent qui attend", (("finance.batches", {}), ("ledger.stages", {}))
     ),
     Risk.NO_BANK_DETAILS: Wording(
         "structure",
@@ -38,7 +38,7 @@ WORDINGS: Mapping[Risk, Wording] = {
         "structure", "structures", "dus", "Voir les RIB à confirmer", (("finance.waiting_ribs", {}),)
     ),
     Risk.TRANSFER_UNCONFIRMED: Wording(
-        "virement", "virements", "en transit", "Voir le compte d'attente", (("ledger.accounts", {"compte": "5115"}),)
+        "virement", "virements", "en transit", "Voir le compte d’attente", (("ledger.accounts", {"compte": "5115"}),)
     ),
     Risk.BANK_LINES: Wording(
         "ligne",

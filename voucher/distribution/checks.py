@@ -90,14 +90,14 @@ def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:
         Violation(
             "booklets_agree_with_their_slips",
             f"carnet {row.number}",
-            f"« {BOOKLET_STATES[row.state][0]} » sans la remise ou l'opposition qui le dit, ou chez un autre prescripteur",
+            f"« {BOOKLET_STATES[row.state][0]} » sans la remise ou l’opposition qui le dit, ou chez un autre prescripteur",
         )
         for row in wrong
     ]
 
 
 def check_vouchers_agree_with_their_booklet(session: Session) -> list[Violation]:
-    """Aucun chèque n'est utilisable dans un carnet bloqué ou annulé, ni remis dans un carnet qui ne l'est pas."""
+    """Aucun chèque n’est utilisable dans un carnet bloqué ou annulé, ni remis dans un carnet qui ne l’est pas."""
     wrong = session.execute(
         select(Voucher.serial, Voucher.state, Booklet.state.label("booklet_state"))
         .join(Booklet, Booklet.number == Voucher.booklet_number)

@@ -149,10 +149,10 @@ class EventRule:
 _GIVEN_BACK = (("8040", "8050"), ("8030", "8050"))
 
 RULES: Mapping[EventType, EventRule] = {
-    EventType.ENVELOPE_OPENED: EventRule(Journal.BUDGET, "Ouverture d'enveloppe", (("8020", "8010"),)),
+    EventType.ENVELOPE_OPENED: EventRule(Journal.BUDGET, "Ouverture d’enveloppe", (("8020", "8010"),)),
     EventType.CREDITS_COMMITTED: EventRule(Journal.BUDGET, "Engagement sur convention", (("8030", "8020"),)),
     EventType.VOUCHERS_ISSUED: EventRule(Journal.VOUCHERS, "Émission de chèques", (("8040", "8030"),)),
-    EventType.BOOKLET_HANDED_OVER: EventRule(Journal.VOUCHERS, "Remise d'un carnet", (("8045", "8040"),)),
+    EventType.BOOKLET_HANDED_OVER: EventRule(Journal.VOUCHERS, "Remise d’un carnet", (("8045", "8040"),)),
     EventType.VOUCHERS_REDEEMED: EventRule(
         Journal.VOUCHERS, "Encaissement de chèques", (("8050", "8045"), ("4430", "4670"))
     ),
@@ -160,7 +160,7 @@ RULES: Mapping[EventType, EventRule] = {
         Journal.VOUCHERS, "Encaissement de chèques sans remise", (("8050", "8040"), ("4430", "4670"))
     ),
     # A reversal: its movements are those of the entry it undoes, the other way round.
-    EventType.REDEMPTION_UNDONE: EventRule(Journal.VOUCHERS, "Annulation d'un encaissement", ()),
+    EventType.REDEMPTION_UNDONE: EventRule(Journal.VOUCHERS, "Annulation d’un encaissement", ()),
     EventType.STOCK_VOIDED: EventRule(Journal.VOUCHERS, "Destruction de carnets non remis", (("8030", "8040"),)),
     EventType.STOCK_STOPPED: EventRule(Journal.VOUCHERS, "Opposition avant remise", (("8030", "8040"),)),
     EventType.VOUCHERS_STOPPED: EventRule(Journal.VOUCHERS, "Opposition après remise", (("8030", "8045"),)),
@@ -190,16 +190,16 @@ RULES: Mapping[EventType, EventRule] = {
     EventType.CHARGE_REFUND_IDENTIFIED: EventRule(
         Journal.BANK, "Crédit identifié : frais bancaires remboursés", (("4711", "6270"),)
     ),
-    EventType.CREDITS_RELEASED: EventRule(Journal.BUDGET, "Crédits rendus à l'enveloppe", (("8020", "8030"),)),
-    EventType.FUNDS_CALLED: EventRule(Journal.FUNDING, "Appel de fonds sur l'utilisé", (("4431", "4430"),)),
-    EventType.ADVANCE_CALLED: EventRule(Journal.FUNDING, "Appel d'une avance", (("4431", "4432"),)),
-    EventType.ADVANCE_USED: EventRule(Journal.FUNDING, "Avance imputée sur l'utilisé", (("4432", "4430"),)),
+    EventType.CREDITS_RELEASED: EventRule(Journal.BUDGET, "Crédits rendus à l’enveloppe", (("8020", "8030"),)),
+    EventType.FUNDS_CALLED: EventRule(Journal.FUNDING, "Appel de fonds sur l’utilisé", (("4431", "4430"),)),
+    EventType.ADVANCE_CALLED: EventRule(Journal.FUNDING, "Appel d’une avance", (("4431", "4432"),)),
+    EventType.ADVANCE_USED: EventRule(Journal.FUNDING, "Avance imputée sur l’utilisé", (("4432", "4430"),)),
     # A reversal of the call.
     EventType.CALL_CANCELLED: EventRule(Journal.FUNDING, "Appel de fonds annulé", ()),
     # At the final balance: what was clawed back after it was called is the funder's, as what remains of an advance is.
     EventType.OVERCALL_CARRIED: EventRule(Journal.FUNDING, "Trop appelé porté en avance", (("4430", "4432"),)),
     # Money received first waits in 4711, as any unknown credit; a match says whose it is.
-    EventType.FUNDS_IDENTIFIED: EventRule(Journal.FUNDING, "Fonds reçus d'un financeur", (("4711", "4431"),)),
+    EventType.FUNDS_IDENTIFIED: EventRule(Journal.FUNDING, "Fonds reçus d’un financeur", (("4711", "4431"),)),
     EventType.ADVANCE_REFUNDED: EventRule(Journal.FUNDING, "Avance rendue à un financeur", (("4432", "4711"),)),
     EventType.REDEMPTION_CLAWED_BACK: EventRule(
         Journal.SETTLEMENT, "Encaissement repris après règlement", (("8045", "8050"), ("4671", "4430")), _GIVEN_BACK

@@ -218,9 +218,9 @@ def redemption_story(
     line = _line(row, undo_minutes, now)
     moments = [Moment("Encaissé", line.redeemed_at, line.place_name)]
     if line.is_undone:
-        moments.append(Moment("Annulé au comptoir", line.undone_at, "Rien n'est dû. Les chèques peuvent resservir."))
+        moments.append(Moment("Annulé au comptoir", line.undone_at, "Rien n’est dû. Les chèques peuvent resservir."))
     elif line.is_reversed:
-        moments.append(Moment("Repris après contestation", None, "Rien n'est dû. La raison est dans vos paiements."))
+        moments.append(Moment("Repris après contestation", None, "Rien n’est dû. La raison est dans vos paiements."))
     elif line.is_disputed:
         moments.append(Moment("Contesté", None, "Le montant attend la décision du service des finances."))
     elif row.period_closed_at is None:

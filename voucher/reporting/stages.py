@@ -22,7 +22,7 @@ class Stage:
 
 BUDGET_STAGES = (
     Stage("8020", "Disponible", "Ouvert par le financeur, affecté à aucune convention."),
-    Stage("8030", "Engagé", "Affecté à une convention ; aucun chèque n'est encore émis."),
+    Stage("8030", "Engagé", "Affecté à une convention ; aucun chèque n’est encore émis."),
     Stage("8040", "Émis", "Chèques imprimés ou à imprimer, pas encore remis à une personne."),
     Stage("8045", "Remis", "Chèques remis à une personne, pas encore utilisés."),
     Stage("8050", "Utilisé", "Chèques encaissés à un comptoir."),

@@ -11,7 +11,7 @@ ROWS_MAX = 100
 
 
 def check_two_people_decide(session: Session) -> list[Violation]:
-    """Qui ouvre une contestation ne la tranche pas ; qui demande d'abandonner un trop-perçu ne l'accorde pas."""
+    """Qui ouvre une contestation ne la tranche pas ; qui demande d’abandonner un trop-perçu ne l’accorde pas."""
     disputes = session.execute(
         select(Dispute.id, Dispute.amount_cents).where(Dispute.decided_by == Dispute.opened_by).limit(ROWS_MAX)
     )
