@@ -46,7 +46,8 @@ def clock() -> str | Response:
     listing = read_listing(request.args, sorts=("since", "due_on", "amount"), default_sort="-since", filters=names)
     wanted = listing.filters
     counts = late_now(here.database, here.now(), issuer_id=scope())
-    within_days = None if wanted.get("echeance") == "toutes" else SOON_DAYS
+    is_whole = wanted.get("echeance") == "toutes"
+    within_days = None if is_whole else SOON_DAYS
     whole = dues(here.database, here.now(), issuer_id=scope(), within_days=within_days)
     found = [
         one
@@ -79,6 +80,7 @@ def clock() -> str | Response:
     return render_template(
         "finance/clock_lines.html" if "structure" in wanted else "finance/clock.html",
         counts=counts,
+        is_whole=is_whole,
         listing=listing,
         rows=rows[listing.offset : listing.offset + listing.limit],
         total=len(rows),

@@ -59,6 +59,7 @@ def messages() -> str | Response:
         rows=rows,
         total=total,
         counts={str(state): count for state, count in counts.items()},
+        given_up_count=counts[read.MessageState.GIVEN_UP],
         has_server=here.settings.smtp_url is not None,
         choices=STATE_CHOICES,
         words={str(state): word for state, word in read.STATE_WORDS.items()},

@@ -68,7 +68,7 @@ def calls() -> str | Response:
                 row.reference,
                 row.agreement_number,
                 row.funder_name,
-                "Avance" if row.kind == "advance" else "Usages",
+                "Avance" if row.is_advance else "Usages",
                 read.STATES[row.state][0],
                 row.called_on,
                 row.due_on,

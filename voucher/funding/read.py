@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, or_, select, true
 from sqlalchemy.orm import Session
 
-from voucher.funding.model import CallState, FundingClose, FundsCall, FundsReceipt
+from voucher.funding.model import CallKind, CallState, FundingClose, FundsCall, FundsReceipt
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
 from voucher.ledger.model import Account
@@ -65,6 +65,16 @@ class CallLine:
     state: str  # « overdue » where its day is past
     called_on: date
     due_on: date
+
+    @property
+    def is_advance(self) -> bool:
+        """Whether it asks for an advance, and not for what was used."""
+        return self.kind == CallKind.ADVANCE
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its day is past."""
+        return self.state == OVERDUE
 
     @property
     def left_cents(self) -> int:

@@ -48,6 +48,11 @@ class AccountClass:
     normal_side: Side
     dimensions: tuple[Dimension, ...]
 
+    @property
+    def is_budget(self) -> bool:
+        """Whether it stands in the book of the budget, off the balance sheet."""
+        return self.book is Book.BUDGET
+
 
 _F, _A, _S, _B = Dimension.FUNDER, Dimension.AGREEMENT, Dimension.STRUCTURE, Dimension.BANK_ACCOUNT
 CHART: Mapping[str, AccountClass] = {

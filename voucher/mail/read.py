@@ -49,6 +49,16 @@ class MessageRow:
     failure: str
     state: MessageState
 
+    @property
+    def will_be_tried(self) -> bool:
+        """Whether it waits for its first try, or another."""
+        return self.state in (MessageState.WAITING, MessageState.RETRYING)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a try failed and it has not left since."""
+        return self.state in (MessageState.GIVEN_UP, MessageState.RETRYING)
+
 
 ACCOUNT_KINDS = "account_"
 """How the kinds of messages to people about their own accounts begin."""

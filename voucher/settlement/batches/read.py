@@ -13,7 +13,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.money import sum_cents
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Account, Entry, Movement
-from voucher.programme.model import Agreement, Issuer
+from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period
 from voucher.settlement.batches.changed_since_freeze import ChangedDetails, changed_details
 from voucher.settlement.batches.files_of_batch import ExportedFile
@@ -94,6 +94,31 @@ class BatchPage:
     states: Mapping[AdviceState, tuple[int, int]]  # how many advices, how many cents
     changed: tuple[ChangedDetails, ...]
     files: tuple[KeptFile, ...]
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it waits for a second person."""
+        return self.state is BatchState.FROZEN
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether it waits to be sent."""
+        return self.state is BatchState.APPROVED
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether it is sent, and the bank has not booked all of it."""
+        return self.state is BatchState.EXPORTED
+
+    @property
+    def is_before_export(self) -> bool:
+        """Whether its files are still to be written."""
+        return self.is_frozen or self.is_approved
+
+    @property
+    def is_for_the_bank(self) -> bool:
+        """Whether its files go to the bank, and not to a public accountant."""
+        return self.channel == SettlementChannel.MANDATED_OPERATOR
 
 
 def batches(

@@ -99,6 +99,31 @@ class AdvicePage:
     adjusted: tuple[AdjustedLine, ...]
 
     @property
+    def is_paid(self) -> bool:
+        """Whether a bank line paid it."""
+        return self.state is AdviceState.PAID
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its batch is still to be sent."""
+        return self.state is AdviceState.DUE
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it could not be put into a file."""
+        return self.state is AdviceState.HELD
+
+    @property
+    def came_back(self) -> bool:
+        """Whether it was sent and did not reach the structure."""
+        return self.state in (AdviceState.REJECTED, AdviceState.RETURNED)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it needs no transfer."""
+        return self.state is AdviceState.SETTLED
+
+    @property
     def gross_cents(self) -> int:
         """What was owed before anything was netted."""
         return self.amount_cents - sum(one.amount_cents for one in self.adjusted if one.nature != LineNature.RELEASED)

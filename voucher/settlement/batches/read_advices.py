@@ -33,6 +33,11 @@ class AdviceRow:
     state_reason: str
     paid_on: date | None
 
+    @property
+    def is_paid(self) -> bool:
+        """Whether a bank line paid it."""
+        return self.state is AdviceState.PAID
+
 
 def advices(
     database: Database,

@@ -86,6 +86,16 @@ class Due:
     structure_id: UUID | None = None
 
     @property
+    def is_running(self) -> bool:
+        """Whether its month is not over."""
+        return self.stage is Stage.RUNNING
+
+    @property
+    def is_to_freeze(self) -> bool:
+        """Whether its period is over and no batch holds it."""
+        return self.stage is Stage.NOT_FROZEN
+
+    @property
     def is_late(self) -> bool:
         """Whether its day is over."""
         return self.days_left < 0

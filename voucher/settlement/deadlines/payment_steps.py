@@ -35,6 +35,16 @@ class PaymentStep:
     who: str
     next: str
 
+    @property
+    def sentence(self) -> str:
+        """What happened, with its full stop."""
+        return self.what if self.what.endswith(".") else f"{self.what}."
+
+    @property
+    def is_for_structure(self) -> bool:
+        """Whether the structure itself must act."""
+        return self.holder is Holder.STRUCTURE
+
 
 def finance_of(issuer_name: str) -> str:
     """Name the finance people of an issuer, as its structures know them."""

@@ -51,6 +51,11 @@ class Waiting:
     act: str
     is_set_aside: bool = False
 
+    @property
+    def is_for_somebody(self) -> bool:
+        """Whether somebody must act: what is below the minimum waits for more."""
+        return self.held is not Held.BELOW_MINIMUM
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingAdvice:

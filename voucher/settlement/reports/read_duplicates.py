@@ -55,6 +55,11 @@ class DuplicateRow:
     answers: tuple[DuplicateOutcome, ...]
 
     @property
+    def is_paid(self) -> bool:
+        """Whether a bank line paid it."""
+        return self.state is AdviceState.PAID
+
+    @property
     def bank_says(self) -> str:
         """What the bank said, whole."""
         since = f" Elle l’a aussi rejeté : {explain(self.rejected_since).sentence}" if self.rejected_since else ""

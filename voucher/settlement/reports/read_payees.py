@@ -59,6 +59,11 @@ class PayeeCheck:
     may_wait: bool
 
     @property
+    def is_match(self) -> bool:
+        """Whether the bank confirms the name."""
+        return self.code == "RCVC"
+
+    @property
     def bank_name(self) -> str:
         """The name that the bank knows, empty when it gives none."""
         return self.words if self.code == "RVMC" else ""
