@@ -10,8 +10,9 @@ from voucher.settlement.deadlines.payment_deadlines import SOON_DAYS, STAGE_WORD
 from voucher.web.access import staff
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tags import STAGE_TAGS
 
-STAGE_CHOICES = [(str(stage), word) for stage, (word, _) in STAGE_WORDS.items() if stage is not Stage.RUNNING]
+STAGE_CHOICES = [(str(stage), word) for stage, word in STAGE_WORDS.items() if stage is not Stage.RUNNING]
 COLUMNS = (
     ("À arrêter", (Stage.RUNNING, Stage.NOT_FROZEN)),
     ("À valider", (Stage.NOT_APPROVED,)),
@@ -64,7 +65,7 @@ def clock() -> str | Response:
         ]  # fmt: skip
         lines = (
             (
-                row.label, row.agreement_number, row.issuer_name, STAGE_WORDS[row.stage][0], row.since_on, row.due_on,
+                row.label, row.agreement_number, row.issuer_name, STAGE_WORDS[row.stage], row.since_on, row.due_on,
                 row.days_left, row.holder, row.act, row.structure_count, euros_cell(row.amount_cents),
             )
             for row in found
@@ -88,7 +89,7 @@ def clock() -> str | Response:
         late_cents=sum(one.amount_cents for one in found if one.is_late),
         choices=STAGE_CHOICES,
         causes=[(title, title) for title in sorted({one.title for one in whole if one.title})],
-        words={str(stage): word for stage, word in STAGE_WORDS.items()},
+        words=STAGE_TAGS,
         soon_days=SOON_DAYS,
         now=here.now(),
     )

@@ -90,7 +90,7 @@ def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:
         Violation(
             "booklets_agree_with_their_slips",
             f"carnet {row.number}",
-            f"« {BOOKLET_STATES[row.state][0]} » sans la remise ou l’opposition qui le dit, ou chez un autre prescripteur",
+            f"« {BOOKLET_STATES[row.state]} » sans la remise ou l’opposition qui le dit, ou chez un autre prescripteur",
         )
         for row in wrong
     ]
@@ -119,7 +119,7 @@ def check_vouchers_agree_with_their_booklet(session: Session) -> list[Violation]
         Violation(
             "vouchers_agree_with_their_booklet",
             f"chèque {row.serial}",
-            f"« {VOUCHER_STATES[row.state]} » dans un carnet « {BOOKLET_STATES[row.booklet_state][0]} »",
+            f"« {VOUCHER_STATES[row.state]} » dans un carnet « {BOOKLET_STATES[row.booklet_state]} »",
         )
         for row in wrong
     ]

@@ -17,14 +17,14 @@ from voucher.programme.model import Agreement, Funder, Issuer
 from voucher.programme.stages import balances_of
 
 OVERDUE = "overdue"
-STATES: Mapping[str, tuple[str, str]] = {
-    CallState.CALLED: ("Appelé", "wait"),
-    CallState.PARTLY_PAID: ("Payé en partie", "info"),
-    CallState.PAID: ("Payé", "success"),
-    CallState.CANCELLED: ("Annulé", "neutral"),
-    OVERDUE: ("En retard", "danger"),
+STATES: Mapping[str, str] = {
+    CallState.CALLED: "Appelé",
+    CallState.PARTLY_PAID: "Payé en partie",
+    CallState.PAID: "Payé",
+    CallState.CANCELLED: "Annulé",
+    OVERDUE: "En retard",
 }
-"""The word of each state of a call, and the kind of its tag; « overdue » is a call whose day is past."""
+"""The word of each state of a call; « overdue » is a call whose day is past."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

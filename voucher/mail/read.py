@@ -22,13 +22,13 @@ class MessageState(StrEnum):
     GIVEN_UP = "abandonne"
 
 
-STATE_WORDS: dict[MessageState, tuple[str, str]] = {
-    MessageState.WAITING: ("À envoyer", "wait"),
-    MessageState.RETRYING: ("Nouvel essai prévu", "warn"),
-    MessageState.SENT: ("Envoyé", "success"),
-    MessageState.GIVEN_UP: ("Abandonné", "danger"),
+STATE_WORDS: dict[MessageState, str] = {
+    MessageState.WAITING: "À envoyer",
+    MessageState.RETRYING: "Nouvel essai prévu",
+    MessageState.SENT: "Envoyé",
+    MessageState.GIVEN_UP: "Abandonné",
 }
-"""The word of each state, and the kind of its tag."""
+"""The word of each state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,7 +121,7 @@ def check_a_batch_says_who_did_what(session: Session) -> list[Violation]:
         Violation(
             "a_batch_says_who_did_what",
             f"lot {row.number}",
-            f"« {BATCH_STATES[BatchState(row.state)][0]} », contraire à ses signatures et à ses règlements",
+            f"« {BATCH_STATES[BatchState(row.state)]} », contraire à ses signatures et à ses règlements",
         )
         for row in rows
         if not _is_signed(row)
