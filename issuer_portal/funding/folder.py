@@ -10,6 +10,7 @@ from voucher.access.sessions import Viewer
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import whole_number
+from voucher.ledger.chart import Code
 from voucher.web.access import viewer
 from voucher.web.services import services
 from voucher.web.tags import CALL_TAGS
@@ -31,6 +32,7 @@ def shared() -> dict[str, object]:
         "sees_finance": known is not None and known.may(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR),
         "sees_programme": known is not None and known.may(Role.PROGRAMME, Role.AUDITOR),
         "state_words": CALL_TAGS,
+        "Code": Code,
     }
 
 
