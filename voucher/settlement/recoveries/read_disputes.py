@@ -21,6 +21,7 @@ from voucher.programme.model import Agreement
 from voucher.redemption.model import Redemption, RedemptionState
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute, Overpayment
+from voucher.settlement.words.dispute_sentences import DisputeFacts, DisputeSaid, dispute_said
 from voucher.settlement.words.states import DisputeOutcome
 
 
@@ -94,10 +95,29 @@ class DisputePage:
     vouchers_became: str | None
     overpayment_id: UUID | None
     left_cents: int | None
+    is_claimed: bool
+
+    @property
+    def said(self) -> DisputeSaid:
+        """Where it stands, and what it makes of the money."""
+        return dispute_said(
+            DisputeFacts(
+                is_upheld=None if self.line.is_open else self.line.is_upheld,
+                is_suspending=self.line.is_suspending,
+                is_released=self.is_released,
+                left_cents=self.left_cents,
+                is_claimed=self.is_claimed,
+            )
+        )
+
+    @property
+    def is_to_repay(self) -> bool:
+        """Whether the structure has something of it to give back still."""
+        return bool(self.left_cents)
 
     @property
     def may_serve_again(self) -> bool:
-        """Whether its vouchers are in their holder’s hands again."""
+        """Whether its vouchers are in their holder's hands again."""
         return self.vouchers_became == VoucherState.HANDED_OVER
 
     @property
@@ -178,6 +198,7 @@ def dispute(
             Redemption.service,
             Overpayment.id.label("overpayment_id"),
             (Overpayment.amount_cents - Overpayment.recovered_cents).label("left_cents"),
+            Overpayment.claimed_at.is_not(None).label("is_claimed"),
         )
         .outerjoin(Overpayment, Overpayment.dispute_id == Dispute.id)
         .where(Dispute.id == dispute_id)
@@ -201,6 +222,7 @@ def dispute(
         vouchers_became=row.vouchers_became,
         overpayment_id=row.overpayment_id,
         left_cents=row.left_cents,
+        is_claimed=bool(row.is_claimed),
     )
 
 
