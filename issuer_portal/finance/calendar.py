@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 @blueprint.get("/calendrier")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def calendar() -> str:
     """Show, by agreement, when its month ends and what waits for whom, what is late first."""
     here = services()
@@ -38,7 +38,7 @@ def calendar() -> str:
 
 
 @blueprint.get("/delais")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def clock() -> str | Response:
     """List what is late or will be within a week, by structure and cause: since when, who holds it. One structure: line by line."""
     here = services()

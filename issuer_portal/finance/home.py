@@ -18,7 +18,7 @@ from voucher.web.services import services
 
 
 @blueprint.get("/")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def home() -> str:
     """Show what needs an act, then the agreements that owe something."""
     database, issuer_id = services().database, scope()
