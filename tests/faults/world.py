@@ -56,12 +56,12 @@ def a_full_world(database: Database) -> Witness:
     # Signed after the days whose figures the demonstration published.
     town = a_town(database, structure_count=2, agreed=an_agreement(database, now=NOW - timedelta(days=1)))
     _contest_and_recover(town)
+    _stand_in(town)
     _doubt(a_town(database, agreed=an_agreement(database, now=NOW - timedelta(days=1))))
     _hold(town)
     _refuse(town)
     _count_stock(database)
     _end_a_share(database)
-    _stand_in(town)
     with database.read() as session:
         call_id = session.scalars(
             select(FundsCall.id).where(FundsCall.kind == CallKind.USE).order_by(FundsCall.reference).limit(1)
