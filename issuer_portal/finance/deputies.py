@@ -71,7 +71,8 @@ def all_deputies() -> str:
 @staff(Role.FINANCE_APPROVER)
 def new_deputy() -> str | Response:
     """Name who approves batches in one's place; it waits for the programme."""
-    here, form = services(), NameForm(id=str(new_id()))
+    here = services()
+    form: Any = NameForm(id=str(new_id()))
     people = {str(one.id): one for one in accounts.may_be_deputies(here.database)}
     form.deputy.choices = [("", "Choisissez une personne")] + [
         (key, f"{one.name}, {one.email}") for key, one in people.items()

@@ -28,7 +28,7 @@ BUDGET_STAGES = (
     Stage("8050", "Utilisé", "Chèques encaissés à un comptoir."),
 )
 DEBT_STAGES = (
-    Stage("4670", "À régler", "Dû aux structures, dans aucun lot de règlement."),
+    Stage("4670", "À régler", "Dû aux structures : pas encore dans un lot, ou à reprendre d’un lot d’avant."),
     Stage("4678", "Suspendu", "Contesté ; le paiement attend une décision."),
     Stage("4675", "Ordonnancé", "Dans un lot arrêté, pas encore transmis."),
     Stage("5115", "En transit", "Transmis au comptable ou à la banque, pas encore confirmé."),

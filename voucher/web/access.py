@@ -120,10 +120,11 @@ def _awake(found: Viewer) -> Viewer:
         return found
     database = services().database
     standing = standing_in(database, found.account_id, now=services().now())
-    approver = standing and person(database, standing.approver_id)
-    if standing is None or approver is None or approver.closed_at is not None:
+    if standing is None:
         return found
-    if (Role.FINANCE_APPROVER, standing.issuer_id) not in approver.roles:
+    approver = person(database, standing.approver_id)
+    is_approver = approver is not None and (Role.FINANCE_APPROVER, standing.issuer_id) in approver.roles
+    if approver is None or approver.closed_at is not None or not is_approver:
         return found
     g.deputyship = standing
     return replace(found, grants=())

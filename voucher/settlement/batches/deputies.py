@@ -251,8 +251,8 @@ def tell_approver(
 ) -> None:
     """Tell an approver what their deputy approved."""
     said = f"{deputy_name} a validé le lot {batch_number} en remplacement de vous."
-    letter = Letter("account_deputy_approved", batch_id, None, approver.email, "un lot est validé à votre place",
-                    f"Bonjour {approver.name},\n\n{said}", f"/finances/lots/{batch_id}")  # fmt: skip
+    subject, path = "un lot est validé à votre place", f"/finances/lots/{batch_id}"
+    letter = _letter("account_deputy_approved", batch_id, approver, subject, said, path)
     queue(session, [letter], now)
 
 
@@ -290,8 +290,16 @@ def _tell(session: Session, what: str, deputyship_id: UUID, people: Sequence[Per
     queue(session, letters, now)
 
 
-def _letter(kind: str, about_id: UUID, to: Person, subject: str, said: str) -> Letter:
-    return Letter(kind, about_id, None, to.email, subject, f"Bonjour {to.name},\n\n{said}", PATH)
+def _letter(kind: str, about_id: UUID, to: Person, subject: str, said: str, path: str = PATH) -> Letter:
+    return Letter(
+        kind=kind,
+        about_id=about_id,
+        issuer_id=None,
+        recipient=to.email,
+        subject=subject,
+        body=f"Bonjour {to.name},\n\n{said}",
+        path=path,
+    )
 
 
 def _days(from_on: date, until_on: date) -> str:
