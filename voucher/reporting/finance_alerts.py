@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from voucher.funding.read import OverdueCalls, overdue_calls
 from voucher.kernel.calendar import paris_day
@@ -84,17 +84,18 @@ def negative_accounts(days: Iterable[BankDay]) -> list[NegativeAccount]:
 
 def _silent(session: Session, today: date, statement_days: int, issuer_id: UUID | None) -> list[SilentAccount]:
     """Accounts of agreements that still pay: until their last day of presentation, and while a transfer is on its way."""
+    paid_by = aliased(Agreement)  # the scope asks of all agreements of an account
     in_transit = exists().where(
         PaymentAdvice.state == AdviceState.IN_FILE,
         PaymentAdvice.batch_id == SettlementBatch.id,
-        SettlementBatch.agreement_id == Agreement.id,
+        SettlementBatch.agreement_id == paid_by.id,
     )
-    last_on, signed_on = func.max(BankStatement.closed_on), func.min(Agreement.signed_on)
+    last_on, signed_on = func.max(BankStatement.closed_on), func.min(paid_by.signed_on)
     rows = session.execute(
         select(PayingAccount.id, PayingAccount.name, last_on.label("last_on"), signed_on.label("signed_on"))
-        .join(Agreement, Agreement.paying_account_id == PayingAccount.id)
+        .join(paid_by, paid_by.paying_account_id == PayingAccount.id)
         .outerjoin(BankStatement, BankStatement.paying_account_id == PayingAccount.id)
-        .where(account_in_scope(issuer_id), or_(Agreement.present_by >= today, in_transit))
+        .where(account_in_scope(issuer_id), or_(paid_by.present_by >= today, in_transit))
         .group_by(PayingAccount.id, PayingAccount.name)
         .having(func.coalesce(last_on, signed_on) < today - timedelta(days=statement_days))
         .order_by(last_on, PayingAccount.name)
