@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, flash, g
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
 from voucher.kernel.refusals import Refused
+from voucher.ledger.chart import Code
 from voucher.settlement.batches.read import BatchPage, batch
 from voucher.settlement.words import labels as words
 from voucher.web.access import deputyship, viewer
@@ -31,6 +32,7 @@ def shared() -> dict[str, object]:
         "advice_words": {str(state): word for state, word in words.ADVICE_STATES.items()},
         "channels": words.CHANNELS,
         "file_kinds": words.FILE_KINDS,
+        "Code": Code,
     }
 
 

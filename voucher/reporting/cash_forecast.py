@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from voucher.funding.model import CallState, FundsCall
 from voucher.kernel.calendar import end_of_day, paris_day, start_of_day
 from voucher.kernel.database import Database
+from voucher.ledger.chart import OUTSTANDING, Code
 from voucher.ledger.model import Account, Movement
 from voucher.ledger.read import balances_in
 from voucher.programme.model import Agreement, Issuer
@@ -37,7 +38,7 @@ from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.why_waiting import why_waiting
 from voucher.settlement.recoveries.overpayments import released_unpaid
 
-BANK_CODES = ("5120", "4711")
+BANK_CODES = (Code.BANK, Code.UNIDENTIFIED)
 WAITING = {DebtState.HELD, DebtState.REJECTED}
 """Debts that the next batch takes up, unless something keeps their structure from being paid now."""
 IN_NO_BATCH = {DebtState.NOT_FROZEN, DebtState.OTHER}
@@ -112,8 +113,8 @@ def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], now: d
             by_funder[one.agreement_id, one.funder_id][one.code] += one.balance_cents
     funders: dict[UUID | None, list[FunderFacts]] = defaultdict(list)
     for (agreement_id, _), codes in sorted(by_funder.items(), key=lambda one: str(one[0])):
-        outstanding = codes["8040"] + codes["8045"]
-        funders[agreement_id].append(FunderFacts(outstanding, codes["4430"], -codes["4432"]))
+        outstanding = sum(codes[code] for code in OUTSTANDING)
+        funders[agreement_id].append(FunderFacts(outstanding, codes[Code.TO_CALL], -codes[Code.ADVANCES]))
     called: dict[UUID, list[tuple[date, int]]] = defaultdict(list)
     for agreement_id, due_on, left_cents in session.execute(_called()):
         called[agreement_id].append((due_on, int(left_cents)))
@@ -125,12 +126,12 @@ def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], now: d
         window = windows.get(agreement.id)
         cents = (int(window[2]), int(window[3]), int(window[4])) if window else (0, 0, 0)
         facts[agreement.id] = CashFacts(
-            outstanding_cents=balances[agreement.id, "8040"] + balances[agreement.id, "8045"],
+            outstanding_cents=sum(balances[agreement.id, code] for code in OUTSTANDING),
             window_cents=cents,
             known_days=(today - paris_day(window[1])).days if window else 0,
             owed=tuple(owed[agreement.id]),
             blocked_cents=blocked[agreement.id],
-            overpaid_cents=balances[agreement.id, "4671"],
+            overpaid_cents=balances[agreement.id, Code.OVERPAID],
             funders=tuple(funders[agreement.id]),
             called=tuple(called[agreement.id]),
             held_cents=held.get(agreement.id, 0),

@@ -16,6 +16,7 @@ from sqlalchemy import case, exists, func, literal, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day, start_of_day
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.ledger.read import balances_query
 from voucher.redemption.model import Period, Redemption, RedemptionState
@@ -28,8 +29,6 @@ IN_NO_BATCH = ~exists().where(SettlementBatch.period_id == Period.id)
 
 BEGAN_AT = func.coalesce(Period.closed_at, Redemption.redeemed_at)
 """When a redemption that no batch holds began to be owed."""
-
-OWED_CODES = ("4670", "4675", "4678", "5115")
 
 
 class DebtState(StrEnum):
@@ -108,7 +107,7 @@ def debts_in(session: Session, today: date) -> list[Debt]:
     for one in found:
         if one.state in {DebtState.NOT_FROZEN, DebtState.HELD, DebtState.REJECTED}:
             explained[one.agreement_id, one.structure_id] += one.amount_cents
-    for (agreement_id, structure_id, _), balance_cents in balances_of(session, ("4670",)).items():
+    for (agreement_id, structure_id, _), balance_cents in balances_of(session, (Code.OWED,)).items():
         rest = -balance_cents - explained[agreement_id, structure_id]
         if rest and structure_id is not None:
             found.append(
@@ -196,11 +195,11 @@ def _disputed(session: Session) -> list[Debt]:
         )
         .join(Movement, Movement.credit_account_id == Account.id)
         .join(Entry, Entry.id == Movement.entry_id)
-        .where(Account.code == "4678")
+        .where(Account.code == Code.SUSPENDED)
         .group_by(Account.agreement_id, Account.structure_id, Entry.effective_on)
         .order_by(Account.agreement_id, Account.structure_id, Entry.effective_on.desc())
     ).all()
-    balances = balances_of(session, ("4678",))
+    balances = balances_of(session, (Code.SUSPENDED,))
     left = {(agreement_id, structure_id): -cents for (agreement_id, structure_id, _), cents in balances.items()}
     found = []
     for row in suspended_on:

@@ -19,7 +19,7 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import AccountKey, EventType, Movement
+from voucher.ledger.chart import Dimension, EventType, movements_of
 from voucher.ledger.post import Event, post
 from voucher.network.model import Structure
 from voucher.programme.model import SettlementChannel
@@ -153,14 +153,10 @@ def _depart(
         sent_count += change(session, of_part, AdviceState.DUE, AdviceState.IN_FILE, cause)
     if sent_count != len(advices):
         raise Refused("batch_changed", "Ce lot vient de changer. Rien n’est parti. Relisez-le, puis recommencez.")
-    transit = AccountKey("5115", agreement_id=batch.agreement_id)
-    movements = [
-        Movement(
-            AccountKey("4675", agreement_id=batch.agreement_id, structure_id=one.structure_id),
-            transit,
-            one.amount_cents,
-        )
-        for one in advices
-    ]
-    post(session, Event(EventType.BATCH_EXPORTED, batch.id, now, f"Lot {batch.number}", by), movements)
+    event = Event(EventType.BATCH_EXPORTED, batch.id, now, f"Lot {batch.number}", by)
+    movements = []
+    for one in advices:
+        of = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: one.structure_id}
+        movements += movements_of(event.event_type, of, {one.structure_id: one.amount_cents})
+    post(session, event, movements)
     notify_sent(session, batch.id, now)

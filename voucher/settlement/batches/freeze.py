@@ -22,7 +22,7 @@ from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
 from voucher.redemption.period import close_period, lock_periods, open_period
 from voucher.settlement.batches.deputies import refuse_if_deputy
-from voucher.settlement.batches.write_advices import movements_of, write_advices
+from voucher.settlement.batches.write_advices import batch_movements, write_advices
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.states import Cause, change
@@ -115,7 +115,7 @@ def freeze_batch(
         )
         write_advices(session, batch_id, period_id, owed, by=by, now=now)
         take_up(session, batch_id, [*payable, *settled], by=by, now=now)
-        movements = movements_of(agreement_id, owed)
+        movements = batch_movements(agreement_id, owed)
         if movements:
             post(session, Event(EventType.BATCH_FROZEN, batch_id, now, f"Lot {frozen.number}", by), movements)
     return frozen

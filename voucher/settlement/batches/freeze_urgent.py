@@ -22,7 +22,7 @@ from voucher.redemption.period import lock_periods
 from voucher.settlement.batches.anomalies import Anomaly, anomalies_of
 from voucher.settlement.batches.deputies import refuse_if_deputy
 from voucher.settlement.batches.freeze import Frozen, standing_batch, take_up
-from voucher.settlement.batches.write_advices import movements_of, write_advices
+from voucher.settlement.batches.write_advices import batch_movements, write_advices
 from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.model.batches import SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
@@ -154,7 +154,7 @@ def freeze_urgent_batch(
         write_advices(session, batch_id, None, owed, by=by, now=now)
         take_up(session, batch_id, owed, by=by, now=now)
         event = Event(EventType.BATCH_FROZEN, batch_id, now, f"Lot {frozen.number}", by)
-        post(session, event, movements_of(agreement_id, owed))
+        post(session, event, batch_movements(agreement_id, owed))
     return frozen
 
 

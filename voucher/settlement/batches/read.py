@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
 from voucher.kernel.money import sum_cents
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Period
@@ -283,7 +283,7 @@ def _ordered_cents(session: Session, account_id: Any, event_type: EventType, eve
             select(func.sum(Movement.amount_cents))
             .join(Entry, Entry.id == Movement.entry_id)
             .join(Account, Account.id == account_id)
-            .where(Entry.event_type == event_type, Entry.event_id.in_(event_ids), Account.code == "4675")
+            .where(Entry.event_type == event_type, Entry.event_id.in_(event_ids), Account.code == Code.ORDERED)
         )
     )
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.mail.again import send_again
@@ -104,7 +105,7 @@ def _sent_letter(row: Row[*tuple[Any, ...]]) -> Letter:
             (
                 f"Ce qui est payé : {_vouchers(row.voucher_count)}, lot {row.number}{_period(row)}.",
                 f"Quand : {_when(row)}",
-                f"Sur quel compte : celui dont l’IBAN finit par {row.iban[-4:]}.",
+                f"Sur quel compte : celui dont l’IBAN finit par {iban_end(row.iban)}.",
                 f"Référence du règlement : {row.reference}.",
             )
         ),
@@ -124,7 +125,7 @@ def _sent_letter(row: Row[*tuple[Any, ...]]) -> Letter:
 
 def _failed_letter(row: Row[*tuple[Any, ...]], kind: str) -> Letter:
     amount, why = format_euros(row.amount_cents), explain(row.state_reason)
-    where = f"à {row.structure_name}, sur le compte dont l’IBAN finit par {row.iban[-4:]}"
+    where = f"à {row.structure_name}, sur le compte dont l’IBAN finit par {iban_end(row.iban)}"
     body = (
         "Bonjour,",
         f"La banque n’a pas pu verser {amount} {where}. {why.sentence}",

@@ -3,7 +3,7 @@
 A cause is read when it is asked for, never from what an earlier batch wrote: a RIB may have come since, or a suspension.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel import sepa
 from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.chunks import chunks
 from voucher.kernel.money import format_euros
 from voucher.network.model import BankDetails, Structure, StructureState
 from voucher.settlement.formats_in.iso_reasons import ReasonText, explain
 from voucher.settlement.model.batches import PaymentAdvice, PaymentHold, SettlementBatch
 from voucher.settlement.words.states import AdviceState
 
-_IDS_MAX = 1000
 SENTENCE_CHARACTERS_MAX = 200
 
 
@@ -176,7 +176,7 @@ def payees(session: Session, structure_ids: Collection[UUID]) -> dict[UUID, Paye
     """Return these structures as payments see them now, in the order of their ids; a few questions, whatever their number."""
     found: dict[UUID, Payee] = {}
     waiting = aliased(BankDetails)
-    for ids in _parts(sorted(set(structure_ids))):
+    for ids in chunks(sorted(set(structure_ids))):
         blocks: dict[UUID, list[tuple[UUID | None, str]]] = {}
         for hold in session.execute(
             select(PaymentHold.structure_id, PaymentHold.agreement_id, PaymentHold.reason)
@@ -248,7 +248,3 @@ def _refused_accounts(session: Session, structure_ids: Collection[UUID]) -> dict
         if reason.account and (reason.needs_another or not is_confirmed):
             found[structure_id] = reason
     return found
-
-
-def _parts(ids: list[UUID]) -> Iterator[list[UUID]]:
-    return (ids[start : start + _IDS_MAX] for start in range(0, len(ids), _IDS_MAX))

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, exists, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
@@ -31,8 +32,6 @@ from voucher.settlement.payable.why_not_paid import (
     payees,
 )
 from voucher.settlement.words.states import AdviceState
-
-_IDS_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +63,8 @@ class WaitingAdvice:
 def why_waiting(session: Session, advice_ids: Collection[UUID], now: datetime) -> dict[UUID, Waiting]:
     """Return why these advices wait, those that do not wait left out."""
     is_set_aside = exists().where(Entry.event_type == EventType.ADVICE_SET_ASIDE, Entry.event_id == PaymentAdvice.id)
-    ids = sorted(set(advice_ids))
     rows: list[Row[*tuple[Any, ...]]] = []
-    for start in range(0, len(ids), _IDS_MAX):
+    for ids in chunks(sorted(set(advice_ids))):
         rows += session.execute(
             select(
                 PaymentAdvice.id,
@@ -80,7 +78,7 @@ def why_waiting(session: Session, advice_ids: Collection[UUID], now: datetime) -
             )
             .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
             .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-            .where(PaymentAdvice.id.in_(ids[start : start + _IDS_MAX]), _waits())
+            .where(PaymentAdvice.id.in_(ids), _waits())
         ).all()
     now_paid = payees(session, [row.structure_id for row in rows])
     doubtful = maybe_paid(session, [row.id for row in rows if row.state != AdviceState.IN_FILE])

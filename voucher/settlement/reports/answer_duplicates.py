@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.bulk import copy_rows
 from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.chunks import chunks
 from voucher.kernel.clean_input import member, required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import changed_replay
@@ -31,7 +32,6 @@ from voucher.settlement.words.states import AdviceState, BatchState, DuplicateOu
 from voucher.settlement.words.transitions import PaymentWhy
 
 REASON_LENGTH_MAX = 200
-_CHUNK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def withdraw_answer(
             return
         _refuse_rested_on(advices)
         back = [one.id for one in advices if one.state == AdviceState.REJECTED]
-        for some in _parts(back):
+        for some in chunks(back):
             days = dict.fromkeys(some, paris_day(now))
             withdraw_rejections(session, days, by=by, now=now, why=PaymentWhy.ANSWER_WITHDRAWN)
         session.execute(
@@ -181,7 +181,7 @@ def _nothing_to_answer(session: Session, new: NewAnswer) -> Refused:
 
 def _offer_again(session: Session, ids: Sequence[UUID], by: UUID, now: datetime) -> None:
     """Reject those of these advices that two people now say never reached the bank, each for what the bank said since, if anything."""
-    for some in _parts(ids):
+    for some in chunks(ids):
         decided = session.scalars(
             select(PaymentAdvice.id).where(PaymentAdvice.id.in_(some), is_decided(DuplicateOutcome.NEVER_CAME))
         ).all()
@@ -199,7 +199,7 @@ def _offer_again(session: Session, ids: Sequence[UUID], by: UUID, now: datetime)
 def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, str]]:
     """Return the answers that stand for each of these transfers, by person."""
     found: dict[UUID, dict[UUID, str]] = {one: {} for one in ids}
-    for some in _parts(ids):
+    for some in chunks(ids):
         for row in session.execute(
             select(DuplicateAnswer.advice_id, DuplicateAnswer.answered_by, DuplicateAnswer.outcome).where(
                 DuplicateAnswer.advice_id.in_(some), DuplicateAnswer.withdrawn_at.is_(None)
@@ -230,7 +230,3 @@ def _taken_up(reference: str) -> Refused:
         f"Un autre lot a repris le virement {reference} : cette réponse ne peut plus être retirée. S’il n’est pas parti, mettez ce "
         "règlement de côté. Demandez à votre banque si elle a le premier envoi.",
     )
-
-
-def _parts(ids: Sequence[UUID]) -> list[Sequence[UUID]]:
-    return [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]
