@@ -26,10 +26,13 @@ from voucher.settlement.batches.export import export_batch
 from voucher.settlement.batches.freeze import Frozen, freeze_batch
 from voucher.settlement.batches.preview import preview_batch
 from voucher.settlement.batches.read_advices import advices
+from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.settlement.payable.why_waiting import batch_waiting, by_title
 from voucher.settlement.reports.read_duplicates import announced_in
 from voucher.settlement.reports.read_payees import ASK_NAME, MAY_WAIT, doubtful_names, payee_checks
 from voucher.settlement.words.labels import ADVICE_STATES, BATCH_STATES, FILE_KINDS
+from voucher.settlement.words.payment_sentences import still_owed
+from voucher.settlement.words.states import AdviceState
 from voucher.web.access import deputyship, staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
@@ -156,7 +159,7 @@ def freeze(agreement_id: UUID) -> str | Response:
 def _frozen_sentence(frozen: Frozen) -> str:
     held = f" {plural(frozen.held_count, 'structure')} en attente." if frozen.held_count else ""
     if not frozen.advice_count:
-        return f"Le lot {frozen.number} est arrêté sans paiement.{held} Un lot suivant reprendra leurs sommes."
+        return f"Le lot {frozen.number} est arrêté sans paiement.{held} {still_owed(frozen.held_count)}"
     return (
         f"Le lot {frozen.number} est arrêté : {plural(frozen.advice_count, 'structure')}, "
         f"{format_euros(frozen.total_cents)}.{held} Une autre personne doit maintenant le valider."
@@ -186,6 +189,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         issuer_id=scope(),
     )
     waits = batch_waiting(services().database, page.id, services().now())
+    told = said_of(services().database, [row.id for row in rows], services().now())
     payees = payee_checks(services().database, page.id)
     if listing.wants_file:
         headers = [
@@ -195,7 +199,8 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
             "Chèques",
             "Montant (€)",
             "État",
-            "Pourquoi, et quoi faire",
+            "Où en est-on",
+            "Qui doit agir, et quoi faire",
             "Nom du titulaire, selon la banque",
             "Payé le",
         ]
@@ -207,7 +212,8 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
                 row.voucher_count,
                 euros_cell(row.amount_cents),
                 ADVICE_STATES[row.state][0],
-                waits[row.id].waiting.act if row.id in waits else "",
+                told[row.id].sentence,
+                told[row.id].next_for_office,
                 payees[row.id].sentence if row.id in payees else "",
                 row.paid_on,
             )
@@ -224,13 +230,19 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         total=total,
         choices=ADVICE_CHOICES,
         approve_form=approve_form,
+        told=told,
         waits=waits,
         payees=payees,
         doubtful_names=doubtful_names(payees.values()),
         may_wait=MAY_WAIT,
         ask_name=ASK_NAME,
         announced=announced_in(services().database, page.id),
-        why_held=by_title(waits[one] for one in waits if waits[one].is_held),
+        why_held=by_title(one for one in waits.values() if one.state is AdviceState.HELD),
+        why_failed={
+            str(state): by_title(one for one in waits.values() if one.state is state)
+            for state in (AdviceState.REJECTED, AdviceState.RETURNED)
+        },
+        still_owed=still_owed,
         signs=batch_anomalies(services().database, page.id, now=services().now()),
         is_own=page.frozen_by == viewer().account_id,
         in_place_of=standing.approver.name if (standing := _standing()) else None,

@@ -23,7 +23,6 @@ from voucher.ledger.chart import Dimension, EventType, movements_of
 from voucher.ledger.post import Event, post
 from voucher.network.model import Structure
 from voucher.programme.model import SettlementChannel
-from voucher.settlement.batches.changed_since_freeze import refuse_changed_details
 from voucher.settlement.batches.deputies import refuse_if_deputy
 from voucher.settlement.batches.even_parts import even_parts
 from voucher.settlement.batches.files_of_batch import ExportedFile, files_of
@@ -33,6 +32,7 @@ from voucher.settlement.formats_out.files_read_back import file_total_cents
 from voucher.settlement.formats_out.target_days import next_target_day
 from voucher.settlement.model.batches import PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.model.states import Cause, change
+from voucher.settlement.payable.changed_since_freeze import refuse_changed_details
 from voucher.settlement.words.states import AdviceState, BatchState
 from voucher.settlement.words.transitions import PaymentWhy
 

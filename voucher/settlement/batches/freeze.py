@@ -28,6 +28,7 @@ from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.states import Cause, change
 from voucher.settlement.payable.next_period import is_over, next_period
 from voucher.settlement.payable.owed import Owed, owed_by
+from voucher.settlement.words.causes import ended
 from voucher.settlement.words.states import AdviceState, BatchState
 from voucher.settlement.words.transitions import PaymentWhy
 
@@ -144,7 +145,7 @@ def _nothing(session: Session, agreement_id: UUID, owed: Sequence[Owed]) -> Refu
         others = f" et {len(owed) - 1} de plus" if len(owed) > 1 else ""
         return Refused(
             "nothing_payable",
-            f"Aucune structure ne peut être payée. {one.name}{others} : {one.why_held} Rien n’a été arrêté. "
+            f"Aucune structure ne peut être payée. {one.name}{others} : {ended(one.why_held)} Rien n’a été arrêté. "
             "Complétez leur RIB ou levez ce qui les bloque, puis recommencez.",
         )
     last = session.execute(

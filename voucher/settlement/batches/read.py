@@ -13,13 +13,14 @@ from voucher.kernel.database import Database
 from voucher.kernel.money import sum_cents
 from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
-from voucher.programme.model import Agreement, Issuer
+from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period
-from voucher.settlement.batches.changed_since_freeze import ChangedDetails, changed_details
 from voucher.settlement.batches.files_of_batch import ExportedFile
 from voucher.settlement.model.batches import PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.model.deputies import ApproverDeputy
 from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.payable.changed_since_freeze import ChangedDetails, changed_details
+from voucher.settlement.words.payment_sentences import execution_sentence
 from voucher.settlement.words.states import AdviceState, BatchState
 
 
@@ -96,6 +97,16 @@ class BatchPage:
     states: Mapping[AdviceState, tuple[int, int]]  # how many advices, how many cents
     changed: tuple[ChangedDetails, ...]
     files: tuple[KeptFile, ...]
+
+    @property
+    def execution(self) -> str:
+        """On which day it is executed, in French."""
+        return execution_sentence(
+            self.execution_on,
+            is_by_bank=self.channel == SettlementChannel.MANDATED_OPERATOR,
+            is_sent=self.exported_at is not None,
+            is_empty=self.advice_count == 0,
+        )
 
 
 def batches(
