@@ -26,7 +26,11 @@ class Wording:
 
 WORDINGS: Mapping[Risk, Wording] = {
     Risk.BATCH_WAITS: Wording(
-        "lot", "lots", "à payer", "Voir l'argent qui attend", (("finance.batches", {}), ("ledger.stages", {}))
+        "lot",
+        "lots",
+        "à valider ou à transmettre",
+        "Voir l’argent qui attend",
+        (("finance.batches", {}), ("ledger.stages", {})),
     ),
     Risk.NO_BANK_DETAILS: Wording(
         "structure",
@@ -42,7 +46,7 @@ WORDINGS: Mapping[Risk, Wording] = {
         "virement",
         "virements",
         "en transit",
-        "Voir le compte d'attente",
+        "Voir le compte d’attente",
         (("ledger.accounts", {"compte": Code.IN_TRANSIT}),),
     ),
     Risk.BANK_LINES: Wording(

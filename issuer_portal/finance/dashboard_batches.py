@@ -20,7 +20,7 @@ GROUP_HEADS = {"motif": "Motif", "banque": "Banque (BIC)", "mois": "Mois"}
 
 
 @blueprint.get("/tableau-de-bord/lots")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def lives() -> str | Response:
     """Show each batch as a line of steps, with the days between and what is usual."""
     here = services()
@@ -103,7 +103,7 @@ def _days(value: float | None) -> str | None:
 
 
 @blueprint.get("/tableau-de-bord/rejets")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def failures() -> str | Response:
     """Show rejects and returns by reason with what to do, by bank, by month."""
     found = rejects.failures(services().database, issuer_id=scope())
@@ -136,7 +136,7 @@ def failures() -> str | Response:
 
 
 @blueprint.get("/tableau-de-bord/rejets/lignes")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def failure_rows() -> str | Response:
     """List the transfers that did not arrive."""
     listing = read_listing(

@@ -23,13 +23,13 @@ class Stage:
 
 BUDGET_STAGES = (
     Stage(Code.AVAILABLE, "Disponible", "Ouvert par le financeur, affecté à aucune convention."),
-    Stage(Code.COMMITTED, "Engagé", "Affecté à une convention ; aucun chèque n'est encore émis."),
+    Stage(Code.COMMITTED, "Engagé", "Affecté à une convention ; aucun chèque n’est encore émis."),
     Stage(Code.ISSUED, "Émis", "Chèques imprimés ou à imprimer, pas encore remis à une personne."),
     Stage(Code.HANDED_OVER, "Remis", "Chèques remis à une personne, pas encore utilisés."),
     Stage(Code.USED, "Utilisé", "Chèques encaissés à un comptoir."),
 )
 DEBT_STAGES = (
-    Stage(Code.OWED, "À régler", "Dû aux structures, dans aucun lot de règlement."),
+    Stage(Code.OWED, "À régler", "Dû aux structures : pas encore dans un lot, ou à reprendre d’un lot d’avant."),
     Stage(Code.SUSPENDED, "Suspendu", "Contesté ; le paiement attend une décision."),
     Stage(Code.ORDERED, "Ordonnancé", "Dans un lot arrêté, pas encore transmis."),
     Stage(Code.IN_TRANSIT, "En transit", "Transmis au comptable ou à la banque, pas encore confirmé."),

@@ -16,10 +16,11 @@ from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import EventType
 from voucher.ledger.post import Event, post
-from voucher.programme.model import Agreement
+from voucher.programme.model import Agreement, SettlementChannel
 from voucher.redemption.model import Period
 from voucher.redemption.period import lock_periods
 from voucher.settlement.batches.anomalies import Anomaly, anomalies_of
+from voucher.settlement.batches.deputies import refuse_if_deputy
 from voucher.settlement.batches.freeze import Frozen, standing_batch, take_up
 from voucher.settlement.batches.write_advices import batch_movements, write_advices
 from voucher.settlement.model.batches import SettlementBatch
@@ -52,6 +53,11 @@ class UrgentPreview:
     number: str
     lines: tuple[UrgentLine, ...]
     anomalies: tuple[Anomaly, ...]
+
+    @property
+    def is_for_the_bank(self) -> bool:
+        """Whether its files go to the bank, and not to a public accountant."""
+        return self.channel == SettlementChannel.MANDATED_OPERATOR
 
 
 def urgent_preview(
@@ -106,6 +112,7 @@ def freeze_urgent_batch(
     bank said it cannot pay) is refused with its name. The least amount of the agreement does not apply: a person decided.
     """
     with database.write() as session:
+        refuse_if_deputy(session, by=by, now=now)
         agreement = session.execute(
             select(Agreement.number, Agreement.settlement_channel).where(
                 Agreement.id == agreement_id, in_scope(Agreement.issuer_id, issuer_id)
