@@ -114,6 +114,7 @@ class EventType(StrEnum):
     OVERCALL_CARRIED = "overcall_carried"
     FUNDS_IDENTIFIED = "funds_identified"
     ADVANCE_REFUNDED = "advance_refunded"
+    ADVANCE_RETURNED = "advance_returned"
     REDEMPTION_CLAWED_BACK = "redemption_clawed_back"
     REDEMPTION_DISPUTED = "redemption_disputed"
     DISPUTE_DISMISSED = "dispute_dismissed"
@@ -201,6 +202,7 @@ RULES: Mapping[EventType, EventRule] = {
     # Money received first waits in 4711, as any unknown credit; a match says whose it is.
     EventType.FUNDS_IDENTIFIED: EventRule(Journal.FUNDING, "Fonds reçus d'un financeur", (("4711", "4431"),)),
     EventType.ADVANCE_REFUNDED: EventRule(Journal.FUNDING, "Avance rendue à un financeur", (("4432", "4711"),)),
+    EventType.ADVANCE_RETURNED: EventRule(Journal.FUNDING, "Avance rendue avant le décompte", (("4432", "4711"),)),
     EventType.REDEMPTION_CLAWED_BACK: EventRule(
         Journal.SETTLEMENT, "Encaissement repris après règlement", (("8045", "8050"), ("4671", "4430")), _GIVEN_BACK
     ),

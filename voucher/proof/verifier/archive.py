@@ -17,8 +17,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 SHOWN_MAX = 50  # of each kind: what is wrong a thousand times is said fifty times, then counted
-AUDIT_FORMAT, FIRST_FORMAT = "pass-numerique/audit/2", "pass-numerique/audit/1"
-SINCE_SECOND_FORMAT = {"transfer_report", "duplicate_answer", "close_check", "rule_start"}
+AUDIT_FORMATS = ("pass-numerique/audit/1", "pass-numerique/audit/2", "pass-numerique/audit/3")  # by rank, from 1
+SINCE_FORMAT = {
+    "transfer_report": 2, "duplicate_answer": 2, "close_check": 2, "rule_start": 2,
+    "advance_return": 3, "line_proposal": 3,
+}  # fmt: skip
 SCOPES = ("whole", "journal")
 UNLISTED = {"manifest.json", "manifest.sig"}  # the manifest lists all other files
 PART_BYTES = 1 << 20
@@ -62,7 +65,7 @@ class Archive:
             self.zip = None if path.is_dir() else zipfile.ZipFile(path)
         except zipfile.BadZipFile:
             raise Unreadable("ce n'est pas un fichier zip entier") from None
-        self.is_first_format = False  # until its manifest says so
+        self.format = len(AUDIT_FORMATS)  # until its manifest says another
         self.names: dict[str, str] = {}  # as the manifest says them, and as the zip file does
         for name in self.zip.namelist() if self.zip else [one.name for one in self.folder.iterdir()]:
             short = name.removeprefix("audit/")
@@ -73,6 +76,10 @@ class Archive:
         # Other methods cannot be bounded as they unpack.
         if self.zip and any(one.compress_type not in (0, zipfile.ZIP_DEFLATED) for one in self.zip.infolist()):
             raise Unreadable("elle est compressée d'une façon qui n'est pas la nôtre")
+
+    @property
+    def is_first_format(self) -> bool:
+        return self.format == 1
 
     def open(self, name: str) -> IO[bytes]:
         """Open a file that the archive names; its name is looked up, never followed as a path."""
@@ -89,7 +96,7 @@ class Archive:
 
     def rows(self, table: str, columns: str) -> Iterator[tuple[str, ...]]:
         """Give these columns, two or more, of each row of a table; none of one that is younger than the archive's format."""
-        if self.is_first_format and table in SINCE_SECOND_FORMAT:
+        if SINCE_FORMAT.get(table, 1) > self.format:
             return
         with self.open(f"{table}.csv") as file:
             lines = csv.reader(io.TextIOWrapper(file, "utf-8", newline=""), strict=True)
@@ -110,10 +117,9 @@ class Manifest:
     def __init__(self, archive: Archive, report: Report, key: bytes) -> None:
         raw = archive.bytes("manifest.json")
         said: Any = json.loads(raw)
-        formats = (AUDIT_FORMAT, FIRST_FORMAT)
-        if not isinstance(said, dict) or said.get("format") not in formats or said.get("scope") not in SCOPES:
+        if not isinstance(said, dict) or said.get("format") not in AUDIT_FORMATS or said.get("scope") not in SCOPES:
             raise Unreadable("ce n'est pas une archive d'audit du Pass numérique, ou d'une version plus récente")
-        archive.is_first_format = said["format"] == FIRST_FORMAT
+        archive.format = AUDIT_FORMATS.index(said["format"]) + 1
         self.scope: str = said["scope"]
         self.claims = {name: said[name] for name in ("size", "root", "entries")}
         try:

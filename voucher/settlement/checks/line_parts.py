@@ -21,7 +21,7 @@ from voucher.settlement.words.states import MatchKind
 
 _BOOKED = (EventType.UNKNOWN_CREDIT_BOOKED, EventType.UNKNOWN_DEBIT_BOOKED)
 _OF_CREDITS = (MatchKind.RETURN, MatchKind.FUNDS, MatchKind.OVERPAYMENT)
-_OF_DEBITS = (MatchKind.PAYMENT, MatchKind.ADVANCE_REFUND)
+_OF_DEBITS = (MatchKind.PAYMENT, MatchKind.ADVANCE_REFUND, MatchKind.ADVANCE_RETURN)
 
 
 def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
