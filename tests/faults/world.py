@@ -20,6 +20,7 @@ from tests.builders import (
 )
 from tests.clients import settings_for
 from tests.settlement.reports import status_report
+from tests.settlement.stand_in import ALICE, accepted, standing
 from tests.settlement.test_disputes import claw_back, contest, decide, freeze, sent
 from tests.settlement.test_overpayments import LATER, a_credit, a_debit, claim, overpaid
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town
@@ -31,6 +32,7 @@ from voucher.funding.documents import keep_balance_document, keep_call_documents
 from voucher.funding.model import CallKind, FundingClose, FundsCall
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.ledger.chart import Code
 from voucher.ledger.checks_seals import Witness
 from voucher.ledger.read_seals import latest_checkpoint, proof_of
 from voucher.ledger.seal_model import Seal
@@ -39,8 +41,9 @@ from voucher.programme.end_share import end_share
 from voucher.proof.sealing import journal_key, seal_now
 from voucher.redemption.redeem import redeem
 from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.batches.leave_out import set_aside
-from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
 from voucher.settlement.reconciliation.match_other_money import match_with_call, match_with_overpayment
 from voucher.settlement.reconciliation.match_with_account import ChartAccount
@@ -52,7 +55,7 @@ from voucher.settlement.reconciliation.proposals import (
 )
 from voucher.settlement.recoveries.recover import ask_write_off, write_off
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates
-from voucher.settlement.words.states import DuplicateOutcome
+from voucher.settlement.words.states import BatchState, DuplicateOutcome
 
 PROVEN_LEAF = 4  # the entry whose proof somebody kept
 
@@ -62,6 +65,7 @@ def a_full_world(database: Database) -> Witness:
     # Signed after the days whose figures the demonstration published.
     town = a_town(database, structure_count=2, agreed=an_agreement(database, now=NOW - timedelta(days=1)))
     _contest_and_recover(town)
+    _stand_in(town)
     _doubt(a_town(database, agreed=an_agreement(database, now=NOW - timedelta(days=1))))
     _hold(town)
     _decide_by_two(town)
@@ -140,12 +144,12 @@ def _decide_by_two(town: Town) -> None:
     call = call_advance(database, new_id(), town.agreement_id, funder_id, 9_000, by=PREPARER, now=NOW)
     match_with_call(database, new_id(), a_credit(town, 9_000), call.call_id, by=PREPARER, **act)
     debit_id = a_debit(town, 7_007)
-    advance = ChartAccount("4432", town.agreement_id, funder_id=funder_id)
+    advance = ChartAccount(Code.ADVANCES, town.agreement_id, funder_id=funder_id)
     given_back, undone, asked, charged, dropped = (new_id() for _ in range(5))
     for proposal_id, account, cents in (
         (undone, advance, 7_000),
         (given_back, advance, 6_000),
-        (charged, ChartAccount("6270"), 1_007),
+        (charged, ChartAccount(Code.CHARGES), 1_007),
     ):
         propose_account(database, proposal_id, debit_id, account, cents, "Convenu", by=PREPARER, **act)
         confirm_proposal(database, proposal_id, by=APPROVER, **act)
@@ -153,7 +157,7 @@ def _decide_by_two(town: Town) -> None:
             propose_undo(database, asked, undone, "Une partie seule", by=PREPARER, **act)
             confirm_proposal(database, asked, by=APPROVER, **act)
     credit_id = a_credit(town, 707)
-    propose_account(database, dropped, credit_id, ChartAccount("6270"), 7, "Doute", by=PREPARER, **act)
+    propose_account(database, dropped, credit_id, ChartAccount(Code.CHARGES), 7, "Doute", by=PREPARER, **act)
     withdraw_proposal(database, dropped, by=PREPARER, **act)
 
 
@@ -163,6 +167,16 @@ def _refuse(town: Town) -> None:
     code = scanned_codes(town.database, issued.first_booklet_number)[:1]
     for _ in range(2):
         redeem(town.database, new_id(), code, "everyday_digital_tools", town.counters[0], by=SOMEONE, now=NOW)
+
+
+def _stand_in(town: Town) -> None:
+    """Let a deputy approve the batch that waits."""
+    waits = select(SettlementBatch.id).where(
+        SettlementBatch.agreement_id == town.agreement_id, SettlementBatch.state == BatchState.FROZEN
+    )
+    with town.database.read() as session:
+        batch_id = session.scalars(waits).one()
+    approve_batch(town.database, batch_id, by=ALICE.id, now=NOW, standing=standing(accepted(town.database)))
 
 
 def _count_stock(database: Database) -> None:

@@ -17,6 +17,7 @@ from voucher.funding.documents import keep_balance_document, keep_call_documents
 from voucher.funding.model import FundsCall
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.ledger.chart import Code
 from voucher.programme.model import PayingAccount
 from voucher.settlement.bank_in.import_statement import import_statement
 from voucher.settlement.model.batches import BankLine
@@ -61,7 +62,7 @@ def test_the_money_of_funders_killed_at_every_step_is_called_received_and_given_
         BookedLine(reference="C1", amount_cents=10_000, is_credit=True),
         BookedLine(reference="F1", amount_cents=250, is_credit=False),
     )
-    charges_id, charges = new_id(), ChartAccount("6270")
+    charges_id, charges = new_id(), ChartAccount(Code.CHARGES)
     propose_account(database, charges_id, line_of(town, "F1"), charges, 250, "Frais de tenue", **ACT)
     killer.everywhere(confirm_proposal, charges_id, by=APPROVER, now=NOW)
     first_id, second_id = new_id(), new_id()

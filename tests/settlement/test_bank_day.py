@@ -19,7 +19,7 @@ from voucher.funding.call import call_funds
 from voucher.funding.statement import receipt_steps, statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Entry, RuleStart
 from voucher.redemption.model import Redemption
 from voucher.settlement.bank_in.import_report import import_report
@@ -97,7 +97,7 @@ def test_each_match_by_hand_counts_on_the_banks_day_and_so_does_its_undo(paid: P
     match_line(database, line_of(paid, 3_000), paid.first_id, **ACT)
     for cents in (250, 40):
         proposal_id = new_id()
-        propose_account(database, proposal_id, line_of(paid, cents), ChartAccount("6270"), cents, "Frais", **ACT)
+        propose_account(database, proposal_id, line_of(paid, cents), ChartAccount(Code.CHARGES), cents, "Frais", **ACT)
         confirm_proposal(database, proposal_id, **ACT | {"by": APPROVER})
     match_with_call(database, new_id(), line_of(paid, call.called_cents), call.call_id, **ACT)
     assert entries(paid, LATER) == {

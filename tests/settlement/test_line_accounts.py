@@ -18,6 +18,7 @@ from voucher.funding.call import call_advance
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.ledger.chart import Code
 from voucher.ledger.read import balances
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.recoveries import Overpayment
@@ -33,7 +34,7 @@ from voucher.settlement.reconciliation.undo_match import undo_match
 
 WHY = "Convenu au téléphone avec la banque."
 FIRST, SECOND = {"by": PREPARER, "now": NOW}, {"by": APPROVER, "now": NOW}
-CHARGES = ChartAccount("6270")
+CHARGES = ChartAccount(Code.CHARGES)
 
 
 def balance(database: Database, code: str) -> int:
@@ -99,9 +100,9 @@ def test_who_proposes_may_not_confirm_and_what_is_withdrawn_or_gone_is_not_done(
     with pytest.raises(Refused, match="missing"):
         propose_account(database, new_id(), debit, CHARGES, 1_500, " ", **FIRST)
     for account in (
-        ChartAccount("5120"),
-        ChartAccount("4431", new_id(), None, new_id()),
-        ChartAccount("4670", new_id(), new_id()),
+        ChartAccount(Code.BANK),
+        ChartAccount(Code.CALLED, new_id(), None, new_id()),
+        ChartAccount(Code.OWED, new_id(), new_id()),
     ):
         with pytest.raises(Refused, match="nothing_due"):
             propose_account(database, new_id(), debit, account, 1_500, WHY, **FIRST)

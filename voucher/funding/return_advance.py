@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import ADVANCES, account, balance_cents
+from voucher.funding.accounts import account, balance_cents
 from voucher.funding.model import AdvanceReturn, CallKind, CallState, FundingClose, FundsCall
 from voucher.funding.receive import BookedMoney, refuse_other_account
 from voucher.kernel.money import format_euros, sum_cents
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import Dimension, EventType
+from voucher.ledger.chart import Code, Dimension, EventType
 from voucher.ledger.post import Event, entry_of, post_event, reverse_on_its_day
 
 
@@ -31,7 +31,7 @@ def returnable_cents(session: Session, agreement_id: UUID, funder_id: UUID) -> i
             FundsCall.state != CallState.CANCELLED,
         )
     )
-    held_cents = -balance_cents(session, account(ADVANCES, agreement_id, funder_id))
+    held_cents = -balance_cents(session, account(Code.ADVANCES, agreement_id, funder_id))
     return max(held_cents - sum_cents(asked_cents), 0)
 
 

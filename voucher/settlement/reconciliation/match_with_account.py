@@ -11,14 +11,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import ADVANCES, balance_cents, take_funding_turn
+from voucher.funding.accounts import balance_cents, take_funding_turn
 from voucher.funding.model import FundingClose
 from voucher.funding.receive import BookedMoney, refund_advance
 from voucher.funding.return_advance import return_advance, returnable_cents
 from voucher.kernel.database import Database
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import AccountKey, Dimension, EventType
+from voucher.ledger.chart import AccountKey, Code, Dimension, EventType
 from voucher.ledger.model import Account
 from voucher.ledger.post import Event, post_event
 from voucher.programme.model import Agreement, Funder
@@ -27,14 +27,12 @@ from voucher.settlement.recoveries.overpayments import OpenOverpayment, net_of
 from voucher.settlement.recoveries.recover import Claim, open_claims, repay_from_line
 from voucher.settlement.words.states import MatchKind
 
-CHARGES, OVERPAID = "6270", "4671"
-
 
 @dataclass(frozen=True, slots=True)
 class ChartAccount:
     """An account of the chart that takes parts of lines, with what it is kept by."""
 
-    code: str
+    code: Code
     agreement_id: UUID | None = None
     structure_id: UUID | None = None
     funder_id: UUID | None = None
@@ -80,26 +78,26 @@ def account_choice(session: Session, line: Line, wanted: ChartAccount, amount_ce
     return found
 
 
-def account_name(code: str, whose: str | None = None, agreement_number: str | None = None, *, is_credit: bool) -> str:
+def account_name(code: Code, whose: str | None = None, agreement_number: str | None = None, *, is_credit: bool) -> str:
     """Return how an account is called to who chooses it: its code, what it holds, whose it is and of which agreement."""
-    if code == CHARGES:
+    if code == Code.CHARGES:
         return "6270, frais de la banque rendus" if is_credit else "6270, frais de la banque"
-    what = "trop-perçus" if code == OVERPAID else "avance"
+    what = "trop-perçus" if code == Code.OVERPAID else "avance"
     return f"{code}, {what} de {whose}, convention {agreement_number}"
 
 
 def put_on_account(session: Session, match: Match, line: Line, wanted: ChartAccount, amount_cents: int) -> None:
     """Put a part of a line on an account, and post it. The caller holds the turn of bank files. Raises Refused."""
-    if wanted.code == ADVANCES and wanted.agreement_id and wanted.funder_id:
+    if wanted.code == Code.ADVANCES and wanted.agreement_id and wanted.funder_id:
         take_funding_turn(session, wanted.agreement_id, wanted.funder_id)
     account_choice(session, line, wanted, amount_cents)
     take(session, line, amount_cents)
-    if wanted.code == CHARGES:
+    if wanted.code == Code.CHARGES:
         write_match(session, match, line, MatchKind.CHARGE, amount_cents)
         event_type = EventType.CHARGE_REFUND_IDENTIFIED if line.is_credit else EventType.CHARGE_IDENTIFIED
         event = Event(event_type, match.id, match.at, "Frais de la banque", match.by, line.booked_on)
         post_event(session, event, {Dimension.BANK_ACCOUNT: line.paying_account_id}, {line.id: amount_cents})
-    elif wanted.code == OVERPAID:
+    elif wanted.code == Code.OVERPAID:
         _repay(session, match, line, wanted, amount_cents)
     else:
         _give_back(session, match, line, wanted, amount_cents)
@@ -132,17 +130,17 @@ def _give_back(session: Session, match: Match, line: Line, wanted: ChartAccount,
 
 def _charges(session: Session, line: Line) -> AccountChoice:
     """A debit may be charges whatever it is; a credit gives back no more than the bank took."""
-    key = AccountKey(CHARGES, bank_account_id=line.paying_account_id)
+    key = AccountKey(Code.CHARGES, bank_account_id=line.paying_account_id)
     limit_cents = balance_cents(session, key) if line.is_credit else int(line.amount_cents)
-    return AccountChoice(ChartAccount(CHARGES), account_name(CHARGES, is_credit=line.is_credit), limit_cents)
+    return AccountChoice(ChartAccount(Code.CHARGES), account_name(Code.CHARGES, is_credit=line.is_credit), limit_cents)
 
 
 def _overpaid(session: Session, line: Line) -> list[AccountChoice]:
     found: dict[ChartAccount, AccountChoice] = {}
     for claim in open_claims(session, paying_account_id=line.paying_account_id):
-        of = ChartAccount(OVERPAID, claim.agreement_id, claim.structure_id)
+        of = ChartAccount(Code.OVERPAID, claim.agreement_id, claim.structure_id)
         before_cents = found[of].limit_cents if of in found else 0
-        name = account_name(OVERPAID, claim.structure_name, claim.agreement_number, is_credit=True)
+        name = account_name(Code.OVERPAID, claim.structure_name, claim.agreement_number, is_credit=True)
         found[of] = AccountChoice(of, name, before_cents + claim.open_cents)
     return list(found.values())
 
@@ -160,13 +158,13 @@ def _advances(session: Session, line: Line) -> list[AccountChoice]:
         select(Account.agreement_id, Account.funder_id, Funder.name, Agreement.number)
         .join(Funder, Funder.id == Account.funder_id)
         .join(Agreement, Agreement.id == Account.agreement_id)
-        .where(Account.code == ADVANCES, Agreement.paying_account_id == line.paying_account_id)
+        .where(Account.code == Code.ADVANCES, Agreement.paying_account_id == line.paying_account_id)
         .order_by(Agreement.number, Funder.name)
     )
     return [
         AccountChoice(
-            ChartAccount(ADVANCES, row.agreement_id, funder_id=row.funder_id),
-            account_name(ADVANCES, row.name, row.number, is_credit=False),
+            ChartAccount(Code.ADVANCES, row.agreement_id, funder_id=row.funder_id),
+            account_name(Code.ADVANCES, row.name, row.number, is_credit=False),
             _advance_cents(session, row.agreement_id, row.funder_id),
         )
         for row in rows

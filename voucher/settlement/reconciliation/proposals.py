@@ -16,6 +16,7 @@ from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import is_replay
 from voucher.kernel.refusals import Refused
+from voucher.ledger.chart import Code
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.proposals import LineProposal
 from voucher.settlement.reconciliation.apply_match import Line, Match, line_to_use
@@ -161,7 +162,7 @@ def write_proposal(session: Session, row: Mapping[str, Any], now: datetime) -> N
 
 def _put_on_account(session: Session, proposal: Row[Any], by: UUID, now: datetime) -> None:
     line = line_to_use(session, proposal.line_id, None)
-    account = ChartAccount(proposal.code, proposal.agreement_id, proposal.structure_id, proposal.funder_id)
+    account = ChartAccount(Code(proposal.code), proposal.agreement_id, proposal.structure_id, proposal.funder_id)
     put_on_account(session, Match(proposal.id, by, now, proposal.reason), line, account, proposal.amount_cents)
 
 

@@ -5,10 +5,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.orm import aliased
 
 from voucher.kernel.database import Database
+from voucher.ledger.chart import Code
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement, Funder, PayingAccount
 from voucher.settlement.model.batches import BankLine
@@ -62,7 +63,8 @@ def _read(database: Database, which: ColumnElement[bool], issuer_id: UUID | None
 
 
 def _proposals() -> Select[*tuple[Any, ...]]:
-    undone = aliased(LineProposal)
+    # The scope asks for agreements of its own.
+    undone, agreement = aliased(LineProposal), aliased(Agreement)
     return (
         select(
             *LineProposal.__table__.columns,
@@ -71,21 +73,21 @@ def _proposals() -> Select[*tuple[Any, ...]]:
             BankLine.is_credit,
             Structure.name.label("structure_name"),
             Funder.name.label("funder_name"),
-            Agreement.number.label("agreement_number"),
+            agreement.number.label("agreement_number"),
             undone.code.label("undone_code"),
         )
         .join(BankLine, BankLine.id == LineProposal.line_id)
         .join(PayingAccount, PayingAccount.id == BankLine.paying_account_id)
         # What undoes a proposal speaks of the same account.
         .outerjoin(undone, undone.id == LineProposal.undoes_id)
-        .outerjoin(Agreement, (Agreement.id == LineProposal.agreement_id) | (Agreement.id == undone.agreement_id))
-        .outerjoin(Structure, (Structure.id == LineProposal.structure_id) | (Structure.id == undone.structure_id))
-        .outerjoin(Funder, (Funder.id == LineProposal.funder_id) | (Funder.id == undone.funder_id))
+        .outerjoin(agreement, agreement.id == func.coalesce(LineProposal.agreement_id, undone.agreement_id))
+        .outerjoin(Structure, Structure.id == func.coalesce(LineProposal.structure_id, undone.structure_id))
+        .outerjoin(Funder, Funder.id == func.coalesce(LineProposal.funder_id, undone.funder_id))
     )
 
 
 def _row(row: Row[*tuple[Any, ...]]) -> ProposalRow:
-    code = row.code or row.undone_code
+    code = Code(row.code or row.undone_code)
     name = account_name(code, row.structure_name or row.funder_name, row.agreement_number, is_credit=row.is_credit)
     kind = ProposalKind(row.kind)
     return ProposalRow(
