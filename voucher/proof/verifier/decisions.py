@@ -157,7 +157,7 @@ def proposals(archive: Archive, report: Report) -> None:
     for one, line, kind, amount, _, proposed_by, confirmed_by in known.values():
         made = matches[one]
         if confirmed_by == proposed_by:
-            report.wrong("deux personnes", "line_proposal", f"{one} : qui l'a proposé l'a aussi confirmé")
+            report.wrong("deux personnes", "line_proposal", f"{one} : qui l’a proposé l’a aussi confirmé")
         if kind == "undo":
             continue
         found = sum(int(row[3]) for row in made)
@@ -168,4 +168,4 @@ def proposals(archive: Archive, report: Report) -> None:
             report.wrong("deux personnes", "line_proposal", f"{one} : défait sans une seconde personne")
     for one, made in matches.items():
         if any(row[2] == "advance_return" for row in made) and one not in known:
-            report.wrong("deux personnes", "bank_match", f"{one} : une avance rendue que personne n'a proposée")
+            report.wrong("deux personnes", "bank_match", f"{one} : une avance rendue que personne n’a proposée")
