@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from voucher.funding.model import CallState, FundsCall
 from voucher.kernel.database import Database
-from voucher.kernel.idempotency import changed_replay
+from voucher.kernel.idempotency import is_same
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Agreement, Funder
@@ -114,11 +114,8 @@ def _is_done(session: Session, line_id: UUID, parts: Sequence[CallPart]) -> bool
             .where(BankMatch.id.in_([part.match_id for part in parts]))
         )
     }  # fmt: skip
-    if not standing:
-        return False
-    if standing != {part.match_id: (line_id, part.call_id, part.amount_cents, None) for part in parts}:
-        raise changed_replay()
-    return True
+    asked = {part.match_id: (line_id, part.call_id, part.amount_cents, None) for part in parts}
+    return is_same(standing or None, asked)
 
 
 def open_calls(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) -> list[OpenCall]:
