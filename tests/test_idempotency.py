@@ -48,11 +48,9 @@ def records() -> frozenset[str]:
         node.name
         for path in sources(".py", below=("voucher",))
         for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.ClassDef) and node.name.startswith("New")
+        if isinstance(node, ast.ClassDef)
         for line in node.body
-        if isinstance(line, ast.AnnAssign)
-        and ast.unparse(line.target) == "id"
-        and ast.unparse(line.annotation) == "UUID"
+        if isinstance(line, ast.AnnAssign) and ast.unparse(line) in ("id: UUID", "match_id: UUID")
     )
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
-from voucher.kernel.calendar import french_instant
+from voucher.kernel.calendar import french_instant, not_before
 from voucher.kernel.database import Database, changed
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
@@ -57,7 +57,7 @@ def approve_batch(
                 SettlementBatch.total_cents == batch.total_cents,
             )
             # A step is never dated before the one it follows, whatever the clocks say.
-            .values(state=BatchState.APPROVED, approved_by=by, approved_at=max(now, batch.frozen_at))
+            .values(state=BatchState.APPROVED, approved_by=by, approved_at=not_before(now, batch.frozen_at))
             .execution_options(synchronize_session=False)
         )
         if changed(session, approval) == 1:

@@ -131,7 +131,7 @@ def write_match(
     )
 
 
-def use_line(session: Session, match: Match, line: Line, advice: Line) -> None:
+def apply_match(session: Session, match: Match, line: Line, advice: Line) -> None:
     """Let a booked line that waited (4711) pay an advice or bring it back. Raises Refused when the advice does not expect it."""
     if line.is_credit:
         before, after, why = AdviceState.PAID, AdviceState.RETURNED, PaymentWhy.CAME_BACK

@@ -24,11 +24,11 @@ from voucher.settlement.reconciliation.apply_match import (
     Match,
     MatchOf,
     advice_rows,
+    apply_match,
     is_made,
     line_to_use,
     post_identified,
     unknown_line,
-    use_line,
 )
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.match_whole_files import (
@@ -76,7 +76,7 @@ def match_line(
                 f"La ligne est de {format_euros(line.amount_cents)}, le règlement de {format_euros(advice.amount_cents)}. "
                 "Choisissez un règlement du même montant.",
             )
-        use_line(session, match, line, advice)
+        apply_match(session, match, line, advice)
         close_ended_batches(session, now)
 
 
@@ -169,7 +169,7 @@ def match_parked_returns(session: Session, bank_file: str, *, by: UUID, now: dat
     for advice_id, (line_id, _) in first.items():
         line = session.execute(select(*BankLine.__table__.columns).where(BankLine.id == line_id)).one()
         match = Match(new_id(), by, now, "Même référence, même montant ; arrivé avant son débit.")
-        use_line(session, match, line, advice_rows(session, [advice_id]).one())
+        apply_match(session, match, line, advice_rows(session, [advice_id]).one())
     here_count = sum(is_here for _, is_here in first.values())
     return here_count, len(first) - here_count
 

@@ -159,7 +159,7 @@ def match_calls(session: Session, bank_file: str, *, by: UUID, now: datetime) ->
     ).all()
     found: dict[UUID, list[UUID]] = {}
     for row in rows:
-        if names(row.remittance, row.reference):
+        if mentions(row.remittance, row.reference):
             found.setdefault(row.id, []).append(row.call_id)
     paid: set[UUID] = set()
     for line_id, call_ids in found.items():
@@ -173,7 +173,7 @@ def match_calls(session: Session, bank_file: str, *, by: UUID, now: datetime) ->
     return len(paid)
 
 
-def names(text: str, reference: str) -> bool:
+def mentions(text: str, reference: str) -> bool:
     """Say whether a text holds a reference whole, whatever its case and spacing: « AF-1 » is not in « AF-12 »."""
     words = " ".join(text.upper().split())
     wanted = " ".join(reference.upper().split())

@@ -22,7 +22,7 @@ from voucher.programme.model import Agreement, Funder
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.reconciliation.apply_match import Line, Match, line_to_use
 from voucher.settlement.reconciliation.bank_turn import take_bank_turn
-from voucher.settlement.reconciliation.match_other_money import credit_line, names, receive
+from voucher.settlement.reconciliation.match_other_money import credit_line, mentions, receive
 
 _TOGETHER_MAX = 3  # calls that one transfer is offered for, beyond those that its words name
 _LOOKED_AT_MAX = 12
@@ -155,7 +155,7 @@ def open_calls_of(session: Session, line: Line) -> list[OpenCall]:
             agreement_number=row.number,
             due_on=row.due_on,
             due_cents=row.due_cents,
-            is_named=names(line.remittance, row.reference),
+            is_named=mentions(line.remittance, row.reference),
         )
         for row in rows
     ]
