@@ -44,13 +44,13 @@ class DebtState(StrEnum):
 
 
 STATE_WORDS: Mapping[DebtState, tuple[str, str]] = {
-    DebtState.NOT_FROZEN: ("Dans aucun lot", "Encaissé, et dans aucun lot arrêté."),
+    DebtState.NOT_FROZEN: ("Pas encore dans un lot", "Encaissé ; aucun lot arrêté ne l’a pris."),
     DebtState.FROZEN: ("Arrêté", "Dans un lot arrêté ou validé, pas encore transmis."),
     DebtState.SENT: ("Transmis", "Parti, pas encore confirmé par une ligne de banque."),
     DebtState.HELD: ("En attente", "Mis de côté : RIB manquant, structure suspendue, petit montant."),
-    DebtState.REJECTED: ("Rejeté ou retourné", "Le virement n’a pas abouti. Le prochain lot le reprend."),
+    DebtState.REJECTED: ("Rejeté ou retourné", "Le virement n’a pas abouti. La somme reste due."),
     DebtState.DISPUTED: ("Contesté", "Suspendu tant que la contestation n’est pas tranchée."),
-    DebtState.OTHER: ("Autre", "Contestation levée ou autre somme due, que le prochain lot reprend."),
+    DebtState.OTHER: ("Autre", "Contestation levée ou autre somme due, dans aucun lot."),
 }
 """The name and the definition of each state."""
 
@@ -89,7 +89,7 @@ def age_rank(since: date, today: date) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debt:
-    """An amount owed to a structure, of one state and one beginning. `advice_id` and `reference` where an advice says it."""
+    """An amount owed to a structure, of one state and one beginning. `advice_id`, `reference` and `due_on` where an advice says it."""
 
     state: DebtState
     agreement_id: UUID
@@ -98,6 +98,7 @@ class Debt:
     amount_cents: int
     advice_id: UUID | None = None
     reference: str = ""
+    due_on: date | None = None
 
 
 def debts_in(session: Session, today: date) -> list[Debt]:
@@ -178,6 +179,7 @@ def _advices(session: Session) -> list[Debt]:
             amount_cents=part.amount_cents,
             advice_id=row.id,
             reference=row.reference,
+            due_on=part.due_on,
         )
         for row in rows
         for part in parts[row.id]

@@ -44,6 +44,7 @@ from voucher.settlement.payable.announced_duplicates import open_duplicates
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices, say_why_rejected
 from voucher.settlement.reconciliation.withdraw_rejections import hold_rejected, withdraw_rejections
+from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import AdviceState, BankFileKind, LineOrigin, MatchKind, ReportKind, ReportLevel
 
 _WHY = "Le fichier retour du comptable le dit."
@@ -240,7 +241,7 @@ def _unexpected(line: ReturnLine, state: AdviceState, paid_on: date | None, prov
     if state is AdviceState.TAKEN_UP:
         return "Un lot suivant a repris ce règlement. Vérifiez auprès du comptable qu’il n’est pas payé deux fois."
     if state is AdviceState.RETURNED:
-        return "Ce règlement est déjà revenu. Il sera repris par un lot suivant."
+        return f"Ce règlement est déjà revenu. {still_owed(1)}"
     if line.status is ReturnStatus.RETURNED:
         return "Ce règlement n’est pas payé : il ne peut pas revenir. Écrivez « rejeté »."
     # In transit; or rejected, then paid all the same.

@@ -44,7 +44,8 @@ class AdviceAdjustment:
 class Advice:
     """What one structure is paid by one batch. The receipts and adjustments must sum up to `total_cents`.
 
-    `period` is its first and last day, None when only earlier payments are made again. `payment_on` is the execution day when it is known; `payer_name` is who pays (the collectivité or its operator).
+    `period` is its first and last day, None when only earlier payments are made again. `payer_name` is who pays (the collectivité or
+    its operator). `situation` says where the payment stands (`payment_sentences`), as known on `situation_on`.
     """
 
     reference: str
@@ -53,7 +54,8 @@ class Advice:
     payer_name: str
     issued_on: date
     period: tuple[date, date] | None
-    payment_on: date | None
+    situation: str
+    situation_on: date
     structure_name: str
     siret: str
     account_holder: str
@@ -90,7 +92,8 @@ def advice_pdf(advice: Advice) -> bytes:
         "payer_name": advice.payer_name,
         "issued_on": french_date(advice.issued_on),
         "period": advice.period and period_words(advice.period),
-        "payment_on": advice.payment_on and french_date(advice.payment_on),
+        "situation": advice.situation,
+        "situation_on": french_date(advice.situation_on),
         "structure_name": advice.structure_name,
         "siret": siret_label(advice.siret),
         "account_holder": advice.account_holder,

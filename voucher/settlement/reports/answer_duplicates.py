@@ -21,13 +21,14 @@ from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import is_same
 from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
-from voucher.settlement.formats_in.iso_reasons import NEVER_CAME
 from voucher.settlement.model.bank_reports import DuplicateAnswer, TransferReport
 from voucher.settlement.model.batches import BankFile, PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.announced_duplicates import ANSWERS_NEEDED, decision, is_decided, is_open
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices
 from voucher.settlement.reconciliation.withdraw_rejections import withdraw_rejections
+from voucher.settlement.words.causes import NEVER_CAME
+from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import AdviceState, BatchState, DuplicateOutcome, ReportKind
 from voucher.settlement.words.transitions import PaymentWhy
 
@@ -222,7 +223,7 @@ def _refuse_rested_on(advices: Sequence[Row[*tuple[Any, ...]]]) -> None:
         elif one.state == AdviceState.IN_FILE or (one.state == AdviceState.REJECTED and one.is_offered_again):
             continue
         elif one.state == AdviceState.REJECTED:
-            why = f"La banque a rejeté le virement {one.reference} depuis. Le lot suivant le reprendra."
+            why = f"La banque a rejeté le virement {one.reference} depuis. {still_owed(1)}"
         else:
             raise _taken_up(one.reference)
         raise Refused("answer_rested_on", why)
