@@ -18,7 +18,8 @@ from voucher.programme.parties import NewFunder, register_funder
 
 KERNEL = {f"voucher.kernel.idempotency.{name}" for name in ("insert_once", "is_replay", "is_same")}
 COUNTER = {"voucher.redemption.replayed_requests.stored_answer"}  # a refusal there is a value, recorded and given again
-COMMANDS_MIN = 38
+COMMANDS_MIN = 39
+KNOWN = {"Person"}  # its id is that of somebody who is there already
 
 
 @cache
@@ -48,7 +49,7 @@ def records() -> frozenset[str]:
         node.name
         for path in sources(".py", below=("voucher",))
         for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.ClassDef)
+        if isinstance(node, ast.ClassDef) and node.name not in KNOWN
         for line in node.body
         if isinstance(line, ast.AnnAssign) and ast.unparse(line) in ("id: UUID", "match_id: UUID")
     )
