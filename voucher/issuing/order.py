@@ -63,7 +63,7 @@ def order_vouchers(
         # Orders of one agreement follow each other from here on: each sees the credit that the one before left.
         agreement = session.get(Agreement, agreement_id, with_for_update={"key_share": True})
         if agreement is None or issuer_id not in (None, agreement.issuer_id):
-            raise Refused("agreement_unknown", "Cette convention n'existe pas. Choisissez-la dans la liste.")
+            raise Refused("agreement_unknown", "Cette convention n’existe pas. Choisissez-la dans la liste.")
         command = {"id": batch_id, "agreement_id": agreement_id, "booklet_count": booklet_count}
         if is_replay(session, IssueBatch, command):
             return _ordered_before(session.get_one(IssueBatch, batch_id))
@@ -154,7 +154,7 @@ def _active_key(session: Session, issuer_id: UUID) -> int:
         select(IssuerKey.id).where(IssuerKey.issuer_id == issuer_id, IssuerKey.state == KeyState.ACTIVE)
     )
     if key_id is None:
-        raise Refused("no_key", "Cette collectivité n'a pas de clé de signature. Créez-en une, puis commandez.")
+        raise Refused("no_key", "Cette collectivité n’a pas de clé de signature. Créez-en une, puis commandez.")
     return key_id
 
 
@@ -248,5 +248,5 @@ def _take_numbers(session: Session, voucher_count: int, booklet_count: int) -> t
         .returning(SerialCounter.next_serial, SerialCounter.next_booklet_number)
     ).one_or_none()
     if first is None:
-        raise Refused("serials_spent", "Il n'y a plus de numéro de chèque libre. Prévenez l'équipe technique.")
+        raise Refused("serials_spent", "Il n’y a plus de numéro de chèque libre. Prévenez l’équipe technique.")
     return first.next_serial - voucher_count, first.next_booklet_number - booklet_count
