@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 SHOWN_MAX = 50  # of each kind: what is wrong a thousand times is said fifty times, then counted
 AUDIT_FORMAT, FIRST_FORMAT = "pass-numerique/audit/2", "pass-numerique/audit/1"
-SINCE_SECOND_FORMAT = {"transfer_report", "duplicate_answer", "close_check", "rule_start"}
+SINCE_SECOND_FORMAT = {"transfer_report", "duplicate_answer", "close_check", "rule_start", "payment_event"}
 SCOPES = ("whole", "journal")
 UNLISTED = {"manifest.json", "manifest.sig"}  # the manifest lists all other files
 PART_BYTES = 1 << 20
