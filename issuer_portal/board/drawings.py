@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+from voucher.kernel.money import thousands
 from voucher.programme.territories import REGIONS
 from voucher.reporting.coverage import Coverage, RegionCoverage
 from voucher.reporting.funnel import STEPS, WORDS, Funnel, Rate, Step
 from voucher.reporting.small_cells import SMALL_CELL_MAX
 from voucher.reporting.stages import Money
 from voucher.web import charts
-from voucher.web.filters import euros, number, percent, plural
+from voucher.web.filters import euros, percent, plural
 from voucher.web.tile_map import tile_map
 
 SMALL = f"moins de {SMALL_CELL_MAX + 1}"
@@ -38,7 +39,7 @@ def funnel_chart(found: Funnel) -> charts.Chart:
     rows = [
         (
             WORDS[step].name,
-            number(found[step].voucher_count),
+            thousands(found[step].voucher_count),
             euros(found[step].amount_cents),
             percent(found[step].voucher_count, ordered),
         )
@@ -54,7 +55,7 @@ def money_lines(money: Money) -> list[MoneyLine]:
     held = (
         []
         if money.bank_cents is None
-        else [MoneyLine("En banque", "Ce que tiennent les comptes payeurs, d'après leurs relevés.", money.bank_cents)]
+        else [MoneyLine("En banque", "Ce que tiennent les comptes payeurs, d’après leurs relevés.", money.bank_cents)]
     )
     return [
         *held,
@@ -100,26 +101,29 @@ def _tile_value(row: RegionCoverage) -> int | str:
 
 def coverage_cells(row: RegionCoverage) -> tuple[str, ...]:
     """Return a region's line: a count too small to be shown says so, and hides what would tell it."""
-    beside = number(row.place_count), NOT_COUNTED if row.third_place_count is None else number(row.third_place_count)
+    beside = (
+        thousands(row.place_count),
+        NOT_COUNTED if row.third_place_count is None else thousands(row.third_place_count),
+    )
     if row.used is None:
         return row.name, SMALL if row.is_small else HIDDEN, HIDDEN, *beside
-    return row.name, number(row.used.redemption_count), euros(row.used.amount_cents), *beside
+    return row.name, thousands(row.used.redemption_count), euros(row.used.amount_cents), *beside
 
 
 def _of_hundred(rate: Rate, whole: str, part: str) -> str:
     if not rate.whole_count:
-        return f"Aucun chèque n'est encore {whole.removesuffix('s')}."
+        return f"Aucun chèque n’est encore {whole.removesuffix('s')}."
     return f"Sur 100 chèques {whole}, {round(rate.part_count * 100 / rate.whole_count)} sont {part}."
 
 
 def _cover(money: Money) -> str:
     if money.bank_cents is None:
-        return f"{euros(money.owed_cents)} sont dus ; {euros(money.outstanding_cents)} peuvent encore l'être."
+        return f"{euros(money.owed_cents)} sont dus ; {euros(money.outstanding_cents)} peuvent encore l’être."
     missing = money.owed_cents - money.bank_cents
     if missing > 0:
         return f"Il manque {euros(missing)} en banque pour payer ce qui est dû."
     if not money.owed_cents and not money.outstanding_cents:
-        return "Rien n'est dû, et aucun chèque ne circule."
+        return "Rien n’est dû, et aucun chèque ne circule."
     left = money.bank_cents - money.owed_cents
     if left >= money.outstanding_cents:
         return "La banque couvre ce qui est dû, et tous les chèques qui peuvent encore être utilisés."
@@ -137,8 +141,8 @@ def _coverage_sentence(found: Coverage) -> str:
     regions = {region.code for region in REGIONS}
     without = sum(1 for row in found.rows if row.code in regions and row.used and not row.used.redemption_count)
     nothing = (
-        f"{plural(without, 'région')} sur {len(regions)} n'en {'ont' if without > 1 else 'a'} aucun. "
+        f"{plural(without, 'région')} sur {len(regions)} n’en {'ont' if without > 1 else 'a'} aucun. "
         if without
         else ""
     )
-    return f"Le plus d'encaissements : {most.name}. {nothing}Chaque petit carré plein vaut un quart de ce maximum."
+    return f"Le plus d’encaissements : {most.name}. {nothing}Chaque petit carré plein vaut un quart de ce maximum."

@@ -21,10 +21,10 @@ from voucher.settlement.batches.read_advice import AdvicePage, advice
 from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.formats_out.documents import Contact
 from voucher.settlement.payable.payment_history import HistoryEvent, payment_history
-from voucher.settlement.payable.why_waiting import advice_waiting
 from voucher.settlement.reports.read_duplicates import duplicates_of
 from voucher.settlement.reports.read_payees import ASK_NAME, MAY_WAIT, payee_checks
 from voucher.settlement.words.labels import ADVICE_STATES
+from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import AdviceState
 from voucher.settlement.words.transitions import PaymentWhy, happened
 from voucher.web.access import staff, viewer
@@ -39,7 +39,7 @@ class SetAsideForm(HouseForm):
 
 
 @blueprint.route("/reglements/<uuid:advice_id>", methods=["GET", "POST"])
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def advice_page(advice_id: UUID) -> str | Response:
     """Show a payment; a preparer may set it aside."""
     here = services()
@@ -60,27 +60,23 @@ def advice_page(advice_id: UUID) -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            flash(
-                "Le règlement est mis de côté. Le lot suivant le reprendra. Le lot est à valider de nouveau.", "success"
-            )
+            flash(f"Le règlement est mis de côté. {still_owed(1)} Le lot est à valider de nouveau.", "success")
             return redirect(url_for("finance.batch", batch_id=page.batch_id))
     note_access(here.database, viewer().account_id, "Lecture d’un RIB", f"règlement {page.reference}", here.now())
     return render_template(
         "finance/advice.html",
         page=page,
         form=form,
-        why=explain(page.state_reason),
         doubled=duplicates_of(here.database, page.batch_id, advice_id=advice_id, limit=1, issuer_id=scope()),
         payee=payee_checks(here.database, page.batch_id, advice_id=advice_id).get(advice_id),
         may_wait=MAY_WAIT,
         ask_name=ASK_NAME,
-        waiting=advice_waiting(here.database, advice_id, here.now()),
         history=_history(advice_id),
     )
 
 
 @blueprint.get("/reglements/<uuid:advice_id>/bordereau.pdf")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def advice_pdf(advice_id: UUID) -> Response:
     """Download a payment's paper."""
     here = services()
@@ -100,7 +96,7 @@ def _history(advice_id: UUID) -> list[dict[str, object]]:
     names = names_of(here.database, {one.made_by for one in events if one.made_by is not None})
     return [
         {
-            "what": f"{happened(one.why, one.after, one.line_origin)} : {ADVICE_STATES[one.after][0].lower()}",
+            "what": f"{happened(one.why, one.after, one.line_origin)} : {ADVICE_STATES[one.after].lower()}",
             "at": one.happened_at,
             "who": "" if one.made_by is None else names.get(one.made_by, ""),
             "detail": " ".join(_details(one)),
@@ -123,7 +119,7 @@ def _details(one: HistoryEvent) -> Iterator[str]:
 
 
 def _advice(advice_id: UUID) -> AdvicePage:
-    found = advice(services().database, advice_id, issuer_id=scope())
+    found = advice(services().database, advice_id, now=services().now(), issuer_id=scope())
     if found is None:
         abort(404)
     return found

@@ -23,8 +23,9 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tags import OVERPAYMENT_TAGS
 
-STATE_CHOICES = [(state, word) for state, (word, _) in OVERPAYMENT_STATES.items()]
+STATE_CHOICES = [(state, word) for state, word in OVERPAYMENT_STATES.items()]
 MEDIA_TYPES = {"pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
 
 
@@ -47,7 +48,7 @@ class WriteOffForm(HouseForm):
 
 
 @blueprint.get("/trop-percus")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def overpayments() -> str | Response:
     """List the overpayments, the newest first."""
     here = services()
@@ -87,7 +88,7 @@ def overpayments() -> str | Response:
                 euros_cell(row.amount_cents),
                 euros_cell(row.recovered_cents),
                 euros_cell(row.left_cents),
-                OVERPAYMENT_STATES[row.state][0],
+                OVERPAYMENT_STATES[row.state],
             )
             for row in rows
         )
@@ -104,7 +105,7 @@ def overpayments() -> str | Response:
 
 
 @blueprint.get("/trop-percus/<uuid:overpayment_id>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def overpayment(overpayment_id: UUID) -> str:
     """Show an overpayment: what came back of it, and the act of this step."""
     return _show(_overpayment(overpayment_id))
@@ -142,7 +143,7 @@ def claim(overpayment_id: UUID) -> Response:
 
 
 @blueprint.get("/trop-percus/<uuid:overpayment_id>/demande/<kind>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def order_file(overpayment_id: UUID, kind: str) -> Response:
     """Download a demand as it was written; the trail keeps who took it."""
     here = services()
@@ -277,4 +278,4 @@ def _events(page: read.OverpaymentPage, names: dict[UUID, str]) -> list[dict[str
 
 
 def _words() -> dict[str, object]:
-    return {"overpayment_words": OVERPAYMENT_STATES, "reasons": DISPUTE_REASONS}
+    return {"overpayment_words": OVERPAYMENT_TAGS, "reasons": DISPUTE_REASONS}

@@ -15,6 +15,7 @@ from voucher.issuing.model import Booklet, BookletState, VoucherState
 from voucher.kernel.calendar import french_date, french_instant, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once, is_replay
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Entry
@@ -60,10 +61,12 @@ def hand_over(
             raise Refused(
                 "all_used", "Tous les chèques de ce carnet sont déjà utilisés. Prenez un autre carnet.", "code"
             )
-        taken = Refused("handed_over_before", "Ce carnet vient d'être remis. Prenez un autre carnet.", "code")
+        taken = Refused("handed_over_before", "Ce carnet vient d’être remis. Prenez un autre carnet.", "code")
         insert_once(session, Handover, row, {"handed_over_at": now, "handed_over_by": by}, taken)
         amounts_cents = amounts_of(session, booklet, serials)
-        event = Event(EventType.BOOKLET_HANDED_OVER, handover_id, now, f"Remise du carnet {booklet_number}", by)
+        event = Event(
+            EventType.BOOKLET_HANDED_OVER, handover_id, now, f"Remise du carnet {booklet_label(booklet_number)}", by
+        )
         post_event(session, event, {Dimension.AGREEMENT: booklet.agreement_id}, amounts_cents)
     value_cents = len(serials) * booklet.face_value_cents
     return HandedOver(handover_id, booklet_number, len(serials), value_cents, now, is_new=True)
@@ -96,7 +99,7 @@ def _ready(
     booklet = booklet_facts(session, number, is_locked=is_locked)
     # Another prescriber's booklets are only told apart from what does not exist where that helps the person at the desk.
     if booklet is None or not _same_issuer(session, booklet, prescriber_id):
-        raise Refused("booklet_unknown", "Ce carnet n'est pas dans votre stock. Vérifiez son numéro.", "code")
+        raise Refused("booklet_unknown", "Ce carnet n’est pas dans votre stock. Vérifiez son numéro.", "code")
     if booklet.state == BookletState.HANDED_OVER:
         raise Refused("handed_over_before", _told_before(session, booklet.number, prescriber_id), "code")
     if booklet.state == BookletState.STOPPED:
@@ -106,13 +109,13 @@ def _ready(
     if booklet.prescriber_id != prescriber_id:
         raise Refused(
             "not_in_stock",
-            "Ce carnet n'est pas dans votre stock. Demandez à la collectivité de vous le confier, ou prenez un autre carnet.",
+            "Ce carnet n’est pas dans votre stock. Demandez à la collectivité de vous le confier, ou prenez un autre carnet.",
             "code",
         )
     if paris_day(now) > booklet.use_by:
         raise Refused(
             "use_by_passed",
-            f"Ces chèques étaient à utiliser jusqu'au {french_date(booklet.use_by)}. Rendez ce carnet à la collectivité.",
+            f"Ces chèques étaient à utiliser jusqu’au {french_date(booklet.use_by)}. Rendez ce carnet à la collectivité.",
             "code",
         )
     if key_is_revoked(session, booklet.batch_id):

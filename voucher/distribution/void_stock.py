@@ -14,6 +14,7 @@ from voucher.issuing.shares import amounts_by_agreement, give_back
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import insert_once, is_replay
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
@@ -60,7 +61,7 @@ def void_stock(database: Database, void: NewStockVoid, *, by: UUID, now: datetim
             raise Refused(
                 "not_all_in_stock",
                 f"Sur ces {void.booklet_count} carnets, {destroyed} seulement peuvent être annulés. Les autres sont remis, "
-                "bloqués, déjà annulés ou pas encore fabriqués. Rien n'a changé. Vérifiez les numéros.",
+                "bloqués, déjà annulés ou pas encore fabriqués. Rien n’a changé. Vérifiez les numéros.",
                 "first_booklet_number",
             )
         # Vouchers of these booklets are void from here on and never before: what is void is what this order gives back.
@@ -78,7 +79,7 @@ def void_stock(database: Database, void: NewStockVoid, *, by: UUID, now: datetim
         insert_once(session, StockVoid, row, told, taken)
         if released_cents:
             give_back(session, agreement_id, amounts_cents)
-            narration = f"Destruction des carnets {void.first_booklet_number} à {last}"
+            narration = f"Destruction des carnets {booklet_label(void.first_booklet_number)} à {booklet_label(last)}"
             event = Event(EventType.STOCK_VOIDED, void.id, now, narration, by)
             post_event(session, event, {Dimension.AGREEMENT: agreement_id}, amounts_cents)
     return released_cents
@@ -100,7 +101,7 @@ def _agreement_of(session: Session, first: int, last: int) -> UUID:
             "booklet_count",
         )
     if not agreement_ids:
-        raise Refused("booklet_unknown", "Ces carnets n'existent pas. Vérifiez les numéros.", "first_booklet_number")
+        raise Refused("booklet_unknown", "Ces carnets n’existent pas. Vérifiez les numéros.", "first_booklet_number")
     return agreement_ids[0]
 
 

@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import ADVANCES, CALLED, USES
 from voucher.funding.documents import USES_CSV
 from voucher.funding.model import (
     AdvanceRefund,
@@ -38,7 +37,7 @@ from voucher.kernel.calendar import french_date
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.kernel.paper import euros_cell
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry
 from voucher.programme.stages import balances_of
 
@@ -48,7 +47,7 @@ Key = tuple[UUID, UUID]
 
 
 def check_called_is_what_funders_owe(session: Session) -> list[Violation]:
-    """Ce qu'un financeur doit (4431) est ce que ses appels demandent, moins ce qu'il a versé ; son avance (4432) est ce qui n'a pas servi."""
+    """Ce qu’un financeur doit (4431) est ce que ses appels demandent, moins ce qu’il a versé ; son avance (4432) est ce qui n’a pas servi."""
     left = FundsCall.called_cents - FundsCall.received_cents
     live = FundsCall.state != CallState.CANCELLED
     owed = _sums(session, select(FundsCall.agreement_id, FundsCall.funder_id, func.sum(left)).where(live))
@@ -73,7 +72,7 @@ def check_called_is_what_funders_owe(session: Session) -> list[Violation]:
             f"compte {code}, convention {key[0]}, financeur {key[1]}",
             f"{format_euros(found.get(key, 0))} au registre, {format_euros(expected.get(key, 0))} selon les appels",
         )
-        for code, expected in ((CALLED, owed), (ADVANCES, advances))
+        for code, expected in ((Code.CALLED, owed), (Code.ADVANCES, advances))
         for found in (_balances(session, code),)
         for key in sorted(found.keys() | expected.keys())
         if found.get(key, 0) != expected.get(key, 0)
@@ -81,7 +80,7 @@ def check_called_is_what_funders_owe(session: Session) -> list[Violation]:
 
 
 def check_a_call_is_its_uses(session: Session) -> list[Violation]:
-    """Chaque appel est la somme des écritures qu'il prend ; ce qui n'est pas appelé (4430) est la somme des autres."""
+    """Chaque appel est la somme des écritures qu’il prend ; ce qui n’est pas appelé (4430) est la somme des autres."""
     sums = select(FundsCallUse.call_id, func.sum(FundsCallUse.cents).label("cents")).group_by(FundsCallUse.call_id)
     taken = {row.call_id: int(row.cents) for row in session.execute(sums)}
     found = []
@@ -90,15 +89,15 @@ def check_a_call_is_its_uses(session: Session) -> list[Violation]:
         expected = call.used_cents if call.state != CallState.CANCELLED else 0
         uses[call.agreement_id, call.funder_id] += expected
         if taken.get(call.id, 0) != expected:
-            detail = f"{format_euros(expected)} appelés, {format_euros(taken.get(call.id, 0))} d'écritures"
+            detail = f"{format_euros(expected)} appelés, {format_euros(taken.get(call.id, 0))} d’écritures"
             found.append(Violation("a_call_is_its_uses", f"appel {call.reference}", detail))
     for close in session.scalars(select(FundingClose)):
         uses[close.agreement_id, close.funder_id] -= close.carried_cents
-    used, uncalled = _balances(session, "8050"), _balances(session, USES)
+    used, uncalled = _balances(session, Code.USED), _balances(session, Code.TO_CALL)
     found += [
         Violation(
             "a_call_is_its_uses",
-            f"compte {USES}, convention {key[0]}, financeur {key[1]}",
+            f"compte {Code.TO_CALL}, convention {key[0]}, financeur {key[1]}",
             f"{format_euros(used.get(key, 0))} utilisés, {format_euros(uses.get(key, 0))} appelés, "
             f"{format_euros(uncalled.get(key, 0))} à appeler",
         )
@@ -109,7 +108,7 @@ def check_a_call_is_its_uses(session: Session) -> list[Violation]:
 
 
 def check_calls_are_numbered_without_a_gap(session: Session) -> list[Violation]:
-    """Les appels d'un financeur sur une convention sont numérotés de 1 en 1, sans trou."""
+    """Les appels d’un financeur sur une convention sont numérotés de 1 en 1, sans trou."""
     rows = session.execute(
         select(
             FundsCall.agreement_id,
@@ -131,7 +130,7 @@ def check_calls_are_numbered_without_a_gap(session: Session) -> list[Violation]:
 
 
 def check_receipts_are_posted(session: Session) -> list[Violation]:
-    """Chaque versement rapproché d'un appel, et chaque avance rendue, a son écriture ; l'appel dit ce qu'il a reçu."""
+    """Chaque versement rapproché d’un appel, et chaque avance rendue, a son écriture ; l’appel dit ce qu’il a reçu."""
     found = []
     for table, event_type in ((FundsReceipt, EventType.FUNDS_IDENTIFIED), (AdvanceRefund, EventType.ADVANCE_REFUNDED)):
         entries = {
@@ -197,7 +196,7 @@ def _balances_that_lie(session: Session) -> list[Violation]:
 
 
 def check_documents_are_whole(session: Session) -> list[Violation]:
-    """Chaque document gardé a l'empreinte annoncée ; la liste d'un appel totalise ce qu'il appelle."""
+    """Chaque document gardé a l’empreinte annoncée ; la liste d’un appel totalise ce qu’il appelle."""
     found = []
     references = {row.id: row for row in session.scalars(select(FundsCall))}
     for document in session.scalars(select(FundingDocument).execution_options(yield_per=20)):
@@ -224,7 +223,7 @@ def check_published_figures_are_the_ledgers(session: Session) -> list[Violation]
         try:
             verify_file(signed_file(figure.text, figure.signature), figure.public_key)
         except UntrustedFigure:
-            found.append(Violation(name, subject, "la signature n'est pas celle de ce texte"))
+            found.append(Violation(name, subject, "la signature n’est pas celle de ce texte"))
             continue
         # The text of each figure says its sums; recomputing all of a year's would read the ledger 365 times.
         if rank < RECOMPUTED_DAYS and figure.text != _recomputed(session, figure):

@@ -10,6 +10,7 @@ from voucher.issuing import checks_signatures
 from voucher.issuing.model import BatchShare, Booklet, IssueBatch, SerialCounter, Voucher
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.checks import Check, Violation
+from voucher.kernel.labels import booklet_label, serial_label
 from voucher.kernel.money import BASIS_POINTS, format_euros, sum_cents
 from voucher.ledger import model as ledger
 from voucher.ledger.chart import EventType
@@ -18,7 +19,7 @@ from voucher.programme.shares import every_share
 
 
 def check_numbers_are_dense(session: Session) -> list[Violation]:
-    """Les numéros de chèques et de carnets se suivent sans trou, d'une commande à l'autre, jusqu'au compteur."""
+    """Les numéros de chèques et de carnets se suivent sans trou, d’une commande à l’autre, jusqu’au compteur."""
     found = []
     counter = session.get_one(SerialCounter, 1)
     serial, number = 1, 1
@@ -27,7 +28,7 @@ def check_numbers_are_dense(session: Session) -> list[Violation]:
         expected = (serial, number)
         stored = (batch.first_serial, batch.first_booklet_number)
         if stored != expected:
-            detail = f"commence au chèque {stored[0]} et au carnet {stored[1]}, attendus {expected[0]} et {expected[1]}"
+            detail = f"commence au chèque {serial_label(stored[0])} et au carnet {booklet_label(stored[1])}, attendus {serial_label(expected[0])} et {booklet_label(expected[1])}"
             found.append(Violation("numbers_are_dense", f"commande {batch.id}", detail))
         serial = batch.first_serial + batch.voucher_count
         number = batch.first_booklet_number + batch.booklet_count
@@ -43,7 +44,7 @@ def check_numbers_are_dense(session: Session) -> list[Violation]:
 
 
 def check_batches_are_whole(session: Session) -> list[Violation]:
-    """Chaque commande a les carnets qu'elle dit avoir fabriqués, et chaque carnet tous ses chèques."""
+    """Chaque commande a les carnets qu’elle dit avoir fabriqués, et chaque carnet tous ses chèques."""
     found = []
     counts = {
         row.batch_id: row
@@ -101,7 +102,7 @@ def _booklets_lacking(session: Session) -> list[Violation]:
         .limit(100)
     )
     detail = "il manque des chèques, ou leurs numéros ne se suivent pas"
-    return [Violation("batches_are_whole", f"carnet {number}", detail) for number in wrong]
+    return [Violation("batches_are_whole", f"carnet {booklet_label(number)}", detail) for number in wrong]
 
 
 def check_orders_are_posted(session: Session) -> list[Violation]:
@@ -130,14 +131,14 @@ def check_orders_are_posted(session: Session) -> list[Violation]:
             )
             found.append(Violation("orders_are_posted", f"commande {batch.id}", detail))
     found += [
-        Violation("orders_are_posted", f"commande {event_id}", "écriture d'une commande qui n'existe pas")
+        Violation("orders_are_posted", f"commande {event_id}", "écriture d’une commande qui n’existe pas")
         for event_id in posted
     ]
     return found
 
 
 def check_orders_follow_the_shares(session: Session) -> list[Violation]:
-    """Les parts d'une commande font sa valeur, et s'écartent des taux de la convention de moins d'un centime par chèque."""
+    """Les parts d’une commande font sa valeur, et s’écartent des taux de la convention de moins d’un centime par chèque."""
     share = every_share()
     rows = session.execute(
         select(
@@ -163,7 +164,7 @@ def check_orders_follow_the_shares(session: Session) -> list[Violation]:
         assert last is not None, "groupby gives no empty group"
         value_cents = last.voucher_count * last.face_value_cents
         if not is_right or reached != value_cents:
-            detail = f"{format_euros(reached)} répartis pour {format_euros(value_cents)}, ou à d'autres taux"
+            detail = f"{format_euros(reached)} répartis pour {format_euros(value_cents)}, ou à d’autres taux"
             found.append(Violation("orders_follow_the_shares", f"commande {batch_id}", detail))
     return found
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
-from voucher.kernel.money import NO_BREAK_SPACE
+from voucher.kernel.labels import masked_iban
 from voucher.kernel.paging import page_of
 from voucher.network.model import BankDetails, Place, Structure, StructureState
 from voucher.network.read import PlaceLine, place_line, places_query
@@ -21,7 +21,6 @@ STATE_NAMES: Mapping[str, str] = {
     StructureState.QUALIFIED: "Qualifiée",
     StructureState.SUSPENDED: "Suspendue",
 }
-VISIBLE_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +35,16 @@ class StructureLine:
     has_bank_details: bool
     is_rib_waiting: bool
     state_changed_at: datetime
+
+    @property
+    def is_qualified(self) -> bool:
+        """Whether it may take vouchers."""
+        return self.state == StructureState.QUALIFIED
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it was stopped from taking vouchers."""
+        return self.state == StructureState.SUSPENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +73,6 @@ class StructurePage:
     created_at: datetime
     bank_details: tuple[BankDetailsLine, ...]
     places: tuple[PlaceLine, ...]
-
-
-def masked_iban(iban: str) -> str:
-    """Return « FR•• …… 0172 »: the country and the last four digits."""
-    return f"{iban[:2]}••{NO_BREAK_SPACE}……{NO_BREAK_SPACE}{iban[-VISIBLE_DIGITS:]}"
 
 
 def structures(

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Row, Select, func, select
 
-from voucher.issuing.model import IssueBatch
 from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
@@ -19,6 +19,24 @@ from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.answers import Counter
 from voucher.redemption.model import USED_STATES, Period, RedeemedVoucher, Redemption, RedemptionState
 from voucher.redemption.rules import undo_limit
+
+
+class Standing(StrEnum):
+    """Where a redemption stands, as a counter reads it."""
+
+    CONFIRMED = "confirmed"
+    DISPUTED = "disputed"
+    REVERSED = "reversed"
+    UNDONE = "undone"
+
+
+STANDINGS: Mapping[Standing, str] = {
+    Standing.CONFIRMED: "Confirmé",
+    Standing.DISPUTED: "Contesté",
+    Standing.REVERSED: "Repris",
+    Standing.UNDONE: "Annulé",
+}
+"""The word of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +60,13 @@ class RedemptionLine:
     is_reversed: bool = False
 
     @property
-    def state(self) -> tuple[str, str]:
-        """The word of its state, and the kind of its tag."""
+    def standing(self) -> Standing:
+        """Where it stands now."""
         if self.is_undone:
-            return "Annulé", "neutral"
+            return Standing.UNDONE
         if self.is_reversed:
-            return "Repris", "neutral"
-        return ("Contesté", "warn") if self.is_disputed else ("Confirmé", "success")
+            return Standing.REVERSED
+        return Standing.DISPUTED if self.is_disputed else Standing.CONFIRMED
 
     @property
     def is_counted(self) -> bool:
@@ -80,26 +98,6 @@ class Receipt:
     place_town: str
     issuer_name: str
     agreement_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A step in what became of a redemption: what happened, when, in words. The last one may still be awaited."""
-
-    what: str
-    at: datetime | None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RedemptionStory:
-    """A redemption, the moments this room knows, and its period: settlement goes on from there (period and structure)."""
-
-    line: RedemptionLine
-    structure_id: UUID
-    period_number: int
-    period_closed_at: datetime | None
-    moments: tuple[Moment, ...]
 
 
 def counter_day(database: Database, counter: Counter, on: date, *, undo_minutes: int, now: datetime) -> CounterDay:
@@ -197,41 +195,6 @@ def redemptions(
     with database.read() as session:
         rows, total = page_of(session, query, column, Redemption.id, descending, limit, offset)
         return [_line(row, undo_minutes, now) for row in rows], total
-
-
-def redemption_story(
-    database: Database, redemption_id: UUID, structure_id: UUID, *, undo_minutes: int, now: datetime
-) -> RedemptionStory | None:
-    """Return what became of a redemption of this structure up to its period's closing, or None."""
-    query = (
-        _lines()
-        .add_columns(Period.number, IssueBatch.present_by)
-        .join(IssueBatch, IssueBatch.agreement_id == Redemption.agreement_id)
-        .where(IssueBatch.first_booklet_number <= Redemption.booklet_number)
-        .where(IssueBatch.first_booklet_number + IssueBatch.booklet_count > Redemption.booklet_number)
-        .where(Redemption.id == redemption_id, Redemption.structure_id == structure_id)
-    )
-    with database.read() as session:
-        row = session.execute(query).one_or_none()
-    if row is None:
-        return None
-    line = _line(row, undo_minutes, now)
-    moments = [Moment("Encaissé", line.redeemed_at, line.place_name)]
-    if line.is_undone:
-        moments.append(Moment("Annulé au comptoir", line.undone_at, "Rien n'est dû. Les chèques peuvent resservir."))
-    elif line.is_reversed:
-        moments.append(Moment("Repris après contestation", None, "Rien n'est dû. La raison est dans vos paiements."))
-    elif line.is_disputed:
-        moments.append(Moment("Contesté", None, "Le montant attend la décision du service des finances."))
-    elif row.period_closed_at is None:
-        moments.append(
-            Moment(
-                "Arrêté dans un lot", None, f"La période {row.number} est encore ouverte. La collectivité la clôture."
-            )
-        )
-    else:
-        moments.append(Moment(f"Période {row.number} clôturée", row.period_closed_at, "Le montant ne change plus."))
-    return RedemptionStory(line, structure_id, row.number, row.period_closed_at, tuple(moments))
 
 
 def place_totals(database: Database, structure_id: UUID, since: datetime) -> dict[UUID, tuple[int, int]]:

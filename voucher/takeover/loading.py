@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Table, insert, select, update
@@ -11,6 +10,7 @@ from sqlalchemy.exc import DataError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
 from voucher.issuing.model import KeyState
+from voucher.kernel.chunks import chunks
 from voucher.takeover.archive import Archive, RefusedArchive
 from voucher.takeover.tables import SEEDED, columns_of
 
@@ -25,7 +25,7 @@ def load_table(
     """Put the rows of one table where they belong and return how many there are. Raises RefusedArchive at the first that is refused."""
     rows = archive.rows(table)
     count = loaded = 0
-    while part := list(islice(rows, ROWS_AT_ONCE)):
+    for part in chunks(rows, ROWS_AT_ONCE):
         values = [row for _, row in part]
         if table.name == "issuer_key":
             values = [_signing_or_not(row, private_keys, now) for row in values]
@@ -33,7 +33,7 @@ def load_table(
             _write(session, table, values)
         except _WRONG as wrong:
             raise RefusedArchive(
-                "Une ligne contredit les autres, ou une règle de la base : l'archive a été modifiée.",
+                "Une ligne contredit les autres, ou une règle de la base : l’archive a été modifiée.",
                 archive.name_of(table),
                 _first_wrong(session, table, part, values),
             ) from wrong
@@ -42,7 +42,7 @@ def load_table(
             loaded += sum(_digest(row[column.name] for column in columns_of(table)) for row in values)
     if archive.is_older and loaded % _DIGEST_RANGE != _digest_of_rows(session, table):
         raise RefusedArchive(
-            "La base n'a pas gardé les lignes telles quelles. Signalez-le à qui vous fournit le logiciel.",
+            "La base n’a pas gardé les lignes telles quelles. Signalez-le à qui vous fournit le logiciel.",
             archive.name_of(table),
         )
     return count

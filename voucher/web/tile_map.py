@@ -1,6 +1,6 @@
 """France as a map of tiles: one tile a region, all of one size, placed about where the region is; overseas below.
 
-    chart = tile_map("Encaissements par région", "L'Île-de-France encaisse le plus.", {"11": 232, "53": "< 11"}, columns, rows)
+    chart = tile_map("Encaissements par région", "L’Île-de-France encaisse le plus.", {"11": 232, "53": "< 11"}, columns, rows)
     {{ ui.chart(chart) }}
 
 A tile says its region, its figure, and how it stands beside the greatest in three ways: its shade, how many of its four
@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
+from voucher.kernel.money import thousands
 from voucher.web.charts import WIDTH, Chart
-from voucher.web.filters import number, slug
+from voucher.web.filters import slug
 
 TILE_WIDTH = 116
 TILE_HEIGHT = 88
@@ -54,7 +55,7 @@ def tile_map(
     names: Mapping[str, str],
     columns: list[dict[str, object]],
     rows: Sequence[tuple[str, ...]],
-    say: Callable[[int], str] = number,
+    say: Callable[[int], str] = thousands,
 ) -> Chart:
     """Draw the eighteen regions; `values` by region code (absent: zero; a word: not shown), `names` their full names.
 

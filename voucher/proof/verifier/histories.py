@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from voucher.proof.verifier.archive import Archive, Report
+from voucher.proof.verifier.archive import SINCE, Archive, Report
 
 CHANGES = frozenset((
     ("", "due", "frozen"), ("", "held", "frozen"), ("", "settled", "frozen"),
@@ -20,7 +20,7 @@ OPENS = "resumed"  # the state of a payment that is older than its history
 
 def check_histories(archive: Archive, report: Report) -> None:
     """Each payment's events are a chain of known changes that leads to its state; what a line did names a line matched with it."""
-    if archive.is_first_format:
+    if archive.format < SINCE["payment_event"]:
         return  # payments had no histories
     matched = {(line, advice) for line, advice in archive.rows("bank_match", "line_id advice_id") if advice}
     events: dict[str, dict[int, tuple[str, ...]]] = defaultdict(dict)
@@ -40,10 +40,10 @@ def check_histories(archive: Archive, report: Report) -> None:
                 )
                 report.wrong("histoire", "payment_event", detail)
             if (line or why in BY_LINE) and (line, one) not in matched:
-                detail = f"{reference}, événement {rank} ({why}) : la ligne {line or '-'} n'est pas rapprochée de lui"
+                detail = f"{reference}, événement {rank} ({why}) : la ligne {line or '-'} n’est pas rapprochée de lui"
                 report.wrong("histoire", "payment_event", detail)
             before = to_state
         if before != state:
             report.wrong("histoire", "payment_advice", f"{reference} est « {state} », son histoire dit « {before} »")
     for advice in events:
-        report.wrong("histoire", "payment_event", f"le règlement {advice} n'existe pas")
+        report.wrong("histoire", "payment_event", f"le règlement {advice} n’existe pas")

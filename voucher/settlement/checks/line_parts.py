@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from voucher.funding.model import FundsCall
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros, sum_cents
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.settlement.checks.ledger_gaps import LINE_COLUMNS, ROWS_MAX, line_name
 from voucher.settlement.model.bank import BankMatch
@@ -25,7 +25,7 @@ _OF_DEBITS = (MatchKind.PAYMENT, MatchKind.ADVANCE_REFUND)
 
 
 def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
-    """Les parts d'une ligne de banque et ce qui en reste au compte 4711 font son montant ; chaque part va dans le sens de la ligne."""
+    """Les parts d’une ligne de banque et ce qui en reste au compte 4711 font son montant ; chaque part va dans le sens de la ligne."""
     # Two lines that undo each other use their cents and move nothing.
     posted = case((BankMatch.kind == MatchKind.OFFSET, 0), else_=BankMatch.amount_cents)
     parts = (
@@ -91,13 +91,13 @@ def _left_in_the_books() -> Select[*tuple[Any, ...]]:
         .join(Entry, Entry.event_id == facts.c.event_id)
         .join(sides, sides.c.entry_id == Entry.id)
         .join(Account, Account.id == sides.c.account_id)
-        .where(Account.code == "4711")
+        .where(Account.code == Code.UNIDENTIFIED)
         .group_by(facts.c.line_id)
     )
 
 
 def check_parts_make_what_a_call_received(session: Session) -> list[Violation]:
-    """Les parts de lignes rapprochées d'un appel de fonds font ce qu'il a reçu, jamais plus que ce qu'il demande."""
+    """Les parts de lignes rapprochées d’un appel de fonds font ce qu’il a reçu, jamais plus que ce qu’il demande."""
     parts = (
         select(BankMatch.target_id, func.sum(BankMatch.amount_cents).label("cents"))
         .where(BankMatch.kind == MatchKind.FUNDS, BankMatch.undone_at.is_(None))

@@ -132,7 +132,7 @@ def _is_gone(named: Any, key: Any) -> ColumnElement[bool]:
 
 
 def _said(state: str | None) -> str:
-    return "rien" if state is None else f"« {ADVICE_STATES[AdviceState(state)][0]} »"
+    return "rien" if state is None else f"« {ADVICE_STATES[AdviceState(state)]} »"
 
 
 CHECKS: tuple[Check, ...] = (

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.redemption.checks import STATES
 from voucher.redemption.model import Redemption, RedemptionState
@@ -44,13 +44,13 @@ def check_the_ledger_knows_what_is_disputed_and_overpaid(session: Session) -> li
             f"compte {code}, convention {row.agreement_id}, structure {row.structure_id}",
             said(row, "selon les contestations et les trop-perçus"),
         )
-        for code, source in (("4678", suspended), ("4671", left))
+        for code, source in ((Code.SUSPENDED, suspended), (Code.OVERPAID, left))
         for row in gaps(session, code, [source], ("agreement_id", "structure_id"))
     ]
 
 
 def check_recoveries_make_what_is_recovered(session: Session) -> list[Violation]:
-    """Ce qui est revenu d'un trop-perçu est la somme de ses retours qui comptent, jamais plus que lui."""
+    """Ce qui est revenu d’un trop-perçu est la somme de ses retours qui comptent, jamais plus que lui."""
     sums = (
         select(Recovery.overpayment_id, func.sum(Recovery.amount_cents).label("cents"))
         .where(Recovery.cancelled_at.is_(None))
@@ -127,7 +127,7 @@ def check_redemptions_are_what_disputes_say(session: Session) -> list[Violation]
 
 
 def check_disputes_and_recoveries_have_their_entries(session: Session) -> list[Violation]:
-    """Chaque étape d'une contestation et chaque retour d'un trop-perçu a une écriture de son montant ; et réciproquement."""
+    """Chaque étape d’une contestation et chaque retour d’un trop-perçu a une écriture de son montant ; et réciproquement."""
     disputes = select(Dispute.id, Dispute.amount_cents.label("cents")).where(Dispute.is_suspending)
     recoveries = select(Recovery.id, Recovery.amount_cents.label("cents"))
     # An entry in both books moves the amount twice.
@@ -182,8 +182,8 @@ def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[V
         and_(Entry.event_id == reversed_ones.c.dispute_id, Entry.event_type == EventType.DISPUTE_UPHELD),
         and_(Entry.event_id == reversed_ones.c.overpayment_id, Entry.event_type == EventType.REDEMPTION_CLAWED_BACK),
     )
-    cents = case((debit.code == "4430", Movement.amount_cents), else_=-Movement.amount_cents)
-    account_id = case((debit.code == "4430", debit.id), else_=credit.id)
+    cents = case((debit.code == Code.TO_CALL, Movement.amount_cents), else_=-Movement.amount_cents)
+    account_id = case((debit.code == Code.TO_CALL, debit.id), else_=credit.id)
     sides = (
         select(reversed_ones.c.redemption_id, account_id.label("account_id"), cents.label("cents"))
         .select_from(reversed_ones)
@@ -191,7 +191,7 @@ def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[V
         .join(Movement, Movement.entry_id == Entry.id)
         .join(debit, debit.id == Movement.debit_account_id)
         .join(credit, credit.id == Movement.credit_account_id)
-        .where(or_(debit.code == "4430", credit.code == "4430"))
+        .where(or_(debit.code == Code.TO_CALL, credit.code == Code.TO_CALL))
         .subquery()
     )
     rows = session.execute(
@@ -215,7 +215,7 @@ def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[V
 
 
 def check_what_is_netted_is_in_its_advice(session: Session) -> list[Violation]:
-    """Ce qui est retenu sur un règlement est une de ses lignes ; ce qui ne l'est plus y est rendu."""
+    """Ce qui est retenu sur un règlement est une de ses lignes ; ce qui ne l’est plus y est rendu."""
     netted = select(Recovery.id, Recovery.advice_id, (-Recovery.amount_cents).label("cents")).where(
         Recovery.kind == RecoveryKind.NETTED
     )
@@ -252,7 +252,7 @@ def check_what_is_netted_is_in_its_advice(session: Session) -> list[Violation]:
 
 
 def check_what_was_freed_is_paid_once(session: Session) -> list[Violation]:
-    """Ce qu'une contestation levée a libéré après son lot est payé une fois, pour son montant et sa structure."""
+    """Ce qu’une contestation levée a libéré après son lot est payé une fois, pour son montant et sa structure."""
     rows = session.execute(
         select(AdviceLine.source_id, AdviceLine.amount_cents, Dispute.amount_cents.label("freed"))
         .outerjoin(Dispute, Dispute.id == AdviceLine.source_id)

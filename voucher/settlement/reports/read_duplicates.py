@@ -4,12 +4,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database
 from voucher.kernel.rows import columns_of
 from voucher.network.model import Structure
@@ -21,8 +23,6 @@ from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.payable.announced_duplicates import is_announced, is_open
 from voucher.settlement.words.states import AdviceState, DuplicateOutcome, ReportKind, ReportLevel
 
-_IDS_MAX = 1000
-
 LEVELS = {
     ReportLevel.FILE: "tout le fichier",
     ReportLevel.BLOCK: "tout le bloc de virements",
@@ -32,6 +32,30 @@ LEVELS = {
 
 OUTCOMES = {DuplicateOutcome.STANDS: "La première tient", DuplicateOutcome.NEVER_CAME: "La première n’existe pas"}
 """What a person may answer, in French: of the first sending."""
+
+
+class DuplicateStanding(StrEnum):
+    """Where a transfer that the bank called a duplicate stands: it waits for answers, or what the money did has answered."""
+
+    UNANSWERED = "unanswered"
+    ONE_OF_TWO = "one_of_two"
+    CONTRARY = "contrary"
+    DEBITED = "debited"
+    STANDS = "stands"
+    NEVER_CAME = "never_came"
+    FAILED = "failed"
+
+
+DUPLICATE_STANDINGS: dict[DuplicateStanding, str] = {
+    DuplicateStanding.UNANSWERED: "À répondre",
+    DuplicateStanding.ONE_OF_TWO: "Une réponse sur deux",
+    DuplicateStanding.CONTRARY: "Réponses contraires",
+    DuplicateStanding.DEBITED: "Débité : la première tient",
+    DuplicateStanding.STANDS: OUTCOMES[DuplicateOutcome.STANDS],
+    DuplicateStanding.NEVER_CAME: OUTCOMES[DuplicateOutcome.NEVER_CAME],
+    DuplicateStanding.FAILED: "Rejeté ou revenu",
+}
+"""The word of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,24 +79,34 @@ class DuplicateRow:
     answers: tuple[DuplicateOutcome, ...]
 
     @property
+    def is_paid(self) -> bool:
+        """Whether a bank line paid it."""
+        return self.state is AdviceState.PAID
+
+    @property
     def bank_says(self) -> str:
         """What the bank said, whole."""
         since = f" Elle l’a aussi rejeté : {explain(self.rejected_since).sentence}" if self.rejected_since else ""
         return f"{explain(self.code).sentence} ({self.code}, {LEVELS[self.level]}).{since}".replace(". (", " (")
 
     @property
-    def words(self) -> tuple[str, str]:
-        """Where it stands, in French, and the kind of its tag."""
+    def standing(self) -> DuplicateStanding:
+        """Where it stands now."""
         if self.is_open:
             if len(set(self.answers)) > 1:
-                return "Réponses contraires", "danger"
-            return ("Une réponse sur deux", "wait") if self.answers else ("À répondre", "warn")
+                return DuplicateStanding.CONTRARY
+            return DuplicateStanding.ONE_OF_TWO if self.answers else DuplicateStanding.UNANSWERED
         if self.state is AdviceState.PAID:
-            return "Débité : la première tient", "success"
+            return DuplicateStanding.DEBITED
         if self.state is AdviceState.IN_FILE:
-            return OUTCOMES[DuplicateOutcome.STANDS], "info"
+            return DuplicateStanding.STANDS
         is_decided = len(self.answers) > 1 and set(self.answers) == {DuplicateOutcome.NEVER_CAME}
-        return (OUTCOMES[DuplicateOutcome.NEVER_CAME], "neutral") if is_decided else ("Rejeté ou revenu", "neutral")
+        return DuplicateStanding.NEVER_CAME if is_decided else DuplicateStanding.FAILED
+
+    @property
+    def word(self) -> str:
+        """Where it stands now, in French."""
+        return DUPLICATE_STANDINGS[self.standing]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,10 +285,10 @@ def _rows(session: Session, rows: Sequence[Any]) -> tuple[DuplicateRow, ...]:
 def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[DuplicateOutcome]]:
     """Return the answers that stand for each of these transfers, the first given first."""
     found: defaultdict[UUID, list[DuplicateOutcome]] = defaultdict(list)
-    for start in range(0, len(ids), _IDS_MAX):
+    for some in chunks(ids):
         for row in session.execute(
             select(DuplicateAnswer.advice_id, DuplicateAnswer.outcome)
-            .where(DuplicateAnswer.advice_id.in_(ids[start : start + _IDS_MAX]), DuplicateAnswer.withdrawn_at.is_(None))
+            .where(DuplicateAnswer.advice_id.in_(some), DuplicateAnswer.withdrawn_at.is_(None))
             .order_by(DuplicateAnswer.answered_at)
         ):
             found[row.advice_id].append(DuplicateOutcome(row.outcome))
