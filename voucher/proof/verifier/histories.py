@@ -32,15 +32,15 @@ def check_histories(archive: Archive, report: Report) -> None:
         history, before = events.pop(one, {}), ""
         if sorted(history) != list(range(1, int(count) + 1)):
             report.wrong("histoire", "payment_event", f"{reference} : {len(history)} événements sur {count}")
-        for rank, (from_state, to_state, why, line) in sorted(history.items()):
-            is_known = (from_state, to_state, why) in CHANGES or (rank == 1 and not from_state and why == OPENS)
+        for place, (from_state, to_state, why, line) in sorted(history.items()):
+            is_known = (from_state, to_state, why) in CHANGES or (place == 1 and not from_state and why == OPENS)
             if from_state != before or not is_known:
                 detail = (
-                    f"{reference}, événement {rank} : de « {from_state} » à « {to_state} » ({why}), après « {before} »"
+                    f"{reference}, événement {place} : de « {from_state} » à « {to_state} » ({why}), après « {before} »"
                 )
                 report.wrong("histoire", "payment_event", detail)
             if (line or why in BY_LINE) and (line, one) not in matched:
-                detail = f"{reference}, événement {rank} ({why}) : la ligne {line or '-'} n’est pas rapprochée de lui"
+                detail = f"{reference}, événement {place} ({why}) : la ligne {line or '-'} n’est pas rapprochée de lui"
                 report.wrong("histoire", "payment_event", detail)
             before = to_state
         if before != state:
