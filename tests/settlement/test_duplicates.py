@@ -50,7 +50,7 @@ def test_a_file_that_the_bank_has_had_before_reopens_no_debt(doubt: Doubt) -> No
     assert doubt.states() == OPEN
     page = doubt.page()
     assert (page.open_count, page.open_cents) == (2, 7_000)
-    assert [row.words for row in page.rows] == [("À répondre", "warn")] * 2
+    assert [row.word for row in page.rows] == ["À répondre"] * 2
     assert page.rows[0].bank_says == "La banque a déjà reçu ce fichier (DU01, tout le fichier)."
     with pytest.raises(Refused, match="Rien n’est à régler"):
         doubt.freeze()
