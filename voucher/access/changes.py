@@ -28,7 +28,7 @@ from voucher.access.rules import (
     Role,
     incompatible_with,
 )
-from voucher.kernel.calendar import french_instant
+from voucher.kernel.calendar import french_instant, not_before
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -241,7 +241,7 @@ def _decide(
     # What is decided on an account is dated in its order, whatever the clocks say.
     whose = select(AccountChange.account_id).where(AccountChange.id == change_id).scalar_subquery()
     earlier = session.scalar(select(func.max(AccountChange.decided_at)).where(AccountChange.account_id == whose))
-    at = max(now, earlier or now)
+    at = not_before(now, earlier)
     decision = update(AccountChange).where(AccountChange.id == change_id, AccountChange.outcome.is_(None))
     if changed(session, decision.values(outcome=outcome, decided_at=at, decided_by=by, decided_from=origin)) == 0:
         raise Refused("already_decided", "Cette demande vient d’être décidée. Relisez la page.")

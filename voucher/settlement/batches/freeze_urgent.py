@@ -122,7 +122,7 @@ def freeze_urgent_batch(
             raise Refused("unknown_agreement", "Cette convention n’existe pas. Choisissez-la dans la liste.")
         # The same lock as an ordinary freeze: one batch at a time takes up what failed.
         lock_periods(session, agreement_id)
-        if (standing := standing_batch(session, batch_id, agreement_id)) is not None:
+        if (standing := standing_batch(session, batch_id, agreement_id, structure_ids)) is not None:
             return standing
         if not structure_ids:
             raise Refused("no_structure", "Choisissez au moins une structure à payer.", "structures")
