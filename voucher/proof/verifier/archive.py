@@ -18,7 +18,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 SHOWN_MAX = 50  # of each kind: what is wrong a thousand times is said fifty times, then counted
 FORMATS = {f"pass-numerique/audit/{number}": number for number in (1, 2, 3)}
-SINCE = {"transfer_report": 2, "duplicate_answer": 2, "close_check": 2, "rule_start": 2, "approver_deputy": 3}
+SINCE = {
+    "transfer_report": 2,
+    "duplicate_answer": 2,
+    "close_check": 2,
+    "rule_start": 2,
+    "approver_deputy": 3,
+    "payment_event": 3,
+}
 SCOPES = ("whole", "journal")
 UNLISTED = {"manifest.json", "manifest.sig"}  # the manifest lists all other files
 PART_BYTES = 1 << 20

@@ -1,4 +1,4 @@
-"""The fifth part of the archive's verifier: who decided, for what, when, and where stock was led."""
+"""The sixth part of the archive's verifier: who decided, for what, when, and where stock was led."""
 
 from collections import Counter
 from datetime import datetime, timedelta
