@@ -44,7 +44,7 @@ from voucher.settlement.bank_in.import_report import import_report
 from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
-from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
+from voucher.settlement.payable.hold_by_hand import NewHold, lift_hold, place_hold
 from voucher.settlement.reconciliation.match_other_money import match_with_call, match_with_overpayment
 from voucher.settlement.reconciliation.match_with_account import ChartAccount
 from voucher.settlement.reconciliation.proposals import (
@@ -53,7 +53,7 @@ from voucher.settlement.reconciliation.proposals import (
     propose_undo,
     withdraw_proposal,
 )
-from voucher.settlement.recoveries.recover import ask_write_off, write_off
+from voucher.settlement.recoveries.repay_or_write_off import ask_write_off, write_off
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates
 from voucher.settlement.words.states import BatchState, DuplicateOutcome
 

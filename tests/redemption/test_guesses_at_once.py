@@ -21,10 +21,10 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.tries import Limit, TryCount, forget_ended
 from voucher.redemption.answers import Counter
-from voucher.redemption.check import check
+from voucher.redemption.check_voucher import check
+from voucher.redemption.guessing_places import GuessingPlace, guessing_places
 from voucher.redemption.redeem import redeem
 from voucher.redemption.rules import WRONG_CODES_BY_MEDIATOR_MAX, WRONG_CODES_BY_VOUCHER_MAX, Refusal
-from voucher.redemption.wrong_codes import GuessingPlace, guessing_places
 
 AT_ONCE = 64
 PROCESSES = 4

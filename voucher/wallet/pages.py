@@ -7,8 +7,8 @@ from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
 from voucher.issuing.code import Unreadable
-from voucher.issuing.codes import is_typed
 from voucher.issuing.keys import keys_document
+from voucher.issuing.recognise_code import is_typed
 from voucher.issuing.wrong_codes import Door
 from voucher.network import read as network
 from voucher.redemption.citizen_view import HolderState, HolderView, look_at

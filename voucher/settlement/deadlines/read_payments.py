@@ -23,7 +23,7 @@ from voucher.settlement.payable.due_day import is_late, period_due_on
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.read_payment_facts import payment_facts
 from voucher.settlement.payable.why_not_paid import Payee, payees
-from voucher.settlement.recoveries.overpayments import released_unpaid
+from voucher.settlement.recoveries.net_overpayments import released_unpaid
 from voucher.settlement.words.causes import Holder
 from voucher.settlement.words.dispute_sentences import DisputeFacts, dispute_said
 from voucher.settlement.words.payment_facts import PaymentFacts
