@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
@@ -14,15 +14,17 @@ from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.mail.queue import SUBJECT_CHARACTERS_MAX, is_address
-from voucher.mail.read import STATE_WORDS
 from voucher.network.read_structures import STATE_NAMES, structure
 from voucher.reporting.structure_account import structure_account
 from voucher.settlement.batches.read_advice import advice
 from voucher.settlement.batches.write_letter import BODY_LENGTH_MAX, NewLetter, prepared_letter, write_letter
-from voucher.settlement.words.labels import DISPUTE_REASONS, DISPUTE_STATES
+from voucher.settlement.words.labels import DISPUTE_REASONS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
+from voucher.web.tags import DISPUTE_TAGS, MESSAGE_TAGS
+
+WRITERS = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 
 
 class LetterForm(HouseForm):
@@ -48,15 +50,16 @@ def structure_page(structure_id: UUID) -> str:
         found=found,
         line=found.page.line,
         states=STATE_NAMES,
-        message_words={str(state): word for state, word in STATE_WORDS.items()},
-        dispute_words=DISPUTE_STATES,
+        message_tags=MESSAGE_TAGS,
+        dispute_tags=DISPUTE_TAGS,
+        may_write=viewer().may(*WRITERS),
         reasons=DISPUTE_REASONS,
         now=here.now(),
     )
 
 
 @blueprint.route("/reglements/<uuid:advice_id>/ecrire", methods=["GET", "POST"])
-@staff(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
+@staff(*WRITERS)
 def write(advice_id: UUID) -> str | Response:
     """Write to the structure of a payment: a prepared e-mail, edited, then sent through the outbox."""
     here = services()
@@ -76,6 +79,4 @@ def write(advice_id: UUID) -> str | Response:
             return redirect(url_for("finance.structure_page", structure_id=page.structure_id, _anchor="messages"))
     told = structure(here.database, page.structure_id)
     address = told.contact_email if told else ""
-    return render_template(
-        "finance/write.html", form=form, page=page, address=address, has_address=is_address(address), request=request
-    )
+    return render_template("finance/write.html", form=form, page=page, address=address, has_address=is_address(address))

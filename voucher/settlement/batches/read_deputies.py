@@ -26,6 +26,17 @@ class DeputyState(StrEnum):
     REFUSED = "refused"
 
 
+DEPUTY_STATES: dict[DeputyState, str] = {
+    DeputyState.WAITING: "À accepter",
+    DeputyState.COMING: "À venir",
+    DeputyState.LASTING: "En cours",
+    DeputyState.OVER: "Terminé",
+    DeputyState.ENDED: "Arrêté",
+    DeputyState.REFUSED: "Refusé",
+}
+"""The word of each state."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deputyship:
     """Who stands in for which approver, for one issuer or for all (None), from a day to another, both included."""
@@ -47,6 +58,16 @@ class Deputyship:
     def may_end(self) -> bool:
         """Whether there is something left to end."""
         return self.state in (DeputyState.WAITING, DeputyState.COMING, DeputyState.LASTING)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether somebody of the programme must still decide."""
+        return self.state is DeputyState.WAITING
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the programme said no."""
+        return self.state is DeputyState.REFUSED
 
     @property
     def people(self) -> set[UUID]:
