@@ -55,19 +55,19 @@ class Deputyship:
     state: DeputyState
 
     @property
-    def may_end(self) -> bool:
-        """Whether there is something left to end."""
-        return self.state in (DeputyState.WAITING, DeputyState.COMING, DeputyState.LASTING)
-
-    @property
     def is_waiting(self) -> bool:
-        """Whether somebody of the programme must still decide."""
+        """Whether nobody has decided it yet."""
         return self.state is DeputyState.WAITING
 
     @property
     def is_refused(self) -> bool:
-        """Whether the programme said no."""
+        """Whether it was refused."""
         return self.state is DeputyState.REFUSED
+
+    @property
+    def may_end(self) -> bool:
+        """Whether there is something left to end."""
+        return self.state in (DeputyState.WAITING, DeputyState.COMING, DeputyState.LASTING)
 
     @property
     def people(self) -> set[UUID]:
