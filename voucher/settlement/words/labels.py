@@ -13,7 +13,7 @@ BATCH_STATES: dict[BatchState, str] = {
 
 ADVICE_STATES: dict[AdviceState, str] = {
     AdviceState.HELD: "En attente",
-    AdviceState.DUE: "À transmettre",
+    AdviceState.DUE: "Arrêté",
     AdviceState.IN_FILE: "Transmis",
     AdviceState.PAID: "Payé",
     AdviceState.REJECTED: "Rejeté",
@@ -29,6 +29,7 @@ MATCH_KINDS: dict[MatchKind, str] = {
     MatchKind.CHARGE: "Frais de la banque",
     MatchKind.FUNDS: "Fonds d’un financeur",
     MatchKind.ADVANCE_REFUND: "Avance rendue à un financeur",
+    MatchKind.ADVANCE_RETURN: "Avance rendue avant le décompte",
     MatchKind.OVERPAYMENT: "Trop-perçu remboursé",
     MatchKind.OFFSET: "Annulée par une autre ligne",
 }
