@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access.rules import LINK_LIVES, LinkPurpose, Origin
 from voucher.kernel.identifiers import new_id
+from voucher.mail.model import LetterKind
 from voucher.mail.queue import Letter, queue
 
 NOT_YOU = "Si ce n’est pas ce que vous attendiez, prévenez tout de suite la personne qui gère le programme."
@@ -18,14 +19,14 @@ MADE_WHEN_SENT = ""
 def tell(session: Session, email: str, name: str, about_id: UUID, subject: str, sentence: str, now: datetime) -> None:
     """Tell a person what was done; `about_id` is a fact that is told once."""
     body = f"Bonjour {name},\n\n{sentence}\n\n{NOT_YOU}"
-    queue(session, [Letter("account_news", about_id, None, email, subject, body, "/personnes/connexion")], now)
+    queue(session, [Letter(LetterKind.ACCOUNT_NEWS, about_id, None, email, subject, body, "/personnes/connexion")], now)
 
 
 def tell_second_people(session: Session, people: Sequence[tuple[str, str]], whose: str, now: datetime) -> None:
     """Tell each of `people` (address, name) that a demand on the account of `whose` waits for one of them."""
     letters = [
         Letter(
-            "account_to_confirm",
+            LetterKind.ACCOUNT_TO_CONFIRM,
             new_id(),
             None,
             email,
@@ -59,7 +60,7 @@ def send_link(
     else:
         not_asked = NOT_YOU
     body = f"Bonjour {name},\n\n{asked}\n\n{rest}\n\n{not_asked}"
-    queue(session, [Letter("account_link", link_id, None, email, subject, body, MADE_WHEN_SENT)], now)
+    queue(session, [Letter(LetterKind.ACCOUNT_LINK, link_id, None, email, subject, body, MADE_WHEN_SENT)], now)
 
 
 def _words(life: timedelta) -> str:

@@ -71,7 +71,7 @@ def people(
         ).all()
     roles: dict[UUID, list[tuple[Role, UUID | None]]] = {}
     for grant in granted:
-        roles.setdefault(grant.account_id, []).append((Role(grant.role), grant.scope_id))
+        roles.setdefault(grant.account_id, []).append((grant.role, grant.scope_id))
     found = [
         Person(
             row.id, row.name, row.email, tuple(roles.get(row.id, ())), row.locked_until, row.closed_at, row.has_password
@@ -92,7 +92,7 @@ def person(database: Database, account_id: UUID) -> Person | None:
         ).all()
     if row is None:
         return None
-    roles = tuple((Role(grant.role), grant.scope_id) for grant in granted)
+    roles = tuple((grant.role, grant.scope_id) for grant in granted)
     return Person(row.id, row.name, row.email, roles, row.locked_until, row.closed_at, row.has_password)
 
 

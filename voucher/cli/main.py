@@ -15,6 +15,7 @@ from voucher.cli import serve as cli_serve
 from voucher.cli import takeover as cli_takeover
 from voucher.cli import vouchers as cli_vouchers
 from voucher.cli import work as cli_work
+from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import WrongSettings, refuse_wrong_settings
 
 OTHERS_NOTHING = 0o077
@@ -40,6 +41,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except WrongSettings as wrong:
             raise click.ClickException(str(wrong)) from None
+        except Refused as refused:
+            raise click.ClickException(refused.sentence) from None
         except DBAPIError as error:
             if sentence := _database_trouble(error):
                 raise click.ClickException(sentence) from None

@@ -1,14 +1,33 @@
 """Tables of mail."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base
+from voucher.kernel.known_values import OneOf
 
 _WAITS = "sent_at IS NULL AND given_up_at IS NULL"
+
+
+class LetterKind(StrEnum):
+    """What an e-mail tells: each room writes its own, and adds their kinds here."""
+
+    ACCOUNT_LINK = "account_link"
+    ACCOUNT_NEWS = "account_news"
+    ACCOUNT_TO_CONFIRM = "account_to_confirm"
+    ADDRESS_CHANGED = "address_changed"
+    RIB_RECORDED = "rib_recorded"
+    RIB_CONFIRMED = "rib_confirmed"
+    RIB_DISMISSED = "rib_dismissed"
+    DISPUTE_OPENED = "dispute_opened"
+    DISPUTE_DECIDED = "dispute_decided"
+    ADVICE_SENT = "advice_sent"
+    ADVICE_REJECTED = "advice_rejected"
+    ADVICE_RETURNED = "advice_returned"
 
 
 class OutboxMessage(Base):
@@ -17,7 +36,7 @@ class OutboxMessage(Base):
     __tablename__ = "outbox_message"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)  # its Message-ID too: sent twice, it is the same message
-    kind: Mapped[str] = mapped_column(String(30))
+    kind: Mapped[LetterKind] = mapped_column(OneOf(LetterKind, 30))
     about_id: Mapped[UUID]  # the fact: an advice
     issuer_id: Mapped[UUID | None]  # whose finance may read it
     recipient: Mapped[str] = mapped_column(String(200))

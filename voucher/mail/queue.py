@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from voucher.kernel.identifiers import new_id
-from voucher.mail.model import OutboxMessage
+from voucher.mail.model import LetterKind, OutboxMessage
 
 SUBJECT_CHARACTERS_MAX = 150
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
@@ -24,7 +24,7 @@ class Letter:
     `issuer_id`: whose finance may read it.
     """
 
-    kind: str
+    kind: LetterKind
     about_id: UUID
     issuer_id: UUID | None
     recipient: str

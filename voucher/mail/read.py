@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, case, func, or_, select, true
 
 from voucher.kernel.database import Database
-from voucher.mail.model import OutboxMessage
+from voucher.mail.model import LetterKind, OutboxMessage
 
 
 class MessageState(StrEnum):
@@ -36,7 +36,7 @@ class MessageRow:
     """A message of the outbox."""
 
     id: UUID
-    kind: str
+    kind: LetterKind
     about_id: UUID
     recipient: str
     subject: str
@@ -50,8 +50,8 @@ class MessageRow:
     state: MessageState
 
 
-ACCOUNT_KINDS = "account_"
-"""How the kinds of messages to people about their own accounts begin."""
+ACCOUNT_LETTERS = (LetterKind.ACCOUNT_LINK, LetterKind.ACCOUNT_NEWS, LetterKind.ACCOUNT_TO_CONFIRM)
+"""Letters to people about their own accounts, which are the programme's affair alone."""
 
 _STATE: Any = case(
     (OutboxMessage.sent_at.is_not(None), MessageState.SENT.value),
@@ -115,7 +115,7 @@ def message(
 def _in_scope(issuer_id: UUID | None, with_accounts: bool) -> ColumnElement[bool]:
     if issuer_id is not None:
         return OutboxMessage.issuer_id == issuer_id
-    return true() if with_accounts else OutboxMessage.kind.not_like(f"{ACCOUNT_KINDS}%")
+    return true() if with_accounts else OutboxMessage.kind.not_in(ACCOUNT_LETTERS)
 
 
 def _row(row: Row[*tuple[Any, ...]]) -> MessageRow:

@@ -10,12 +10,9 @@ from sqlalchemy.orm import Session
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
+from voucher.mail.model import LetterKind
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import BankDetails, Structure
-
-RIB_CONFIRMED = "rib_confirmed"
-RIB_DISMISSED = "rib_dismissed"
-"""The kinds of the e-mails that tell a structure what became of a RIB recorded for it; they are about that one."""
 
 
 def confirm_bank_details(database: Database, details_id: UUID, *, by: UUID, now: datetime) -> None:
@@ -52,7 +49,7 @@ def confirm_bank_details(database: Database, details_id: UUID, *, by: UUID, now:
             f"Le RIB qui finit par {row.iban[-4:]} a été confirmé le {french_instant(now)}.",
             "Vos prochains règlements iront sur ce compte. Ce n’est pas le vôtre ? Appelez-nous tout de suite.",
         )
-        queue(session, [_letter(RIB_CONFIRMED, row, "Votre RIB est confirmé", said)], now)
+        queue(session, [_letter(LetterKind.RIB_CONFIRMED, row, "Votre RIB est confirmé", said)], now)
 
 
 def dismiss_bank_details(database: Database, details_id: UUID, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - a use case says who acts
@@ -72,7 +69,7 @@ def dismiss_bank_details(database: Database, details_id: UUID, *, by: UUID, now:
             f"Le RIB qui finit par {row.iban[-4:]} n’a pas été confirmé : il ne servira pas.",
             "Appelez-nous, ou enregistrez le bon RIB sur cette page.",
         )
-        queue(session, [_letter(RIB_DISMISSED, row, "Votre RIB n’est pas confirmé", said)], now)
+        queue(session, [_letter(LetterKind.RIB_DISMISSED, row, "Votre RIB n’est pas confirmé", said)], now)
 
 
 def _held(session: Session, details_id: UUID) -> Row[*tuple[Any, ...]]:
@@ -110,6 +107,6 @@ def _refuse_unless_waiting(row: Row[*tuple[Any, ...]]) -> None:
         raise Refused("details_ended", "Ce RIB n’attend plus : il a été écarté ou remplacé. Revenez à la liste.")
 
 
-def _letter(kind: str, row: Row[*tuple[Any, ...]], subject: str, said: tuple[str, ...]) -> Letter:
+def _letter(kind: LetterKind, row: Row[*tuple[Any, ...]], subject: str, said: tuple[str, ...]) -> Letter:
     body = "\n\n".join(("Bonjour,", *said, "Vos RIB sont sur cette page :"))
     return Letter(kind, row.id, None, row.contact_email, subject, body, "/comptoir/lieu/rib")

@@ -12,19 +12,13 @@ from voucher.kernel.database import Database, changed, take_turn
 from voucher.kernel.idempotency import insert_once
 from voucher.kernel.identifiers import check_iban
 from voucher.kernel.refusals import Refused
+from voucher.mail.model import LetterKind
 from voucher.mail.queue import Letter, queue
 from voucher.network.lieux_cells import BadCell, pivot_of
 from voucher.network.model import BankDetails, Structure, StructureState
 
 NETWORK_TURN = "network"
 """The turn that whoever writes structures or places takes, so that an import and a hand never meet."""
-
-
-ADDRESS_CHANGED = "address_changed"
-"""The kind of the e-mail that tells an address that another one took its place."""
-
-RIB_RECORDED = "rib_recorded"
-"""The kind of the e-mail that tells a structure that a RIB was recorded for it; it is about that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +164,8 @@ def _address_changed(structure_id: UUID, recipient: str, now: datetime) -> Lette
     )
     # Each change is a fact of its own.
     about_id = uuid5(structure_id, now.isoformat())
-    return Letter(
-        ADDRESS_CHANGED, about_id, None, recipient, "Votre adresse a changé", "\n\n".join(body), "/comptoir/lieu/"
-    )
+    subject = "Votre adresse a changé"
+    return Letter(LetterKind.ADDRESS_CHANGED, about_id, None, recipient, subject, "\n\n".join(body), "/comptoir/lieu/")
 
 
 def _rib_recorded(details_id: UUID, recipient: str, iban: str, now: datetime) -> Letter:
@@ -185,7 +178,8 @@ def _rib_recorded(details_id: UUID, recipient: str, iban: str, now: datetime) ->
         "Vos RIB sont sur cette page :",
     )
     subject = "Un RIB est enregistré pour votre structure"
-    return Letter(RIB_RECORDED, details_id, None, recipient, subject, "\n\n".join(body), "/comptoir/lieu/rib")
+    body_text = "\n\n".join(body)
+    return Letter(LetterKind.RIB_RECORDED, details_id, None, recipient, subject, body_text, "/comptoir/lieu/rib")
 
 
 def _pivot(text: str) -> str:

@@ -14,7 +14,6 @@ from voucher.kernel.paging import page_of
 from voucher.kernel.typed_days import asked_day
 from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
-from voucher.network.services import Service
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.answers import Counter
 from voucher.redemption.model import USED_STATES, Period, RedeemedVoucher, Redemption, RedemptionState
@@ -283,7 +282,7 @@ def _line(row: Row[*tuple[object, ...]], undo_minutes: int, now: datetime) -> Re
         row.booklet_number,
         row.voucher_count,
         row.amount_cents,
-        Service(row.service).label,
+        row.service.label,
         row.agreement_id,
         row.period_id,
         is_undone,

@@ -155,7 +155,7 @@ def _advices(session: Session) -> list[Debt]:
     )
     return [
         Debt(
-            _OF_ADVICE[AdviceState(row.state)],
+            _OF_ADVICE[row.state],
             row.agreement_id,
             row.structure_id,
             part.since,

@@ -8,8 +8,9 @@ from enum import Enum
 
 from voucher.issuing.code import UnreadableCode
 from voucher.issuing.codes import is_typed
+from voucher.issuing.doors import Door
 from voucher.issuing.typing_code import read_typing_code
-from voucher.issuing.wrong_codes import Door, note_wrong_code
+from voucher.issuing.wrong_codes import note_wrong_code
 from voucher.web.limits import Limiter
 from voucher.web.services import services
 

@@ -164,7 +164,7 @@ def batches(
             row.agreement_name,
             row.issuer_name,
             row.channel,
-            BatchState(row.state),
+            row.state,
             row.advice_count,
             row.total_cents,
             row.frozen_at,
@@ -197,7 +197,7 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
         if row is None:
             return None
         states = {
-            AdviceState(state): (count, int(cents))
+            state: (count, int(cents))
             for state, count, cents in session.execute(
                 select(PaymentAdvice.state, func.count(), func.sum(PaymentAdvice.amount_cents))
                 .where(PaymentAdvice.batch_id == batch_id)
@@ -238,7 +238,7 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
         row.agreement_name,
         row.issuer_name,
         row.channel,
-        BatchState(row.state),
+        row.state,
         row.advice_count,
         row.total_cents,
         row.opened_at,

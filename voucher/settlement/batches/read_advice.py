@@ -155,7 +155,7 @@ def advice(
             row.holder_name,
             row.iban,
             row.bic,
-            AdviceState(row.state),
+            row.state,
             row.state_reason,
             row.amount_cents,
             row.voucher_count,
@@ -233,7 +233,7 @@ def _adjusted(session: Session, advice_id: UUID) -> tuple[AdjustedLine, ...]:
         for query in (from_dispute, from_recovery)
         for row in session.execute(query.where(AdviceLine.advice_id == advice_id).order_by(Redemption.redeemed_at))
     ]
-    return tuple(AdjustedLine(LineNature(row[0]), *row[1:]) for row in rows)
+    return tuple(AdjustedLine(row[0], *row[1:]) for row in rows)
 
 
 def _taken_up_by(session: Session, advice_id: UUID) -> CarriedLine | None:

@@ -113,7 +113,7 @@ def advice_row(row: Any) -> AdviceRow:
         row.pivot,
         row.voucher_count,
         row.amount_cents,
-        AdviceState(row.state),
+        row.state,
         row.state_reason,
         row.paid_on,
     )

@@ -16,7 +16,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.mail.again import send_again
-from voucher.mail.model import OutboxMessage
+from voucher.mail.model import LetterKind, OutboxMessage
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import BankDetails, Structure
 from voucher.programme.model import Agreement, Issuer, SettlementChannel
@@ -27,8 +27,10 @@ from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.recoveries import Dispute
 from voucher.settlement.words.states import AdviceState
 
-SENT = "advice_sent"
-FAILED = {AdviceState.REJECTED: "advice_rejected", AdviceState.RETURNED: "advice_returned"}
+FAILED = {
+    AdviceState.REJECTED: LetterKind.ADVICE_REJECTED,
+    AdviceState.RETURNED: LetterKind.ADVICE_RETURNED,
+}
 BANK_DAYS = timedelta(days=2)  # between the execution of a transfer and its line on the structure's account
 
 
@@ -112,7 +114,7 @@ def _sent_letter(row: Row[*tuple[Any, ...]]) -> Letter:
         "Le détail de ce règlement est sur cette page :",
     )
     return Letter(
-        SENT,
+        LetterKind.ADVICE_SENT,
         row.id,
         row.issuer_id,
         row.contact_email,
@@ -122,7 +124,7 @@ def _sent_letter(row: Row[*tuple[Any, ...]]) -> Letter:
     )
 
 
-def _failed_letter(row: Row[*tuple[Any, ...]], kind: str) -> Letter:
+def _failed_letter(row: Row[*tuple[Any, ...]], kind: LetterKind) -> Letter:
     amount, why = format_euros(row.amount_cents), explain(row.state_reason)
     where = f"à {row.structure_name}, sur le compte dont l’IBAN finit par {row.iban[-4:]}"
     body = (

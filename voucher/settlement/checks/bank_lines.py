@@ -238,7 +238,7 @@ def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]
         Violation(
             "an_advice_says_what_the_bank_said",
             f"règlement {row.reference}",
-            f"« {ADVICE_STATES[AdviceState(row.state)][0]} », contraire à ce que dit la banque",
+            f"« {ADVICE_STATES[row.state][0]} », contraire à ce que dit la banque",
         )
         for row in rows
     ]

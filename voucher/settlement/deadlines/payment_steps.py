@@ -82,7 +82,7 @@ def advice_steps(row: Any, issuer_name: str, waiting: Waiting | None) -> list[Pa
         done.append(_done("Lot validé par une deuxième personne", row.approved_at))
     if row.is_payable and row.exported_at:
         done.append(_done(f"Transmis : {bank[1].lower()} doit payer", row.exported_at))
-    match AdviceState(row.state):
+    match row.state:
         case AdviceState.PAID:
             done.append(_done(f"Payé, confirmé par {bank[1].lower()}"))
         case AdviceState.SETTLED:

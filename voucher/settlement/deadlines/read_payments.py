@@ -97,7 +97,7 @@ def owing(database: Database, structure_id: UUID) -> Owing:
             )
         )
         states = {
-            AdviceState(state): int(cents)
+            state: int(cents)
             for state, cents in session.execute(
                 select(PaymentAdvice.state, func.sum(PaymentAdvice.amount_cents))
                 .where(PaymentAdvice.structure_id == structure_id)

@@ -208,7 +208,7 @@ def _carried(session: Session, agreement_id: UUID) -> list[Carried]:
         .where(SettlementBatch.agreement_id == agreement_id, PaymentAdvice.state.in_(CARRIED_STATES))
         .order_by(SettlementBatch.frozen_at, PaymentAdvice.id)
     )
-    return [Carried(*row[:5], AdviceState(row[5]), *row[6:]) for row in rows]
+    return [Carried(*row[:5], row[5], *row[6:]) for row in rows]
 
 
 def carried_words(one: Carried) -> str:

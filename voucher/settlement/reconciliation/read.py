@@ -224,7 +224,7 @@ def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
             ).one_or_none()
             if found is not None:
                 is_again = row.is_credit and bool(debited_again(session, [found.id]))
-                expected = Expected(found.amount_cents, AdviceState(found.state), is_again)
+                expected = Expected(found.amount_cents, found.state, is_again)
         why = decide(row.amount_cents, row.is_credit, row.end_to_end_id is not None, expected).why
     return LineRow(
         row.id,
@@ -282,9 +282,7 @@ def _candidates(session: Session, one: LineRow) -> list[Candidate]:
         .limit(200)
     )
     found = [
-        Candidate(
-            row.id, row.reference, row.name, row.number, AdviceState(row.state), row.amount_cents, _reasons(one, row)
-        )
+        Candidate(row.id, row.reference, row.name, row.number, row.state, row.amount_cents, _reasons(one, row))
         for row in rows
     ]
     return sorted(found, key=lambda candidate: -len(candidate.reasons))[:CANDIDATES_MAX]

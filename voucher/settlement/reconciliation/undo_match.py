@@ -67,7 +67,7 @@ def undo_match(
         )
         if changed(session, undo) == 0:
             return
-        kind = MatchKind(parts[0].kind)
+        kind = parts[0].kind
         if kind is MatchKind.PAYMENT:
             _put_back_in_transit(session, match_id, parts, by, now)
         elif kind is MatchKind.RETURN:

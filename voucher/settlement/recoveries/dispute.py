@@ -80,7 +80,7 @@ def open_dispute(
         if is_replay(session, Dispute, row):
             return session.execute(select(Dispute.is_suspending).where(Dispute.id == new.id)).scalar_one()
         if found.state != RedemptionState.CONFIRMED:
-            state = RedemptionState(found.state)
+            state = found.state
             raise Refused(f"redemption_{state}", _NOT_CONTESTABLE[state])
         is_suspending = not _is_in_a_batch(session, found.period_id)
         told = {

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.money import format_euros
+from voucher.mail.model import LetterKind
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement
@@ -15,8 +16,6 @@ from voucher.redemption.model import Redemption
 from voucher.settlement.model.recoveries import Dispute
 from voucher.settlement.words.labels import DISPUTE_REASONS
 from voucher.settlement.words.states import DisputeOutcome
-
-OPENED, DECIDED = "dispute_opened", "dispute_decided"
 
 
 def notify_dispute(session: Session, dispute_id: UUID, now: datetime) -> None:
@@ -39,7 +38,7 @@ def notify_dispute(session: Session, dispute_id: UUID, now: datetime) -> None:
     subject, changes, why = (
         _opened(amount, row.is_suspending, f"{DISPUTE_REASONS[row.reason]}. {row.facts}")
         if row.outcome is None
-        else _decided(amount, DisputeOutcome(row.outcome), row.is_suspending, row.decision)
+        else _decided(amount, row.outcome, row.is_suspending, row.decision)
     )
     body = (
         "Bonjour,",
@@ -49,7 +48,7 @@ def notify_dispute(session: Session, dispute_id: UUID, now: datetime) -> None:
         "Vous n’êtes pas d’accord ? Appelez-nous et gardez vos pièces. Le détail est sur cette page :",
     )
     letter = Letter(
-        OPENED if row.outcome is None else DECIDED,
+        LetterKind.DISPUTE_OPENED if row.outcome is None else LetterKind.DISPUTE_DECIDED,
         dispute_id,
         row.issuer_id,
         row.contact_email,

@@ -234,10 +234,10 @@ def _rows(session: Session, rows: Sequence[Any]) -> tuple[DuplicateRow, ...]:
             row.reference,
             row.name,
             row.amount_cents,
-            AdviceState(row.state),
+            row.state,
             row.paid_on,
             announced[row.id].imported_at,
-            ReportLevel(announced[row.id].level),
+            announced[row.id].level,
             announced[row.id].code,
             rejected.get(row.id, ""),
             bool(row.is_open),
@@ -256,7 +256,7 @@ def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Duplicat
             .where(DuplicateAnswer.advice_id.in_(ids[start : start + _IDS_MAX]), DuplicateAnswer.withdrawn_at.is_(None))
             .order_by(DuplicateAnswer.answered_at)
         ):
-            found[row.advice_id].append(DuplicateOutcome(row.outcome))
+            found[row.advice_id].append(row.outcome)
     return found
 
 
@@ -280,6 +280,4 @@ def _given(session: Session, conditions: Sequence[ColumnElement[bool]]) -> tuple
         .group_by(*columns)
         .order_by(DuplicateAnswer.answered_at)
     )
-    return tuple(
-        GivenAnswer(row[0], DuplicateOutcome(row[1]), *row[2:9], int(row[9])) for row in session.execute(query)
-    )
+    return tuple(GivenAnswer(row[0], row[1], *row[2:9], int(row[9])) for row in session.execute(query))
