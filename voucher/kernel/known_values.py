@@ -31,7 +31,7 @@ class OneOf(TypeDecorator[Word]):
         """Hold the members of `words`; `length` is that of the column in the database, in characters."""
         super().__init__(length)
         self.words = words
-        self._members = _Members({None: None, **{word.value: word for word in words}})
+        self._members = _Members({word.value: word for word in words} | {None: None})
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Any]:  # noqa: ARG002 - SQLAlchemy's signature
         """Give members back by the dictionary's own look-up: no Python runs for a known value."""

@@ -40,7 +40,7 @@ def check_kept_files_are_whole(session: Session) -> list[Violation]:
 
 def check_files_fit_their_channel(session: Session) -> list[Violation]:
     """Un lot transmis a les fichiers de son circuit, toutes les parties : jamais un fichier bancaire pour le comptable public."""
-    kinds: defaultdict[UUID, set[str]] = defaultdict(set)
+    kinds: defaultdict[UUID, set[PaymentFileKind]] = defaultdict(set)
     parts: defaultdict[UUID, list[int]] = defaultdict(list)
     for row in session.execute(select(PaymentFile.batch_id, PaymentFile.kind, PaymentFile.part)):
         kinds[row.batch_id].add(row.kind)
@@ -60,7 +60,7 @@ def check_files_fit_their_channel(session: Session) -> list[Violation]:
     ]
 
 
-def _fit(batch: Row[*tuple[Any, ...]], kinds: set[str], parts: list[int]) -> bool:
+def _fit(batch: Row[*tuple[Any, ...]], kinds: set[PaymentFileKind], parts: list[int]) -> bool:
     if batch.exported_at is None:
         return not kinds
     if batch.channel == SettlementChannel.PUBLIC_ACCOUNTANT:
@@ -140,7 +140,7 @@ def check_the_supporting_list_supports(session: Session) -> list[Violation]:
 
 
 def _batches_with_files(
-    session: Session, kinds: tuple[str, ...] = PAYING_KINDS
+    session: Session, kinds: tuple[PaymentFileKind, ...] = PAYING_KINDS
 ) -> Iterator[tuple[Row[*tuple[Any, ...]], list[Row[*tuple[Any, ...]]]]]:
     batches = session.execute(
         select(SettlementBatch.id, SettlementBatch.number, SettlementBatch.total_cents).where(
