@@ -13,7 +13,7 @@ from voucher.access.words import ACTIONS, codes_of
 from voucher.kernel.database import Database
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """A staff account with the roles it holds."""
 
@@ -74,7 +74,13 @@ def people(
         roles.setdefault(grant.account_id, []).append((grant.role, grant.scope_id))
     found = [
         Person(
-            row.id, row.name, row.email, tuple(roles.get(row.id, ())), row.locked_until, row.closed_at, row.has_password
+            id=row.id,
+            name=row.name,
+            email=row.email,
+            roles=tuple(roles.get(row.id, ())),
+            locked_until=row.locked_until,
+            closed_at=row.closed_at,
+            has_password=row.has_password,
         )
         for row in rows
     ]
@@ -93,7 +99,15 @@ def person(database: Database, account_id: UUID) -> Person | None:
     if row is None:
         return None
     roles = tuple((grant.role, grant.scope_id) for grant in granted)
-    return Person(row.id, row.name, row.email, roles, row.locked_until, row.closed_at, row.has_password)
+    return Person(
+        id=row.id,
+        name=row.name,
+        email=row.email,
+        roles=roles,
+        locked_until=row.locked_until,
+        closed_at=row.closed_at,
+        has_password=row.has_password,
+    )
 
 
 def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:

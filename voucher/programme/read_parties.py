@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.paging import page_of
+from voucher.kernel.rows import columns_of
 from voucher.kernel.typed_numbers import whole_number
 from voucher.programme.model import (
     Agreement,
@@ -43,7 +44,7 @@ ISSUER_KINDS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunderLine:
     """A funder with the sum of its envelopes."""
 
@@ -56,7 +57,7 @@ class FunderLine:
     allocated_cents: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvelopeLine:
     """An envelope: what it holds, what ceilings took of it, what is committed out of it."""
 
@@ -75,7 +76,7 @@ class EnvelopeLine:
         return self.amount_cents - self.allocated_cents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerLine:
     """A collectivité with the sums of its agreements."""
 
@@ -119,9 +120,9 @@ def funders(
             Funder.name,
             Funder.kind,
             Funder.siren,
-            func.count(Envelope.id),
-            amount.label("amount"),
-            func.coalesce(func.sum(Envelope.allocated_cents), 0),
+            func.count(Envelope.id).label("envelope_count"),
+            amount.label("amount_cents"),
+            func.coalesce(func.sum(Envelope.allocated_cents), 0).label("allocated_cents"),
         )
         .outerjoin(Envelope, Envelope.funder_id == Funder.id)
         .group_by(Funder.id, Funder.name, Funder.kind, Funder.siren)
@@ -134,7 +135,7 @@ def funders(
         rows, total = page_of(
             session, query, {"name": Funder.name, "amount": amount}[sort], Funder.id, descending, limit, offset
         )
-    return [FunderLine(*(*row[:5], int(row[5]), int(row[6]))) for row in rows], total
+    return [FunderLine(**columns_of(row, "amount_cents", "allocated_cents")) for row in rows], total
 
 
 def envelopes(
@@ -151,7 +152,7 @@ def envelopes(
         Envelope.id,
         Envelope.name,
         Envelope.funder_id,
-        Funder.name,
+        Funder.name.label("funder_name"),
         Envelope.fiscal_year,
         Envelope.amount_cents,
         Envelope.allocated_cents,
@@ -165,8 +166,8 @@ def envelopes(
     column = {"name": Envelope.name, "amount": Envelope.amount_cents, "year": Envelope.fiscal_year}[sort]
     with database.read() as session:
         rows, total = page_of(session, query, column, Envelope.id, descending, limit, offset)
-        committed = _committed_by_envelope(session, [row[0] for row in rows])
-    return [EnvelopeLine(*(*row, committed[row[0]])) for row in rows], total
+        committed = _committed_by_envelope(session, [row.id for row in rows])
+    return [EnvelopeLine(**row._asdict(), committed_cents=committed[row.id]) for row in rows], total
 
 
 def issuers(
@@ -184,9 +185,9 @@ def issuers(
     query = (
         select(
             *columns,
-            func.count(Agreement.id),
-            ceiling.label("ceiling"),
-            func.coalesce(func.sum(Agreement.committed_cents), 0),
+            func.count(Agreement.id).label("agreement_count"),
+            ceiling.label("ceiling_cents"),
+            func.coalesce(func.sum(Agreement.committed_cents), 0).label("committed_cents"),
         )
         .outerjoin(Agreement, Agreement.issuer_id == Issuer.id)
         .group_by(*columns)
@@ -200,7 +201,7 @@ def issuers(
         rows, total = page_of(
             session, query, {"name": Issuer.name, "ceiling": ceiling}[sort], Issuer.id, descending, limit, offset
         )
-    return [IssuerLine(*(*row[:7], int(row[7]), int(row[8]))) for row in rows], total
+    return [IssuerLine(**columns_of(row, "ceiling_cents", "committed_cents")) for row in rows], total
 
 
 def paying_accounts(database: Database) -> list[PayingAccountLine]:

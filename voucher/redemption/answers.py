@@ -16,7 +16,7 @@ class Counter:
     structure_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Redeemed:
     """Vouchers were redeemed, in one act. `remaining_count` are the booklet's vouchers still usable just after."""
 
@@ -29,7 +29,7 @@ class Redeemed:
     redeemed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usable:
     """A voucher that could be redeemed at this very moment. Nothing changed. `rank` is its place in the booklet, from 1."""
 
@@ -66,11 +66,11 @@ def written(refusal: Refusal) -> str:
     )
 
 
-def read_again(reason: str, answer: str) -> Refusal:
+def read_again(reason: CounterRefusal, answer: str) -> Refusal:
     """Return a refusal that `written` kept."""
     kept = json.loads(answer)
     return Refusal(
-        CounterRefusal(reason),
+        reason,
         serial=kept["serial"],
         is_one_of_several=kept["is_one_of_several"],
         at=datetime.fromisoformat(kept["at"]) if kept["at"] else None,

@@ -34,7 +34,7 @@ class HolderState(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HolderView:
     """A voucher, or a booklet by its cover. `used_at` is when, never where; the area is the prescriber's, else the issuer's."""
 
@@ -118,8 +118,8 @@ def _view(session: Session, batch: BatchFacts, serial: int, is_booklet: bool, no
     )
 
 
-def _voucher_state(state: str, batch: BatchFacts) -> HolderState:
-    match VoucherState(state):
+def _voucher_state(state: VoucherState, batch: BatchFacts) -> HolderState:
+    match state:
         case VoucherState.ISSUED:
             return HolderState.NOT_HANDED_OVER if batch.is_handover_required else HolderState.USABLE
         case VoucherState.HANDED_OVER:

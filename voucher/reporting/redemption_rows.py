@@ -19,7 +19,7 @@ from voucher.reporting.debts import AGES, BEGAN_AT, IN_NO_BATCH
 from voucher.settlement.model.issuer_scope import in_scope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RedemptionRow:
     """A redemption in a list."""
 
@@ -56,7 +56,7 @@ def redemption_rows(
             Structure.name.label("structure_name"),
             Place.name.label("place_name"),
             Agreement.id.label("agreement_id"),
-            Agreement.number,
+            Agreement.number.label("agreement_number"),
             Redemption.voucher_count,
             Redemption.amount_cents,
         )
@@ -93,4 +93,4 @@ def redemption_rows(
         rows = session.execute(
             query.order_by(column.desc() if descending else column, Redemption.id).limit(limit).offset(offset)
         ).all()
-    return [RedemptionRow(*row) for row in rows], count, int(cents)
+    return [RedemptionRow(**row._asdict()) for row in rows], count, int(cents)

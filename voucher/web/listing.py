@@ -39,7 +39,7 @@ RESERVED = frozenset({"page", "tri", "format"})
 Cell = str | int | Decimal | bool | date | datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """What a person asked of a list; every value is already checked against what the list offers."""
 

@@ -17,10 +17,10 @@ ANSWERS_NEEDED = 2
 _IDS_MAX = 1000
 
 
-def decision(answers: Mapping[UUID, str]) -> DuplicateOutcome | None:
+def decision(answers: Mapping[UUID, DuplicateOutcome]) -> DuplicateOutcome | None:
     """Return what people (by account) decided: two of them say the same, and none the contrary; else None. Pure."""
     said = set(answers.values())
-    return DuplicateOutcome(said.pop()) if len(answers) >= ANSWERS_NEEDED and len(said) == 1 else None
+    return said.pop() if len(answers) >= ANSWERS_NEEDED and len(said) == 1 else None
 
 
 def is_announced() -> ColumnElement[bool]:

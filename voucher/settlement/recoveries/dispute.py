@@ -130,7 +130,7 @@ def decide_dispute(
         session.execute(select(Dispute.id).where(Dispute.id == dispute_id).with_for_update())
         _refuse_decided(session, dispute_id, end, by)
         if (standing := session.scalar(select(Dispute.outcome).where(Dispute.id == dispute_id))) is not None:
-            return DisputeOutcome(standing)
+            return standing
         if end is DisputeOutcome.UPHELD:
             expected = RedemptionState.DISPUTED if found.is_suspending else RedemptionState.CONFIRMED
             reversal = reverse_redemption(session, found.redemption_id, expected)
