@@ -132,7 +132,7 @@ def keys_document(database: Database, *, master_secret: bytes, now: datetime) ->
                 issuer_name=name,
                 algorithm=Algorithm(key.algorithm),
                 public_key=key.public_key,
-                state=key.state,
+                state=key_document.KeyState(key.state),
                 active_from_at=key.created_at,
                 retired_at=key.retired_at,
                 revoked_at=key.revoked_at,

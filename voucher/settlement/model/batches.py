@@ -9,7 +9,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from voucher.kernel.database import Base, BigInt
 from voucher.kernel.known_values import OneOf
 from voucher.programme.model import SettlementChannel
-from voucher.settlement.words.states import AdviceState, BankFileKind, BatchState, LineNature, PaymentFileKind
+from voucher.settlement.words.states import (
+    AdviceState,
+    BankFileKind,
+    BatchState,
+    LineNature,
+    LineOrigin,
+    PaymentFileKind,
+)
 
 
 class SettlementBatch(Base):
@@ -208,7 +215,7 @@ class BankLine(Base):
     bank_file: Mapped[str] = mapped_column(ForeignKey("bank_file.sha256"), index=True)  # the one that brought it first
     paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
     bank_reference: Mapped[str] = mapped_column(String(40), index=True)  # the bank's for the entry, or « ~ » and ours
-    origin: Mapped[str] = mapped_column(String(10))  # who says the line; whose that reference is
+    origin: Mapped[LineOrigin] = mapped_column(OneOf(LineOrigin, 10))  # who says the line; whose that reference is
     part: Mapped[int] = mapped_column(default=1)  # its rank in the bank's entry, from 1
     booked_on: Mapped[date]  # the bank's booking date, on which it counts
     valued_on: Mapped[date | None]  # the bank's value date: shown, never posted

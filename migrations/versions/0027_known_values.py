@@ -2,8 +2,8 @@
 
 from voucher.kernel.hold_values import hold_values
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
@@ -11,6 +11,7 @@ _ROLES = (
     "programme", "issuer", "prescriber", "mediator", "place_manager", "finance_preparer", "finance_approver", "auditor",
 )  # fmt: skip
 _CHANNELS = ("public_accountant", "mandated_operator")
+_ADVICE_STATES = ("held", "due", "in_file", "paid", "rejected", "returned", "taken_up", "settled")
 _TRANSFERS = ("pain.001.001.09", "pain.001.001.03")
 
 
@@ -93,7 +94,7 @@ def _settlement() -> None:
     hold_values("settlement_batch", {"channel": _CHANNELS, "state": ("frozen", "approved", "exported", "closed")})
     hold_values(
         "payment_advice",
-        {"state": ("held", "due", "in_file", "paid", "rejected", "returned", "taken_up", "settled")},
+        {"state": _ADVICE_STATES},
     )
     hold_values("advice_line", {"nature": ("period", "carried_over", "released", "netted", "restored")})
     hold_values(
@@ -109,6 +110,19 @@ def _settlement() -> None:
         "transfer_report",
         {"kind": ("duplicate", "rejection", "payee"), "level": ("file", "block", "transfer")},
     )
+    hold_values("bank_line", {"origin": ("named", "unnamed", "cfonb", "accountant")})
+    hold_values(
+        "payment_event",
+        {
+            "from_state": _ADVICE_STATES,
+            "to_state": _ADVICE_STATES,
+            "why": (
+                "frozen", "set_aside", "exported", "debited", "came_back", "rejected", "never_came", "reason_given",
+                "debited_after_all", "answer_withdrawn", "payment_undone", "return_undone", "rejected_again",
+                "taken_up", "resumed",
+            ),
+        },
+    )  # fmt: skip
     hold_values("duplicate_answer", {"outcome": ("stands", "never_came")})
     hold_values(
         "dispute",
