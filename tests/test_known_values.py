@@ -22,7 +22,7 @@ WORD_LENGTH_MAX = 40  # what is longer is a sentence
 NAMES_OF_LISTS = frozenset({
     "became", "book", "channel", "door", "from", "how", "item", "journal", "kind", "level", "method", "mode", "nature",
     "origin", "outcome", "purpose", "reason", "refusal", "rhythm", "role", "schema", "service", "side", "state",
-    "status", "type",
+    "status", "type", "why",
 })  # fmt: skip
 OTHERWISE = {
     "account_change.role": "« » where an address changes; its own CHECK holds the roles, and that",

@@ -20,6 +20,7 @@ def hold_values(table: str, columns: Mapping[str, Sequence[str]], instead_of: Se
     stands = {str(one["name"]) for one in inspect(connection).get_check_constraints(table)}
     named = {f"ck_{table}_{column}_is_known": known_values(column, values) for column, values in columns.items()}
     triggers = _triggers(connection, table)
+    _check_deferred_references(connection)
     with op.batch_alter_table(table, reflect_kwargs={"resolve_fks": False}) as changes:
         for name in sorted(stands & {*named, *instead_of}):
             changes.drop_constraint(op.f(name), type_="check")
@@ -39,6 +40,13 @@ def _refuse_unknown(connection: Connection, table: str, columns: Mapping[str, Se
                 f"La table « {table} » a dans sa colonne « {name} » une valeur inconnue : « {unknown} ». "
                 "La base reste comme elle était. Corrigez cette valeur, puis recommencez.",
             )
+
+
+def _check_deferred_references(connection: Connection) -> None:
+    """Let PostgreSQL check now what it would check at the commit: it changes no table that has such checks to come."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        connection.execute(text("SET CONSTRAINTS ALL DEFERRED"))
 
 
 def _triggers(connection: Connection, table: str) -> Sequence[str]:
