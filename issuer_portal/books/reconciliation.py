@@ -15,6 +15,7 @@ from voucher.accounting.documents import DIFFERENCE_WORDS, ledger_parts, reconci
 from voucher.accounting.reconciliation import Difference, DifferenceKind, Reconciliation, reconciliation
 from voucher.accounting.reconciliation import reconciliations as all_accounts
 from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.labels import iban_end
 from voucher.web.access import staff, viewer
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
@@ -76,7 +77,7 @@ def reconciliation_file(account_id: UUID) -> Response:
     here = services()
     on = _day(request.args)
     page = _found(account_id, on)
-    name = f"rapprochement-{page.iban[-4:]}-{on.isoformat()}.pdf"
+    name = f"rapprochement-{iban_end(page.iban)}-{on.isoformat()}.pdf"
     note_access(here.database, viewer().account_id, "État de rapprochement téléchargé", name, here.now())
     return download(name, reconciliation_pdf(page, paris_day(here.now())), "application/pdf")
 

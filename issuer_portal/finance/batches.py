@@ -12,24 +12,28 @@ from wtforms.validators import InputRequired
 from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, download, flash_refusal, id_of, scope
 from voucher.access.audit import note_access
 from voucher.access.confirm import confirm_password
-from voucher.access.read import names_of
+from voucher.access.read import names_of, person
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import whole_number
 from voucher.settlement.batches import read
-from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.approve import Standing, approve_batch
 from voucher.settlement.batches.batch_anomalies import batch_anomalies
+from voucher.settlement.batches.deputies import Person
 from voucher.settlement.batches.export import export_batch
 from voucher.settlement.batches.freeze import Frozen, freeze_batch
 from voucher.settlement.batches.preview import preview_batch
 from voucher.settlement.batches.read_advices import advices
+from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.settlement.payable.why_waiting import batch_waiting, by_title
 from voucher.settlement.reports.read_duplicates import announced_in
 from voucher.settlement.reports.read_payees import ASK_NAME, MAY_WAIT, doubtful_names, payee_checks
 from voucher.settlement.words.labels import ADVICE_STATES, BATCH_STATES, FILE_KINDS
-from voucher.web.access import staff, viewer
+from voucher.settlement.words.payment_sentences import still_owed
+from voucher.settlement.words.states import AdviceState
+from voucher.web.access import deputyship, staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.listing import euros_cell, file_response, read_listing
@@ -55,7 +59,7 @@ class ApproveForm(HouseForm):
 
 
 @blueprint.get("/lots")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def batches() -> str | Response:
     """List the batches, the newest first."""
     listing = read_listing(
@@ -155,7 +159,7 @@ def freeze(agreement_id: UUID) -> str | Response:
 def _frozen_sentence(frozen: Frozen) -> str:
     held = f" {plural(frozen.held_count, 'structure')} en attente." if frozen.held_count else ""
     if not frozen.advice_count:
-        return f"Le lot {frozen.number} est arrêté sans paiement.{held} Un lot suivant reprendra leurs sommes."
+        return f"Le lot {frozen.number} est arrêté sans paiement.{held} {still_owed(frozen.held_count)}"
     return (
         f"Le lot {frozen.number} est arrêté : {plural(frozen.advice_count, 'structure')}, "
         f"{format_euros(frozen.total_cents)}.{held} Une autre personne doit maintenant le valider."
@@ -163,7 +167,7 @@ def _frozen_sentence(frozen: Frozen) -> str:
 
 
 @blueprint.get("/lots/<uuid:batch_id>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def batch(batch_id: UUID) -> str | Response:
     """Show a batch: its steps, its control sum, what is wrong, its advices, and the act of this step only."""
     page = batch_or_404(batch_id)
@@ -185,6 +189,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         issuer_id=scope(),
     )
     waits = batch_waiting(services().database, page.id, services().now())
+    told = said_of(services().database, [row.id for row in rows], services().now())
     payees = payee_checks(services().database, page.id)
     if listing.wants_file:
         headers = [
@@ -194,7 +199,8 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
             "Chèques",
             "Montant (€)",
             "État",
-            "Pourquoi, et quoi faire",
+            "Où en est-on",
+            "Qui doit agir, et quoi faire",
             "Nom du titulaire, selon la banque",
             "Payé le",
         ]
@@ -206,14 +212,15 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
                 row.voucher_count,
                 euros_cell(row.amount_cents),
                 ADVICE_STATES[row.state][0],
-                waits[row.id].waiting.act if row.id in waits else "",
+                told[row.id].sentence,
+                told[row.id].next_for_office,
                 payees[row.id].sentence if row.id in payees else "",
                 row.paid_on,
             )
             for row in rows
         )
         return file_response(f"lot-{page.number}", headers, lines)
-    people = {one for one in (page.frozen_by, page.approved_by, page.exported_by) if one is not None}
+    people = {one for one in (page.frozen_by, page.approved_by, page.approved_for, page.exported_by) if one is not None}
     return render_template(
         "finance/batch.html",
         page=page,
@@ -223,16 +230,33 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         total=total,
         choices=ADVICE_CHOICES,
         approve_form=approve_form,
+        told=told,
         waits=waits,
         payees=payees,
         doubtful_names=doubtful_names(payees.values()),
         may_wait=MAY_WAIT,
         ask_name=ASK_NAME,
         announced=announced_in(services().database, page.id),
-        why_held=by_title(waits[one] for one in waits if waits[one].is_held),
+        why_held=by_title(one for one in waits.values() if one.state is AdviceState.HELD),
+        why_failed={
+            str(state): by_title(one for one in waits.values() if one.state is state)
+            for state in (AdviceState.REJECTED, AdviceState.RETURNED)
+        },
+        still_owed=still_owed,
         signs=batch_anomalies(services().database, page.id, now=services().now()),
         is_own=page.frozen_by == viewer().account_id,
+        in_place_of=standing.approver.name if (standing := _standing()) else None,
     )
+
+
+def _standing() -> Standing | None:
+    """Return as whose deputy the person would approve, or None for an approver."""
+    found = deputyship()
+    if found is None:
+        return None
+    approver = person(services().database, found.approver_id)
+    assert approver is not None, "accounts are closed, never deleted"
+    return Standing(found.id, Person(approver.id, approver.name, approver.email), viewer().name)
 
 
 def _steps(page: read.BatchPage, names: dict[UUID, str]) -> list[dict[str, object]]:
@@ -258,15 +282,21 @@ def _steps(page: read.BatchPage, names: dict[UUID, str]) -> list[dict[str, objec
             {
                 "label": label,
                 "state": state,
-                "who": names.get(who) if who else None,
+                "who": _who(page, who, names) if who else None,
                 "at": None if state == "stopped" else at,
             }
         )
     return steps
 
 
+def _who(page: read.BatchPage, who: UUID, names: dict[UUID, str]) -> str | None:
+    if who == page.approved_by and page.approved_for is not None:
+        return f"{names.get(who, '')}, en remplacement de {names.get(page.approved_for, '')}"
+    return names.get(who)
+
+
 @blueprint.route("/lots/<uuid:batch_id>/valider", methods=["GET", "POST"])
-@staff(Role.FINANCE_APPROVER)
+@staff(Role.FINANCE_APPROVER, deputies=True)
 def approve(batch_id: UUID) -> str | Response:
     """Approve a batch, with the password typed again; what is refused is said on the batch's page."""
     here, page = services(), batch_or_404(batch_id)
@@ -286,6 +316,7 @@ def approve(batch_id: UUID) -> str | Response:
             now=here.now(),
             issuer_id=scope(),
             seen_total_cents=form.total_cents.data,
+            standing=_standing(),
         )
     except Refused as refused:
         if refused.field is None:
@@ -316,7 +347,7 @@ def export(batch_id: UUID) -> Response:
 
 
 @blueprint.get("/lots/<uuid:batch_id>/fichiers/<kind>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def file(batch_id: UUID, kind: str) -> Response:
     """Download a file of a batch, as it was written; the trail keeps who took it."""
     here = services()

@@ -8,6 +8,7 @@ from voucher.kernel.calendar import french_month
 from voucher.reporting import rejects
 from voucher.reporting.timeline import STEP_WORDS, Step, Timeline, timeline
 from voucher.settlement.deadlines.payment_deadlines import late_now
+from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.web.access import staff
 from voucher.web.listing import Cell, euros_cell, file_response, read_listing
 from voucher.web.services import services
@@ -19,7 +20,7 @@ GROUP_HEADS = {"motif": "Motif", "banque": "Banque (BIC)", "mois": "Mois"}
 
 
 @blueprint.get("/tableau-de-bord/lots")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def lives() -> str | Response:
     """Show each batch as a line of steps, with the days between and what is usual."""
     here = services()
@@ -102,7 +103,7 @@ def _days(value: float | None) -> str | None:
 
 
 @blueprint.get("/tableau-de-bord/rejets")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def failures() -> str | Response:
     """Show rejects and returns by reason with what to do, by bank, by month."""
     found = rejects.failures(services().database, issuer_id=scope())
@@ -135,7 +136,7 @@ def failures() -> str | Response:
 
 
 @blueprint.get("/tableau-de-bord/rejets/lignes")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def failure_rows() -> str | Response:
     """List the transfers that did not arrive."""
     listing = read_listing(
@@ -147,9 +148,11 @@ def failure_rows() -> str | Response:
         key=lambda one: one.on.toordinal() if listing.sort == "on" else one.amount_cents,
         reverse=listing.descending,
     )
+    shown = rows if listing.wants_file else rows[listing.offset : listing.offset + listing.limit]
+    told = said_of(services().database, [one.advice_id for one in shown], services().now())
     if listing.wants_file:
         heads = ["Jour", "Structure", "SIRET ou RNA", "Règlement", "Lot", "Quoi", "Motif", "Ce que dit la banque"]
-        heads += ["Que faire", "Banque (BIC)", "Montant (€)", "Encore dû"]
+        heads += ["Où en est-on", "Qui doit agir, et quoi faire", "Banque (BIC)", "Montant (€)", "Encore dû"]
         lines = (
             (
                 one.on,
@@ -160,7 +163,8 @@ def failure_rows() -> str | Response:
                 "Retour" if one.is_return else "Rejet",
                 one.reason.code,
                 one.reason.sentence,
-                one.reason.what_to_do,
+                told[one.advice_id].sentence,
+                told[one.advice_id].next_for_office,
                 one.bic,
                 euros_cell(one.amount_cents),
                 one.is_open,
@@ -171,7 +175,8 @@ def failure_rows() -> str | Response:
     return render_template(
         "finance/failure_rows.html",
         listing=listing,
-        rows=rows[listing.offset : listing.offset + listing.limit],
+        rows=shown,
+        told=told,
         total=len(rows),
         total_cents=sum(one.amount_cents for one in rows),
         reasons=[(group.key, f"{group.key} · {group.first.reason.sentence}") for group in rejects.by_reason(found)],

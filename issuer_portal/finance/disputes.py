@@ -45,7 +45,7 @@ class DecideForm(HouseForm):
 
 
 @blueprint.get("/contestations")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def disputes() -> str | Response:
     """List the disputes, the newest first."""
     listing = read_listing(
@@ -138,7 +138,7 @@ def contest(redemption_id: UUID) -> str | Response:
 
 
 @blueprint.route("/contestations/<uuid:dispute_id>", methods=["GET", "POST"])
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def dispute(dispute_id: UUID) -> str | Response:
     """Show a dispute; an approver who did not open it decides."""
     here = services()

@@ -21,6 +21,7 @@ from voucher.settlement.reports.answer_duplicates import (
     withdraw_answer,
 )
 from voucher.settlement.reports.read_duplicates import OUTCOMES, DuplicatePage, duplicate_batches, duplicates_of
+from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import DuplicateOutcome
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
@@ -53,7 +54,7 @@ class WithdrawForm(HouseForm):
 
 
 @blueprint.get("/doublons")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def duplicates() -> str:
     """List the batches of which duplicates wait for an answer."""
     return render_template(
@@ -62,7 +63,7 @@ def duplicates() -> str:
 
 
 @blueprint.route("/lots/<uuid:batch_id>/doublons", methods=["GET", "POST"])
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def batch_duplicates(batch_id: UUID) -> str | Response:
     """Show the duplicates of a batch; a person of finance answers for all those that wait."""
     batch_or_404(batch_id)
@@ -70,10 +71,10 @@ def batch_duplicates(batch_id: UUID) -> str | Response:
 
 
 @blueprint.route("/reglements/<uuid:advice_id>/doublon", methods=["GET", "POST"])
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def advice_duplicate(advice_id: UUID) -> str | Response:
     """Show one transfer that the bank called a duplicate; a person of finance answers for it alone."""
-    found = advice(services().database, advice_id, issuer_id=scope())
+    found = advice(services().database, advice_id, now=services().now(), issuer_id=scope())
     if found is None:
         abort(404)
     return _page(found.batch_id, advice_id)
@@ -140,7 +141,7 @@ def _answered(decided: DuplicateOutcome | None, page: DuplicatePage) -> str:
         return "Votre réponse est écrite. Une autre personne doit répondre à son tour : rien ne change d’ici là."
     if decided is DuplicateOutcome.STANDS:
         return "La première tient. Le débit de la banque est attendu, comme avant."
-    return f"La première n’existe pas : {plural(page.open_count, 'virement')} à payer de nouveau. Le lot suivant les reprendra."
+    return f"La première n’existe pas : {plural(page.open_count, 'virement')} à payer de nouveau. {still_owed(page.open_count)}"
 
 
 def _events(page: DuplicatePage, names: dict[UUID, str]) -> list[dict[str, object]]:

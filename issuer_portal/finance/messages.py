@@ -29,7 +29,7 @@ def _with_accounts() -> bool:
 
 
 @blueprint.get("/messages")
-@staff(*MESSAGE_READERS)
+@staff(*MESSAGE_READERS, deputies=True)
 def messages() -> str | Response:
     """List the messages, the newest first, with how many stand where."""
     here = services()
@@ -66,7 +66,7 @@ def messages() -> str | Response:
 
 
 @blueprint.get("/messages/<uuid:message_id>")
-@staff(*MESSAGE_READERS)
+@staff(*MESSAGE_READERS, deputies=True)
 def message(message_id: UUID) -> str:
     """Show a message as it is sent."""
     here = services()

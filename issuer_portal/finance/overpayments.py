@@ -47,7 +47,7 @@ class WriteOffForm(HouseForm):
 
 
 @blueprint.get("/trop-percus")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def overpayments() -> str | Response:
     """List the overpayments, the newest first."""
     here = services()
@@ -104,7 +104,7 @@ def overpayments() -> str | Response:
 
 
 @blueprint.get("/trop-percus/<uuid:overpayment_id>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def overpayment(overpayment_id: UUID) -> str:
     """Show an overpayment: what came back of it, and the act of this step."""
     return _show(_overpayment(overpayment_id))
@@ -142,7 +142,7 @@ def claim(overpayment_id: UUID) -> Response:
 
 
 @blueprint.get("/trop-percus/<uuid:overpayment_id>/demande/<kind>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def order_file(overpayment_id: UUID, kind: str) -> Response:
     """Download a demand as it was written; the trail keeps who took it."""
     here = services()

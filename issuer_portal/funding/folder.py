@@ -11,6 +11,7 @@ from voucher.funding.read import STATES
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import whole_number
+from voucher.ledger.chart import Code
 from voucher.web.access import viewer
 from voucher.web.services import services
 
@@ -31,6 +32,7 @@ def shared() -> dict[str, object]:
         "sees_finance": known is not None and known.may(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR),
         "sees_programme": known is not None and known.may(Role.PROGRAMME, Role.AUDITOR),
         "state_words": STATES,
+        "Code": Code,
     }
 
 

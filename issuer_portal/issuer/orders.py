@@ -12,10 +12,10 @@ from issuer_portal.issuer.making import VOUCHERS_AT_ONCE_MAX, make_behind
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.issuing import read
-from voucher.issuing.codes import booklet_label
 from voucher.issuing.make_batch import is_being_made, make_batch
 from voucher.issuing.order import order_vouchers
 from voucher.issuing.print_batch import VOUCHERS_PER_DOWNLOAD_MAX, print_range
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal

@@ -10,6 +10,7 @@ from voucher.kernel.calendar import paris_day
 from voucher.network.read_structures import structures
 from voucher.programme.read import key_figures
 from voucher.redemption.wrong_codes import guessing_places
+from voucher.settlement.batches.read_deputies import waiting_count
 from voucher.settlement.payable.ribs_to_confirm import rib_count
 from voucher.web.access import staff
 from voucher.web.services import services
@@ -26,6 +27,7 @@ def home() -> str:
         "without_rib": structures(database, **ask, filters={"etat": "qualified", "rib": "without"})[1],  # type: ignore[arg-type]
     }
     waiting["ribs"] = rib_count(database)
+    waiting["deputies"] = waiting_count(database)
     here = services()
     backed = agreement_backings(
         database,

@@ -11,11 +11,13 @@ from voucher.settlement.batches.advice_document import advice_document
 from voucher.settlement.batches.read_advice import AdvicePage, advice
 from voucher.settlement.batches.read_advices import advices
 from voucher.settlement.deadlines.payment_deadlines import STAGE_WORDS
-from voucher.settlement.deadlines.payment_steps import Holder
 from voucher.settlement.deadlines.read_payments import RedemptionPayment, owing, redemption_payments, waiting_payments
 from voucher.settlement.formats_out.documents import Contact
+from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.settlement.recoveries.read_disputes import dispute, disputes
+from voucher.settlement.words.causes import Holder
 from voucher.settlement.words.labels import ADVICE_STATES, DISPUTE_REASONS, DISPUTE_STATES
+from voucher.settlement.words.past_sentences import past_sentences
 from voucher.web.access import staff, viewer
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
@@ -56,8 +58,18 @@ def home() -> str | Response:
         filters=listing.filters,
         structure_id=structure_id,
     )
+    told = said_of(database, [row.id for row in rows], services().now())
     if listing.wants_file:
-        headers = ["Référence", "Lot", "Chèques", "Montant (€)", "État", "Payé le"]
+        headers = [
+            "Référence",
+            "Lot",
+            "Chèques",
+            "Montant (€)",
+            "État",
+            "Où en est-on",
+            "Qui doit agir, et quoi faire",
+            "Payé le",
+        ]
         lines = (
             (
                 row.reference,
@@ -65,6 +77,8 @@ def home() -> str | Response:
                 row.voucher_count,
                 euros_cell(row.amount_cents),
                 ADVICE_STATES[row.state][0],
+                told[row.id].sentence,
+                told[row.id].next_for_structure,
                 row.paid_on,
             )
             for row in rows
@@ -76,6 +90,7 @@ def home() -> str | Response:
         "payments/home.html",
         listing=listing,
         rows=rows,
+        told=told,
         total=total,
         owing=owing(database, structure_id),
         waiting=waiting,
@@ -90,9 +105,12 @@ def home() -> str | Response:
 def payment(advice_id: UUID) -> str:
     """Show one payment, with what it is made of."""
     page = _own(advice_id)
-    waiting = waiting_payments(services().database, own_structure(), services().now())
-    step = next((one.step for one in waiting if one.due.advice_id == advice_id), None)
-    return render_template("payments/payment.html", page=page, step=step)
+    events = [
+        {"what": f"Lot {page.batch_number} arrêté", "at": page.frozen_at},
+        *([{"what": "Lot validé", "at": page.approved_at}] if page.approved_at and page.facts.sent_on else []),
+        *({"what": what, "on": on} for what, on in past_sentences(page.facts)),
+    ]
+    return render_template("payments/payment.html", page=page, said=page.said, events=events)
 
 
 @blueprint.get("/<uuid:advice_id>/bordereau.pdf")
@@ -133,7 +151,9 @@ def redemptions() -> str | Response:
             "Chèques",
             "Montant (€)",
             "Où en est le paiement",
-            "À payer avant le",
+            "Qui doit agir",
+            "Que faire",
+            "À payer au plus tard le",
             "Payé le",
         ]
         lines = (
@@ -143,6 +163,8 @@ def redemptions() -> str | Response:
                 row.voucher_count,
                 euros_cell(row.amount_cents),
                 row.now.what,
+                row.now.who,
+                f"{row.now.next} {row.due_sentence}".strip(),
                 row.due_on,
                 row.paid_on,
             )
@@ -223,6 +245,7 @@ def _events(one: RedemptionPayment) -> list[dict[str, object]]:
         {
             "what": step.what,
             "at": step.at,
+            "on": step.on,
             "who": step.who,
             "detail": step.next,
             "is_late": one.is_late and rank == last and one.paid_on is None,
@@ -232,7 +255,7 @@ def _events(one: RedemptionPayment) -> list[dict[str, object]]:
 
 
 def _own(advice_id: UUID) -> AdvicePage:
-    found = advice(services().database, advice_id, structure_id=own_structure())
+    found = advice(services().database, advice_id, now=services().now(), structure_id=own_structure())
     if found is None:
         abort(404)
     return found

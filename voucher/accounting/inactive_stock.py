@@ -16,6 +16,7 @@ from voucher.issuing.model import Booklet, IssueBatch, Voucher, VoucherState
 from voucher.kernel.database import Database
 from voucher.kernel.money import sum_cents
 from voucher.kernel.paging import page_of
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_query
 from voucher.programme.model import Agreement, Issuer
@@ -119,7 +120,7 @@ def inactive_stock(database: Database, issuer_id: UUID | None = None) -> Inactiv
 
 
 def _ledger_cents(session: Session, scope: list[Any]) -> int:
-    wanted = select(Account.id).where(Account.code == "8040")
+    wanted = select(Account.id).where(Account.code == Code.ISSUED)
     if scope:
         wanted = wanted.where(Account.agreement_id.in_(select(Agreement.id).where(*scope)))
     sums = balances_query(wanted).subquery()

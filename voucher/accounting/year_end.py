@@ -13,13 +13,14 @@ from voucher.accounting.close_items import BLOCKING, CloseItem
 from voucher.funding.model import FundsCallUse
 from voucher.kernel.calendar import end_of_day, french_date
 from voucher.kernel.database import Database
-from voucher.ledger.chart import Journal
+from voucher.ledger.chart import Code, Journal
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement, Funder, PayingAccount
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.settlement.model.batches import BankLine, BankStatement, PaymentAdvice, SettlementBatch
 from voucher.settlement.reconciliation.daily_balances import days_of
 from voucher.settlement.reconciliation.missing_pages import pages_missing
+from voucher.settlement.reconciliation.to_identify import LEFT, WAITS
 from voucher.settlement.words.states import AdviceState
 
 
@@ -169,10 +170,10 @@ def _lines_to_identify(session: Session, year: int) -> list[Left]:
             PayingAccount.name,
             BankLine.is_credit,
             func.count().label("found"),
-            func.sum(BankLine.amount_cents - BankLine.matched_cents).label("cents"),
+            func.sum(LEFT).label("cents"),
         )
         .join(BankLine, BankLine.paying_account_id == PayingAccount.id)
-        .where(BankLine.matched_cents < BankLine.amount_cents, BankLine.booked_on <= _last_day(year))
+        .where(WAITS, BankLine.booked_on <= _last_day(year))
         .group_by(PayingAccount.id, PayingAccount.name, BankLine.is_credit)
         .order_by(PayingAccount.name, BankLine.is_credit)
     )
@@ -200,7 +201,7 @@ def _uses_not_called(session: Session, year: int) -> list[Left]:
         .join(Entry, Entry.id == sides.c.entry_id)
         # What funding itself posts on the account are the calls.
         .where(
-            Account.code == "4430",
+            Account.code == Code.TO_CALL,
             Entry.journal != Journal.FUNDING,
             Entry.effective_on <= _last_day(year),
             ~is_called,

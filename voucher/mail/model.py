@@ -19,6 +19,13 @@ class LetterKind(StrEnum):
     ACCOUNT_LINK = "account_link"
     ACCOUNT_NEWS = "account_news"
     ACCOUNT_TO_CONFIRM = "account_to_confirm"
+    DEPUTY_NAMED = "account_deputy_named"
+    DEPUTY_TO_ACCEPT = "account_deputy_to_accept"
+    DEPUTY_DECIDED = "account_deputy_decided"
+    DEPUTY_DECIDED_TOO = "account_deputy_decided_too"  # the same, told to the other of the two
+    DEPUTY_ENDED = "account_deputy_ended"
+    DEPUTY_ENDED_TOO = "account_deputy_ended_too"
+    DEPUTY_APPROVED = "account_deputy_approved"
     ADDRESS_CHANGED = "address_changed"
     RIB_RECORDED = "rib_recorded"
     RIB_CONFIRMED = "rib_confirmed"

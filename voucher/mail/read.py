@@ -50,7 +50,7 @@ class MessageRow:
     state: MessageState
 
 
-ACCOUNT_LETTERS = (LetterKind.ACCOUNT_LINK, LetterKind.ACCOUNT_NEWS, LetterKind.ACCOUNT_TO_CONFIRM)
+ACCOUNT_LETTERS = tuple(kind for kind in LetterKind if kind.startswith("account_"))
 """Letters to people about their own accounts, which are the programme's affair alone."""
 
 _STATE: Any = case(

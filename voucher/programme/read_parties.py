@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
+from voucher.kernel.labels import iban_end
 from voucher.kernel.paging import page_of
 from voucher.kernel.rows import columns_of
 from voucher.kernel.typed_numbers import whole_number
@@ -209,7 +210,8 @@ def paying_accounts(database: Database) -> list[PayingAccountLine]:
     with database.read() as session:
         rows = session.scalars(select(PayingAccount).order_by(PayingAccount.name, PayingAccount.id))
         return [
-            PayingAccountLine(row.id, row.name, row.holder_name, row.iban[-4:], row.bic, row.channel) for row in rows
+            PayingAccountLine(row.id, row.name, row.holder_name, iban_end(row.iban), row.bic, row.channel)
+            for row in rows
         ]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
-from itertools import chain, islice
+from itertools import chain
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -21,6 +21,7 @@ from sqlalchemy import Select, Text, cast, null, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.bulk import ROWS_AT_ONCE, streamed_rows
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.kernel.texts import as_text
@@ -34,8 +35,8 @@ from voucher.proof.tables import LEDGER, SEPARATE, STATE, given_columns, table_o
 from voucher.proof.transfers import TRANSFERS, transfers_in
 from voucher.proof.verifier import single_file
 
-FORMAT = "pass-numerique/audit/2"
-DOMAIN = b"pass-numerique/audit/2\0"
+FORMAT = "pass-numerique/audit/3"
+DOMAIN = f"{FORMAT}\0".encode()
 COMPRESSION = 3  # a third of the time of the default for a tenth more bytes
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
@@ -152,8 +153,7 @@ def _rows_of(
 
 def _parts(session: Session, queries: Iterable[Select[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
     rows = chain.from_iterable(streamed_rows(session, query) for query in queries)
-    while part := list(islice(rows, ROWS_AT_ONCE)):
-        yield part
+    return chunks(rows, ROWS_AT_ONCE)
 
 
 class _Hashed(io.RawIOBase):

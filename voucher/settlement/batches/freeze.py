@@ -21,12 +21,14 @@ from voucher.ledger.post import Event, post
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
 from voucher.redemption.period import close_period, lock_periods, open_period
-from voucher.settlement.batches.write_advices import movements_of, write_advices
+from voucher.settlement.batches.deputies import refuse_if_deputy
+from voucher.settlement.batches.write_advices import batch_movements, write_advices
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.states import Cause, change
 from voucher.settlement.payable.next_period import is_over, next_period
 from voucher.settlement.payable.owed import Owed, owed_by
+from voucher.settlement.words.causes import ended
 from voucher.settlement.words.states import AdviceState, BatchState
 from voucher.settlement.words.transitions import PaymentWhy
 
@@ -61,6 +63,7 @@ def freeze_batch(
     waits for a later batch. A period whose month is over and that pays nobody makes a batch that is closed at once.
     """
     with database.write() as session:
+        refuse_if_deputy(session, by=by, now=now)
         agreement = session.execute(
             select(Agreement.number, Agreement.settlement_channel).where(
                 Agreement.id == agreement_id, in_scope(Agreement.issuer_id, issuer_id)
@@ -113,7 +116,7 @@ def freeze_batch(
         )
         write_advices(session, batch_id, period_id, owed, by=by, now=now)
         take_up(session, batch_id, [*payable, *settled], by=by, now=now)
-        movements = movements_of(agreement_id, owed)
+        movements = batch_movements(agreement_id, owed)
         if movements:
             post(session, Event(EventType.BATCH_FROZEN, batch_id, now, f"Lot {frozen.number}", by), movements)
     return frozen
@@ -142,7 +145,7 @@ def _nothing(session: Session, agreement_id: UUID, owed: Sequence[Owed]) -> Refu
         others = f" et {len(owed) - 1} de plus" if len(owed) > 1 else ""
         return Refused(
             "nothing_payable",
-            f"Aucune structure ne peut être payée. {one.name}{others} : {one.why_held} Rien n’a été arrêté. "
+            f"Aucune structure ne peut être payée. {one.name}{others} : {ended(one.why_held)} Rien n’a été arrêté. "
             "Complétez leur RIB ou levez ce qui les bloque, puis recommencez.",
         )
     last = session.execute(

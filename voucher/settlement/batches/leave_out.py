@@ -12,8 +12,9 @@ from sqlalchemy import case, select, update
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import AccountKey, EventType, Movement
+from voucher.ledger.chart import Case, Dimension, EventType, movements_of
 from voucher.ledger.post import Event, post
+from voucher.settlement.batches.deputies import refuse_if_deputy
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.states import Cause, change
@@ -31,6 +32,7 @@ def set_aside(
     """
     why = required_text(reason, "reason", 200)
     with database.write() as session:
+        refuse_if_deputy(session, by=by, now=now)
         advice = session.execute(
             select(*PaymentAdvice.__table__.columns).where(PaymentAdvice.id == advice_id)
         ).one_or_none()
@@ -62,15 +64,14 @@ def set_aside(
                 closed_at=max(now, batch.frozen_at) if is_last else None,
                 approved_by=None,
                 approved_at=None,
+                approved_as_id=None,
             )
             .execution_options(synchronize_session=False)
         )
         event = Event(
             EventType.ADVICE_SET_ASIDE, advice_id, now, f"Lot {batch.number} : règlement {advice.reference}", by
         )
-        of = {"agreement_id": batch.agreement_id, "structure_id": advice.structure_id}
-        owed = AccountKey("4670", **of)
-        movements = [Movement(AccountKey("4675", **of), owed, advice.amount_cents)]
-        if restored_cents:
-            movements.append(Movement(AccountKey("4671", **of), owed, restored_cents))
-        post(session, event, movements)
+        of = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: advice.structure_id}
+        ordered = movements_of(event.event_type, of, {advice.structure_id: advice.amount_cents})
+        restored = movements_of(event.event_type, of, {advice.structure_id: restored_cents}, Case.NETTED)
+        post(session, event, [*ordered, *restored])

@@ -11,14 +11,16 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
 from voucher.kernel.money import sum_cents
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
-from voucher.programme.model import Agreement, Issuer
+from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period
-from voucher.settlement.batches.changed_since_freeze import ChangedDetails, changed_details
 from voucher.settlement.batches.files_of_batch import ExportedFile
 from voucher.settlement.model.batches import PaymentAdvice, PaymentFile, SettlementBatch
+from voucher.settlement.model.deputies import ApproverDeputy
 from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.payable.changed_since_freeze import ChangedDetails, changed_details
+from voucher.settlement.words.payment_sentences import execution_sentence
 from voucher.settlement.words.states import AdviceState, BatchState
 
 
@@ -87,6 +89,7 @@ class BatchPage:
     frozen_by: UUID
     approved_at: datetime | None
     approved_by: UUID | None
+    approved_for: UUID | None  # the approver whose deputy approved
     exported_at: datetime | None
     exported_by: UUID | None
     closed_at: datetime | None
@@ -94,6 +97,16 @@ class BatchPage:
     states: Mapping[AdviceState, tuple[int, int]]  # how many advices, how many cents
     changed: tuple[ChangedDetails, ...]
     files: tuple[KeptFile, ...]
+
+    @property
+    def execution(self) -> str:
+        """On which day it is executed, in French."""
+        return execution_sentence(
+            self.execution_on,
+            is_by_bank=self.channel == SettlementChannel.MANDATED_OPERATOR,
+            is_sent=self.exported_at is not None,
+            is_empty=self.advice_count == 0,
+        )
 
 
 def batches(
@@ -186,12 +199,14 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
                 Agreement.number.label("agreement_number"),
                 Agreement.name.label("agreement_name"),
                 Issuer.name.label("issuer_name"),
+                ApproverDeputy.approver_id,
                 Period.opened_at,
                 Period.closed_at.label("period_closed_at"),
             )
             .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
             .join(Issuer, Issuer.id == Agreement.issuer_id)
             .outerjoin(Period, Period.id == SettlementBatch.period_id)
+            .outerjoin(ApproverDeputy, ApproverDeputy.id == SettlementBatch.approved_as_id)
             .where(SettlementBatch.id == batch_id, in_scope(Agreement.issuer_id, issuer_id))
         ).one_or_none()
         if row is None:
@@ -248,6 +263,7 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
         frozen_by=row.frozen_by,
         approved_at=row.approved_at,
         approved_by=row.approved_by,
+        approved_for=row.approver_id,
         exported_at=row.exported_at,
         exported_by=row.exported_by,
         closed_at=row.closed_at,
@@ -278,7 +294,7 @@ def _ordered_cents(session: Session, account_id: Any, event_type: EventType, eve
             select(func.sum(Movement.amount_cents))
             .join(Entry, Entry.id == Movement.entry_id)
             .join(Account, Account.id == account_id)
-            .where(Entry.event_type == event_type, Entry.event_id.in_(event_ids), Account.code == "4675")
+            .where(Entry.event_type == event_type, Entry.event_id.in_(event_ids), Account.code == Code.ORDERED)
         )
     )
 

@@ -2,8 +2,8 @@
 
 from voucher.kernel.hold_values import hold_values
 
-revision = "0027"
-down_revision = "0026"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
@@ -56,8 +56,10 @@ def _people_and_letters() -> None:
         "outbox_message",
         {
             "kind": (
-                "account_link", "account_news", "account_to_confirm", "address_changed", "rib_recorded",
-                "rib_confirmed", "rib_dismissed", "dispute_opened", "dispute_decided", "advice_sent",
+                "account_link", "account_news", "account_to_confirm", "account_deputy_named",
+                "account_deputy_to_accept", "account_deputy_decided", "account_deputy_decided_too",
+                "account_deputy_ended", "account_deputy_ended_too", "account_deputy_approved", "address_changed",
+                "rib_recorded", "rib_confirmed", "rib_dismissed", "dispute_opened", "dispute_decided", "advice_sent",
                 "advice_rejected", "advice_returned",
             )
         },
