@@ -18,6 +18,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.filters import plural, round_euros
 from voucher.web.listing import csv_response, euros_cell
 from voucher.web.services import services
+from voucher.web.tags import REDEMPTION_TAGS
 
 blueprint = Blueprint("counter", __name__, url_prefix="/comptoir", template_folder="templates")
 PLACES_MAX = 500
@@ -101,7 +102,7 @@ def today() -> str | Response:
                 line.voucher_count,
                 euros_cell(line.amount_cents),
                 line.service,
-                line.state[0],
+                read.STANDINGS[line.standing],
             )
             for line in day.lines
         )
@@ -109,6 +110,7 @@ def today() -> str | Response:
     return render_template(
         "counter/today.html",
         day=day,
+        standings=REDEMPTION_TAGS,
         place=place,
         is_today=on == paris_day(now),
         before=on - timedelta(days=1),
@@ -152,7 +154,7 @@ def undo_redemption(redemption_id: UUID) -> Response:
     if isinstance(answer, Undone):
         flash(
             f"{plural(len(answer.serials), 'chèque')}, {round_euros(answer.amount_cents)} : encaissement annulé. "
-            "Rien n'a été débité. Les chèques peuvent resservir.",
+            "Rien n’a été débité. Les chèques peuvent resservir.",
             "success",
         )
     else:

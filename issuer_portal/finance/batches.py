@@ -40,8 +40,8 @@ from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.patience import takes_long
 from voucher.web.services import services
 
-STATE_CHOICES = [(str(state), word) for state, (word, _) in BATCH_STATES.items()]
-ADVICE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
+STATE_CHOICES = [(str(state), word) for state, word in BATCH_STATES.items()]
+ADVICE_CHOICES = [(str(state), word) for state, word in ADVICE_STATES.items()]
 
 
 class FreezeForm(HouseForm):
@@ -92,7 +92,7 @@ def batches() -> str | Response:
                 row.number,
                 row.agreement_name,
                 row.issuer_name,
-                BATCH_STATES[row.state][0],
+                BATCH_STATES[row.state],
                 row.advice_count,
                 row.paid_count,
                 row.failed_count,
@@ -211,7 +211,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
                 row.structure_name,
                 row.voucher_count,
                 euros_cell(row.amount_cents),
-                ADVICE_STATES[row.state][0],
+                ADVICE_STATES[row.state],
                 told[row.id].sentence,
                 told[row.id].next_for_office,
                 payees[row.id].sentence if row.id in payees else "",

@@ -11,8 +11,9 @@ from voucher.settlement.deadlines.payment_deadlines import SOON_DAYS, STAGE_WORD
 from voucher.web.access import staff
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tags import STAGE_TAGS
 
-STAGE_CHOICES = [(str(stage), word) for stage, (word, _) in STAGE_WORDS.items() if stage is not Stage.RUNNING]
+STAGE_CHOICES = [(str(stage), word) for stage, word in STAGE_WORDS.items() if stage is not Stage.RUNNING]
 COLUMNS = (
     ("À arrêter", (Stage.RUNNING, Stage.NOT_FROZEN)),
     ("À valider", (Stage.NOT_APPROVED,)),
@@ -49,7 +50,8 @@ def clock() -> str | Response:
     listing = read_listing(request.args, sorts=("since", "due_on", "amount"), default_sort="-since", filters=names)
     wanted = listing.filters
     counts = late_now(here.database, here.now(), issuer_id=scope())
-    within_days = None if wanted.get("echeance") == "toutes" else SOON_DAYS
+    is_whole = wanted.get("echeance") == "toutes"
+    within_days = None if is_whole else SOON_DAYS
     whole = dues(here.database, here.now(), issuer_id=scope(), within_days=within_days)
     found = [
         one
@@ -66,7 +68,7 @@ def clock() -> str | Response:
         ]  # fmt: skip
         lines = (
             (
-                row.label, row.agreement_number, row.issuer_name, STAGE_WORDS[row.stage][0], row.since_on, row.due_on,
+                row.label, row.agreement_number, row.issuer_name, STAGE_WORDS[row.stage], row.since_on, row.due_on,
                 row.days_left, row.holder, row.act, row.structure_count, euros_cell(row.amount_cents),
             )
             for row in found
@@ -82,6 +84,7 @@ def clock() -> str | Response:
     return render_template(
         "finance/clock_lines.html" if "structure" in wanted else "finance/clock.html",
         counts=counts,
+        is_whole=is_whole,
         listing=listing,
         rows=rows[listing.offset : listing.offset + listing.limit],
         total=len(rows),
@@ -89,7 +92,7 @@ def clock() -> str | Response:
         late_cents=sum(one.amount_cents for one in found if one.is_late),
         choices=STAGE_CHOICES,
         causes=[(title, title) for title in sorted({one.title for one in whole if one.title})],
-        words={str(stage): word for stage, word in STAGE_WORDS.items()},
+        words=STAGE_TAGS,
         soon_days=SOON_DAYS,
         now=here.now(),
     )

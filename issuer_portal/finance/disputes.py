@@ -20,8 +20,9 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, RadioField, show_refusal
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tags import DISPUTE_TAGS
 
-STATE_CHOICES = [(state, word) for state, (word, _) in DISPUTE_STATES.items()]
+STATE_CHOICES = [(state, word) for state, word in DISPUTE_STATES.items()]
 REASON_CHOICES = [(str(reason), word) for reason, word in DISPUTE_REASONS.items()]
 OUTCOME_CHOICES = [
     ("dismissed", "La contestation est levée : l’encaissement est dû"),
@@ -82,7 +83,7 @@ def disputes() -> str | Response:
                 DISPUTE_REASONS[row.reason],
                 row.voucher_count,
                 euros_cell(row.amount_cents),
-                DISPUTE_STATES[row.state][0],
+                DISPUTE_STATES[row.state],
             )
             for row in rows
         )
@@ -190,4 +191,4 @@ def _events(page: read.DisputePage, names: dict[UUID, str]) -> list[dict[str, ob
 
 
 def _words() -> dict[str, object]:
-    return {"dispute_words": DISPUTE_STATES, "reasons": DISPUTE_REASONS}
+    return {"dispute_words": DISPUTE_TAGS, "reasons": DISPUTE_REASONS}

@@ -14,10 +14,11 @@ from voucher.settlement.batches.write_to_structures import send_again_to_structu
 from voucher.web.access import staff, viewer
 from voucher.web.listing import file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tags import MESSAGE_TAGS
 
 MESSAGE_READERS = (*READERS, Role.PROGRAMME)
 MAY_SEND = (Role.FINANCE_PREPARER, Role.PROGRAMME)
-STATE_CHOICES = [(str(state), word) for state, (word, _) in read.STATE_WORDS.items()]
+STATE_CHOICES = [(str(state), word) for state, word in read.STATE_WORDS.items()]
 
 
 def _scope() -> UUID | None:
@@ -47,7 +48,7 @@ def messages() -> str | Response:
         note_access(here.database, viewer().account_id, "Adresses de messages téléchargées", str(total), here.now())
         headers = ["Écrit le", "À", "Objet", "État", "Essais", "Envoyé le", "Échec"]
         lines = (
-            (row.created_at, row.recipient, row.subject, read.STATE_WORDS[row.state][0], row.try_count, row.sent_at,
+            (row.created_at, row.recipient, row.subject, read.STATE_WORDS[row.state], row.try_count, row.sent_at,
              row.failure)
             for row in rows
         )  # fmt: skip
@@ -59,9 +60,10 @@ def messages() -> str | Response:
         rows=rows,
         total=total,
         counts={str(state): count for state, count in counts.items()},
+        given_up_count=counts[read.MessageState.GIVEN_UP],
         has_server=here.settings.smtp_url is not None,
         choices=STATE_CHOICES,
-        words={str(state): word for state, word in read.STATE_WORDS.items()},
+        words=MESSAGE_TAGS,
     )
 
 
@@ -76,7 +78,7 @@ def message(message_id: UUID) -> str:
     return render_template(
         "finance/message.html",
         row=found,
-        word=read.STATE_WORDS[found.state],
+        word=MESSAGE_TAGS[found.state],
         page=f"{here.settings.base_url.rstrip('/')}{found.path}" if found.path else "",
         may_send=viewer().may(*MAY_SEND),
         is_for_account=found.kind in read.ACCOUNT_LETTERS,

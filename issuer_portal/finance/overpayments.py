@@ -23,8 +23,9 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tags import OVERPAYMENT_TAGS
 
-STATE_CHOICES = [(state, word) for state, (word, _) in OVERPAYMENT_STATES.items()]
+STATE_CHOICES = [(state, word) for state, word in OVERPAYMENT_STATES.items()]
 MEDIA_TYPES = {"pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
 
 
@@ -87,7 +88,7 @@ def overpayments() -> str | Response:
                 euros_cell(row.amount_cents),
                 euros_cell(row.recovered_cents),
                 euros_cell(row.left_cents),
-                OVERPAYMENT_STATES[row.state][0],
+                OVERPAYMENT_STATES[row.state],
             )
             for row in rows
         )
@@ -277,4 +278,4 @@ def _events(page: read.OverpaymentPage, names: dict[UUID, str]) -> list[dict[str
 
 
 def _words() -> dict[str, object]:
-    return {"overpayment_words": OVERPAYMENT_STATES, "reasons": DISPUTE_REASONS}
+    return {"overpayment_words": OVERPAYMENT_TAGS, "reasons": DISPUTE_REASONS}

@@ -29,7 +29,7 @@ from voucher.web.forms import EurosField, HouseForm, show_refusal
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
 
-STATE_CHOICES = [("due", "À recevoir"), *((state, word) for state, (word, _) in read.STATES.items())]
+STATE_CHOICES = [("due", "À recevoir"), *((state, word) for state, word in read.STATES.items())]
 
 
 class AdvanceForm(HouseForm):
@@ -68,8 +68,8 @@ def calls() -> str | Response:
                 row.reference,
                 row.agreement_number,
                 row.funder_name,
-                "Avance" if row.kind == "advance" else "Usages",
-                read.STATES[row.state][0],
+                "Avance" if row.is_advance else "Usages",
+                read.STATES[row.state],
                 row.called_on,
                 row.due_on,
                 euros_cell(row.used_cents),

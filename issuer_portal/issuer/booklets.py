@@ -17,8 +17,9 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tags import BOOKLET_TAGS
 
-STATE_CHOICES = [(state, word) for state, (word, _) in BOOKLET_STATES.items()]
+STATE_CHOICES = [(state, word) for state, word in BOOKLET_STATES.items()]
 FILTERS = ("numero", "etat", "convention", "prescripteur")
 
 
@@ -41,7 +42,7 @@ def booklets() -> str | Response:
         lines = (
             (
                 row.number,
-                BOOKLET_STATES[row.state][0],
+                BOOKLET_STATES[row.state],
                 row.size,
                 euros_cell(row.size * row.face_value_cents),
                 row.agreement_number,
@@ -56,7 +57,7 @@ def booklets() -> str | Response:
         listing=listing,
         rows=rows,
         total=total,
-        states=BOOKLET_STATES,
+        states=BOOKLET_TAGS,
         state_choices=STATE_CHOICES,
         prescriber_choices=[(row.id, row.name) for row in read_stock.prescribers(database, issuer_id)],
     )
@@ -95,7 +96,7 @@ def booklet(number: int) -> str | Response:
         "issuer/booklet.html",
         booklet=found,
         form=form,
-        states=BOOKLET_STATES,
+        states=BOOKLET_TAGS,
         made_of=", ".join(f"{count} {VOUCHER_STATES[state]}" for state, count in found.made_of.items()),
         reasons=STOP_REASONS,
     )

@@ -23,6 +23,7 @@ from voucher.web.forms import HouseForm, SerialField, show_refusal
 from voucher.web.headers import scanner_page, shows_code
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tags import BOOKLET_TAGS
 from voucher.web.typed_codes import TooMany, TypedCodes
 
 PLACES_IN_LETTER = 6
@@ -162,7 +163,7 @@ def stock() -> str | Response:
         lines = (
             (
                 row.number,
-                BOOKLET_STATES[row.state][0],
+                BOOKLET_STATES[row.state],
                 row.size,
                 euros_cell(row.size * row.face_value_cents),
                 row.use_by,
@@ -176,6 +177,6 @@ def stock() -> str | Response:
         rows=rows,
         total=total,
         stock=read_stock.prescriber_stock(database, prescriber_id),
-        states=BOOKLET_STATES,
-        state_choices=[(state, word) for state, (word, _) in BOOKLET_STATES.items()],
+        states=BOOKLET_TAGS,
+        state_choices=[(state, word) for state, word in BOOKLET_STATES.items()],
     )

@@ -13,13 +13,13 @@ from issuer_portal.staff.scopes import scope_names
 from voucher.access import accounts, links, read
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
 from voucher.access.rules import ROLE_NAMES, Role
-from voucher.access.words import OUTCOMES
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.listing import file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tags import CHANGE_TAGS
 
 ROLE_CHOICES = [(str(role), name) for role, name in ROLE_NAMES.items()]
 
@@ -97,7 +97,7 @@ def person(account_id: UUID) -> str:
         person=found,
         link=links_of(database, [account_id]).get(account_id),
         changes=changes_of(database, account_id),
-        outcomes=OUTCOMES,
+        outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
         now=services().now(),

@@ -10,7 +10,6 @@ from voucher.access.rules import Role
 from voucher.settlement.batches.advice_document import advice_document
 from voucher.settlement.batches.read_advice import AdvicePage, advice
 from voucher.settlement.batches.read_advices import advices
-from voucher.settlement.deadlines.payment_deadlines import STAGE_WORDS
 from voucher.settlement.deadlines.read_payments import RedemptionPayment, owing, redemption_payments, waiting_payments
 from voucher.settlement.formats_out.documents import Contact
 from voucher.settlement.payable.read_payment_facts import said_of
@@ -21,9 +20,10 @@ from voucher.settlement.words.past_sentences import past_sentences
 from voucher.web.access import staff, viewer
 from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tags import ADVICE_TAGS, DISPUTE_TAGS, STAGE_TAGS
 
-STATE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
-DISPUTE_CHOICES = [(state, word) for state, (word, _) in DISPUTE_STATES.items()]
+STATE_CHOICES = [(str(state), word) for state, word in ADVICE_STATES.items()]
+DISPUTE_CHOICES = [(state, word) for state, word in DISPUTE_STATES.items()]
 
 blueprint = Blueprint("payments", __name__, url_prefix="/comptoir/paiements", template_folder="templates")
 
@@ -31,8 +31,8 @@ blueprint = Blueprint("payments", __name__, url_prefix="/comptoir/paiements", te
 @blueprint.context_processor
 def words() -> dict[str, object]:
     """Give templates the words of settlement."""
-    shared = {"dispute_words": DISPUTE_STATES, "reasons": DISPUTE_REASONS, "dispute_choices": DISPUTE_CHOICES}
-    return shared | {"advice_words": {str(state): word for state, word in ADVICE_STATES.items()}}
+    shared = {"dispute_words": DISPUTE_TAGS, "reasons": DISPUTE_REASONS, "dispute_choices": DISPUTE_CHOICES}
+    return shared | {"advice_words": ADVICE_TAGS}
 
 
 def own_structure() -> UUID:
@@ -76,7 +76,7 @@ def home() -> str | Response:
                 row.batch_number,
                 row.voucher_count,
                 euros_cell(row.amount_cents),
-                ADVICE_STATES[row.state][0],
+                ADVICE_STATES[row.state],
                 told[row.id].sentence,
                 told[row.id].next_for_structure,
                 row.paid_on,
@@ -95,7 +95,7 @@ def home() -> str | Response:
         owing=owing(database, structure_id),
         waiting=waiting,
         yours_cents=yours_cents,
-        stage_words={str(stage): word for stage, word in STAGE_WORDS.items()},
+        stage_words=STAGE_TAGS,
         choices=STATE_CHOICES,
     )
 
@@ -217,7 +217,7 @@ def contested() -> str | Response:
                 DISPUTE_REASONS[row.reason],
                 row.voucher_count,
                 euros_cell(row.amount_cents),
-                DISPUTE_STATES[row.state][0],
+                DISPUTE_STATES[row.state],
             )
             for row in rows
         )

@@ -115,7 +115,7 @@ def change_password(
     screen left open cannot guess at leisure.
     """
     wrong = Refused(
-        "wrong_password", f"Ce n'est pas votre mot de passe actuel. Écrivez-le de nouveau. {AFTER_FIVE}", "current"
+        "wrong_password", f"Ce n’est pas votre mot de passe actuel. Écrivez-le de nouveau. {AFTER_FIVE}", "current"
     )
     account = take_try(database, StaffAccount.id == account_id, now)
     if not is_password(account.password_hash if account else None, current) or account is None:

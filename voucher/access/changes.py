@@ -313,13 +313,13 @@ def _refuse_role(session: Session, account_id: UUID, role: Role) -> None:
     ]
     if role in held:
         raise Refused(
-            "role_held", "Cette personne a déjà ce rôle. Retirez-le d'abord pour en changer l'organisme.", "role"
+            "role_held", "Cette personne a déjà ce rôle. Retirez-le d’abord pour en changer l’organisme.", "role"
         )
     if (other := incompatible_with(role, held)) is not None:
         raise Refused(
             "roles_incompatible",
             f"« {ROLE_NAMES[role]} » et « {ROLE_NAMES[other]} » ne vont pas ensemble : une même personne ne peut pas tenir"
-            " les deux côtés de l'argent. Donnez ce rôle à quelqu'un d'autre.",
+            " les deux côtés de l’argent. Donnez ce rôle à quelqu’un d’autre.",
             "role",
         )
 

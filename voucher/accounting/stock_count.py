@@ -52,6 +52,11 @@ class Gap:
     kind: GapKind
     known_as: str
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether it was not where the system said."""
+        return self.kind == GapKind.MISSING
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:

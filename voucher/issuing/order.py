@@ -62,7 +62,7 @@ def order_vouchers(
         # Orders of one agreement follow each other from here on: each sees the credit that the one before left.
         agreement = session.get(Agreement, agreement_id, with_for_update={"key_share": True})
         if agreement is None or issuer_id not in (None, agreement.issuer_id):
-            raise Refused("agreement_unknown", "Cette convention n'existe pas. Choisissez-la dans la liste.")
+            raise Refused("agreement_unknown", "Cette convention n’existe pas. Choisissez-la dans la liste.")
         earlier = session.get(IssueBatch, batch_id)
         if earlier is not None:
             return _same_order(earlier, agreement_id, booklet_count)
@@ -125,7 +125,7 @@ def order_vouchers(
 def _same_order(earlier: IssueBatch, agreement_id: UUID, booklet_count: int) -> Ordered:
     if (earlier.agreement_id, earlier.booklet_count) != (agreement_id, booklet_count):
         raise Refused(
-            "order_changed", "Cette commande a déjà été passée avec d'autres quantités. Ouvrez une nouvelle commande."
+            "order_changed", "Cette commande a déjà été passée avec d’autres quantités. Ouvrez une nouvelle commande."
         )
     return Ordered(
         batch_id=earlier.id,
@@ -157,7 +157,7 @@ def _active_key(session: Session, issuer_id: UUID) -> int:
         select(IssuerKey.id).where(IssuerKey.issuer_id == issuer_id, IssuerKey.state == KeyState.ACTIVE)
     )
     if key_id is None:
-        raise Refused("no_key", "Cette collectivité n'a pas de clé de signature. Créez-en une, puis commandez.")
+        raise Refused("no_key", "Cette collectivité n’a pas de clé de signature. Créez-en une, puis commandez.")
     return key_id
 
 
@@ -251,5 +251,5 @@ def _take_numbers(session: Session, voucher_count: int, booklet_count: int) -> t
         .returning(SerialCounter.next_serial, SerialCounter.next_booklet_number)
     ).one_or_none()
     if first is None:
-        raise Refused("serials_spent", "Il n'y a plus de numéro de chèque libre. Prévenez l'équipe technique.")
+        raise Refused("serials_spent", "Il n’y a plus de numéro de chèque libre. Prévenez l’équipe technique.")
     return first.next_serial - voucher_count, first.next_booklet_number - booklet_count

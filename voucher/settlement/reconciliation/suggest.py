@@ -41,6 +41,11 @@ class Suggestion:
     taken_cents: int
     reasons: tuple[str, ...]
 
+    @property
+    def is_of_several_calls(self) -> bool:
+        """Whether its money is for several calls together."""
+        return self.kind is MatchKind.FUNDS and self.target_id is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchRow:

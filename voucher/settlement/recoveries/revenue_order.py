@@ -1,7 +1,7 @@
 """Demander un titre de recette: what did not come back by itself is asked for through the public accountant.
 
 After so many days an overpayment may be claimed. One way only: nothing is netted any more, and the document is kept whole, as
-PDF and as a CSV line for the finance software, which numbers the title itself. Ours is a numbered « demande d'émission ».
+PDF and as a CSV line for the finance software, which numbers the title itself. Ours is a numbered « demande d’émission ».
 """
 
 import csv
