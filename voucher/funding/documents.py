@@ -48,7 +48,7 @@ class KeptDocument:
     @property
     def is_call(self) -> bool:
         """Whether it is the call itself, and not the list of what it calls."""
-        return self.kind == CALL_PDF
+        return self.kind == DocumentKind.CALL_PDF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
