@@ -134,6 +134,36 @@ PEOPLE = {
     ),
 }  # fmt: skip
 
+HISTORY = {
+    "a payment whose state was changed by hand": (
+        f"UPDATE payment_advice SET state = 'rejected' WHERE id = {A_PAID_ADVICE}",
+        {"a_payment_is_where_its_history_leads"},
+    ),
+    "an event that is gone": (
+        f"DELETE FROM payment_event WHERE rank = 2 AND advice_id = {A_PAID_ADVICE}",
+        {"a_payment_is_where_its_history_leads", "a_history_is_a_chain_of_known_changes"},
+    ),
+    "a payment that was paid before it left": (
+        f"UPDATE payment_event SET from_state = 'held' WHERE why = 'debited' AND advice_id = {A_PAID_ADVICE}",
+        {"a_history_is_a_chain_of_known_changes"},
+    ),
+    "a payment said to be paid by the line of another": (
+        (
+            "UPDATE payment_event SET line_id = (SELECT line_id FROM bank_match WHERE advice_id <> payment_event.advice_id LIMIT 1) "
+            f"WHERE why = 'debited' AND advice_id = {A_PAID_ADVICE}"
+        ),
+        {"an_event_names_what_made_it"},
+    ),
+    "a rejection without its entry": (
+        "UPDATE payment_event SET entry_id = NULL WHERE why = 'never_came'",
+        {"an_event_names_what_made_it"},
+    ),
+    "a payment said to have left by a batch that does not exist": (
+        f"UPDATE payment_event SET batch_id = advice_id WHERE why = 'exported' AND advice_id = {A_PAID_ADVICE}",
+        {"an_event_names_what_made_it"},
+    ),
+}
+
 STATEMENTS = {
     "a statement's closing balance": (
         "UPDATE bank_statement SET closing_cents = closing_cents + 1 WHERE reference = (SELECT min(reference) FROM bank_statement)",
@@ -185,6 +215,22 @@ BANK = {
     "a debit that pays a call": (
         "UPDATE bank_match SET kind = 'advance_refund' WHERE kind = 'funds'",
         {"parts_and_rest_make_the_line", "parts_make_what_a_call_received"},
+    ),
+    "a part of a line that one person proposed and confirmed": (
+        "UPDATE line_proposal SET confirmed_by = proposed_by WHERE confirmed_by IS NOT NULL",
+        {"two_people_did_what_was_proposed"},
+    ),
+    "an advance given back that nobody proposed": (
+        "UPDATE line_proposal SET id = line_id WHERE code = '4432' AND amount_cents = 6000",
+        {"two_people_did_what_was_proposed"},
+    ),
+    "what two people did, undone by one": (
+        "UPDATE line_proposal SET confirmed_at = NULL, confirmed_by = NULL WHERE kind = 'undo'",
+        {"two_people_did_what_was_proposed"},
+    ),
+    "an advance given back for more than its line says": (
+        "UPDATE advance_return SET amount_cents = amount_cents + 1",
+        {"receipts_are_posted", "called_is_what_funders_owe", "a_match_is_in_the_books", "the_bank_account_is_the_banks"},
     ),
     "a match undone without its entry": (
         (
@@ -294,4 +340,4 @@ DISPUTES = {
     "a claim without its demand": ("DELETE FROM revenue_order", {"revenue_orders_are_whole"}),
 }  # fmt: skip
 
-FAULTS = SETTLEMENT | PEOPLE | STATEMENTS | BANK | DISPUTES
+FAULTS = SETTLEMENT | PEOPLE | HISTORY | STATEMENTS | BANK | DISPUTES

@@ -119,6 +119,11 @@ WRONG: dict[str, tuple[Callable[[Files], object], str]] = {
     "a transfer of no file": (cell("payment_file_transfer.csv", "payment_file_id", 1, lambda _one: "x"), "n’est d’aucun fichier"),
     "a negative transfer": (cell("payment_file_transfer.csv", "amount_cents", 1, lambda one: f"-{one}"), "montant négatif"),
     "negative cents at the bank": (cell("bank_line.csv", "amount_cents", 1, lambda one: f"-{one}"), "✗ banque"),
+    "a payment that changed state by itself": (cell("payment_event.csv", "from_state", 2, lambda _one: "held"), "✗ histoire"),
+    "an event that is gone": (lines("payment_event.csv", lambda rows: rows[:-1]), "✗ histoire"),
+    "a payment paid by the line of another": (
+        lines("payment_event.csv", lambda rows: [one.replace(",debited,", ",came_back,") for one in rows]), "✗ histoire",
+    ),
     "another day at the bank": (cell("bank_line.csv", "booked_on", 1, lambda _one: "2019-01-02"), "✗ jour de banque"),
     "negative cents in the journal": (cell("movement.csv", "amount_cents", 1, lambda one: f"-{one}"), "✗ écriture"),
     "an account moved to another funder": (

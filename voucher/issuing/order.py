@@ -17,6 +17,7 @@ from voucher.issuing.code import SERIAL_MAX
 from voucher.issuing.model import BatchShare, IssueBatch, IssuerKey, KeyState, SerialCounter
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.idempotency import is_replay
 from voucher.kernel.money import NO_BREAK_SPACE, format_euros, shares_of, shares_of_order
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
@@ -63,9 +64,9 @@ def order_vouchers(
         agreement = session.get(Agreement, agreement_id, with_for_update={"key_share": True})
         if agreement is None or issuer_id not in (None, agreement.issuer_id):
             raise Refused("agreement_unknown", "Cette convention n’existe pas. Choisissez-la dans la liste.")
-        earlier = session.get(IssueBatch, batch_id)
-        if earlier is not None:
-            return _same_order(earlier, agreement_id, booklet_count)
+        command = {"id": batch_id, "agreement_id": agreement_id, "booklet_count": booklet_count}
+        if is_replay(session, IssueBatch, command):
+            return _ordered_before(session.get_one(IssueBatch, batch_id))
         voucher_count = booklet_count * agreement.booklet_size
         _check_order(agreement, booklet_count, voucher_count, now)
         key_id = _active_key(session, agreement.issuer_id)
@@ -122,11 +123,7 @@ def order_vouchers(
     )
 
 
-def _same_order(earlier: IssueBatch, agreement_id: UUID, booklet_count: int) -> Ordered:
-    if (earlier.agreement_id, earlier.booklet_count) != (agreement_id, booklet_count):
-        raise Refused(
-            "order_changed", "Cette commande a déjà été passée avec d’autres quantités. Ouvrez une nouvelle commande."
-        )
+def _ordered_before(earlier: IssueBatch) -> Ordered:
     return Ordered(
         batch_id=earlier.id,
         first_serial=earlier.first_serial,

@@ -50,6 +50,7 @@ CE QUE LA VÉRIFICATION PROUVE
 - Rien de ce qui est scellé n’a été retiré, changé ou renuméroté ; chaque point de contrôle prolonge le précédent, et le vôtre.
 - Les étapes de la vie des chèques font le montant émis, au centime, par convention.
 - Un chèque n’a servi qu’une fois. Une période n’est payée que par un lot. Un lot vaut ses règlements, ses fichiers et le registre.
+- L’état de chaque règlement est au bout de son histoire : aucun changement n’y manque, ni n’y est inventé.
 - « Payé » veut dire : une ligne de relevé, de ce montant, qui ne sert qu’à ce règlement.
 
 CE QU’ELLE NE PROUVE PAS

@@ -18,7 +18,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 SHOWN_MAX = 50  # of each kind: what is wrong a thousand times is said fifty times, then counted
 FORMATS = {f"pass-numerique/audit/{number}": number for number in (1, 2, 3)}
-SINCE = {"transfer_report": 2, "duplicate_answer": 2, "close_check": 2, "rule_start": 2, "approver_deputy": 3}
+SINCE = {
+    "transfer_report": 2,
+    "duplicate_answer": 2,
+    "close_check": 2,
+    "rule_start": 2,
+    "approver_deputy": 3,
+    "advance_return": 3,
+    "line_proposal": 3,
+    "payment_event": 3,
+}
 SCOPES = ("whole", "journal")
 UNLISTED = {"manifest.json", "manifest.sig"}  # the manifest lists all other files
 PART_BYTES = 1 << 20
@@ -73,6 +82,10 @@ class Archive:
         # Other methods cannot be bounded as they unpack.
         if self.zip and any(one.compress_type not in (0, zipfile.ZIP_DEFLATED) for one in self.zip.infolist()):
             raise Unreadable("elle est compressée d’une façon qui n’est pas la nôtre")
+
+    @property
+    def is_first_format(self) -> bool:
+        return self.format == 1
 
     def open(self, name: str) -> IO[bytes]:
         """Open a file that the archive names; its name is looked up, never followed as a path."""

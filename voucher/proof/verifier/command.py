@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from voucher.proof.verifier.archive import Archive, Manifest, Report, Unreadable, say
 from voucher.proof.verifier.decisions import check_decisions
 from voucher.proof.verifier.facts import Facts
+from voucher.proof.verifier.histories import check_histories
 from voucher.proof.verifier.journal import Claims, Ledger
 from voucher.proof.verifier.proofs import Keys, check_proof, in_words, leaf_of, open_proof, read_key, text_of
 
@@ -64,6 +65,7 @@ def prove_archive(report: Report, options: argparse.Namespace) -> None:
         )
     if manifest.scope == "whole":
         Facts(archive, report, ledger).check()
+        check_histories(archive, report)
         check_decisions(archive, report)
     else:
         say("Cette archive n’a que le journal : ce qu’il raconte n’est pas vérifié.")

@@ -23,7 +23,9 @@ from voucher.settlement.checks import confirmed_accounts as checks_ribs
 from voucher.settlement.checks import duplicates as checks_duplicates
 from voucher.settlement.checks import files as checks_files
 from voucher.settlement.checks import line_parts as checks_parts
+from voucher.settlement.checks import payment_states as checks_states
 from voucher.settlement.checks import people as checks_people
+from voucher.settlement.checks import proposals as checks_proposals
 from voucher.settlement.checks import recoveries as checks_overpayments
 from voucher.settlement.checks import statements as checks_statements
 from voucher.settlement.checks.ledger_gaps import gaps, said
@@ -332,9 +334,11 @@ CHECKS: tuple[Check, ...] = (
     check_what_failed_is_taken_up_once,
     check_the_ledger_owes_what_settlement_owes,
     check_the_ledger_waits_for_what_left,
+    *checks_states.CHECKS,
     *checks_files.CHECKS,
     *checks_bank.CHECKS,
     *checks_parts.CHECKS,
+    *checks_proposals.CHECKS,
     *checks_bank_entries.CHECKS,
     *checks_duplicates.CHECKS,
     *checks_accountant.CHECKS,

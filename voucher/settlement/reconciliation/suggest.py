@@ -19,7 +19,7 @@ from voucher.settlement.formats_in.camt_charges import is_charge
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.reconciliation.apply_match import Line, line_to_use
-from voucher.settlement.reconciliation.match_other_money import names
+from voucher.settlement.reconciliation.match_other_money import mentions
 from voucher.settlement.reconciliation.match_whole_files import file_named, whole_debits
 from voucher.settlement.reconciliation.split_over_calls import open_calls_of, proposed_parts
 from voucher.settlement.recoveries.recover import open_claims
@@ -176,7 +176,7 @@ def _calls(session: Session, line: Line, left_cents: int) -> Iterator[Suggestion
     text = f"{line.remittance} {line.counterparty}"
     for row in rows:
         signs = (
-            (names(text, row.reference), "référence de l’appel dans le libellé"),
+            (mentions(text, row.reference), "référence de l’appel dans le libellé"),
             (row.due_cents == left_cents, "même montant"),
             (row.name.casefold() in text.casefold(), "même nom"),
             (row.due_cents != left_cents, f"il reste {format_euros(row.due_cents)} à recevoir"),
@@ -251,8 +251,7 @@ def _claims(session: Session, line: Line, left_cents: int) -> Iterator[Suggestio
 
 
 def _charges(line: Line) -> Iterator[Suggestion]:
-    if line.matched_cents or line.end_to_end_id is not None or line.return_reason is not None:
+    if line.matched_cents or not is_charge(line.domain_code):
         return
-    reasons = ("la banque dit que ce sont ses frais",) if is_charge(line.domain_code) else ()
     name = "Frais de la banque, rendus" if line.is_credit else "Frais de la banque"
-    yield Suggestion(MatchKind.CHARGE, None, None, name, line.amount_cents, reasons)
+    yield Suggestion(MatchKind.CHARGE, None, None, name, line.amount_cents, ("la banque dit que ce sont ses frais",))

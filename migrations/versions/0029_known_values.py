@@ -2,8 +2,8 @@
 
 from voucher.kernel.hold_values import hold_values
 
-revision = "0028"
-down_revision = "0027"
+revision = "0029"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
@@ -106,7 +106,7 @@ def _settlement() -> None:
     hold_values("bank_file", {"kind": ("statement", "report", "accountant_return")})
     hold_values(
         "bank_match",
-        {"kind": ("payment", "return", "charge", "funds", "advance_refund", "overpayment", "offset")},
+        {"kind": ("payment", "return", "charge", "funds", "advance_refund", "advance_return", "overpayment", "offset")},
     )
     hold_values(
         "transfer_report",
