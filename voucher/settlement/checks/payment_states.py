@@ -12,6 +12,7 @@ from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankFile, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.states import PaymentEvent
 from voucher.settlement.words.labels import ADVICE_STATES
+from voucher.settlement.words.states import AdviceState
 from voucher.settlement.words.transitions import PAYMENT_WHYS, TRANSITIONS, PaymentWhy
 
 ROWS_MAX = 100

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
 from voucher.kernel.known_values import OneOf
+from voucher.ledger.chart import Code
 from voucher.settlement.words.states import ProposalKind
 
 
@@ -57,9 +58,9 @@ class LineProposal(Base):
         # Each account with what it is kept by, and no other account.
         CheckConstraint(
             "CASE WHEN code IS NULL THEN agreement_id IS NULL AND structure_id IS NULL AND funder_id IS NULL "
-            "WHEN code = '6270' THEN agreement_id IS NULL AND structure_id IS NULL AND funder_id IS NULL "
-            "WHEN code = '4671' THEN agreement_id IS NOT NULL AND structure_id IS NOT NULL AND funder_id IS NULL "
-            "WHEN code = '4432' THEN agreement_id IS NOT NULL AND structure_id IS NULL AND funder_id IS NOT NULL "
+            f"WHEN code = '{Code.CHARGES}' THEN agreement_id IS NULL AND structure_id IS NULL AND funder_id IS NULL "
+            f"WHEN code = '{Code.OVERPAID}' THEN agreement_id IS NOT NULL AND structure_id IS NOT NULL AND funder_id IS NULL "
+            f"WHEN code = '{Code.ADVANCES}' THEN agreement_id IS NOT NULL AND structure_id IS NULL AND funder_id IS NOT NULL "
             "ELSE 1 = 0 END",
             name="account_has_its_dimensions",
         ),
