@@ -24,6 +24,7 @@ from tests.settlement.stand_in import ALICE, accepted, standing
 from tests.settlement.test_disputes import claw_back, contest, decide, freeze, sent
 from tests.settlement.test_overpayments import LATER, a_credit, a_debit, claim, overpaid
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town
+from tests.web.separated import write_to
 from voucher.accounting.stock_count import NewCount, record_count, sign_count
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.void_stock import NewStockVoid, void_stock
@@ -45,6 +46,7 @@ from voucher.redemption.redeem import redeem
 from voucher.settlement.bank_in.import_report import import_report
 from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.batches.write_letter import NewLetter, write_letter
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
 from voucher.settlement.reconciliation.match_other_money import match_with_call, match_with_overpayment
@@ -135,8 +137,18 @@ def _hold(town: Town) -> None:
         pivot = session.scalars(select(Structure.pivot).where(Structure.id == town.structure_ids[1])).one()
     lifted, standing = new_id(), new_id()
     place_hold(town.database, NewHold(lifted, pivot, None, "Contrôle en cours"), by=PREPARER, now=NOW)
+    _write(town)
     lift_hold(town.database, lifted, "Contrôle terminé", by=APPROVER, now=NOW)
     place_hold(town.database, NewHold(standing, pivot, town.agreement_id, "Contrôle en cours"), by=PREPARER, now=NOW)
+
+
+def _write(town: Town) -> None:
+    """Write to a structure about a payment."""
+    write_to(town.database, town.structure_ids[1], "tresor@association.example")
+    with town.database.read() as session:
+        of_structure = select(PaymentAdvice.id).where(PaymentAdvice.structure_id == town.structure_ids[1])
+        advice_id = session.scalars(of_structure.order_by(PaymentAdvice.reference).limit(1)).one()
+    write_letter(town.database, NewLetter(new_id(), advice_id, "votre règlement", "Bonjour."), by=PREPARER, now=NOW)
 
 
 def _decide_by_two(town: Town) -> None:

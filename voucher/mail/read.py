@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, case, func, or_, select, true
+from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
 from voucher.mail.model import LetterKind, OutboxMessage
@@ -120,6 +121,17 @@ def message(
             )
         ).one_or_none()
     return None if row is None else _row(row)
+
+
+def messages_about(session: Session, about: Any, *, issuer_id: UUID | None = None, limit: int) -> list[MessageRow]:
+    """Return the newest messages about some facts (a statement of their ids), in the scope."""
+    rows = session.execute(
+        select(*OutboxMessage.__table__.columns, _STATE)
+        .where(OutboxMessage.about_id.in_(about), _in_scope(issuer_id, with_accounts=False))
+        .order_by(OutboxMessage.created_at.desc(), OutboxMessage.id)
+        .limit(limit)
+    )
+    return [_row(row) for row in rows]
 
 
 def _in_scope(issuer_id: UUID | None, with_accounts: bool) -> ColumnElement[bool]:

@@ -83,6 +83,7 @@ class AdvicePage:
     paid_on: date | None
     batch_id: UUID
     batch_number: str
+    agreement_id: UUID
     channel: str
     agreement_name: str
     issuer_name: str
@@ -142,6 +143,7 @@ def advice(
             Structure.name.label("structure_name"),
             Structure.pivot,
             SettlementBatch.number,
+            SettlementBatch.agreement_id,
             SettlementBatch.channel,
             SettlementBatch.period_id,
             SettlementBatch.frozen_at,
@@ -188,6 +190,7 @@ def advice(
             voucher_count=row.voucher_count,
             paid_on=row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None,
             batch_id=row.batch_id,
+            agreement_id=row.agreement_id,
             batch_number=row.number,
             channel=row.channel,
             agreement_name=row.agreement_name,

@@ -24,6 +24,7 @@ from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
 from voucher.redemption.period import last_day
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.letters import PaymentLetter
 from voucher.settlement.model.recoveries import Dispute
 from voucher.settlement.payable.read_payment_facts import payment_facts
 from voucher.settlement.words.causes import Holder
@@ -57,6 +58,18 @@ def notify_failed(session: Session, now: datetime) -> None:
         queue(session, [_failed_letter(row, said(facts[row.id]), kind, now) for row in rows], now)
 
 
+def facts_told_to(structure_id: UUID) -> Any:
+    """Return the statement of the ids of all that a structure may be written about: payments, letters, disputes, RIBs."""
+    return union(
+        select(PaymentAdvice.id).where(PaymentAdvice.structure_id == structure_id),
+        select(PaymentLetter.id)
+        .join(PaymentAdvice, PaymentAdvice.id == PaymentLetter.advice_id)
+        .where(PaymentAdvice.structure_id == structure_id),
+        select(Dispute.id).where(Dispute.structure_id == structure_id),
+        select(BankDetails.id).where(BankDetails.structure_id == structure_id),
+    )
+
+
 def send_again_to_structure(
     database: Database, message_id: UUID, *, by: UUID, now: datetime, issuer_id: UUID | None = None
 ) -> None:
@@ -65,6 +78,9 @@ def send_again_to_structure(
         about = select(OutboxMessage.about_id).where(OutboxMessage.id == message_id).scalar_subquery()
         told = union(
             select(PaymentAdvice.structure_id).where(PaymentAdvice.id == about),
+            select(PaymentAdvice.structure_id)
+            .join(PaymentLetter, PaymentLetter.advice_id == PaymentAdvice.id)
+            .where(PaymentLetter.id == about),
             select(Dispute.structure_id).where(Dispute.id == about),
             select(BankDetails.structure_id).where(BankDetails.id == about),
         )
