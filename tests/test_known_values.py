@@ -75,7 +75,7 @@ def test_a_text_named_like_a_list_is_of_an_enumeration_or_says_why_not() -> None
 
 
 def test_a_value_that_nobody_knows_stops_the_migration_which_names_it(empty_database: Database) -> None:
-    command.upgrade(alembic_config(empty_database.url), "0028")
+    command.upgrade(alembic_config(empty_database.url), "0029")
     with empty_database.engine.begin() as connection:
         connection.execute(
             text("INSERT INTO funder (id, name, kind, created_at) VALUES (:id, 'Un inconnu', 'payd', :at)"),
@@ -84,7 +84,7 @@ def test_a_value_that_nobody_knows_stops_the_migration_which_names_it(empty_data
     with pytest.raises(Refused, match=r"table « funder ».*colonne « kind ».*« payd ».*Corrigez"):
         upgrade(empty_database.url)
     with empty_database.engine.begin() as connection:
-        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0028"
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0029"
         connection.execute(text("UPDATE funder SET kind = 'other'"))
     upgrade(empty_database.url)
 

@@ -31,7 +31,7 @@ DUMP = Path(__file__).with_name("demonstration_0017.jsonl.xz")
 CHANGED: Mapping[tuple[str, str], str] = {}
 """Columns whose values a migration changes on purpose, each with its reason."""
 
-_BY_THE_COLUMN = "its values are held by the check that bears the column's name (0029)"
+_BY_THE_COLUMN = "its values are held by the check that bears the column's name (0030)"
 REPLACED: Mapping[str, str] = {
     "uq_bank_details_current": "a RIB is used once it is confirmed (0023)",
     "ck_account_link_origin_is_known": _BY_THE_COLUMN,

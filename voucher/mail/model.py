@@ -35,6 +35,7 @@ class LetterKind(StrEnum):
     ADVICE_SENT = "advice_sent"
     ADVICE_REJECTED = "advice_rejected"
     ADVICE_RETURNED = "advice_returned"
+    PAYMENT_LETTER = "payment_letter"
 
 
 class OutboxMessage(Base):

@@ -2,8 +2,8 @@
 
 from voucher.kernel.hold_values import hold_values
 
-revision = "0029"
-down_revision = "0028"
+revision = "0030"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 
@@ -60,7 +60,7 @@ def _people_and_letters() -> None:
                 "account_deputy_to_accept", "account_deputy_decided", "account_deputy_decided_too",
                 "account_deputy_ended", "account_deputy_ended_too", "account_deputy_approved", "address_changed",
                 "rib_recorded", "rib_confirmed", "rib_dismissed", "dispute_opened", "dispute_decided", "advice_sent",
-                "advice_rejected", "advice_returned",
+                "advice_rejected", "advice_returned", "payment_letter",
             )
         },
     )  # fmt: skip
