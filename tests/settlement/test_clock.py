@@ -17,7 +17,8 @@ from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.mail.model import LetterKind, OutboxMessage
+from voucher.mail.letter_kinds import LetterKind
+from voucher.mail.model import OutboxMessage
 from voucher.network.model import Structure
 from voucher.network.structures import suspend_structure
 from voucher.programme.change_payment_terms import PaymentTerms, change_payment_terms

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access.rules import LINK_LIVES, LinkPurpose, Origin
 from voucher.kernel.identifiers import new_id
-from voucher.mail.model import LetterKind
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue
 
 NOT_YOU = "Si ce n’est pas ce que vous attendiez, prévenez tout de suite la personne qui gère le programme."

@@ -10,7 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from voucher.kernel.identifiers import new_id
-from voucher.mail.model import LetterKind, OutboxMessage
+from voucher.mail.letter_kinds import LetterKind
+from voucher.mail.model import OutboxMessage
 
 SUBJECT_CHARACTERS_MAX = 150
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Row, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
-from voucher.mail.model import LetterKind, OutboxMessage
+from voucher.mail.letter_kinds import LetterKind
+from voucher.mail.model import OutboxMessage
 
 
 class MessageState(StrEnum):

@@ -11,7 +11,7 @@ from voucher.kernel.calendar import french_instant, not_before
 from voucher.kernel.database import Database, changed
 from voucher.kernel.labels import iban_end
 from voucher.kernel.refusals import Refused
-from voucher.mail.model import LetterKind
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import BankDetails, Structure
 

@@ -13,7 +13,7 @@ from voucher.kernel.idempotency import insert_once
 from voucher.kernel.identifiers import check_iban
 from voucher.kernel.labels import iban_end
 from voucher.kernel.refusals import Refused
-from voucher.mail.model import LetterKind
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue
 from voucher.network.lieux_cells import BadCell, pivot_of
 from voucher.network.model import BankDetails, Structure, StructureState

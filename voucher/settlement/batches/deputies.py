@@ -20,7 +20,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
-from voucher.mail.model import LetterKind
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.deputies import ApproverDeputy

@@ -14,7 +14,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
-from voucher.mail.model import LetterKind
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import SUBJECT_CHARACTERS_MAX, Letter, is_address, queue
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement

@@ -17,7 +17,8 @@ from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.mail.again import send_again
-from voucher.mail.model import LetterKind, OutboxMessage
+from voucher.mail.letter_kinds import LetterKind
+from voucher.mail.model import OutboxMessage
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import BankDetails, Structure
 from voucher.programme.model import Agreement

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.money import format_euros
-from voucher.mail.model import LetterKind
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement
