@@ -81,7 +81,7 @@ def message(message_id: UUID) -> str:
         word=MESSAGE_TAGS[found.state],
         page=f"{here.settings.base_url.rstrip('/')}{found.path}" if found.path else "",
         may_send=viewer().may(*MAY_SEND),
-        is_for_account=found.kind.startswith(read.ACCOUNT_KINDS),
+        is_for_account=found.kind in read.ACCOUNT_LETTERS,
     )
 
 

@@ -31,6 +31,8 @@ from voucher.distribution.void_stock import NewStockVoid, void_stock
 from voucher.funding.call import call_advance
 from voucher.funding.documents import keep_balance_document, keep_call_documents
 from voucher.funding.model import CallKind, FundingClose, FundsCall
+from voucher.issuing.doors import Door
+from voucher.issuing.wrong_codes import count_wrong_code
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import Code
@@ -174,11 +176,13 @@ def _decide_by_two(town: Town) -> None:
 
 
 def _refuse(town: Town) -> None:
-    """Refuse a voucher whose first use stands: the attempt is kept."""
+    """Refuse a voucher whose first use stands: the attempt is kept. Count a wrong code."""
     issued = handed_over_booklets(town.database, agreed=town.agreed, now=NOW)
     code = scanned_codes(town.database, issued.first_booklet_number)[:1]
     for _ in range(2):
         redeem(town.database, new_id(), code, "everyday_digital_tools", town.counters[0], by=SOMEONE, now=NOW)
+    with town.database.write() as session:
+        count_wrong_code(session, Door.DESK, NOW)
 
 
 def _stand_in(town: Town) -> None:

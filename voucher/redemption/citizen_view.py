@@ -90,7 +90,7 @@ def _view(session: Session, batch: BatchFacts, serial: int, is_booklet: bool, no
     # After the last day nothing is left to use, whether the nightly job has declared it lapsed or not.
     remaining_count = 0 if is_over else remaining_of(session, batch, serial)
     if is_booklet:
-        state = _booklet_state(BookletState(booklet.state), batch, remaining_count)
+        state = _booklet_state(booklet.state, batch, remaining_count)
         if state is HolderState.USED and is_over and _is_unused(session, batch, serial):
             state = HolderState.ENDED
     else:
@@ -118,8 +118,8 @@ def _view(session: Session, batch: BatchFacts, serial: int, is_booklet: bool, no
     )
 
 
-def _voucher_state(state: str, batch: BatchFacts) -> HolderState:
-    match VoucherState(state):
+def _voucher_state(state: VoucherState, batch: BatchFacts) -> HolderState:
+    match state:
         case VoucherState.ISSUED:
             return HolderState.NOT_HANDED_OVER if batch.is_handover_required else HolderState.USABLE
         case VoucherState.HANDED_OVER:

@@ -45,7 +45,7 @@ def why_not(session: Session, tray: Tray, counter: Counter, by: UUID, now: datet
     if session.scalar(select(IssuerKey.state).where(IssuerKey.id == tray.batch.key_id)) == KeyState.REVOKED:
         return Refusal(CounterRefusal.REVOKED_KEY, tray.codes[0].serial, is_many)
     for code in tray.codes:
-        state = VoucherState(standing[code.serial].state)
+        state = standing[code.serial].state
         if (refusal := _about_a_voucher(session, tray, code.serial, state, counter, now)) is not None:
             return refusal if not is_many else _one_of_several(refusal)
     if len({standing[serial].state for serial in tray.serials}) > 1:

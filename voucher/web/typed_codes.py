@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from voucher.issuing.code import UnreadableCode
+from voucher.issuing.doors import Door
 from voucher.issuing.recognise_code import is_typed
 from voucher.issuing.typing_code import read_typing_code
-from voucher.issuing.wrong_codes import Door, note_wrong_code
+from voucher.issuing.wrong_codes import note_wrong_code
 from voucher.web.limits import Limiter
 from voucher.web.services import services
 

@@ -185,7 +185,7 @@ def advice(
             holder_name=row.holder_name,
             iban=row.iban,
             bic=row.bic,
-            state=AdviceState(row.state),
+            state=row.state,
             amount_cents=row.amount_cents,
             voucher_count=row.voucher_count,
             paid_on=row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None,
@@ -264,7 +264,7 @@ def _adjusted(session: Session, advice_id: UUID) -> tuple[AdjustedLine, ...]:
         for query in (from_dispute, from_recovery)
         for row in session.execute(query.where(AdviceLine.advice_id == advice_id).order_by(Redemption.redeemed_at))
     ]
-    return tuple(AdjustedLine(LineNature(row[0]), *row[1:]) for row in rows)
+    return tuple(AdjustedLine(row[0], *row[1:]) for row in rows)
 
 
 def _taken_up_by(session: Session, advice_id: UUID) -> CarriedLine | None:

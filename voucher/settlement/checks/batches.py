@@ -123,7 +123,7 @@ def check_a_batch_says_who_did_what(session: Session) -> list[Violation]:
         Violation(
             "a_batch_says_who_did_what",
             f"lot {row.number}",
-            f"« {BATCH_STATES[BatchState(row.state)]} », contraire à ses signatures et à ses règlements",
+            f"« {BATCH_STATES[row.state]} », contraire à ses signatures et à ses règlements",
         )
         for row in rows
         if not _is_signed(row)
@@ -143,7 +143,7 @@ def _is_signed(row: Row[*tuple[Any, ...]]) -> bool:
         and not row.is_awaited
         and ((approved and exported) or row.advice_count == 0),
     }
-    return expected[BatchState(row.state)] and row.approved_by != row.frozen_by and steps == sorted(steps)
+    return expected[row.state] and row.approved_by != row.frozen_by and steps == sorted(steps)
 
 
 def check_an_advice_is_its_lines(session: Session) -> list[Violation]:

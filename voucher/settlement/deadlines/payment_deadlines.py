@@ -331,7 +331,7 @@ def _batch_due(same: list[tuple[Row[*tuple[Any, ...]], Part]], today: date) -> D
     told = said(
         PaymentFacts(
             today=today,
-            state=AdviceState(row.advice_state),
+            state=row.advice_state,
             is_approved=row.state != BatchState.FROZEN,
             is_by_bank=row.channel == SettlementChannel.MANDATED_OPERATOR,
         )

@@ -116,7 +116,7 @@ def owing(database: Database, structure_id: UUID, *, issuer_id: UUID | None = No
             )
         )
         states = {
-            AdviceState(state): int(cents)
+            state: int(cents)
             for state, cents in session.execute(
                 select(PaymentAdvice.state, func.sum(PaymentAdvice.amount_cents))
                 .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)

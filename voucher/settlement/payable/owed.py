@@ -219,7 +219,7 @@ def _carried(session: Session, agreement_id: UUID) -> list[Carried]:
         .where(SettlementBatch.agreement_id == agreement_id, PaymentAdvice.state.in_(CARRIED_STATES))
         .order_by(SettlementBatch.frozen_at, PaymentAdvice.id)
     )
-    return [Carried(**row._asdict() | {"state": AdviceState(row.state)}) for row in rows]
+    return [Carried(**row._asdict()) for row in rows]
 
 
 def carried_words(one: Carried) -> str:

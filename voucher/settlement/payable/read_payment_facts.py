@@ -109,7 +109,7 @@ def _facts(
     cause: Cause | None,
     changed: Change | None,
 ) -> PaymentFacts:
-    state = AdviceState(row.state)
+    state = row.state
     is_by_bank = row.channel == SettlementChannel.MANDATED_OPERATOR
     if state is AdviceState.IN_FILE and row.is_doubled:
         cause = duplicate_announced(is_by_bank=is_by_bank)

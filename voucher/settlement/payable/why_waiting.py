@@ -78,7 +78,7 @@ def batch_waiting(database: Database, batch_id: UUID, now: datetime) -> dict[UUI
             )
         ).all()
         waits = why_waiting(session, [row.id for row in rows], now)
-    return {row.id: WaitingAdvice(waits[row.id], row.amount_cents, AdviceState(row.state)) for row in rows}
+    return {row.id: WaitingAdvice(waits[row.id], row.amount_cents, row.state) for row in rows}
 
 
 def advice_waiting(database: Database, advice_id: UUID, now: datetime) -> Waiting | None:

@@ -94,7 +94,7 @@ def matches(database: Database, line_id: UUID, *, issuer_id: UUID | None = None)
         return [
             MatchRow(
                 id=one.id,
-                kind=MatchKind(one.kind),
+                kind=one.kind,
                 amount_cents=sum(part.amount_cents for part in same),
                 part_count=len(same),
                 is_automatic=one.is_automatic,

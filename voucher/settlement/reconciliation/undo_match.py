@@ -70,7 +70,7 @@ def undo_in(
     )
     if changed(session, undo) == 0:
         return
-    kind = MatchKind(parts[0].kind)
+    kind = parts[0].kind
     if kind is MatchKind.PAYMENT:
         _put_back_in_transit(session, parts, line, by, now)
     elif kind is MatchKind.RETURN:

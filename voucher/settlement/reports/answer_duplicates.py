@@ -201,9 +201,9 @@ def _offer_again(session: Session, ids: Sequence[UUID], by: UUID, now: datetime)
         reject_advices(session, reasons, on=paris_day(now), by=by, now=now, why=PaymentWhy.NEVER_CAME)
 
 
-def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, str]]:
+def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, DuplicateOutcome]]:
     """Return the answers that stand for each of these transfers, by person."""
-    found: dict[UUID, dict[UUID, str]] = {one: {} for one in ids}
+    found: dict[UUID, dict[UUID, DuplicateOutcome]] = {one: {} for one in ids}
     for some in chunks(ids):
         for row in session.execute(
             select(DuplicateAnswer.advice_id, DuplicateAnswer.answered_by, DuplicateAnswer.outcome).where(
