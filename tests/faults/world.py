@@ -32,7 +32,7 @@ from voucher.funding.call import call_advance
 from voucher.funding.documents import keep_balance_document, keep_call_documents
 from voucher.funding.model import CallKind, FundingClose, FundsCall
 from voucher.issuing.doors import Door
-from voucher.issuing.wrong_codes import count_wrong_code
+from voucher.issuing.wrong_code_alarm import count_wrong_code
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import Code

@@ -17,7 +17,7 @@ from tests.redemption.test_refusals import wrong
 from voucher.access.rules import Role
 from voucher.issuing.doors import Door
 from voucher.issuing.typing_code import typing_code
-from voucher.issuing.wrong_codes import alarms, count_wrong_code, watch_wrong_codes
+from voucher.issuing.wrong_code_alarm import alarms, count_wrong_code, watch_wrong_codes
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.tries import Limit, TryCount, forget_ended

@@ -10,7 +10,7 @@ from voucher.issuing.code import UnreadableCode
 from voucher.issuing.doors import Door
 from voucher.issuing.recognise_code import is_typed
 from voucher.issuing.typing_code import read_typing_code
-from voucher.issuing.wrong_codes import note_wrong_code
+from voucher.issuing.wrong_code_alarm import note_wrong_code
 from voucher.web.limits import Limiter
 from voucher.web.services import services
 
