@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, select, union_all
+from sqlalchemy import Select, func, literal, or_, select, union_all
 
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
@@ -19,6 +19,7 @@ from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.payable.payment_history import taken_up_from
 from voucher.settlement.words.causes import ReasonText
 from voucher.settlement.words.states import AdviceState, MatchKind
 
@@ -32,6 +33,8 @@ class Failure:
     advice_id: UUID
     reference: str
     batch_number: str
+    agreement_id: UUID
+    structure_id: UUID
     structure_name: str
     pivot: str
     on: date
@@ -67,6 +70,8 @@ def failures(database: Database, *, issuer_id: UUID | None = None) -> list[Failu
             advice_id=row.id,
             reference=row.reference,
             batch_number=row.number,
+            agreement_id=row.agreement_id,
+            structure_id=row.structure_id,
             structure_name=row.name,
             pivot=row.pivot,
             on=row.on,
@@ -144,7 +149,7 @@ def _query(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
             PaymentAdvice.state_reason.label("reason"),
         )
         .join(Entry, (Entry.event_id == PaymentAdvice.id) & (Entry.event_type == EventType.TRANSFER_REJECTED))
-        .where(PaymentAdvice.state.in_((AdviceState.REJECTED, AdviceState.TAKEN_UP)))
+        .where(or_(PaymentAdvice.state == AdviceState.REJECTED, taken_up_from(PaymentAdvice) == AdviceState.REJECTED))
     )
     returned = (
         select(PaymentAdvice.id, BankLine.booked_on, literal(1), func.coalesce(BankLine.return_reason, ""))
@@ -162,6 +167,8 @@ def _query(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
             PaymentAdvice.iban,
             PaymentAdvice.bic,
             SettlementBatch.number,
+            SettlementBatch.agreement_id,
+            PaymentAdvice.structure_id,
             Structure.name,
             Structure.pivot,
             failed.c.on,
