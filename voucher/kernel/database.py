@@ -249,7 +249,7 @@ def whole_turn(database: Database, name: str) -> Iterator[bool]:
         return
     number = derived_number(f"whole turn {name}")
     with database.ask() as connection:
-        # Held by the connection: whoever dies loses it.
+        # An advisory lock of the session: the server releases it when the connection ends.
         is_ours = bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
         try:
             yield is_ours
