@@ -269,8 +269,8 @@ def insert_new(session: Session, table: type[Base], values: Mapping[str, object]
     return session.execute(statement).first() is not None
 
 
-def count_anew(session: Session, *tables: type[Base]) -> None:
-    """Tell PostgreSQL's planner how much a transaction has just written into these tables: it would think them as they were.
+def analyze_tables(session: Session, *tables: type[Base]) -> None:
+    """Run ANALYZE on PostgreSQL: the planner's statistics do not count the rows that this transaction has written.
 
     Where the role does not own the tables, PostgreSQL warns and goes on.
     """
