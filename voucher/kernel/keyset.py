@@ -240,7 +240,7 @@ def _fits(key: Key | None, columns: Sequence[Any], *, may_lack: bool) -> bool:
 
 def _type_of(column: Any) -> type:
     kind = column.type
-    return (kind.impl_instance if isinstance(kind, TypeDecorator) else kind).python_type  # type: ignore[no-any-return]
+    return (kind.impl_instance if isinstance(kind, TypeDecorator) else kind).python_type
 
 
 def _alike(key: Key | None, other: Key) -> bool:

@@ -79,7 +79,8 @@ class Table(Generic[Row]):
     default_sort: str = ""
     """A sorted column's key, `-` before it for descending; empty where the order is the rows' own."""
     filters: Sequence[str] = ()
-    one: str = "ligne"
+    one: str = ""
+    """What a row is, in French, and how several are called; without it the page does not count them."""
     many: str | None = None
     file_name: str = ""
     """The name of its files; without it, the caption's."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from voucher.kernel.keyset import COUNT_MAX, Asked, Page
+from voucher.kernel.money import NO_BREAK_SPACE
 from voucher.web import filters
 from voucher.web.tables.columns import Cell, Column, Kind, Table
 from voucher.web.tables.listing import Listing
@@ -45,11 +46,13 @@ class Drawn:
     def length(self) -> str:
         """How many rows the list has, and how many of them are shown."""
         one, many = self.table.one, self.table.many
-        if self.count > COUNT_MAX:
-            words = filters.plural(COUNT_MAX, one, many)
-            return f"Plus de {words}, montrées {self.listing.per_page} par {self.listing.per_page}. Filtrez pour en voir moins."
-        words = filters.plural(self.count, one, many)
-        return f"{words}, {self.listing.per_page} par page." if self.is_cut else words
+        if not one:
+            return ""
+        is_long = self.count > COUNT_MAX
+        words = f"Plus de {filters.plural(COUNT_MAX, one, many)}" if is_long else filters.plural(self.count, one, many)
+        if not self.is_cut:
+            return words
+        return f"{words}, {self.listing.per_page} par page.{' Filtrez pour en voir moins.' if is_long else ''}"
 
     @property
     def csv_url(self) -> str:
@@ -124,7 +127,7 @@ def _value(column: Column[Row], row: Row, *, heading: str = "", below: tuple[Dra
     value = column.of(row)
     return DrawnCell(
         "" if column.hides_zero and value == 0 else said(column.kind, value),
-        heading=f"{heading}{'' if heading.endswith(' le') else filters.NO_BREAK_SPACE + ':'} " if heading else "",
+        heading=f"{heading}{'' if heading.endswith(' le') else NO_BREAK_SPACE + ':'} " if heading else "",
         link=None if column.link is None else column.link(row),
         link_label=None if column.link_label is None else column.link_label(row),
         tag=column.tag(row) if column.kind is Kind.TAG and column.tag is not None and value else None,
