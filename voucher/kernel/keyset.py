@@ -6,6 +6,7 @@ rows are counted up to COUNT_MAX: beyond, nobody needs the exact number, and cou
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -143,9 +144,14 @@ def page_of_rows(
     def place(key: Key) -> tuple[Any, ...]:
         return (key[0] is not None if asked.descending else key[0] is None, *(one for one in key if one is not None))
 
-    listed = sorted(
-        (((sort(row), *ties(row)), row) for row in rows), key=lambda one: place(one[0]), reverse=asked.descending
-    )
+    keyed: list[tuple[Key, Row]] = []
+    alike: Counter[Key] = Counter()
+    for row in rows:
+        own = (sort(row), *ties(row))
+        # Rows that nothing tells apart stand in the order they came in.
+        keyed.append(((*own, alike[own]), row))
+        alike[own] += 1
+    listed = sorted(keyed, key=lambda one: place(one[0]), reverse=asked.descending)
     key = asked.key if listed and _alike(asked.key, listed[0][0]) else None
     is_backward = key is not None and asked.is_backward
     kept = listed

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.money import NO_BREAK_SPACE
-from voucher.kernel.paging import page_of
 from voucher.network.model import BankDetails, Place, Structure, StructureState
 from voucher.network.read import PlaceLine, place_line, places_query
 
@@ -71,29 +71,27 @@ def masked_iban(iban: str) -> str:
     return f"{iban[:2]}••{NO_BREAK_SPACE}……{NO_BREAK_SPACE}{iban[-VISIBLE_DIGITS:]}"
 
 
-def structures(
-    database: Database, *, sort: str, descending: bool, limit: int, offset: int, filters: Mapping[str, str]
-) -> tuple[list[StructureLine], int]:
-    """Return a page of structures and how many there are. Sorts: name, state_changed_at.
+def structures(database: Database, asked: Asked) -> Page[StructureLine]:
+    """Return a page of structures. Sorts: name, state_changed_at.
 
     Filters: `nom` (name or number), `etat` (state), `rib` (with, without, waiting). One that waits is a RIB; `has_bank_details` is of the one in use.
     """
     query = _structures()
-    if text := filters.get("nom"):
+    if text := asked.filters.get("nom"):
         plain = compact(text) or text
         query = query.where(
             or_(Structure.name.icontains(text, autoescape=True), Structure.pivot.icontains(plain, autoescape=True))
         )
-    if state := filters.get("etat"):
+    if state := asked.filters.get("etat"):
         query = query.where(Structure.state == state)
-    if rib := filters.get("rib"):
+    if rib := asked.filters.get("rib"):
         has_one = exists().where(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None))
         waits = exists().where(BankDetails.structure_id == Structure.id, BankDetails.is_waiting())
         query = query.where({"with": has_one, "waiting": waits}.get(rib, ~has_one))
-    column = {"name": Structure.name, "state_changed_at": Structure.state_changed_at}[sort]
+    sorts = {"name": Structure.name, "state_changed_at": Structure.state_changed_at}
     with database.read() as session:
-        rows, total = page_of(session, query, column, Structure.id, descending, limit, offset)
-    return [_structure_line(row) for row in rows], total
+        page = page_of(session, query, sorts, [Structure.id], asked)
+    return page.of(_structure_line(row) for row in page.rows)
 
 
 def structure(database: Database, structure_id: UUID) -> StructurePage | None:

@@ -26,11 +26,13 @@ from voucher.web.tables.columns import Cell as Cell
 from voucher.web.tables.columns import Column as Column
 from voucher.web.tables.columns import Kind as Kind
 from voucher.web.tables.columns import Table as Table
+from voucher.web.tables.columns import state_column as state_column
 from voucher.web.tables.drawn import Drawn as Drawn
 from voucher.web.tables.drawn import drawn as drawn
 from voucher.web.tables.files import list_file as list_file
 from voucher.web.tables.listing import Listing as Listing
 from voucher.web.tables.listing import is_file_asked as is_file_asked
 from voucher.web.tables.listing import read_listing as read_listing
+from voucher.web.tables.readers import length_text as length_text
 from voucher.web.tables.readers import rows_reader as rows_reader
 from voucher.web.tables.readers import whole as whole

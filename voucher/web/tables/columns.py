@@ -1,14 +1,15 @@
 """What a list shows: its columns, each with its heading, its value and what kind of value it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 Row = TypeVar("Row")
-Cell = str | int | bool | date | datetime | None
+Cell = str | int | bool | Decimal | date | datetime | None
 
 
 class Kind(StrEnum):
@@ -19,6 +20,8 @@ class Kind(StrEnum):
     EUROS = "euros"
     """Integer cents."""
     COUNT = "count"
+    DECIMAL = "decimal"
+    """A `Decimal`: a median, a mean."""
     SERIAL = "serial"
     """A number that names something: never summed, in groups of four on the page."""
     PERCENT = "percent"
@@ -31,7 +34,7 @@ class Kind(StrEnum):
     @property
     def is_number(self) -> bool:
         """Whether it stands to the right."""
-        return self in (Kind.EUROS, Kind.COUNT, Kind.PERCENT)
+        return self in (Kind.EUROS, Kind.COUNT, Kind.DECIMAL, Kind.PERCENT)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,18 @@ class Column(Generic[Row]):
     def file_heading(self) -> str:
         """The heading in a file, which says the unit where cells do not."""
         return f"{self.heading} (€)" if self.kind is Kind.EUROS else self.heading
+
+
+def state_column(
+    key: str, heading: str, words: Mapping[Any, tuple[str, str]], state: Callable[[Row], Any], **more: Any
+) -> Column[Row]:
+    """Return the column of a state whose word and shape stand in a table; no state has no word."""
+
+    def word(row: Row, rank: int) -> str:
+        found = state(row)
+        return "" if found is None else words[found][rank]
+
+    return Column(key, heading, Kind.TAG, lambda row: word(row, 0), tag=lambda row: word(row, 1), **more)
 
 
 @dataclass(frozen=True)

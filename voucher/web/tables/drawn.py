@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from voucher.kernel.keyset import COUNT_MAX, Asked, Page
@@ -106,6 +107,8 @@ def said(kind: Kind, value: Cell) -> str:
             return filters.serial(value)
         case int():
             return filters.number(value)
+        case Decimal():
+            return f"{value.normalize():f}".replace(".", ",")
         case datetime():
             return filters.instant(value)
         case str():
@@ -115,22 +118,22 @@ def said(kind: Kind, value: Cell) -> str:
 
 
 def _cell(table: Table[Row], column: Column[Row], row: Row) -> DrawnCell:
-    below = tuple(
+    below = (
         _value(one, row, heading=one.heading if one.says_heading and one.kind not in (Kind.TEXT, Kind.TAG) else "")
         for one in table.under(column.key)
-        if one.of(row) not in (None, "", False) and not (one.hides_zero and one.of(row) == 0)
     )
-    return _value(column, row, below=below)
+    return _value(column, row, below=tuple(one for one in below if one.text))
 
 
 def _value(column: Column[Row], row: Row, *, heading: str = "", below: tuple[DrawnCell, ...] = ()) -> DrawnCell:
     value = column.of(row)
+    text = "" if column.hides_zero and value == 0 else said(column.kind, value)
     return DrawnCell(
-        "" if column.hides_zero and value == 0 else said(column.kind, value),
+        text,
         heading=f"{heading}{'' if heading.endswith(' le') else NO_BREAK_SPACE + ':'} " if heading else "",
         link=None if column.link is None else column.link(row),
         link_label=None if column.link_label is None else column.link_label(row),
-        tag=column.tag(row) if column.kind is Kind.TAG and column.tag is not None and value else None,
+        tag=column.tag(row) if column.tag is not None and text else None,
         is_number=column.kind.is_number,
         below=below,
     )

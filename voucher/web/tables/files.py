@@ -66,6 +66,8 @@ def csv_cell(kind: Kind, value: Cell) -> str:
             return f"{Decimal(value).scaleb(-2):f}".replace(".", ",")
         case int():
             return str(value)
+        case Decimal():
+            return f"{value:f}".replace(".", ",")
         case datetime():
             return value.astimezone(PARIS).strftime("%d/%m/%Y %H:%M:%S")
         case date():

@@ -1,9 +1,12 @@
 """Where a list's rows come from, where it is not a capability's own reader."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from voucher.kernel.keyset import Asked, Key, Page, Value, page_of_rows
+from voucher.kernel.keyset import COUNT_MAX, Asked, Key, Page, Value, page_of_rows
+from voucher.web.filters import number
+from voucher.web.tables.listing import Listing
 
 Row = TypeVar("Row")
 Reader = Callable[[Asked], Page[Row]]
@@ -19,3 +22,9 @@ def rows_reader(
 def whole(rows: Sequence[Row]) -> Reader[Row]:
     """Return the reader of a table that is shown whole, in the order of its rows."""
     return lambda _asked: Page.whole(rows)
+
+
+def length_text(read: Reader[Row], listing: Listing) -> str:
+    """Say how many rows a list has, for the trail of who took it: « 128 », « plus de 1 000 »."""
+    count = read(replace(listing.asked.first(), limit=1)).count
+    return f"plus de {number(COUNT_MAX)}" if count > COUNT_MAX else number(count)

@@ -26,6 +26,7 @@ WHOLE_NUMBER_MAX = 10**15
 WIDTHS = {
     Kind.EUROS: 14,
     Kind.COUNT: 11,
+    Kind.DECIMAL: 11,
     Kind.SERIAL: 12,
     Kind.PERCENT: 10,
     Kind.DAY: 12,
@@ -36,6 +37,7 @@ TEXT_WIDTH = 28
 FORMATS = {
     Kind.EUROS: '#,##0.00 "€"',
     Kind.COUNT: "#,##0",
+    Kind.DECIMAL: "General",
     Kind.SERIAL: "0",
     Kind.PERCENT: "0.00%",
     Kind.DAY: "dd/mm/yyyy",
@@ -122,6 +124,8 @@ def _write_cell(sheet: Any, row: int, at: int, kind: Kind, value: Cell, form: An
             sheet.write_string(row, at, "oui" if value else "non")
         case int() if abs(value) < WHOLE_NUMBER_MAX:
             sheet.write_number(row, at, _number(kind, value), form)
+        case Decimal():
+            sheet.write_number(row, at, value, form)
         case datetime():
             sheet.write_datetime(row, at, value.astimezone(PARIS).replace(tzinfo=None), form)
         case date():

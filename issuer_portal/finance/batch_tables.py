@@ -1,0 +1,141 @@
+"""The lists of batches, of what a batch would freeze, and of the payments of one."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from flask import url_for
+
+from voucher.settlement.batches.read import BatchLine
+from voucher.settlement.batches.read_advices import AdviceRow
+from voucher.settlement.payable.owed import Owed
+from voucher.settlement.payable.why_waiting import WaitingAdvice
+from voucher.settlement.reports.read_payees import PayeeCheck
+from voucher.settlement.words.labels import ADVICE_STATES, BATCH_STATES, CHANNELS
+from voucher.web.tables import Column, Kind, Table, state_column
+
+CHECK_NOT_DONE = "RCVC"
+
+BATCHES = Table(
+    "Lots de règlement",
+    (
+        Column[BatchLine]("number", "Lot", is_sorted=True, link=lambda row: url_for("finance.batch", batch_id=row.id)),
+        Column("agreement_name", "Convention"),
+        Column("issuer_name", "Collectivité", under="agreement_name"),
+        Column("channel", "Circuit", value=lambda row: CHANNELS[row.channel]),
+        state_column("state", "État", BATCH_STATES, lambda row: row.state),
+        Column("advice_count", "Règlements", Kind.COUNT, is_summed=True),
+        Column("paid_count", "Payés", Kind.COUNT, is_summed=True),
+        Column(
+            "failed_count",
+            "Refusés",
+            Kind.COUNT,
+            is_summed=True,
+            under="state",
+            hides_zero=True,
+            tag=lambda _: "danger",
+        ),
+        Column(
+            "held_count", "En attente", Kind.COUNT, is_summed=True, under="state", hides_zero=True, tag=lambda _: "warn"
+        ),
+        Column("total", "Total", Kind.EUROS, lambda row: row.total_cents, is_sorted=True, is_summed=True),
+        Column("frozen_at", "Arrêté le", Kind.INSTANT, is_sorted=True),
+    ),
+    default_sort="-frozen_at",
+    filters=("etat", "lot"),
+    one="lot",
+)
+
+
+def payable_cents(row: Owed) -> int:
+    """Return what a batch would pay to a structure: nothing while it waits."""
+    return row.amount_cents if row.is_payable else 0
+
+
+def _why_not(row: Owed) -> str:
+    return "" if row.is_payable else "Soldée" if row.is_settled else "En attente"
+
+
+TO_FREEZE = Table(
+    "Ce qui est dû à chaque structure",
+    (
+        Column[Owed]("name", "Structure", is_sorted=True),
+        Column("pivot", "SIRET ou RNA"),
+        Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
+        Column("period_cents", "Encaissé", Kind.EUROS, is_summed=True),
+        Column(
+            "carried_cents",
+            "Repris d’avant",
+            Kind.EUROS,
+            lambda row: row.gross_cents - row.period_cents,
+            is_summed=True,
+        ),
+        Column("netted_cents", "Retenu", Kind.EUROS, is_summed=True),
+        Column("amount", "À payer", Kind.EUROS, payable_cents, is_sorted=True, is_summed=True),
+        Column(
+            "state",
+            "Part dans ce lot",
+            Kind.TAG,
+            _why_not,
+            tag=lambda row: "success" if row.is_settled else "warn",
+            under="amount",
+        ),
+        Column("why_held", "Pourquoi en attente", under="name"),
+    ),
+    default_sort="name",
+    one="structure",
+)
+
+
+def advices_of_batch(
+    waits: Mapping[UUID, WaitingAdvice], payees: Mapping[UUID, PayeeCheck], announced: Mapping[UUID, bool]
+) -> Table[AdviceRow]:
+    """Return the list of a batch's payments, with what the bank says of them and why they wait."""
+
+    def name_sentence(row: AdviceRow) -> str:
+        found = payees.get(row.id)
+        return "" if found is None or found.code == CHECK_NOT_DONE else found.sentence
+
+    return Table(
+        "Règlements du lot",
+        (
+            Column[AdviceRow](
+                "structure",
+                "Structure",
+                value=lambda row: row.structure_name,
+                is_sorted=True,
+                link=lambda row: url_for("finance.advice_page", advice_id=row.id),
+            ),
+            Column("pivot", "SIRET", under="structure"),
+            Column("reference", "Référence"),
+            state_column("state", "État", ADVICE_STATES, lambda row: row.state),
+            Column(
+                "payee",
+                "Contrôle du nom",
+                Kind.TAG,
+                lambda row: payees[row.id].tag[0] if row.id in payees else "",
+                tag=lambda row: payees[row.id].tag[1],
+                under="state",
+            ),
+            Column(
+                "announced",
+                "Doublon",
+                Kind.TAG,
+                lambda row: "Doublon annoncé" if row.id in announced else "",
+                tag=lambda row: "warn" if announced[row.id] else "neutral",
+                under="state",
+            ),
+            Column("paid_on", "Payé le", Kind.DAY, under="state"),
+            Column("payee_sentence", "Nom du titulaire, selon la banque", value=name_sentence, under="state"),
+            Column(
+                "why",
+                "Pourquoi, et quoi faire",
+                value=lambda row: waits[row.id].waiting.act if row.id in waits else "",
+                under="state",
+            ),
+            Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
+            Column("amount", "Montant", Kind.EUROS, lambda row: row.amount_cents, is_sorted=True, is_summed=True),
+        ),
+        default_sort="structure",
+        filters=("etat", "structure"),
+        one="règlement",
+    )
