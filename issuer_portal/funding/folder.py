@@ -27,7 +27,7 @@ def shared() -> dict[str, object]:
     return {
         "may_call": known is not None and known.may(Role.FINANCE_PREPARER),
         # The ledger's own pages are for those who hold the whole programme.
-        "sees_ledger": known is not None and known.scope(*READERS) is None,
+        "sees_ledger": known is not None and sees_ledger(),
         "sees_finance": known is not None and known.may(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR),
         "sees_programme": known is not None and known.may(Role.PROGRAMME, Role.AUDITOR),
         "state_words": STATES,
@@ -37,6 +37,11 @@ def shared() -> dict[str, object]:
 def scope() -> UUID | None:
     """Return the issuer that the person's finance role is held for; None is the whole programme."""
     return viewer().scope(*READERS)
+
+
+def sees_ledger() -> bool:
+    """Say whether the person may read the ledger's own pages."""
+    return scope() is None
 
 
 def today() -> date:

@@ -76,22 +76,32 @@ def structures(database: Database, asked: Asked) -> Page[StructureLine]:
 
     Filters: `nom` (name or number), `etat` (state), `rib` (with, without, waiting). One that waits is a RIB; `has_bank_details` is of the one in use.
     """
+    sorts = {"name": Structure.name, "state_changed_at": Structure.state_changed_at}
+    with database.read() as session:
+        page = page_of(session, _filtered(asked.filters), sorts, [Structure.id], asked)
+    return page.of(_structure_line(row) for row in page.rows)
+
+
+def structure_count(database: Database, filters: Mapping[str, str]) -> int:
+    """Return how many structures a list has; the filters are those of `structures`."""
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(_filtered(filters).subquery())) or 0
+
+
+def _filtered(filters: Mapping[str, str]) -> Select[*tuple[Any, ...]]:
     query = _structures()
-    if text := asked.filters.get("nom"):
+    if text := filters.get("nom"):
         plain = compact(text) or text
         query = query.where(
             or_(Structure.name.icontains(text, autoescape=True), Structure.pivot.icontains(plain, autoescape=True))
         )
-    if state := asked.filters.get("etat"):
+    if state := filters.get("etat"):
         query = query.where(Structure.state == state)
-    if rib := asked.filters.get("rib"):
+    if rib := filters.get("rib"):
         has_one = exists().where(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None))
         waits = exists().where(BankDetails.structure_id == Structure.id, BankDetails.is_waiting())
         query = query.where({"with": has_one, "waiting": waits}.get(rib, ~has_one))
-    sorts = {"name": Structure.name, "state_changed_at": Structure.state_changed_at}
-    with database.read() as session:
-        page = page_of(session, query, sorts, [Structure.id], asked)
-    return page.of(_structure_line(row) for row in page.rows)
+    return query
 
 
 def structure(database: Database, structure_id: UUID) -> StructurePage | None:

@@ -56,6 +56,11 @@ class Drawn:
         return f"{words}, {self.listing.per_page} par page.{' Filtrez pour en voir moins.' if is_long else ''}"
 
     @property
+    def count_text(self) -> str:
+        """How many rows the list has, as a figure."""
+        return f"plus de {filters.number(COUNT_MAX)}" if self.count > COUNT_MAX else filters.number(self.count)
+
+    @property
     def csv_url(self) -> str:
         """The address of the whole list as a CSV file."""
         return self.listing.file_url("csv", self.table.part)

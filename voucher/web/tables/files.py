@@ -22,17 +22,18 @@ Row = TypeVar("Row")
 
 
 def list_file(table: Table[Row], listing: Listing, read: Callable[[Asked], Page[Row]], name: str = "") -> Response:
-    """Return the whole list as the file that the address asks for: an XLSX workbook, or a CSV file.
+    """Return the whole list as the file that the address asks for: an XLSX workbook for `format=xlsx`, else a CSV file.
 
     `name` becomes the file's name. Texts are never formulas, in either.
     """
     rows = every_row(read, listing.asked)
     name = slug(name or table.file_name or table.caption) or "liste"
-    if listing.file_format == "xlsx":
+    ending = listing.file_format or "csv"
+    if ending == "xlsx":
         response = Response(workbook_chunks(table, rows), mimetype=MEDIA_TYPE)
     else:
         response = Response(stream_with_context(csv_lines(table.columns, rows)), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.{listing.file_format}"'
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.{ending}"'
     return response
 
 
