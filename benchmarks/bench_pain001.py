@@ -22,12 +22,12 @@ def run(_postgres_url: str) -> list[Row]:
     """Time both; no database is asked."""
     transfers = [
         Transfer(
-            f"PN-{rank:04X}-{rank:04X}-{rank:04X}-{rank:04X}",
-            f"ASSOCIATION DE TEST N {rank}",
-            an_iban(rank),
-            None,
-            1_000 + rank,
-            f"Pass numerique, lot 2026-33-01/04, {rank} cheques",
+            end_to_end_id=f"PN-{rank:04X}-{rank:04X}-{rank:04X}-{rank:04X}",
+            creditor_name=f"ASSOCIATION DE TEST N {rank}",
+            creditor_iban=an_iban(rank),
+            creditor_bic=None,
+            amount_cents=1_000 + rank,
+            remittance=f"Pass numerique, lot 2026-33-01/04, {rank} cheques",
         )
         for rank in range(TRANSFERS)
     ]

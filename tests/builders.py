@@ -109,11 +109,19 @@ def an_agreement(
     register_issuer(
         database,
         NewIssuer(
-            issuer_id, a_siren(rank), f"Département d'Essai {rank}", "department", "1 place de l'Essai", "51000",
-            "Villeneuve-l'Essai", "emission@departement.example", "03 99 00 00 00", "44",
+            id=issuer_id,
+            siren=a_siren(rank),
+            name=f"Département d'Essai {rank}",
+            kind="department",
+            address="1 place de l'Essai",
+            postcode="51000",
+            city="Villeneuve-l'Essai",
+            contact_email="emission@departement.example",
+            contact_phone="03 99 00 00 00",
+            region_code="44",
         ),
         **act,
-    )  # fmt: skip
+    )
     open_paying_account(
         database, NewPayingAccount(account_id, f"Compte {rank}", "DEPARTEMENT ESSAI", an_iban(rank), channel), **act
     )
@@ -128,12 +136,24 @@ def an_agreement(
     sign_agreement(
         database,
         NewAgreement(
-            agreement_id, f"CONV-{rank}", f"Convention d'essai {rank}", issuer_id, account_id, channel, ceiling_cents,
-            face_value_cents, booklet_size, is_handover_required, now.date(), use_by, grace_until, present_by,
-            tuple(parts),
+            id=agreement_id,
+            number=f"CONV-{rank}",
+            name=f"Convention d'essai {rank}",
+            issuer_id=issuer_id,
+            paying_account_id=account_id,
+            settlement_channel=channel,
+            ceiling_cents=ceiling_cents,
+            face_value_cents=face_value_cents,
+            booklet_size=booklet_size,
+            is_handover_required=is_handover_required,
+            signed_on=now.date(),
+            use_by=use_by,
+            grace_until=grace_until,
+            present_by=present_by,
+            shares=tuple(parts),
         ),
         **act,
-    )  # fmt: skip
+    )
     if committed_cents:
         commit(database, NewCommitment(new_id(), agreement_id, committed_cents, "DELIB-1"), **act)
     key_id = make_key(database, issuer_id, master_secret=MASTER_SECRET, **act)
@@ -154,7 +174,9 @@ def issued_booklets(
 
 def a_prescriber(database: Database, issuer_id: UUID, *, name: str = "CCAS de Bellerive", now: datetime = NOW) -> UUID:
     """Register a prescriber of an issuer."""
-    prescriber = NewPrescriber(new_id(), issuer_id, name, "ccas", "51100", "Bellerive")
+    prescriber = NewPrescriber(
+        id=new_id(), issuer_id=issuer_id, name=name, kind="ccas", postcode="51100", city="Bellerive"
+    )
     return register_prescriber(database, prescriber, by=SOMEONE, now=now)
 
 

@@ -23,11 +23,13 @@ from sqlalchemy.orm import Session, configure_mappers
 
 from tests.engines import Run
 from voucher import models
-from voucher.cli import main as cli
+from voucher.background import jobs
+from voucher.demonstration import fill
 from voucher.kernel.database import Base, Database
 from voucher.kernel.refusals import Refused
+from voucher.takeover import importing
 
-__all__ = ["Killer", "cli", "models"]  # what children fork with: all tables, all the code
+__all__ = ["Killer", "fill", "importing", "jobs", "models"]  # what children fork with: all tables, all the code
 
 # Before how many statements of each transaction a command is killed; where it has more, a seeded sample, another on each engine.
 STATEMENTS = int(os.environ.get("PASS_KILL_STATEMENTS", "2"))

@@ -45,9 +45,17 @@ def an_envelope(
 def an_issuer(database: Database, name: str = "") -> UUID:
     """Register a département and return its id."""
     issuer = NewIssuer(
-        new_id(), a_siren(a_rank()), name or f"Département de la Rive {a_rank()}", "department", "1 place des Tilleuls",
-        "51100", "Bellerive", "pass@rive.example", "03 99 00 00 00", "44",
-    )  # fmt: skip
+        id=new_id(),
+        siren=a_siren(a_rank()),
+        name=name or f"Département de la Rive {a_rank()}",
+        kind="department",
+        address="1 place des Tilleuls",
+        postcode="51100",
+        city="Bellerive",
+        contact_email="pass@rive.example",
+        contact_phone="03 99 00 00 00",
+        region_code="44",
+    )
     return register_issuer(database, issuer, by=SOMEONE, now=NOW)
 
 

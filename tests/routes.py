@@ -122,6 +122,7 @@ CLASSES = {
         "GET/POST /financement/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>/avance",
         "POST /financement/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>/clore",
         "GET/POST /finances/banque/importer",
+        "GET/POST /finances/banque/lignes/<uuid:line_id>/appels",
         "POST /finances/banque/lignes/<uuid:line_id>/rapprochements/<uuid:match_id>/defaire",
         "POST /finances/banque/lignes/<uuid:line_id>/rapprocher",
         "GET/POST /finances/blocages/<uuid:hold_id>/lever",

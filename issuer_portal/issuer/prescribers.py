@@ -64,14 +64,14 @@ def new_prescriber() -> str | Response:
     here, form = services(), PrescriberForm()
     if form.validate_on_submit():
         prescriber = NewPrescriber(
-            form.command_id,
-            own_issuer(),
-            form.name.data,
-            form.kind.data,
-            form.postcode.data,
-            form.city.data,
-            form.address.data or "",
-            form.contact_email.data or "",
+            id=form.command_id,
+            issuer_id=own_issuer(),
+            name=form.name.data,
+            kind=form.kind.data,
+            postcode=form.postcode.data,
+            city=form.city.data,
+            address=form.address.data or "",
+            contact_email=form.contact_email.data or "",
         )
         try:
             register_prescriber(here.database, prescriber, by=viewer().account_id, now=here.now())

@@ -64,7 +64,10 @@ class Office:
 
     def pay(self, batch_id: UUID, day: date, now: datetime) -> None:
         """Let the bank book every payment of a batch."""
-        lines = [BookedLine(f"D{reference}", cents, False, reference) for reference, cents in self.references(batch_id)]
+        lines = [
+            BookedLine(reference=f"D{reference}", amount_cents=cents, is_credit=False, end_to_end_id=reference)
+            for reference, cents in self.references(batch_id)
+        ]
         self.bank_says(day, now, *lines)
 
     def letter(self, now: datetime) -> Lettered:

@@ -45,8 +45,14 @@ def office(database: Database) -> Office:
     office.town.redeem(0, 3, now=OCTOBER)
     office.town.redeem(1, 4, now=OCTOBER)
     (reference, cents), _ = office.references(office.settle(OCTOBER))
-    office.bank_says(date(2026, 10, 9), OCTOBER + timedelta(days=5), BookedLine("D1", cents, False, reference))
-    office.bank_says(date(2026, 10, 12), OCTOBER + timedelta(days=8), BookedLine("C1", 1_200, True))
+    office.bank_says(
+        date(2026, 10, 9),
+        OCTOBER + timedelta(days=5),
+        BookedLine(reference="D1", amount_cents=cents, is_credit=False, end_to_end_id=reference),
+    )
+    office.bank_says(
+        date(2026, 10, 12), OCTOBER + timedelta(days=8), BookedLine(reference="C1", amount_cents=1_200, is_credit=True)
+    )
     return office
 
 
@@ -115,7 +121,9 @@ def test_a_missing_statement_blocks_and_an_early_one_of_another_year_does_not(of
         propose(office, reasons={CloseItem.STATEMENT_GAPS: "Je l’accepte."})
     missing = office.balance_cents
     office.balance_cents -= 500
-    office.bank_says(date(2026, 11, 3), JANUARY + timedelta(hours=1), BookedLine("C2", 500, True))
+    office.bank_says(
+        date(2026, 11, 3), JANUARY + timedelta(hours=1), BookedLine(reference="C2", amount_cents=500, is_credit=True)
+    )
     assert CloseItem.STATEMENT_GAPS not in figures(office)
     assert office.balance_cents == missing
     office.balance_cents += 9
@@ -155,11 +163,13 @@ def test_both_people_accept_what_is_left_each_with_a_reason(office: Office) -> N
 
 def test_figures_that_changed_since_they_were_seen_are_read_again(office: Office) -> None:
     seen = {line.item: line.figures for line in before_closing(office.database, 2026)}
-    office.bank_says(date(2026, 12, 30), JANUARY, BookedLine("C3", 300, True))
+    office.bank_says(date(2026, 12, 30), JANUARY, BookedLine(reference="C3", amount_cents=300, is_credit=True))
     with pytest.raises(Refused, match="figures_changed"):
         propose(office, seen=seen)
     propose(office)
-    office.bank_says(LAST_DAY, JANUARY + timedelta(hours=1), BookedLine("C4", 70, True))
+    office.bank_says(
+        LAST_DAY, JANUARY + timedelta(hours=1), BookedLine(reference="C4", amount_cents=70, is_credit=True)
+    )
     with pytest.raises(Refused, match="list_changed"):
         confirm(office)
     withdraw_proposal(office.database, 2026, by=APPROVER, now=FEBRUARY)

@@ -43,7 +43,9 @@ def office(database: Database) -> Office:
     office.town.redeem(0, 3, now=OCTOBER)
     office.town.redeem(1, 4, now=OCTOBER)
     office.pay(office.settle(OCTOBER), date(2026, 10, 7), OCTOBER + timedelta(days=3))
-    office.bank_says(date(2026, 11, 2), DECEMBER, BookedLine("F1", 250, False, kind="CHRG"))
+    office.bank_says(
+        date(2026, 11, 2), DECEMBER, BookedLine(reference="F1", amount_cents=250, is_credit=False, kind="CHRG")
+    )
     office.town.redeem(0, 5, now=DECEMBER)
     december = office.settle(DECEMBER + timedelta(hours=1))
     office.letter(DECEMBER + timedelta(hours=2))

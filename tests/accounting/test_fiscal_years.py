@@ -299,13 +299,17 @@ def test_a_line_of_december_imported_after_the_close_is_in_the_open_year(databas
     office.town.redeem(1, 4, now=DECEMBER)
     batch_id = office.settle(DECEMBER)
     (first, cents), (second, second_cents) = office.references(batch_id)
-    office.bank_says(date(2026, 12, 29), datetime(2026, 12, 30, 9, tzinfo=UTC), BookedLine("P1", cents, False, first))
+    office.bank_says(
+        date(2026, 12, 29),
+        datetime(2026, 12, 30, 9, tzinfo=UTC),
+        BookedLine(reference="P1", amount_cents=cents, is_credit=False, end_to_end_id=first),
+    )
     closed(database, now=FEBRUARY)
     office.bank_says(
         date(2026, 12, 30),
         FEBRUARY,
-        BookedLine("P2", second_cents, False, second),
-        BookedLine("B1", cents, True, first, return_reason="AC04"),
+        BookedLine(reference="P2", amount_cents=second_cents, is_credit=False, end_to_end_id=second),
+        BookedLine(reference="B1", amount_cents=cents, is_credit=True, end_to_end_id=first, return_reason="AC04"),
     )
     with database.read() as session:
         booked = session.execute(

@@ -73,7 +73,11 @@ def test_a_worker_killed_around_each_of_its_jobs_ends_its_turn_as_if_nothing_hap
     office.town.redeem(0, 3, now=DECEMBER)
     office.pay(office.settle(DECEMBER), PAID.date(), PAID)
     office.town.redeem(1, 2, now=PAID)
-    office.bank_says(PAID.date() + timedelta(days=1), PAID + timedelta(days=1), BookedLine("C1", 777, True))
+    office.bank_says(
+        PAID.date() + timedelta(days=1),
+        PAID + timedelta(days=1),
+        BookedLine(reference="C1", amount_cents=777, is_credit=True),
+    )
     first, second = office.town.agreed.funder_ids
     end_share(
         database, new_id(), office.town.agreement_id, first, date(2026, 12, 31), {second: 10_000}, by=PREPARER, now=PAID

@@ -157,7 +157,7 @@ def test_a_dispute_stands_in_the_letter_of_its_period(office: Office) -> None:
 def test_a_match_that_is_undone_takes_its_letter_back(office: Office) -> None:
     office.town.redeem(0, 3)
     batch_id = office.settle(NOW)
-    office.bank_says(NOW.date(), LATER, BookedLine("X1", 3000, False))
+    office.bank_says(NOW.date(), LATER, BookedLine(reference="X1", amount_cents=3000, is_credit=False))
     with office.database.read() as session:
         line_id = session.execute(select(BankLine.id)).scalar_one()
         advice_id = session.execute(select(PaymentAdvice.id).where(PaymentAdvice.batch_id == batch_id)).scalar_one()
@@ -185,7 +185,7 @@ def test_payments_that_one_line_books_share_a_letter(office: Office) -> None:
     office.town.redeem(0, 3)
     office.town.redeem(1, 4)
     batch_id = office.settle(NOW)
-    office.bank_says(NOW.date(), LATER, BookedLine("X1", 7000, False))
+    office.bank_says(NOW.date(), LATER, BookedLine(reference="X1", amount_cents=7000, is_credit=False))
     with office.database.read() as session:
         line_id = session.execute(select(BankLine.id)).scalar_one()
     match_with_file(office.database, new_id(), line_id, batch_id, 1, by=PREPARER, now=LATER)
@@ -218,7 +218,10 @@ def test_letters_say_the_day_they_were_given(office: Office) -> None:
 
 def test_two_bank_lines_that_undo_each_other_have_one_letter_until_a_person_parts_them(office: Office) -> None:
     office.bank_says(
-        NOW.date(), NOW, BookedLine("X1", 900, False, "NOTPROVIDED"), BookedLine("X2", 900, True, "NOTPROVIDED")
+        NOW.date(),
+        NOW,
+        BookedLine(reference="X1", amount_cents=900, is_credit=False, end_to_end_id="NOTPROVIDED"),
+        BookedLine(reference="X2", amount_cents=900, is_credit=True, end_to_end_id="NOTPROVIDED"),
     )
     with office.database.read() as session:
         line_id, other_id = session.scalars(select(BankLine.id)).all()

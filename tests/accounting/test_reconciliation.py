@@ -68,7 +68,11 @@ def notice(office: Office, day: date, *cents: int) -> None:
 def test_transfers_are_in_transit_from_the_day_they_leave_until_the_bank_debits_or_refuses_them(office: Office) -> None:
     batch_id = office.settle(NOVEMBER)
     (first, cents), (second, _) = office.references(batch_id)
-    office.bank_says(DEBITED, NOVEMBER + timedelta(days=4), BookedLine("D1", cents, False, first))
+    office.bank_says(
+        DEBITED,
+        NOVEMBER + timedelta(days=4),
+        BookedLine(reference="D1", amount_cents=cents, is_credit=False, end_to_end_id=first),
+    )
     report = status_report(batch_id, transfers={second: "AC04"})
     import_report(office.database, "rapport.xml", report, by=PREPARER, now=NOVEMBER + timedelta(days=4))
     assert named(at(office, SENT - timedelta(days=1))) == []
@@ -81,7 +85,11 @@ def test_transfers_are_in_transit_from_the_day_they_leave_until_the_bank_debits_
     assert (named(at(office, REFUSED)), at(office, REFUSED).ledger_cents) == ([], 9_997_000)
     assert {at(office, day).unexplained_cents for day in (SENT, DEBITED, REFUSED)} == {0}
     # Debited all the same: its rejection is withdrawn on that day, and it is paid.
-    office.bank_says(date(2026, 11, 30), NOVEMBER + timedelta(days=8), BookedLine("D2", 4_000, False, second))
+    office.bank_says(
+        date(2026, 11, 30),
+        NOVEMBER + timedelta(days=8),
+        BookedLine(reference="D2", amount_cents=4_000, is_credit=False, end_to_end_id=second),
+    )
     assert named(at(office, date(2026, 11, 29))) == []
     assert (named(at(office, date(2026, 11, 30))), at(office, date(2026, 11, 30)).ledger_cents) == ([], 9_993_000)
     with office.database.read() as session:
@@ -132,7 +140,7 @@ def test_what_the_bank_booked_in_a_closed_year_is_a_difference_of_time(office: O
     office.bank_says(date(2026, 12, 28), FEBRUARY - timedelta(days=9))
     closed(office.database, 2026, now=FEBRUARY)
     (reference, cents), _ = office.references(batch_id)
-    late = BookedLine("D1", cents, False, reference)
+    late = BookedLine(reference="D1", amount_cents=cents, is_credit=False, end_to_end_id=reference)
     office.bank_says(date(2026, 12, 31), FEBRUARY + timedelta(days=3), late)
     end = at(office, date(2026, 12, 31))
     assert named(end) == [
@@ -153,7 +161,7 @@ def test_a_missing_statement_is_named_with_what_it_moved_until_it_comes(office: 
     assert named(gap) == [(DifferenceKind.MISSING_STATEMENT, -900)]
     assert (gap.statement_cents, gap.ledger_cents, gap.unexplained_cents) == (10_000_900, 10_000_000, 0)
     office.balance_cents = opening_cents
-    office.bank_says(SENT, NOVEMBER + timedelta(days=5), BookedLine("C1", 900, True))
+    office.bank_says(SENT, NOVEMBER + timedelta(days=5), BookedLine(reference="C1", amount_cents=900, is_credit=True))
     assert (named(at(office, DEBITED)), at(office, DEBITED).ledger_cents) == ([], 10_000_900)
 
 
@@ -172,14 +180,20 @@ def test_an_account_that_no_statement_tells_reconciles_with_what_is_announced(da
 def test_cents_that_nothing_explains_are_said(office: Office) -> None:
     """Two statements of a day with the same balances and other lines: the bank contradicts itself."""
     for rank in (1, 2):
-        office.bank_says(DEBITED, NOVEMBER + timedelta(days=4, hours=rank), BookedLine(f"C{rank}", 900, True))
+        office.bank_says(
+            DEBITED,
+            NOVEMBER + timedelta(days=4, hours=rank),
+            BookedLine(reference=f"C{rank}", amount_cents=900, is_credit=True),
+        )
         office.balance_cents = 10_000_000
     found = at(office, DEBITED)
     assert (found.statement_cents, found.ledger_cents, found.unexplained_cents) == (10_000_900, 10_001_800, 900)
 
 
 def test_cents_that_no_line_tells_are_found(office: Office) -> None:
-    office.bank_says(DEBITED, NOVEMBER + timedelta(days=4), BookedLine("C1", 900, True))
+    office.bank_says(
+        DEBITED, NOVEMBER + timedelta(days=4), BookedLine(reference="C1", amount_cents=900, is_credit=True)
+    )
     wrong = "UPDATE movement SET amount_cents = amount_cents + 5 WHERE amount_cents = 900"
     with planted(office.database, wrong) as session:
         (violation,) = [one for check in CHECKS for one in check(session)]

@@ -11,9 +11,17 @@ from voucher.settlement.formats_out.schemas import validate
 
 def test_a_statement_is_valid_and_read_back_to_the_cent() -> None:
     lines = [
-        BookedLine("R1", 500_000, True, counterparty="Financeur", remittance="Versement"),
-        BookedLine("R2", 12_345, False, "PASS-1", "Association du Fil"),
-        BookedLine("R3", 12_345, True, "PASS-1", return_reason="AC04"),
+        BookedLine(
+            reference="R1", amount_cents=500_000, is_credit=True, counterparty="Financeur", remittance="Versement"
+        ),
+        BookedLine(
+            reference="R2",
+            amount_cents=12_345,
+            is_credit=False,
+            end_to_end_id="PASS-1",
+            counterparty="Association du Fil",
+        ),
+        BookedLine(reference="R3", amount_cents=12_345, is_credit=True, end_to_end_id="PASS-1", return_reason="AC04"),
     ]
     content = statement("RELEVE-1", invented_iban(1), date(2026, 3, 12), 0, lines)
     assert validate(content, "camt.053.001.08") == []

@@ -159,6 +159,21 @@ BANK = {
         ),
         {"a_line_is_what_it_was_matched_with"},
     ),
+    "a part of a line that the books do not know": (
+        "UPDATE bank_match SET amount_cents = amount_cents - 1 WHERE kind = 'funds' AND undone_at IS NULL",
+        {"parts_and_rest_make_the_line", "parts_make_what_a_call_received", "a_line_is_what_it_was_matched_with"},
+    ),
+    "a part of a line to another call": (
+        (
+            "UPDATE bank_match SET target_id = (SELECT id FROM funds_call WHERE id <> bank_match.target_id ORDER BY reference LIMIT 1) "
+            "WHERE kind = 'funds' AND undone_at IS NULL"
+        ),
+        {"parts_make_what_a_call_received"},
+    ),
+    "a debit that pays a call": (
+        "UPDATE bank_match SET kind = 'advance_refund' WHERE kind = 'funds'",
+        {"parts_and_rest_make_the_line", "parts_make_what_a_call_received"},
+    ),
     "a match undone without its entry": (
         (
             "UPDATE bank_match SET undone_at = made_at, undone_by = made_by, undone_reason = 'x' "

@@ -73,7 +73,7 @@ def settled(town: Town, now: datetime) -> None:
     book(
         town,
         [
-            BookedLine(f"T{rank}", cents, False, ref)
+            BookedLine(reference=f"T{rank}", amount_cents=cents, is_credit=False, end_to_end_id=ref)
             for rank, (ref, cents) in enumerate(advices(town.database, batch_id))
         ],
         now=now,

@@ -32,7 +32,8 @@ def call(town: Town, *, now: datetime = NOW) -> Called:
 def pay(town: Town, *, now: datetime) -> None:
     batch_id = export_period(town, now=now)
     lines = [
-        BookedLine(f"T{rank}", cents, False, ref) for rank, (ref, cents) in enumerate(advices(town.database, batch_id))
+        BookedLine(reference=f"T{rank}", amount_cents=cents, is_credit=False, end_to_end_id=ref)
+        for rank, (ref, cents) in enumerate(advices(town.database, batch_id))
     ]
     book(town, lines, now=now)
 

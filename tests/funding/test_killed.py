@@ -52,7 +52,13 @@ def test_the_money_of_funders_killed_at_every_step_is_called_received_and_given_
     assert again == advance
     dropped, _ = killer.everywhere(call_advance, new_id(), agreement_id, department_id, 700, **ACT)
     killer.everywhere(cancel_call, dropped.call_id, **ACT)
-    booked(town, killer, NOW.date(), BookedLine("C1", 10_000, True), BookedLine("F1", 250, False))
+    booked(
+        town,
+        killer,
+        NOW.date(),
+        BookedLine(reference="C1", amount_cents=10_000, is_credit=True),
+        BookedLine(reference="F1", amount_cents=250, is_credit=False),
+    )
     killer.everywhere(match_with_charges, new_id(), line_of(town, "F1"), **ACT)
     first_id, second_id = new_id(), new_id()
     taken = killer.everywhere(match_with_call, first_id, line_of(town, "C1"), advance.call_id, **ACT)
@@ -74,9 +80,12 @@ def test_the_money_of_funders_killed_at_every_step_is_called_received_and_given_
     with database.read() as session:
         words = session.get_one(FundsCall, rest.last_call_id).reference
     booked(
-        town, killer, OVER.date(),
-        BookedLine("D1", 7_000, False), BookedLine("C2", 3_000, True, remittance=f"VIR {words}"),
-    )  # fmt: skip
+        town,
+        killer,
+        OVER.date(),
+        BookedLine(reference="D1", amount_cents=7_000, is_credit=False),
+        BookedLine(reference="C2", amount_cents=3_000, is_credit=True, remittance=f"VIR {words}"),
+    )
     assert balance(town, "4431", 1) == 0, "its reference in the bank's words paid the last call"
     refund_id = new_id()
     killer.everywhere(match_with_refund, refund_id, line_of(town, "D1"), close_id, **LATE)

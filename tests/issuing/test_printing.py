@@ -40,7 +40,18 @@ BATCH = PrintBatch(
 
 
 def signed(kind: Kind, serial: int, size: int) -> SignedCode:
-    return sign(KEY, Payload(kind, size, 7, serial, BATCH.use_by, BATCH.face_value_cents, serial * 7919 % 2**24))
+    return sign(
+        KEY,
+        Payload(
+            kind=kind,
+            booklet_size=size,
+            key_id=7,
+            serial=serial,
+            use_by=BATCH.use_by,
+            face_value_cents=BATCH.face_value_cents,
+            tag=serial * 7919 % 2**24,
+        ),
+    )
 
 
 def booklet(number: int, size: int = 10) -> PrintBooklet:

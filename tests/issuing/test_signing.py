@@ -39,7 +39,16 @@ both_algorithms = pytest.mark.parametrize("algorithm", list(Algorithm), ids=lamb
 
 
 def a_payload(algorithm: Algorithm) -> Payload:
-    return Payload(Kind.VOUCHER, 10, 7, 12345, date(2027, 12, 31), 1000, 0xA1B2C3, algorithm)
+    return Payload(
+        kind=Kind.VOUCHER,
+        booklet_size=10,
+        key_id=7,
+        serial=12345,
+        use_by=date(2027, 12, 31),
+        face_value_cents=1000,
+        tag=0xA1B2C3,
+        algorithm=algorithm,
+    )
 
 
 @both_algorithms
@@ -136,13 +145,13 @@ def test_a_short_master_secret_is_refused() -> None:
 def published_keys() -> list[PublishedKey]:
     since = datetime(2027, 1, 1, tzinfo=UTC)
     first = PublishedKey(
-        7,
-        "200000016",
-        "Département du Val-Imaginé",
-        Algorithm.ED25519,
-        public_key_of(TEST_KEYS[Algorithm.ED25519]),
-        KeyState.ACTIVE,
-        since,
+        key_id=7,
+        issuer_siren="200000016",
+        issuer_name="Département du Val-Imaginé",
+        algorithm=Algorithm.ED25519,
+        public_key=public_key_of(TEST_KEYS[Algorithm.ED25519]),
+        state=KeyState.ACTIVE,
+        active_from_at=since,
     )
     second = replace(
         first,

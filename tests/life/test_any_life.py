@@ -306,7 +306,7 @@ class Life(RuleBasedStateMachine):
     @rule(cents=st.integers(1, 2500), is_undone=st.booleans())
     def a_structure_repays(self, cents: int, is_undone: bool) -> None:
         overpayment_id = [*self.overpayments(is_claimed=True), *self.overpayments(is_claimed=False)][0]
-        self.bank_books([BookedLine(f"R{self.statement_count}", cents, True, counterparty="Structure")])
+        self.bank_books([self.booked("R", cents, is_credit=True)])
         with self.database.read() as session:
             line_id = session.scalars(select(BankLine.id).order_by(BankLine.id.desc()).limit(1)).one()
         match_id = new_id()
@@ -349,6 +349,10 @@ class Life(RuleBasedStateMachine):
             ).all()
         self.in_transit += [(row.reference, row.amount_cents) for row in advices]
 
+    def booked(self, initial: str, cents: int, *, is_credit: bool, **said: str) -> BookedLine:
+        reference, known = f"{initial}{self.statement_count}", {"counterparty": "Structure"} | said
+        return BookedLine(reference=reference, amount_cents=cents, is_credit=is_credit, **known)
+
     def bank_books(self, lines: list[BookedLine]) -> None:
         self.statement_count += 1
         content = statement(f"R-{self.statement_count}", self.iban, self.today, self.bank_cents, lines)
@@ -360,7 +364,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def the_bank_pays(self) -> None:
         lines = [
-            BookedLine(f"D{self.statement_count}-{rank}", cents, False, reference, "Structure")
+            self.booked(f"D{rank}-", cents, is_credit=False, end_to_end_id=reference)
             for rank, (reference, cents) in enumerate(self.in_transit)
         ]
         self.bank_books(lines)
@@ -378,20 +382,19 @@ class Life(RuleBasedStateMachine):
         assert import_report(self.database, "r.xml", content, by=PREPARER, now=self.now).rejected_count == 1
         self.in_transit.remove((reference, cents))
         if is_debited:
-            self.bank_books([BookedLine(f"Z{self.statement_count}", cents, False, reference, "Structure")])
+            self.bank_books([self.booked("Z", cents, is_credit=False, end_to_end_id=reference)])
             self.paid.append((reference, cents))
 
     @precondition(lambda self: self.paid)
     @rule()
     def a_payment_comes_back(self) -> None:
         reference, cents = self.paid.pop()
-        self.bank_books(
-            [BookedLine(f"B{self.statement_count}", cents, True, reference, "Structure", return_reason="MS03")]
-        )
+        back = self.booked("B", cents, is_credit=True, end_to_end_id=reference, return_reason="MS03")
+        self.bank_books([back])
 
     @rule(cents=st.integers(1, 10**7), is_credit=st.booleans())
     def the_bank_books_something_unknown(self, cents: int, is_credit: bool) -> None:
-        self.bank_books([BookedLine(f"X{self.statement_count}", cents, is_credit, counterparty="Inconnu")])
+        self.bank_books([self.booked("X", cents, is_credit=is_credit, counterparty="Inconnu")])
 
     @invariant()
     def the_books_are_right(self) -> None:

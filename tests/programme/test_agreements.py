@@ -177,7 +177,16 @@ def test_a_commitment_is_whole_vouchers_below_the_ceiling(database: Database) ->
 
 @pytest.mark.parametrize("kind, siren", [("commune", a_siren(1)), ("department", "215104548"), ("epci", "217505551")])
 def test_a_lone_commune_is_told_to_join_its_epci(sqlite_database: Database, kind: str, siren: str) -> None:
-    issuer = NewIssuer(new_id(), siren, "Ville de Bellerive", kind, "1 place", "51100", "Bellerive", "a@b.example")
+    issuer = NewIssuer(
+        id=new_id(),
+        siren=siren,
+        name="Ville de Bellerive",
+        kind=kind,
+        address="1 place",
+        postcode="51100",
+        city="Bellerive",
+        contact_email="a@b.example",
+    )
     with pytest.raises(Refused, match=r"Une commune seule.*intercommunalité") as refused:
         register_issuer(sqlite_database, issuer, **ACT)
     assert (refused.value.code, refused.value.field) == ("lone_commune", "kind")
@@ -185,7 +194,16 @@ def test_a_lone_commune_is_told_to_join_its_epci(sqlite_database: Database, kind
 
 def test_paris_is_a_collectivity_with_the_powers_of_a_department(sqlite_database: Database) -> None:
     paris = NewIssuer(
-        new_id(), "217500016", "Paris", "department", "1 place", "75004", "Paris", "a@b.example", "", "11"
+        id=new_id(),
+        siren="217500016",
+        name="Paris",
+        kind="department",
+        address="1 place",
+        postcode="75004",
+        city="Paris",
+        contact_email="a@b.example",
+        contact_phone="",
+        region_code="11",
     )
     assert register_issuer(sqlite_database, paris, **ACT) == paris.id
 
@@ -201,7 +219,16 @@ def test_paris_is_a_collectivity_with_the_powers_of_a_department(sqlite_database
     ],
 )
 def test_an_issuer_is_checked(sqlite_database: Database, changes: dict[str, str], code: str) -> None:
-    issuer = NewIssuer(new_id(), a_siren(7), "Rive", "region", "1 place", "51100", "Bellerive", "a@b.example")
+    issuer = NewIssuer(
+        id=new_id(),
+        siren=a_siren(7),
+        name="Rive",
+        kind="region",
+        address="1 place",
+        postcode="51100",
+        city="Bellerive",
+        contact_email="a@b.example",
+    )
     with pytest.raises(Refused) as refused:
         register_issuer(sqlite_database, replace(issuer, **changes), **ACT)
     assert (refused.value.code, refused.value.field) == (code, next(iter(changes)))

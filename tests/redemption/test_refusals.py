@@ -93,7 +93,14 @@ def test_another_programme_s_code_and_a_forged_one_are_told_apart(database: Data
     stranger = new_private_key()
     forged = sign(stranger, genuine)
     elsewhere = Payload(
-        Kind.VOUCHER, 10, 9999, genuine.serial, genuine.use_by, genuine.face_value_cents, genuine.tag, genuine.algorithm
+        kind=Kind.VOUCHER,
+        booklet_size=10,
+        key_id=9999,
+        serial=genuine.serial,
+        use_by=genuine.use_by,
+        face_value_cents=genuine.face_value_cents,
+        tag=genuine.tag,
+        algorithm=genuine.algorithm,
     )
     assert say(database, [forged.to_text()], counter).reason is CounterRefusal.FORGED
     assert say(database, [sign(stranger, elsewhere).to_text()], counter).reason is CounterRefusal.FOREIGN

@@ -52,7 +52,7 @@ def book(town: Town, lines: list[BookedLine], *, now: datetime) -> None:
 def pay_first_advice(town: Town, batch_id: UUID, *, now: datetime) -> int:
     """Let the bank execute the first transfer of a batch; return its amount in cents."""
     reference, cents = advices(town.database, batch_id)[0]
-    book(town, [BookedLine("T1", cents, False, reference)], now=now)
+    book(town, [BookedLine(reference="T1", amount_cents=cents, is_credit=False, end_to_end_id=reference)], now=now)
     return cents
 
 

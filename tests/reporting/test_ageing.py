@@ -61,8 +61,16 @@ def test_every_state_of_a_debt_has_its_rows_and_their_total_is_the_ledgers(datab
         ("transmis", 35, 4_000),
     ]
     reference, cents = next(one for one in advices(database, batch_id) if one[1] == 3_000)  # one is held
-    book(town, [BookedLine("T1", cents, False, reference)], now=NOW + timedelta(days=1))
-    book(town, [BookedLine("T2", cents, True, reference, return_reason="MS03")], now=NOW + timedelta(days=2))
+    book(
+        town,
+        [BookedLine(reference="T1", amount_cents=cents, is_credit=False, end_to_end_id=reference)],
+        now=NOW + timedelta(days=1),
+    )
+    book(
+        town,
+        [BookedLine(reference="T2", amount_cents=cents, is_credit=True, end_to_end_id=reference, return_reason="MS03")],
+        now=NOW + timedelta(days=2),
+    )
     assert ("rejete", 35, cents) in rows_of(ageing(database, now=later))
     freeze_batch(database, new_id(), town.agreement_id, by=PREPARER, now=later)
     found = ageing(database, now=later)
@@ -80,7 +88,11 @@ def test_what_is_paid_is_owed_no_more(database: Database) -> None:
     town.redeem(0, 3)
     batch_id = export_period(town, now=NOW)
     ((reference, cents),) = advices(database, batch_id)
-    book(town, [BookedLine("T1", cents, False, reference)], now=NOW + timedelta(days=1))
+    book(
+        town,
+        [BookedLine(reference="T1", amount_cents=cents, is_credit=False, end_to_end_id=reference)],
+        now=NOW + timedelta(days=1),
+    )
     found = ageing(database, now=NOW + timedelta(days=2))
     assert found.debts == ()
     assert found.ledger_cents == 0

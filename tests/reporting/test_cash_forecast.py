@@ -167,7 +167,11 @@ def test_the_facts_are_the_ledgers(database: Database) -> None:
     town.redeem(1, 4, now=NOW - timedelta(days=20))
     batch_id = export_period(town, now=NOW)
     reference, cents = advices(database, batch_id)[0]
-    book(town, [BookedLine("T1", cents, False, reference)], now=NOW + timedelta(days=1))
+    book(
+        town,
+        [BookedLine(reference="T1", amount_cents=cents, is_credit=False, end_to_end_id=reference)],
+        now=NOW + timedelta(days=1),
+    )
     town.redeem(0, 2, now=NOW + timedelta(days=2))
     (agreement,) = cash(database, now=NOW + timedelta(days=2), issuer_id=town.agreed.issuer_id).agreements
     facts = agreement.facts
@@ -185,8 +189,16 @@ def test_what_a_bank_sends_back_is_held_again(database: Database) -> None:
     town.redeem(0, 3)
     batch_id = export_period(town, now=NOW)
     ((reference, cents),) = advices(database, batch_id)
-    book(town, [BookedLine("T1", cents, False, reference)], now=NOW + timedelta(days=1))
-    book(town, [BookedLine("T2", cents, True, reference, return_reason="AC04")], now=NOW + timedelta(days=2))
+    book(
+        town,
+        [BookedLine(reference="T1", amount_cents=cents, is_credit=False, end_to_end_id=reference)],
+        now=NOW + timedelta(days=1),
+    )
+    book(
+        town,
+        [BookedLine(reference="T2", amount_cents=cents, is_credit=True, end_to_end_id=reference, return_reason="AC04")],
+        now=NOW + timedelta(days=2),
+    )
     (agreement,) = cash(database, now=NOW + timedelta(days=2)).agreements
     assert agreement.facts.held_cents == 0
     assert (agreement.facts.owed, agreement.facts.blocked_cents) == ((), cents), "its account is closed"
@@ -241,7 +253,10 @@ def test_a_period_that_is_over_is_forecast_on_its_own_day_before_any_batch(datab
     open_dispute(database, dispute, by=PREPARER, now=november)
     assert owed() == [(october_end, 5_000), (november_end, 4_000)]
     batch_id = export_period(town, now=november)
-    lines = [BookedLine(f"T{rank}", cents, False, ref) for rank, (ref, cents) in enumerate(advices(database, batch_id))]
+    lines = [
+        BookedLine(reference=f"T{rank}", amount_cents=cents, is_credit=False, end_to_end_id=ref)
+        for rank, (ref, cents) in enumerate(advices(database, batch_id))
+    ]
     book(town, lines, now=november)
     decide_dispute(database, dispute.id, "dismissed", "Le planning le montre.", by=APPROVER, now=november)
     assert owed() == [(october_end, 1_000), (november_end, 4_000)], "what it freed began in October"

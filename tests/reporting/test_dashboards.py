@@ -32,8 +32,20 @@ class Desk:
         town.redeem(1, 4)
         batch_id = export_period(town, now=NOW)
         reference, cents = advices(database, batch_id)[0]
-        book(town, [BookedLine("T1", cents, False, reference)], now=NOW + timedelta(days=1))
-        book(town, [BookedLine("T2", cents, True, reference, return_reason="AC04")], now=NOW + timedelta(days=2))
+        book(
+            town,
+            [BookedLine(reference="T1", amount_cents=cents, is_credit=False, end_to_end_id=reference)],
+            now=NOW + timedelta(days=1),
+        )
+        book(
+            town,
+            [
+                BookedLine(
+                    reference="T2", amount_cents=cents, is_credit=True, end_to_end_id=reference, return_reason="AC04"
+                )
+            ],
+            now=NOW + timedelta(days=2),
+        )
         other.redeem(0, 5, now=NOW + timedelta(days=2))
         self.failed_cents = cents
         app = app_for(database, NOW + timedelta(days=3))

@@ -79,7 +79,7 @@ def test_structures_without_a_rib_are_seen_before_and_after_the_batch(database: 
 
 def test_lines_of_the_bank_that_nothing_explains_are_seen(database: Database) -> None:
     town, other = a_town(database), a_town(database)
-    book(town, [BookedLine("V1", 250_000, True, counterparty="DGE")], now=NOW)
+    book(town, [BookedLine(reference="V1", amount_cents=250_000, is_credit=True, counterparty="DGE")], now=NOW)
     assert Risk.BANK_LINES not in found(database, NOW + timedelta(days=7))
     lines = found(database, NOW + timedelta(days=9))[Risk.BANK_LINES]
     assert (lines.count, lines.amount_cents, lines.on) == (1, 250_000, NOW.date())
@@ -124,7 +124,7 @@ def test_the_most_serious_comes_first_and_what_is_urgent_before_all(database: Da
     town = a_town(database, with_rib=1)
     town.redeem(0, 2)
     town.redeem(1, 4)
-    book(town, [BookedLine("V1", 250_000, True)], now=NOW)
+    book(town, [BookedLine(reference="V1", amount_cents=250_000, is_credit=True)], now=NOW)
     freeze_batch(database, new_id(), town.agreement_id, by=PREPARER, now=NOW)
     three, count = decisions(database, now=NOW + timedelta(days=9))
     assert [one.risk for one in three] == [Risk.BATCH_WAITS, Risk.NO_BANK_DETAILS, Risk.BANK_LINES]

@@ -32,7 +32,11 @@ def test_batches_are_measured_and_the_late_ones_named(database: Database) -> Non
     town.redeem(0, 3)
     batch_id = export_period(town, now=NOW)
     ((reference, cents),) = advices(database, batch_id)
-    book(town, [BookedLine("T1", cents, False, reference)], now=NOW + timedelta(days=4))
+    book(
+        town,
+        [BookedLine(reference="T1", amount_cents=cents, is_credit=False, end_to_end_id=reference)],
+        now=NOW + timedelta(days=4),
+    )
     town.redeem(0, 2, now=NOW + timedelta(days=5))
     waiting_id = new_id()
     freeze_batch(database, waiting_id, town.agreement_id, by=PREPARER, now=NOW + timedelta(days=6))
@@ -57,11 +61,22 @@ def test_rejects_and_returns_are_told_by_reason_by_bank_and_by_month(database: D
     import_bank_file(database, "rapport.xml", report, by=PREPARER, now=NOW)
     book(
         town,
-        [BookedLine("T2", second_cents, False, second), BookedLine("T3", third_cents, False, third)],
+        [
+            BookedLine(reference="T2", amount_cents=second_cents, is_credit=False, end_to_end_id=second),
+            BookedLine(reference="T3", amount_cents=third_cents, is_credit=False, end_to_end_id=third),
+        ],
         now=NOW + timedelta(days=1),
     )
     back = NOW + timedelta(days=20)
-    book(town, [BookedLine("T4", second_cents, True, second, return_reason="AC04")], now=back)
+    book(
+        town,
+        [
+            BookedLine(
+                reference="T4", amount_cents=second_cents, is_credit=True, end_to_end_id=second, return_reason="AC04"
+            )
+        ],
+        now=back,
+    )
     found = rejects.failures(database, issuer_id=town.agreed.issuer_id)
     assert [(one.reference, one.is_return, one.reason.code, one.is_open) for one in found] == [
         (second, True, "AC04", True),
@@ -91,5 +106,9 @@ def test_a_rejection_that_the_bank_takes_back_is_none(database: Database) -> Non
         database, "rapport.xml", status_report(batch_id, transfers={reference: "AC01"}), by=PREPARER, now=NOW
     )
     assert len(rejects.failures(database)) == 1
-    book(town, [BookedLine("T1", cents, False, reference)], now=NOW + timedelta(days=1))
+    book(
+        town,
+        [BookedLine(reference="T1", amount_cents=cents, is_credit=False, end_to_end_id=reference)],
+        now=NOW + timedelta(days=1),
+    )
     assert rejects.failures(database) == []

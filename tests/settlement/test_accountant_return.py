@@ -88,7 +88,9 @@ def owing(database: Database) -> Iterator[Owing]:
 
 def test_what_the_accountant_paid_is_paid_on_its_day(owing: Owing) -> None:
     done = owing.take(f"{owing.first};30,00;payé;24/11/2026;", f"{owing.second};40,00;Payé;2026-11-25;")
-    assert done == Returned(False, 2, 2, 0, 0, 0)
+    assert done == Returned(
+        is_known=False, line_count=2, paid_count=2, rejected_count=0, returned_count=0, known_count=0
+    )
     assert owing.states() == {
         owing.first: ("paid", date(2026, 11, 24)),
         owing.second: ("paid", date(2026, 11, 25)),
@@ -131,7 +133,9 @@ def test_the_same_file_twice_and_lines_said_again_change_nothing(owing: Owing) -
     row = f"{owing.first};30,00;payé;24/11/2026;"
     owing.take(row)
     before = owing.counts()
-    assert owing.take(row) == Returned(True, 1, 0, 0, 0, 1)
+    assert owing.take(row) == Returned(
+        is_known=True, line_count=1, paid_count=0, rejected_count=0, returned_count=0, known_count=1
+    )
     assert owing.counts() == before
     more = owing.take(row, f"{owing.second};40,00;rejeté;24/11/2026;RIB faux")
     assert (more.paid_count, more.rejected_count, more.known_count) == (0, 1, 1)

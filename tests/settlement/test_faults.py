@@ -127,6 +127,11 @@ def test_an_import_killed_at_every_step_pays_once(database: Database, killer: Ki
     lines = [debit("T1", 3_000, paid.first), debit("T2", 4_000, paid.second)]
     content = statement("R1", paid.iban, TODAY, OPENING_CENTS, lines)
     done, again = killer.everywhere(import_statement, "releve.xml", content, by=PREPARER, now=NOW)
-    assert (done.paid_count, again) == (2, Imported(True, 0, 0, 0, 0, 0, 0))
+    assert (done.paid_count, again) == (
+        2,
+        Imported(
+            is_known=True, statement_count=0, line_count=0, new_count=0, paid_count=0, returned_count=0, unknown_count=0
+        ),
+    )
     assert paid.states() == ["paid", "paid"]
     assert wrong_books(database) == []

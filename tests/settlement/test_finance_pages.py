@@ -291,4 +291,10 @@ def test_a_place_manager_sees_when_and_why_and_nobody_elses_money(office: Office
 
 def own_statement(iban: str, debit_cents: int) -> bytes:
     """Return a statement with one debit that bears no reference of ours."""
-    return statement("R1", iban, NOW.date(), 100_000, [BookedLine("T1", debit_cents, False, counterparty="COMPTE")])
+    return statement(
+        "R1",
+        iban,
+        NOW.date(),
+        100_000,
+        [BookedLine(reference="T1", amount_cents=debit_cents, is_credit=False, counterparty="COMPTE")],
+    )

@@ -70,11 +70,11 @@ def paid(database: Database) -> Paid:
 
 
 def debit(reference: str, cents: int, end_to_end_id: str = "NOTPROVIDED", **more: str) -> BookedLine:
-    return BookedLine(reference, cents, False, end_to_end_id, **more)
+    return BookedLine(reference=reference, amount_cents=cents, is_credit=False, end_to_end_id=end_to_end_id, **more)
 
 
 def credit(reference: str, cents: int, end_to_end_id: str = "NOTPROVIDED", **more: str) -> BookedLine:
-    return BookedLine(reference, cents, True, end_to_end_id, **more)
+    return BookedLine(reference=reference, amount_cents=cents, is_credit=True, end_to_end_id=end_to_end_id, **more)
 
 
 def test_a_line_with_our_reference_and_amount_pays_its_advice(paid: Paid) -> None:
@@ -90,7 +90,9 @@ def test_the_same_statement_twice_changes_nothing_zipped_or_not(paid: Paid) -> N
     before = counts(paid.database)
     for again in (content, gzip.compress(content)):
         done = import_statement(paid.database, "encore.xml", again, by=APPROVER, now=NOW + timedelta(days=3))
-        assert done == Imported(True, 0, 0, 0, 0, 0, 0)
+        assert done == Imported(
+            is_known=True, statement_count=0, line_count=0, new_count=0, paid_count=0, returned_count=0, unknown_count=0
+        )
     assert counts(paid.database) == before
     assert wrong_books(paid.database) == []
 

@@ -82,7 +82,9 @@ def test_what_is_contested_and_owed_back_is_so_once_however_often_its_acts_are_k
     assert balance(town, "4671") == 3_000
     with database.read() as session:
         overpayment_id = session.scalars(select(Overpayment.id)).one()
-    (credit,) = imported(town, killer, BookedLine("C1", 1_000, True, counterparty="Association"))
+    (credit,) = imported(
+        town, killer, BookedLine(reference="C1", amount_cents=1_000, is_credit=True, counterparty="Association")
+    )
     undone_id = new_id()
     killer.everywhere(match_with_overpayment, undone_id, credit, overpayment_id, **ACT)
     killer.everywhere(undo_match, undone_id, "Autre structure", **ACT)
@@ -115,7 +117,7 @@ def test_what_fails_to_be_paid_is_taken_up_once_however_often_its_acts_are_kille
     rejected = status_report(batch_id, transfers={advice_of(town, batch_id, 1)[1]: "AC04"})
     done, again = killer.everywhere(import_report, "rapport.xml", rejected, **ACT)
     assert (done.rejected_count, done.is_known, again.is_known) == (1, False, True)
-    (line,) = imported(town, killer, BookedLine("T1", 1_000, False))
+    (line,) = imported(town, killer, BookedLine(reference="T1", amount_cents=1_000, is_credit=False))
     killer.everywhere(match_line, line, advice_of(town, batch_id, 0)[0], match_id=(match_id := new_id()), **ACT)
     killer.everywhere(undo_match, match_id, "Autre virement", **ACT)
     killer.everywhere(match_line, line, advice_of(town, batch_id, 0)[0], match_id=new_id(), **ACT)

@@ -49,7 +49,9 @@ def test_a_large_import_killed_anywhere_and_run_again_gives_the_same_lines_and_b
     killer.outside(import_statement, *command, by=PREPARER, now=LATER, shares=(0.5, 0.9))
     done, again = killer.everywhere(import_statement, *command, by=PREPARER, now=LATER)
     assert (done.statement_count, done.new_count, done.paid_count, done.returned_count) == (3, CHUNK + 102, 2, 1)
-    assert again == Imported(True, 0, 0, 0, 0, 0, 0)
+    assert again == Imported(
+        is_known=True, statement_count=0, line_count=0, new_count=0, paid_count=0, returned_count=0, unknown_count=0
+    )
     assert paid.states() == ["returned", "paid"]
     with database.read() as session:
         told = Counter(session.scalars(select(Entry.event_type)))

@@ -26,13 +26,13 @@ from voucher.settlement.formats_out.liquidation import (
 )
 
 CLIC = Payee(
-    "PN-0000-0000-0000-0001",
-    "12345678900012",
-    "Association Clic & Cie",
-    "Clic et Cie",
-    "FR7630006000011234567890189",
-    12,
-    12_080,
+    reference="PN-0000-0000-0000-0001",
+    siret="12345678900012",
+    name="Association Clic & Cie",
+    account_holder="Clic et Cie",
+    iban="FR7630006000011234567890189",
+    voucher_count=12,
+    amount_cents=12_080,
 )
 USE = SupportingLine(
     payment_reference=CLIC.reference,

@@ -24,12 +24,12 @@ def account(number: int) -> str:
 
 TRANSFERS = [
     Transfer(
-        f"L2026-33-01-{number:04d}",
-        f"Médiathèque n° {number}",
-        account(number),
-        None,
-        1234 * number + 1,
-        "Pass numérique",
+        end_to_end_id=f"L2026-33-01-{number:04d}",
+        creditor_name=f"Médiathèque n° {number}",
+        creditor_iban=account(number),
+        creditor_bic=None,
+        amount_cents=1234 * number + 1,
+        remittance="Pass numérique",
     )
     for number in range(1, 6)
 ]

@@ -51,7 +51,15 @@ def claim(town: Town, overpayment_id: UUID, *, days_later: int = DAYS) -> str:
 
 def a_credit(town: Town, cents: int) -> UUID:
     """Let the bank book a credit that nothing explains; return its line."""
-    book(town, [BookedLine(f"C-{new_id().hex[-6:]}", cents, True, counterparty="Association")], now=NOW)
+    book(
+        town,
+        [
+            BookedLine(
+                reference=f"C-{new_id().hex[-6:]}", amount_cents=cents, is_credit=True, counterparty="Association"
+            )
+        ],
+        now=NOW,
+    )
     with town.database.read() as session:
         return session.scalars(select(BankLine.id).where(BankLine.is_credit, BankLine.amount_cents == cents)).one()
 

@@ -24,9 +24,21 @@ from voucher.settlement.formats_out.target_days import easter_sunday, is_target_
 
 OUR_ACCOUNT = Debtor("Régie du Pass numérique", "FR7630006000011234567890189", "AGRIFRPPXXX")
 CLIC = Transfer(
-    "L2026-33-01-0001", "Clic & Cie", "FR1420041010050500013M02606", "PSSTFRPPXXX", 47000, "Pass numérique – juin 2026"
+    end_to_end_id="L2026-33-01-0001",
+    creditor_name="Clic & Cie",
+    creditor_iban="FR1420041010050500013M02606",
+    creditor_bic="PSSTFRPPXXX",
+    amount_cents=47000,
+    remittance="Pass numérique – juin 2026",
 )
-FOURNIL = Transfer("L2026-33-01-0002", "Le Fournil d’Ô", "FR7630006000011234567890189", None, 1, "Pass numérique")
+FOURNIL = Transfer(
+    end_to_end_id="L2026-33-01-0002",
+    creditor_name="Le Fournil d’Ô",
+    creditor_iban="FR7630006000011234567890189",
+    creditor_bic=None,
+    amount_cents=1,
+    remittance="Pass numérique",
+)
 AT_NIGHT = datetime(2026, 7, 9, 22, 30, tzinfo=UTC)  # already the 10th in Paris
 FRIDAY = date(2026, 7, 10)
 

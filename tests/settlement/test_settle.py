@@ -379,7 +379,10 @@ def test_a_clock_that_goes_back_breaks_nothing(database: Database) -> None:
     approve_batch(database, frozen.batch_id, by=APPROVER, now=NOW - timedelta(hours=2))
     export_batch(database, frozen.batch_id, by=PREPARER, now=NOW - timedelta(hours=3))
     references = {cents: reference for reference, cents in in_file(database)}
-    lines = [BookedLine(f"T{cents}", cents, False, reference) for cents, reference in references.items()]
+    lines = [
+        BookedLine(reference=f"T{cents}", amount_cents=cents, is_credit=False, end_to_end_id=reference)
+        for cents, reference in references.items()
+    ]
     content = statement("R1", paying_iban(database), TODAY, 1_000_000, lines)
     import_bank_file(database, "r.xml", content, by=PREPARER, now=NOW - timedelta(hours=4))
     assert state_of(database, frozen.batch_id) == "closed"

@@ -51,7 +51,10 @@ def test_ten_thousand_structures_with_one_redemption_each_are_paid_whole(databas
     assert [len(references) for references in told] == [2_500] * 4
     references = [str(reference) for part in told for reference in part]
     assert len(set(references)) == COUNT
-    lines = [BookedLine(f"T{rank}", FACE_CENTS, False, reference) for rank, reference in enumerate(references)]
+    lines = [
+        BookedLine(reference=f"T{rank}", amount_cents=FACE_CENTS, is_credit=False, end_to_end_id=reference)
+        for rank, reference in enumerate(references)
+    ]
     content = statement("R1", iban, NOW.date(), 2 * total_cents, lines)
     done = import_statement(database, "releve.xml", content, by=PREPARER, now=NOW)
     assert (done.new_count, done.paid_count, done.unknown_count) == (COUNT, COUNT, 0)

@@ -79,7 +79,9 @@ class Account:
     def charge(self, amount_cents: int) -> None:
         """Take the bank's own price."""
         self.sent_count += 1
-        line = BookedLine(f"{self.iban[-4:]}-{self.sent_count:06d}", amount_cents, False, kind="CHRG")
+        line = BookedLine(
+            reference=f"{self.iban[-4:]}-{self.sent_count:06d}", amount_cents=amount_cents, is_credit=False, kind="CHRG"
+        )
         self.lines.append(line)
         self.charged_cents += amount_cents
 
@@ -88,7 +90,17 @@ class Account:
     ) -> None:
         self.sent_count += 1
         reference = f"{self.iban[-4:]}-{self.sent_count:06d}"
-        self.lines.append(BookedLine(reference, amount_cents, is_credit, end_to_end_id, name, words, back))
+        self.lines.append(
+            BookedLine(
+                reference=reference,
+                amount_cents=amount_cents,
+                is_credit=is_credit,
+                end_to_end_id=end_to_end_id,
+                counterparty=name,
+                remittance=words,
+                return_reason=back,
+            )
+        )
 
     def close_day(self, day: date) -> bytes | None:
         """Send the statement of a day: None when nothing was booked."""

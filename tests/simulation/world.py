@@ -136,9 +136,17 @@ def give_bank_details(story: Story, structure_id: UUID, rank: int, *, now: objec
 def _sign(story: Story, rank: int, plan: Plan, envelopes: dict[str, UUID], funder_ids: dict[str, UUID]) -> Agreed:
     by, now = story.by[Role.PROGRAMME], start_of_day(FIRST_DAY)
     issuer = NewIssuer(
-        story.some_id(), invented_siren(20 + rank), f"Collectivité {plan.number}", "department", "1 place", "51000",
-        "Villeneuve-l'Essai", "pass@essai.example", "03 99 00 00 00", "44",
-    )  # fmt: skip
+        id=story.some_id(),
+        siren=invented_siren(20 + rank),
+        name=f"Collectivité {plan.number}",
+        kind="department",
+        address="1 place",
+        postcode="51000",
+        city="Villeneuve-l'Essai",
+        contact_email="pass@essai.example",
+        contact_phone="03 99 00 00 00",
+        region_code="44",
+    )
     register_issuer(story.database, issuer, by=by, now=now)
     account = NewPayingAccount(
         story.some_id(), f"Compte {plan.number}", f"PASS {plan.number}", invented_iban(rank + 1), plan.channel
@@ -174,7 +182,13 @@ def _sign(story: Story, rank: int, plan: Plan, envelopes: dict[str, UUID], funde
     )
     make_key(story.database, issuer.id, master_secret=story.master_secret, by=by, now=now)
     prescriber = NewPrescriber(
-        story.some_id(), issuer.id, f"CCAS {plan.number}", "ccas", "51000", "Villeneuve-l'Essai", "2 place"
+        id=story.some_id(),
+        issuer_id=issuer.id,
+        name=f"CCAS {plan.number}",
+        kind="ccas",
+        postcode="51000",
+        city="Villeneuve-l'Essai",
+        address="2 place",
     )
     register_prescriber(story.database, prescriber, by=by, now=now)
     return Agreed(

@@ -130,7 +130,9 @@ def their_life_goes_on(world: World, database: Database) -> None:
     town = Town(database, world.town.agreed, world.town.counters)
     answer = redeem(database, new_id(), [world.code], "everyday_digital_tools", town.counters[2], by=SOMEONE, now=AFTER)
     assert isinstance(answer, Redeemed), answer
-    back = BookedLine("T9", world.paid_cents, True, world.paid, return_reason="MS03")
+    back = BookedLine(
+        reference="T9", amount_cents=world.paid_cents, is_credit=True, end_to_end_id=world.paid, return_reason="MS03"
+    )
     book(town, [back], now=AFTER)
     with database.read() as session:
         state = session.scalar(select(PaymentAdvice.state).where(PaymentAdvice.reference == world.paid))
@@ -168,7 +170,8 @@ def pay(town: Town, batch_id: UUID) -> None:
     approve_batch(town.database, batch_id, by=APPROVER, now=AFTER)
     export_batch(town.database, batch_id, by=PREPARER, now=AFTER)
     lines = [
-        BookedLine(f"P{reference}"[:35], cents, False, reference) for reference, cents in sent(town.database, batch_id)
+        BookedLine(reference=f"P{reference}"[:35], amount_cents=cents, is_credit=False, end_to_end_id=reference)
+        for reference, cents in sent(town.database, batch_id)
     ]
     book(town, lines, now=AFTER + timedelta(days=1))
 

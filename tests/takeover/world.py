@@ -41,10 +41,15 @@ class World:
         (self.paid, self.paid_cents), (rejected, _), (self.returned, cents) = sent(database, self.paid_batch_id)
         report = status_report(self.paid_batch_id, transfers={rejected: "AB05"})
         import_bank_file(database, "rapport.xml", report, by=PREPARER, now=NOW)
-        lines = [BookedLine("T1", self.paid_cents, False, self.paid), BookedLine("T2", cents, False, self.returned)]
+        lines = [
+            BookedLine(reference="T1", amount_cents=self.paid_cents, is_credit=False, end_to_end_id=self.paid),
+            BookedLine(reference="T2", amount_cents=cents, is_credit=False, end_to_end_id=self.returned),
+        ]
         book(self.town, lines, now=NOW + timedelta(days=1))
-        stranger = BookedLine("T4", 12_345, True, counterparty="INCONNU")
-        back = BookedLine("T3", cents, True, self.returned, return_reason="MS03")
+        stranger = BookedLine(reference="T4", amount_cents=12_345, is_credit=True, counterparty="INCONNU")
+        back = BookedLine(
+            reference="T3", amount_cents=cents, is_credit=True, end_to_end_id=self.returned, return_reason="MS03"
+        )
         book(self.town, [back, stranger], now=NOW + timedelta(days=2))
         self.town.redeem(0, 5, now=LATER)
         give_rib(database, self.town.structure_ids[1], 40, now=LATER)

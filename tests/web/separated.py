@@ -179,7 +179,7 @@ def a_world(database: Database, rank: int) -> World:
             advice.reference,
             str(redemption_id),
         )
-    lines = [BookedLine(f"L{rank}", 1_234, True, counterparty=office[-1])]
+    lines = [BookedLine(reference=f"L{rank}", amount_cents=1_234, is_credit=True, counterparty=office[-1])]
     import_statement(database, "releve.xml", statement(f"R{rank}", iban, NOW.date(), 0, lines), by=PREPARER, now=NOW)
     with database.read() as session:
         line_id = session.execute(select(BankLine.id).where(BankLine.counterparty == office[-1])).scalar_one()

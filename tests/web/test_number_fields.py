@@ -17,7 +17,7 @@ from voucher.web.forms import CountField, EurosField, HouseForm, PercentField, S
 
 NUMBERS = (EurosField, CountField, PercentField, SerialField, SeenNumberField)
 WORDS = {
-    "address", "address_complement", "city", "code", "code_postal", "commitment_number", "confirmed", "decision", "email", "facts",
+    "address", "address_complement", "call", "city", "code", "code_postal", "commitment_number", "confirmed", "decision", "email", "facts",
     "holder_name", "id", "insee_code", "name", "number", "opening_hours", "pivot", "postcode", "ranges", "reason", "reference", "seen",
     "seen_cents", "seen_number", "service_code", "summary", "vat_regime", "website", "contact_email", "first_name", "last_name",
 }  # fmt: skip
@@ -78,12 +78,14 @@ def test_every_field_of_every_form_is_a_number_of_the_house_or_a_text_named_here
 
 
 def test_every_whole_number_of_every_command_goes_through_the_parser() -> None:
-    waiting: list[click.Command] = [main]
+    waiting: list[click.Command | None] = [main]
     counts = 0
     while waiting:
         command = waiting.pop()
+        assert command is not None
         if isinstance(command, click.Group):
-            waiting += command.commands.values()
+            context = click.Context(command)
+            waiting += [command.get_command(context, name) for name in command.list_commands(context)]
         for one in command.params:
             assert not isinstance(one.type, click.types.IntParamType | click.types.FloatParamType), (
                 f"{command.name} {one.name}"

@@ -64,7 +64,15 @@ def revoke_role(database: Database, account_id: UUID, role: Role, *, by: UUID, n
         session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
         line_id = note(session, by, "role_revoked", f"{account.email} : {ROLE_NAMES[role]}", now)
         sentence = f"Le rôle « {ROLE_NAMES[role]} » vous a été retiré le {french_instant(now)}."
-        tell(session, account.email, account.name, line_id, "un rôle vous a été retiré", sentence, now)
+        tell(
+            session,
+            email=account.email,
+            name=account.name,
+            about_id=line_id,
+            subject="un rôle vous a été retiré",
+            sentence=sentence,
+            now=now,
+        )
 
 
 def close_account(database: Database, account_id: UUID, *, by: UUID, now: datetime) -> None:
@@ -80,7 +88,15 @@ def close_account(database: Database, account_id: UUID, *, by: UUID, now: dateti
         session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
         line_id = note(session, by, "account_closed", account.email, now)
         sentence = f"Votre compte a été fermé le {french_instant(now)}. Vous ne pouvez plus vous connecter."
-        tell(session, account.email, account.name, line_id, "votre compte est fermé", sentence, now)
+        tell(
+            session,
+            email=account.email,
+            name=account.name,
+            about_id=line_id,
+            subject="votre compte est fermé",
+            sentence=sentence,
+            now=now,
+        )
 
 
 def change_password(
@@ -115,5 +131,13 @@ def change_password(
         put_password(session, account_id, password_hash, now)
         line_id = note(session, account_id, "password_changed", account.email, now)
         sentence = f"Vous avez changé votre mot de passe le {french_instant(now)}. Vos autres connexions sont fermées."
-        tell(session, account.email, account.name, line_id, "votre mot de passe a changé", sentence, now)
+        tell(
+            session,
+            email=account.email,
+            name=account.name,
+            about_id=line_id,
+            subject="votre mot de passe a changé",
+            sentence=sentence,
+            now=now,
+        )
         return open_session(session, account_id, place_id, now)

@@ -53,12 +53,12 @@ def grant_role(
         account = locked_open_account(session, account_id)
         _refuse_role(session, account_id, role)
         if role not in TWO_PEOPLE_ROLES:
-            _give(session, account, role, scope_id, None, by, now)
+            _give(session, account, role=role, scope_id=scope_id, change_id=None, by=by, now=now)
             return None
         change_id = _ask(session, account, ChangeKind.ROLE, by, now, role=role, scope_id=scope_id)
         if by is None and not _second_people(session, None):
             _decide(session, change_id, ChangeOutcome.CONFIRMED, Origin.HOST, None, now)
-            _give(session, account, role, scope_id, change_id, None, now)
+            _give(session, account, role=role, scope_id=scope_id, change_id=change_id, by=None, now=now)
             return None
         note(session, by, "role_asked", f"{account.email} : {ROLE_NAMES[role]}", now)
         return change_id
@@ -104,7 +104,15 @@ def change_address(database: Database, account_id: UUID, email: str, *, by: UUID
             return None
         line_id = note(session, by, "address_asked", f"{account.email} : {wanted}", now)
         sentence = f"Une demande du {french_instant(now)} remplace votre adresse par {wanted}. Une seconde personne doit la confirmer."
-        tell(session, account.email, account.name, line_id, "votre adresse va changer", sentence, now)
+        tell(
+            session,
+            email=account.email,
+            name=account.name,
+            about_id=line_id,
+            subject="votre adresse va changer",
+            sentence=sentence,
+            now=now,
+        )
         return change_id
 
 
@@ -211,7 +219,15 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
             end_password(session, account.id)
             asked_from = Origin.HOST if change.asked_by is None else Origin.OFFICE
             queue_link(session, locked_open_account(session, account.id), asked_from, change.asked_by, now)
-        _give(session, account, Role(change.role), change.scope_id, change.id, change.asked_by, now)
+        _give(
+            session,
+            account,
+            role=Role(change.role),
+            scope_id=change.scope_id,
+            change_id=change.id,
+            by=change.asked_by,
+            now=now,
+        )
     else:
         _put_address(session, account, change.new_email, by, now)
 
@@ -231,6 +247,7 @@ def _decide(
 def _give(
     session: Session,
     account: Account,
+    *,
     role: Role,
     scope_id: UUID | None,
     change_id: UUID | None,
@@ -250,7 +267,15 @@ def _give(
     )
     line_id = note(session, by, "role_granted", f"{account.email} : {ROLE_NAMES[role]}", now)
     sentence = f"Le rôle « {ROLE_NAMES[role]} » vous a été donné le {french_instant(now)}."
-    tell(session, account.email, account.name, line_id, "un rôle vous est donné", sentence, now)
+    tell(
+        session,
+        email=account.email,
+        name=account.name,
+        about_id=line_id,
+        subject="un rôle vous est donné",
+        sentence=sentence,
+        now=now,
+    )
 
 
 def _put_address(session: Session, account: Account, email: str, by: UUID | None, now: datetime) -> None:
@@ -263,7 +288,15 @@ def _put_address(session: Session, account: Account, email: str, by: UUID | None
     if account.password_hash is not None and moved.password_hash is None:
         sentence += " Votre mot de passe ne sert plus : un lien envoyé à cette adresse permet d’en choisir un autre."
     for told in (account.email, email):
-        tell(session, told, account.name, new_id(), "votre adresse a changé", sentence, now)
+        tell(
+            session,
+            email=told,
+            name=account.name,
+            about_id=new_id(),
+            subject="votre adresse a changé",
+            sentence=sentence,
+            now=now,
+        )
     if moved.password_hash is None and by is not None:
         queue_link(session, moved, Origin.OFFICE, by, now)
 

@@ -15,24 +15,40 @@ MADE_WHEN_SENT = ""
 """The path of a message whose link is made when it leaves."""
 
 
-def tell(session: Session, email: str, name: str, about_id: UUID, subject: str, sentence: str, now: datetime) -> None:
+def tell(
+    session: Session, *, email: str, name: str, about_id: UUID, subject: str, sentence: str, now: datetime
+) -> None:
     """Tell a person what was done; `about_id` is a fact that is told once."""
     body = f"Bonjour {name},\n\n{sentence}\n\n{NOT_YOU}"
-    queue(session, [Letter("account_news", about_id, None, email, subject, body, "/personnes/connexion")], now)
+    queue(
+        session,
+        [
+            Letter(
+                kind="account_news",
+                about_id=about_id,
+                issuer_id=None,
+                recipient=email,
+                subject=subject,
+                body=body,
+                path="/personnes/connexion",
+            )
+        ],
+        now,
+    )
 
 
 def tell_second_people(session: Session, people: Sequence[tuple[str, str]], whose: str, now: datetime) -> None:
     """Tell each of `people` (address, name) that a demand on the account of `whose` waits for one of them."""
     letters = [
         Letter(
-            "account_to_confirm",
-            new_id(),
-            None,
-            email,
-            "une demande attend votre confirmation",
-            f"Bonjour {name},\n\nUne demande sur le compte de {whose} attend une seconde personne du programme. Vérifiez-la"
+            kind="account_to_confirm",
+            about_id=new_id(),
+            issuer_id=None,
+            recipient=email,
+            subject="une demande attend votre confirmation",
+            body=f"Bonjour {name},\n\nUne demande sur le compte de {whose} attend une seconde personne du programme. Vérifiez-la"
             " auprès de la personne, puis confirmez ou refusez.",
-            "/personnes/a-confirmer",
+            path="/personnes/a-confirmer",
         )
         for email, name in people
     ]
@@ -40,7 +56,7 @@ def tell_second_people(session: Session, people: Sequence[tuple[str, str]], whos
 
 
 def send_link(
-    session: Session, link_id: UUID, purpose: LinkPurpose, asked_from: Origin, email: str, name: str, now: datetime
+    session: Session, link_id: UUID, *, purpose: LinkPurpose, asked_from: Origin, email: str, name: str, now: datetime
 ) -> None:
     """Put into the outbox which link is to be made, and for whom."""
     life = _words(LINK_LIVES[purpose])
@@ -59,7 +75,21 @@ def send_link(
     else:
         not_asked = NOT_YOU
     body = f"Bonjour {name},\n\n{asked}\n\n{rest}\n\n{not_asked}"
-    queue(session, [Letter("account_link", link_id, None, email, subject, body, MADE_WHEN_SENT)], now)
+    queue(
+        session,
+        [
+            Letter(
+                kind="account_link",
+                about_id=link_id,
+                issuer_id=None,
+                recipient=email,
+                subject=subject,
+                body=body,
+                path=MADE_WHEN_SENT,
+            )
+        ],
+        now,
+    )
 
 
 def _words(life: timedelta) -> str:

@@ -86,7 +86,15 @@ def print_link(database: Database, email: str, *, now: datetime) -> str:
         token = _make_token(session, link_id, purpose, now)
         line_id = note(session, None, "link_printed", account.email, now)
         sentence = f"Un lien pour choisir votre mot de passe a été affiché sur le serveur, le {french_instant(now)}."
-        tell(session, account.email, account.name, line_id, "un lien a été fait pour votre compte", sentence, now)
+        tell(
+            session,
+            email=account.email,
+            name=account.name,
+            about_id=line_id,
+            subject="un lien a été fait pour votre compte",
+            sentence=sentence,
+            now=now,
+        )
     return f"{LINK_FOLDER}/{token}"
 
 
@@ -153,7 +161,15 @@ def use_link(database: Database, token: str, wanted: str, *, now: datetime, prog
         put_password(session, row.account_id, password_hash, now)
         line_id = note(session, row.account_id, "password_chosen", row.email, now)
         sentence = f"Votre mot de passe a été choisi avec un lien, le {french_instant(now)}. Vos connexions ouvertes sont fermées."
-        tell(session, row.email, row.name, line_id, "votre mot de passe a changé", sentence, now)
+        tell(
+            session,
+            email=row.email,
+            name=row.name,
+            about_id=line_id,
+            subject="votre mot de passe a changé",
+            sentence=sentence,
+            now=now,
+        )
 
 
 def put_password(session: Session, account_id: UUID, password_hash: str, now: datetime) -> None:
@@ -183,7 +199,7 @@ def queue_link(
 ) -> LinkPurpose:
     """Note that a link is asked for an account's row, and put its message into the outbox."""
     link_id, purpose = _insert_link(session, account, asked_from, by, now)
-    send_link(session, link_id, purpose, asked_from, account.email, account.name, now)
+    send_link(session, link_id, purpose=purpose, asked_from=asked_from, email=account.email, name=account.name, now=now)
     return purpose
 
 

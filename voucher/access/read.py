@@ -13,7 +13,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """A staff account with the roles it holds."""
 
@@ -69,7 +69,13 @@ def people(database: Database, asked: Asked) -> Page[Person]:
         roles.setdefault(grant.account_id, []).append((Role(grant.role), grant.scope_id))
     return page.of(
         Person(
-            row.id, row.name, row.email, tuple(roles.get(row.id, ())), row.locked_until, row.closed_at, row.has_password
+            id=row.id,
+            name=row.name,
+            email=row.email,
+            roles=tuple(roles.get(row.id, ())),
+            locked_until=row.locked_until,
+            closed_at=row.closed_at,
+            has_password=row.has_password,
         )
         for row in page.rows
     )
@@ -87,7 +93,15 @@ def person(database: Database, account_id: UUID) -> Person | None:
     if row is None:
         return None
     roles = tuple((Role(grant.role), grant.scope_id) for grant in granted)
-    return Person(row.id, row.name, row.email, roles, row.locked_until, row.closed_at, row.has_password)
+    return Person(
+        id=row.id,
+        name=row.name,
+        email=row.email,
+        roles=roles,
+        locked_until=row.locked_until,
+        closed_at=row.closed_at,
+        has_password=row.has_password,
+    )
 
 
 def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:

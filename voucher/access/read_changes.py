@@ -24,7 +24,7 @@ class LinkState:
     ends_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """A change that takes two people. `what` is French; who asked or decided is a name, None for the host."""
 
@@ -123,21 +123,21 @@ def _changes(database: Database, query: Select[*tuple[Any, ...]]) -> list[Change
         rows = session.execute(query).all()
     return [
         Change(
-            row.id,
-            row.account_id,
-            row.name,
-            row.known_email,
-            row.new_email,
-            f"le rôle « {ROLE_NAMES[Role(row.role)]} »"
+            id=row.id,
+            account_id=row.account_id,
+            name=row.name,
+            known_email=row.known_email,
+            new_email=row.new_email,
+            what=f"le rôle « {ROLE_NAMES[Role(row.role)]} »"
             if row.kind == ChangeKind.ROLE
             else f"l’adresse {row.new_email}",
-            row.scope_id,
-            row.asked_by,
-            row.asked_by_name,
-            row.asked_at,
-            row.outcome,
-            row.decided_by_name,
-            row.decided_at,
+            scope_id=row.scope_id,
+            asked_by=row.asked_by,
+            asked_by_name=row.asked_by_name,
+            asked_at=row.asked_at,
+            outcome=row.outcome,
+            decided_by_name=row.decided_by_name,
+            decided_at=row.decided_at,
         )
         for row in rows
     ]

@@ -20,7 +20,7 @@ BOOKED = (*DIRECT, EventType.UNKNOWN_CREDIT_BOOKED, EventType.UNKNOWN_DEBIT_BOOK
 """Events of a line's own entries, which move 5120."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """A line, or several alike: from when the books count it, and the bank's statements (None: none proves it)."""
 
@@ -131,15 +131,15 @@ def _lines(session: Session, account_id: UUID, *, is_summed: bool) -> list[Line]
             closes[key] = _closed_on(statements, *key)
     return [
         Line(
-            None if is_summed else row.id,
-            row.booked_on,
-            None if is_summed else row.valued_on,
-            ""
+            id=None if is_summed else row.id,
+            booked_on=row.booked_on,
+            valued_on=None if is_summed else row.valued_on,
+            label=""
             if is_summed
             else ", ".join(words for words in (row.counterparty, row.remittance) if words) or "Sans nom",
-            int(row.cents),
-            row.entry_day,
-            closes[row.statement_id, row.booked_on],
+            cents=int(row.cents),
+            in_books_from=row.entry_day,
+            at_bank_from=closes[row.statement_id, row.booked_on],
         )
         for row in rows
         if row.entry_day is not None

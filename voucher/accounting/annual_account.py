@@ -121,7 +121,7 @@ class Proof:
         return self.cents == self.ledger_cents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementAccount:
     """An agreement's annual account."""
 
@@ -173,9 +173,16 @@ def annual_account(
             vintages.setdefault(one.vintage, Line()).add(one.line)
         proofs = _proofs(session, agreement_id, year, vintages.values())
     return AgreementAccount(
-        agreement.id, agreement.number, agreement.name, agreement.issuer_id, agreement.issuer, year,
-        dict(sorted(vintages.items())), tuple(orders), proofs,
-    )  # fmt: skip
+        agreement_id=agreement.id,
+        agreement_number=agreement.number,
+        agreement_name=agreement.name,
+        issuer_id=agreement.issuer_id,
+        issuer_name=agreement.issuer,
+        year=year,
+        vintages=dict(sorted(vintages.items())),
+        orders=tuple(orders),
+        proofs=proofs,
+    )
 
 
 def _orders(session: Session, agreement_id: UUID, year: int) -> list[OrderLine]:

@@ -323,7 +323,7 @@ def _entries(session: Session, siren: str, year: int) -> Iterator[tuple[date, li
         yield paris_day(rows[0].posted_at), rows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
     """A movement of the file, with the letter of each of its sides."""
 
@@ -356,10 +356,20 @@ def _by_entry(
             credit = credit or periods.get((row.credit_account_id, row.period_id))
         rows.append(
             _Row(
-                row.id, row.journal, row.effective_on, row.posted_at, row.event_id, row.narration, row.debit_account_id,
-                row.credit_account_id, row.amount_cents, debit, credit, row.leaf,
+                id=row.id,
+                journal=row.journal,
+                effective_on=row.effective_on,
+                posted_at=row.posted_at,
+                event_id=row.event_id,
+                narration=row.narration,
+                debit_account_id=row.debit_account_id,
+                credit_account_id=row.credit_account_id,
+                amount_cents=row.amount_cents,
+                debit_letter=debit,
+                credit_letter=credit,
+                leaf=row.leaf,
             )
-        )  # fmt: skip
+        )
     if rows:
         yield rows
 

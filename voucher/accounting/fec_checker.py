@@ -58,7 +58,7 @@ class _Entry:
     lines: int = 0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _State:
     """What is remembered from one line to the next."""
 
@@ -90,7 +90,7 @@ def check_fec(lines: Iterable[bytes], *, name: str = "", encoding: str | None = 
     `encoding`: « utf-8 » or « iso8859-15 »; left out, the name says it (« -iso8859-15 »), or else the bytes. The year that the
     entries must be in ends on the day that the name says.
     """
-    state = _State(encoding)
+    state = _State(encoding=encoding)
     if name:
         _check_name(state, name)
     decoded = _decoded(state, lines)

@@ -53,7 +53,7 @@ class InactiveStock:
         return self.total_cents + self.unmade_cents == self.ledger_cents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CountLine:
     """A count in a list."""
 
@@ -66,7 +66,7 @@ class CountLine:
     signed_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CountPage:
     """A count, whole."""
 
@@ -154,7 +154,19 @@ def count_page(database: Database, count_id: UUID, issuer_id: UUID | None = None
             return None
         gaps = tuple(gaps_of(session, count_id))
     return CountPage(
-        row.id, row.issuer_id, row.issuer_name, row.holder_name, row.counted_on, row.ranges, row.expected_count,
-        row.expected_cents, row.counted_count, row.counted_cents, row.recorded_at, row.recorded_by, row.signed_at,
-        row.signed_by, gaps,
-    )  # fmt: skip
+        id=row.id,
+        issuer_id=row.issuer_id,
+        issuer_name=row.issuer_name,
+        holder_name=row.holder_name,
+        counted_on=row.counted_on,
+        ranges=row.ranges,
+        expected_count=row.expected_count,
+        expected_cents=row.expected_cents,
+        counted_count=row.counted_count,
+        counted_cents=row.counted_cents,
+        recorded_at=row.recorded_at,
+        recorded_by=row.recorded_by,
+        signed_at=row.signed_at,
+        signed_by=row.signed_by,
+        gaps=gaps,
+    )

@@ -31,7 +31,7 @@ class JournalMonth:
     total_cents: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerLine:
     """A movement in the ledger of an account: what it does to its balance, and under which letter."""
 
@@ -108,12 +108,20 @@ def account_lines(
         page = page_of(session, query, {"day": every.c.effective_on}, ties, asked)
     return page.of(
         LedgerLine(
-            one.entry_id, one.effective_on, one.posted_at, one.journal, one.narration, one.other_id, one.other_code,
-            int(one.debit), int(one.credit), opening + int(one.running),
-            letters(one.number) if one.number is not None else "",
+            entry_id=one.entry_id,
+            effective_on=one.effective_on,
+            posted_at=one.posted_at,
+            journal=one.journal,
+            narration=one.narration,
+            other_id=one.other_id,
+            other_code=one.other_code,
+            debit_cents=int(one.debit),
+            credit_cents=int(one.credit),
+            balance_cents=opening + int(one.running),
+            letter=letters(one.number) if one.number is not None else "",
         )
         for one in page.rows
-    )  # fmt: skip
+    )
 
 
 def _sums(session: Session, account_id: int, year: int) -> Sums:

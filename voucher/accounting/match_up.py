@@ -35,7 +35,7 @@ WHEN_EVEN = ("4432", "4671")
 """Accounts whose movements net each other in no fixed pairs: they are lettered together once they come back to zero."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Group:
     """What belongs together on one account."""
 
@@ -122,7 +122,7 @@ def _groups(session: Session, broken: Iterable[UUID]) -> Iterator[_Group]:
     groups: dict[tuple[int, UUID], _Group] = {}
 
     def group(code: str, account_id: int, source_id: UUID) -> _Group:
-        return groups.setdefault((account_id, source_id), _Group(code, account_id, source_id))
+        return groups.setdefault((account_id, source_id), _Group(code=code, account_id=account_id, source_id=source_id))
 
     sources = Sources(session)
     evens: dict[int, UUID] = {}

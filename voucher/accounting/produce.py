@@ -29,7 +29,7 @@ class KeptAccount:
     produced_by: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DueAccount:
     """An agreement and a year whose account is to be produced, or was."""
 
@@ -126,7 +126,18 @@ def accounts_of_year(database: Database, year: int, *, issuer_id: UUID | None = 
         query = query.where(Agreement.issuer_id == issuer_id)
     with database.read() as session:
         rows = session.execute(query).all()
-    return [DueAccount(row.id, row.number, row.name, row.issuer, year, due_on(year), row.produced_at) for row in rows]
+    return [
+        DueAccount(
+            agreement_id=row.id,
+            agreement_number=row.number,
+            agreement_name=row.name,
+            issuer_name=row.issuer,
+            year=year,
+            due_on=due_on(year),
+            produced_at=row.produced_at,
+        )
+        for row in rows
+    ]
 
 
 def accounts_due(database: Database, *, now: datetime, issuer_id: UUID | None = None) -> list[DueAccount]:

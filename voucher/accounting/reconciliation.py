@@ -47,7 +47,7 @@ class Difference:
     valued_on: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
     """The état of an account at the end of a day, in cents.
 
@@ -111,19 +111,21 @@ def reconciliation(
         ).one()
     last = next((day for day in reversed(books.days) if day.closed_on <= on), None)
     return Reconciliation(
-        account_id,
-        account.name,
-        account.holder_name,
-        account.iban,
-        on,
-        last.closed_on if last else None,
-        last.closing_cents if last else books.opening_cents,
-        books.opening_cents,
-        sum(cents for day, cents in books.moved.items() if day <= on),
-        sum(cents for day, cents in books.transit.items() if day <= on),
-        tuple(sorted(differences_at(books, on), key=lambda one: (list(DifferenceKind).index(one.kind), one.on))),
-        int(waiting[0]),
-        sum_cents(waiting[1]),
+        account_id=account_id,
+        account_name=account.name,
+        holder_name=account.holder_name,
+        iban=account.iban,
+        on=on,
+        statement_on=last.closed_on if last else None,
+        statement_cents=last.closing_cents if last else books.opening_cents,
+        opening_cents=books.opening_cents,
+        bank_cents=sum(cents for day, cents in books.moved.items() if day <= on),
+        transit_cents=sum(cents for day, cents in books.transit.items() if day <= on),
+        differences=tuple(
+            sorted(differences_at(books, on), key=lambda one: (list(DifferenceKind).index(one.kind), one.on))
+        ),
+        waiting_count=int(waiting[0]),
+        waiting_cents=sum_cents(waiting[1]),
     )
 
 

@@ -15,7 +15,7 @@ from voucher.redemption.model import Period
 from voucher.settlement.model.batches import PaymentAdvice
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsesRow:
     """What one structure took of one order in one period; `reference` is the payment that carries it, when there is one."""
 
@@ -59,8 +59,15 @@ def uses_of_year(database: Database, agreement_id: UUID, year: int) -> list[Uses
         advice_id = parts.paid.get(source) or parts.carried_by.get(source)
         found.append(
             UsesRow(
-                row.use_by.year, row.first_booklet_number, row.number, row.structure_id, row.name, int(row.vouchers),
-                int(row.cents), source in parts.paid, references.get(advice_id, "") if advice_id else "",
+                vintage=row.use_by.year,
+                first_booklet_number=row.first_booklet_number,
+                period_number=row.number,
+                structure_id=row.structure_id,
+                structure_name=row.name,
+                voucher_count=int(row.vouchers),
+                amount_cents=int(row.cents),
+                is_paid=source in parts.paid,
+                reference=references.get(advice_id, "") if advice_id else "",
             )
-        )  # fmt: skip
+        )
     return found

@@ -6,8 +6,7 @@ SQLite has one writer at a time, and this thread takes its turn in the same queu
 import threading
 from typing import Any
 
-from voucher.background.jobs import work_until
-from voucher.cli.work import EVERY_SECONDS
+from voucher.background.jobs import EVERY_SECONDS, work_until
 
 _stop = threading.Event()
 

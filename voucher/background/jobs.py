@@ -26,6 +26,8 @@ from voucher.redemption.period import close_ended_periods
 
 log = logging.getLogger(__name__)
 
+EVERY_SECONDS = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

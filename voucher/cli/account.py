@@ -3,8 +3,6 @@
 None takes a password: each prints a one-time link, with which the person chooses it. All is in the trail.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,10 +13,10 @@ from voucher.access.changes import grant_role, stand_in
 from voucher.access.links import print_link
 from voucher.access.read_changes import waiting_changes
 from voucher.access.rules import ROLE_NAMES, SCOPED_ROLES, Role
+from voucher.cli.environment import open_database
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
 from voucher.startup import settings_of_environment
 
@@ -38,7 +36,8 @@ def account() -> None:
 )
 def open_command(email: str, name: str, role: str | None) -> None:
     """Open an account, perhaps with a role; print its one-time link."""
-    with _house() as (database, settings, now):
+    settings, now = settings_of_environment(), datetime.now(UTC)
+    with open_database(settings) as database:
         account_id = open_account(database, NewAccount(new_id(), email, name), by=None, now=now)
         click.echo(f"Le compte de {name} est ouvert.")
         if role is not None:
@@ -52,7 +51,8 @@ def open_command(email: str, name: str, role: str | None) -> None:
 @click.argument("email", metavar="ADRESSE")
 def link_command(email: str) -> None:
     """Print a one-time link for an account."""
-    with _house() as (database, settings, now):
+    settings, now = settings_of_environment(), datetime.now(UTC)
+    with open_database(settings) as database:
         _say_link(database, settings, email, now)
 
 
@@ -62,9 +62,9 @@ def link_command(email: str) -> None:
 @click.argument("change", metavar="[NUMÉRO]", required=False, type=click.UUID)
 def confirm_command(change: UUID | None) -> None:
     """Stand in for the second person of the programme, where there is none; or list what waits."""
-    with _house() as (database, _, now):
+    with open_database(settings_of_environment()) as database:
         if change is not None:
-            stand_in(database, change, now=now)
+            stand_in(database, change, now=datetime.now(UTC))
             click.echo("La demande est confirmée. Le journal des accès dit qu’elle l’a été sur le serveur.")
             return
         waiting = waiting_changes(database)
@@ -79,18 +79,6 @@ def _say_link(database: Database, settings: Settings, email: str, now: datetime)
     path = print_link(database, email, now=now)
     click.echo("Donnez ce lien à la personne, à elle seule. Il sert une fois :")
     click.echo(f"{settings.base_url.rstrip('/')}{path}")
-
-
-@contextmanager
-def _house() -> Iterator[tuple[Database, Settings, datetime]]:
-    settings = settings_of_environment()
-    database = Database(settings.database_url)
-    try:
-        yield database, settings, datetime.now(UTC)
-    except Refused as refused:
-        raise click.ClickException(refused.sentence) from None
-    finally:
-        database.dispose()
 
 
 COMMANDS = (account,)

@@ -1,16 +1,12 @@
 """Commands of proof: seal the journal, send its checkpoint outside, make the audit archive."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
 
 from voucher.access.audit import note_access
-from voucher.cli.vouchers import says_refusals
-from voucher.kernel.database import Database
-from voucher.kernel.settings import Settings
+from voucher.cli.environment import open_database
 from voucher.ledger.read_seals import latest_checkpoint
 from voucher.proof.export_audit import export_audit
 from voucher.proof.sealing import journal_key, published_key, seal_now
@@ -28,7 +24,8 @@ from voucher.startup import settings_of_environment
 )
 def seal_command(folder: Path | None) -> None:
     """Seal now; run twice, it changes nothing. The checkpoint and the programme's public key go to the folder."""
-    with opened() as (settings, database):
+    settings = settings_of_environment()
+    with open_database(settings) as database:
         done = seal_now(database, settings, datetime.now(UTC))
         last = latest_checkpoint(database)
     if last is None:
@@ -43,31 +40,26 @@ def seal_command(folder: Path | None) -> None:
         click.echo(f"Point de contrôle écrit dans {path}.")
 
 
-@click.command("key", help="Écrit la clé publique du programme, par laquelle d'autres vérifient ce qu'il signe.")
+@click.command("key", help="Écrit la clé publique du programme, par laquelle d’autres vérifient ce qu’il signe.")
 def key_command() -> None:
     """Write the line by which the programme's public key is given to people."""
     click.echo(published_key(settings_of_environment()))
 
 
-@click.group(help="Archives à remettre à d'autres.")
-def export() -> None:
-    """Gather the exports."""
-
-
-@export.command("audit", help="Écrit l'archive d'audit : le journal, les faits, les preuves et leur vérificateur.")
+@click.command("audit", help="Écrit l’archive d’audit : le journal, les faits, les preuves et leur vérificateur.")
 @click.option(
     "--to", "path", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Fichier .zip à écrire."
 )
 @click.option(
     "--until", type=click.DateTime(["%Y-%m-%d"]), help="Le journal seul, jusqu'au dernier scellement de ce jour."
 )
-@says_refusals
 def export_audit_command(path: Path, until: datetime | None) -> None:
     """Seal what waits, then write the archive; it takes its name once it is whole."""
     now = datetime.now(UTC)
     day: date | None = until.date() if until else None
     part = path.with_name(f"{path.name}.part")
-    with opened() as (settings, database):
+    settings = settings_of_environment()
+    with open_database(settings) as database:
         seal_now(database, settings, now)
         origin, key = journal_key(settings)
         try:
@@ -81,15 +73,4 @@ def export_audit_command(path: Path, until: datetime | None) -> None:
     click.echo(f"Clé du programme, à remettre par une autre voie : {published_key(settings)}")
 
 
-@contextmanager
-def opened() -> Iterator[tuple[Settings, Database]]:
-    """Give a command the settings of the environment and their database, closed after it."""
-    settings = settings_of_environment()
-    database = Database(settings.database_url, limits=settings.command_limits)
-    try:
-        yield settings, database
-    finally:
-        database.dispose()
-
-
-COMMANDS = (seal_command, key_command, export)
+COMMANDS = (seal_command, key_command, export_audit_command)

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from rich.console import Console
 
 from voucher.access.audit import note_access
-from voucher.cli.proof import export, opened
-from voucher.cli.vouchers import says_refusals
+from voucher.cli.environment import open_database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.checkpoint import BadNote, origin_of, read_verifier_key, verifier_key
+from voucher.startup import settings_of_environment
 from voucher.takeover.export import For, export_takeover
 from voucher.takeover.importing import import_takeover
 from voucher.takeover.sealed_file import Keys
@@ -22,7 +22,7 @@ PASSPHRASE_LENGTH_MIN = 15
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@export.command("takeover", help="Écrit tout ce qu'il faut à un autre opérateur pour honorer ce qui reste.")
+@click.command("takeover", help="Écrit tout ce qu’il faut à un autre opérateur pour honorer ce qui reste.")
 @click.option("--to", "path", type=_FILE, required=True, help="Fichier à écrire.")
 @click.option(
     "--for", "recipient", type=_FILE, help="Clé publique X25519 (PEM) de celui qui reprend : lui seul ouvrira."
@@ -35,7 +35,6 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     metavar="LIGNE",
     help="La clé de celui qui reprend, que donne « voucher key » chez lui : il la prouvera.",
 )
-@says_refusals
 def export_command(
     path: Path,
     recipient: Path | None,
@@ -51,8 +50,9 @@ def export_command(
     whom = For(
         None if recipient is None else _public_key(recipient), passphrase, with_private_keys, _verifier_key(next_key)
     )
-    told = Console(stderr=True)
-    with opened() as (settings, database):
+    progress = Console(stderr=True)
+    settings = settings_of_environment()
+    with open_database(settings) as database:
         # Before the file is there: nobody has an archive that the trail does not know.
         note_access(database, None, "reprise : archive écrite", f"{path.name}, ligne de commande", datetime.now(UTC))
         done = export_takeover(
@@ -61,7 +61,7 @@ def export_command(
             settings=settings,
             now=datetime.now(UTC),
             whom=whom,
-            on_progress=lambda table, rows: told.print(f"{said(table)} : {rows}", highlight=False),
+            on_progress=lambda table, rows: progress.print(f"{said(table)} : {rows}", highlight=False),
         )
     click.echo(f"{done.row_count} lignes dans {path}.")
     manifest = done.manifest
@@ -90,7 +90,7 @@ def export_command(
         )
 
 
-@click.group("import", help="Ce que d'autres vous remettent.")
+@click.group("import", help="Ce que d’autres vous remettent.")
 def import_() -> None:
     """Gather the imports."""
 
@@ -102,12 +102,12 @@ def import_() -> None:
     "--passphrase", "has_passphrase", is_flag=True, help="L'archive est chiffrée par un mot de passe, demandé."
 )
 @click.option("--expected-key", metavar="HEXA", help="Clé du programme que l'opérateur d'avant publie.")
-@says_refusals
 def import_command(path: Path, identity: Path | None, has_passphrase: bool, expected_key: str | None) -> None:
     """Take an archive over: whole or not at all."""
     passphrase = click.prompt("Mot de passe", hide_input=True, err=True) if has_passphrase else None
-    told = Console(stderr=True)
-    with opened() as (settings, database):
+    progress = Console(stderr=True)
+    settings = settings_of_environment()
+    with open_database(settings) as database:
         done = import_takeover(
             database,
             path,
@@ -116,7 +116,7 @@ def import_command(path: Path, identity: Path | None, has_passphrase: bool, expe
             now=datetime.now(UTC),
             keys=Keys(passphrase, None if identity is None else _private_key(identity)),
             expected_key=None if expected_key is None else _hexadecimal(expected_key),
-            on_progress=lambda table, rows: told.print(f"{said(table)} : {rows}", highlight=False),
+            on_progress=lambda table, rows: progress.print(f"{said(table)} : {rows}", highlight=False),
         )
         note_access(database, None, "reprise : archive importée", f"{path.name}, ligne de commande", datetime.now(UTC))
     click.echo(
@@ -176,4 +176,4 @@ def _hexadecimal(text: str) -> bytes:
         raise click.UsageError("La clé attendue s'écrit en chiffres hexadécimaux.") from None
 
 
-COMMANDS = (import_,)
+COMMANDS = (export_command, import_)

@@ -8,13 +8,11 @@ from datetime import UTC, datetime
 
 import click
 
-from voucher.background.jobs import run_jobs, work_until
+from voucher.background.jobs import EVERY_SECONDS, run_jobs, work_until
+from voucher.cli.environment import open_database
 from voucher.cli.numbers import Count
 from voucher.issuing.make_batch import unfinished_batches
-from voucher.kernel.database import Database
 from voucher.startup import settings_of_environment
-
-EVERY_SECONDS = 60
 
 
 @click.command(help="Fait le travail de fond : clôture des mois, messages, scellement. À lancer à côté des pages.")
@@ -26,8 +24,7 @@ def work(once: bool, every: int) -> None:
     """Run the jobs once, or until SIGTERM or Ctrl-C; a job under way is finished first."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     settings = settings_of_environment()
-    database = Database(settings.database_url, limits=settings.command_limits)
-    try:
+    with open_database(settings) as database:
         # A job that fails stops no other, and is tried again: a database that cannot be opened at all is said now.
         unfinished_batches(database)
         if once:
@@ -40,8 +37,6 @@ def work(once: bool, every: int) -> None:
         _say("Le travail de fond commence.")
         work_until(stop, database, settings, _now, every, _say)
         _say("Le travail de fond s'arrête.")
-    finally:
-        database.dispose()
 
 
 def _now() -> datetime:

@@ -25,7 +25,7 @@ TRANSFERS_PER_FILE = 10_000
 STATE_ENVELOPE_CENTS = 1_000_000_000  # the 10 M€ of 17 June 2019
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
     """An agreement of the story: what its later chapters need of it."""
 
@@ -38,7 +38,7 @@ class Signed:
     use_by: date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
     """What an agreement of the story is to be."""
 
@@ -81,46 +81,88 @@ def sign_agreements(story: Story) -> tuple[Signed, Signed, Signed]:
         _sign(story, envelopes, plan)
         for plan in (
             _Plan(
-                f"{use_by.year}-VEZ-01",
-                NewIssuer(
-                    story.some_id(), invented_siren(1), "Département de la Vèze", "department", "1 place de la Préfecture",
-                    "51000", "Vèze-sur-Orme", "pass@veze.example", "03 99 00 10 10", "44",
+                number=f"{use_by.year}-VEZ-01",
+                issuer=NewIssuer(
+                    id=story.some_id(),
+                    siren=invented_siren(1),
+                    name="Département de la Vèze",
+                    kind="department",
+                    address="1 place de la Préfecture",
+                    postcode="51000",
+                    city="Vèze-sur-Orme",
+                    contact_email="pass@veze.example",
+                    contact_phone="03 99 00 10 10",
+                    region_code="44",
                 ),
-                NewPayingAccount(
-                    story.some_id(), "Opérateur, compte cantonné Vèze", "OPERATEUR PASS VEZE", invented_iban(1),
+                account=NewPayingAccount(
+                    story.some_id(),
+                    "Opérateur, compte cantonné Vèze",
+                    "OPERATEUR PASS VEZE",
+                    invented_iban(1),
                     "mandated_operator",
                 ),
-                (("state", 5000), ("europe", 1400), ("department", 3600)),
-                5_000_000, 3_000_000, story.days_ago(200), use_by,
+                shares=(("state", 5000), ("europe", 1400), ("department", 3600)),
+                ceiling_cents=5_000_000,
+                committed_cents=3_000_000,
+                signed_on=story.days_ago(200),
+                use_by=use_by,
             ),
             _Plan(
-                f"{use_by.year}-ORM-01",
-                NewIssuer(
-                    story.some_id(), invented_siren(2), "Communauté du Val d'Orme", "epci", "12 rue des Tilleuls",
-                    "35000", "Orme-le-Val", "numerique@valdorme.example", "02 99 00 20 20", "53",
+                number=f"{use_by.year}-ORM-01",
+                issuer=NewIssuer(
+                    id=story.some_id(),
+                    siren=invented_siren(2),
+                    name="Communauté du Val d'Orme",
+                    kind="epci",
+                    address="12 rue des Tilleuls",
+                    postcode="35000",
+                    city="Orme-le-Val",
+                    contact_email="numerique@valdorme.example",
+                    contact_phone="02 99 00 20 20",
+                    region_code="53",
                 ),
-                NewPayingAccount(
-                    story.some_id(), "Trésorerie du Val d'Orme", "TRESORERIE DU VAL D ORME", invented_iban(2),
+                account=NewPayingAccount(
+                    story.some_id(),
+                    "Trésorerie du Val d'Orme",
+                    "TRESORERIE DU VAL D ORME",
+                    invented_iban(2),
                     "public_accountant",
                 ),
-                (("state", 3500), ("epci", 6500)),
-                4_000_000, 2_500_000, story.days_ago(190), use_by,
+                shares=(("state", 3500), ("epci", 6500)),
+                ceiling_cents=4_000_000,
+                committed_cents=2_500_000,
+                signed_on=story.days_ago(190),
+                use_by=use_by,
             ),
             _Plan(
-                f"{ended.year - 1}-LIT-01",
-                NewIssuer(
-                    story.some_id(), invented_siren(3), "Région Grand Littoral", "region", "200 quai des Écluses",
-                    "34000", "Port-Grand", "inclusion@grandlittoral.example", "04 99 00 30 30", "76",
+                number=f"{ended.year - 1}-LIT-01",
+                issuer=NewIssuer(
+                    id=story.some_id(),
+                    siren=invented_siren(3),
+                    name="Région Grand Littoral",
+                    kind="region",
+                    address="200 quai des Écluses",
+                    postcode="34000",
+                    city="Port-Grand",
+                    contact_email="inclusion@grandlittoral.example",
+                    contact_phone="04 99 00 30 30",
+                    region_code="76",
                 ),
-                NewPayingAccount(
-                    story.some_id(), "Opérateur, compte cantonné Littoral", "OPERATEUR PASS LITTORAL", invented_iban(3),
+                account=NewPayingAccount(
+                    story.some_id(),
+                    "Opérateur, compte cantonné Littoral",
+                    "OPERATEUR PASS LITTORAL",
+                    invented_iban(3),
                     "mandated_operator",
                 ),
-                (("state", 6500), ("europe", 1400), ("region", 2100)),
-                3_000_000, 1_000_000, date(ended.year - 1, 4, 3), date(ended.year - 1, 12, 31),
+                shares=(("state", 6500), ("europe", 1400), ("region", 2100)),
+                ceiling_cents=3_000_000,
+                committed_cents=1_000_000,
+                signed_on=date(ended.year - 1, 4, 3),
+                use_by=date(ended.year - 1, 12, 31),
             ),
         )
-    )  # fmt: skip
+    )
     return department, epci, region
 
 
@@ -163,5 +205,11 @@ def _sign(story: Story, envelopes: dict[str, UUID], plan: _Plan) -> Signed:
     commit(database, commitment, by=by, now=now)
     make_key(database, plan.issuer.id, master_secret=story.master_secret, by=by, now=now)
     return Signed(
-        agreement.id, plan.issuer.id, plan.number, plan.account.id, plan.account.iban, plan.signed_on, plan.use_by
+        agreement_id=agreement.id,
+        issuer_id=plan.issuer.id,
+        number=plan.number,
+        paying_account_id=plan.account.id,
+        iban=plan.account.iban,
+        signed_on=plan.signed_on,
+        use_by=plan.use_by,
     )

@@ -9,7 +9,7 @@ from lxml import etree
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BookedLine:
     """A line to put on a statement; `return_reason` makes it a transfer that came back, `kind` CHRG the bank's own price."""
 

@@ -45,6 +45,7 @@ from voucher.redemption.answers import Counter, Redeemed
 ADVANCE_CENTS = 900_000
 LAST_YEAR_ADVANCE_CENTS = 200_000
 MISTAKE_CENTS = 4_560
+STATE_LATE_MONTH = 3  # of so many months ago: the State pays that call with the next
 
 
 def is_filled(database: Database) -> bool:
@@ -116,7 +117,9 @@ def _this_year(
             contest(story, contested_id, following - timedelta(days=5), "upheld")
             contest(story, receipts[-1].id, following)
         settle(story, bank, following, odd.get(ago, Month()))
-        call_and_receive(story, bank, following + timedelta(days=9), is_paid=ago > 1)
+        call_and_receive(
+            story, bank, following + timedelta(days=9), is_paid=ago > 1, is_state_late=ago == STATE_LATE_MONTH
+        )
     untouched = next(number for number, plan in plans.items() if not plan)
     with story.database.read() as session:
         code = stored_codes(session, untouched, 1)[0].vouchers[0].to_url(story.base_url)

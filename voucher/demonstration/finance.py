@@ -12,7 +12,7 @@ from voucher.access.rules import Role
 from voucher.demonstration.agreements import Signed
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.demonstration.story import Story
-from voucher.funding.call import call_advance, call_funds
+from voucher.funding.call import Called, call_advance, call_funds
 from voucher.funding.close import close_funding
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import AgreementShare
@@ -26,9 +26,12 @@ from voucher.settlement.batches.freeze import freeze_batch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice
 from voucher.settlement.reconciliation.match_opposite_lines import match_with_opposite
 from voucher.settlement.reconciliation.match_other_money import match_with_refund
+from voucher.settlement.reconciliation.split_over_calls import CallPart, match_with_calls
 from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
 
 CHARGE_CENTS = 180
+MANDATE = "VIR DRFIP 34 MANDAT 004512"
+STATE = 0
 LOCAL = -1  # the place of the local funder among an agreement's
 
 
@@ -49,6 +52,7 @@ class DemonstrationBank:
         self.signed = signed
         self.balance_cents = 0
         self.statement_count = 0
+        self.left_by_state: list[Called] = []  # calls that the State pays with the next one
 
     def book(self, day: date, lines: list[BookedLine]) -> None:
         """Send a statement with these lines, and let the preparer import it."""
@@ -66,13 +70,29 @@ class DemonstrationBank:
 
 def fund(bank: DemonstrationBank, day: date, amount_cents: int, payer: str) -> None:
     """Let a payment arrive that nothing explains, so that it shows among the lines to identify."""
-    line = BookedLine(f"V{bank.statement_count}", amount_cents, True, counterparty=payer, remittance="Versement Pass")
+    line = BookedLine(
+        reference=f"V{bank.statement_count}",
+        amount_cents=amount_cents,
+        is_credit=True,
+        counterparty=payer,
+        remittance="Versement Pass",
+    )
     bank.book(day, [line])
 
 
 def mistake(bank: DemonstrationBank, day: date, amount_cents: int) -> None:
     """Let the bank credit by mistake what it will take back once the year is closed."""
-    bank.book(day, [BookedLine(f"E{bank.statement_count}", amount_cents, True, remittance="Virement sans référence")])
+    bank.book(
+        day,
+        [
+            BookedLine(
+                reference=f"E{bank.statement_count}",
+                amount_cents=amount_cents,
+                is_credit=True,
+                remittance="Virement sans référence",
+            )
+        ],
+    )
 
 
 def correct_mistake(story: Story, bank: DemonstrationBank, day: date, amount_cents: int) -> None:
@@ -80,7 +100,14 @@ def correct_mistake(story: Story, bank: DemonstrationBank, day: date, amount_cen
     if day + timedelta(days=1) >= story.today:
         return  # the bank has not seen it yet
     words = "Extourne de notre crédit de fin décembre"
-    bank.book(day, [BookedLine(f"E{bank.statement_count}", amount_cents, False, remittance=words)])
+    bank.book(
+        day,
+        [
+            BookedLine(
+                reference=f"E{bank.statement_count}", amount_cents=amount_cents, is_credit=False, remittance=words
+            )
+        ],
+    )
     with story.database.read() as session:
         of_bank = BankLine.paying_account_id == bank.signed.paying_account_id
         alike = select(BankLine.id).where(of_bank, BankLine.amount_cents == amount_cents, BankLine.matched_cents == 0)
@@ -114,15 +141,23 @@ def settle(story: Story, bank: DemonstrationBank, first: date, month: Month) -> 
 
 def _pay_by_bank(bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]]], day: date, month: Month) -> None:
     lines = _transfers(bank, advices)
-    lines.append(BookedLine(f"F{bank.statement_count}", CHARGE_CENTS, False, remittance="Frais de tenue", kind="CHRG"))
+    lines.append(
+        BookedLine(
+            reference=f"F{bank.statement_count}",
+            amount_cents=CHARGE_CENTS,
+            is_credit=False,
+            remittance="Frais de tenue",
+            kind="CHRG",
+        )
+    )
     bank.book(day, lines)
     back = [
         BookedLine(
-            f"B{bank.statement_count}-{rank}",
-            one.amount_cents,
-            True,
-            one.reference,
-            one.holder_name,
+            reference=f"B{bank.statement_count}-{rank}",
+            amount_cents=one.amount_cents,
+            is_credit=True,
+            end_to_end_id=one.reference,
+            counterparty=one.holder_name,
             return_reason="AC04",
         )
         for rank, one in enumerate(advices[-month.returned_count :] if month.returned_count else [])
@@ -134,7 +169,13 @@ def _pay_by_bank(bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]
 def _transfers(bank: DemonstrationBank, advices: Sequence[Row[*tuple[Any, ...]]]) -> list[BookedLine]:
     """Return the debits of a statement that pays these advices."""
     return [
-        BookedLine(f"T{bank.statement_count}-{rank}", one.amount_cents, False, one.reference, one.holder_name)
+        BookedLine(
+            reference=f"T{bank.statement_count}-{rank}",
+            amount_cents=one.amount_cents,
+            is_credit=False,
+            end_to_end_id=one.reference,
+            counterparty=one.holder_name,
+        )
         for rank, one in enumerate(advices)
     ]
 
@@ -154,17 +195,49 @@ def _pay_by_accountant(
     bank.book(day, _transfers(bank, advices[month.rejected_count :]))
 
 
-def call_and_receive(story: Story, bank: DemonstrationBank, day: date, *, is_paid: bool = True) -> None:
-    """Call from each funder its part of what was used; a week later the money arrives, with the call's reference."""
-    lines = []
+def call_and_receive(
+    story: Story, bank: DemonstrationBank, day: date, *, is_paid: bool = True, is_state_late: bool = False
+) -> None:
+    """Call from each funder its part of what was used; a week later the money arrives, with the call's reference.
+
+    Where the State is late, it pays this call with the next one, by one transfer that names neither.
+    """
+    lines, together = [], []
     for rank, funder_id in enumerate(_funders(story, bank.signed)):
         called = _call(story, bank.signed, funder_id, day)
-        if called:
-            reference, cents = called
-            label = f"C{bank.statement_count}-{rank}"
-            lines.append(BookedLine(label, cents, True, counterparty="FINANCEUR", remittance=f"Appel {reference}"))
+        if called is None:
+            continue
+        is_state = rank == STATE
+        if is_state and (is_state_late or bank.left_by_state):
+            bank.left_by_state.append(called)
+            if is_state_late:
+                continue
+            together, bank.left_by_state = bank.left_by_state, []
+        label = f"C{bank.statement_count}-{rank}"
+        cents = sum(one.called_cents for one in together) if is_state and together else called.called_cents
+        words = MANDATE if is_state and together else f"Appel {called.reference}"
+        lines.append(
+            BookedLine(reference=label, amount_cents=cents, is_credit=True, counterparty="FINANCEUR", remittance=words)
+        )
     if is_paid and lines:
         bank.book(day + timedelta(days=7), lines)
+        if together:
+            _share_out(story, bank, lines[0].reference, together, day + timedelta(days=8))
+
+
+def _share_out(story: Story, bank: DemonstrationBank, reference: str, together: Sequence[Called], day: date) -> None:
+    """Let the preparer say which calls one transfer of the State pays."""
+    line_id = _line_of(story, bank, reference)
+    parts = [CallPart(story.some_id(), one.call_id, one.called_cents) for one in together]
+    by, now = story.by[Role.FINANCE_PREPARER], story.evening_of(day)
+    match_with_calls(story.database, line_id, parts, by=by, now=now)
+
+
+def _line_of(story: Story, bank: DemonstrationBank, reference: str) -> UUID:
+    """Return the line of an account that the bank names so."""
+    of_bank = BankLine.paying_account_id == bank.signed.paying_account_id
+    with story.database.read() as session:
+        return session.execute(select(BankLine.id).where(BankLine.bank_reference == reference, of_bank)).scalar_one()
 
 
 def receive_advance(story: Story, bank: DemonstrationBank, day: date, amount_cents: int) -> None:
@@ -175,7 +248,13 @@ def receive_advance(story: Story, bank: DemonstrationBank, day: date, amount_cen
         story.database, story.some_id(), bank.signed.agreement_id, funder_id, amount_cents, by=by, now=now
     )
     words = f"Avance {called.reference}"
-    line = BookedLine(f"A{bank.statement_count}", amount_cents, True, counterparty="FINANCEUR", remittance=words)
+    line = BookedLine(
+        reference=f"A{bank.statement_count}",
+        amount_cents=amount_cents,
+        is_credit=True,
+        counterparty="FINANCEUR",
+        remittance=words,
+    )
     bank.book(day + timedelta(days=7), [line])
 
 
@@ -189,13 +268,14 @@ def _funders(story: Story, signed: Signed) -> Sequence[UUID]:
         ).all()
 
 
-def _call(story: Story, signed: Signed, funder_id: UUID, day: date) -> tuple[str, int] | None:
+def _call(story: Story, signed: Signed, funder_id: UUID, day: date) -> Called | None:
+    """Call a funder; None where an advance pays it all, or nothing was used since the last call."""
     by, now = story.by[Role.FINANCE_PREPARER], story.hour_of(day)
     try:
         called = call_funds(story.database, story.some_id(), signed.agreement_id, funder_id, by=by, now=now)
     except Refused:
-        return None  # nothing was used since the last call
-    return called.reference, called.called_cents
+        return None
+    return called if called.called_cents else None
 
 
 def close_funder(story: Story, bank: DemonstrationBank, day: date) -> None:
@@ -209,14 +289,17 @@ def close_funder(story: Story, bank: DemonstrationBank, day: date) -> None:
     words = f"Avance rendue, convention {bank.signed.number}"
     bank.book(
         paid_on,
-        [BookedLine(reference, done.refund_cents, False, counterparty="REGION GRAND LITTORAL", remittance=words)],
-    )
-    with database.read() as session:
-        line_id = session.execute(
-            select(BankLine.id).where(
-                BankLine.bank_reference == reference, BankLine.paying_account_id == bank.signed.paying_account_id
+        [
+            BookedLine(
+                reference=reference,
+                amount_cents=done.refund_cents,
+                is_credit=False,
+                counterparty="REGION GRAND LITTORAL",
+                remittance=words,
             )
-        ).scalar_one()
+        ],
+    )
+    line_id = _line_of(story, bank, reference)
     now = story.evening_of(paid_on + timedelta(days=1))
     match_with_refund(database, story.some_id(), line_id, done.close_id, by=by, now=now)
 

@@ -78,7 +78,13 @@ def issue_and_entrust(story: Story, signed: Signed, booklet_count: int, entruste
     prescribers, share = [], entrusted_count // len(PRESCRIBERS)
     for rank, (name, kind) in enumerate(PRESCRIBERS):
         prescriber = NewPrescriber(
-            story.some_id(), signed.issuer_id, name, kind, "51000", "Villeneuve-l'Essai", f"{rank + 1} place des Essais"
+            id=story.some_id(),
+            issuer_id=signed.issuer_id,
+            name=name,
+            kind=kind,
+            postcode="51000",
+            city="Villeneuve-l'Essai",
+            address=f"{rank + 1} place des Essais",
         )
         register_prescriber(database, prescriber, by=by, now=now)
         prescribers.append(prescriber.id)

@@ -17,7 +17,7 @@ from voucher.programme.model import Agreement
 UNUSED = (VoucherState.ISSUED, VoucherState.HANDED_OVER)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BookletFacts:
     """A booklet and what its batch and agreement say of it."""
 

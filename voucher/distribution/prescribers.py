@@ -12,7 +12,7 @@ from voucher.kernel.refusals import Refused
 from voucher.programme.model import Issuer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewPrescriber:
     """An organisation that hands booklets of one issuer over. Its name and city are told to whoever hands one over twice."""
 

@@ -18,7 +18,7 @@ from voucher.kernel.typed_numbers import serial_asked
 from voucher.programme.model import Agreement
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BookletLine:
     """A booklet in a list."""
 
@@ -33,7 +33,7 @@ class BookletLine:
     use_by: date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BookletView:
     """A booklet with the life of its vouchers: how many in each state, and what happened to it."""
 
@@ -56,7 +56,7 @@ class BookletView:
         return self.unused_count * self.line.face_value_cents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandoverView:
     """A hand-over, for its receipt and the letter that goes with the booklet."""
 
@@ -128,13 +128,13 @@ def booklet(
             select(StopOrder.stopped_at, StopOrder.reason).where(StopOrder.booklet_number == number)
         ).one_or_none()
         return BookletView(
-            line,
-            owner,
-            first_serial,
-            _states(session, first_serial, line.size),
-            handed_over_at,
-            stopped.stopped_at if stopped else None,
-            stopped.reason if stopped else None,
+            line=line,
+            issuer_id=owner,
+            first_serial=first_serial,
+            made_of=_states(session, first_serial, line.size),
+            handed_over_at=handed_over_at,
+            stopped_at=stopped.stopped_at if stopped else None,
+            stop_reason=stopped.reason if stopped else None,
         )
 
 

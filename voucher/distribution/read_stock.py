@@ -16,7 +16,7 @@ from voucher.programme.model import Agreement
 STILL_DAYS = 30  # stock that has not moved for so long is said on the issuer's first page
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stock:
     """Where an issuer's vouchers are, in vouchers and cents. What is ordered is the sum of all the rest."""
 
@@ -29,7 +29,7 @@ class Stock:
     ended_count: int  # stopped, destroyed or lapsed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrescriberStock:
     """A prescriber, the booklets it holds and those it handed over."""
 
@@ -43,7 +43,7 @@ class PrescriberStock:
     last_entrusted_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrescriberFacts:
     """Who a prescriber is."""
 
@@ -136,14 +136,14 @@ def prescriber(database: Database, prescriber_id: UUID, issuer_id: UUID | None =
         if found is None or issuer_id not in (None, found.issuer_id):
             return None
         return PrescriberFacts(
-            found.id,
-            found.issuer_id,
-            found.name,
-            found.kind,
-            found.address,
-            found.postcode,
-            found.city,
-            found.contact_email,
+            id=found.id,
+            issuer_id=found.issuer_id,
+            name=found.name,
+            kind=found.kind,
+            address=found.address,
+            postcode=found.postcode,
+            city=found.city,
+            contact_email=found.contact_email,
         )
 
 

@@ -52,7 +52,7 @@ class FunderBacking:
     free_cents: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backing:
     """What stands behind an agreement, or the whole programme, at an instant. Cents."""
 

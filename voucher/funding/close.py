@@ -45,7 +45,7 @@ class Closed:
     refund_cents: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClosePreview:
     """What a final balance would say now, in cents, and what is still open on the agreement."""
 

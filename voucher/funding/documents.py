@@ -41,7 +41,7 @@ class KeptDocument:
     made_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parties:
     """Whom a document is between, in words."""
 
@@ -193,7 +193,15 @@ def parties_of(session: Session, subject: FundsCall | FundingClose) -> Parties:
     issuer = row.Issuer
     funder = session.execute(select(Funder.name).where(Funder.id == subject.funder_id)).scalar_one()
     address = f"{issuer.address}, {issuer.postcode} {issuer.city}"
-    return Parties(row.number, row.name, issuer.name, address, funder, row.holder_name, row.iban)
+    return Parties(
+        agreement_number=row.number,
+        agreement_name=row.name,
+        issuer_name=issuer.name,
+        issuer_address=address,
+        funder_name=funder,
+        holder_name=row.holder_name,
+        iban=row.iban,
+    )
 
 
 def lines_of_call(session: Session, call: FundsCall, names: StructureNames) -> list[UseLine]:

@@ -35,7 +35,7 @@ class UntrustedFigure(ValueError):
     """The file is not one that the programme signed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedLine:
     """An agreement in a published figure, in cents; what the first format did not say is None."""
 
@@ -64,7 +64,7 @@ class PublishedLine:
         return rate_basis_points(min(self.held_cents + self.undrawn_cents, self.due_cents), self.due_cents)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedFigure:
     """A published day, in cents; `file` is what is given for download: the text and its signature."""
 
@@ -212,8 +212,8 @@ def published_figure(database: Database, day: date | None = None) -> PublishedFi
             return None
         rows = session.execute(
             select(
-                Agreement.number,
-                Agreement.name,
+                Agreement.number.label("agreement_number"),
+                Agreement.name.label("agreement_name"),
                 BackingLine.held_cents,
                 BackingLine.undrawn_cents,
                 BackingLine.outstanding_cents,
@@ -225,7 +225,7 @@ def published_figure(database: Database, day: date | None = None) -> PublishedFi
             .where(BackingLine.day == figure.day)
             .order_by(Agreement.number)
         )
-        return _published(figure, tuple(PublishedLine(*row) for row in rows))
+        return _published(figure, tuple(PublishedLine(**row._asdict()) for row in rows))
 
 
 def published_days(database: Database, limit: int) -> list[PublishedFigure]:
@@ -243,19 +243,19 @@ def first_published_on(database: Database) -> date | None:
 
 def _published(figure: BackingFigure, lines: tuple[PublishedLine, ...]) -> PublishedFigure:
     return PublishedFigure(
-        figure.day,
-        figure.published_at,
-        figure.held_cents,
-        figure.undrawn_cents,
-        figure.outstanding_cents,
-        figure.payable_cents,
-        figure.overdue_cents,
-        figure.free_cents,
-        figure.banked_cents,
-        figure.covered_cents,
-        lines,
-        signed_file(figure.text, figure.signature),
-        figure.public_key,
+        day=figure.day,
+        published_at=figure.published_at,
+        held_cents=figure.held_cents,
+        undrawn_cents=figure.undrawn_cents,
+        outstanding_cents=figure.outstanding_cents,
+        payable_cents=figure.payable_cents,
+        overdue_cents=figure.overdue_cents,
+        free_cents=figure.free_cents,
+        banked_cents=figure.banked_cents,
+        covered_cents=figure.covered_cents,
+        lines=lines,
+        file=signed_file(figure.text, figure.signature),
+        public_key=figure.public_key,
     )
 
 

@@ -27,7 +27,7 @@ STATES: Mapping[str, tuple[str, str]] = {
 """The word of each state of a call, and the kind of its tag; « overdue » is a call whose day is past."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToCall:
     """What a funder can be called for now: its uses not called yet, and the advance that would pay first."""
 
@@ -47,7 +47,7 @@ class ToCall:
         return max(self.used_cents - self.advance_cents, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallLine:
     """A call in a list."""
 
@@ -84,7 +84,7 @@ class ReceiptLine:
     undone_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallPage:
     """A call whole."""
 
@@ -97,7 +97,7 @@ class CallPage:
     receipts: tuple[ReceiptLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CloseLine:
     """A final balance; `number` is 1, or more for one that completes it."""
 
@@ -126,15 +126,15 @@ def to_call(database: Database, *, issuer_id: UUID | None = None) -> list[ToCall
         }
     found = [
         ToCall(
-            agreement_id,
-            agreements[agreement_id].number,
-            agreements[agreement_id].name,
-            agreements[agreement_id].issuer_name,
-            funder_id,
-            funders[funder_id],
-            cents.get("4430", 0),
-            -cents.get("4432", 0),
-            (agreement_id, funder_id) in closed,
+            agreement_id=agreement_id,
+            agreement_number=agreements[agreement_id].number,
+            agreement_name=agreements[agreement_id].name,
+            issuer_name=agreements[agreement_id].issuer_name,
+            funder_id=funder_id,
+            funder_name=funders[funder_id],
+            used_cents=cents.get("4430", 0),
+            advance_cents=-cents.get("4432", 0),
+            is_closed=(agreement_id, funder_id) in closed,
         )
         for (agreement_id, funder_id), cents in amounts.items()
         if agreement_id in agreements and cents.get("4430", 0)
@@ -186,13 +186,13 @@ def call(database: Database, call_id: UUID, *, today: date, issuer_id: UUID | No
         name = session.execute(select(Agreement.name).where(Agreement.id == whole.agreement_id)).scalar_one()
         receipts = _receipts(session, FundsReceipt.call_id == call_id)
         return CallPage(
-            _call_line(row, today),
-            name,
-            whole.used_until,
-            whole.called_at,
-            whole.called_by,
-            whole.cancelled_at,
-            tuple(receipts),
+            line=_call_line(row, today),
+            agreement_name=name,
+            used_until=whole.used_until,
+            called_at=whole.called_at,
+            called_by=whole.called_by,
+            cancelled_at=whole.cancelled_at,
+            receipts=tuple(receipts),
         )
 
 
@@ -217,7 +217,7 @@ def closes_of(session: Session, agreement_id: UUID, funder_id: UUID) -> list[Clo
         .where(FundingClose.agreement_id == agreement_id, FundingClose.funder_id == funder_id)
         .order_by(FundingClose.number)
     )
-    return [CloseLine(*row) for row in rows]
+    return [CloseLine(**row._asdict()) for row in rows]
 
 
 def call_lines(session: Session, agreement_id: UUID, funder_id: UUID, today: date) -> list[CallLine]:
@@ -258,7 +258,7 @@ def _in_state(state: str, today: date) -> ColumnElement[bool]:
 def _call_line(row: Any, today: date) -> CallLine:
     is_awaited = row.state in (CallState.CALLED, CallState.PARTLY_PAID)
     state = OVERDUE if is_awaited and row.due_on < today else row.state
-    return CallLine(*[*row[:11], state, row.called_on, row.due_on])
+    return CallLine(**row._asdict() | {"state": state})
 
 
 def _calls(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
@@ -267,9 +267,9 @@ def _calls(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
             FundsCall.id,
             FundsCall.reference,
             FundsCall.agreement_id,
-            Agreement.number,
+            Agreement.number.label("agreement_number"),
             FundsCall.funder_id,
-            Funder.name,
+            Funder.name.label("funder_name"),
             FundsCall.kind,
             FundsCall.used_cents,
             FundsCall.advance_used_cents,

@@ -40,10 +40,12 @@ def receive_funds(
     by: UUID,
     now: datetime,
     issuer_id: UUID | None = None,
+    part_cents: int | None = None,
 ) -> int:
     """Let a booked credit pay a call; return the cents taken of it, the rest waits in 4711. The same match again takes the same.
 
-    Raises Refused: unknown call, another bank account, nothing more is due on the call.
+    It takes what it can, or the very part that a person chose, `part_cents`. Raises Refused: unknown call, another bank account, nothing
+    more is due on the call, or less than the part.
     """
     earlier = session.execute(select(*FundsReceipt.__table__.columns).where(FundsReceipt.id == match_id)).one_or_none()
     if earlier is not None:
@@ -54,9 +56,15 @@ def receive_funds(
     if call is None:
         raise Refused("unknown_call", "Cet appel de fonds n’existe pas. Choisissez-le dans la liste.")
     _refuse_other_account(session, call.agreement_id, call.funder_id, line, issuer_id)
-    taken_cents = min(line.amount_cents, call.called_cents - call.received_cents)
-    if call.state == CallState.CANCELLED or taken_cents <= 0:
+    due_cents = 0 if call.state == CallState.CANCELLED else call.called_cents - call.received_cents
+    taken_cents = min(line.amount_cents, due_cents) if part_cents is None else part_cents
+    if due_cents <= 0:
         raise Refused("nothing_due", f"L’appel {call.reference} n’attend plus rien. Choisissez-en un autre.")
+    if not 0 < taken_cents <= due_cents:
+        raise Refused(
+            "beyond_the_call",
+            f"L’appel {call.reference} attend {format_euros(due_cents)}. Écrivez cette part, ou moins.",
+        )
     session.execute(
         insert(FundsReceipt).values(
             id=match_id,
@@ -68,7 +76,10 @@ def receive_funds(
             received_by=by,
         )
     )
-    _change_received(session, call_id, taken_cents)
+    if not _change_received(session, call_id, taken_cents):
+        raise Refused(
+            "call_changed", f"L’appel {call.reference} vient de changer. Rechargez la page, puis recommencez."
+        )
     dimensions = {Dimension.AGREEMENT: call.agreement_id, Dimension.BANK_ACCOUNT: line.paying_account_id}
     event = Event(EventType.FUNDS_IDENTIFIED, match_id, now, f"Reçu pour l’appel {call.reference}", by, line.booked_on)
     post_event(session, event, dimensions, {call.funder_id: taken_cents})
@@ -175,20 +186,25 @@ def _refuse_other_account(
     return agreement
 
 
-def _change_received(session: Session, call_id: UUID, by_cents: int) -> None:
+def _change_received(session: Session, call_id: UUID, by_cents: int) -> bool:
+    """Say that a call received more, or less; False where it would be more than it asks, or nothing is asked any more."""
     after = FundsCall.received_cents + by_cents
     state = case(
         (after == FundsCall.called_cents, CallState.PAID.value),
         (after == 0, CallState.CALLED.value),
         else_=CallState.PARTLY_PAID.value,
     )
-    session.execute(
+    change = (
         update(FundsCall)
-        .where(FundsCall.id == call_id)
+        .where(
+            FundsCall.id == call_id, FundsCall.state != CallState.CANCELLED, after.between(0, FundsCall.called_cents)
+        )
         .values(received_cents=after, state=state)
         .execution_options(synchronize_session=False)
     )
+    count = changed(session, change)
     session.expire_all()
+    return count == 1
 
 
 def _change_refunded(session: Session, close_id: UUID, by_cents: int) -> None:

@@ -54,7 +54,7 @@ def receipt_steps(receipts: Sequence[ReceiptLine]) -> list[ReceiptStep]:
     return sorted([*came, *undone], key=lambda step: (step.said_on, step.booked_on, -step.signed_cents))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """What stands between a funder and an agreement, in cents; `account_ids` are the ledger's accounts behind it, by code."""
 
@@ -209,22 +209,22 @@ def _statement(
     held = {balance.code: balance.cents for balance in balances_of(session, Account.id.in_(ids.values()))}
     name = session.execute(select(Funder.name).where(Funder.id == funder_id)).scalar_one()
     return Statement(
-        agreement_id,
-        row.number,
-        row.name,
-        row.issuer_name,
-        row.present_by,
-        funder_id,
-        name,
-        part,
-        {code: number for code, number in ids.items() if code in held},
-        held.get("8030", 0),
-        held.get("8040", 0),
-        held.get("8045", 0),
-        held.get("8050", 0),
-        held.get("4430", 0),
-        -held.get("4432", 0),
-        tuple(call_lines(session, agreement_id, funder_id, today)),
-        tuple(receipts_of(session, agreement_id, funder_id)),
-        tuple(closes_of(session, agreement_id, funder_id)),
+        agreement_id=agreement_id,
+        agreement_number=row.number,
+        agreement_name=row.name,
+        issuer_name=row.issuer_name,
+        present_by=row.present_by,
+        funder_id=funder_id,
+        funder_name=name,
+        part=part,
+        account_ids={code: number for code, number in ids.items() if code in held},
+        free_cents=held.get("8030", 0),
+        stock_cents=held.get("8040", 0),
+        handed_over_cents=held.get("8045", 0),
+        used_cents=held.get("8050", 0),
+        to_call_cents=held.get("4430", 0),
+        advance_cents=-held.get("4432", 0),
+        calls=tuple(call_lines(session, agreement_id, funder_id, today)),
+        receipts=tuple(receipts_of(session, agreement_id, funder_id)),
+        closes=tuple(closes_of(session, agreement_id, funder_id)),
     )

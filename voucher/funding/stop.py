@@ -23,7 +23,7 @@ STOP_PERCENT = 95
 """The coverage under which nothing is issued, where the installation says no other (`PASS_BACKING_STOP_PERCENT`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementBacking:
     """An agreement with its backing, and why it may not issue (empty when it may)."""
 
@@ -138,7 +138,13 @@ def _with_alert(
     coverage = backing.coverage_basis_points
     is_near = may_issue and coverage is not None and coverage * 100 < alert_percent * BASIS_POINTS
     return AgreementBacking(
-        agreement.id, agreement.number, agreement.name, issuer_name, backing, reason or "", is_near and not reason
+        agreement_id=agreement.id,
+        number=agreement.number,
+        name=agreement.name,
+        issuer_name=issuer_name,
+        backing=backing,
+        stop_reason=reason or "",
+        is_near=is_near and not reason,
     )
 
 

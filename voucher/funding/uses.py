@@ -27,7 +27,7 @@ def no_names(session: Session, structure_ids: Collection[UUID]) -> Mapping[UUID,
     return {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UseLine:
     """An entry behind a figure; what was undone or clawed back counts below zero."""
 
@@ -116,7 +116,14 @@ def _named(rows: Any, known: Mapping[UUID, tuple[str, str]]) -> Iterator[UseLine
         pivot, name = known.get(row.structure_id, ("", str(row.structure_id or "")))
         event_name = RULES[EventType(row.event_type)].name
         yield UseLine(
-            row.id, row.effective_on, row.posted_at, event_name, row.structure_id, pivot, name, int(row.cents)
+            entry_id=row.id,
+            used_on=row.effective_on,
+            posted_at=row.posted_at,
+            event_name=event_name,
+            structure_id=row.structure_id,
+            pivot=pivot,
+            structure_name=name,
+            cents=int(row.cents),
         )
 
 

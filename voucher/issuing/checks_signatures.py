@@ -74,14 +74,14 @@ def _codes(session: Session, batch: IssueBatch, sample: Sample) -> Iterator[tupl
 def _is_good(batch: IssueBatch, key: IssuerKey, kind: Kind, serial: int, tag: int, signature: bytes) -> bool:
     try:
         payload = Payload(
-            kind,
-            batch.booklet_size,
-            key.id,
-            serial,
-            batch.use_by,
-            batch.face_value_cents,
-            tag,
-            Algorithm(key.algorithm),
+            kind=kind,
+            booklet_size=batch.booklet_size,
+            key_id=key.id,
+            serial=serial,
+            use_by=batch.use_by,
+            face_value_cents=batch.face_value_cents,
+            tag=tag,
+            algorithm=Algorithm(key.algorithm),
         )
         return is_authentic(key.public_key, SignedCode(payload, signature))
     except ValueError:

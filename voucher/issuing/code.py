@@ -98,7 +98,7 @@ class UnreadableCode(ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
     """What a code says. Raises ValueError when a value has no place in sixteen bytes.
 

@@ -190,7 +190,14 @@ def stored_codes(session: Session, first_booklet_number: int, booklet_count: int
 
 def _signed(batch: IssueBatch, algorithm: int, kind: Kind, serial: int, tag: int, signature: bytes) -> SignedCode:
     payload = Payload(
-        kind, batch.booklet_size, batch.key_id, serial, batch.use_by, batch.face_value_cents, tag, Algorithm(algorithm)
+        kind=kind,
+        booklet_size=batch.booklet_size,
+        key_id=batch.key_id,
+        serial=serial,
+        use_by=batch.use_by,
+        face_value_cents=batch.face_value_cents,
+        tag=tag,
+        algorithm=Algorithm(algorithm),
     )
     return SignedCode(payload, signature)
 

@@ -39,7 +39,7 @@ class UntrustedKeyDocument(ValueError):
     """The document is not one the programme signed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedKey:
     """An issuer's public key, raw bytes, and since when it is active, retired or revoked (aware UTC instants)."""
 

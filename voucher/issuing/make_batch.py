@@ -82,7 +82,15 @@ def make_batch(
     Refused for an unknown batch, and signing.SealBroken when `master_secret` is not the one that sealed the issuer's key.
     """
     with whole_turn(database, turn_of(batch_id)):
-        return _make(database, batch_id, master_secret, now, processes, codes_per_chunk, on_progress)
+        return _make(
+            database,
+            batch_id,
+            master_secret=master_secret,
+            now=now,
+            processes=processes,
+            codes_per_chunk=codes_per_chunk,
+            on_progress=on_progress,
+        )
 
 
 def turn_of(batch_id: UUID) -> str:
@@ -99,6 +107,7 @@ def is_being_made(database: Database, batch_id: UUID) -> bool:
 def _make(
     database: Database,
     batch_id: UUID,
+    *,
     master_secret: bytes,
     now: datetime,
     processes: int,

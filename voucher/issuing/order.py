@@ -28,7 +28,7 @@ from voucher.programme.shares import covered_count
 VOUCHERS_PER_ORDER_MAX = 5_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ordered:
     """What an order reserved. `is_new` is False when the same order had been taken before."""
 
@@ -111,7 +111,15 @@ def order_vouchers(
         narration = f"Commande de {voucher_count} chèques, convention {agreement.number}"
         event = Event(EventType.VOUCHERS_ISSUED, batch_id, now, narration, by)
         post_event(session, event, {Dimension.AGREEMENT: agreement_id}, amounts_cents)
-    return Ordered(batch_id, first_serial, voucher_count, first_booklet_number, booklet_count, value_cents, is_new=True)
+    return Ordered(
+        batch_id=batch_id,
+        first_serial=first_serial,
+        voucher_count=voucher_count,
+        first_booklet_number=first_booklet_number,
+        booklet_count=booklet_count,
+        value_cents=value_cents,
+        is_new=True,
+    )
 
 
 def _same_order(earlier: IssueBatch, agreement_id: UUID, booklet_count: int) -> Ordered:
@@ -120,12 +128,12 @@ def _same_order(earlier: IssueBatch, agreement_id: UUID, booklet_count: int) -> 
             "order_changed", "Cette commande a déjà été passée avec d'autres quantités. Ouvrez une nouvelle commande."
         )
     return Ordered(
-        earlier.id,
-        earlier.first_serial,
-        earlier.voucher_count,
-        earlier.first_booklet_number,
-        earlier.booklet_count,
-        earlier.voucher_count * earlier.face_value_cents,
+        batch_id=earlier.id,
+        first_serial=earlier.first_serial,
+        voucher_count=earlier.voucher_count,
+        first_booklet_number=earlier.first_booklet_number,
+        booklet_count=earlier.booklet_count,
+        value_cents=earlier.voucher_count * earlier.face_value_cents,
         is_new=False,
     )
 

@@ -38,7 +38,7 @@ _COMPILATIONS_KEPT = 10
 _LENGTHS_MAX = {"issuer_name": 80, "issuer_address": 100, "authority_name": 80, "services": 95, "number": 20}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrintBatch:
     """What all the vouchers of an issue batch share on paper.
 

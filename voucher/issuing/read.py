@@ -13,7 +13,7 @@ from voucher.kernel.refusals import Refused
 from voucher.programme.model import Agreement, Credit, Issuer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderableAgreement:
     """An agreement as its issuer sees it. `available_cents` is what may still be ordered, all funders together."""
 
@@ -44,7 +44,7 @@ class OrderableAgreement:
         return booklet_count * self.booklet_size * self.face_value_cents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """An order: its numbers and how far its making went."""
 

@@ -72,14 +72,14 @@ class Signer:
     def _payload(self, kind: Kind) -> bytes:
         plan = self._plan
         return Payload(
-            kind,
-            plan.booklet_size,
-            plan.key_id,
-            plan.first_serial,
-            plan.use_by,
-            plan.face_value_cents,
-            0,
-            plan.algorithm,
+            kind=kind,
+            booklet_size=plan.booklet_size,
+            key_id=plan.key_id,
+            serial=plan.first_serial,
+            use_by=plan.use_by,
+            face_value_cents=plan.face_value_cents,
+            tag=0,
+            algorithm=plan.algorithm,
         ).encode()
 
 

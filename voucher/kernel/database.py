@@ -34,8 +34,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.types import TypeDecorator
 
+from voucher.kernel.bounded_connection import BoundedConnection
 from voucher.kernel.identifiers import derived_number
-from voucher.kernel.time_limits import COMMANDS, BoundedConnection, TimeLimits, milliseconds, takes_long
+from voucher.kernel.time_limits import COMMANDS, TimeLimits, milliseconds, takes_long
 
 POOL_SIZE = 32
 

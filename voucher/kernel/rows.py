@@ -1,11 +1,11 @@
-"""Several rows by one statement, made once: SQLAlchemy builds a VALUES of many rows anew each time it is executed."""
+"""Rows in: several by one statement, made once (SQLAlchemy builds a VALUES of many rows anew each time). Rows out: by name."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, String, TextClause, bindparam, text
+from sqlalchemy import Connection, Row, String, TextClause, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from voucher.kernel.database import Base
@@ -43,6 +43,14 @@ def insert_many(
         return
     statement = sqlite.insert(table)
     connection.execute(statement.on_conflict_do_nothing() if or_leave else statement, [dict(row) for row in rows])
+
+
+def columns_of(row: Row[*tuple[Any, ...]], *sums: str) -> dict[str, Any]:
+    """Return a row's columns by name, for a dataclass whose fields have these names.
+
+    `sums` are those that PostgreSQL adds up as numeric: they come back as int.
+    """
+    return {name: int(value) if name in sums else value for name, value in row._asdict().items()}
 
 
 @lru_cache(maxsize=64)

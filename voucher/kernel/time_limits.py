@@ -1,20 +1,11 @@
-"""How long the database may keep somebody waiting, and what keeps it to that: the server's own limits, TCP's, and a deadline here.
-
-A server that is frozen (its machine stopped, its disk gone) keeps none of its promises, and its kernel goes on acknowledging: only
-a deadline on this side ends the wait. What was waited for is then unknown, so the connection is closed.
-"""
+"""How long the database may keep somebody waiting: the server's own limits, TCP's, and the deadline of `bounded_connection`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any
-
-import psycopg
-from psycopg.pq import TransactionStatus
 
 LOCK_SECONDS_MAX = 30
-MARGIN_SECONDS = 1.0  # the server cancels what is too long, and keeps its connection; we give up on it only after that
 
 _takes_long: ContextVar[bool] = ContextVar("takes_long", default=False)
 
@@ -82,21 +73,3 @@ def takes_long() -> bool:
 def milliseconds(seconds: float) -> int:
     """Return seconds as libpq and PostgreSQL take them."""
     return round(seconds * 1000)
-
-
-class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that waits for no answer beyond its limits. One that was waited for too long is closed."""
-
-    limits: TimeLimits = COMMANDS
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """Wait for the server, as the driver does for whatever it sends. Raises OperationalError at the deadline."""
-        if timeout is None:
-            seconds = self.limits.long_statement if takes_long() else self.limits.statement
-            timeout = seconds + MARGIN_SECONDS
-        try:
-            return super().wait(gen, interval, timeout)
-        except psycopg.OperationalError:
-            if not self.closed and self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                self.close()
-            raise

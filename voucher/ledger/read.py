@@ -18,7 +18,7 @@ from voucher.ledger.search import ENTRY as _ENTRY
 from voucher.ledger.search import search
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountBalance:
     """An account with what it was debited and credited, in cents; `balance_cents` is debit less credit."""
 
@@ -38,7 +38,7 @@ class AccountBalance:
         return self.debit_cents - self.credit_cents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryLine:
     """An entry in a list."""
 
@@ -77,7 +77,7 @@ class EntryPage:
     movements: tuple[MovementLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountMovement:
     """A movement as one account's ledger shows it: on which side, against which account."""
 
@@ -145,15 +145,15 @@ def balances_in(session: Session, agreement_ids: set[UUID] | None = None) -> lis
     rows = session.execute(query.order_by(Account.code, Account.key))
     return [
         AccountBalance(
-            row.id,
-            row.code,
-            CHART[row.code].name,
-            row.funder_id,
-            row.agreement_id,
-            row.structure_id,
-            row.bank_account_id,
-            sum_cents(row.debit_cents),
-            sum_cents(row.credit_cents),
+            id=row.id,
+            code=row.code,
+            name=CHART[row.code].name,
+            funder_id=row.funder_id,
+            agreement_id=row.agreement_id,
+            structure_id=row.structure_id,
+            bank_account_id=row.bank_account_id,
+            debit_cents=sum_cents(row.debit_cents),
+            credit_cents=sum_cents(row.credit_cents),
         )
         for row in rows
     ]
@@ -161,15 +161,15 @@ def balances_in(session: Session, agreement_ids: set[UUID] | None = None) -> lis
 
 def _entry_line(row: Any) -> EntryLine:
     return EntryLine(
-        row.id,
-        row.posted_at,
-        row.effective_on,
-        row.journal,
-        row.event_type,
-        RULES[EventType(row.event_type)].name,
-        row.narration,
-        row.total_cents,
-        row.movement_count,
+        id=row.id,
+        posted_at=row.posted_at,
+        effective_on=row.effective_on,
+        journal=row.journal,
+        event_type=row.event_type,
+        event_name=RULES[EventType(row.event_type)].name,
+        narration=row.narration,
+        total_cents=row.total_cents,
+        movement_count=row.movement_count,
     )
 
 
@@ -218,15 +218,15 @@ def account(database: Database, account_id: int) -> AccountBalance | None:
         debit = session.scalar(select(func.sum(Movement.amount_cents)).where(Movement.debit_account_id == account_id))
         credit = session.scalar(select(func.sum(Movement.amount_cents)).where(Movement.credit_account_id == account_id))
     return AccountBalance(
-        row.id,
-        row.code,
-        CHART[row.code].name,
-        row.funder_id,
-        row.agreement_id,
-        row.structure_id,
-        row.bank_account_id,
-        sum_cents(debit),
-        sum_cents(credit),
+        id=row.id,
+        code=row.code,
+        name=CHART[row.code].name,
+        funder_id=row.funder_id,
+        agreement_id=row.agreement_id,
+        structure_id=row.structure_id,
+        bank_account_id=row.bank_account_id,
+        debit_cents=sum_cents(debit),
+        credit_cents=sum_cents(credit),
     )
 
 
@@ -256,12 +256,12 @@ def account_movements(database: Database, account_id: int, asked: Asked) -> Page
             Entry.narration,
             sides.c.other_id,
             Account.code.label("other_code"),
-            sides.c.debit,
-            sides.c.credit,
+            sides.c.debit.label("debit_cents"),
+            sides.c.credit.label("credit_cents"),
         )
         .join(Entry, Entry.id == sides.c.entry_id)
         .join(Account, Account.id == sides.c.other_id)
     )
     with database.read() as session:
         page = page_of(session, query, {"at": Entry.posted_at}, [Entry.id, sides.c.rank], asked)
-    return page.of(AccountMovement(*row) for row in page.rows)
+    return page.of(AccountMovement(**row._asdict()) for row in page.rows)

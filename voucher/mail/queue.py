@@ -16,7 +16,7 @@ SUBJECT_CHARACTERS_MAX = 150
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """What to tell to whom. `kind` and `about_id` name the fact: told before, it is not told again.
 

@@ -31,7 +31,7 @@ STATE_WORDS: dict[MessageState, tuple[str, str]] = {
 """The word of each state, and the kind of its tag."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRow:
     """A message of the outbox."""
 
@@ -115,17 +115,17 @@ def _in_scope(issuer_id: UUID | None, with_accounts: bool) -> ColumnElement[bool
 
 def _row(row: Row[*tuple[Any, ...]]) -> MessageRow:
     return MessageRow(
-        row.id,
-        row.kind,
-        row.about_id,
-        row.recipient,
-        row.subject,
-        row.body,
-        row.path,
-        row.created_at,
-        row.try_count,
-        row.next_try_at,
-        row.sent_at,
-        row.failure,
-        MessageState(row.state),
+        id=row.id,
+        kind=row.kind,
+        about_id=row.about_id,
+        recipient=row.recipient,
+        subject=row.subject,
+        body=row.body,
+        path=row.path,
+        created_at=row.created_at,
+        try_count=row.try_count,
+        next_try_at=row.next_try_at,
+        sent_at=row.sent_at,
+        failure=row.failure,
+        state=MessageState(row.state),
     )

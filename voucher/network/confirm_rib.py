@@ -112,4 +112,12 @@ def _refuse_unless_waiting(row: Row[*tuple[Any, ...]]) -> None:
 
 def _letter(kind: str, row: Row[*tuple[Any, ...]], subject: str, said: tuple[str, ...]) -> Letter:
     body = "\n\n".join(("Bonjour,", *said, "Vos RIB sont sur cette page :"))
-    return Letter(kind, row.id, None, row.contact_email, subject, body, "/comptoir/lieu/rib")
+    return Letter(
+        kind=kind,
+        about_id=row.id,
+        issuer_id=None,
+        recipient=row.contact_email,
+        subject=subject,
+        body=body,
+        path="/comptoir/lieu/rib",
+    )

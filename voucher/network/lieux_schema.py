@@ -28,7 +28,7 @@ _ALIASES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column of the standard. `vocabulary` maps a word's spelling key to the standard's own spelling."""
 

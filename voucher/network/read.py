@@ -20,7 +20,7 @@ DEPARTMENT_NAMES: Mapping[str, str] = {department.code: department.name for depa
 SERVICE_NAMES: Mapping[str, str] = {service.value: service.label for service in Service}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceLine:
     """A place in a list. `opening_hours` is French where it could be read; `services` are French words."""
 

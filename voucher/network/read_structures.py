@@ -24,7 +24,7 @@ STATE_NAMES: Mapping[str, str] = {
 VISIBLE_DIGITS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StructureLine:
     """A structure in a list."""
 
@@ -53,7 +53,7 @@ class BankDetailsLine:
     confirmed_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StructurePage:
     """A structure whole, the RIB that waits first, then the one in use."""
 
@@ -115,13 +115,13 @@ def structure(database: Database, structure_id: UUID) -> StructurePage | None:
             places_query().where(Place.structure_id == structure_id).order_by(Place.name, Place.id)
         ).all()
         return StructurePage(
-            _structure_line(row),
-            whole.contact_email,
-            whole.vat_regime,
-            whole.state_reason,
-            whole.created_at,
-            _bank_details(session, structure_id),
-            tuple(place_line(place, name) for place, name in found),
+            line=_structure_line(row),
+            contact_email=whole.contact_email,
+            vat_regime=whole.vat_regime,
+            state_reason=whole.state_reason,
+            created_at=whole.created_at,
+            bank_details=_bank_details(session, structure_id),
+            places=tuple(place_line(place, name) for place, name in found),
         )
 
 
@@ -144,14 +144,14 @@ def _structures() -> Select[*tuple[Any, ...]]:
 
 def _structure_line(row: Any) -> StructureLine:
     return StructureLine(
-        row.id,
-        row.pivot,
-        row.name,
-        row.state,
-        row.place_count,
-        bool(row.has_bank_details),
-        bool(row.is_rib_waiting),
-        row.state_changed_at,
+        id=row.id,
+        pivot=row.pivot,
+        name=row.name,
+        state=row.state,
+        place_count=row.place_count,
+        has_bank_details=bool(row.has_bank_details),
+        is_rib_waiting=bool(row.is_rib_waiting),
+        state_changed_at=row.state_changed_at,
     )
 
 

@@ -99,11 +99,11 @@ def qualify_structure(database: Database, structure_id: UUID, *, by: UUID, now: 
     _change_state(
         database,
         structure_id,
-        (StructureState.PROPOSED, StructureState.SUSPENDED),
-        StructureState.QUALIFIED,
-        "",
-        now,
-        Refused("already_qualified", "Cette structure est déjà qualifiée. Il n’y a rien à faire."),
+        before=(StructureState.PROPOSED, StructureState.SUSPENDED),
+        after=StructureState.QUALIFIED,
+        reason="",
+        now=now,
+        refusal=Refused("already_qualified", "Cette structure est déjà qualifiée. Il n’y a rien à faire."),
     )
 
 
@@ -112,11 +112,11 @@ def suspend_structure(database: Database, structure_id: UUID, reason: str, *, by
     _change_state(
         database,
         structure_id,
-        (StructureState.QUALIFIED,),
-        StructureState.SUSPENDED,
-        required_text(reason, "reason", 200),
-        now,
-        Refused("not_qualified", "Seule une structure qualifiée peut être suspendue. Regardez son état."),
+        before=(StructureState.QUALIFIED,),
+        after=StructureState.SUSPENDED,
+        reason=required_text(reason, "reason", 200),
+        now=now,
+        refusal=Refused("not_qualified", "Seule une structure qualifiée peut être suspendue. Regardez son état."),
     )
 
 
@@ -171,7 +171,13 @@ def _address_changed(structure_id: UUID, recipient: str, now: datetime) -> Lette
     # Each change is a fact of its own.
     about_id = uuid5(structure_id, now.isoformat())
     return Letter(
-        ADDRESS_CHANGED, about_id, None, recipient, "Votre adresse a changé", "\n\n".join(body), "/comptoir/lieu/"
+        kind=ADDRESS_CHANGED,
+        about_id=about_id,
+        issuer_id=None,
+        recipient=recipient,
+        subject="Votre adresse a changé",
+        body="\n\n".join(body),
+        path="/comptoir/lieu/",
     )
 
 
@@ -185,7 +191,15 @@ def _rib_recorded(details_id: UUID, recipient: str, iban: str, now: datetime) ->
         "Vos RIB sont sur cette page :",
     )
     subject = "Un RIB est enregistré pour votre structure"
-    return Letter(RIB_RECORDED, details_id, None, recipient, subject, "\n\n".join(body), "/comptoir/lieu/rib")
+    return Letter(
+        kind=RIB_RECORDED,
+        about_id=details_id,
+        issuer_id=None,
+        recipient=recipient,
+        subject=subject,
+        body="\n\n".join(body),
+        path="/comptoir/lieu/rib",
+    )
 
 
 def _pivot(text: str) -> str:
@@ -198,6 +212,7 @@ def _pivot(text: str) -> str:
 def _change_state(
     database: Database,
     structure_id: UUID,
+    *,
     before: tuple[StructureState, ...],
     after: StructureState,
     reason: str,

@@ -34,7 +34,7 @@ class NewFunder:
     siren: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewIssuer:
     """A collectivité that will issue vouchers; its name and address are printed on each of them (R.1611-8 CGCT)."""
 

@@ -33,7 +33,7 @@ CHANNELS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFigures:
     """The programme in a few amounts, in cents, and counts."""
 
@@ -46,7 +46,7 @@ class KeyFigures:
     issued_cents: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementLine:
     """An agreement in a list."""
 
@@ -69,7 +69,7 @@ RHYTHMS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShareStages:
     """A funder's part of an agreement, and where its euros are: the stages are balances of the ledger."""
 
@@ -110,7 +110,7 @@ class CommitmentLine:
     committed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementPage:
     """An agreement whole. Structures are paid by `settlement_rhythm`, from `minimum_payment_cents`, `payment_days` after."""
 
@@ -147,17 +147,22 @@ def key_figures(database: Database) -> KeyFigures:
     """Return the programme's sums."""
     with database.read() as session:
         envelopes = session.execute(
-            select(func.count(), func.sum(Envelope.amount_cents), func.sum(Envelope.allocated_cents))
+            select(
+                func.count().label("envelope_count"),
+                func.sum(Envelope.amount_cents).label("amount_cents"),
+                func.sum(Envelope.allocated_cents).label("allocated_cents"),
+            )
         ).one()
         agreements = session.execute(
             select(
-                func.count(),
-                func.sum(Agreement.ceiling_cents),
-                func.sum(Agreement.committed_cents),
-                func.sum(Agreement.issued_count * Agreement.face_value_cents),
+                func.count().label("agreement_count"),
+                func.sum(Agreement.ceiling_cents).label("ceiling_cents"),
+                func.sum(Agreement.committed_cents).label("committed_cents"),
+                func.sum(Agreement.issued_count * Agreement.face_value_cents).label("issued_cents"),
             )
         ).one()
-    return KeyFigures(*(int(value or 0) for value in (*envelopes, *agreements)))
+    figures = envelopes._asdict() | agreements._asdict()
+    return KeyFigures(**{name: int(value or 0) for name, value in figures.items()})
 
 
 def agreements(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[AgreementLine]:
@@ -182,7 +187,7 @@ def agreements(database: Database, asked: Asked, *, issuer_id: UUID | None = Non
     }
     with database.read() as session:
         page = page_of(session, query, sorts, [Agreement.id], asked)
-    return page.of(AgreementLine(*row) for row in page.rows)
+    return page.of(AgreementLine(**row._asdict()) for row in page.rows)
 
 
 def agreement(database: Database, agreement_id: UUID, issuer_id: UUID | None = None) -> AgreementPage | None:
@@ -201,23 +206,23 @@ def agreement(database: Database, agreement_id: UUID, issuer_id: UUID | None = N
             .order_by(Commitment.committed_at.desc(), Commitment.id.desc())
         )
         return AgreementPage(
-            AgreementLine(*line),
-            account_name,
-            whole.commitment_number,
-            whole.service_code,
-            whole.face_value_cents,
-            whole.booklet_size,
-            whole.is_handover_required,
-            whole.grace_until,
-            whole.present_by,
-            whole.settlement_rhythm,
-            whole.minimum_payment_cents,
-            whole.payment_days,
-            whole.cut_off_day,
-            _stages(session, whole),
-            tuple(CommitmentLine(*row) for row in committed),
-            _endings(session, agreement_id),
-            whole.kept_cents,
+            line=AgreementLine(**line._asdict()),
+            paying_account_name=account_name,
+            commitment_number=whole.commitment_number,
+            service_code=whole.service_code,
+            face_value_cents=whole.face_value_cents,
+            booklet_size=whole.booklet_size,
+            is_handover_required=whole.is_handover_required,
+            grace_until=whole.grace_until,
+            present_by=whole.present_by,
+            settlement_rhythm=whole.settlement_rhythm,
+            minimum_payment_cents=whole.minimum_payment_cents,
+            payment_days=whole.payment_days,
+            cut_off_day=whole.cut_off_day,
+            shares=_stages(session, whole),
+            commitments=tuple(CommitmentLine(*row) for row in committed),
+            endings=_endings(session, agreement_id),
+            kept_cents=whole.kept_cents,
         )
 
 
@@ -227,11 +232,11 @@ def _agreements(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
         Agreement.number,
         Agreement.name,
         Agreement.issuer_id,
-        Issuer.name,
+        Issuer.name.label("issuer_name"),
         Agreement.settlement_channel,
         Agreement.ceiling_cents,
         Agreement.committed_cents,
-        Agreement.issued_count * Agreement.face_value_cents,
+        (Agreement.issued_count * Agreement.face_value_cents).label("issued_cents"),
         Agreement.signed_on,
         Agreement.use_by,
     ).join(Issuer, Issuer.id == Agreement.issuer_id)
@@ -241,7 +246,7 @@ def _agreements(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
 def _stages(session: Session, agreement: Agreement) -> tuple[ShareStages, ...]:
     share = every_share()
     names = {
-        row.funder_id: (row.funder_name, row.envelope_name)
+        row.funder_id: row
         for row in session.execute(
             select(share.c.funder_id, Funder.name.label("funder_name"), Envelope.name.label("envelope_name"))
             .join(Funder, Funder.id == share.c.funder_id)
@@ -255,15 +260,16 @@ def _stages(session: Session, agreement: Agreement) -> tuple[ShareStages, ...]:
     }
     return tuple(
         ShareStages(
-            *names[funder_id],
-            part.share_basis_points,
-            part.ceiling_cents,
-            part.committed_cents,
-            held.get(("8030", funder_id), 0),
-            held.get(("8040", funder_id), 0),
-            held.get(("8045", funder_id), 0),
-            held.get(("8050", funder_id), 0),
-            funder_id,
+            funder_name=names[funder_id].funder_name,
+            envelope_name=names[funder_id].envelope_name,
+            share_basis_points=part.share_basis_points,
+            ceiling_cents=part.ceiling_cents,
+            committed_cents=part.committed_cents,
+            available_cents=held.get(("8030", funder_id), 0),
+            issued_cents=held.get(("8040", funder_id), 0),
+            handed_over_cents=held.get(("8045", funder_id), 0),
+            redeemed_cents=held.get(("8050", funder_id), 0),
+            funder_id=funder_id,
         )
         for funder_id, part in funder_parts(session, agreement.id).items()
     )

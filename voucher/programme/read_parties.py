@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.rows import columns_of
 from voucher.kernel.typed_numbers import whole_number
 from voucher.programme.model import (
     Agreement,
@@ -43,7 +44,7 @@ ISSUER_KINDS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunderLine:
     """A funder with the sum of its envelopes."""
 
@@ -56,7 +57,7 @@ class FunderLine:
     allocated_cents: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvelopeLine:
     """An envelope: what it holds, what ceilings took of it, what is committed out of it."""
 
@@ -75,7 +76,7 @@ class EnvelopeLine:
         return self.amount_cents - self.allocated_cents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerLine:
     """A collectivité with the sums of its agreements."""
 
@@ -120,9 +121,9 @@ def funders(database: Database, asked: Asked) -> Page[FunderLine]:
         Funder.name,
         Funder.kind,
         Funder.siren,
-        func.coalesce(sums.c.envelopes, 0),
-        amount.label("amount"),
-        func.coalesce(sums.c.allocated, 0),
+        func.coalesce(sums.c.envelopes, 0).label("envelope_count"),
+        amount.label("amount_cents"),
+        func.coalesce(sums.c.allocated, 0).label("allocated_cents"),
     ).outerjoin(sums, sums.c.funder_id == Funder.id)
     if text := asked.filters.get("nom"):
         query = query.where(Funder.name.icontains(text, autoescape=True))
@@ -130,7 +131,7 @@ def funders(database: Database, asked: Asked) -> Page[FunderLine]:
         query = query.where(Funder.kind == kind)
     with database.read() as session:
         page = page_of(session, query, {"name": Funder.name, "amount": amount}, [Funder.id], asked)
-    return page.of(FunderLine(*(*row[:5], int(row[5]), int(row[6]))) for row in page.rows)
+    return page.of(FunderLine(**columns_of(row, "amount_cents", "allocated_cents")) for row in page.rows)
 
 
 def envelopes(database: Database, asked: Asked) -> Page[EnvelopeLine]:
@@ -139,7 +140,7 @@ def envelopes(database: Database, asked: Asked) -> Page[EnvelopeLine]:
         Envelope.id,
         Envelope.name,
         Envelope.funder_id,
-        Funder.name,
+        Funder.name.label("funder_name"),
         Envelope.fiscal_year,
         Envelope.amount_cents,
         Envelope.allocated_cents,
@@ -153,8 +154,8 @@ def envelopes(database: Database, asked: Asked) -> Page[EnvelopeLine]:
     sorts = {"name": Envelope.name, "amount": Envelope.amount_cents, "year": Envelope.fiscal_year}
     with database.read() as session:
         page = page_of(session, query, sorts, [Envelope.id], asked)
-        committed = _committed_by_envelope(session, [row[0] for row in page.rows])
-    return page.of(EnvelopeLine(*(*row, committed[row[0]])) for row in page.rows)
+        committed = _committed_by_envelope(session, [row.id for row in page.rows])
+    return page.of(EnvelopeLine(**row._asdict(), committed_cents=committed[row.id]) for row in page.rows)
 
 
 def issuers(database: Database, asked: Asked) -> Page[IssuerLine]:
@@ -177,9 +178,9 @@ def issuers(database: Database, asked: Asked) -> Page[IssuerLine]:
         Issuer.kind,
         Issuer.city,
         Issuer.contact_email,
-        func.coalesce(sums.c.agreements, 0),
-        ceiling.label("ceiling"),
-        func.coalesce(sums.c.committed, 0),
+        func.coalesce(sums.c.agreements, 0).label("agreement_count"),
+        ceiling.label("ceiling_cents"),
+        func.coalesce(sums.c.committed, 0).label("committed_cents"),
     ).outerjoin(sums, sums.c.issuer_id == Issuer.id)
     if text := asked.filters.get("nom"):
         plain = compact(text) or text
@@ -188,7 +189,7 @@ def issuers(database: Database, asked: Asked) -> Page[IssuerLine]:
         query = query.where(Issuer.kind == kind)
     with database.read() as session:
         page = page_of(session, query, {"name": Issuer.name, "ceiling": ceiling}, [Issuer.id], asked)
-    return page.of(IssuerLine(*(*row[:7], int(row[7]), int(row[8]))) for row in page.rows)
+    return page.of(IssuerLine(**columns_of(row, "ceiling_cents", "committed_cents")) for row in page.rows)
 
 
 def paying_accounts(database: Database) -> list[PayingAccountLine]:

@@ -21,7 +21,7 @@ PARIS_SIREN = "217500016"
 LONE_COMMUNE = "commune"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementTerms:
     """What an agreement's numbers say, whoever signs it. Amounts in cents, shares in basis points by rank."""
 

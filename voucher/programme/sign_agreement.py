@@ -35,7 +35,7 @@ class FunderShare:
     share_basis_points: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewAgreement:
     """What is signed. Amounts in cents; `shares` in the order of the paper (the State is put first in any case)."""
 
@@ -91,14 +91,14 @@ def sign_agreement(database: Database, agreement: NewAgreement, *, by: UUID, now
 def terms_of(agreement: NewAgreement) -> AgreementTerms:
     """Return what the rules judge of an agreement."""
     return AgreementTerms(
-        agreement.ceiling_cents,
-        agreement.face_value_cents,
-        agreement.booklet_size,
-        agreement.signed_on,
-        agreement.use_by,
-        agreement.grace_until,
-        agreement.present_by,
-        tuple(share.share_basis_points for share in agreement.shares),
+        ceiling_cents=agreement.ceiling_cents,
+        face_value_cents=agreement.face_value_cents,
+        booklet_size=agreement.booklet_size,
+        signed_on=agreement.signed_on,
+        use_by=agreement.use_by,
+        grace_until=agreement.grace_until,
+        present_by=agreement.present_by,
+        share_basis_points=tuple(share.share_basis_points for share in agreement.shares),
     )
 
 

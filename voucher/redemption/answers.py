@@ -16,7 +16,7 @@ class Counter:
     structure_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Redeemed:
     """Vouchers were redeemed, in one act. `remaining_count` are the booklet's vouchers still usable just after."""
 
@@ -29,7 +29,7 @@ class Redeemed:
     redeemed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usable:
     """A voucher that could be redeemed at this very moment. Nothing changed. `rank` is its place in the booklet, from 1."""
 

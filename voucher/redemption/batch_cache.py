@@ -15,7 +15,7 @@ from voucher.kernel.database import Database
 from voucher.programme.model import Agreement
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFacts:
     """The immutable facts that redeeming needs; with them, a voucher's booklet, value and shares follow from its serial."""
 

@@ -34,7 +34,7 @@ class HolderState(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HolderView:
     """A voucher, or a booklet by its cover. `used_at` is when, never where; the area is the prescriber's, else the issuer's."""
 

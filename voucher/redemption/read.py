@@ -20,7 +20,7 @@ from voucher.redemption.model import USED_STATES, Period, RedeemedVoucher, Redem
 from voucher.redemption.rules import undo_limit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RedemptionLine:
     """A redemption in a list. `service` is French; `undo_until` is None once it can no longer be undone."""
 
@@ -66,7 +66,7 @@ class CounterDay:
     amount_cents: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What proves a redemption, with the provider's mentions (CGCT R.1611-8: name, SIRET or RNA number, address)."""
 
@@ -153,15 +153,15 @@ def receipt(
             .order_by(RedeemedVoucher.serial)
         ).all()
     return Receipt(
-        _line(row, undo_minutes, now),
-        tuple(serials),
-        row.remaining_count,
-        row.structure_name,
-        row.pivot,
-        row.address,
-        f"{row.postcode} {row.city}",
-        row.issuer_name,
-        row.agreement_name,
+        line=_line(row, undo_minutes, now),
+        serials=tuple(serials),
+        remaining_count=row.remaining_count,
+        structure_name=row.structure_name,
+        structure_pivot=row.pivot,
+        place_address=row.address,
+        place_town=f"{row.postcode} {row.city}",
+        issuer_name=row.issuer_name,
+        agreement_name=row.agreement_name,
     )
 
 
@@ -271,21 +271,21 @@ def _line(row: Row[*tuple[object, ...]], undo_minutes: int, now: datetime) -> Re
     limit = undo_limit(row.redeemed_at, undo_minutes)
     may_undo = row.state == RedemptionState.CONFIRMED and row.period_closed_at is None and now < limit
     return RedemptionLine(
-        row.id,
-        row.redeemed_at,
-        row.place_id,
-        row.place_name,
-        row.booklet_number,
-        row.voucher_count,
-        row.amount_cents,
-        Service(row.service).label,
-        row.agreement_id,
-        row.period_id,
-        is_undone,
-        row.undone_at,
-        limit if may_undo else None,
-        row.state == RedemptionState.DISPUTED,
-        row.state == RedemptionState.REVERSED,
+        id=row.id,
+        redeemed_at=row.redeemed_at,
+        place_id=row.place_id,
+        place_name=row.place_name,
+        booklet_number=row.booklet_number,
+        voucher_count=row.voucher_count,
+        amount_cents=row.amount_cents,
+        service=Service(row.service).label,
+        agreement_id=row.agreement_id,
+        period_id=row.period_id,
+        is_undone=is_undone,
+        undone_at=row.undone_at,
+        undo_until=limit if may_undo else None,
+        is_disputed=row.state == RedemptionState.DISPUTED,
+        is_reversed=row.state == RedemptionState.REVERSED,
     )
 
 

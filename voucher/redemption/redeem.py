@@ -189,7 +189,15 @@ def _use(session: Session, attempt: Attempt, tray: Tray, service: str, state: Vo
     dimensions = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: attempt.counter.structure_id}
     fact = (insert_rows(RedeemedVoucher, len(lines)), row_values(lines))
     post_event(session, event, dimensions, amounts_cents, fact)
-    return Redeemed(attempt.id, serials, tray.booklet_number, amount_cents, int(remaining_count), service, attempt.at)
+    return Redeemed(
+        id=attempt.id,
+        serials=serials,
+        booklet_number=tray.booklet_number,
+        amount_cents=amount_cents,
+        remaining_count=int(remaining_count),
+        service=service,
+        redeemed_at=attempt.at,
+    )
 
 
 def _explain(database: Database, attempt: Attempt, tray: Tray) -> Redeemed | Refusal | None:

@@ -60,13 +60,13 @@ def stored_answer(session: Session, attempt: Attempt) -> Redeemed | Refusal | No
             .order_by(RedeemedVoucher.serial)
         )
         return Redeemed(
-            attempt.id,
-            tuple(serials),
-            redemption.booklet_number,
-            redemption.amount_cents,
-            redemption.remaining_count,
-            redemption.service,
-            redemption.redeemed_at,
+            id=attempt.id,
+            serials=tuple(serials),
+            booklet_number=redemption.booklet_number,
+            amount_cents=redemption.amount_cents,
+            remaining_count=redemption.remaining_count,
+            service=redemption.service,
+            redeemed_at=redemption.redeemed_at,
         )
     refused = session.execute(
         select(RefusedAttempt.fingerprint, RefusedAttempt.refusal, RefusedAttempt.answer).where(

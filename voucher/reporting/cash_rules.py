@@ -39,7 +39,7 @@ class FunderFacts:
     advance_cents: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CashFacts:
     """What is known of an agreement today. Cents; `window_cents` are the last three times thirty days, the newest first.
 

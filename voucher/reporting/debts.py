@@ -88,7 +88,7 @@ def age_rank(since: date, today: date) -> int:
     return next(rank for rank, age in enumerate(AGES) if age.to_days is None or days <= age.to_days)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Debt:
     """An amount owed to a structure, of one state and one beginning. `advice_id` and `reference` where an advice says it."""
 
@@ -111,7 +111,15 @@ def debts_in(session: Session, today: date) -> list[Debt]:
     for (agreement_id, structure_id, _), balance_cents in balances_of(session, ("4670",)).items():
         rest = -balance_cents - explained[agreement_id, structure_id]
         if rest and structure_id is not None:
-            found.append(Debt(DebtState.OTHER, agreement_id, structure_id, today, rest))
+            found.append(
+                Debt(
+                    state=DebtState.OTHER,
+                    agreement_id=agreement_id,
+                    structure_id=structure_id,
+                    since=today,
+                    amount_cents=rest,
+                )
+            )
     return found
 
 
@@ -136,7 +144,16 @@ def _not_frozen(session: Session, today: date) -> list[Debt]:
         .where(IN_NO_BATCH, Redemption.state == RedemptionState.CONFIRMED)
         .group_by(Redemption.agreement_id, Redemption.structure_id, rank)
     )
-    return [Debt(DebtState.NOT_FROZEN, row[0], row[1], paris_day(row[2]), int(row[3])) for row in rows]
+    return [
+        Debt(
+            state=DebtState.NOT_FROZEN,
+            agreement_id=row[0],
+            structure_id=row[1],
+            since=paris_day(row[2]),
+            amount_cents=int(row[3]),
+        )
+        for row in rows
+    ]
 
 
 def _advices(session: Session) -> list[Debt]:
@@ -155,13 +172,13 @@ def _advices(session: Session) -> list[Debt]:
     )
     return [
         Debt(
-            _OF_ADVICE[AdviceState(row.state)],
-            row.agreement_id,
-            row.structure_id,
-            part.since,
-            part.amount_cents,
-            row.id,
-            row.reference,
+            state=_OF_ADVICE[AdviceState(row.state)],
+            agreement_id=row.agreement_id,
+            structure_id=row.structure_id,
+            since=part.since,
+            amount_cents=part.amount_cents,
+            advice_id=row.id,
+            reference=row.reference,
         )
         for row in rows
         for part in parts[row.id]
@@ -190,7 +207,15 @@ def _disputed(session: Session) -> list[Debt]:
         part = min(int(row.cents), left.get((row.agreement_id, row.structure_id), 0))
         if part > 0:
             left[row.agreement_id, row.structure_id] -= part
-            found.append(Debt(DebtState.DISPUTED, row.agreement_id, row.structure_id, row.effective_on, part))
+            found.append(
+                Debt(
+                    state=DebtState.DISPUTED,
+                    agreement_id=row.agreement_id,
+                    structure_id=row.structure_id,
+                    since=row.effective_on,
+                    amount_cents=part,
+                )
+            )
     return found
 
 

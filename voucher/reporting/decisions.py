@@ -49,7 +49,7 @@ class Risk(StrEnum):
     STOCK_STILL = "stock_still"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """One thing to decide: how many things it is about, how much money (cents), the day that matters most.
 
@@ -111,12 +111,12 @@ def _batches(session: Session, today: date, now: datetime, agreement_id: UUID | 
         return None
     act = "les valider" if frozen == count else "les transmettre" if not frozen else "les valider, puis les transmettre"
     return Decision(
-        Risk.BATCH_WAITS,
-        "Des lots de règlement attendent",
-        f"Le plus ancien attend depuis le {french_date(paris_day(oldest))}. Demandez aux finances de {act}.",
-        count,
-        int(cents),
-        paris_day(oldest),
+        risk=Risk.BATCH_WAITS,
+        title="Des lots de règlement attendent",
+        sentence=f"Le plus ancien attend depuis le {french_date(paris_day(oldest))}. Demandez aux finances de {act}.",
+        count=count,
+        amount_cents=int(cents),
+        on=paris_day(oldest),
         is_urgent=paris_day(since) <= today - timedelta(days=PAYMENT_DELAY_DAYS),
     )
 
@@ -127,13 +127,13 @@ def _no_bank_details(session: Session, today: date, now: datetime, agreement_id:
     if not count:
         return None
     return Decision(
-        Risk.NO_BANK_DETAILS,
-        "Des structures ont travaillé et ne peuvent pas être payées",
-        f"Elles n'ont pas donné leur RIB. La plus ancienne attend depuis le {french_date(paris_day(since))}. "
+        risk=Risk.NO_BANK_DETAILS,
+        title="Des structures ont travaillé et ne peuvent pas être payées",
+        sentence=f"Elles n'ont pas donné leur RIB. La plus ancienne attend depuis le {french_date(paris_day(since))}. "
         "Appelez-les.",
-        count,
-        cents,
-        paris_day(since),
+        count=count,
+        amount_cents=cents,
+        on=paris_day(since),
         is_urgent=paris_day(since) <= today - timedelta(days=PAYMENT_DELAY_DAYS),
     )
 
@@ -144,13 +144,13 @@ def _rib_to_confirm(session: Session, today: date, now: datetime, agreement_id: 
     if not count:
         return None
     return Decision(
-        Risk.RIB_TO_CONFIRM,
-        "Des RIB attendent d'être confirmés",
-        f"Sans cela, ces structures ne sont pas payées. La plus ancienne attend depuis le {french_date(paris_day(since))}. "
+        risk=Risk.RIB_TO_CONFIRM,
+        title="Des RIB attendent d'être confirmés",
+        sentence=f"Sans cela, ces structures ne sont pas payées. La plus ancienne attend depuis le {french_date(paris_day(since))}. "
         "Demandez à une personne du programme ou des finances de les confirmer.",
-        count,
-        cents,
-        paris_day(since),
+        count=count,
+        amount_cents=cents,
+        on=paris_day(since),
         is_urgent=paris_day(since) <= today - timedelta(days=PAYMENT_DELAY_DAYS),
     )
 
@@ -193,12 +193,12 @@ def _transfers(session: Session, today: date, now: datetime, agreement_id: UUID 
     if not count or since is None:
         return None
     return Decision(
-        Risk.TRANSFER_UNCONFIRMED,
-        "Des virements transmis ne sont pas confirmés",
-        f"Le plus ancien est parti le {french_date(paris_day(since))}. Demandez le relevé de la banque, puis importez-le.",
-        count,
-        int(cents),
-        paris_day(since),
+        risk=Risk.TRANSFER_UNCONFIRMED,
+        title="Des virements transmis ne sont pas confirmés",
+        sentence=f"Le plus ancien est parti le {french_date(paris_day(since))}. Demandez le relevé de la banque, puis importez-le.",
+        count=count,
+        amount_cents=int(cents),
+        on=paris_day(since),
     )
 
 
@@ -214,12 +214,12 @@ def _bank_lines(session: Session, today: date, now: datetime, agreement_id: UUID
     if not count:
         return None
     return Decision(
-        Risk.BANK_LINES,
-        "Des lignes de la banque restent à identifier",
-        f"La plus ancienne date du {french_date(since)}. Demandez aux finances d'où vient cet argent, ou à qui il est allé.",
-        count,
-        int(cents),
-        since,
+        risk=Risk.BANK_LINES,
+        title="Des lignes de la banque restent à identifier",
+        sentence=f"La plus ancienne date du {french_date(since)}. Demandez aux finances d'où vient cet argent, ou à qui il est allé.",
+        count=count,
+        amount_cents=int(cents),
+        on=since,
     )
 
 
@@ -240,13 +240,13 @@ def _last_day(session: Session, today: date, now: datetime, agreement_id: UUID |
     if not count:
         return None
     return Decision(
-        Risk.LAST_DAY_NEAR,
-        "Des chèques arrivent à leur dernier jour",
-        f"Premier dernier jour : {french_date(first_on)}. {_count(held)} sont chez des personnes, {_count(count - held)} en stock. "
+        risk=Risk.LAST_DAY_NEAR,
+        title="Des chèques arrivent à leur dernier jour",
+        sentence=f"Premier dernier jour : {french_date(first_on)}. {_count(held)} sont chez des personnes, {_count(count - held)} en stock. "
         "Faites prévenir les personnes et remettre les carnets.",
-        count,
-        int(cents),
-        first_on,
+        count=count,
+        amount_cents=int(cents),
+        on=first_on,
         is_urgent=first_on <= today + timedelta(days=LAST_DAY_VERY_NEAR_DAYS),
     )
 
@@ -271,13 +271,13 @@ def _credit(session: Session, today: date, now: datetime, agreement_id: UUID | N
     if not rows:
         return None
     return Decision(
-        Risk.CREDIT_LOW,
-        "Des conventions ont presque tout émis",
-        f"Il leur reste moins de {CREDIT_LEFT_PERCENT} % de leur crédit, la convention {rows[0].number} d'abord. "
+        risk=Risk.CREDIT_LOW,
+        title="Des conventions ont presque tout émis",
+        sentence=f"Il leur reste moins de {CREDIT_LEFT_PERCENT} % de leur crédit, la convention {rows[0].number} d'abord. "
         "Engagez de l'argent, ou dites à l'émetteur de ne plus commander.",
-        len(rows),
-        sum(int(row.left_cents) for row in rows),
-        None,
+        count=len(rows),
+        amount_cents=sum(int(row.left_cents) for row in rows),
+        on=None,
     )
 
 
@@ -307,12 +307,12 @@ def _still_stock(session: Session, today: date, now: datetime, agreement_id: UUI
     if not prescriber_count:
         return None
     return Decision(
-        Risk.STOCK_STILL,
-        "Des carnets dorment chez des prescripteurs",
-        f"{_count(booklet_count)} carnets n'ont pas bougé depuis {STILL_DAYS} jours. Demandez aux émetteurs de les confier ailleurs.",
-        prescriber_count,
-        int(cents),
-        None,
+        risk=Risk.STOCK_STILL,
+        title="Des carnets dorment chez des prescripteurs",
+        sentence=f"{_count(booklet_count)} carnets n'ont pas bougé depuis {STILL_DAYS} jours. Demandez aux émetteurs de les confier ailleurs.",
+        count=prescriber_count,
+        amount_cents=int(cents),
+        on=None,
     )
 
 

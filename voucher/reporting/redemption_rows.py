@@ -20,7 +20,7 @@ from voucher.reporting.debts import AGES, BEGAN_AT, IN_NO_BATCH
 from voucher.settlement.model.issuer_scope import in_scope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RedemptionRow:
     """A redemption in a list."""
 
@@ -45,7 +45,7 @@ def redemption_rows(
     sorts = {"at": Redemption.redeemed_at, "amount": Redemption.amount_cents}
     with database.read() as session:
         page = page_of(session, _redemptions(asked.filters, now, issuer_id), sorts, [Redemption.id], asked)
-    return page.of(RedemptionRow(*row) for row in page.rows)
+    return page.of(RedemptionRow(**row._asdict()) for row in page.rows)
 
 
 def redemption_sums(
@@ -70,7 +70,7 @@ def _redemptions(filters: Mapping[str, str], now: datetime, issuer_id: UUID | No
             Structure.name.label("structure_name"),
             Place.name.label("place_name"),
             Agreement.id.label("agreement_id"),
-            Agreement.number,
+            Agreement.number.label("agreement_number"),
             Redemption.voucher_count,
             Redemption.amount_cents,
         )

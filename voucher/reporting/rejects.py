@@ -24,7 +24,7 @@ from voucher.settlement.words.states import AdviceState, MatchKind
 UNKNOWN_BANK = "Banque inconnue"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A transfer that did not arrive. `is_return` says that it was booked first and came back; `is_open`, that it is owed still."""
 
@@ -63,17 +63,17 @@ def failures(database: Database, *, issuer_id: UUID | None = None) -> list[Failu
         rows = session.execute(_query(issuer_id)).all()
     found = [
         Failure(
-            row.id,
-            row.reference,
-            row.number,
-            row.name,
-            row.pivot,
-            row.on,
-            bool(row.is_return),
-            explain(row.reason),
-            row.bic or bic_of_iban(row.iban or "") or UNKNOWN_BANK,
-            row.amount_cents,
-            row.state in {AdviceState.REJECTED, AdviceState.RETURNED},
+            advice_id=row.id,
+            reference=row.reference,
+            batch_number=row.number,
+            structure_name=row.name,
+            pivot=row.pivot,
+            on=row.on,
+            is_return=bool(row.is_return),
+            reason=explain(row.reason),
+            bic=row.bic or bic_of_iban(row.iban or "") or UNKNOWN_BANK,
+            amount_cents=row.amount_cents,
+            is_open=row.state in {AdviceState.REJECTED, AdviceState.RETURNED},
         )
         for row in rows
     ]

@@ -35,7 +35,7 @@ STEP_WORDS: Mapping[Step, tuple[str, str]] = {
 """The name and the definition of each step."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLife:
     """One batch on its line of time. `days` are those each ended step took; `waits` is the step it is in, None once ended.
 
@@ -188,18 +188,18 @@ def batch_life(
         since = end
     due_on = period_closed_on + timedelta(days=payment_days)
     return BatchLife(
-        batch_id,
-        number,
-        agreement_number,
-        total_cents,
-        period_closed_on,
-        frozen_on,
-        approved_on,
-        exported_on,
-        ended_on,
-        due_on,
-        days,
-        waits,
-        0 if waits is None else max((today - since).days, 0),
-        (ended_on or today) > due_on,
+        id=batch_id,
+        number=number,
+        agreement_number=agreement_number,
+        total_cents=total_cents,
+        period_closed_on=period_closed_on,
+        frozen_on=frozen_on,
+        approved_on=approved_on,
+        exported_on=exported_on,
+        ended_on=ended_on,
+        due_on=due_on,
+        days=days,
+        waits=waits,
+        waited_days=0 if waits is None else max((today - since).days, 0),
+        is_late=(ended_on or today) > due_on,
     )

@@ -31,7 +31,7 @@ class FileEntry:
     table: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What an archive says of itself.
 

@@ -69,7 +69,7 @@ _DONE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
     """What a return file changed; `known_count` lines said what was known, `duplicate_count` are called duplicates.
 
@@ -100,8 +100,17 @@ def import_accountant_return(
     sha256 = hashlib.sha256(content).hexdigest()
     with database.write() as session:
         take_bank_turn(session)
-        if not keep_file(session, sha256, name, content, by, now, BankFileKind.ACCOUNTANT_RETURN):
-            return Returned(True, len(lines), 0, 0, 0, len(lines))
+        if not keep_file(
+            session, sha256, name=name, content=content, by=by, now=now, kind=BankFileKind.ACCOUNTANT_RETURN
+        ):
+            return Returned(
+                is_known=True,
+                line_count=len(lines),
+                paid_count=0,
+                rejected_count=0,
+                returned_count=0,
+                known_count=len(lines),
+            )
         advices = _advices(session, [line.reference for line in lines], issuer_id)
         new = _checked(session, lines, advices, paris_day(now))
         doubled = [line for line in new if _is_duplicate(line)]
@@ -114,13 +123,13 @@ def import_accountant_return(
         say_why_rejected(session, {advices[line.reference].id: line.reason for line in rejected})
         close_ended_batches(session, now)
     return Returned(
-        False,
-        len(lines),
-        counts[ReturnStatus.PAID],
-        counts[ReturnStatus.REJECTED],
-        counts[ReturnStatus.RETURNED],
-        len(lines) - len(new),
-        len(doubled),
+        is_known=False,
+        line_count=len(lines),
+        paid_count=counts[ReturnStatus.PAID],
+        rejected_count=counts[ReturnStatus.REJECTED],
+        returned_count=counts[ReturnStatus.RETURNED],
+        known_count=len(lines) - len(new),
+        duplicate_count=len(doubled),
     )
 
 

@@ -34,7 +34,7 @@ from voucher.settlement.words.states import AdviceState, BankFileKind, ReportKin
 _CODE_LENGTH_MAX, _WORDS_LENGTH_MAX = 35, 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
     """What a status report changed: the batch it speaks of, how many transfers it rejects. `is_known`: read before.
 
@@ -72,8 +72,15 @@ def import_report(
                 f"Ce compte rendu répond au fichier « {report.original_message_id} », qui n’est pas l’un de vos lots."
             )
             raise RefusedBankFile([FileError(0, f"{reason} Choisissez un autre fichier.")])
-        if not keep_file(session, report.sha256, name, xml, by, now, BankFileKind.REPORT):
-            return Reported(True, batch.id, batch.number, 0, 0, {})
+        if not keep_file(session, report.sha256, name=name, content=xml, by=by, now=now, kind=BankFileKind.REPORT):
+            return Reported(
+                is_known=True,
+                batch_id=batch.id,
+                batch_number=batch.number,
+                rejected_count=0,
+                duplicate_count=0,
+                payee_counts={},
+            )
         advices = _advices(session, batch.id, part)
         by_reference, ours = {row.reference: row.id for row in advices}, payment_information_id(batch.id, part)
         said, names = fates(report, by_reference, ours), payees(report, by_reference, ours)
@@ -90,7 +97,15 @@ def import_report(
         close_ended_batches(session, now)
     codes = [one.code for one in names.values()]
     payee_counts = {code: codes.count(code) for code in sorted(set(codes))}
-    return Reported(False, batch.id, batch.number, len(rejected), len(doubled), payee_counts, set_aside)
+    return Reported(
+        is_known=False,
+        batch_id=batch.id,
+        batch_number=batch.number,
+        rejected_count=len(rejected),
+        duplicate_count=len(doubled),
+        payee_counts=payee_counts,
+        set_aside=set_aside,
+    )
 
 
 def _advices(session: Session, batch_id: UUID, part: int) -> list[Row[*tuple[Any, ...]]]:

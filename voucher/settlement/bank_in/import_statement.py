@@ -49,7 +49,7 @@ REFERENCE_LENGTH_MAX = 42  # of the bank's name for a statement, in what tells i
 _ACCOUNTS = ("5120", "4711", "6270")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
     """What a statement file changed. `is_known` says that the same bytes were imported before: then nothing was.
 
@@ -96,10 +96,12 @@ def import_statement(
 def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetime, issuer_id: UUID | None) -> Imported:
     is_ours = OurAccounts(session, issuer_id)
     reading = _reading(found.file, is_ours)
-    is_new = keep_file(session, found.sha256, name, packed(found.file), by, now)
+    is_new = keep_file(session, found.sha256, name=name, content=packed(found.file), by=by, now=now)
     if not is_new and not _had_set_aside(session, found.sha256):
-        return Imported(True, 0, 0, 0, 0, 0, 0)
-    taken = _Taking(session, reading, found.sha256, by, now, is_ours)
+        return Imported(
+            is_known=True, statement_count=0, line_count=0, new_count=0, paid_count=0, returned_count=0, unknown_count=0
+        )
+    taken = _Taking(session=session, reading=reading, bank_file=found.sha256, by=by, now=now, ours=is_ours)
     with _only_new_objects_searched():
         taken.take_all()
     stored = taken.store.stored
@@ -117,7 +119,16 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     funds_count = match_calls(session, found.sha256, by=by, now=now)
     keep_set_aside(session, found.sha256, taken.set_aside)
     close_ended_batches(session, now)
-    return _imported(is_new, taken, stored, whole_count, whole_lines, sum(parked), parked[0], funds_count)
+    return _imported(
+        is_new,
+        taken,
+        stored,
+        whole_count=whole_count,
+        whole_lines=whole_lines,
+        parked_count=sum(parked),
+        parked_here=parked[0],
+        funds_count=funds_count,
+    )
 
 
 def kept_statements(content: IO[bytes], is_ours: IsOurs) -> Iterator[Statement]:
@@ -136,6 +147,7 @@ def _imported(
     is_new: bool,
     taken: "_Taking",
     stored: Stored,
+    *,
     whole_count: int,
     whole_lines: int,
     parked_count: int,
@@ -144,17 +156,17 @@ def _imported(
 ) -> Imported:
     verdicts = stored.verdicts
     return Imported(
-        not is_new and not stored.new_count,
-        taken.statement_count,
-        stored.line_count,
-        stored.new_count,
-        verdicts[Verdict.PAYS] + whole_count,
-        verdicts[Verdict.RETURNS] + parked_count,
-        verdicts[Verdict.UNKNOWN] - whole_lines - parked_here - funds_count,
-        verdicts[Verdict.CHARGES],
-        funds_count,
-        tuple(taken.set_aside),
-        taken.pending_count,
+        is_known=not is_new and not stored.new_count,
+        statement_count=taken.statement_count,
+        line_count=stored.line_count,
+        new_count=stored.new_count,
+        paid_count=verdicts[Verdict.PAYS] + whole_count,
+        returned_count=verdicts[Verdict.RETURNS] + parked_count,
+        unknown_count=verdicts[Verdict.UNKNOWN] - whole_lines - parked_here - funds_count,
+        charge_count=verdicts[Verdict.CHARGES],
+        funds_count=funds_count,
+        set_aside=tuple(taken.set_aside),
+        pending_count=taken.pending_count,
     )
 
 
@@ -186,7 +198,7 @@ class OurAccounts:
         return self._ids.values()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Taking:
     """One pass over a file: each entry goes to the store; what cannot be trusted refuses the file at its end."""
 

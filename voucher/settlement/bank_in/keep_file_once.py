@@ -31,6 +31,7 @@ class RefusedBankFile(Refused):
 def keep_file(
     session: Session,
     sha256: str,
+    *,
     name: str,
     content: bytes,
     by: UUID,

@@ -50,7 +50,7 @@ class Sign(StrEnum):
     FIRST_PAYMENT = "premier-paiement"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Anomaly:
     """Something to look at before freezing. `is_blocking`: this batch will not pay the structure. `evidence`: its rows, in words."""
 
@@ -308,15 +308,15 @@ def _high_days(session: Session, period_id: UUID, owed: dict[UUID, Owed]) -> lis
         by_place[one[0], str(one[1])].append(f"{one[2]} : {one[3]} encaissements, {int(one[4])} chèques")
     return [
         Anomaly(
-            Sign.HIGH_DAY,
-            row.structure_id,
-            owed[row.structure_id].name,
-            f"Journée inhabituelle : {int(row.vouchers)} chèques le {french_date(_day(row.day))}, "
+            sign=Sign.HIGH_DAY,
+            structure_id=row.structure_id,
+            structure_name=owed[row.structure_id].name,
+            sentence=f"Journée inhabituelle : {int(row.vouchers)} chèques le {french_date(_day(row.day))}, "
             f"pour {format_euros(int(row.cents))}.",
-            "Regardez cette journée avec la structure.",
-            False,
-            int(row.cents),
-            tuple(by_place[row.structure_id, str(row.day)][:_EVIDENCE_MAX]),
+            what_to_do="Regardez cette journée avec la structure.",
+            is_blocking=False,
+            amount_cents=int(row.cents),
+            evidence=tuple(by_place[row.structure_id, str(row.day)][:_EVIDENCE_MAX]),
         )
         for row in rows
         if row.structure_id in owed
@@ -343,14 +343,14 @@ def _bursts(session: Session, period_id: UUID, owed: dict[UUID, Owed]) -> list[A
     )
     return [
         Anomaly(
-            Sign.BURST,
-            row[0],
-            owed[row[0]].name,
-            f"Rafale : {row[3]} encaissements par une seule personne en moins de {BURST_SECONDS // 60} minutes.",
-            "Demandez à la structure si un atelier de groupe avait lieu.",
-            False,
-            int(row[5]),
-            (f"Du {french_instant(row[1])} au {french_instant(row[2])} : {int(row[4])} chèques",),
+            sign=Sign.BURST,
+            structure_id=row[0],
+            structure_name=owed[row[0]].name,
+            sentence=f"Rafale : {row[3]} encaissements par une seule personne en moins de {BURST_SECONDS // 60} minutes.",
+            what_to_do="Demandez à la structure si un atelier de groupe avait lieu.",
+            is_blocking=False,
+            amount_cents=int(row[5]),
+            evidence=(f"Du {french_instant(row[1])} au {french_instant(row[2])} : {int(row[4])} chèques",),
         )
         for row in rows
         if row[0] in owed
@@ -379,7 +379,16 @@ def _of(
     is_blocking: bool = False,
 ) -> Anomaly:
     rows = tuple(evidence)[:_EVIDENCE_MAX]
-    return Anomaly(sign, one.structure_id, one.name, sentence, what_to_do, is_blocking, one.amount_cents, rows)
+    return Anomaly(
+        sign=sign,
+        structure_id=one.structure_id,
+        structure_name=one.name,
+        sentence=sentence,
+        what_to_do=what_to_do,
+        is_blocking=is_blocking,
+        amount_cents=one.amount_cents,
+        evidence=rows,
+    )
 
 
 def _chunks(ids: Sequence[UUID]) -> Iterable[Sequence[UUID]]:

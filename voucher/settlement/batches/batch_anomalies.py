@@ -52,18 +52,19 @@ def _ordered(session: Session, batch_id: UUID) -> list[Owed]:
     )
     return [
         Owed(
-            row.structure_id,
-            row.name,
-            row.pivot,
-            *period.get(row.id, (0, 0)),
-            tuple(carried.get(row.id, ())),
-            row.holder_name,
-            row.iban,
-            row.bic,
-            None,
-            row.due_on,
-            row.amount_cents,
-            (),
+            structure_id=row.structure_id,
+            name=row.name,
+            pivot=row.pivot,
+            period_cents=period.get(row.id, (0, 0))[0],
+            period_voucher_count=period.get(row.id, (0, 0))[1],
+            carried=tuple(carried.get(row.id, ())),
+            holder_name=row.holder_name,
+            iban=row.iban,
+            bic=row.bic,
+            cause=None,
+            due_on=row.due_on,
+            gross_cents=row.amount_cents,
+            netted=(),
         )
         for row in rows
     ]
@@ -99,5 +100,16 @@ def _carried(session: Session, batch_id: UUID) -> dict[UUID, list[Carried]]:
     for row in rows:
         # Whether the bank refused it or sent it back is not kept once it is taken up: both came back.
         state = AdviceState.RETURNED if row.is_payable else AdviceState.HELD
-        found.setdefault(row.advice_id, []).append(Carried(*row[1:6], state, row.state_reason, row.iban, row.due_on))
+        one = Carried(
+            advice_id=row.id,
+            structure_id=row.structure_id,
+            batch_number=row.number,
+            amount_cents=row.amount_cents,
+            voucher_count=row.voucher_count,
+            state=state,
+            state_reason=row.state_reason,
+            iban=row.iban,
+            due_on=row.due_on,
+        )
+        found.setdefault(row.advice_id, []).append(one)
     return found

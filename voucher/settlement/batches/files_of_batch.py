@@ -94,12 +94,12 @@ def _credit_transfers(
     # No address: the network knows those of places, not that of who holds an account.
     transfers = [
         Transfer(
-            one.reference,
-            one.holder_name,
-            one.iban,
-            one.bic,
-            one.amount_cents,
-            f"Pass numerique, lot {batch.number}, {one.voucher_count} cheques",
+            end_to_end_id=one.reference,
+            creditor_name=one.holder_name,
+            creditor_iban=one.iban,
+            creditor_bic=one.bic,
+            amount_cents=one.amount_cents,
+            remittance=f"Pass numerique, lot {batch.number}, {one.voucher_count} cheques",
         )
         for one in advices
     ]
@@ -138,7 +138,15 @@ def _for_an_accountant(
         drawn_up_on=paris_day(batch.approved_at),
         period=period and (paris_day(period.opened_at), paris_day(period.closed_at)),
         payees=[
-            Payee(one.reference, one.pivot, one.name, one.holder_name, one.iban, one.voucher_count, one.amount_cents)
+            Payee(
+                reference=one.reference,
+                siret=one.pivot,
+                name=one.name,
+                account_holder=one.holder_name,
+                iban=one.iban,
+                voucher_count=one.voucher_count,
+                amount_cents=one.amount_cents,
+            )
             for one in in_order
         ],
     )

@@ -30,7 +30,7 @@ from voucher.settlement.payable.why_waiting import Waiting, why_waiting
 from voucher.settlement.words.states import AdviceState, BatchState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UrgentLine:
     """What one structure could be paid again now; `why_not` is a French sentence, empty when nothing stands in the way."""
 
@@ -74,13 +74,13 @@ def urgent_preview(
     lines = sorted(
         (
             UrgentLine(
-                one.structure_id,
-                one.name,
-                one.pivot,
-                one.amount_cents,
-                one.voucher_count,
-                " ".join(_why_failed(one, waits)),
-                why_not(one),
+                structure_id=one.structure_id,
+                name=one.name,
+                pivot=one.pivot,
+                amount_cents=one.amount_cents,
+                voucher_count=one.voucher_count,
+                why_failed=" ".join(_why_failed(one, waits)),
+                why_not=why_not(one),
             )
             for one in owed
         ),

@@ -17,7 +17,7 @@ from voucher.settlement.payable.next_period import is_over, next_period
 from voucher.settlement.payable.owed import Owed, owed_by
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """What freezing would do now. Amounts in cents. `opened_at` and `last_on` are None when no period waits.
 
@@ -70,25 +70,25 @@ def preview_batch(
     held = [one for one in owed if one.why_held]
     is_finished = period is not None and is_over(period, now)
     return Preview(
-        agreement_id,
-        agreement[0],
-        f"{agreement.number}/{number:02d}",
-        agreement[3],
-        agreement.settlement_channel,
-        period.opened_at if period else None,
-        last_day(period.opened_at, period.ends_at, period.closed_at or now) if period else None,
-        period is not None and period.ends_at is not None and not is_finished,
-        bool(payable or settled) or (is_finished and any(one.period_cents for one in held)),
-        len(payable),
-        sum(one.amount_cents for one in payable),
-        sum(1 for one in held if one.period_cents),
-        sum(one.period_cents for one in held),
-        sum(one.voucher_count for one in payable),
-        tuple(anomalies),
-        tuple(owed),
-        len(settled),
-        sum(one.netted_cents for one in owed),
-        sum(one.amount_cents - one.period_cents for one in held),
+        agreement_id=agreement_id,
+        agreement_name=agreement[0],
+        number=f"{agreement.number}/{number:02d}",
+        issuer_name=agreement[3],
+        channel=agreement.settlement_channel,
+        opened_at=period.opened_at if period else None,
+        last_on=last_day(period.opened_at, period.ends_at, period.closed_at or now) if period else None,
+        is_early=period is not None and period.ends_at is not None and not is_finished,
+        may_freeze=bool(payable or settled) or (is_finished and any(one.period_cents for one in held)),
+        payable_count=len(payable),
+        total_cents=sum(one.amount_cents for one in payable),
+        held_count=sum(1 for one in held if one.period_cents),
+        held_cents=sum(one.period_cents for one in held),
+        voucher_count=sum(one.voucher_count for one in payable),
+        anomalies=tuple(anomalies),
+        owed=tuple(owed),
+        settled_count=len(settled),
+        netted_cents=sum(one.netted_cents for one in owed),
+        held_before_cents=sum(one.amount_cents - one.period_cents for one in held),
     )
 
 

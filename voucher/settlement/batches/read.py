@@ -23,7 +23,7 @@ from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.words.states import AdviceState, BatchState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLine:
     """A batch in a list. `failed_count` came back from the bank; `held_count` wait, and were never sent."""
 
@@ -67,7 +67,7 @@ class ControlSum:
         return len({self.advices_cents, self.ledger_cents, self.file_cents} - {None}) == 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPage:
     """One batch, whole but for its advices; `…_by` are staff ids."""
 
@@ -148,18 +148,18 @@ def batches(database: Database, asked: Asked, *, issuer_id: UUID | None = None) 
         page = page_of(session, query, sorts, [SettlementBatch.id], asked)
     return page.of(
         BatchLine(
-            row.id,
-            row.number,
-            row.agreement_name,
-            row.issuer_name,
-            row.channel,
-            BatchState(row.state),
-            row.advice_count,
-            row.total_cents,
-            row.frozen_at,
-            int(row.failed or 0),
-            int(row.paid or 0),
-            int(row.held or 0),
+            id=row.id,
+            number=row.number,
+            agreement_name=row.agreement_name,
+            issuer_name=row.issuer_name,
+            channel=row.channel,
+            state=BatchState(row.state),
+            advice_count=row.advice_count,
+            total_cents=row.total_cents,
+            frozen_at=row.frozen_at,
+            failed_count=int(row.failed or 0),
+            paid_count=int(row.paid or 0),
+            held_count=int(row.held or 0),
         )
         for row in page.rows
     )
@@ -219,30 +219,30 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
         )
         changed = changed_details(session, batch_id)
     return BatchPage(
-        row.id,
-        row.number,
-        row.agreement_id,
-        row.agreement_number,
-        row.agreement_name,
-        row.issuer_name,
-        row.channel,
-        BatchState(row.state),
-        row.advice_count,
-        row.total_cents,
-        row.opened_at,
-        row.period_closed_at,
-        row.execution_on,
-        row.frozen_at,
-        row.frozen_by,
-        row.approved_at,
-        row.approved_by,
-        row.exported_at,
-        row.exported_by,
-        row.closed_at,
-        control,
-        states,
-        tuple(changed),
-        tuple(KeptFile(one.kind, one.part, one.name, one.sha256, one.byte_count, one.made_at) for one in files),
+        id=row.id,
+        number=row.number,
+        agreement_id=row.agreement_id,
+        agreement_number=row.agreement_number,
+        agreement_name=row.agreement_name,
+        issuer_name=row.issuer_name,
+        channel=row.channel,
+        state=BatchState(row.state),
+        advice_count=row.advice_count,
+        total_cents=row.total_cents,
+        period_opened_at=row.opened_at,
+        period_closed_at=row.period_closed_at,
+        execution_on=row.execution_on,
+        frozen_at=row.frozen_at,
+        frozen_by=row.frozen_by,
+        approved_at=row.approved_at,
+        approved_by=row.approved_by,
+        exported_at=row.exported_at,
+        exported_by=row.exported_by,
+        closed_at=row.closed_at,
+        control=control,
+        states=states,
+        changed=tuple(changed),
+        files=tuple(KeptFile(one.kind, one.part, one.name, one.sha256, one.byte_count, one.made_at) for one in files),
     )
 
 

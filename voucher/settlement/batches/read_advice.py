@@ -62,7 +62,7 @@ class BookedLine:
     return_reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdvicePage:
     """One advice, whole. `taken_up_by` is the advice that carries its amount now, once it failed."""
 
@@ -147,37 +147,37 @@ def advice(
             .order_by(BankLine.is_credit, BankLine.booked_on)
         ).all()
         return AdvicePage(
-            row.id,
-            row.reference,
-            row.structure_id,
-            row.structure_name,
-            row.pivot,
-            row.holder_name,
-            row.iban,
-            row.bic,
-            AdviceState(row.state),
-            row.state_reason,
-            row.amount_cents,
-            row.voucher_count,
-            row.paid_on,
-            row.batch_id,
-            row.number,
-            row.channel,
-            row.agreement_name,
-            row.issuer_name,
-            row.payer_name if row.channel == SettlementChannel.MANDATED_OPERATOR else row.issuer_name,
-            row.opened_at,
-            row.closed_at,
-            row.frozen_at,
-            row.approved_at,
-            row.exported_at,
-            row.execution_on,
-            _receipts(session, row.period_id, row.structure_id),
-            _carried(session, advice_id),
-            tuple(BookedLine(*line) for line in bank_lines),
-            _taken_up_by(session, advice_id),
-            row.is_payable or row.state == AdviceState.SETTLED,
-            _adjusted(session, advice_id),
+            id=row.id,
+            reference=row.reference,
+            structure_id=row.structure_id,
+            structure_name=row.structure_name,
+            pivot=row.pivot,
+            holder_name=row.holder_name,
+            iban=row.iban,
+            bic=row.bic,
+            state=AdviceState(row.state),
+            state_reason=row.state_reason,
+            amount_cents=row.amount_cents,
+            voucher_count=row.voucher_count,
+            paid_on=row.paid_on,
+            batch_id=row.batch_id,
+            batch_number=row.number,
+            channel=row.channel,
+            agreement_name=row.agreement_name,
+            issuer_name=row.issuer_name,
+            payer_name=row.payer_name if row.channel == SettlementChannel.MANDATED_OPERATOR else row.issuer_name,
+            period_opened_at=row.opened_at,
+            period_closed_at=row.closed_at,
+            frozen_at=row.frozen_at,
+            approved_at=row.approved_at,
+            exported_at=row.exported_at,
+            execution_on=row.execution_on,
+            receipts=_receipts(session, row.period_id, row.structure_id),
+            carried=_carried(session, advice_id),
+            bank_lines=tuple(BookedLine(*line) for line in bank_lines),
+            taken_up_by=_taken_up_by(session, advice_id),
+            has_document=row.is_payable or row.state == AdviceState.SETTLED,
+            adjusted=_adjusted(session, advice_id),
         )
 
 

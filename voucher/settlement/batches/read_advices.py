@@ -17,7 +17,7 @@ from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.words.states import AdviceState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdviceRow:
     """An advice in a list."""
 
@@ -98,15 +98,15 @@ def advices_query(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
 def advice_row(row: Any) -> AdviceRow:
     """Return an advice of a list from its row."""
     return AdviceRow(
-        row.id,
-        row.reference,
-        row.batch_id,
-        row.number,
-        row.name,
-        row.pivot,
-        row.voucher_count,
-        row.amount_cents,
-        AdviceState(row.state),
-        row.state_reason,
-        row.paid_on,
+        id=row.id,
+        reference=row.reference,
+        batch_id=row.batch_id,
+        batch_number=row.number,
+        structure_name=row.name,
+        pivot=row.pivot,
+        voucher_count=row.voucher_count,
+        amount_cents=row.amount_cents,
+        state=AdviceState(row.state),
+        state_reason=row.state_reason,
+        paid_on=row.paid_on,
     )

@@ -8,6 +8,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
+from voucher.kernel.rows import columns_of
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
@@ -18,7 +19,7 @@ from voucher.settlement.recoveries.overpayments import released_unpaid
 from voucher.settlement.words.states import BatchState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToSettle:
     """An agreement with something to settle: its periods in no batch, and what earlier batches could not pay or disputes freed since. Cents.
 
@@ -44,7 +45,7 @@ class ToSettle:
         return self.closed_cents + self.open_cents + self.carried_cents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToDo:
     """What waits for someone, by who acts: counts, and the cents behind the first three."""
 
@@ -93,20 +94,23 @@ def _to_settle(session: Session, issuer_id: UUID | None) -> list[ToSettle]:
     released = (
         select(freed.c.agreement_id, func.sum(freed.c.cents).label("cents")).group_by(freed.c.agreement_id).subquery()
     )
+    closed = func.coalesce(periods.c.closed_cents, 0)
+    still_open = func.coalesce(periods.c.open_cents, 0)
+    brought = func.coalesce(carried.c.cents, 0) + func.coalesce(released.c.cents, 0)
     figures = (
-        func.coalesce(periods.c.structures, 0),
-        func.coalesce(periods.c.vouchers, 0),
-        func.coalesce(periods.c.closed_cents, 0),
-        func.coalesce(periods.c.open_cents, 0),
-        func.coalesce(carried.c.cents, 0) + func.coalesce(released.c.cents, 0),
+        func.coalesce(periods.c.structures, 0).label("structure_count"),
+        func.coalesce(periods.c.vouchers, 0).label("voucher_count"),
+        closed.label("closed_cents"),
+        still_open.label("open_cents"),
+        brought.label("carried_cents"),
     )
-    total = figures[2] + figures[3] + figures[4]
+    total = closed + still_open + brought
     rows = session.execute(
         select(
-            Agreement.id,
-            Agreement.number,
-            Agreement.name,
-            Issuer.name,
+            Agreement.id.label("agreement_id"),
+            Agreement.number.label("agreement_number"),
+            Agreement.name.label("agreement_name"),
+            Issuer.name.label("issuer_name"),
             periods.c.opened_at,
             periods.c.ends_at,
             *figures,
@@ -118,7 +122,7 @@ def _to_settle(session: Session, issuer_id: UUID | None) -> list[ToSettle]:
         .where(in_scope(Agreement.issuer_id, issuer_id), total > 0)
         .order_by(total.desc(), Agreement.number)
     )
-    return [ToSettle(*row[:6], *(int(value) for value in row[6:])) for row in rows]
+    return [ToSettle(**columns_of(row, *(figure.name for figure in figures))) for row in rows]
 
 
 def to_do(database: Database, *, issuer_id: UUID | None = None) -> ToDo:
@@ -140,11 +144,15 @@ def to_do(database: Database, *, issuer_id: UUID | None = None) -> ToDo:
             .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
             .where(in_scope(Agreement.issuer_id, issuer_id), PaymentAdvice.state.in_(CARRIED_STATES))
         ).one()
+    approve_count, approve_cents = batches.get(BatchState.FROZEN, (0, 0))
+    export_count, export_cents = batches.get(BatchState.APPROVED, (0, 0))
     return ToDo(
-        len(periods),
-        sum(one.total_cents for one in periods),
-        *batches.get(BatchState.FROZEN, (0, 0)),
-        *batches.get(BatchState.APPROVED, (0, 0)),
-        failed[0],
-        int(failed[1]),
+        period_count=len(periods),
+        period_cents=sum(one.total_cents for one in periods),
+        approve_count=approve_count,
+        approve_cents=approve_cents,
+        export_count=export_count,
+        export_cents=export_cents,
+        failed_count=failed[0],
+        failed_cents=int(failed[1]),
     )

@@ -112,13 +112,13 @@ def _sent_letter(row: Row[*tuple[Any, ...]]) -> Letter:
         "Le détail de ce règlement est sur cette page :",
     )
     return Letter(
-        SENT,
-        row.id,
-        row.issuer_id,
-        row.contact_email,
-        f"{amount} sont en route, lot {row.number}",
-        "\n\n".join(body),
-        f"/comptoir/paiements/{row.id}",
+        kind=SENT,
+        about_id=row.id,
+        issuer_id=row.issuer_id,
+        recipient=row.contact_email,
+        subject=f"{amount} sont en route, lot {row.number}",
+        body="\n\n".join(body),
+        path=f"/comptoir/paiements/{row.id}",
     )
 
 
@@ -136,13 +136,13 @@ def _failed_letter(row: Row[*tuple[Any, ...]], kind: str) -> Letter:
         "Votre RIB est sur cette page :",
     )
     return Letter(
-        kind,
-        row.id,
-        row.issuer_id,
-        row.contact_email,
-        f"{'donnez un nouveau RIB, ' if why.account else ''}{amount} n’ont pas pu être versés",
-        "\n\n".join(body),
-        "/comptoir/lieu/rib",
+        kind=kind,
+        about_id=row.id,
+        issuer_id=row.issuer_id,
+        recipient=row.contact_email,
+        subject=f"{'donnez un nouveau RIB, ' if why.account else ''}{amount} n’ont pas pu être versés",
+        body="\n\n".join(body),
+        path="/comptoir/lieu/rib",
     )
 
 

@@ -22,6 +22,7 @@ from voucher.settlement.checks import bank_lines as checks_bank
 from voucher.settlement.checks import confirmed_accounts as checks_ribs
 from voucher.settlement.checks import duplicates as checks_duplicates
 from voucher.settlement.checks import files as checks_files
+from voucher.settlement.checks import line_parts as checks_parts
 from voucher.settlement.checks import people as checks_people
 from voucher.settlement.checks import recoveries as checks_overpayments
 from voucher.settlement.checks import statements as checks_statements
@@ -333,6 +334,7 @@ CHECKS: tuple[Check, ...] = (
     check_the_ledger_waits_for_what_left,
     *checks_files.CHECKS,
     *checks_bank.CHECKS,
+    *checks_parts.CHECKS,
     *checks_bank_entries.CHECKS,
     *checks_duplicates.CHECKS,
     *checks_accountant.CHECKS,

@@ -7,7 +7,7 @@ from datetime import date
 from voucher.settlement.deadlines.payment_deadlines import Due
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DueGroup:
     """Dues that one act settles. `first` is the first due of them; `since_on` is when the newest began to wait."""
 
@@ -50,12 +50,12 @@ def _group(same: list[Due]) -> DueGroup:
     first = min(same, key=lambda one: one.due_on)
     waits = {one.structure_id for one in same if one.structure_id is not None}
     return DueGroup(
-        first,
-        first.title or first.label,
+        first=first,
+        title=first.title or first.label,
         # A batch tells how many it pays by the day they are due: the same structure may be in several.
-        len(waits) or max(one.structure_count for one in same),
-        len({one.advice_id or one.due_on for one in same}),
-        sum(one.amount_cents for one in same),
-        sum(one.amount_cents for one in same if one.is_late),
-        max(one.since_on for one in same),
+        structure_count=len(waits) or max(one.structure_count for one in same),
+        line_count=len({one.advice_id or one.due_on for one in same}),
+        amount_cents=sum(one.amount_cents for one in same),
+        late_cents=sum(one.amount_cents for one in same if one.is_late),
+        since_on=max(one.since_on for one in same),
     )

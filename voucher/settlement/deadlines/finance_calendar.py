@@ -18,7 +18,7 @@ from voucher.settlement.model.issuer_scope import in_scope
 RHYTHM_WORDS: dict[str, str] = {SettlementRhythm.MONTHLY: "Chaque mois", SettlementRhythm.ON_DEMAND: "À la demande"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementCalendar:
     """An agreement with what is due. `cut_off_on`: the last day of its open month; None when no month is open.
 
@@ -63,7 +63,7 @@ def calendar(database: Database, now: datetime, *, issuer_id: UUID | None = None
                 Agreement.id,
                 Agreement.number,
                 Agreement.name,
-                Issuer.name,
+                Issuer.name.label("issuer_name"),
                 Agreement.settlement_rhythm,
                 Agreement.payment_days,
                 Agreement.minimum_payment_cents,
@@ -79,7 +79,17 @@ def calendar(database: Database, now: datetime, *, issuer_id: UUID | None = None
             steps.setdefault(one.agreement_id, []).append(one)
     today = paris_day(now)
     found = [
-        AgreementCalendar(*row[:7], _cut_off(row.ends_at, now), tuple(steps.get(row.id, ())))
+        AgreementCalendar(
+            agreement_id=row.id,
+            number=row.number,
+            name=row.name,
+            issuer_name=row.issuer_name,
+            settlement_rhythm=row.settlement_rhythm,
+            payment_days=row.payment_days,
+            minimum_payment_cents=row.minimum_payment_cents,
+            cut_off_on=_cut_off(row.ends_at, now),
+            steps=tuple(steps.get(row.id, ())),
+        )
         for row in rows
         if row.id in steps or row.grace_until >= today
     ]

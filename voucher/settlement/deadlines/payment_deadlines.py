@@ -60,7 +60,7 @@ STAGE_WORDS: dict[Stage, tuple[str, str]] = {
 """The word of each stage, and the kind of its tag."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """Money owed and due the same day: of a period, of disputes dismissed since it was settled, of a batch (to `structure_count` structures), of one advice that waits.
 
@@ -189,20 +189,20 @@ def _periods(
         is_running = not is_over and row[3] is not None
         found.append(
             Due(
-                Stage.RUNNING if is_running else Stage.NOT_FROZEN,
-                row[5],
-                row[6],
-                row[8],
-                None,
-                None,
-                f"{row[6]}/{row[1]:02d}",
-                structure_count,
-                int(cents),
-                ended_on if is_over else paris_day(row[2]),
-                due_on,
-                (due_on - paris_day(now)).days,
-                "Personne : le mois n’est pas fini" if is_running else PREPARER,
-                "Attendre la fin du mois." if is_running else "Arrêter le lot.",
+                stage=Stage.RUNNING if is_running else Stage.NOT_FROZEN,
+                agreement_id=row[5],
+                agreement_number=row[6],
+                issuer_name=row[8],
+                batch_id=None,
+                advice_id=None,
+                label=f"{row[6]}/{row[1]:02d}",
+                structure_count=structure_count,
+                amount_cents=int(cents),
+                since_on=ended_on if is_over else paris_day(row[2]),
+                due_on=due_on,
+                days_left=(due_on - paris_day(now)).days,
+                holder="Personne : le mois n’est pas fini" if is_running else PREPARER,
+                act="Attendre la fin du mois." if is_running else "Arrêter le lot.",
             )
         )
     return found
@@ -235,20 +235,20 @@ def _released(
         if until is None or due_on <= until:
             found.append(
                 Due(
-                    Stage.NOT_FROZEN,
-                    row[4],
-                    row[5],
-                    row[7],
-                    None,
-                    None,
-                    f"{row[5]}/{row[0]:02d}, contestation levée",
-                    row[8],
-                    int(row[9]),
-                    paris_day(row[10]),
-                    due_on,
-                    (due_on - paris_day(now)).days,
-                    PREPARER,
-                    "Arrêter le lot.",
+                    stage=Stage.NOT_FROZEN,
+                    agreement_id=row[4],
+                    agreement_number=row[5],
+                    issuer_name=row[7],
+                    batch_id=None,
+                    advice_id=None,
+                    label=f"{row[5]}/{row[0]:02d}, contestation levée",
+                    structure_count=row[8],
+                    amount_cents=int(row[9]),
+                    since_on=paris_day(row[10]),
+                    due_on=due_on,
+                    days_left=(due_on - paris_day(now)).days,
+                    holder=PREPARER,
+                    act="Arrêter le lot.",
                 )
             )
     return found
@@ -320,20 +320,20 @@ def _batch_due(same: list[tuple[Row[*tuple[Any, ...]], Part]], today: date) -> D
         stage, since, holder = Stage.NOT_SENT, row.approved_at, PREPARER
         act = "Transmettre le lot."
     return Due(
-        stage,
-        row.agreement_id,
-        row.agreement_number,
-        row.issuer_name,
-        row.id,
-        None,
-        row.number,
-        len({one.structure_id for one, _ in same}),
-        sum(part.amount_cents for _, part in same),
-        paris_day(since or row.frozen_at),
-        due_on,
-        (due_on - today).days,
-        holder,
-        act,
+        stage=stage,
+        agreement_id=row.agreement_id,
+        agreement_number=row.agreement_number,
+        issuer_name=row.issuer_name,
+        batch_id=row.id,
+        advice_id=None,
+        label=row.number,
+        structure_count=len({one.structure_id for one, _ in same}),
+        amount_cents=sum(part.amount_cents for _, part in same),
+        since_on=paris_day(since or row.frozen_at),
+        due_on=due_on,
+        days_left=(due_on - today).days,
+        holder=holder,
+        act=act,
     )
 
 
@@ -342,20 +342,20 @@ def _alone_due(row: Row[*tuple[Any, ...]], waiting: Waiting, part: Part, today: 
     is_held = row.advice_state == AdviceState.HELD
     came_back = Stage.LEFT if row.is_doubled else Stage.FAILED
     return Due(
-        Stage.HELD if is_held else came_back,
-        row.agreement_id,
-        row.agreement_number,
-        row.issuer_name,
-        row.id,
-        row.advice_id,
-        row.structure_name,
-        1,
-        part.amount_cents,
-        paris_day(row.frozen_at if is_held else row.exported_at or row.frozen_at),
-        part.due_on,
-        (part.due_on - today).days,
-        waiting.holder,
-        waiting.act,
-        waiting.title,
-        row.structure_id,
+        stage=Stage.HELD if is_held else came_back,
+        agreement_id=row.agreement_id,
+        agreement_number=row.agreement_number,
+        issuer_name=row.issuer_name,
+        batch_id=row.id,
+        advice_id=row.advice_id,
+        label=row.structure_name,
+        structure_count=1,
+        amount_cents=part.amount_cents,
+        since_on=paris_day(row.frozen_at if is_held else row.exported_at or row.frozen_at),
+        due_on=part.due_on,
+        days_left=(part.due_on - today).days,
+        holder=waiting.holder,
+        act=waiting.act,
+        title=waiting.title,
+        structure_id=row.structure_id,
     )

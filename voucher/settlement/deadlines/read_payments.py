@@ -26,7 +26,7 @@ from voucher.settlement.recoveries.overpayments import released_unpaid
 from voucher.settlement.words.states import AdviceState, DisputeOutcome, LineNature
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RedemptionPayment:
     """One redemption of a structure and the state of its payment. `due_on`: the days of the agreement after its period's end.
 
@@ -226,18 +226,18 @@ def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:
     is_owed = row.state == RedemptionState.CONFIRMED
     due_on = last_day(row.opened_at, row.ends_at, row.closed_at) + timedelta(days=row.payment_days)
     return RedemptionPayment(
-        row.id,
-        row.name,
-        row.redeemed_at,
-        row.voucher_count,
-        row.amount_cents,
-        last_id,
-        paid_on,
-        due_on,
-        is_owed and (paid_on or paris_day(now)) > due_on,
-        (PaymentStep("Chèques encaissés", row.redeemed_at, Holder.NOBODY, "", ""), *found, *_contested(row)),
-        row.dispute_id,
-        row.dispute_id is not None and row.decided_at is not None,
+        redemption_id=row.id,
+        place_name=row.name,
+        redeemed_at=row.redeemed_at,
+        voucher_count=row.voucher_count,
+        amount_cents=row.amount_cents,
+        advice_id=last_id,
+        paid_on=paid_on,
+        due_on=due_on,
+        is_late=is_owed and (paid_on or paris_day(now)) > due_on,
+        steps=(PaymentStep("Chèques encaissés", row.redeemed_at, Holder.NOBODY, "", ""), *found, *_contested(row)),
+        dispute_id=row.dispute_id,
+        is_clawed_back=row.dispute_id is not None and row.decided_at is not None,
     )
 
 

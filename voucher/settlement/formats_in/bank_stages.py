@@ -31,7 +31,7 @@ class SetAside:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """The head of a statement: its account, days and balances (signed cents; None where its kind has none).
 

@@ -37,7 +37,7 @@ class PassedOver(ValueError):
     """A part of a file is no money of ours (another currency, another account, not booked): the French sentence that sets it aside."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BankLine:
     """One booked line: `amount_cents` > 0 and its side; `is_credit` says that money came in.
 
@@ -66,7 +66,7 @@ class BankLine:
     note: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BankEntry:
     """One booked entry of an account, whole: what makes it the same in every file that holds it, and its lines.
 
@@ -109,7 +109,7 @@ class BankEntry:
         return f"{self.key}|{part}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One `Ntry`, read: the part that all its lines share."""
 
@@ -155,7 +155,15 @@ def read_entry(element: etree._Element, fields: Fields) -> Entry:
             else "Une écriture n’a pas de date."
         )
     details = tuple(Fields(detail) for detail in fields.nested)
-    return Entry(fields, details, amount_cents, is_credit, booked_on, valued_on, line_of(element))
+    return Entry(
+        fields=fields,
+        details=details,
+        amount_cents=amount_cents,
+        is_credit=is_credit,
+        booked_on=booked_on,
+        valued_on=valued_on,
+        line=line_of(element),
+    )
 
 
 def lines_of(entry: Entry, account_iban: str) -> tuple[BankLine, ...]:

@@ -33,7 +33,7 @@ _ACCOUNT = re.compile(r"\d{10}[0-9A-Z]{11}", re.ASCII)
 _AGAIN = "Demandez un autre fichier à la banque."
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Open:
     """The statement being read; `movement` is the last one, with its complements, not given yet."""
 
@@ -154,7 +154,7 @@ class CfonbReading:
             line=old.line,
         )
         self._passed_over = None
-        return _Open(statement, old.account)
+        return _Open(statement=statement, account=old.account)
 
     def _account(self, old: Record) -> str:
         """Return the IBAN of an account of ours, in euros; Monaco's banks number theirs alike."""

@@ -8,7 +8,7 @@ rejection. What the bank found of the payee's name (from 001.10, Regulation (EU)
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from voucher.settlement.formats_in.camt_fields import Fields
 from voucher.settlement.formats_in.iso_reasons import DUPLICATES
@@ -24,7 +24,7 @@ _QUOTES = re.compile(r"^[“”\"«»\s]+|[“”\"«»\s]+$")  # around a name:
 _ADDITIONAL_LENGTH_MAX = 105  # of one AddtlInf in the schema: a longer text goes on in the next
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The bank's word on a file, a block or a transfer. `reason` is a code; of several, the one that says « duplicate »."""
 
@@ -60,7 +60,7 @@ class TransferStatus(Status):
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport(Status):
     """One pain.002: the file it answers (`original_message_id`), the status of the whole, and that of each transfer named.
 
@@ -101,7 +101,7 @@ def read_status_report(data: bytes) -> StatusReport:
             block = Fields(element, nested_name="TxInfAndSts")
             block_id = block.first("OrgnlPmtInfId")
             if block_id is not None:
-                blocks[block_id] = Status(*_said(block, "PmtInfSts"))
+                blocks[block_id] = _status(block, "PmtInfSts")
             told = (_transfer(Fields(one), block_id, line_of(one)) for one in block.nested)
             transfers += [one for one in told if one is not None]
             element.clear()
@@ -109,7 +109,7 @@ def read_status_report(data: bytes) -> StatusReport:
     if original_message_id is None:
         raise RefusedXml("Ce compte rendu ne dit pas à quel fichier il répond. Demandez un autre fichier à la banque.")
     return StatusReport(
-        *_said(group, "GrpSts"),
+        **asdict(_status(group, "GrpSts")),
         sha256=hashlib.sha256(xml).hexdigest(),
         message_id=head.first("MsgId") or "",
         original_message_id=original_message_id,
@@ -120,17 +120,17 @@ def read_status_report(data: bytes) -> StatusReport:
 
 def _transfer(fields: Fields, block_id: str | None, line: int) -> TransferStatus | None:
     """Return what is said of a transfer; None when it is not named and nothing follows from its status."""
-    end_to_end_id, said = fields.reference("OrgnlEndToEndId"), _said(fields, "TxSts")
+    end_to_end_id, status = fields.reference("OrgnlEndToEndId"), _status(fields, "TxSts")
     if end_to_end_id is not None:
-        return TransferStatus(*said, end_to_end_id, block_id, line)
-    if said[0] != "RJCT":
+        return TransferStatus(**asdict(status), end_to_end_id=end_to_end_id, payment_information_id=block_id, line=line)
+    if status.status != "RJCT":
         return None
     raise RefusedXml(
         "Ce compte rendu rejette un virement sans dire lequel. Demandez un autre fichier à la banque.", line
     )
 
 
-def _said(fields: Fields, status: str) -> tuple[str | None, str | None, str | None]:
+def _status(fields: Fields, name: str) -> Status:
     """Return a status, its reason and the bank's words."""
     reasons = fields.every("StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry")
     reason = next((one for one in reasons if one in DUPLICATES), next(iter(reasons), None))
@@ -138,4 +138,4 @@ def _said(fields: Fields, status: str) -> tuple[str | None, str | None, str | No
     for piece in fields.every("StsRsnInf/AddtlInf"):
         is_cut = len(words) % _ADDITIONAL_LENGTH_MAX == 0
         words += piece if is_cut else f" {piece}"
-    return fields.first(status), reason, _QUOTES.sub("", words) or None
+    return Status(status=fields.first(name), reason=reason, additional=_QUOTES.sub("", words) or None)

@@ -39,7 +39,7 @@ class AdviceAdjustment:
     amount_cents: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """What one structure is paid by one batch. The receipts and adjustments must sum up to `total_cents`.
 

@@ -51,7 +51,7 @@ _SUPPORTING_HEADER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payee:
     """One structure of an état liquidatif, with the account it is paid on and the reference of its payment."""
 
@@ -64,7 +64,7 @@ class Payee:
     amount_cents: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SupportingLine:
     """One line behind an amount: a use of vouchers at a place, or a sum brought from elsewhere (`used_on` is None then).
 
@@ -92,7 +92,7 @@ class KeptList:
     line_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Liquidation:
     """An état liquidatif: what a collectivité owes for one closed period of one agreement, or pays again (`period` is None).
 

@@ -21,7 +21,7 @@ OLD_SCHEMA_NAME = "pain.001.001.03"
 SCHEMA_NAMES = (SCHEMA_NAME, OLD_SCHEMA_NAME)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
     """One transfer to a structure; `creditor_name` is the holder of the account as its RIB gives it.
 
@@ -171,12 +171,14 @@ def _checked_transfers(transfers: Sequence[Transfer]) -> list[Transfer]:
 
 
 def _checked(transfer: Transfer) -> Transfer:
+    town, country = sepa.checked_address(transfer.creditor_town, transfer.creditor_country)
     return Transfer(
-        sepa.checked_identifier(transfer.end_to_end_id, "L’identifiant du virement"),
-        sepa.checked_name(transfer.creditor_name, "Le nom du titulaire du compte"),
-        (iban := sepa.checked_iban(transfer.creditor_iban)),
-        None if transfer.creditor_bic is None else sepa.checked_bic_of(transfer.creditor_bic, iban),
-        sepa.checked_amount(transfer.amount_cents),
-        sepa.checked_remittance(transfer.remittance),
-        *sepa.checked_address(transfer.creditor_town, transfer.creditor_country),
+        end_to_end_id=sepa.checked_identifier(transfer.end_to_end_id, "L’identifiant du virement"),
+        creditor_name=sepa.checked_name(transfer.creditor_name, "Le nom du titulaire du compte"),
+        creditor_iban=(iban := sepa.checked_iban(transfer.creditor_iban)),
+        creditor_bic=None if transfer.creditor_bic is None else sepa.checked_bic_of(transfer.creditor_bic, iban),
+        amount_cents=sepa.checked_amount(transfer.amount_cents),
+        remittance=sepa.checked_remittance(transfer.remittance),
+        creditor_town=town,
+        creditor_country=country,
     )

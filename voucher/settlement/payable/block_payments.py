@@ -5,10 +5,9 @@ What it is owed stays owed and visible. What a batch already holds for it can no
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, case, func, or_, select, true, update
+from sqlalchemy import ColumnElement, case, func, or_, select, true, update
 
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.characters import compact
@@ -16,6 +15,7 @@ from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import insert_once
 from voucher.kernel.refusals import Refused
+from voucher.kernel.rows import columns_of
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement, Issuer
 from voucher.settlement.model.batches import PaymentAdvice, PaymentHold, SettlementBatch
@@ -35,7 +35,7 @@ class NewHold:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldRow:
     """A hold as a list shows it; `waiting_cents` is what earlier batches owe the structure and did not pay."""
 
@@ -138,18 +138,18 @@ def holds(database: Database, *, is_live: bool, issuer_id: UUID | None = None) -
         rows = session.execute(
             select(
                 PaymentHold.id,
-                Structure.id,
-                Structure.name,
+                Structure.id.label("structure_id"),
+                Structure.name.label("structure_name"),
                 Structure.pivot,
-                Agreement.number,
-                Issuer.name,
+                Agreement.number.label("agreement_number"),
+                Issuer.name.label("issuer_name"),
                 PaymentHold.reason,
                 PaymentHold.placed_at,
                 PaymentHold.placed_by,
                 PaymentHold.lifted_at,
                 PaymentHold.lifted_by,
                 PaymentHold.lift_reason,
-                waiting,
+                waiting.label("waiting_cents"),
             )
             .join(Structure, Structure.id == PaymentHold.structure_id)
             .outerjoin(Agreement, Agreement.id == PaymentHold.agreement_id)
@@ -158,12 +158,7 @@ def holds(database: Database, *, is_live: bool, issuer_id: UUID | None = None) -
             .order_by(PaymentHold.placed_at.desc(), PaymentHold.id)
             .limit(500)
         )
-        return [_row(row) for row in rows]
-
-
-def _row(row: Row[*tuple[Any, ...]]) -> HoldRow:
-    *said, waiting_cents = row
-    return HoldRow(*said, int(waiting_cents))  # type: ignore[call-arg]  # the columns are the fields, in order
+        return [HoldRow(**columns_of(row, "waiting_cents")) for row in rows]
 
 
 def _seen(issuer_id: UUID | None) -> ColumnElement[bool]:

@@ -30,7 +30,7 @@ CARRIED_STATES = (AdviceState.HELD, AdviceState.REJECTED, AdviceState.RETURNED)
 """States in which an advice is still owed and waits for the next batch."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
     """An advice of an earlier batch that is owed still; `state_reason` is a bank's code, or why it was held."""
 
@@ -45,7 +45,7 @@ class Carried:
     due_on: date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
     """What one structure is owed, and where to pay it. `cause` says why it is not paid now, None when it can be.
 
@@ -137,21 +137,21 @@ def owed_by(
             cause = below_minimum(minimum_cents)
         found.append(
             Owed(
-                structure_id,
-                payee.name,
-                payee.pivot,
-                period_cents,
-                int(period[2]) if period else 0,
-                before,
-                payee.holder_name,
-                payee.iban,
-                payee.bic,
-                cause,
+                structure_id=structure_id,
+                name=payee.name,
+                pivot=payee.pivot,
+                period_cents=period_cents,
+                period_voucher_count=int(period[2]) if period else 0,
+                carried=before,
+                holder_name=payee.holder_name,
+                iban=payee.iban,
+                bic=payee.bic,
+                cause=cause,
                 # What is carried over keeps its own day; what a dispute freed is due with the period that pays it.
-                terms.due_on if period or freed_before else min(one.due_on for one in before),
-                gross_cents,
-                () if cause else netted,
-                freed_before,
+                due_on=terms.due_on if period or freed_before else min(one.due_on for one in before),
+                gross_cents=gross_cents,
+                netted=() if cause else netted,
+                released=freed_before,
             )
         )
     return found
@@ -194,9 +194,9 @@ def _period_sums(period_id: UUID) -> Select[UUID, int, int]:
 def _carried(session: Session, agreement_id: UUID) -> list[Carried]:
     rows = session.execute(
         select(
-            PaymentAdvice.id,
+            PaymentAdvice.id.label("advice_id"),
             PaymentAdvice.structure_id,
-            SettlementBatch.number,
+            SettlementBatch.number.label("batch_number"),
             PaymentAdvice.amount_cents,
             PaymentAdvice.voucher_count,
             PaymentAdvice.state,
@@ -208,7 +208,7 @@ def _carried(session: Session, agreement_id: UUID) -> list[Carried]:
         .where(SettlementBatch.agreement_id == agreement_id, PaymentAdvice.state.in_(CARRIED_STATES))
         .order_by(SettlementBatch.frozen_at, PaymentAdvice.id)
     )
-    return [Carried(*row[:5], AdviceState(row[5]), *row[6:]) for row in rows]
+    return [Carried(**row._asdict() | {"state": AdviceState(row.state)}) for row in rows]
 
 
 def carried_words(one: Carried) -> str:

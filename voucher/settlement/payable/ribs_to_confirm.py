@@ -16,7 +16,7 @@ from voucher.redemption.model import Redemption
 ROWS_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RibToConfirm:
     """A RIB that waits; `changes` are French sentences, one for each thing that it changes."""
 
@@ -62,16 +62,16 @@ def _waiting(session: Session, which: ColumnElement[bool]) -> list[RibToConfirm]
     )
     return [
         RibToConfirm(
-            new.id,
-            new.structure_id,
-            name,
-            pivot,
-            new.holder_name,
-            masked_iban(new.iban),
-            new.bic,
-            new.recorded_by,
-            new.recorded_at,
-            _changes(new, old),
+            id=new.id,
+            structure_id=new.structure_id,
+            structure_name=name,
+            pivot=pivot,
+            holder_name=new.holder_name,
+            masked_iban=masked_iban(new.iban),
+            bic=new.bic,
+            recorded_by=new.recorded_by,
+            recorded_at=new.recorded_at,
+            changes=_changes(new, old),
         )
         for new, name, pivot, old in rows
     ]

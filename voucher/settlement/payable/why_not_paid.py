@@ -87,7 +87,7 @@ class Cause:
         return ended if self.held in _SAY_WHAT_TO_DO else f"{ended} {self.what_to_do}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payee:
     """A structure that is owed something, and all that may keep it from being paid.
 
@@ -187,7 +187,7 @@ def payees(session: Session, structure_ids: Collection[UUID]) -> dict[UUID, Paye
         refused = _refused_accounts(session, ids)
         for row in session.execute(
             select(
-                Structure.id,
+                Structure.id.label("structure_id"),
                 Structure.name,
                 Structure.pivot,
                 Structure.state,
@@ -197,14 +197,17 @@ def payees(session: Session, structure_ids: Collection[UUID]) -> dict[UUID, Paye
                 BankDetails.bic,
                 BankDetails.recorded_at,
                 BankDetails.confirmed_by,
-                waiting.recorded_at,
+                waiting.recorded_at.label("waiting_since"),
             )
             .outerjoin(BankDetails, and_(BankDetails.structure_id == Structure.id, BankDetails.is_in_use()))
             .outerjoin(waiting, and_(waiting.structure_id == Structure.id, waiting.is_waiting()))
             .where(Structure.id.in_(ids))
             .order_by(Structure.id)
         ):
-            found[row.id] = Payee(*row, tuple(blocks.get(row.id, ())), refused.get(row.id))
+            structure_id = row.structure_id
+            found[structure_id] = Payee(
+                **row._asdict(), blocks=tuple(blocks.get(structure_id, ())), refused=refused.get(structure_id)
+            )
     return found
 
 

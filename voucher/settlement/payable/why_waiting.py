@@ -35,7 +35,7 @@ from voucher.settlement.words.states import AdviceState
 _IDS_MAX = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """Why a payment waits: `title` in a few words, by which a list gathers it; `sentence` whole; who must act, and what to do;
     `act` is the sentence and what to do, said once.
@@ -143,7 +143,14 @@ def _causes_of_next(session: Session, agreement_id: UUID, now: datetime) -> dict
 
 def _waiting(row: Row[*tuple[Any, ...]], cause: Cause | None) -> Waiting:
     if cause is not None:
-        return Waiting(cause.held, cause.title, cause.sentence, cause.holder, cause.what_to_do, cause.act)
+        return Waiting(
+            held=cause.held,
+            title=cause.title,
+            sentence=cause.sentence,
+            holder=cause.holder,
+            what_to_do=cause.what_to_do,
+            act=cause.act,
+        )
     if row.state == AdviceState.HELD:
         if row.is_set_aside:
             said = f"Mis de côté : {row.state_reason.rstrip('.')}."
@@ -157,4 +164,11 @@ def _waiting(row: Row[*tuple[Any, ...]], cause: Cause | None) -> Waiting:
 
 def _ready(title: str, sentence: str, what_to_do: str = "Arrêter le lot suivant, ou payer sans attendre.") -> Waiting:
     """Why a payment waits that the next batch can make: the preparer holds it."""
-    return Waiting(None, title, sentence, PREPARER, what_to_do, f"{sentence} {what_to_do}")
+    return Waiting(
+        held=None,
+        title=title,
+        sentence=sentence,
+        holder=PREPARER,
+        what_to_do=what_to_do,
+        act=f"{sentence} {what_to_do}",
+    )

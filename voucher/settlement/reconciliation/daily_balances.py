@@ -17,7 +17,7 @@ from voucher.settlement.model.batches import BankLine, BankStatement
 from voucher.settlement.model.issuer_scope import account_in_scope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BankDay:
     """The bank's closing balance of a day against the ledger's, in cents.
 
@@ -146,11 +146,11 @@ def _days(
         before = max(before, one.closed_on)
         moved = sum(cents for day, cents in booked.items() if first.opened_on <= day <= one.closed_on)
         by_day[one.closed_on] = BankDay(
-            one.paying_account_id,
-            one.name,
-            one.closed_on,
-            one.closing_cents,
-            first.opening_cents + moved,
+            account_id=one.paying_account_id,
+            account_name=one.name,
+            closed_on=one.closed_on,
+            closing_cents=one.closing_cents,
+            ledger_cents=first.opening_cents + moved,
             is_following=is_following and (same_day is None or same_day.is_following),
             announced_cents=sum(cents for day, cents in announced.items() if day <= one.closed_on),
             follows_on=follows_on,

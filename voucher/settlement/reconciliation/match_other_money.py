@@ -58,16 +58,23 @@ def match_with_call(
     """
     with database.write() as session:
         take_bank_turn(session)
-        line = _line(session, line_id, issuer_id, is_credit=True)
+        line = credit_line(session, line_id, issuer_id)
         if is_made(session, match_id, line_id):
             return _taken(session, match_id)
         return receive(session, Match(match_id, by, now), line, call_id, issuer_id)
 
 
-def receive(session: Session, match: Match, line: Line, call_id: UUID, issuer_id: UUID | None = None) -> int:
-    """Do the same inside a transaction that holds the turn of bank files."""
+def receive(
+    session: Session,
+    match: Match,
+    line: Line,
+    call_id: UUID,
+    issuer_id: UUID | None = None,
+    part_cents: int | None = None,
+) -> int:
+    """Do the same inside a transaction that holds the turn of bank files; `part_cents` is the part that a person chose."""
     taken_cents = receive_funds(
-        session, match.id, call_id, _money(line), by=match.by, now=match.at, issuer_id=issuer_id
+        session, match.id, call_id, _money(line), by=match.by, now=match.at, issuer_id=issuer_id, part_cents=part_cents
     )
     take(session, line, taken_cents)
     write_match(session, match, line, MatchKind.FUNDS, taken_cents, target_id=call_id)
@@ -114,7 +121,7 @@ def match_with_overpayment(
     match = Match(match_id, by, now)
     with database.write() as session:
         take_bank_turn(session)
-        line = _line(session, line_id, issuer_id, is_credit=True)
+        line = credit_line(session, line_id, issuer_id)
         if is_made(session, match_id, line_id):
             return _taken(session, match_id)
         claims = open_claims(session, paying_account_id=line.paying_account_id)
@@ -177,6 +184,11 @@ def names(text: str, reference: str) -> bool:
             return True
         at = words.find(wanted, at + 1)
     return False
+
+
+def credit_line(session: Session, line_id: UUID, issuer_id: UUID | None) -> Line:
+    """Return a credit of the scope with all its columns. Raises Refused for a debit, or one that does not exist there."""
+    return _line(session, line_id, issuer_id, is_credit=True)
 
 
 def _line(session: Session, line_id: UUID, issuer_id: UUID | None, *, is_credit: bool) -> Line:

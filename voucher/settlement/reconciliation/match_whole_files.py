@@ -219,7 +219,17 @@ def pay_file(
         & (func.coalesce(PaymentAdvice.part, 1) == file.part)
         & (PaymentAdvice.state == AdviceState.IN_FILE)
     )
-    return _pay(session, line.id, line.booked_on, file.total_cents, awaited, match_id, why, by, now)
+    return _pay(
+        session,
+        line.id,
+        booked_on=line.booked_on,
+        amount_cents=file.total_cents,
+        awaited=awaited,
+        match_id=match_id,
+        why=why,
+        by=by,
+        now=now,
+    )
 
 
 def match_details(
@@ -262,7 +272,17 @@ def match_details(
         rejected = {advice.id: line.booked_on for advice in advices if advice.state == AdviceState.REJECTED}
         withdraw_rejections(session, rejected, by=by, now=now)
         chosen = PaymentAdvice.id.in_([advice.id for advice in advices])
-        _pay(session, line.id, line.booked_on, line.amount_cents, chosen, match_id, _DETAILED, by, now)
+        _pay(
+            session,
+            line.id,
+            booked_on=line.booked_on,
+            amount_cents=line.amount_cents,
+            awaited=chosen,
+            match_id=match_id,
+            why=_DETAILED,
+            by=by,
+            now=now,
+        )
         done.append((line.id, match_id))
     return done
 
@@ -270,6 +290,7 @@ def match_details(
 def _pay(
     session: Session,
     line_id: UUID,
+    *,
     booked_on: date,
     amount_cents: int,
     awaited: ColumnElement[bool],

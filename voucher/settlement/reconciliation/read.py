@@ -24,7 +24,7 @@ CANDIDATES_MAX = 10
 _WAITS = BankLine.matched_cents < BankLine.amount_cents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineRow:
     """A booked line; `left_cents` of it wait. `kind` and `advice_id` are what it was matched with; `why` says why it waits.
 
@@ -69,7 +69,7 @@ class LineRow:
         return self.left_cents if self.is_credit else -self.left_cents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A payment that a line could be, with the reasons why, the best first. The amount is the line's."""
 
@@ -224,27 +224,27 @@ def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
                 expected = Expected(found.amount_cents, AdviceState(found.state), is_again)
         why = decide(row.amount_cents, row.is_credit, row.end_to_end_id is not None, expected).why
     return LineRow(
-        row.id,
-        row.booked_on,
-        row.valued_on,
-        row.name,
-        row.paying_account_id,
-        row.amount_cents,
-        row.is_credit,
-        row.end_to_end_id,
-        row.counterparty,
-        row.counterparty_iban,
-        row.remittance,
-        row.return_reason,
-        row.note,
-        None if row.part_count > 1 else row.advice_id,
-        None if row.part_count > 1 else row.reference,
-        None if row.part_count > 1 else row.structure_name,
-        why,
-        row.amount_cents - row.matched_cents,
-        None if row.kind is None else MatchKind(row.kind),
-        row.part_count,
-        row.statement_id is not None,
+        id=row.id,
+        booked_on=row.booked_on,
+        valued_on=row.valued_on,
+        account_name=row.name,
+        account_id=row.paying_account_id,
+        amount_cents=row.amount_cents,
+        is_credit=row.is_credit,
+        end_to_end_id=row.end_to_end_id,
+        counterparty=row.counterparty,
+        counterparty_iban=row.counterparty_iban,
+        remittance=row.remittance,
+        return_reason=row.return_reason,
+        note=row.note,
+        advice_id=None if row.part_count > 1 else row.advice_id,
+        advice_reference=None if row.part_count > 1 else row.reference,
+        structure_name=None if row.part_count > 1 else row.structure_name,
+        why=why,
+        left_cents=row.amount_cents - row.matched_cents,
+        kind=None if row.kind is None else MatchKind(row.kind),
+        part_count=row.part_count,
+        on_statement=row.statement_id is not None,
     )
 
 
@@ -280,7 +280,13 @@ def _candidates(session: Session, one: LineRow) -> list[Candidate]:
     )
     found = [
         Candidate(
-            row.id, row.reference, row.name, row.number, AdviceState(row.state), row.amount_cents, _reasons(one, row)
+            advice_id=row.id,
+            reference=row.reference,
+            structure_name=row.name,
+            batch_number=row.number,
+            state=AdviceState(row.state),
+            amount_cents=row.amount_cents,
+            reasons=_reasons(one, row),
         )
         for row in rows
     ]

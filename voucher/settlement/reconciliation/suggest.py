@@ -21,6 +21,7 @@ from voucher.settlement.model.batches import BankLine
 from voucher.settlement.reconciliation.apply_match import Line, line_to_use
 from voucher.settlement.reconciliation.match_other_money import names
 from voucher.settlement.reconciliation.match_whole_files import file_named, whole_debits
+from voucher.settlement.reconciliation.split_over_calls import open_calls_of, proposed_parts
 from voucher.settlement.recoveries.recover import open_claims
 from voucher.settlement.words.states import MatchKind
 
@@ -29,7 +30,9 @@ SUGGESTED_MAX = 10
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """What a line could be: `taken_cents` of it would be used. `part` is set for a payment file; a charge has no target."""
+    """What a line could be: `taken_cents` of it would be used. `part` is set for a payment file; a charge has no target, nor have
+    several calls for funds together: a person looks at their parts first.
+    """
 
     kind: MatchKind
     target_id: UUID | None
@@ -39,7 +42,7 @@ class Suggestion:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MatchRow:
     """A match of a line, standing or undone: what it was matched with, by whom, why; and who undid it, why."""
 
@@ -64,6 +67,7 @@ def suggestions(database: Database, line_id: UUID, *, issuer_id: UUID | None = N
         if not left_cents:
             return []
         found = [
+            *(_several_calls(session, line, left_cents) if line.is_credit else ()),
             *(_calls(session, line, left_cents) if line.is_credit else _files(session, line)),
             *(_claims(session, line, left_cents) if line.is_credit else _refunds(session, line, left_cents)),
             *_opposites(session, line, left_cents),
@@ -84,17 +88,17 @@ def matches(database: Database, line_id: UUID, *, issuer_id: UUID | None = None)
             by_id.setdefault(part.id, []).append(part)
         return [
             MatchRow(
-                one.id,
-                MatchKind(one.kind),
-                sum(part.amount_cents for part in same),
-                len(same),
-                one.id == one.line_id,
-                one.why,
-                one.made_at,
-                one.made_by,
-                one.undone_at,
-                one.undone_by,
-                one.undone_reason,
+                id=one.id,
+                kind=MatchKind(one.kind),
+                amount_cents=sum(part.amount_cents for part in same),
+                part_count=len(same),
+                is_automatic=one.id == one.line_id,
+                why=one.why,
+                made_at=one.made_at,
+                made_by=one.made_by,
+                undone_at=one.undone_at,
+                undone_by=one.undone_by,
+                undone_reason=one.undone_reason,
             )
             for same in by_id.values()
             for one in same[:1]
@@ -177,6 +181,23 @@ def _calls(session: Session, line: Line, left_cents: int) -> Iterator[Suggestion
         reasons = tuple(sentence for is_seen, sentence in signs if is_seen)
         name = f"Appel {row.reference}, {row.name}"
         yield Suggestion(MatchKind.FUNDS, row.id, None, name, min(left_cents, row.due_cents), reasons)
+
+
+def _several_calls(session: Session, line: Line, left_cents: int) -> Iterator[Suggestion]:
+    """Give the calls that the line could pay together: named in its words, or of the very amount."""
+    calls = open_calls_of(session, line)
+    parts = proposed_parts(left_cents, calls)
+    together = [one for one in calls if one.id in parts]
+    if len(together) < 2:
+        return
+    signs = (
+        (all(one.is_named for one in together), "références des appels dans le libellé"),
+        (sum(parts.values()) == left_cents, "ensemble, le même montant"),
+        (len({one.funder_id for one in together}) == 1, "même financeur"),
+    )
+    reasons = tuple(sentence for is_seen, sentence in signs if is_seen)
+    name = f"Appels {' et '.join(one.reference for one in together)}"
+    yield Suggestion(MatchKind.FUNDS, None, None, name, sum(parts.values()), reasons)
 
 
 def _refunds(session: Session, line: Line, left_cents: int) -> Iterator[Suggestion]:

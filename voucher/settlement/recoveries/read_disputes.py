@@ -1,6 +1,6 @@
 """Disputes as pages ask for them: what can be contested, in lists, each whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute, Overpayment
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contestable:
     """A redemption that could be contested, in a list."""
 
@@ -36,7 +36,7 @@ class Contestable:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeLine:
     """A dispute in a list; `state` is `open`, `dismissed` or `upheld`."""
 
@@ -55,7 +55,7 @@ class DisputeLine:
     decided_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisputePage:
     """One dispute, whole; `…_by` are staff ids. `overpayment_id` is what it made the structure owe back, `left_cents` of it."""
 
@@ -138,9 +138,19 @@ def dispute(
     if row is None:
         return None
     return DisputePage(
-        _dispute_line(row), row.structure_id, row.booklet_number, Service.of_code(row.service).label, row.facts, row.decision,
-        row.opened_by, row.decided_by, row.is_released, row.vouchers_became, row.overpayment_id, row.left_cents,
-    )  # fmt: skip
+        line=_dispute_line(row),
+        structure_id=row.structure_id,
+        booklet_number=row.booklet_number,
+        service=Service.of_code(row.service).label,
+        facts=row.facts,
+        decision=row.decision,
+        opened_by=row.opened_by,
+        decided_by=row.decided_by,
+        is_released=row.is_released,
+        vouchers_became=row.vouchers_became,
+        overpayment_id=row.overpayment_id,
+        left_cents=row.left_cents,
+    )
 
 
 def _redemptions(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
@@ -166,15 +176,15 @@ def _redemptions(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
 def _contestable(row: Any) -> Contestable:
     service = Service.of_code(row.service).label
     return Contestable(
-        row.id,
-        row.redeemed_at,
-        row.structure_name,
-        row.place_name,
-        row.booklet_number,
-        row.voucher_count,
-        row.amount_cents,
-        service,
-        row.state,
+        id=row.id,
+        redeemed_at=row.redeemed_at,
+        structure_name=row.structure_name,
+        place_name=row.place_name,
+        booklet_number=row.booklet_number,
+        voucher_count=row.voucher_count,
+        amount_cents=row.amount_cents,
+        service=service,
+        state=row.state,
     )
 
 
@@ -204,7 +214,7 @@ def _disputes(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
 
 
 def _dispute_line(row: Any) -> DisputeLine:
-    return DisputeLine(*row[:13])
+    return DisputeLine(**{field.name: getattr(row, field.name) for field in fields(DisputeLine)})
 
 
 def is_structure(words: str) -> ColumnElement[bool]:

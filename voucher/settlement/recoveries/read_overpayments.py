@@ -20,7 +20,7 @@ from voucher.settlement.recoveries.read_disputes import is_structure
 from voucher.settlement.recoveries.revenue_order import claimable_from, order_number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverpaymentLine:
     """An overpayment in a list; `state` is `open`, `due` (to be claimed), `claimed`, `settled` or `written_off`. Cents."""
 
@@ -43,7 +43,7 @@ class OverpaymentLine:
         return self.amount_cents - self.recovered_cents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryLine:
     """How a part came back: by an advice of a batch, or a bank line of a day; `cancelled_at` once it waits again."""
 
@@ -56,7 +56,7 @@ class RecoveryLine:
     cancelled_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
     """The demand of a revenue order."""
 
@@ -69,7 +69,7 @@ class OrderLine:
     csv_sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverpaymentPage:
     """One overpayment, whole; `claimable_at` is when a revenue order may be asked for."""
 
@@ -123,7 +123,7 @@ def overpayments(
     sorts = {"decided_at": Overpayment.decided_at, "left": left}
     with database.read() as session:
         page = page_of(session, query, sorts, [Overpayment.id], asked)
-    return page.of(OverpaymentLine(*row) for row in page.rows)
+    return page.of(OverpaymentLine(**row._asdict()) for row in page.rows)
 
 
 def overpayment(
@@ -138,18 +138,18 @@ def overpayment(
         found = session.get_one(Overpayment, overpayment_id)
         told = session.execute(select(Dispute.facts, Dispute.decision).where(Dispute.id == found.dispute_id)).one()
         return OverpaymentPage(
-            OverpaymentLine(*row),
-            told.facts,
-            told.decision,
-            found.decided_by,
-            claimable_from(found.decided_at, days),
-            _recoveries(session, overpayment_id),
-            _order(session, overpayment_id),
-            found.write_off_reason,
-            found.write_off_asked_at,
-            found.write_off_asked_by,
-            found.written_off_at,
-            found.written_off_by,
+            line=OverpaymentLine(**row._asdict()),
+            facts=told.facts,
+            decision=told.decision,
+            decided_by=found.decided_by,
+            claimable_at=claimable_from(found.decided_at, days),
+            recoveries=_recoveries(session, overpayment_id),
+            order=_order(session, overpayment_id),
+            write_off_reason=found.write_off_reason,
+            write_off_asked_at=found.write_off_asked_at,
+            write_off_asked_by=found.write_off_asked_by,
+            written_off_at=found.written_off_at,
+            written_off_by=found.written_off_by,
         )
 
 
@@ -202,8 +202,8 @@ def _overpayments(days: int, now: datetime, issuer_id: UUID | None) -> Select[*t
             Overpayment.id,
             Overpayment.dispute_id,
             Overpayment.structure_id,
-            Structure.name,
-            Agreement.number,
+            Structure.name.label("structure_name"),
+            Agreement.number.label("agreement_number"),
             Redemption.redeemed_at,
             Place.name.label("place_name"),
             Dispute.reason,
@@ -238,7 +238,7 @@ def _recoveries(session: Session, overpayment_id: UUID) -> tuple[RecoveryLine, .
             Recovery.amount_cents,
             Recovery.recovered_at,
             Recovery.advice_id,
-            SettlementBatch.number,
+            SettlementBatch.number.label("batch_number"),
             BankLine.booked_on,
             Recovery.cancelled_at,
         )
@@ -248,7 +248,7 @@ def _recoveries(session: Session, overpayment_id: UUID) -> tuple[RecoveryLine, .
         .where(Recovery.overpayment_id == overpayment_id)
         .order_by(Recovery.recovered_at, Recovery.id)
     )
-    return tuple(RecoveryLine(*row) for row in rows)
+    return tuple(RecoveryLine(**row._asdict()) for row in rows)
 
 
 def _order(session: Session, overpayment_id: UUID) -> OrderLine | None:
@@ -258,4 +258,12 @@ def _order(session: Session, overpayment_id: UUID) -> OrderLine | None:
     if row is None:
         return None
     number = order_number(row.year, row.rank)
-    return OrderLine(row.id, number, row.amount_cents, row.claimed_at, row.claimed_by, row.pdf_sha256, row.csv_sha256)
+    return OrderLine(
+        id=row.id,
+        number=number,
+        amount_cents=row.amount_cents,
+        claimed_at=row.claimed_at,
+        claimed_by=row.claimed_by,
+        pdf_sha256=row.pdf_sha256,
+        csv_sha256=row.csv_sha256,
+    )

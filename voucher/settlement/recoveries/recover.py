@@ -23,7 +23,7 @@ from voucher.settlement.words.states import RecoveryKind
 REASON_LENGTH_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """An overpayment that a bank credit could repay: a suggestion for who matches lines. `open_cents` is what is left."""
 
@@ -47,14 +47,14 @@ def open_claims(
     left = Overpayment.amount_cents - Overpayment.recovered_cents
     query = (
         select(
-            Overpayment.id,
+            Overpayment.id.label("overpayment_id"),
             Overpayment.agreement_id,
-            Agreement.number,
+            Agreement.number.label("agreement_number"),
             Overpayment.structure_id,
-            Structure.name,
+            Structure.name.label("structure_name"),
             left.label("open_cents"),
             Overpayment.decided_at,
-            Overpayment.claimed_at.is_not(None),
+            Overpayment.claimed_at.is_not(None).label("is_claimed"),
         )
         .join(Agreement, Agreement.id == Overpayment.agreement_id)
         .join(Structure, Structure.id == Overpayment.structure_id)
@@ -65,7 +65,7 @@ def open_claims(
         query = query.where(Agreement.paying_account_id == paying_account_id)
     if amount_cents is not None:
         query = query.where(left >= amount_cents)
-    return [Claim(*row[:7], bool(row[7])) for row in session.execute(query)]
+    return [Claim(**row._asdict() | {"is_claimed": bool(row.is_claimed)}) for row in session.execute(query)]
 
 
 def repay_from_line(

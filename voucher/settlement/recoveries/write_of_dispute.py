@@ -49,13 +49,13 @@ def notify_dispute(session: Session, dispute_id: UUID, now: datetime) -> None:
         "Vous n’êtes pas d’accord ? Appelez-nous et gardez vos pièces. Le détail est sur cette page :",
     )
     letter = Letter(
-        OPENED if row.outcome is None else DECIDED,
-        dispute_id,
-        row.issuer_id,
-        row.contact_email,
-        subject,
-        "\n\n".join(body),
-        f"/comptoir/paiements/contestations/{dispute_id}",
+        kind=OPENED if row.outcome is None else DECIDED,
+        about_id=dispute_id,
+        issuer_id=row.issuer_id,
+        recipient=row.contact_email,
+        subject=subject,
+        body="\n\n".join(body),
+        path=f"/comptoir/paiements/contestations/{dispute_id}",
     )
     queue(session, [letter], now)
 

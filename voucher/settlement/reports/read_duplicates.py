@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
+from voucher.kernel.rows import columns_of
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
 from voucher.settlement.formats_in.iso_reasons import explain
@@ -33,7 +34,7 @@ OUTCOMES = {DuplicateOutcome.STANDS: "La première tient", DuplicateOutcome.NEVE
 """What a person may answer, in French: of the first sending."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateRow:
     """A transfer that the bank called a duplicate: of what it spoke, by which code, what it said of it since; where it stands.
 
@@ -74,7 +75,7 @@ class DuplicateRow:
         return (OUTCOMES[DuplicateOutcome.NEVER_CAME], "neutral") if is_decided else ("Rejeté ou revenu", "neutral")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GivenAnswer:
     """An answer as it was given, for so many transfers and cents; withdrawn, by whom and why."""
 
@@ -90,7 +91,7 @@ class GivenAnswer:
     amount_cents: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicatePage:
     """The duplicates of a batch, or of one transfer: the rows (the first ones), what is open, the answers given, the oldest first."""
 
@@ -167,15 +168,15 @@ def duplicates_of(
         open_rows = [row for row in rows if row.is_open]
         said = {one for answers in standing.values() for one in answers}
         return DuplicatePage(
-            batch_id,
-            rows[0].number,
-            advice_id,
-            shown,
-            len(rows),
-            len(open_rows),
-            sum(row.amount_cents for row in open_rows),
-            tuple(sorted(said)),
-            _given(session, conditions),
+            batch_id=batch_id,
+            batch_number=rows[0].number,
+            advice_id=advice_id,
+            rows=shown,
+            total_count=len(rows),
+            open_count=len(open_rows),
+            open_cents=sum(row.amount_cents for row in open_rows),
+            open_answers=tuple(sorted(said)),
+            answers=_given(session, conditions),
         )
 
 
@@ -230,18 +231,18 @@ def _rows(session: Session, rows: Sequence[Any]) -> tuple[DuplicateRow, ...]:
     answers = _standing(session, ids)
     return tuple(
         DuplicateRow(
-            row.id,
-            row.reference,
-            row.name,
-            row.amount_cents,
-            AdviceState(row.state),
-            row.paid_on,
-            announced[row.id].imported_at,
-            ReportLevel(announced[row.id].level),
-            announced[row.id].code,
-            rejected.get(row.id, ""),
-            bool(row.is_open),
-            tuple(answers.get(row.id, ())),
+            advice_id=row.id,
+            reference=row.reference,
+            structure_name=row.name,
+            amount_cents=row.amount_cents,
+            state=AdviceState(row.state),
+            paid_on=row.paid_on,
+            announced_at=announced[row.id].imported_at,
+            level=ReportLevel(announced[row.id].level),
+            code=announced[row.id].code,
+            rejected_since=rejected.get(row.id, ""),
+            is_open=bool(row.is_open),
+            answers=tuple(answers.get(row.id, ())),
         )
         for row in rows
     )
@@ -272,7 +273,11 @@ def _given(session: Session, conditions: Sequence[ColumnElement[bool]]) -> tuple
         DuplicateAnswer.withdrawn_reason,
     )
     query = (
-        select(*columns, func.count(), func.sum(PaymentAdvice.amount_cents))
+        select(
+            *columns,
+            func.count().label("advice_count"),
+            func.sum(PaymentAdvice.amount_cents).label("amount_cents"),
+        )
         .join(PaymentAdvice, PaymentAdvice.id == DuplicateAnswer.advice_id)
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
@@ -281,5 +286,6 @@ def _given(session: Session, conditions: Sequence[ColumnElement[bool]]) -> tuple
         .order_by(DuplicateAnswer.answered_at)
     )
     return tuple(
-        GivenAnswer(row[0], DuplicateOutcome(row[1]), *row[2:9], int(row[9])) for row in session.execute(query)
+        GivenAnswer(**columns_of(row, "amount_cents") | {"outcome": DuplicateOutcome(row.outcome)})
+        for row in session.execute(query)
     )

@@ -1,8 +1,6 @@
-"""Commands for the accountant: check a chart of accounts, write a FEC, check any FEC."""
+"""Commands on the FEC: write one, check any."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,54 +8,12 @@ import click
 
 from voucher.accounting.fec import FecFile, fec_file
 from voucher.accounting.fec_checker import check_fec
+from voucher.cli.environment import open_database
 from voucher.cli.numbers import Count
-from voucher.kernel.database import Database
-from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import read_database_settings
-from voucher.ledger.chart_file import PRESENTED, WrongChart, chart_numbers, read_chart
+from voucher.ledger.chart_file import chart_numbers
 
 SHOWN_MAX = 100
-
-
-@click.group(help="Plan comptable.")
-def chart() -> None:
-    """Gather the commands of the chart."""
-
-
-@chart.command(
-    "check", help="Vérifie un fichier de plan comptable et montre ce qu'il donne. Sort avec 1 s'il ne va pas."
-)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def check_chart(file: Path) -> None:
-    """Say each error of a chart file, or what each code becomes."""
-    try:
-        numbers = read_chart(file.read_bytes())
-    except WrongChart as wrong:
-        for error in wrong.errors:
-            click.echo(f"✗ {error}")
-        sys.exit(1)
-    for code in PRESENTED:
-        click.echo(f"{code}  {numbers[code].number:<10} {numbers[code].name}")
-    click.echo("Ce plan convient. Faites-le valider par le comptable.")
-
-
-@contextmanager
-def _database() -> Iterator[Database]:
-    """Open the database of the environment for one command."""
-    settings = read_database_settings()
-    database = Database(settings.database_url, limits=settings.command_limits)
-    try:
-        yield database
-    finally:
-        database.dispose()
-
-
-@contextmanager
-def _refusals_said() -> Iterator[None]:
-    try:
-        yield
-    except (Refused, WrongChart) as refused:
-        raise click.ClickException(refused.sentence if isinstance(refused, Refused) else str(refused)) from None
 
 
 @click.group(help="Fichier des écritures comptables (art. A.47 A-1 LPF).")
@@ -75,7 +31,7 @@ def fec() -> None:
 )
 def write_fec(siren: str, year: int, folder: Path, latin9: bool, chart_file: Path | None) -> None:
     """Write a FEC, then check what was written."""
-    with _refusals_said(), _database() as database:
+    with open_database(read_database_settings()) as database:
         found: FecFile = fec_file(
             database, siren, year, numbers=chart_numbers(chart_file), now=datetime.now(UTC),
             encoding="iso8859-15" if latin9 else "utf-8",
@@ -107,4 +63,4 @@ def _check(path: Path, encoding: str | None) -> None:
     sys.exit(1 if violations else 0)
 
 
-COMMANDS = (chart, fec)
+COMMANDS = (fec,)

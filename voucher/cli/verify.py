@@ -1,4 +1,4 @@
-"""Commands on the database as a whole: bring it to the newest schema, prove the books."""
+"""The command that proves the books."""
 
 import os
 import sys
@@ -7,22 +7,14 @@ from pathlib import Path
 
 import click
 
+from voucher.cli.environment import open_database
 from voucher.issuing.checks_signatures import Sample
 from voucher.kernel.calendar import french_date, paris_day
-from voucher.kernel.database import Database
-from voucher.kernel.migrations import upgrade
 from voucher.kernel.settings import read_database_settings
 from voucher.ledger.checkpoint import BadNote, read_verifier_key
 from voucher.ledger.checks_seals import Witness
 from voucher.programme.programme_key import programme_key
 from voucher.reporting.verify import verify as verify_books
-
-
-@click.command(help="Amène la base à son dernier schéma.")
-def migrate() -> None:
-    """Run the migrations that this database has not seen."""
-    upgrade(read_database_settings().database_url)
-    click.echo("La base est à jour.")
 
 
 @click.command(help="Prouve les livres : recalcule tout et nomme chaque écart. Sort avec 1 s'il y en a.")
@@ -75,9 +67,7 @@ def verify(
         part = "tous les codes" if is_whole else f"la part du {french_date(read_on)}"
         click.echo(f"Signatures : {part}.")
     witness = Witness(_trusted_key(line), _texts(checkpoints), _texts(proofs))
-    settings = read_database_settings()
-    database = Database(settings.database_url, limits=settings.command_limits)
-    try:
+    with open_database(read_database_settings()) as database:
         for result in verify_books(database, witness, sample):
             found += len(result.violations)
             if not quiet:
@@ -85,8 +75,6 @@ def verify(
                 click.echo(f"{mark} {result.room:<13} {result.sentence} ({result.seconds:.1f} s)")
             for violation in result.violations:
                 click.echo(f"    {violation.subject} : {violation.detail}")
-    finally:
-        database.dispose()
     click.echo("Les livres sont justes." if found == 0 else f"{found} écarts. Rien n'a été changé.")
     sys.exit(0 if found == 0 else 1)
 
@@ -106,4 +94,4 @@ def _texts(paths: tuple[Path, ...]) -> tuple[tuple[str, str], ...]:
     return tuple((str(path), path.read_text("utf-8", "replace")) for path in paths)
 
 
-COMMANDS = (migrate, verify)
+COMMANDS = (verify,)
