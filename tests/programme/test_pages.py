@@ -11,10 +11,12 @@ from flask.testing import FlaskClient
 
 from tests.builders import NOW, SOMEONE, a_siren, an_iban
 from tests.clients import PASSWORD, app_for, csrf_token, signed_in_client
+from tests.listed import listed
 from tests.parties import a_funder, a_structure, an_envelope, an_issuer, new_agreement
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.network.places import PlaceDescription, add_place
 from voucher.network.read import places as read_places
 from voucher.network.read_structures import structure, structures
@@ -174,7 +176,7 @@ def test_a_structure_is_proposed_qualified_paid_and_suspended(database: Database
     client = client_of(database, Role.PROGRAMME)
     _, page = send(client, "/programme/structures/nouvelle", {"pivot": "434 933 123 00029", "name": "Anonymal"})
     assert "Qualifier cette structure" in page
-    [line] = structures(database, sort="name", descending=False, offset=0, **EVERYTHING)[0]
+    [line] = listed(structures(database, Asked(sort="name"), **EVERYTHING))[0]
     address = f"/programme/structures/{line.id}"
     assert "est qualifiée" in send(client, address, {}, f"{address}/qualifier")[1]
     rib = {"holder_name": "ANONYMAL", "iban": an_iban(8), "iban_again": an_iban(9), "password": PASSWORD}

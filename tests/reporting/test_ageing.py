@@ -2,11 +2,13 @@
 
 from datetime import date, timedelta
 
+from tests.listed import listed
 from tests.reporting.life import advices, book, export_period
 from tests.settlement.town import APPROVER, NOW, PREPARER, a_town
 from voucher.demonstration.bank import BookedLine
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.ledger.read import balances
 from voucher.reporting.ageing import Ageing, ageing
 from voucher.reporting.debts import OWED_CODES, DebtState, age_rank
@@ -105,9 +107,7 @@ def test_the_rows_behind_a_column_are_its_redemptions(database: Database) -> Non
     found = ageing(database, now=NOW)
     assert all(one.debt.state is DebtState.NOT_FROZEN for one in found.debts)
     for age, cents in zip(("0-30", "31-60", "61-90", "91"), found.column_totals(), strict=True):
-        _, count, total = redemption_rows(
-            database, now=NOW, sort="at", descending=False, limit=10, offset=0, filters={"age": age}
-        )
+        _, count, total = listed(redemption_rows(database, Asked(sort="at", limit=10, filters={"age": age}), now=NOW))
         assert (total, count) == (cents, cents // 1_000)
 
 

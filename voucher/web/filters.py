@@ -100,7 +100,7 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 def slug(text: str) -> str:
     """Return a text as an HTML id or a file name holds it: ASCII letters, digits and hyphens."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", text.replace("’", "'")).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 

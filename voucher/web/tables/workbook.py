@@ -112,7 +112,7 @@ def _write_sums(
             name = xl_col_to_name(at)
             number = _number(column.kind, sums[column.key])
             sheet.write_formula(
-                count + 1, at, f"=SUBTOTAL(109,{name}2:{name}{count + 1})", formats[column.kind], f"{number:f}"
+                count + 1, at, f"=SUBTOTAL(109,{name}2:{name}{count + 1})", formats[column.kind], number
             )
 
 
