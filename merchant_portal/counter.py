@@ -19,6 +19,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.filters import plural, round_euros
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, list_file, read_listing, whole
+from voucher.web.views import own
 
 blueprint = Blueprint("counter", __name__, url_prefix="/comptoir", template_folder="templates")
 PLACES_MAX = 500
@@ -27,9 +28,7 @@ FIRST_DAY = date(2019, 1, 1)  # of the programme
 
 def own_structure() -> UUID:
     """Return the structure for which the person may redeem."""
-    structure_id = viewer().scope(Role.MEDIATOR)
-    assert structure_id is not None
-    return structure_id
+    return own(Role.MEDIATOR)
 
 
 def own_counter() -> Counter | None:

@@ -7,7 +7,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
-from issuer_portal.books.folder import READERS, blueprint, download, scope, year_asked, year_choices
+from issuer_portal.books.folder import READERS, blueprint, scope, year_asked, year_choices
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
@@ -24,6 +24,7 @@ from voucher.web.forms import HouseForm
 from voucher.web.patience import takes_long
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, whole
+from voucher.web.views import download, flash_refusal, id_of
 
 
 class ProduceForm(HouseForm):
@@ -114,16 +115,13 @@ def annual(agreement_id: UUID, year: int) -> str | Response:
     if form.validate_on_submit():
         if not viewer().may(Role.FINANCE_PREPARER):
             abort(403)
-        try:
-            account_id = UUID(form.id.data)
-        except (TypeError, ValueError):
-            abort(400)
+        account_id = id_of(form)
         try:
             produce_account(
                 here.database, account_id, agreement_id, year, by=viewer().account_id, now=here.now(), issuer_id=scope()
             )
         except Refused as refused:
-            flash(refused.sentence, "danger")
+            flash_refusal(refused)
         else:
             flash(f"Le compte annuel {year} est produit. Il est gardé ici, octet pour octet.", "success")
         return redirect(url_for("books.annual", agreement_id=agreement_id, year=year))

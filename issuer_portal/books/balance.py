@@ -8,7 +8,7 @@ from typing import Any
 from flask import abort, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.books.folder import READERS, blueprint, day_asked, numbers, whole_programme, year_asked, year_choices
+from issuer_portal.books.folder import READERS, blueprint, day_asked, numbers, year_asked, year_choices
 from voucher.accounting.balance import AuxiliaryLine, CodeLine, Sums, Totals, auxiliaries, totals, trial_balance
 from voucher.accounting.fec import JOURNAL_NAMES
 from voucher.accounting.ledgers import JournalMonth, LedgerLine, account_lines, account_sums, journal_months
@@ -22,6 +22,7 @@ from voucher.web.access import staff
 from voucher.web.patience import takes_long
 from voucher.web.services import services
 from voucher.web.tables import Cell, Column, Kind, Table, drawn, list_file, read_listing, whole
+from voucher.web.views import whole_programme
 
 BOOKS = {
     Book.GENERAL: "Comptabilité générale",

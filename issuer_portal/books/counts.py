@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.books.folder import READERS, blueprint, download, scope
+from issuer_portal.books.folder import READERS, blueprint, scope
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.accounting.documents import GAP_WORDS, Signatures, count_pdf
@@ -23,6 +23,7 @@ from voucher.web.filters import plural
 from voucher.web.forms import DateField, HouseForm, SelectField, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, whole
+from voucher.web.views import download, flash_refusal, id_of, own
 
 THE_ISSUER = "La collectivité"
 STATES = [("a-signer", "À signer"), ("signe", "Signé")]
@@ -43,9 +44,7 @@ class SignForm(HouseForm):
 
 def own_issuer() -> UUID:
     """Return the issuer of the person who counts."""
-    issuer_id = viewer().scope(Role.ISSUER)
-    assert issuer_id is not None  # a role grant of an issuer always has its scope
-    return issuer_id
+    return own(Role.ISSUER)
 
 
 def _readable_scope() -> UUID | None:
@@ -132,11 +131,8 @@ def new_count() -> str | Response:
         (str(one.id), one.name) for one in prescribers(here.database, issuer_id)
     ]
     if form.validate_on_submit():
-        try:
-            count_id = UUID(form.id.data)
-            prescriber_id = UUID(form.prescriber_id.data) if form.prescriber_id.data else None
-        except (TypeError, ValueError):
-            abort(400)
+        count_id = id_of(form)
+        prescriber_id = UUID(form.prescriber_id.data) if form.prescriber_id.data else None
         new = NewCount(count_id, issuer_id, prescriber_id, form.counted_on.data, form.ranges.data or "")
         try:
             gaps = record_count(here.database, new, by=viewer().account_id, now=here.now())
@@ -175,7 +171,7 @@ def count(count_id: UUID) -> str | Response:
         try:
             sign_count(here.database, count_id, own_issuer(), by=viewer().account_id, now=here.now())
         except Refused as refused:
-            flash(refused.sentence, "danger")
+            flash_refusal(refused)
         else:
             flash("Le récolement est signé. Le procès-verbal est prêt.", "success")
         return redirect(url_for("books.count", count_id=count_id))

@@ -11,7 +11,7 @@ from wtforms import HiddenField, PasswordField
 from wtforms.validators import InputRequired
 
 from issuer_portal.finance.batch_tables import BATCHES, TO_FREEZE, advices_of_batch, payable_cents
-from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, download, flash_refusal, id_of, scope
+from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.confirm import confirm_password
 from voucher.access.read import names_of
@@ -37,6 +37,7 @@ from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.patience import takes_long
 from voucher.web.services import services
 from voucher.web.tables import drawn, list_file, read_listing, rows_reader
+from voucher.web.views import download, flash_refusal, id_of
 
 STATE_CHOICES = [(str(state), word) for state, (word, _) in BATCH_STATES.items()]
 ADVICE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]

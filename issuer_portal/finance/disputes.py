@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.finance.folder import READERS, blueprint, id_of, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -22,6 +22,7 @@ from voucher.web.filters import instant
 from voucher.web.forms import HouseForm, RadioField, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
+from voucher.web.views import id_of
 
 STATE_CHOICES = [(state, word) for state, (word, _) in DISPUTE_STATES.items()]
 REASON_CHOICES = [(str(reason), word) for reason, word in DISPUTE_REASONS.items()]

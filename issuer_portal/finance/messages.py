@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.finance.folder import READERS, blueprint, flash_refusal
+from issuer_portal.finance.folder import READERS, blueprint
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
@@ -15,6 +15,7 @@ from voucher.settlement.batches.write_to_structures import send_again_to_structu
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing, state_column
+from voucher.web.views import flash_refusal
 
 MESSAGE_READERS = (*READERS, Role.PROGRAMME)
 MAY_SEND = (Role.FINANCE_PREPARER, Role.PROGRAMME)

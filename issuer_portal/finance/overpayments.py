@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.finance.folder import READERS, blueprint, download, flash_refusal, id_of, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
@@ -24,6 +24,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
+from voucher.web.views import download, flash_refusal, id_of
 
 STATE_CHOICES = [(state, word) for state, (word, _) in OVERPAYMENT_STATES.items()]
 MEDIA_TYPES = {"pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}

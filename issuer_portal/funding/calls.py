@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField
 from wtforms.validators import InputRequired
 
-from issuer_portal.funding.folder import READERS, blueprint, download, flash_refusal, scope, today
+from issuer_portal.funding.folder import READERS, blueprint, scope, today
 from issuer_portal.funding.uses_table import uses_table
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
@@ -31,6 +31,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import EurosField, HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
+from voucher.web.views import download, flash_refusal, id_of
 
 STATE_CHOICES = [("due", "À recevoir"), *((state, word) for state, (word, _) in read.STATES.items())]
 
@@ -155,7 +156,7 @@ def advance(agreement_id: UUID, funder_id: UUID) -> str | Response:
                 refuse_advance(amount_cents, page.advance_ceiling_cents, page.present_by, today())
                 consequences, form.seen_cents.data = _consequences(page, amount_cents), str(amount_cents)
             else:
-                called = call_advance(here.database, _id_of(form), agreement_id, funder_id, amount_cents, **act)
+                called = call_advance(here.database, id_of(form), agreement_id, funder_id, amount_cents, **act)
                 amount = format_euros(called.called_cents)
                 flash(f"L’appel {called.reference} demande {amount} d’avance. Envoyez-le au financeur.", "success")
                 return redirect(url_for("funding.call", call_id=called.call_id))
@@ -181,10 +182,3 @@ def _found(call_id: UUID) -> read.CallPage:
     if page is None:
         abort(404)
     return page
-
-
-def _id_of(form: Any) -> UUID:
-    try:
-        return UUID(form.id.data)
-    except (TypeError, ValueError):
-        abort(400)

@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.funding.folder import READERS, blueprint, flash_refusal, posted_cents, posted_id, scope, today
+from issuer_portal.funding.folder import READERS, blueprint, scope, today
 from issuer_portal.funding.uses_table import uses_table
 from voucher.access.rules import Role
 from voucher.funding import read
@@ -21,6 +21,7 @@ from voucher.network.names import names_of_structures
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import drawn, list_file, read_listing
+from voucher.web.views import flash_refusal, posted_cents, posted_id
 
 AWAITED_MAX = 20
 

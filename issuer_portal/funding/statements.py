@@ -5,16 +5,7 @@ from uuid import UUID
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.funding.folder import (
-    READERS,
-    blueprint,
-    download,
-    flash_refusal,
-    posted_cents,
-    posted_id,
-    scope,
-    today,
-)
+from issuer_portal.funding.folder import READERS, blueprint, scope, today
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.funding.close import close_funding, close_preview
@@ -28,6 +19,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.filters import slug
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, whole
+from voucher.web.views import download, flash_refusal, posted_cents, posted_id
 
 _PATH = "/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>"
 

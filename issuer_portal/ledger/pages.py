@@ -17,21 +17,12 @@ from voucher.reporting.account_names import account_names
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader, whole
+from voucher.web.views import finance_scope, whole_programme
 
 READERS = (Role.AUDITOR, Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 EVENT_CHOICES = [(str(event_type), rule.name) for event_type, rule in RULES.items()]
 
 blueprint = Blueprint("ledger", __name__, url_prefix="/registre", template_folder="templates")
-
-
-def whole_programme() -> None:
-    """Stop a person whose finance role is held for one issuer: the ledger holds every issuer's accounts."""
-    who = viewer()
-    if (
-        not who.may(Role.AUDITOR, Role.PROGRAMME)
-        and who.scope(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER) is not None
-    ):
-        abort(403)
 
 
 def _stage(rank: int) -> Column[reporting.FunderStages]:
@@ -117,11 +108,7 @@ ENTRIES = Table(
 @staff(*READERS)
 def stages() -> str | Response:
     """Show the money by stage and by funder."""
-    who = viewer()
-    issuer_id = None
-    if not who.may(Role.AUDITOR, Role.PROGRAMME):
-        issuer_id = who.scope(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
-    money = reporting.money(services().database, issuer_id)
+    money = reporting.money(services().database, finance_scope(viewer()))
     listing, find = read_listing(request.args, STAGES), whole(money.funders)
     if listing.wants_file:
         return list_file(STAGES, listing, find)

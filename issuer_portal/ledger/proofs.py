@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import abort, make_response, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.ledger.pages import READERS, blueprint, whole_programme
+from issuer_portal.ledger.pages import READERS, blueprint
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.ledger import read_seals
@@ -17,6 +17,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.patience import takes_long
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.views import whole_programme
 
 OLD_AFTER_HOURS = 48
 

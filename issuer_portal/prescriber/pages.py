@@ -25,6 +25,7 @@ from voucher.web.headers import scanner_page, shows_code
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
 from voucher.web.typed_codes import TooMany, TypedCodes
+from voucher.web.views import flash_refusal, id_of, own
 
 PLACES_IN_LETTER = 6
 CODE_LENGTH_MAX = 300
@@ -53,9 +54,7 @@ class HandoverForm(HouseForm):
 
 def own_prescriber() -> UUID:
     """Return the prescriber of the person who looks."""
-    prescriber_id = viewer().scope(Role.PRESCRIBER)
-    assert prescriber_id is not None  # a role grant of a prescriber always has its scope
-    return prescriber_id
+    return own(Role.PRESCRIBER)
 
 
 @blueprint.route("/", methods=["GET", "POST"])
@@ -106,10 +105,7 @@ def hand_over() -> str | Response:
     if not form.validate_on_submit() or number is None:
         flash("Scannez de nouveau le carnet. Rien n’a changé.", "warn")
         return redirect(url_for("prescriber.home"))
-    try:
-        handover_id = UUID(str(form.id.data))
-    except ValueError:
-        abort(400)
+    handover_id = id_of(form)
     try:
         done = hand_booklet_over(
             here.database,
@@ -120,7 +116,7 @@ def hand_over() -> str | Response:
             now=here.now(),
         )
     except Refused as refused:
-        flash(refused.sentence, "danger")
+        flash_refusal(refused)
         return redirect(url_for("prescriber.home"))
     return redirect(url_for("prescriber.receipt", handover_id=done.handover_id))
 

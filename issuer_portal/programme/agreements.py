@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from wtforms import BooleanField, FieldList, FormField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.programme.folder import blueprint, id_of, is_seen
+from issuer_portal.programme.folder import blueprint, is_seen
 from voucher.access.rules import Role
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.identifiers import new_id
@@ -34,6 +34,7 @@ from voucher.web.filters import plural
 from voucher.web.forms import CountField, DateField, EurosField, HouseForm, PercentField, SelectField, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.views import id_of
 
 ALL_CHOICES = Asked(limit=1_000, is_counted=False)
 

@@ -8,7 +8,7 @@ from flask_wtf.file import FileField, FileRequired
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
-from issuer_portal.programme.folder import blueprint, id_of
+from issuer_portal.programme.folder import blueprint
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -21,6 +21,7 @@ from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader
 from voucher.web.uploads import takes_files
+from voucher.web.views import id_of
 
 OUTCOMES = {
     Outcome.CREATED: "Ajouté",

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.programme.folder import blueprint, id_of
+from issuer_portal.programme.folder import blueprint
 from voucher.access.rules import Role
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.identifiers import new_id
@@ -24,6 +24,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import CountField, EurosField, HouseForm, SelectField, SirenField, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.views import id_of
 
 CHOICES_MAX = 1_000
 

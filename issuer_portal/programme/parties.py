@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, HiddenField, StringField, TelField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.programme.folder import blueprint, id_of
+from issuer_portal.programme.folder import blueprint
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -23,6 +23,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import BicField, HouseForm, IbanField, SelectField, SirenField, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing
+from voucher.web.views import id_of
 
 
 class IssuerForm(HouseForm):

@@ -17,6 +17,7 @@ from voucher.network.read import DEPARTMENT_NAMES, SERVICE_NAMES
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing
+from voucher.web.views import flash_refusal
 
 STATES = (("open", "Ouvert"), ("closed", "Fermé"))
 
@@ -120,7 +121,7 @@ def _changed(place_id: UUID, *, is_open: bool) -> Response:
     except Refused as refused:
         if refused.code == "unknown_place":
             abort(404)
-        flash(refused.sentence, "danger")
+        flash_refusal(refused)
     else:
         flash(
             "Le lieu est rouvert." if is_open else "Le lieu est fermé. Il n’est plus proposé aux habitants.", "success"

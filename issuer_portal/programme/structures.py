@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.programme.folder import blueprint, id_of
+from issuer_portal.programme.folder import blueprint
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -28,6 +28,7 @@ from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.rib_form import RibForm, record_rib
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.views import flash_refusal, id_of
 
 READERS = (Role.PROGRAMME, Role.AUDITOR, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 
@@ -154,7 +155,7 @@ def qualify(structure_id: UUID) -> Response:
     try:
         qualify_structure(services().database, structure_id, by=viewer().account_id, now=services().now())
     except Refused as refused:
-        flash(refused.sentence, "danger")
+        flash_refusal(refused)
     else:
         _note("Structure qualifiée", structure_id)
         flash("La structure est qualifiée. Ses lieux peuvent encaisser des chèques.", "success")

@@ -24,6 +24,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.views import id_of
 
 ROLE_CHOICES = [(str(role), name) for role, name in ROLE_NAMES.items()]
 
@@ -96,11 +97,7 @@ def open_person() -> str | Response:
     """Open an account."""
     form = PersonForm(id=str(new_id()))
     if form.validate_on_submit():
-        try:
-            account_id = UUID(str(form.id.data))
-        except ValueError:
-            abort(400)
-        account = accounts.NewAccount(account_id, form.email.data, form.name.data)
+        account = accounts.NewAccount(id_of(form), form.email.data, form.name.data)
         try:
             confirm_actor(form)
             accounts.open_account(services().database, account, by=viewer().account_id, now=services().now())

@@ -21,6 +21,7 @@ from voucher.settlement.words.labels import ADVICE_STATES, DISPUTE_REASONS, DISP
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
+from voucher.web.views import download, own
 
 STATE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
 DISPUTE_CHOICES = [(state, word) for state, (word, _) in DISPUTE_STATES.items()]
@@ -37,10 +38,7 @@ def words() -> dict[str, object]:
 
 def own_structure() -> UUID:
     """Return the structure that the person manages."""
-    structure_id = viewer().scope(Role.PLACE_MANAGER)
-    if structure_id is None:
-        abort(404)
-    return structure_id
+    return own(Role.PLACE_MANAGER)
 
 
 PAYMENTS = Table(
@@ -162,10 +160,7 @@ def payment_pdf(advice_id: UUID) -> Response:
     contact = Contact(here.settings.programme_name, here.settings.help_contact, here.settings.help_phone)
     name, content = advice_document(page, contact)
     note_access(here.database, viewer().account_id, "Bordereau téléchargé", f"règlement {page.reference}", here.now())
-    response = Response(content, content_type="application/pdf")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return download(name, content, "application/pdf")
 
 
 @blueprint.get("/encaissements")
