@@ -86,11 +86,16 @@ _SEED = (
     ),
     (
         "INSERT INTO payment_advice (id, batch_id, structure_id, reference, amount_cents, voucher_count, iban, state, state_reason, "
-        "is_payable, due_on) SELECT gen_random_uuid(), settlement_batch.id, structure.id, "
+        "is_payable, due_on, event_count) SELECT gen_random_uuid(), settlement_batch.id, structure.id, "
         "'PN-' || lpad((r / 10000)::text, 4, '0') || '-' || lpad((r % 10000)::text, 4, '0') || '-0000-0000', CAST(:first AS int) + r, 1, :iban, "
-        "'in_file', '', true, :day FROM generate_series(0, CAST(:batches AS int) * CAST(:structures AS int) - 1) AS r "
+        "'in_file', '', true, :day, 2 FROM generate_series(0, CAST(:batches AS int) * CAST(:structures AS int) - 1) AS r "
         "JOIN settlement_batch ON number = 'B/' || (r / CAST(:structures AS int)) "
         "JOIN structure ON pivot = 'W' || lpad((r % CAST(:structures AS int))::text, 9, '0')"
+    ),
+    (
+        "INSERT INTO payment_event (advice_id, rank, from_state, to_state, why, reason, effective_on, batch_id, happened_at, made_by) "
+        "SELECT id, 1, NULL, 'due', 'frozen', '', :day, batch_id, :now, :by FROM payment_advice UNION ALL "
+        "SELECT id, 2, 'due', 'in_file', 'exported', '', :day, batch_id, :now, :by FROM payment_advice"
     ),
 )
 

@@ -294,6 +294,14 @@ class Run:
             source.backup(target)
         return f"sqlite:///{twin}"
 
+    def is_first(self, name: str) -> bool:
+        """Say whether no process of the run asked for this name before."""
+        try:
+            (self.folder / f"first-{name}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
     def told(self, engine: str, name: str, tell: Callable[[str], None]) -> str:
         """Return the address of a new copy of a database that `tell` fills once in the run; `drop` it after use."""
         kept = self.folder / f"{name}-{engine}.url"

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser import DESK, NARROW, axe, chromium, overflow, screenshot, serve
 from tests.clients import app_for
 from tests.demonstrated import NOW
+from tests.engines import Run
 from voucher.access.rules import Role
 from voucher.demonstration import DEMO_PASSWORD, DEMO_STAFF
 from voucher.kernel.database import Database
@@ -91,11 +92,11 @@ def troubles_of(page: Page, name: str) -> list[str]:
 
 
 def walk(
-    app: Flask, browser: Browser, address: str, role: Role | None, looked_at: set[str]
+    app: Flask, browser: Browser, address: str, role: Role | None, is_first: Callable[[str], bool]
 ) -> tuple[dict[str, list[str]], set[str]]:
     """Follow every link from a person's first page; return the troubles by page, and the kinds of pages seen.
 
-    Axe looks at each kind of page once, whoever came first; `looked_at` remembers which.
+    Axe looks at each kind of page once, whoever came first; `is_first` knows, for all workers of the run.
     """
     page = browser.new_page()
     spoken: list[str] = []
@@ -116,8 +117,7 @@ def walk(
         answer = page.goto(link)
         waiting += links_of(page, address)
         found = [] if answer and answer.ok else [f"answered {answer.status if answer else 'nothing'}"]
-        if kind not in looked_at and found == []:
-            looked_at.add(kind)
+        if found == [] and is_first(f"page-{kind}"):
             found = troubles_of(page, f"{role or 'public'}-{kind.replace('.', '-').rstrip('?')}")
         if found or spoken:
             troubles[link.removeprefix(address)] = [*found, *spoken]
@@ -126,17 +126,11 @@ def walk(
     return troubles, {kind.rstrip("?") for kind in kinds}
 
 
-@pytest.fixture(scope="module")
-def looked_at() -> set[str]:
-    return set()
-
-
 @pytest.mark.browser
-@pytest.mark.xdist_group("pages")
 @pytest.mark.parametrize("role", [None, *Role])
 def test_every_page_of_a_role_can_be_read_by_everyone(
-    demonstration: Flask, browser: Browser, address: str, looked_at: set[str], role: Role | None
+    demonstration: Flask, browser: Browser, address: str, databases: Run, role: Role | None
 ) -> None:
-    troubles, kinds = walk(demonstration, browser, address, role, looked_at)
+    troubles, kinds = walk(demonstration, browser, address, role, databases.is_first)
     assert troubles == {}
     assert len(kinds) >= 3, "a person has more than a page"

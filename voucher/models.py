@@ -17,6 +17,7 @@ from voucher.settlement.model import bank
 from voucher.settlement.model import bank_reports as reports
 from voucher.settlement.model import batches as settlement
 from voucher.settlement.model import recoveries as overpayments
+from voucher.settlement.model import states as payment_states
 
 __all__ = [
     "Base",
@@ -30,6 +31,7 @@ __all__ = [
     "mail",
     "network",
     "overpayments",
+    "payment_states",
     "programme",
     "redemption",
     "reports",

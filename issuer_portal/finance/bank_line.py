@@ -103,8 +103,6 @@ def _match(line_id: UUID) -> None:
     common: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
     kind = request.form.get("kind", "")
     match_id = _id("match_id") if request.form.get("match_id") else new_id()
-    if match_id == line_id:  # so are called the matches made as lines come in
-        abort(400)
     if not kind:
         match_line(here.database, line_id, _id("advice_id"), match_id=match_id, **common)
     elif kind == MatchKind.PAYMENT:

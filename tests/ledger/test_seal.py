@@ -153,6 +153,7 @@ def test_sealing_again_changes_nothing_until_something_is_posted(database: Datab
     assert violations(database) == []
 
 
+@pytest.mark.postgresql
 def test_a_journal_sealed_day_after_day_has_the_root_of_one_sealed_at_once(
     open_database: Callable[[str], AbstractContextManager[Database]],
 ) -> None:

@@ -11,7 +11,7 @@ SECRET_OR_PERSONAL = re.compile(
     r"|reason|decision|facts"
 )
 ALLOWED = {("dispute", "reason"), ("payment_advice", "state_reason"), ("bank_line", "return_reason"), ("stop_order", "reason"),
-           ("stock_void", "reason"), ("close_check", "reason")}  # fmt: skip
+           ("stock_void", "reason"), ("close_check", "reason"), ("payment_event", "reason")}  # fmt: skip
 """Codes from a list, words about paper, or why what is left of a year is accepted: the page asks that it name nobody."""
 
 

@@ -24,11 +24,14 @@ from voucher.settlement.batches.freeze import Frozen, freeze_batch
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.formats_out.references import message_id
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.payable.payment_history import payment_history
 from voucher.settlement.reconciliation import read as read_bank
 from voucher.settlement.reconciliation.match_by_hand import match_line, match_with_file
 from voucher.settlement.reconciliation.read_ignored_parts import set_aside as set_aside_rows
 from voucher.settlement.reconciliation.suggest import suggestions
 from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.words.states import AdviceState
+from voucher.settlement.words.transitions import PaymentWhy
 
 
 @pytest.fixture
@@ -182,17 +185,21 @@ def test_a_rejected_transfer_matched_by_mistake_is_owed_again_once_that_is_undon
         match_up(paid.database, now=NOW)
         return match_id
 
-    undo_match(paid.database, match(), "Ce n’est pas lui.", by=PREPARER, now=NOW)
-    assert paid.states() == before
-    assert wrong_books(paid.database) == []
-    match_up(paid.database, now=NOW)
+    for _ in range(3):
+        undo_match(paid.database, match(), "Ce n’est pas lui.", by=PREPARER, now=NOW)
+        assert paid.states() == before
+        assert wrong_books(paid.database) == []
+        match_up(paid.database, now=NOW)
+    again = [PaymentWhy.DEBITED_AFTER_ALL, PaymentWhy.DEBITED, PaymentWhy.PAYMENT_UNDONE, PaymentWhy.REJECTED_AGAIN]
+    history = payment_history(paid.database, paid.first_id)
+    assert [one.why for one in history] == [PaymentWhy.FROZEN, PaymentWhy.EXPORTED, PaymentWhy.REJECTED, *again * 3]
+    assert {one.reason for one in history if one.after is AdviceState.REJECTED} == {"MS03"}
+    assert [one.before for one in history[1:]] == [one.after for one in history[:-1]]
     assert report(paid, transfers={paid.first: "AC01"}).rejected_count == 0, "it is rejected already"
     # It was its debit after all.
-    again = match()
+    match()
     assert paid.states()[0] == "paid"
     assert match_up(paid.database, now=NOW) == Lettered(0, 0)
-    with pytest.raises(Refused, match="déjà été défait une fois"):
-        undo_match(paid.database, again, "Encore.", by=PREPARER, now=NOW)
     with paid.database.read() as session:
         assert [one for check in CHECKS for one in check(session)] == []
     assert wrong_books(paid.database) == []

@@ -31,7 +31,9 @@ from voucher.settlement.formats_out.pain001 import namespace_of
 from voucher.settlement.formats_out.references import message_id, part_of_message, payment_information_id
 from voucher.settlement.formats_out.schemas import validate
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.states import Cause, write_first
 from voucher.settlement.words.states import AdviceState, BatchState
+from voucher.settlement.words.transitions import PaymentWhy
 
 MONDAY = NOW.date()
 TUESDAY = date(2026, 11, 24)
@@ -219,16 +221,17 @@ def a_large_batch(database: Database, town: Town, count: int) -> UUID:
                 approved_at=NOW, approved_by=APPROVER,
             )
         )  # fmt: skip
-        session.execute(
-            insert(PaymentAdvice),
+        write_first(
+            session,
             [
                 {
                     "id": new_id(), "batch_id": batch_id, "structure_id": one, "reference": f"PN-{rank:07d}", "amount_cents": 100,
                     "voucher_count": 1, "holder_name": f"S {rank}", "iban": an_iban(rank), "state": AdviceState.DUE,
-                    "is_payable": True, "due_on": MONDAY,
+                    "state_reason": "", "is_payable": True, "due_on": MONDAY,
                 }
                 for rank, one in enumerate(ids)
             ],
+            Cause(why=PaymentWhy.FROZEN, by=PREPARER, at=NOW),
         )  # fmt: skip
         of = [{"agreement_id": town.agreement_id, "structure_id": one} for one in ids]
         movements = [Movement(AccountKey("4670", **one), AccountKey("4675", **one), 100) for one in of]

@@ -1,5 +1,6 @@
 """Every field where a number is typed reads it by the one rule of kernel.typed_numbers: all forms, filters and commands are walked."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +10,14 @@ import pytest
 import wtforms
 from flask import Flask
 
+from issuer_portal.books.closing import close_form
 from tests.clients import app_for
+from voucher.accounting.close_items import CloseItem
+from voucher.accounting.year_end import CloseLine, Left
 from voucher.cli.main import main
 from voucher.cli.numbers import Count
 from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
 from voucher.web.forms import CountField, EurosField, HouseForm, PercentField, SeenNumberField, SerialField
 
 NUMBERS = (EurosField, CountField, PercentField, SerialField, SeenNumberField)
@@ -39,26 +44,53 @@ def app(sqlite_database: Database) -> Flask:
 
 
 def forms() -> Iterator[type[wtforms.Form]]:
+    """Give each form of the pages: those that stand in a module, and the one that a page builds for what it lists."""
     waiting: list[type] = [HouseForm, wtforms.Form]
     while waiting:
         one = waiting.pop()
         waiting += one.__subclasses__()
-        if one.__module__.startswith(("issuer_portal", "merchant_portal", "voucher")):
+        # One built by a function comes and goes with the tests that ran before.
+        if (
+            one.__module__.startswith(("issuer_portal", "merchant_portal", "voucher"))
+            and "<locals>" not in one.__qualname__
+        ):
             yield one
+
+
+def fields_of_forms(app: Flask) -> Iterator[tuple[str, str, type[wtforms.Field]]]:
+    """Give each field of each form: the form, the name of the field, its class."""
+    for form in forms():
+        for name, field in vars(form).items():
+            if kind := getattr(field, "field_class", None):
+                yield form.__qualname__, name, kind
+    left = Left("Ce qui reste", 1, 100, new_id())
+    with app.test_request_context():
+        for field in close_form([CloseLine(item, (left,)) for item in CloseItem]):
+            # `seen_open_periods`: what the page showed of one item; `reason_in_transit`: the words about it.
+            yield "CloseForm", re.sub("_(" + "|".join(CloseItem) + ")$", "", field.name), type(field)
+
+
+def test_only_the_close_of_a_year_builds_its_form_while_it_runs() -> None:
+    built = []
+    for folder in ("issuer_portal", "merchant_portal", "voucher"):
+        for path in (ROOT / folder).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+            inside = [
+                found for function in functions for found in ast.walk(function) if isinstance(found, ast.ClassDef)
+            ]
+            built += [found.name for found in inside if any("Form" in ast.unparse(base) for base in found.bases)]
+    assert built == ["CloseForm"], "a form built by a function is walked by fields_of_forms, by name"
 
 
 def test_every_field_of_every_form_is_a_number_of_the_house_or_a_text_named_here(app: Flask) -> None:
     met = set()
-    for form in forms():
-        for name, field in vars(form).items():
-            kind = getattr(field, "field_class", None)
-            if kind is None:
-                continue
-            assert not issubclass(kind, OTHERS), f"{form.__qualname__}.{name}"
-            if issubclass(kind, NUMBERS):
-                met.add(name)
-            elif kind in (wtforms.StringField, wtforms.TextAreaField, wtforms.HiddenField, wtforms.SearchField):
-                assert name in WORDS, f"{form.__qualname__}.{name} is a text: is it a number?"
+    for form, name, kind in fields_of_forms(app):
+        assert not issubclass(kind, OTHERS), f"{form}.{name}"
+        if issubclass(kind, NUMBERS):
+            met.add(name)
+        elif kind in (wtforms.StringField, wtforms.TextAreaField, wtforms.HiddenField, wtforms.SearchField):
+            assert name in WORDS, f"{form}.{name} is a text: is it a number?"
     assert {
         "amount_cents",
         "ceiling_cents",

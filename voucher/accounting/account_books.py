@@ -14,7 +14,7 @@ from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement
 from voucher.settlement.model.batches import BankLine, BankStatement
 from voucher.settlement.reconciliation.daily_balances import BankDay, days_of
-from voucher.settlement.reconciliation.undo_match import DIRECT
+from voucher.settlement.reconciliation.line_entries import DIRECT
 
 BOOKED = (*DIRECT, EventType.UNKNOWN_CREDIT_BOOKED, EventType.UNKNOWN_DEBIT_BOOKED)
 """Events of a line's own entries, which move 5120."""

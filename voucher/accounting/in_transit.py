@@ -16,7 +16,7 @@ from voucher.network.model import Structure
 from voucher.programme.model import Agreement
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
-from voucher.settlement.reconciliation.withdraw_rejections import again_id
+from voucher.settlement.model.states import PaymentEvent
 from voucher.settlement.words.states import MatchKind
 
 
@@ -109,7 +109,12 @@ def _moves(
     for advice in advices.values():
         if advice.is_payable:
             of_batch[advice.batch_id].append(advice.id)
-    again = {again_id(one): one for one in advices}
+    named = {
+        row.entry_id: row.advice_id
+        for row in session.execute(
+            select(PaymentEvent.entry_id, PaymentEvent.advice_id).where(PaymentEvent.entry_id.in_(moving))
+        )
+    }
     moves: defaultdict[UUID, defaultdict[date, int]] = defaultdict(lambda: defaultdict(int))
     for entry in entries.values():
         fact, sign = (entries[entry.reverses_id], -1) if entry.reverses_id else (entry, 1)
@@ -119,7 +124,8 @@ def _moves(
             case EventType.TRANSFER_BOOKED | EventType.DEBIT_IDENTIFIED:
                 moved, delta = matched[fact.event_id], -1
             case EventType.REJECTION_WITHDRAWN:
-                moved, delta = [again.get(fact.event_id, fact.event_id)], 1
+                # Before payments had histories, the first withdrawal bore the payment's id.
+                moved, delta = [named.get(fact.id, fact.event_id)], 1
             case _:
                 moved, delta = [fact.event_id], -1
         for advice_id in moved:

@@ -16,7 +16,7 @@ from voucher.redemption.model import Redemption, RedemptionState
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.recoveries import Dispute, Recovery
-from voucher.settlement.reconciliation.withdraw_rejections import again_id
+from voucher.settlement.model.states import PaymentEvent
 from voucher.settlement.words.states import AdviceState, LineNature
 
 _OF_BATCH = (EventType.BATCH_FROZEN, EventType.BATCH_EXPORTED)
@@ -43,7 +43,7 @@ class Sources:
         self._with: dict[UUID, UUID] = {}
         self._read_matches()
         self._withdrawn: set[UUID] = set()  # advices whose rejection does not stand
-        self._again: dict[UUID, UUID] = {}  # the advice of each second withdrawal
+        self._withdrawals: dict[UUID, UUID] = {}  # the advice of each withdrawal that its history names
         self._read_withdrawals()
         self._calls: dict[UUID, UUID] = {
             row.id: row.call_id for row in session.execute(select(FundsReceipt.id, FundsReceipt.call_id))
@@ -137,7 +137,7 @@ class Sources:
         if event_type in _OF_BATCH:
             return self._advices.get((row.event_id, row.structure_id))
         if event_type in _OF_ADVICE:
-            return self._again.get(row.event_id, UUID(str(row.event_id)))
+            return self._withdrawals.get(row.event_id, UUID(str(row.event_id)))
         return self._paid.get(row.event_id) if event_type in _OF_MATCH else None
 
     def _read_matches(self) -> None:
@@ -163,15 +163,15 @@ class Sources:
         """Read which rejections were withdrawn, and not undone since."""
         reversal = aliased(Entry)
         rows = self._session.execute(
-            select(Entry.event_id, reversal.id.label("reversal_id"))
+            select(PaymentEvent.advice_id, Entry.event_id, reversal.id.label("reversal_id"))
+            .join(Entry, Entry.id == PaymentEvent.entry_id)
             .outerjoin(reversal, reversal.reverses_id == Entry.id)
             .where(Entry.event_type == EventType.REJECTION_WITHDRAWN)
-        ).all()
-        told = {row.event_id: row.reversal_id is None for row in rows}
-        for advice_id, stands in told.items():
-            self._again[again_id(advice_id)] = advice_id
-            if stands or again_id(advice_id) in told:
-                self._withdrawn.add(advice_id)
+        )
+        for row in rows:
+            self._withdrawals[row.event_id] = row.advice_id
+            if row.reversal_id is None:
+                self._withdrawn.add(row.advice_id)
 
     def _root(self, advice_id: UUID) -> UUID:
         """Return the payment that stands for all those that a bank line paid together with this one."""

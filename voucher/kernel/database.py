@@ -292,8 +292,9 @@ def expect_whole_tables(session: Session, *, joined_by_key: bool = False) -> Non
 
 
 def changed(session: Session, statement: Executable) -> int:
-    """Run an UPDATE or a DELETE and return how many rows it changed: a conditional one that says 0 lost its race."""
-    result = session.execute(statement)
+    """Run an UPDATE, a DELETE or an INSERT from a SELECT and return how many rows it changed: a conditional one that says 0 lost its race."""
+    # SQLAlchemy forgets how many rows an INSERT wrote unless it is asked.
+    result = session.execute(statement, execution_options={"preserve_rowcount": True})
     assert isinstance(result, CursorResult)
     return result.rowcount
 

@@ -24,6 +24,7 @@ from voucher.settlement.model import bank as _bank  # noqa: F401
 from voucher.settlement.model import bank_reports as _reports  # noqa: F401
 from voucher.settlement.model import batches as _settlement  # noqa: F401
 from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
+from voucher.settlement.model import states as _payment_states  # noqa: F401
 
 LEDGER: Mapping[str, frozenset[str]] = {
     "account": frozenset(),
@@ -69,6 +70,7 @@ STATE: Mapping[str, frozenset[str]] = {
     "settlement_batch": frozenset(),
     # Bank details: a structure may be one person. The advice's reference stands in the bank's own file.
     "payment_advice": frozenset({"holder_name", "iban", "bic"}),
+    "payment_event": frozenset(),
     "advice_line": frozenset(),
     "payment_hold": frozenset({"reason", "lift_reason"}),
     "dispute": frozenset({"facts", "decision"}),

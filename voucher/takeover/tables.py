@@ -29,6 +29,7 @@ from voucher.settlement.model import bank as _bank  # noqa: F401
 from voucher.settlement.model import bank_reports as _reports  # noqa: F401
 from voucher.settlement.model import batches as _settlement  # noqa: F401
 from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
+from voucher.settlement.model import states as _payment_states  # noqa: F401
 from voucher.takeover.cells import column_of
 
 CARRIED: Mapping[str, str] = {
@@ -71,6 +72,7 @@ CARRIED: Mapping[str, str] = {
     "revenue_order": "Les demandes de titre de recette.",
     "settlement_batch": "Les lots de règlement.",
     "payment_advice": "Ce que chaque structure reçoit d'un lot, et où en est son règlement.",
+    "payment_event": "L'histoire de chaque règlement : chaque changement d'état, pourquoi, par quelle ligne, quand.",
     "advice_line": "Ce dont un règlement est fait.",
     "payment_hold": "Les structures dont le paiement est suspendu.",
     "payment_file": "Les fichiers transmis à la banque ou au comptable, octet pour octet.",

@@ -24,7 +24,6 @@ from voucher.kernel.money import format_euros
 from voucher.ledger.chart import AccountKey
 from voucher.ledger.post import open_accounts
 from voucher.programme.model import Agreement, SettlementChannel
-from voucher.settlement.bank_in.accountant_then_bank import accountant_reference
 from voucher.settlement.bank_in.keep_file_once import RefusedBankFile, keep_file
 from voucher.settlement.bank_in.post_bank_lines import pay_and_return, post_lines
 from voucher.settlement.formats_in.accountant_file import (
@@ -42,9 +41,9 @@ from voucher.settlement.model.batches import BankLine, BankStatement, PaymentAdv
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.payable.announced_duplicates import open_duplicates
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
-from voucher.settlement.reconciliation.reject_payments import reject_advices, say_reasons, say_why_rejected
-from voucher.settlement.reconciliation.withdraw_rejections import hold_rejected, rejected_twice, withdraw_rejections
-from voucher.settlement.words.states import AdviceState, BankFileKind, MatchKind, ReportKind, ReportLevel
+from voucher.settlement.reconciliation.reject_payments import reject_advices, say_why_rejected
+from voucher.settlement.reconciliation.withdraw_rejections import hold_rejected, withdraw_rejections
+from voucher.settlement.words.states import AdviceState, BankFileKind, LineOrigin, MatchKind, ReportKind, ReportLevel
 
 T = TypeVar("T")
 
@@ -57,10 +56,6 @@ _WAITS = (
 _ANSWER_FIRST = (
     "Un doublon de ce règlement est annoncé. Deux personnes doivent d’abord dire si le premier envoi tient. Retirez cette ligne du "
     "fichier en attendant."
-)
-_REJECTED_TWICE = (
-    "Ce règlement a déjà été rejeté puis rétabli deux fois. Il reste en cours. Demandez au comptable ce qu’il en a fait, et retirez "
-    "cette ligne du fichier."
 )
 _DONE = {
     ReturnStatus.PAID: AdviceState.PAID,
@@ -119,8 +114,9 @@ def import_accountant_return(
         _book(session, new, advices, sha256, by, now)
         _keep(session, doubled, ReportKind.DUPLICATE, advices, sha256)
         _keep(session, rejected, ReportKind.REJECTION, advices, sha256)
-        _reject(session, [line for line in new if not _is_duplicate(line)], advices, by, now)
-        say_why_rejected(session, {advices[line.reference].id: line.reason for line in rejected})
+        _reject(session, [line for line in new if not _is_duplicate(line)], advices, sha256, by, now)
+        said = {advices[line.reference].id: line.reason for line in rejected}
+        say_why_rejected(session, said, bank_file=sha256, by=by, now=now)
         close_ended_batches(session, now)
     return Returned(
         is_known=False,
@@ -167,7 +163,7 @@ def _checked(
     proved_until = None if ours is None else _proved_until(session, ours.paying_account_id)
     waiting = _waiting(session, lines)
     ids = [advice.id for advice in advices.values()]
-    unanswered, twice = open_duplicates(session, ids), rejected_twice(session, ids)
+    unanswered = open_duplicates(session, ids)
     errors: list[FileError] = []
     new: list[ReturnLine] = []
     states: dict[str, tuple[str, date | None]] = {}
@@ -188,8 +184,6 @@ def _checked(
             errors.append(FileError(line.line, _WAITS))
         elif line.status is ReturnStatus.REJECTED and advice.id in unanswered and not _is_duplicate(line):
             errors.append(FileError(line.line, _ANSWER_FIRST))
-        elif _is_rejected_anew(line, standing) and advice.id in twice:
-            errors.append(FileError(line.line, _REJECTED_TWICE))
         elif not _is_known(line, standing):
             new.append(line)
             states[line.reference] = (_DONE[line.status], line.on if line.status is ReturnStatus.PAID else standing[1])
@@ -273,7 +267,8 @@ def _waiting(session: Session, lines: Sequence[ReturnLine]) -> set[tuple[str, bo
     for some in _parts(lines):
         rows = session.execute(
             select(BankLine.end_to_end_id, BankLine.is_credit).where(
-                among(session, BankLine.bank_reference, [accountant_reference(line.reference) for line in some]),
+                among(session, BankLine.end_to_end_id, [line.reference for line in some]),
+                BankLine.origin == LineOrigin.ACCOUNTANT,
                 BankLine.matched_cents < BankLine.amount_cents,
             )
         )
@@ -309,7 +304,8 @@ def _book(
                 "statement_id": None,
                 "bank_file": sha256,
                 "paying_account_id": advice.paying_account_id,
-                "bank_reference": accountant_reference(line.reference),
+                "bank_reference": f"~{line.reference}",
+                "origin": LineOrigin.ACCOUNTANT,
                 "booked_on": line.on,
                 "amount_cents": line.amount_cents,
                 "entry_cents": line.amount_cents,
@@ -332,6 +328,7 @@ def _book(
                 "why": _WHY,
                 "made_at": now,
                 "made_by": by,
+                "is_automatic": True,
             }
         )
     if not rows:
@@ -345,17 +342,9 @@ def _book(
     paid = {advices[line.reference].id: line.on for line in booked if line.status is ReturnStatus.PAID}
     for ids in _parts(list(paid)):
         withdraw_rejections(session, {one: paid[one] for one in ids}, by=by, now=now)
-    pay_and_return(session, sha256)
+    reasons = {advices[line.reference].id: line.reason for line in booked if line.status is ReturnStatus.RETURNED}
+    pay_and_return(session, sha256, by=by, now=now, reasons=reasons)
     post_lines(session, sha256, by=by, now=now)
-    say_reasons(
-        session,
-        {advices[line.reference].id: line.reason for line in booked if line.status is ReturnStatus.RETURNED},
-        AdviceState.RETURNED,
-    )
-
-
-def _is_rejected_anew(line: ReturnLine, standing: tuple[str, date | None]) -> bool:
-    return line.status is ReturnStatus.REJECTED and not _is_known(line, standing) and not _is_duplicate(line)
 
 
 def _is_duplicate(line: ReturnLine) -> bool:
@@ -383,14 +372,19 @@ def _code_of(reason: str) -> str:
 
 
 def _reject(
-    session: Session, new: Sequence[ReturnLine], advices: Mapping[str, Row[*tuple[Any, ...]]], by: UUID, now: datetime
+    session: Session,
+    new: Sequence[ReturnLine],
+    advices: Mapping[str, Row[*tuple[Any, ...]]],
+    sha256: str,
+    by: UUID,
+    now: datetime,
 ) -> None:
     days: dict[date, dict[UUID, str]] = {}
     for line in new:
         if line.status is ReturnStatus.REJECTED:
             days.setdefault(line.on, {})[advices[line.reference].id] = line.reason
     for on, reasons in sorted(days.items()):
-        rejected = reject_advices(session, reasons, on=on, by=by, now=now)
+        rejected = reject_advices(session, reasons, on=on, by=by, now=now, bank_file=sha256)
         assert len(rejected) == len(reasons), "each was read in transit, under the bank's turn"
 
 

@@ -15,13 +15,9 @@ from voucher.kernel.database import among
 from voucher.settlement.formats_in.camt_lines import BankEntry
 from voucher.settlement.formats_in.camt_lines import BankLine as ReadLine
 from voucher.settlement.model.batches import BankLine
+from voucher.settlement.words.states import LineOrigin
 
 _Said = tuple[str, UUID, bool, int]
-
-
-def accountant_reference(end_to_end_id: str) -> str:
-    """Return the bank reference of a line that an accountant's return file booked; no bank's begins so."""
-    return f"~{end_to_end_id}"
 
 
 def left_to_store(
@@ -33,10 +29,7 @@ def left_to_store(
     line stays the accountant's, as in the books.
     """
     references = {
-        accountant_reference(line.end_to_end_id)
-        for entry, _, _ in entries
-        for line in entry.lines
-        if line.end_to_end_id is not None
+        line.end_to_end_id for entry, _, _ in entries for line in entry.lines if line.end_to_end_id is not None
     }
     standing = _standing(session, references)
     if not standing:
@@ -54,6 +47,8 @@ def left_to_store(
                 .where(BankLine.id == line_id)
                 .values(
                     key=entry.key_of(line.part),
+                    part=line.part,
+                    origin=entry.origin,
                     statement_id=statement_id,
                     bank_reference=entry.reference,
                     entry_cents=entry.amount_cents,
@@ -71,11 +66,11 @@ def _standing(session: Session, references: Iterable[str]) -> dict[_Said, UUID]:
         return {}
     rows = session.execute(
         select(
-            BankLine.bank_reference, BankLine.paying_account_id, BankLine.is_credit, BankLine.amount_cents, BankLine.id
-        ).where(among(session, BankLine.bank_reference, wanted), BankLine.statement_id.is_(None))
+            BankLine.end_to_end_id, BankLine.paying_account_id, BankLine.is_credit, BankLine.amount_cents, BankLine.id
+        ).where(among(session, BankLine.end_to_end_id, wanted), BankLine.origin == LineOrigin.ACCOUNTANT)
     )
-    return {(row.bank_reference, row.paying_account_id, row.is_credit, row.amount_cents): row.id for row in rows}
+    return {(row.end_to_end_id, row.paying_account_id, row.is_credit, row.amount_cents): row.id for row in rows}
 
 
 def _said(line: ReadLine, account_id: UUID) -> _Said:
-    return accountant_reference(line.end_to_end_id or ""), account_id, line.is_credit, line.amount_cents
+    return line.end_to_end_id or "", account_id, line.is_credit, line.amount_cents

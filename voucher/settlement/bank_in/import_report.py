@@ -27,7 +27,6 @@ from voucher.settlement.model.batches import PaymentAdvice
 from voucher.settlement.payable.announced_duplicates import open_duplicates
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices, say_why_rejected
-from voucher.settlement.reconciliation.withdraw_rejections import rejected_twice
 from voucher.settlement.reports.said_of_transfers import Said, fates, payees
 from voucher.settlement.words.states import AdviceState, BankFileKind, ReportKind
 
@@ -89,8 +88,8 @@ def import_report(
         idle = {advice_id for advice_id, _ in aside}
         _keep(session, report.sha256, said, names)
         reasons = {advice_id: one.code for advice_id, one in rejections.items() if advice_id not in idle}
-        rejected = reject_advices(session, reasons, on=paris_day(now), by=by, now=now)
-        say_why_rejected(session, reasons)
+        rejected = reject_advices(session, reasons, on=paris_day(now), by=by, now=now, bank_file=report.sha256)
+        say_why_rejected(session, reasons, bank_file=report.sha256, by=by, now=now)
         doubled = open_duplicates(session, said.keys() - rejections.keys())
         set_aside = tuple(sorted((one for _, one in aside), key=lambda one: one.line))
         keep_set_aside(session, report.sha256, set_aside)
@@ -157,7 +156,7 @@ def _without_effect(
 
     One that says again what is known (rejected, come back, taken up) tells nothing new.
     """
-    doubled, twice = open_duplicates(session, rejections), rejected_twice(session, list(rejections))
+    doubled = open_duplicates(session, rejections)
     found: list[tuple[UUID | None, SetAside]] = []
     for advice in advices:
         if advice.id not in rejections:
@@ -170,8 +169,6 @@ def _without_effect(
             )
         elif advice.id in doubled:
             why = "dont elle avait annoncé un doublon. Deux personnes doivent d’abord dire si le premier envoi tient."
-        elif advice.state == AdviceState.IN_FILE and advice.id in twice:
-            why = "qui a déjà été rejeté puis rétabli deux fois. Il reste en cours. Demandez-lui ce qu’elle a fait."
         if why:
             line = rejections[advice.id].line
             found.append((advice.id, SetAside(line, f"La banque rejette le virement {advice.reference}, {why}")))

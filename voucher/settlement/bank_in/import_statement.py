@@ -110,7 +110,7 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     if stored.new_count >= _MANY:
         count_anew(session, BankLine, BankMatch, Account)
     withdraw_rejections(session, stored.debited_again, by=by, now=now)
-    pay_and_return(session, found.sha256)
+    pay_and_return(session, found.sha256, by=by, now=now)
     whole_count, whole_lines = match_whole_files(session, found.sha256, by=by, now=now)
     post_lines(session, found.sha256, by=by, now=now, is_again=not is_new)
     detailed = match_details(session, stored.details, by=by, now=now)

@@ -9,11 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date
-from voucher.settlement.bank_in.accountant_then_bank import accountant_reference
 from voucher.settlement.formats_in.bank_stages import FileError
 from voucher.settlement.formats_in.camt_lines import BankEntry
-from voucher.settlement.formats_in.cfonb import REFERENCE_PREFIX
 from voucher.settlement.model.batches import BankLine, BankStatement
+from voucher.settlement.words.states import LineOrigin
 
 
 class OneWay:
@@ -33,17 +32,16 @@ class OneWay:
         return None if reason is None else FileError(entry.line, reason)
 
     def _reason(self, entry: BankEntry, account_id: UUID) -> str | None:
-        is_cfonb = entry.reference.startswith(REFERENCE_PREFIX)
+        is_cfonb = entry.origin is LineOrigin.CFONB
         told = select(BankLine.id).where(
             BankLine.paying_account_id == account_id,
             BankLine.booked_on == entry.booked_on,
             BankLine.bank_file != self._bank_file,
         )
-        of_cfonb = BankLine.bank_reference.startswith(REFERENCE_PREFIX, autoescape=True)
         # What an accountant said first is no format of the bank's: either takes it up.
-        of_accountant = BankLine.bank_reference.startswith(accountant_reference("PN-"), autoescape=True)
+        others = (LineOrigin.NAMED, LineOrigin.UNNAMED) if is_cfonb else (LineOrigin.CFONB,)
         day = french_date(entry.booked_on)
-        if self._session.scalar((told.where(~of_cfonb, ~of_accountant) if is_cfonb else told.where(of_cfonb)).limit(1)):
+        if self._session.scalar(told.where(BankLine.origin.in_(others)).limit(1)):
             return (
                 f"Le {day} de ce compte est déjà importé en {'camt' if is_cfonb else 'CFONB 120'} : ses lignes compteraient deux fois. "
                 "Importez chaque jour dans un seul format."
@@ -52,7 +50,7 @@ class OneWay:
             return None
         is_paged = entry.page is not None
         other = told.join(BankStatement, BankStatement.id == BankLine.statement_id).where(
-            BankLine.bank_reference.startswith("~"),
+            BankLine.origin != LineOrigin.NAMED,
             BankStatement.page.is_(None) if is_paged else BankStatement.page.is_not(None),
         )
         if self._session.scalar(other.limit(1)):

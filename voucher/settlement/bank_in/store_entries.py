@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, String, cast, literal, select, update
 from sqlalchemy.orm import Session
 
 from voucher.kernel.bulk import copy_rows
@@ -114,7 +114,7 @@ class EntryStore:
         known = self._known(entries)
         self._settle(known, entries)
         new = [(key, *one) for key, one in entries.items() if key not in known]
-        new = [one for one in new if one[1].has_reference or not self._is_known_otherwise(one[0], one[1], one[2])]
+        new = [one for one in new if one[1].has_reference or not self._is_known_otherwise(one[1], one[2])]
         self._doubt([one for one in new if one[1].has_reference and one[2].statement_id is not None])
         left = left_to_store(self._session, [(entry, place.account_id, place.statement_id) for _, entry, place in new])
         # Debits first: what a file pays and brings back is paid, then returned.
@@ -143,8 +143,8 @@ class EntryStore:
                 proved[place.statement_id] += [entry.key_of(line.part) for line in entry.lines]
                 # Told in one piece now, known in parts: the statement proves all of them.
                 if len(entry.lines) == 1 and row.amount_cents != row.entry_cents:
-                    of_entry = BankLine.key.startswith(f"{entry.key}|", autoescape=True)
-                    self._prove(place.statement_id, of_entry & (BankLine.bank_reference == entry.reference))
+                    is_of_entry = BankLine.key == literal(f"{entry.key}|").concat(cast(BankLine.part, String))
+                    self._prove(place.statement_id, is_of_entry & (BankLine.bank_reference == entry.reference))
             is_whole = row.amount_cents == row.entry_cents and not row.matched_cents
             if is_whole and len(entry.lines) > 1:
                 self.stored.details.append((row.id, entry))
@@ -160,10 +160,10 @@ class EntryStore:
             .execution_options(synchronize_session=False)
         )
 
-    def _is_known_otherwise(self, key: str, entry: BankEntry, place: Place) -> bool:
+    def _is_known_otherwise(self, entry: BankEntry, place: Place) -> bool:
         """Say whether an entry that the bank does not name stands under another key; a statement then gives it its own."""
         rows = self._session.execute(
-            select(BankLine.id, BankLine.key, BankLine.statement_id)
+            select(BankLine.id, BankLine.key, BankLine.part, BankLine.statement_id)
             .where(
                 BankLine.paying_account_id == place.account_id,
                 BankLine.bank_reference == entry.reference,
@@ -171,18 +171,17 @@ class EntryStore:
             )
             .order_by(BankLine.key)
         ).all()
-        firsts = [row for row in rows if row.key.endswith("|1")]
+        firsts = [row for row in rows if row.part == 1]
         if place.statement_id is None:
             return entry.rank <= len(firsts)
         announced = next((row for row in firsts if row.statement_id is None), None)
         if announced is None:
             return False
-        before, after = announced.key[:-1], key[:-1]
+        of_entry = _entry_key(announced)
         for row in rows:
-            if row.key.startswith(before):
-                renamed = after + row.key[len(before) :]
+            if _entry_key(row) == of_entry:
                 change = update(BankLine).where(BankLine.id == row.id)
-                self._session.execute(change.values(key=renamed, statement_id=place.statement_id))
+                self._session.execute(change.values(key=entry.key_of(row.part), statement_id=place.statement_id))
         return True
 
     def _doubt(self, entries: Sequence[tuple[str, BankEntry, Place]]) -> None:
@@ -232,7 +231,7 @@ class EntryStore:
             if kind is not None:
                 advice_id = None if advice is None else advice.id
                 matches.append(
-                    (line_id, 1, line_id, kind.value, advice_id, None, line.amount_cents, WHY[verdict], self._now, self._by, None, None, "")
+                    (line_id, 1, line_id, kind.value, advice_id, None, line.amount_cents, WHY[verdict], self._now, self._by, None, None, "", True)
                 )  # fmt: skip
             rows.append(self._row(line_id, entry, place, line, is_matched=kind is not None))
         self.stored.new_count += len(rows)
@@ -290,6 +289,8 @@ class EntryStore:
             "bank_file": self._bank_file,
             "paying_account_id": place.account_id,
             "bank_reference": entry.reference,
+            "origin": entry.origin.value,
+            "part": line.part,
             "booked_on": entry.booked_on,
             "valued_on": entry.valued_on,
             "amount_cents": line.amount_cents,
@@ -312,6 +313,12 @@ class EntryStore:
 
 
 _in_order: Callable[[Mapping[str, object]], tuple[object, ...]] = itemgetter(*BankLine.__table__.columns.keys())
+
+
+def _entry_key(row: Row[*tuple[Any, ...]]) -> str:
+    """Return the key of a line's entry: the line's own, less its part."""
+    key: str = row.key
+    return key.removesuffix(f"|{row.part}")
 
 
 def _contradiction(entry: BankEntry, before_cents: int) -> FileError:

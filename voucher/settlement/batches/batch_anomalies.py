@@ -11,6 +11,7 @@ from voucher.network.model import Structure
 from voucher.settlement.batches.anomalies import Anomaly, anomalies_of
 from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.owed import Carried, Owed
+from voucher.settlement.payable.payment_history import taken_up_from
 from voucher.settlement.words.states import AdviceState, LineNature
 
 
@@ -71,7 +72,7 @@ def _ordered(session: Session, batch_id: UUID) -> list[Owed]:
 
 
 def _carried(session: Session, batch_id: UUID) -> dict[UUID, list[Carried]]:
-    """Return what each advice of a batch took up, as it was before: what had been sent came back, the rest was held."""
+    """Return what each advice of a batch took up, in the state from which it took it."""
     taker, source, before = aliased(PaymentAdvice), aliased(PaymentAdvice), aliased(SettlementBatch)
     rows = session.execute(
         select(
@@ -81,7 +82,7 @@ def _carried(session: Session, batch_id: UUID) -> dict[UUID, list[Carried]]:
             before.number,
             source.amount_cents,
             source.voucher_count,
-            source.is_payable,
+            taken_up_from(source).label("state"),
             source.state_reason,
             source.iban,
             source.due_on,
@@ -98,15 +99,13 @@ def _carried(session: Session, batch_id: UUID) -> dict[UUID, list[Carried]]:
     )
     found: dict[UUID, list[Carried]] = {}
     for row in rows:
-        # Whether the bank refused it or sent it back is not kept once it is taken up: both came back.
-        state = AdviceState.RETURNED if row.is_payable else AdviceState.HELD
         one = Carried(
             advice_id=row.id,
             structure_id=row.structure_id,
             batch_number=row.number,
             amount_cents=row.amount_cents,
             voucher_count=row.voucher_count,
-            state=state,
+            state=AdviceState(row.state),
             state_reason=row.state_reason,
             iban=row.iban,
             due_on=row.due_on,

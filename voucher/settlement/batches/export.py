@@ -31,7 +31,9 @@ from voucher.settlement.batches.write_to_structures import notify_sent
 from voucher.settlement.formats_out.files_read_back import file_total_cents
 from voucher.settlement.formats_out.target_days import next_target_day
 from voucher.settlement.model.batches import PaymentAdvice, PaymentFile, SettlementBatch
+from voucher.settlement.model.states import Cause, change
 from voucher.settlement.words.states import AdviceState, BatchState
+from voucher.settlement.words.transitions import PaymentWhy
 
 
 def export_batch(
@@ -136,17 +138,12 @@ def _depart(
     )
     sent_count = 0
     for part, some in enumerate(even_parts(advices, max(file.part for file in files)), 1):
-        sent = (
-            update(PaymentAdvice)
-            .where(
-                PaymentAdvice.batch_id == batch.id,
-                PaymentAdvice.state == AdviceState.DUE,
-                PaymentAdvice.reference.between(some[0].reference, some[-1].reference),
-            )
-            .values(state=AdviceState.IN_FILE, part=part)
-            .execution_options(synchronize_session=False)
+        of_part = select(PaymentAdvice.id.label("advice_id")).where(
+            PaymentAdvice.batch_id == batch.id,
+            PaymentAdvice.reference.between(some[0].reference, some[-1].reference),
         )
-        sent_count += changed(session, sent)
+        cause = Cause(why=PaymentWhy.EXPORTED, by=by, at=now, batch_id=batch.id, part=part)
+        sent_count += change(session, of_part, AdviceState.DUE, AdviceState.IN_FILE, cause)
     if sent_count != len(advices):
         raise Refused("batch_changed", "Ce lot vient de changer. Rien n’est parti. Relisez-le, puis recommencez.")
     transit = AccountKey("5115", agreement_id=batch.agreement_id)

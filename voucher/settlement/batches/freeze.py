@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_instant
-from voucher.kernel.database import Database, changed
+from voucher.kernel.database import Database
 from voucher.kernel.idempotency import changed_replay
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import EventType
@@ -24,9 +24,11 @@ from voucher.redemption.period import close_period, lock_periods, open_period
 from voucher.settlement.batches.write_advices import movements_of, write_advices
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.model.states import Cause, change
 from voucher.settlement.payable.next_period import is_over, next_period
 from voucher.settlement.payable.owed import Owed, owed_by
 from voucher.settlement.words.states import AdviceState, BatchState
+from voucher.settlement.words.transitions import PaymentWhy
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def freeze_batch(
             )
         )
         write_advices(session, batch_id, period_id, owed, by=by, now=now)
-        take_up(session, [*payable, *settled])
+        take_up(session, batch_id, [*payable, *settled], by=by, now=now)
         movements = movements_of(agreement_id, owed)
         if movements:
             post(session, Event(EventType.BATCH_FROZEN, batch_id, now, f"Lot {frozen.number}", by), movements)
@@ -167,15 +169,13 @@ def _empty_period(session: Session, agreement_id: UUID, by: UUID, now: datetime)
     return period_id
 
 
-def take_up(session: Session, payable: Sequence[Owed]) -> None:
+def take_up(session: Session, batch_id: UUID, payable: Sequence[Owed], *, by: UUID, now: datetime) -> None:
     """End the advices whose amounts this batch carries. Each was read under the lock: all must still be as they were."""
-    taken = [carried for one in payable for carried in one.carried]
-    for carried in taken:
-        take = (
-            update(PaymentAdvice)
-            .where(PaymentAdvice.id == carried.advice_id, PaymentAdvice.state == carried.state)
-            .values(state=AdviceState.TAKEN_UP)
-            .execution_options(synchronize_session=False)
-        )
-        if changed(session, take) != 1:
+    taken: dict[AdviceState, list[UUID]] = {}
+    for one in payable:
+        for carried in one.carried:
+            taken.setdefault(carried.state, []).append(carried.advice_id)
+    cause = Cause(why=PaymentWhy.TAKEN_UP, by=by, at=now, batch_id=batch_id)
+    for before, advice_ids in sorted(taken.items()):
+        if change(session, sorted(advice_ids), before, AdviceState.TAKEN_UP, cause) != len(advice_ids):
             raise Refused("advice_changed", "Un règlement vient de changer. Rien n’a été arrêté. Recommencez.")

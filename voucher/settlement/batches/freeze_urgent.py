@@ -150,7 +150,7 @@ def freeze_urgent_batch(
             )
         )
         write_advices(session, batch_id, None, owed, by=by, now=now)
-        take_up(session, owed)
+        take_up(session, batch_id, owed, by=by, now=now)
         event = Event(EventType.BATCH_FROZEN, batch_id, now, f"Lot {frozen.number}", by)
         post(session, event, movements_of(agreement_id, owed))
     return frozen

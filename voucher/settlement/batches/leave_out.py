@@ -10,14 +10,16 @@ from uuid import UUID
 from sqlalchemy import case, select, update
 
 from voucher.kernel.clean_input import required_text
-from voucher.kernel.database import Database, changed
+from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import AccountKey, EventType, Movement
 from voucher.ledger.post import Event, post
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.states import Cause, change
 from voucher.settlement.recoveries.overpayments import restore_netted
 from voucher.settlement.words.states import AdviceState, BatchState
+from voucher.settlement.words.transitions import PaymentWhy
 
 
 def set_aside(
@@ -35,13 +37,8 @@ def set_aside(
         batch = None if advice is None else batch_row(session, advice.batch_id, issuer_id, lock=True)
         if advice is None or batch is None:
             raise unknown_batch()
-        hold = (
-            update(PaymentAdvice)
-            .where(PaymentAdvice.id == advice_id, PaymentAdvice.state == AdviceState.DUE)
-            .values(state=AdviceState.HELD, state_reason=why, is_payable=False)
-            .execution_options(synchronize_session=False)
-        )
-        if changed(session, hold) == 0:
+        cause = Cause(why=PaymentWhy.SET_ASIDE, by=by, at=now, reason=why, batch_id=batch.id)
+        if not change(session, [advice_id], AdviceState.DUE, AdviceState.HELD, cause):
             # Asked again now that the batch is held: another may have done it while we waited.
             if session.scalar(select(PaymentAdvice.is_payable).where(PaymentAdvice.id == advice_id)) is False:
                 return

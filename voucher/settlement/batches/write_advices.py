@@ -11,10 +11,12 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.rows import insert_many
 from voucher.ledger.chart import AccountKey, Movement
 from voucher.settlement.formats_out.references import end_to_end_id
-from voucher.settlement.model.batches import AdviceLine, PaymentAdvice
+from voucher.settlement.model.batches import AdviceLine
+from voucher.settlement.model.states import Cause, write_first
 from voucher.settlement.payable.owed import Owed
 from voucher.settlement.recoveries.overpayments import net_advice
 from voucher.settlement.words.states import AdviceState, LineNature
+from voucher.settlement.words.transitions import PaymentWhy
 
 _Source = tuple[LineNature, UUID, int, int]
 
@@ -55,7 +57,7 @@ def write_advices(
         lines += [_line(advice_id, one.structure_id, *source) for source in sources]
         if one.netted:
             netting.append((advice_id, one))
-    insert_many(session.connection(), PaymentAdvice, advices)
+    write_first(session, advices, Cause(why=PaymentWhy.FROZEN, by=by, at=now))
     for advice_id, one in netting:
         recoveries = net_advice(session, advice_id, one.netted, by=by, now=now)
         lines += [

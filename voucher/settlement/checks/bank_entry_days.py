@@ -16,12 +16,13 @@ from voucher.ledger.rule_starts import BANK_DAY, written_under
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.model.recoveries import Recovery
-from voucher.settlement.reconciliation.undo_match import DIRECT, IDENTIFIED
-from voucher.settlement.words.states import MatchKind
+from voucher.settlement.model.states import PaymentEvent
+from voucher.settlement.reconciliation.line_entries import DIRECT, IDENTIFIED, WAITING
+from voucher.settlement.words.states import AdviceState, MatchKind
+from voucher.settlement.words.transitions import PaymentWhy
 
 ROWS_MAX = 100
 _OF_A_MATCH = (*DIRECT, *IDENTIFIED, EventType.FUNDS_IDENTIFIED, EventType.ADVANCE_REFUNDED)
-_OF_A_LINE = (EventType.UNKNOWN_CREDIT_BOOKED, EventType.UNKNOWN_DEBIT_BOOKED)
 
 
 def check_a_line_counts_on_the_banks_day(session: Session) -> list[Violation]:
@@ -32,7 +33,7 @@ def check_a_line_counts_on_the_banks_day(session: Session) -> list[Violation]:
             f"écriture {row.id}",
             f"du {french_date(row.effective_on)}, alors que la banque dit le {french_date(row.day)}",
         )
-        for query in (*_entries(), _reversals(), _withdrawals())
+        for query in (*_entries(), _reversals(), *_withdrawals())
         for row in session.execute(query.where(written_under(BANK_DAY, Entry.posted_at)).limit(ROWS_MAX))
     ]
     for table in (FundsReceipt, AdvanceRefund):
@@ -68,28 +69,51 @@ def _entries() -> Iterator[Select[*tuple[Any, ...]]]:
         Entry.event_type == EventType.OVERPAYMENT_REPAID, is_wrong
     )
     of_line = select(Entry.id, Entry.effective_on, day).join(BankLine, BankLine.id == Entry.event_id)
-    yield of_line.where(Entry.event_type.in_(_OF_A_LINE), is_wrong)
+    yield of_line.where(Entry.event_type.in_(WAITING), is_wrong)
 
 
 def _reversals() -> Select[*tuple[Any, ...]]:
     """Return what took a match back on another day than it had taken effect. A rejection that is said again has its own day."""
     undone = aliased(Entry)
-    is_of_a_match = exists().where(BankMatch.advice_id == Entry.event_id, BankMatch.undone_at == Entry.posted_at)
+    # Before payments had histories, such an entry bore the payment's id.
+    is_of_a_match = or_(
+        exists().where(BankMatch.advice_id == Entry.event_id, BankMatch.undone_at == Entry.posted_at),
+        exists().where(PaymentEvent.entry_id == Entry.id, PaymentEvent.why == PaymentWhy.REJECTED_AGAIN),
+    )
     return (
         select(Entry.id, Entry.effective_on, undone.effective_on.label("day"))
         .join(undone, undone.id == Entry.reverses_id)
         .where(
             Entry.event_type == EventType.MATCH_UNDONE,
-            or_(undone.event_type != EventType.REJECTION_WITHDRAWN, is_of_a_match),
+            (undone.event_type != EventType.REJECTION_WITHDRAWN) | is_of_a_match,
             not_(takes_effect_of(Entry, undone.effective_on)),
         )
     )
 
 
-def _withdrawals() -> Select[*tuple[Any, ...]]:
-    """Return the rejections that a debit denied (its match was made at that instant), neither on its day nor on their own."""
+def _withdrawals() -> Iterator[Select[*tuple[Any, ...]]]:
+    """Yield the withdrawals of rejections that a debit denied (its match was made at that instant), neither on its day nor on theirs."""
+    before = aliased(PaymentEvent)
+    is_on_its_day = exists().where(
+        before.advice_id == PaymentEvent.advice_id,
+        before.rank < PaymentEvent.rank,
+        before.to_state == AdviceState.REJECTED,
+        takes_effect_of(Entry, before.effective_on),
+    )
+    yield (
+        select(Entry.id, Entry.effective_on, BankLine.booked_on.label("day"))
+        .join(PaymentEvent, PaymentEvent.entry_id == Entry.id)
+        .join(BankMatch, (BankMatch.advice_id == PaymentEvent.advice_id) & (BankMatch.made_at == Entry.posted_at))
+        .join(BankLine, BankLine.id == BankMatch.line_id)
+        .where(
+            PaymentEvent.why == PaymentWhy.DEBITED_AFTER_ALL,
+            BankMatch.kind == MatchKind.PAYMENT,
+            not_(or_(takes_effect_of(Entry, BankLine.booked_on), is_on_its_day)),
+        )
+    )
+    # Before payments had histories, the first withdrawal bore the payment's id.
     rejected = aliased(Entry)
-    return (
+    yield (
         select(Entry.id, Entry.effective_on, BankLine.booked_on.label("day"))
         .join(BankMatch, (BankMatch.advice_id == Entry.event_id) & (BankMatch.made_at == Entry.posted_at))
         .join(BankLine, BankLine.id == BankMatch.line_id)

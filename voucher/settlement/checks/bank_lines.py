@@ -1,7 +1,6 @@
 """What must be true of bank lines: each used once, each in the books, and nothing paid without one."""
 
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Select, and_, case, exists, func, literal, not_, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
@@ -18,13 +17,12 @@ from voucher.settlement.checks.ledger_gaps import LINE_COLUMNS, line_name
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankFile, BankLine, PaymentAdvice
 from voucher.settlement.model.recoveries import Recovery
-from voucher.settlement.reconciliation.undo_match import DIRECT, IDENTIFIED
-from voucher.settlement.reconciliation.withdraw_rejections import again_id
+from voucher.settlement.model.states import PaymentEvent
+from voucher.settlement.reconciliation.line_entries import DIRECT, IDENTIFIED, WAITING
 from voucher.settlement.words.labels import ADVICE_STATES
 from voucher.settlement.words.states import AdviceState, MatchKind
 
 ROWS_MAX = 100
-_UNKNOWN = (EventType.UNKNOWN_DEBIT_BOOKED, EventType.UNKNOWN_CREDIT_BOOKED)
 _OURS = (MatchKind.PAYMENT, MatchKind.RETURN, MatchKind.CHARGE)
 
 
@@ -33,7 +31,9 @@ def check_a_line_is_booked_once(session: Session) -> list[Violation]:
     direct, unknown, match = aliased(Entry), aliased(Entry), aliased(BankMatch)
     one_way = case((BankLine.is_credit, EventType.TRANSFER_RETURNED.value), else_=EventType.TRANSFER_BOOKED.value)
     charged = case((BankLine.is_credit, EventType.BANK_CHARGE_REFUNDED.value), else_=EventType.BANK_CHARGED.value)
-    waiting = case((BankLine.is_credit, _UNKNOWN[1].value), else_=_UNKNOWN[0].value)
+    waiting = case(
+        (BankLine.is_credit, EventType.UNKNOWN_CREDIT_BOOKED.value), else_=EventType.UNKNOWN_DEBIT_BOOKED.value
+    )
     rows = session.execute(
         select(
             *LINE_COLUMNS,
@@ -44,8 +44,8 @@ def check_a_line_is_booked_once(session: Session) -> list[Violation]:
             unknown.total_cents.label("waiting_cents"),
         )
         .outerjoin(direct, (direct.event_id == BankLine.id) & direct.event_type.in_(DIRECT))
-        .outerjoin(unknown, (unknown.event_id == BankLine.id) & unknown.event_type.in_(_UNKNOWN))
-        .outerjoin(match, (match.id == BankLine.id) & (match.part == 1))
+        .outerjoin(unknown, (unknown.event_id == BankLine.id) & unknown.event_type.in_(WAITING))
+        .outerjoin(match, (match.line_id == BankLine.id) & match.is_automatic & (match.part == 1))
         .where(
             or_(
                 and_(direct.id.is_(None), unknown.id.is_(None)),
@@ -207,12 +207,17 @@ def check_a_match_is_in_the_books(session: Session) -> list[Violation]:
 def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]:
     """« Payé » veut dire une ligne au débit, « retourné » une ligne au crédit, « rejeté » une écriture de rejet."""
     debit, credit, line = aliased(BankMatch), aliased(BankMatch), aliased(BankLine)
-    of_advice = exists().where(Entry.event_id == PaymentAdvice.id)
-    is_rejected = of_advice.where(Entry.event_type == EventType.TRANSFER_REJECTED) & ~of_advice.where(
-        Entry.event_type == EventType.REJECTION_WITHDRAWN
+    withdrawal, reversal = aliased(Entry), aliased(Entry)
+    is_withdrawn = exists().where(
+        PaymentEvent.advice_id == PaymentAdvice.id,
+        withdrawal.id == PaymentEvent.entry_id,
+        withdrawal.event_type == EventType.REJECTION_WITHDRAWN,
+        ~exists().where(reversal.reverses_id == withdrawal.id),
     )
-    stands_again = PaymentAdvice.id.in_(_rejected_again(session))
-    is_rejected = is_rejected | stands_again
+    is_rejected = (
+        exists().where(Entry.event_id == PaymentAdvice.id, Entry.event_type == EventType.TRANSFER_REJECTED)
+        & ~is_withdrawn
+    )
     rows = session.execute(
         select(PaymentAdvice.reference, PaymentAdvice.state)
         .outerjoin(debit, _stands(debit, MatchKind.PAYMENT))
@@ -242,21 +247,6 @@ def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]
         )
         for row in rows
     ]
-
-
-def _rejected_again(session: Session) -> list[UUID]:
-    """Return the advices whose withdrawn rejection stands again: its withdrawal was reversed, and none came after."""
-    reversal = aliased(Entry)
-    reversed_ids = session.scalars(
-        select(Entry.event_id)
-        .join(reversal, reversal.reverses_id == Entry.id)
-        .where(Entry.event_type == EventType.REJECTION_WITHDRAWN)
-    ).all()
-    after = select(Entry.event_id).where(
-        Entry.event_type == EventType.REJECTION_WITHDRAWN, Entry.event_id.in_([again_id(one) for one in reversed_ids])
-    )
-    withdrawn_again = set(session.scalars(after))
-    return [one for one in reversed_ids if again_id(one) not in withdrawn_again]
 
 
 def _stands(match: type[BankMatch], kind: MatchKind) -> Any:

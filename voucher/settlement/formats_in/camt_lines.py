@@ -17,6 +17,7 @@ from voucher.kernel.money import NO_BREAK_SPACE
 from voucher.settlement.formats_in.camt_charges import charge_cents, is_charge
 from voucher.settlement.formats_in.camt_fields import IDENTIFIER_LENGTH_MAX, Fields, WrongEntry, figure
 from voucher.settlement.formats_in.safe_xml import line_of
+from voucher.settlement.words.states import LineOrigin
 
 _TRUE = frozenset({"true", "1"})
 _NAME_LENGTH_MAX = 140
@@ -70,14 +71,15 @@ class BankLine:
 class BankEntry:
     """One booked entry of an account, whole: what makes it the same in every file that holds it, and its lines.
 
-    `reference` is the bank's own (AcctSvcrRef), or one made of the content, then beginning with « ~ ». `rank` tells apart the
-    entries of one statement that are alike. `anchor_cents` is given to entries without a reference: the balance of the account before the
+    `reference` is the bank's own (AcctSvcrRef), or one made of the content: `origin` says which. `rank` tells apart the entries of
+    one statement that are alike. `anchor_cents` is given to entries without a reference: the balance of the account before the
     first entry of that day, so that two alike of two statements of a day are two. `page` is that of the statement. `line` is the line of the file, for messages.
     """
 
     statement_rank: int
     account_iban: str
     reference: str
+    origin: LineOrigin
     rank: int
     anchor_cents: int | None
     amount_cents: int
@@ -91,7 +93,7 @@ class BankEntry:
     @property
     def has_reference(self) -> bool:
         """Whether the bank names this entry."""
-        return not self.reference.startswith("~")
+        return self.origin is LineOrigin.NAMED
 
     @property
     def key(self) -> str:
@@ -242,13 +244,16 @@ def _without_details(entry: Entry) -> Sequence[_Part]:
     return (_Part(None, abs(moved), entry.is_credit), _Part(None, charged, False, is_charge=True))
 
 
-def reference_of(entry: Entry) -> str:
-    """Return the bank's reference of an entry, or « ~ » and a fingerprint of what the entry says, the same in every file."""
+def reference_of(entry: Entry) -> tuple[str, LineOrigin]:
+    """Return the bank's reference of an entry, or « ~ » and a fingerprint of what the entry says, the same in every file.
+
+    What begins with « ~ » is ours: a bank's reference that does so is taken for none.
+    """
     of_bank = entry.fields.reference("AcctSvcrRef")
     if of_bank is None and len(entry.details) == 1:
         of_bank = entry.details[0].reference("Refs/AcctSvcrRef")
     if of_bank is not None and not of_bank.startswith("~"):
-        return of_bank
+        return of_bank, LineOrigin.NAMED
     content = [entry.booked_on.isoformat(), str(entry.signed_cents)]
     for detail in entry.details:
         content += [
@@ -258,7 +263,7 @@ def reference_of(entry: Entry) -> str:
         ]
     # Each part is preceded by its length: no two contents give the same text.
     text = "".join(f"{len(part)}:{part}" for part in content)
-    return f"~{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    return f"~{hashlib.sha256(text.encode()).hexdigest()[:32]}", LineOrigin.UNNAMED
 
 
 def _line(entry: Entry, part: _Part, account_iban: str, rank: int, note: str | None) -> BankLine:

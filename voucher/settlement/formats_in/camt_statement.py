@@ -14,6 +14,7 @@ from voucher.settlement.formats_in.camt_balances import balances_of
 from voucher.settlement.formats_in.camt_fields import Fields, figure
 from voucher.settlement.formats_in.camt_lines import BankEntry, Entry, PassedOver, lines_of, read_entry, reference_of
 from voucher.settlement.formats_in.safe_xml import line_of
+from voucher.settlement.words.states import LineOrigin
 
 _BOOKED = "BOOK"
 # What will be booked or never will: the bank books it later under BOOK, or it is no money at all.
@@ -145,11 +146,11 @@ class Progress:
         lines = lines_of(entry, statement.account_iban)
         if not lines:
             return None
-        reference = reference_of(entry)
+        reference, origin = reference_of(entry)
         alike = (reference, entry.is_credit, entry.amount_cents, entry.booked_on)
         self._alike[alike] += 1
         anchor_cents = None
-        if reference.startswith("~") and statement.opening_cents is not None:
+        if origin is LineOrigin.UNNAMED and statement.opening_cents is not None:
             earlier = sum(cents for day, cents in self._cents_of_day.items() if day < entry.booked_on)
             anchor_cents = statement.opening_cents + earlier
         self._cents_of_day[entry.booked_on] += entry.signed_cents
@@ -157,6 +158,7 @@ class Progress:
             statement_rank=statement.rank,
             account_iban=statement.account_iban,
             reference=reference,
+            origin=origin,
             rank=self._alike[alike],
             anchor_cents=anchor_cents,
             amount_cents=entry.amount_cents,

@@ -23,8 +23,9 @@ from voucher.settlement.formats_in.camt_fields import WrongEntry
 from voucher.settlement.formats_in.camt_lines import BankEntry
 from voucher.settlement.formats_in.cfonb_lines import line_of_movement
 from voucher.settlement.formats_in.cfonb_records import Record, WrongRecord, records
+from voucher.settlement.words.states import LineOrigin
 
-REFERENCE_PREFIX = "~cfonb:"
+_REFERENCE_PREFIX = "~cfonb:"
 """How the reference of a movement begins: it was told by this format, and its day is not told again by another one."""
 
 _ERRORS_MAX = 50
@@ -201,12 +202,13 @@ class CfonbReading:
         if not signed_cents:
             return
         told = "".join(f"{len(one)}:{one}" for one in (record.said(), *(each.said() for each in complements)))
-        reference = f"{REFERENCE_PREFIX}{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+        reference = f"{_REFERENCE_PREFIX}{hashlib.sha256(told.encode()).hexdigest()[:32]}"
         now.alike[reference] += 1
         yield BankEntry(
             statement_rank=now.statement.rank,
             account_iban=now.statement.account_iban,
             reference=reference,
+            origin=LineOrigin.CFONB,
             rank=now.alike[reference],
             anchor_cents=now.statement.opening_cents + earlier,
             amount_cents=abs(signed_cents),

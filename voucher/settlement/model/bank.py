@@ -13,7 +13,7 @@ class BankMatch(Base):
     """What a bank line was matched with, by whom; undone, it stays written with who undid it and why.
 
     A line that pays a whole file has one part for each advice; two lines that undo each other are
-    the two parts of one match. A match made as the file came in bears the line's own id.
+    the two parts of one match. An automatic match was made as its line came in, and the line's entry tells it; it bears the line's id.
     """
 
     __tablename__ = "bank_match"
@@ -31,6 +31,7 @@ class BankMatch(Base):
     undone_at: Mapped[datetime | None]
     undone_by: Mapped[UUID | None]
     undone_reason: Mapped[str] = mapped_column(String(200), default="")
+    is_automatic: Mapped[bool] = mapped_column(default=False)
 
     __table_args__ = (
         # An advice is paid by one line and brought back by one line at most, those undone left out.

@@ -44,7 +44,7 @@ class SettlementBatch(Base):
 
 
 class PaymentAdvice(Base):
-    """What one structure is paid by one batch, with the bank details of that moment."""
+    """What one structure is paid by one batch, with the bank details of that moment. Only `model.states` writes its state."""
 
     __tablename__ = "payment_advice"
 
@@ -66,6 +66,7 @@ class PaymentAdvice(Base):
     # when its period's money had to be paid; of an advice that only carries others over, when the first of them had to
     due_on: Mapped[date] = mapped_column(index=True)
     paid_on: Mapped[date | None]
+    event_count: Mapped[int] = mapped_column(default=0, server_default="0")  # the last of its events tells its state
 
     __table_args__ = (
         # A structure is once in a batch.
@@ -204,6 +205,8 @@ class BankLine(Base):
     bank_file: Mapped[str] = mapped_column(ForeignKey("bank_file.sha256"), index=True)  # the one that brought it first
     paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
     bank_reference: Mapped[str] = mapped_column(String(40), index=True)  # the bank's for the entry, or « ~ » and ours
+    origin: Mapped[str] = mapped_column(String(10))  # who says the line; whose that reference is
+    part: Mapped[int] = mapped_column(default=1)  # its rank in the bank's entry, from 1
     booked_on: Mapped[date]  # the bank's booking date, on which it counts
     valued_on: Mapped[date | None]  # the bank's value date: shown, never posted
     amount_cents: Mapped[int] = mapped_column(BigInt)  # always positive; the side says which way

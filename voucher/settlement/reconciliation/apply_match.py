@@ -17,8 +17,10 @@ from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import account_in_scope
+from voucher.settlement.model.states import Cause, change
 from voucher.settlement.reconciliation.withdraw_rejections import withdraw_rejections
 from voucher.settlement.words.states import AdviceState, MatchKind
+from voucher.settlement.words.transitions import PaymentWhy
 
 BY_HAND = "Choisi par une personne."
 
@@ -67,13 +69,13 @@ def is_made(session: Session, match_id: UUID, line_id: UUID) -> bool:
 
 def take(session: Session, line: Line, amount_cents: int) -> None:
     """Use some of the cents that wait on a line. Raises Refused when there are not as many."""
-    change = (
+    use = (
         update(BankLine)
         .where(BankLine.id == line.id, BankLine.matched_cents + amount_cents <= BankLine.amount_cents)
         .values(matched_cents=BankLine.matched_cents + amount_cents)
         .execution_options(synchronize_session=False)
     )
-    if changed(session, change) == 0:
+    if changed(session, use) == 0:
         raise Refused("line_used", "Cette ligne est déjà rapprochée. Défaites d’abord ce rapprochement.")
 
 
@@ -108,20 +110,20 @@ def write_match(
 
 def use_line(session: Session, match: Match, line: Line, advice: Line) -> None:
     """Let a booked line that waited (4711) pay an advice or bring it back. Raises Refused when the advice does not expect it."""
-    before, after = (
-        (AdviceState.PAID, {"state": AdviceState.RETURNED, "state_reason": line.return_reason or ""})
-        if line.is_credit
-        else (AdviceState.IN_FILE, {"state": AdviceState.PAID, "paid_on": line.booked_on})
-    )
-    if not line.is_credit:
+    if line.is_credit:
+        before, after, why = AdviceState.PAID, AdviceState.RETURNED, PaymentWhy.CAME_BACK
+    else:
+        before, after, why = AdviceState.IN_FILE, AdviceState.PAID, PaymentWhy.DEBITED
         withdraw_rejections(session, {advice.id: line.booked_on}, by=match.by, now=match.at)
-    change = (
-        update(PaymentAdvice)
-        .where(PaymentAdvice.id == advice.id, PaymentAdvice.state == before)
-        .values(**after)
-        .execution_options(synchronize_session=False)
+    cause = Cause(
+        why=why,
+        by=match.by,
+        at=match.at,
+        effective_on=line.booked_on,
+        reason=line.return_reason or "",
+        line_id=line.id,
     )
-    if changed(session, change) == 0:
+    if not change(session, [advice.id], before, after, cause):
         raise Refused("not_expected", "Ce règlement n’attend pas cette ligne. Regardez son état, puis recommencez.")
     take(session, line, line.amount_cents)
     kind = MatchKind.RETURN if line.is_credit else MatchKind.PAYMENT

@@ -19,7 +19,6 @@ from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.possible_double_payments import debited_again
 from voucher.settlement.reconciliation.apply_match import (
-    BY_HAND,
     Line,
     Match,
     advice_rows,
@@ -106,7 +105,7 @@ def match_with_file(
         if line.matched_cents:
             raise Refused("line_used", "Cette ligne est déjà rapprochée. Défaites d’abord ce rapprochement.")
         file = _file_of(session, line, batch_id, part, by, now)
-        count = pay_file(session, line, file, match_id, BY_HAND, by=by, now=now)
+        count = pay_file(session, line, file, match)
         narration = f"Lot {file.batch_number}, en une ligne"
         post_identified(session, match, line, narration, file.agreement_id, amount_cents=file.total_cents)
         close_ended_batches(session, now)

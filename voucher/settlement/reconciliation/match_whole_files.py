@@ -9,22 +9,24 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
-from voucher.kernel.database import changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import sum_cents
-from voucher.ledger.chart import EventType
-from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement
 from voucher.settlement.formats_in.camt_lines import BankEntry
 from voucher.settlement.formats_out.references import part_of_message, payment_information_id
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.states import Cause, change
+from voucher.settlement.payable.payment_history import taken_up_from
+from voucher.settlement.reconciliation.apply_match import Match
+from voucher.settlement.reconciliation.line_entries import is_posted
 from voucher.settlement.reconciliation.rules import MAY_BE_PAID
 from voucher.settlement.reconciliation.withdraw_rejections import withdraw_rejections
 from voucher.settlement.words.states import AdviceState, MatchKind
+from voucher.settlement.words.transitions import PaymentWhy
 
 _SAME_FILE = "La banque nomme notre fichier, et le montant est celui de ses virements."
 _SAME_COUNT = "Le nombre et le total des virements sont ceux d’un seul de nos fichiers."
@@ -99,12 +101,11 @@ def whole_debits(session: Session, account_id: UUID, amount_cents: int) -> list[
 def _paid_again_cents(session: Session, account_id: UUID) -> dict[tuple[UUID, int], int]:
     """Return, by batch and part, the sum of the transfers that the bank refused and that another batch took up."""
     part = func.coalesce(PaymentAdvice.part, 1)
-    was_rejected = exists().where(Entry.event_id == PaymentAdvice.id, Entry.event_type == EventType.TRANSFER_REJECTED)
     rows = session.execute(
         select(PaymentAdvice.batch_id, part.label("part"), func.sum(PaymentAdvice.amount_cents).label("cents"))
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-        .where(Agreement.paying_account_id == account_id, PaymentAdvice.state == AdviceState.TAKEN_UP, was_rejected)
+        .where(Agreement.paying_account_id == account_id, taken_up_from(PaymentAdvice) == AdviceState.REJECTED)
         .group_by(PaymentAdvice.batch_id, part)
     )
     return {(row.batch_id, row.part): int(row.cents) for row in rows}
@@ -135,7 +136,7 @@ def match_whole_files(session: Session, bank_file: str, *, by: UUID, now: dateti
             BankLine.is_credit.is_(False),
             BankLine.matched_cents == 0,
             BankLine.end_to_end_id.is_(None),
-            ~exists().where(Entry.id == BankLine.id),
+            ~is_posted(),
             BankLine.message_id.is_not(None)
             | BankLine.payment_information_id.is_not(None)
             | (BankLine.batch_count > 0),
@@ -151,7 +152,8 @@ def match_whole_files(session: Session, bank_file: str, *, by: UUID, now: dateti
         has_rejected = found not in in_transit
         if has_rejected and not withdraw_rejections_of(session, found, line.booked_on, by=by, now=now):
             continue
-        paid_count += pay_file(session, line, found, line.id, why, by=by, now=now)
+        match = Match(line.id, by, now, why)
+        paid_count += pay_file(session, line, found, match, is_automatic=True)
         line_count += 1
     return paid_count, line_count
 
@@ -201,14 +203,7 @@ def withdraw_rejections_of(session: Session, file: FileInTransit, booked_on: dat
 
 
 def pay_file(
-    session: Session,
-    line: Row[*tuple[Any, ...]],
-    file: FileInTransit,
-    match_id: UUID,
-    why: str,
-    *,
-    by: UUID,
-    now: datetime,
+    session: Session, line: Row[*tuple[Any, ...]], file: FileInTransit, match: Match, *, is_automatic: bool = False
 ) -> int:
     """Let a line pay every transfer of a file still awaited, and return how many. The caller posts, and has compared the amounts.
 
@@ -219,17 +214,7 @@ def pay_file(
         & (func.coalesce(PaymentAdvice.part, 1) == file.part)
         & (PaymentAdvice.state == AdviceState.IN_FILE)
     )
-    return _pay(
-        session,
-        line.id,
-        booked_on=line.booked_on,
-        amount_cents=file.total_cents,
-        awaited=awaited,
-        match_id=match_id,
-        why=why,
-        by=by,
-        now=now,
-    )
+    return _pay(session, line, file.total_cents, awaited, match, is_automatic=is_automatic)
 
 
 def match_details(
@@ -272,58 +257,41 @@ def match_details(
         rejected = {advice.id: line.booked_on for advice in advices if advice.state == AdviceState.REJECTED}
         withdraw_rejections(session, rejected, by=by, now=now)
         chosen = PaymentAdvice.id.in_([advice.id for advice in advices])
-        _pay(
-            session,
-            line.id,
-            booked_on=line.booked_on,
-            amount_cents=line.amount_cents,
-            awaited=chosen,
-            match_id=match_id,
-            why=_DETAILED,
-            by=by,
-            now=now,
-        )
+        _pay(session, line, line.amount_cents, chosen, Match(match_id, by, now, _DETAILED))
         done.append((line.id, match_id))
     return done
 
 
 def _pay(
     session: Session,
-    line_id: UUID,
-    *,
-    booked_on: date,
+    line: Row[*tuple[Any, ...]],
     amount_cents: int,
     awaited: ColumnElement[bool],
-    match_id: UUID,
-    why: str,
-    by: UUID,
-    now: datetime,
+    match: Match,
+    *,
+    is_automatic: bool = False,
 ) -> int:
     columns = BankMatch.__table__.columns
     values: dict[str, Any] = {
-        "id": literal(match_id, columns.id.type),
+        "id": literal(match.id, columns.id.type),
         "part": func.row_number().over(order_by=PaymentAdvice.reference),
-        "line_id": literal(line_id, columns.line_id.type),
+        "line_id": literal(line.id, columns.line_id.type),
         "kind": literal(MatchKind.PAYMENT.value),
         "advice_id": PaymentAdvice.id,
         "amount_cents": PaymentAdvice.amount_cents,
-        "why": literal(why),
-        "made_at": literal(now, columns.made_at.type),
-        "made_by": literal(by, columns.made_by.type),
+        "why": literal(match.why),
+        "made_at": literal(match.at, columns.made_at.type),
+        "made_by": literal(match.by, columns.made_by.type),
         "undone_reason": literal(""),
+        "is_automatic": literal(is_automatic),
     }
     session.execute(insert(BankMatch).from_select(list(values), select(*values.values()).where(awaited)))
-    paid = select(BankMatch.advice_id).where(BankMatch.id == match_id)
-    count = changed(
-        session,
-        update(PaymentAdvice)
-        .where(PaymentAdvice.id.in_(paid))
-        .values(state=AdviceState.PAID, paid_on=booked_on)
-        .execution_options(synchronize_session=False),
-    )
+    paid = select(BankMatch.advice_id.label("advice_id")).where(BankMatch.id == match.id)
+    cause = Cause(why=PaymentWhy.DEBITED, by=match.by, at=match.at, effective_on=line.booked_on, line_id=line.id)
+    count = change(session, paid, AdviceState.IN_FILE, AdviceState.PAID, cause)
     session.execute(
         update(BankLine)
-        .where(BankLine.id == line_id)
+        .where(BankLine.id == line.id)
         .values(matched_cents=BankLine.matched_cents + amount_cents)
         .execution_options(synchronize_session=False)
     )

@@ -1,10 +1,10 @@
 """A payment that will not be made: it leaves transit and is owed again (5115 to 4670), with the reason."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import literal, select, update
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from voucher.ledger.chart import EventType
@@ -12,26 +12,45 @@ from voucher.ledger.post import Event, reverse
 from voucher.ledger.post_many import post_many
 from voucher.settlement.formats_in.iso_reasons import NEVER_CAME
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
-from voucher.settlement.reconciliation.withdraw_rejections import withdrawals
+from voucher.settlement.model.states import Cause, by_reason, change, locked_in
+from voucher.settlement.reconciliation.withdraw_rejections import standing_withdrawals
 from voucher.settlement.words.states import AdviceState
+from voucher.settlement.words.transitions import PaymentWhy
 
-_CHUNK = 5_000
 
-
-def reject_advices(session: Session, reasons: Mapping[UUID, str], *, on: date, by: UUID, now: datetime) -> list[UUID]:
+def reject_advices(
+    session: Session,
+    reasons: Mapping[UUID, str],
+    *,
+    on: date,
+    by: UUID,
+    now: datetime,
+    why: PaymentWhy = PaymentWhy.REJECTED,
+    bank_file: str | None = None,
+) -> list[UUID]:
     """Reject those of these advices that are in transit, each for its reason, and post it; return them. The next batch takes them up.
 
-    None of them may be one of `withdraw_rejections.rejected_twice`.
+    `bank_file` is the one that says so.
     """
-    rejected = _change(session, reasons, AdviceState.IN_FILE, AdviceState.REJECTED)
-    before = {one: withdrawal for some in _parts(rejected) for one, withdrawal in withdrawals(session, some).items()}
-    for advice_id in sorted(before):
+    rejected = locked_in(session, list(reasons), AdviceState.IN_FILE)
+    withdrawn = standing_withdrawals(session, rejected)
+    for advice_id in sorted(withdrawn):
         # It had been rejected, and that was withdrawn: the rejection stands again, not before it was withdrawn.
-        day = max(on, before[advice_id].on)
-        event = Event(EventType.MATCH_UNDONE, advice_id, now, "Rejet rétabli", by, day)
-        reverse(session, event, before[advice_id].entry_id)
-    for some in _parts([one for one in rejected if one not in before]):
-        facts = (
+        withdrawal = withdrawn[advice_id]
+        day = max(on, withdrawal.on)
+        event = Event(EventType.MATCH_UNDONE, withdrawal.event_id, now, "Rejet rétabli", by, day)
+        entry_id = reverse(session, event, withdrawal.entry_id)
+        cause = Cause(
+            why=why, by=by, at=now, effective_on=day, reason=reasons[advice_id], bank_file=bank_file, entry_id=entry_id
+        )
+        change(session, [advice_id], AdviceState.IN_FILE, AdviceState.REJECTED, cause)
+    for reason, some in by_reason({one: reasons[one] for one in rejected if one not in withdrawn}):
+        chosen = PaymentAdvice.id.in_(some)
+        # Its first rejection has an entry that bears the payment's id.
+        facts = select(PaymentAdvice.id.label("advice_id"), PaymentAdvice.id.label("entry_id")).where(chosen)
+        cause = Cause(why=why, by=by, at=now, effective_on=on, reason=reason, bank_file=bank_file)
+        change(session, facts, AdviceState.IN_FILE, AdviceState.REJECTED, cause)
+        entries = (
             select(
                 PaymentAdvice.id,
                 PaymentAdvice.amount_cents,
@@ -41,47 +60,20 @@ def reject_advices(session: Session, reasons: Mapping[UUID, str], *, on: date, b
                 PaymentAdvice.structure_id,
             )
             .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
-            .where(PaymentAdvice.id.in_(some))
+            .where(chosen)
         )
-        post_many(session, EventType.TRANSFER_REJECTED, facts, by=by, now=now)
+        post_many(session, EventType.TRANSFER_REJECTED, entries, by=by, now=now)
     return rejected
 
 
-def say_reasons(session: Session, reasons: Mapping[UUID, str], state: AdviceState) -> None:
-    """Write why advices are in a state, in the words of who said it."""
-    _change(session, reasons, state, state)
-
-
-def say_why_rejected(session: Session, reasons: Mapping[UUID, str]) -> None:
+def say_why_rejected(session: Session, reasons: Mapping[UUID, str], *, bank_file: str, by: UUID, now: datetime) -> None:
     """Write why a bank or an accountant refuses transfers that people offered again because their first sending never came.
 
     A dead account is then not paid again (ADR 18). Other rejections keep the reason that they had.
     """
-    given = {one: reason for one, reason in reasons.items() if reason}
-    for some in _parts(sorted(given)):
-        unsaid = select(PaymentAdvice.id).where(PaymentAdvice.id.in_(some), PaymentAdvice.state_reason == NEVER_CAME)
-        say_reasons(session, {one: given[one] for one in session.scalars(unsaid)}, AdviceState.REJECTED)
-
-
-def _change(session: Session, reasons: Mapping[UUID, str], before: AdviceState, after: AdviceState) -> list[UUID]:
-    """Change the advices that are in a state, those of one reason together; return them."""
-    by_reason: dict[str, list[UUID]] = {}
-    for advice_id, reason in reasons.items():
-        by_reason.setdefault(reason[:200], []).append(advice_id)
-    done: list[UUID] = []
-    for reason, ids in sorted(by_reason.items()):
-        for some in _parts(sorted(ids)):
-            change = (
-                update(PaymentAdvice)
-                .where(PaymentAdvice.id.in_(some), PaymentAdvice.state == before)
-                .values(state=after, state_reason=reason)
-                .returning(PaymentAdvice.id)
-                .execution_options(synchronize_session=False)
-            )
-            done += session.scalars(change).all()
-    return done
-
-
-def _parts(items: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]
+    for reason, some in by_reason({one: reason for one, reason in reasons.items() if reason}):
+        unsaid = session.scalars(
+            select(PaymentAdvice.id).where(PaymentAdvice.id.in_(some), PaymentAdvice.state_reason == NEVER_CAME)
+        ).all()
+        cause = Cause(why=PaymentWhy.REASON_GIVEN, by=by, at=now, reason=reason, bank_file=bank_file)
+        change(session, unsaid, AdviceState.REJECTED, AdviceState.REJECTED, cause)

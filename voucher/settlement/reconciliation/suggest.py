@@ -92,7 +92,7 @@ def matches(database: Database, line_id: UUID, *, issuer_id: UUID | None = None)
                 kind=MatchKind(one.kind),
                 amount_cents=sum(part.amount_cents for part in same),
                 part_count=len(same),
-                is_automatic=one.id == one.line_id,
+                is_automatic=one.is_automatic,
                 why=one.why,
                 made_at=one.made_at,
                 made_by=one.made_by,

@@ -20,29 +20,16 @@ from voucher.ledger.model import Entry
 from voucher.ledger.post import Event, post_event, reverse_on_its_day
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.states import Cause, change
 from voucher.settlement.reconciliation.apply_match import Line, line_to_use
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
+from voucher.settlement.reconciliation.line_entries import DIRECT, IDENTIFIED
 from voucher.settlement.reconciliation.withdraw_rejections import reject_again
 from voucher.settlement.recoveries.recover import undo_repayment
 from voucher.settlement.words.states import AdviceState, BatchState, MatchKind
+from voucher.settlement.words.transitions import PaymentWhy
 
 REASON_LENGTH_MAX = 200
-
-DIRECT = (
-    EventType.TRANSFER_BOOKED,
-    EventType.TRANSFER_RETURNED,
-    EventType.BANK_CHARGED,
-    EventType.BANK_CHARGE_REFUNDED,
-)
-"""Events of a line matched as it came in: the entry bears the line's id, as its match does."""
-
-IDENTIFIED = (
-    EventType.DEBIT_IDENTIFIED,
-    EventType.CREDIT_IDENTIFIED,
-    EventType.CHARGE_IDENTIFIED,
-    EventType.CHARGE_REFUND_IDENTIFIED,
-)
-"""Events of a line that waited, then was matched: the entry bears the match's id."""
 
 
 def undo_match(
@@ -69,9 +56,9 @@ def undo_match(
             return
         kind = MatchKind(parts[0].kind)
         if kind is MatchKind.PAYMENT:
-            _put_back_in_transit(session, match_id, parts, by, now)
+            _put_back_in_transit(session, parts, line, by, now)
         elif kind is MatchKind.RETURN:
-            _pay_again(session, match_id)
+            _pay_again(session, parts, line, by, now)
         _let_wait_again(session, parts)
         if kind is MatchKind.FUNDS:
             undo_receipt(session, match_id, by=by, now=now)
@@ -80,7 +67,7 @@ def undo_match(
         elif kind is MatchKind.OVERPAYMENT:
             undo_repayment(session, line.id, parts[0].target_id, by=by, now=now)
         elif kind is not MatchKind.OFFSET:
-            _reverse(session, match_id, line, by, now)
+            _reverse(session, parts[0], line, by, now)
 
 
 def _let_wait_again(session: Session, parts: Sequence[Line]) -> None:
@@ -97,16 +84,11 @@ def _let_wait_again(session: Session, parts: Sequence[Line]) -> None:
         )
 
 
-def _put_back_in_transit(session: Session, match_id: UUID, parts: Sequence[Line], by: UUID, now: datetime) -> None:
+def _put_back_in_transit(session: Session, parts: Sequence[Line], line: Line, by: UUID, now: datetime) -> None:
     """Make the payments of a match wait for the bank again, and open their batch again; those it had refused are refused again."""
-    advices = select(BankMatch.advice_id).where(BankMatch.id == match_id)
-    change = (
-        update(PaymentAdvice)
-        .where(PaymentAdvice.id.in_(advices), PaymentAdvice.state == AdviceState.PAID)
-        .values(state=AdviceState.IN_FILE, paid_on=None)
-        .execution_options(synchronize_session=False)
-    )
-    if changed(session, change) != len(parts):
+    advices = select(BankMatch.advice_id.label("advice_id")).where(BankMatch.id == parts[0].id)
+    cause = _undone(PaymentWhy.PAYMENT_UNDONE, line, by, now)
+    if change(session, advices, AdviceState.PAID, AdviceState.IN_FILE, cause) != len(parts):
         raise Refused(
             "match_rested_on",
             "Un virement de cette ligne est revenu depuis. Défaites d’abord le rapprochement de son retour.",
@@ -122,31 +104,28 @@ def _put_back_in_transit(session: Session, match_id: UUID, parts: Sequence[Line]
     close_ended_batches(session, now)
 
 
-def _pay_again(session: Session, match_id: UUID) -> None:
+def _pay_again(session: Session, parts: Sequence[Line], line: Line, by: UUID, now: datetime) -> None:
     """Make a payment that was thought returned paid again."""
-    change = (
-        update(PaymentAdvice)
-        .where(
-            PaymentAdvice.id.in_(select(BankMatch.advice_id).where(BankMatch.id == match_id)),
-            PaymentAdvice.state == AdviceState.RETURNED,
-        )
-        .values(state=AdviceState.PAID, state_reason="")
-        .execution_options(synchronize_session=False)
-    )
-    if changed(session, change) == 0:
+    cause = _undone(PaymentWhy.RETURN_UNDONE, line, by, now)
+    if not change(session, [parts[0].advice_id], AdviceState.RETURNED, AdviceState.PAID, cause):
         raise Refused(
             "match_rested_on",
             "Un autre lot a repris ce règlement depuis. Le retour ne peut plus être défait : appelez votre banque.",
         )
 
 
-def _reverse(session: Session, match_id: UUID, line: Line, by: UUID, now: datetime) -> None:
+def _undone(why: PaymentWhy, line: Line, by: UUID, now: datetime) -> Cause:
+    """Say that a line is not a payment's after all: it counts from the bank's day, as the reversal does."""
+    return Cause(why=why, by=by, at=now, effective_on=line.booked_on, line_id=line.id)
+
+
+def _reverse(session: Session, match: Line, line: Line, by: UUID, now: datetime) -> None:
     """Reverse the match's entry on its day; a line matched as it came in gets, on the bank's day, the entry of one that waits."""
     entry_id = session.execute(
-        select(Entry.id).where(Entry.event_id == match_id, Entry.event_type.in_((*DIRECT, *IDENTIFIED)))
+        select(Entry.id).where(Entry.event_id == match.id, Entry.event_type.in_((*DIRECT, *IDENTIFIED)))
     ).scalar_one()
-    reverse_on_its_day(session, Event(EventType.MATCH_UNDONE, match_id, now, "Rapprochement défait", by), entry_id)
-    if match_id == line.id:
+    reverse_on_its_day(session, Event(EventType.MATCH_UNDONE, match.id, now, "Rapprochement défait", by), entry_id)
+    if match.is_automatic:
         event_type = EventType.UNKNOWN_CREDIT_BOOKED if line.is_credit else EventType.UNKNOWN_DEBIT_BOOKED
         narration = "Ligne de relevé à identifier, rapprochement défait"
         event = Event(event_type, line.id, now, narration, by, line.booked_on)

@@ -2,51 +2,51 @@
 their answer that a duplicate's first sending never came.
 
 The rejection is withdrawn, the money is in transit again, and a line pays it as any other. Were it left aside, the next batch
-would pay the structure a second time. Where the match of that line is undone, the rejection stands again; once.
+would pay the structure a second time. Where the match of that line is undone, the rejection stands again; as often as needed.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from sqlalchemy import Row, Select, exists, select, update
+from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import among
-from voucher.kernel.refusals import Refused
+from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Entry
 from voucher.ledger.post import Event, post_event, reverse_on_its_day
 from voucher.settlement.model.bank_reports import DuplicateAnswer
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.states import Cause, PaymentEvent, change, locked_in
 from voucher.settlement.words.states import AdviceState
+from voucher.settlement.words.transitions import PaymentWhy
 
-_IDS_MAX = 1000
+_IDS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """The first withdrawal of a rejection: its entry and day. `is_of_people`: they took back an answer, no debit denied the rejection.
+    """The withdrawal of a rejection that stands: its entry, with the id of its event (its reversal bears the same) and its day.
 
-    `rejected_again_on` is the day from which the rejection stood again, None when it did not.
+    `is_of_people`: no debit denied the rejection.
     """
 
     entry_id: UUID
+    event_id: UUID
     on: date
     is_of_people: bool
-    rejected_again_on: date | None
-
-    @property
-    def is_reversed(self) -> bool:
-        """Whether the rejection stood again since."""
-        return self.rejected_again_on is not None
 
 
-def again_id(advice_id: UUID) -> UUID:
-    """Return the id of the second withdrawal of an advice's rejection: the first bears the advice's own."""
-    return uuid5(advice_id, "again")
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The last rejection of an advice: since when it stands, and the last reason given for it."""
+
+    on: date
+    reason: str
 
 
 def hold_rejected(session: Session, references: Sequence[str]) -> None:
@@ -59,95 +59,119 @@ def hold_rejected(session: Session, references: Sequence[str]) -> None:
     )
 
 
-def withdraw_rejections(session: Session, booked_on: Mapping[UUID, date], *, by: UUID, now: datetime) -> None:
+def withdraw_rejections(
+    session: Session,
+    booked_on: Mapping[UUID, date],
+    *,
+    by: UUID,
+    now: datetime,
+    why: PaymentWhy = PaymentWhy.DEBITED_AFTER_ALL,
+) -> None:
     """Put those of these advices that are rejected back in transit (4670 to 5115); the caller has a debit that pays each.
 
     `booked_on` gives the day of that debit: the rejection is withdrawn then, or on its own day where the bank told it later.
     """
-    withdrawn = _change(session, list(booked_on), AdviceState.REJECTED, AdviceState.IN_FILE)
-    before = withdrawals(session, [advice.id for advice in withdrawn])
-    rejected_on = _rejected_on(session, [advice.id for advice in withdrawn])
-    for advice in withdrawn:
-        agreement_id = session.execute(
-            select(SettlementBatch.agreement_id).where(SettlementBatch.id == advice.batch_id)
-        ).scalar_one()
-        earlier = before.get(advice.id)
-        event_id = advice.id if earlier is None else again_id(advice.id)
-        rejected = rejected_on[advice.id] if earlier is None else earlier.rejected_again_on
-        day = max(booked_on[advice.id], rejected or rejected_on[advice.id])
-        event = Event(EventType.REJECTION_WITHDRAWN, event_id, now, f"Virement {advice.reference}", by, day)
-        dimensions = {Dimension.AGREEMENT: agreement_id, Dimension.STRUCTURE: advice.structure_id}
-        post_event(session, event, dimensions, {advice.structure_id: advice.amount_cents})
+    rejected = locked_in(session, list(booked_on), AdviceState.REJECTED)
+    for start in range(0, len(rejected), _IDS_MAX):
+        some = rejected[start : start + _IDS_MAX]
+        before = _rejections(session, PaymentEvent.advice_id.in_(some))
+        advices = session.execute(
+            select(
+                PaymentAdvice.id,
+                PaymentAdvice.structure_id,
+                PaymentAdvice.reference,
+                PaymentAdvice.amount_cents,
+                SettlementBatch.agreement_id,
+            )
+            .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+            .where(PaymentAdvice.id.in_(some))
+            .order_by(PaymentAdvice.id)
+        ).all()
+        for advice in advices:
+            day = max(booked_on[advice.id], before[advice.id].on)
+            event = Event(EventType.REJECTION_WITHDRAWN, new_id(), now, f"Virement {advice.reference}", by, day)
+            dimensions = {Dimension.AGREEMENT: advice.agreement_id, Dimension.STRUCTURE: advice.structure_id}
+            entry_id = post_event(session, event, dimensions, {advice.structure_id: advice.amount_cents})
+            cause = Cause(why=why, by=by, at=now, effective_on=day, entry_id=entry_id)
+            change(session, [advice.id], AdviceState.REJECTED, AdviceState.IN_FILE, cause)
 
 
 def reject_again(session: Session, advice_ids: Select[Any], *, by: UUID, now: datetime) -> None:
     """Let the rejections of these advices in transit stand again, where a debit withdrew them: it was not theirs.
 
-    What people took back themselves stays in transit. Raises Refused the second time.
+    What people took back themselves stays in transit.
     """
-    before = withdrawals(session, advice_ids)
-    if any(one.is_reversed for one in before.values()):
-        raise Refused(
-            "match_rested_on",
-            "Ce rapprochement a déjà été défait une fois, et le virement avait été rejeté. Demandez à votre banque ce qu’elle a débité.",
+    withdrawn = _withdrawals(session, PaymentEvent.advice_id.in_(advice_ids))
+    before = _rejections(session, PaymentEvent.advice_id.in_(advice_ids))
+    for advice_id, withdrawal in sorted(withdrawn.items()):
+        if withdrawal.is_of_people:
+            continue
+        advice = session.execute(
+            select(PaymentAdvice.reference, PaymentAdvice.state_reason).where(PaymentAdvice.id == advice_id)
+        ).one()
+        event = Event(
+            EventType.MATCH_UNDONE, withdrawal.event_id, now, f"Rejet rétabli, virement {advice.reference}", by
         )
-    denied = [one for one, withdrawal in before.items() if not withdrawal.is_of_people]
-    for advice in _change(session, denied, AdviceState.IN_FILE, AdviceState.REJECTED):
-        event = Event(EventType.MATCH_UNDONE, advice.id, now, f"Rejet rétabli, virement {advice.reference}", by)
-        reverse_on_its_day(session, event, before[advice.id].entry_id)
+        cause = Cause(
+            why=PaymentWhy.REJECTED_AGAIN,
+            by=by,
+            at=now,
+            effective_on=withdrawal.on,
+            reason=before[advice_id].reason if advice_id in before else advice.state_reason,
+            entry_id=reverse_on_its_day(session, event, withdrawal.entry_id),
+        )
+        change(session, [advice_id], AdviceState.IN_FILE, AdviceState.REJECTED, cause)
 
 
-def rejected_twice(session: Session, advice_ids: Sequence[UUID]) -> set[UUID]:
-    """Return those of these advices whose rejection was withdrawn, stood again, and so cannot stand once more."""
+def standing_withdrawals(session: Session, advice_ids: Sequence[UUID]) -> dict[UUID, Withdrawal]:
+    """Return the withdrawal that stands of each of these advices whose rejection was withdrawn."""
     return {
-        one
+        advice_id: withdrawal
         for start in range(0, len(advice_ids), _IDS_MAX)
-        for one, withdrawal in withdrawals(session, advice_ids[start : start + _IDS_MAX]).items()
-        if withdrawal.is_reversed
+        for advice_id, withdrawal in _withdrawals(
+            session, PaymentEvent.advice_id.in_(advice_ids[start : start + _IDS_MAX])
+        ).items()
     }
 
 
-def withdrawals(session: Session, advice_ids: Sequence[UUID] | Select[Any]) -> dict[UUID, Withdrawal]:
-    """Return the first withdrawal of each of these advices whose rejection was withdrawn."""
-    entry, reversal = aliased(Entry), aliased(Entry)
+def _withdrawals(session: Session, is_asked: Any) -> dict[UUID, Withdrawal]:
+    reversal = aliased(Entry)
+    # A history that opened after such a withdrawal says it by its entry alone.
     is_of_people = exists().where(
-        DuplicateAnswer.advice_id == entry.event_id, DuplicateAnswer.withdrawn_at == entry.posted_at
+        DuplicateAnswer.advice_id == PaymentEvent.advice_id, DuplicateAnswer.withdrawn_at == Entry.posted_at
     )
     rows = session.execute(
-        select(entry.event_id, entry.id, entry.effective_on, is_of_people, reversal.effective_on)
-        .outerjoin(reversal, reversal.reverses_id == entry.id)
-        .where(entry.event_type == EventType.REJECTION_WITHDRAWN, entry.event_id.in_(advice_ids))
+        select(
+            PaymentEvent.advice_id,
+            Entry.id,
+            Entry.event_id,
+            Entry.effective_on,
+            or_(PaymentEvent.why == PaymentWhy.ANSWER_WITHDRAWN, is_of_people),
+        )
+        .join(Entry, Entry.id == PaymentEvent.entry_id)
+        .where(
+            is_asked,
+            Entry.event_type == EventType.REJECTION_WITHDRAWN,
+            ~exists().where(reversal.reverses_id == Entry.id),
+        )
     )
-    return {
-        advice_id: Withdrawal(entry_id, on, bool(of_people), again_on)
-        for advice_id, entry_id, on, of_people, again_on in rows
-    }
+    return {row[0]: Withdrawal(*row[1:4], bool(row[4])) for row in rows}
 
 
-def _rejected_on(session: Session, advice_ids: Sequence[UUID]) -> dict[UUID, date]:
-    """Return the day on which each of these advices was rejected."""
+def _rejections(session: Session, is_asked: Any) -> dict[UUID, Rejection]:
+    """Return the last rejection of each of these advices that was ever rejected since its history began."""
     rows = session.execute(
-        select(Entry.event_id, Entry.effective_on).where(
-            Entry.event_type == EventType.TRANSFER_REJECTED, Entry.event_id.in_(advice_ids)
+        select(
+            PaymentEvent.advice_id,
+            PaymentEvent.why,
+            PaymentEvent.effective_on,
+            PaymentEvent.reason,
         )
+        .where(is_asked, PaymentEvent.to_state == AdviceState.REJECTED)
+        .order_by(PaymentEvent.advice_id, PaymentEvent.rank)
     )
-    return {row.event_id: row.effective_on for row in rows}
-
-
-def _change(
-    session: Session, advice_ids: Sequence[UUID], before: AdviceState, after: AdviceState
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Change the state of those of these advices that are in one; what the bank said of them stays written."""
-    return session.execute(
-        update(PaymentAdvice)
-        .where(PaymentAdvice.id.in_(advice_ids), PaymentAdvice.state == before)
-        .values(state=after)
-        .returning(
-            PaymentAdvice.id,
-            PaymentAdvice.batch_id,
-            PaymentAdvice.structure_id,
-            PaymentAdvice.reference,
-            PaymentAdvice.amount_cents,
-        )
-        .execution_options(synchronize_session=False)
-    ).all()
+    found: dict[UUID, Rejection] = {}
+    for advice_id, why, on, reason in rows:
+        is_same = why == PaymentWhy.REASON_GIVEN
+        found[advice_id] = Rejection(found[advice_id].on if is_same else on, reason)
+    return found

@@ -26,8 +26,9 @@ from voucher.settlement.model.batches import BankFile, PaymentAdvice, Settlement
 from voucher.settlement.payable.announced_duplicates import ANSWERS_NEEDED, decision, is_decided, is_open
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices
-from voucher.settlement.reconciliation.withdraw_rejections import rejected_twice, withdraw_rejections
+from voucher.settlement.reconciliation.withdraw_rejections import withdraw_rejections
 from voucher.settlement.words.states import AdviceState, BatchState, DuplicateOutcome, ReportKind
+from voucher.settlement.words.transitions import PaymentWhy
 
 REASON_LENGTH_MAX = 200
 _CHUNK = 1_000
@@ -111,7 +112,8 @@ def withdraw_answer(
         _refuse_rested_on(advices)
         back = [one.id for one in advices if one.state == AdviceState.REJECTED]
         for some in _parts(back):
-            withdraw_rejections(session, dict.fromkeys(some, paris_day(now)), by=by, now=now)
+            days = dict.fromkeys(some, paris_day(now))
+            withdraw_rejections(session, days, by=by, now=now, why=PaymentWhy.ANSWER_WITHDRAWN)
         session.execute(
             update(SettlementBatch)
             .where(
@@ -153,7 +155,6 @@ def _to_answer(session: Session, new: NewAnswer, by: UUID) -> list[UUID]:
         )
     answers = _standing(session, found)
     if left := [one for one in found if by not in answers[one] and len(answers[one]) < ANSWERS_NEEDED]:
-        _refuse_rejected_twice(session, left, new.outcome)
         return left
     if any(by in answers[one] for one in found):
         raise Refused(
@@ -178,14 +179,6 @@ def _nothing_to_answer(session: Session, new: NewAnswer) -> Refused:
     return Refused("nothing_to_answer", f"{why} Il n’y a rien à faire.")
 
 
-def _refuse_rejected_twice(session: Session, ids: Sequence[UUID], outcome: str) -> None:
-    if outcome == DuplicateOutcome.NEVER_CAME and any(rejected_twice(session, some) for some in _parts(ids)):
-        raise Refused(
-            "answered_twice",
-            "Ce virement a déjà été remis à payer, puis repris, deux fois. Demandez à votre banque ce qu’elle a débité.",
-        )
-
-
 def _offer_again(session: Session, ids: Sequence[UUID], by: UUID, now: datetime) -> None:
     """Reject those of these advices that two people now say never reached the bank, each for what the bank said since, if anything."""
     for some in _parts(ids):
@@ -200,7 +193,7 @@ def _offer_again(session: Session, ids: Sequence[UUID], by: UUID, now: datetime)
             .order_by(BankFile.imported_at)
         )
         reasons.update({row.advice_id: row.code or NEVER_CAME for row in said})
-        reject_advices(session, reasons, on=paris_day(now), by=by, now=now)
+        reject_advices(session, reasons, on=paris_day(now), by=by, now=now, why=PaymentWhy.NEVER_CAME)
 
 
 def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, str]]:

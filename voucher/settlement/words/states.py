@@ -102,6 +102,17 @@ class BankFileKind(StrEnum):
     ACCOUNTANT_RETURN = "accountant_return"
 
 
+class LineOrigin(StrEnum):
+    """Who says a booked line, and how it is told apart: by the bank's own reference (`named`), by what a camt file says of it
+    (`unnamed`) or by its CFONB record, none of which shares a key; or a public accountant's return file said it first.
+    """
+
+    NAMED = "named"
+    UNNAMED = "unnamed"
+    CFONB = "cfonb"
+    ACCOUNTANT = "accountant"
+
+
 class LineNature(StrEnum):
     """Where an advice's amount comes from; the source is a period, an advice, a dispute, or a recovery (the last two).
 
