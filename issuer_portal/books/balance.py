@@ -78,10 +78,10 @@ def trial_table(year: int, until: date, book: Book | None = None) -> Table[CodeL
     return Table(
         BOOKS[book] if book else "Balance",
         (
-            Column[CodeLine]("code", "Compte", value=lambda row: shown[row.code].number, is_sorted=True, link=link),
+            Column[CodeLine]("book", "Livre", value=lambda row: BOOKS[PRESENTED[row.code].book], under="name"),
             Column("own_code", "Code", value=lambda row: row.code, under="code"),
+            Column("code", "Compte", value=lambda row: shown[row.code].number, is_sorted=True, link=link),
             Column("name", "Nom", value=lambda row: shown[row.code].name),
-            Column("book", "Livre", value=lambda row: BOOKS[PRESENTED[row.code].book], under="name"),
             *balance_columns(lambda row: row.sums, is_sorted=False),
         ),
         default_sort="code",

@@ -28,7 +28,7 @@ RECONCILIATIONS = Table(
             "Compte",
             link=lambda row: url_for("books.reconciliation_page", account_id=row.account_id, jour=row.on.isoformat()),
         ),
-        Column("statement_on", "Relevé du", Kind.DAY),
+        Column("statement_on", "Relevé du", Kind.DAY, lambda row: row.statement_on or "Aucun à ce jour"),
         Column("statement_cents", "Solde du relevé", Kind.EUROS, is_summed=True),
         Column(
             "difference_cents",

@@ -62,6 +62,8 @@ REPORT = Table(
     "Lignes du fichier",
     (
         Column[ReportLine]("line", "Ligne", Kind.SERIAL, lambda row: row.number, is_sorted=True),
+        Column("external_id", "Identifiant", under="name"),
+        Column("name", "Lieu"),
         Column(
             "outcome",
             "Résultat",
@@ -69,8 +71,6 @@ REPORT = Table(
             lambda row: OUTCOMES[row.outcome],
             tag=lambda row: OUTCOME_TAGS[row.outcome],
         ),
-        Column("name", "Lieu"),
-        Column("external_id", "Identifiant", under="name"),
         Column("sentences", "Remarques", value=lambda row: " ".join(row.sentences)),
     ),
     default_sort="line",

@@ -28,9 +28,10 @@ def test_a_structure_s_redemptions_are_listed_sorted_and_filtered(database: Data
         )  # fmt: skip
 
     def listed(sort: str = "at", descending: bool = True, **filters: str) -> list[int]:
-        rows, total = listed(read.redemptions(database, Asked(sort=sort, descending=descending, limit=50, filters=filters), structure_id=first.structure_id, **SEEN))  # fmt: skip
-        assert total == len(rows)
-        return [row.voucher_count for row in rows]
+        asked = Asked(sort=sort, descending=descending, filters=filters)
+        page = read.redemptions(database, asked, structure_id=first.structure_id, **SEEN)
+        assert page.count == len(page.rows)
+        return [row.voucher_count for row in page.rows]
 
     assert listed() == [3, 2, 1]
     assert listed("amount", False) == [1, 2, 3]

@@ -80,7 +80,9 @@ def compare(file_headings: list[str], file_row: list[str], headings: list[str], 
     for heading, value in zip(file_headings, file_row, strict=True):
         if heading in shown:
             is_hidden_zero = shown[heading] == "" and value in (said_euros(0), "0")
-            assert is_hidden_zero or shown[heading].startswith(value), f"{where}, {heading}: {value!r}, {shown[heading]!r}"
+            assert is_hidden_zero or shown[heading].startswith(value), (
+                f"{where}, {heading}: {value!r}, {shown[heading]!r}"
+            )
         else:
             assert value in whole or value in (said_euros(0), "0"), f"{where}, {heading}: {value!r} not in {whole!r}"
 
