@@ -15,7 +15,7 @@ from benchmarks.table import Row
 from tests.builders import SOMEONE, an_agreement, an_iban
 from tests.settlement.town import APPROVER, NOW
 from voucher.kernel.database import Database
-from voucher.ledger.chart import AccountKey
+from voucher.ledger.chart import AccountKey, Code
 from voucher.ledger.post import open_accounts
 from voucher.programme.model import Agreement, PayingAccount
 
@@ -62,7 +62,7 @@ def _seed(database: Database) -> str:
     with database.write() as session:
         agreement = session.get_one(Agreement, agreed.agreement_id)
         iban = session.get_one(PayingAccount, agreement.paying_account_id).iban
-        open_accounts(session, [AccountKey("5115", agreement_id=agreed.agreement_id)])
+        open_accounts(session, [AccountKey(Code.IN_TRANSIT, agreement_id=agreed.agreement_id)])
         values = {
             "agreement": agreed.agreement_id, "now": NOW, "by": SOMEONE, "other": APPROVER, "structures": STRUCTURES,
             "batches": ENTRIES // STRUCTURES, "first": FIRST_CENTS, "iban": an_iban(7), "day": NOW.date(),

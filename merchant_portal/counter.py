@@ -78,7 +78,7 @@ TODAY = Table(
     "Encaissements du jour",
     (
         Column[read.RedemptionLine]("redeemed_at", "Heure", Kind.INSTANT),
-        Column("booklet_number", "Carnet", Kind.SERIAL),
+        Column("booklet_number", "Carnet", Kind.BOOKLET),
         Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
         Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),
         Column("service", "Service"),

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from merchant_portal.counter import blueprint, own_counter, own_place
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.labels import serial_label
 from voucher.kernel.typed_numbers import whole_number
 from voucher.network.services import Service
 from voucher.redemption.answers import Counter, Redeemed
@@ -17,7 +18,7 @@ from voucher.redemption.check import check
 from voucher.redemption.redeem import redeem
 from voucher.redemption.rules import VOUCHERS_MAX, Refusal
 from voucher.web.access import staff, viewer
-from voucher.web.filters import plural, round_euros, serial
+from voucher.web.filters import plural, round_euros
 from voucher.web.headers import scanner_page
 from voucher.web.services import services
 
@@ -72,7 +73,7 @@ def act() -> str | Response:
 
 def label_of(serial_number: int) -> str:
     """Return what a voucher is called at the counter."""
-    return f"Chèque {serial(serial_number)}"
+    return f"Chèque {serial_label(serial_number)}"
 
 
 def remember_service(response: Response, service: str) -> None:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+from voucher.kernel.money import thousands
 from voucher.programme.territories import REGIONS
 from voucher.reporting.coverage import Coverage, RegionCoverage
 from voucher.reporting.funnel import STEPS, WORDS, Funnel, Rate, Step
 from voucher.reporting.small_cells import SMALL_CELL_MAX
 from voucher.reporting.stages import Money
 from voucher.web import charts
-from voucher.web.filters import euros, number, percent, plural
+from voucher.web.filters import euros, percent, plural
 from voucher.web.tile_map import tile_map
 
 SMALL = f"moins de {SMALL_CELL_MAX + 1}"
@@ -38,7 +39,7 @@ def funnel_chart(found: Funnel) -> charts.Chart:
     rows = [
         (
             WORDS[step].name,
-            number(found[step].voucher_count),
+            thousands(found[step].voucher_count),
             euros(found[step].amount_cents),
             percent(found[step].voucher_count, ordered),
         )
@@ -100,10 +101,13 @@ def _tile_value(row: RegionCoverage) -> int | str:
 
 def coverage_cells(row: RegionCoverage) -> tuple[str, ...]:
     """Return a region's line: a count too small to be shown says so, and hides what would tell it."""
-    beside = number(row.place_count), NOT_COUNTED if row.third_place_count is None else number(row.third_place_count)
+    beside = (
+        thousands(row.place_count),
+        NOT_COUNTED if row.third_place_count is None else thousands(row.third_place_count),
+    )
     if row.used is None:
         return row.name, SMALL if row.is_small else HIDDEN, HIDDEN, *beside
-    return row.name, number(row.used.redemption_count), euros(row.used.amount_cents), *beside
+    return row.name, thousands(row.used.redemption_count), euros(row.used.amount_cents), *beside
 
 
 def _of_hundred(rate: Rate, whole: str, part: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from flask import current_app, url_for
 
 from voucher.access.sessions import Viewer
+from voucher.ledger.chart import Code
 from voucher.reporting.decisions import Decision, Risk
 from voucher.web.access import access_of
 from voucher.web.filters import plural
@@ -38,14 +39,18 @@ WORDINGS: Mapping[Risk, Wording] = {
         "structure", "structures", "dus", "Voir les RIB à confirmer", (("finance.waiting_ribs", {}),)
     ),
     Risk.TRANSFER_UNCONFIRMED: Wording(
-        "virement", "virements", "en transit", "Voir le compte d'attente", (("ledger.accounts", {"compte": "5115"}),)
+        "virement",
+        "virements",
+        "en transit",
+        "Voir le compte d'attente",
+        (("ledger.accounts", {"compte": Code.IN_TRANSIT}),),
     ),
     Risk.BANK_LINES: Wording(
         "ligne",
         "lignes",
         "à identifier",
         "Voir ces lignes",
-        (("finance.lines", {"etat": "a-identifier"}), ("ledger.accounts", {"compte": "4711"})),
+        (("finance.lines", {"etat": "a-identifier"}), ("ledger.accounts", {"compte": Code.UNIDENTIFIED})),
     ),
     Risk.LAST_DAY_NEAR: Wording(
         "chèque", "chèques", "à utiliser", "Voir les conventions", (("programme.agreements", {}),)

@@ -58,9 +58,9 @@ ACCOUNTS = Table(
 USES = Table(
     "Encaissements",
     (
-        Column[UsesRow]("vintage", "Millésime", Kind.SERIAL),
-        Column("first_booklet_number", "Premier carnet", Kind.SERIAL),
-        Column("period_number", "Période", Kind.SERIAL),
+        Column[UsesRow]("vintage", "Millésime", Kind.RANK),
+        Column("first_booklet_number", "Premier carnet", Kind.BOOKLET),
+        Column("period_number", "Période", Kind.RANK),
         Column("structure_name", "Structure"),
         Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
         Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),

@@ -15,6 +15,7 @@ from voucher.accounting.documents import DIFFERENCE_WORDS, ledger_parts, reconci
 from voucher.accounting.reconciliation import Difference, DifferenceKind, Reconciliation, reconciliation
 from voucher.accounting.reconciliation import reconciliations as all_accounts
 from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.labels import iban_end
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, whole
@@ -88,7 +89,7 @@ def reconciliation_file(account_id: UUID) -> Response:
     here = services()
     on = _day(request.args)
     page = _found(account_id, on)
-    name = f"rapprochement-{page.iban[-4:]}-{on.isoformat()}.pdf"
+    name = f"rapprochement-{iban_end(page.iban)}-{on.isoformat()}.pdf"
     note_access(here.database, viewer().account_id, "État de rapprochement téléchargé", name, here.now())
     return download(name, reconciliation_pdf(page, paris_day(here.now())), "application/pdf")
 

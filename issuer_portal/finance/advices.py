@@ -15,11 +15,10 @@ from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.advice_document import advice_document
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.batches.read_advice import AdvicePage, advice
-from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.formats_out.documents import Contact
-from voucher.settlement.payable.why_waiting import advice_waiting
 from voucher.settlement.reports.read_duplicates import duplicates_of
 from voucher.settlement.reports.read_payees import ASK_NAME, MAY_WAIT, payee_checks
+from voucher.settlement.words.payment_sentences import still_owed
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
@@ -54,21 +53,17 @@ def advice_page(advice_id: UUID) -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            flash(
-                "Le règlement est mis de côté. Le lot suivant le reprendra. Le lot est à valider de nouveau.", "success"
-            )
+            flash(f"Le règlement est mis de côté. {still_owed(1)} Le lot est à valider de nouveau.", "success")
             return redirect(url_for("finance.batch", batch_id=page.batch_id))
     note_access(here.database, viewer().account_id, "Lecture d’un RIB", f"règlement {page.reference}", here.now())
     return render_template(
         "finance/advice.html",
         page=page,
         form=form,
-        why=explain(page.state_reason),
         doubled=duplicates_of(here.database, page.batch_id, advice_id=advice_id, limit=1, issuer_id=scope()),
         payee=payee_checks(here.database, page.batch_id, advice_id=advice_id).get(advice_id),
         may_wait=MAY_WAIT,
         ask_name=ASK_NAME,
-        waiting=advice_waiting(here.database, advice_id, here.now()),
     )
 
 
@@ -87,7 +82,7 @@ def advice_pdf(advice_id: UUID) -> Response:
 
 
 def _advice(advice_id: UUID) -> AdvicePage:
-    found = advice(services().database, advice_id, issuer_id=scope())
+    found = advice(services().database, advice_id, now=services().now(), issuer_id=scope())
     if found is None:
         abort(404)
     return found

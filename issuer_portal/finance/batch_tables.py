@@ -1,6 +1,7 @@
 """The lists of batches, of what a batch would freeze, and of the payments of one."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from flask import url_for
@@ -11,6 +12,7 @@ from voucher.settlement.payable.owed import Owed
 from voucher.settlement.payable.why_waiting import WaitingAdvice
 from voucher.settlement.reports.read_payees import PayeeCheck
 from voucher.settlement.words.labels import ADVICE_STATES, BATCH_STATES, CHANNELS
+from voucher.settlement.words.payment_sentences import Said
 from voucher.web.tables import Column, Kind, Table, state_column
 
 CHECK_NOT_DONE = "RCVC"
@@ -86,54 +88,61 @@ TO_FREEZE = Table(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ToldAdvice:
+    """A payment of a list, and what is said of it."""
+
+    row: AdviceRow
+    said: Said
+
+
 def advices_of_batch(
     waits: Mapping[UUID, WaitingAdvice], payees: Mapping[UUID, PayeeCheck], announced: Mapping[UUID, bool]
-) -> Table[AdviceRow]:
-    """Return the list of a batch's payments, with what the bank says of them and why they wait."""
+) -> Table[ToldAdvice]:
+    """Return the list of a batch's payments, with what the bank says of them and where they stand."""
 
-    def name_sentence(row: AdviceRow) -> str:
-        found = payees.get(row.id)
+    def name_sentence(one: ToldAdvice) -> str:
+        found = payees.get(one.row.id)
         return "" if found is None or found.code == CHECK_NOT_DONE else found.sentence
+
+    def next_act(one: ToldAdvice) -> str:
+        return one.said.next_for_office if one.row.id in waits else ""
 
     return Table(
         "Règlements du lot",
         (
-            Column[AdviceRow](
+            Column[ToldAdvice](
                 "structure",
                 "Structure",
-                value=lambda row: row.structure_name,
+                value=lambda one: one.row.structure_name,
                 is_sorted=True,
-                link=lambda row: url_for("finance.advice_page", advice_id=row.id),
+                link=lambda one: url_for("finance.advice_page", advice_id=one.row.id),
             ),
-            Column("pivot", "SIRET", under="structure"),
-            Column("reference", "Référence"),
-            state_column("state", "État", ADVICE_STATES, lambda row: row.state),
+            Column("pivot", "SIRET", value=lambda one: one.row.pivot, under="structure"),
+            Column("reference", "Référence", value=lambda one: one.row.reference),
+            state_column("state", "État", ADVICE_STATES, lambda one: one.row.state),
             Column(
                 "payee",
                 "Contrôle du nom",
                 Kind.TAG,
-                lambda row: payees[row.id].tag[0] if row.id in payees else "",
-                tag=lambda row: payees[row.id].tag[1],
+                lambda one: payees[one.row.id].tag[0] if one.row.id in payees else "",
+                tag=lambda one: payees[one.row.id].tag[1],
                 under="state",
             ),
             Column(
                 "announced",
                 "Doublon",
                 Kind.TAG,
-                lambda row: "Doublon annoncé" if row.id in announced else "",
-                tag=lambda row: "warn" if announced[row.id] else "neutral",
+                lambda one: "Doublon annoncé" if one.row.id in announced else "",
+                tag=lambda one: "warn" if announced[one.row.id] else "neutral",
                 under="state",
             ),
-            Column("paid_on", "Payé le", Kind.DAY, under="state"),
             Column("payee_sentence", "Nom du titulaire, selon la banque", value=name_sentence, under="state"),
-            Column(
-                "why",
-                "Pourquoi, et quoi faire",
-                value=lambda row: waits[row.id].waiting.act if row.id in waits else "",
-                under="state",
-            ),
-            Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
-            Column("amount", "Montant", Kind.EUROS, lambda row: row.amount_cents, is_sorted=True, is_summed=True),
+            Column("sentence", "Où en est-on", value=lambda one: one.said.sentence, under="state"),
+            Column("next_act", "Qui doit agir, et quoi faire", value=next_act, under="state"),
+            Column("paid_on", "Payé le", Kind.DAY, lambda one: one.row.paid_on, under="reference"),
+            Column("voucher_count", "Chèques", Kind.COUNT, lambda one: one.row.voucher_count, is_summed=True),
+            Column("amount", "Montant", Kind.EUROS, lambda one: one.row.amount_cents, is_sorted=True, is_summed=True),
         ),
         default_sort="structure",
         filters=("etat", "structure"),

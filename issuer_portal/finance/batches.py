@@ -10,13 +10,14 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, PasswordField
 from wtforms.validators import InputRequired
 
-from issuer_portal.finance.batch_tables import BATCHES, TO_FREEZE, advices_of_batch, payable_cents
+from issuer_portal.finance.batch_tables import BATCHES, TO_FREEZE, ToldAdvice, advices_of_batch, payable_cents
 from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.confirm import confirm_password
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked, Page
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import whole_number
@@ -27,10 +28,13 @@ from voucher.settlement.batches.export import export_batch
 from voucher.settlement.batches.freeze import Frozen, freeze_batch
 from voucher.settlement.batches.preview import preview_batch
 from voucher.settlement.batches.read_advices import advices
+from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.settlement.payable.why_waiting import batch_waiting, by_title
 from voucher.settlement.reports.read_duplicates import announced_in
 from voucher.settlement.reports.read_payees import ASK_NAME, MAY_WAIT, doubtful_names, payee_checks
 from voucher.settlement.words.labels import ADVICE_STATES, BATCH_STATES, FILE_KINDS
+from voucher.settlement.words.payment_sentences import still_owed
+from voucher.settlement.words.states import AdviceState
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
@@ -112,7 +116,7 @@ def freeze(agreement_id: UUID) -> str | Response:
 def _frozen_sentence(frozen: Frozen) -> str:
     held = f" {plural(frozen.held_count, 'structure')} en attente." if frozen.held_count else ""
     if not frozen.advice_count:
-        return f"Le lot {frozen.number} est arrêté sans paiement.{held} Un lot suivant reprendra leurs sommes."
+        return f"Le lot {frozen.number} est arrêté sans paiement.{held} {still_owed(frozen.held_count)}"
     return (
         f"Le lot {frozen.number} est arrêté : {plural(frozen.advice_count, 'structure')}, "
         f"{format_euros(frozen.total_cents)}.{held} Une autre personne doit maintenant le valider."
@@ -134,7 +138,12 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
     announced = announced_in(here.database, page.id)
     table = advices_of_batch(waits, payees, announced)
     listing = read_listing(request.args, table)
-    find = partial(advices, here.database, batch_id=page.id, issuer_id=scope())
+
+    def find(asked: Asked) -> Page[ToldAdvice]:
+        found = advices(here.database, asked, batch_id=page.id, issuer_id=scope())
+        told = said_of(here.database, [row.id for row in found.rows], here.now())
+        return found.of(ToldAdvice(row, told[row.id]) for row in found.rows)
+
     if listing.wants_file:
         return list_file(table, listing, find, f"lot-{page.number}")
     people = {one for one in (page.frozen_by, page.approved_by, page.exported_by) if one is not None}
@@ -150,7 +159,12 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         may_wait=MAY_WAIT,
         ask_name=ASK_NAME,
         announced=announced,
-        why_held=by_title(waits[one] for one in waits if waits[one].is_held),
+        why_held=by_title(one for one in waits.values() if one.state is AdviceState.HELD),
+        why_failed={
+            str(state): by_title(one for one in waits.values() if one.state is state)
+            for state in (AdviceState.REJECTED, AdviceState.RETURNED)
+        },
+        still_owed=still_owed,
         signs=batch_anomalies(services().database, page.id, now=services().now()),
         is_own=page.frozen_by == viewer().account_id,
     )

@@ -11,10 +11,13 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.kernel.calendar import french_month
+from voucher.kernel.keyset import Asked, Page
 from voucher.reporting import rejects
 from voucher.reporting.rejects import Failure, FailureGroup
 from voucher.reporting.timeline import STEP_WORDS, BatchLife, Step, Timeline, timeline
 from voucher.settlement.deadlines.payment_deadlines import late_now
+from voucher.settlement.payable.read_payment_facts import said_of
+from voucher.settlement.words.payment_sentences import Said
 from voucher.web.access import staff
 from voucher.web.filters import plural
 from voucher.web.services import services
@@ -199,33 +202,43 @@ def failures() -> str | Response:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ToldFailure:
+    """A transfer that did not arrive, and where its payment stands now."""
+
+    row: Failure
+    said: Said
+
+
 FAILURES = Table(
     "Virements rejetés ou retournés",
     (
-        Column[Failure]("on", "Jour", Kind.DAY, is_sorted=True),
-        Column("structure_name", "Structure"),
-        Column("pivot", "SIRET ou RNA", under="structure_name"),
+        Column[ToldFailure]("on", "Jour", Kind.DAY, lambda one: one.row.on, is_sorted=True),
+        Column("structure_name", "Structure", value=lambda one: one.row.structure_name),
+        Column("pivot", "SIRET ou RNA", value=lambda one: one.row.pivot, under="structure_name"),
         Column(
             "reference",
             "Règlement",
+            value=lambda one: one.row.reference,
             under="structure_name",
-            link=lambda row: url_for("finance.advice_page", advice_id=row.advice_id),
+            link=lambda one: url_for("finance.advice_page", advice_id=one.row.advice_id),
         ),
-        Column("batch_number", "Lot", under="structure_name"),
-        Column("what", "Quoi", value=lambda row: "Retour" if row.is_return else "Rejet"),
+        Column("batch_number", "Lot", value=lambda one: one.row.batch_number, under="structure_name"),
+        Column("what", "Quoi", value=lambda one: "Retour" if one.row.is_return else "Rejet"),
         Column(
             "is_open",
             "Encore dû",
             Kind.TAG,
-            lambda row: "À repayer" if row.is_open else "Repris",
-            tag=lambda row: "warn" if row.is_open else "neutral",
+            lambda one: "À repayer" if one.row.is_open else "Repris",
+            tag=lambda one: "warn" if one.row.is_open else "neutral",
             under="what",
         ),
-        Column("sentence", "Ce que dit la banque", value=lambda row: row.reason.sentence),
-        Column("code", "Motif", value=lambda row: row.reason.code, under="sentence"),
-        Column("what_to_do", "Que faire", value=lambda row: row.reason.what_to_do, under="sentence"),
-        Column("bic", "Banque (BIC)"),
-        Column("amount", "Montant", Kind.EUROS, lambda row: row.amount_cents, is_sorted=True, is_summed=True),
+        Column("reason", "Ce que dit la banque", value=lambda one: one.row.reason.sentence),
+        Column("code", "Motif", value=lambda one: one.row.reason.code, under="reason"),
+        Column("sentence", "Où en est-on", value=lambda one: one.said.sentence, under="reason"),
+        Column("next_act", "Qui doit agir, et quoi faire", value=lambda one: one.said.next_for_office, under="reason"),
+        Column("bic", "Banque (BIC)", value=lambda one: one.row.bic),
+        Column("amount", "Montant", Kind.EUROS, lambda one: one.row.amount_cents, is_sorted=True, is_summed=True),
     ),
     default_sort="-on",
     filters=("motif", "banque", "mois", "structure"),
@@ -241,19 +254,26 @@ def failure_rows() -> str | Response:
     listing = read_listing(request.args, FAILURES)
     found = rejects.failures(services().database, issuer_id=scope())
     kept = rejects.kept(found, listing.filters)
-    find = rows_reader(
+    rows = rows_reader(
         kept,
         {"on": lambda row: row.on, "amount": lambda row: row.amount_cents},
         lambda row: (row.reference, str(row.is_return)),
     )
+
+    def find(asked: Asked) -> Page[ToldFailure]:
+        page = rows(asked)
+        told = said_of(services().database, [row.advice_id for row in page.rows], services().now())
+        return page.of(ToldFailure(row, told[row.advice_id]) for row in page.rows)
+
+    total_cents = sum(one.amount_cents for one in kept)
     if listing.wants_file:
         return list_file(FAILURES, listing, find)
     return render_template(
         "finance/failure_rows.html",
         listing=listing,
-        lines=drawn(FAILURES, listing, find),
+        lines=drawn(FAILURES, listing, find, totals={"amount": total_cents}),
         count=len(kept),
-        total_cents=sum(one.amount_cents for one in kept),
+        total_cents=total_cents,
         reasons=[(group.key, f"{group.key} · {group.first.reason.sentence}") for group in rejects.by_reason(found)],
         banks=[(group.key, group.key) for group in rejects.by_bank(found)],
         months=[(group.key, french_month(group.first.on)) for group in rejects.by_month(found)],

@@ -73,7 +73,7 @@ CONTESTABLE = Table(
         Column("structure_name", "Structure"),
         Column("place_name", "Lieu"),
         Column("service", "Service", under="place_name"),
-        Column("booklet_number", "Carnet", Kind.SERIAL),
+        Column("booklet_number", "Carnet", Kind.BOOKLET),
         Column("voucher_count", "Chèques", Kind.COUNT),
         Column("amount_cents", "Montant", Kind.EUROS),
         Column(

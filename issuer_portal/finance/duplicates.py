@@ -21,6 +21,7 @@ from voucher.settlement.reports.answer_duplicates import (
     withdraw_answer,
 )
 from voucher.settlement.reports.read_duplicates import OUTCOMES, DuplicatePage, duplicate_batches, duplicates_of
+from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import DuplicateOutcome
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
@@ -74,7 +75,7 @@ def batch_duplicates(batch_id: UUID) -> str | Response:
 @staff(*READERS)
 def advice_duplicate(advice_id: UUID) -> str | Response:
     """Show one transfer that the bank called a duplicate; a person of finance answers for it alone."""
-    found = advice(services().database, advice_id, issuer_id=scope())
+    found = advice(services().database, advice_id, now=services().now(), issuer_id=scope())
     if found is None:
         abort(404)
     return _page(found.batch_id, advice_id)
@@ -141,7 +142,7 @@ def _answered(decided: DuplicateOutcome | None, page: DuplicatePage) -> str:
         return "Votre réponse est écrite. Une autre personne doit répondre à son tour : rien ne change d’ici là."
     if decided is DuplicateOutcome.STANDS:
         return "La première tient. Le débit de la banque est attendu, comme avant."
-    return f"La première n’existe pas : {plural(page.open_count, 'virement')} à payer de nouveau. Le lot suivant les reprendra."
+    return f"La première n’existe pas : {plural(page.open_count, 'virement')} à payer de nouveau. {still_owed(page.open_count)}"
 
 
 def _events(page: DuplicatePage, names: dict[UUID, str]) -> list[dict[str, object]]:

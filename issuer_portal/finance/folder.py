@@ -6,6 +6,7 @@ from flask import Blueprint, abort, g
 
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
+from voucher.ledger.chart import Code
 from voucher.settlement.batches.read import BatchPage, batch
 from voucher.settlement.words import labels as words
 from voucher.web.access import viewer
@@ -28,6 +29,7 @@ def shared() -> dict[str, object]:
         "advice_words": {str(state): word for state, word in words.ADVICE_STATES.items()},
         "channels": words.CHANNELS,
         "file_kinds": words.FILE_KINDS,
+        "Code": Code,
     }
 
 

@@ -96,7 +96,7 @@ def lift(hold_id: UUID) -> str | Response:
             show_refusal(form, refused)
         else:
             note_access(here.database, viewer().account_id, "Blocage levé", row.pivot, here.now())
-            flash(f"{row.structure_name} pourra être payée par le prochain lot.", "success")
+            flash(f"Le blocage de {row.structure_name} est levé. Il ne retient plus ses règlements.", "success")
             return redirect(url_for("finance.all_holds"))
     return render_template("finance/lift_hold.html", form=form, row=row)
 

@@ -2,6 +2,7 @@
 
 from voucher.settlement.bank_in.import_report import Reported
 from voucher.settlement.reports.read_payees import PAYEE_WORDS, is_doubtful
+from voucher.settlement.words.payment_sentences import still_owed
 from voucher.web.filters import plural
 
 
@@ -15,7 +16,7 @@ def report_receipt(done: Reported) -> str:
     parts = []
     if done.rejected_count:
         rejected = plural(done.rejected_count, "virement rejeté", "virements rejetés")
-        parts.append(f"{rejected}. Le lot suivant les reprendra.")
+        parts.append(f"{rejected}. {still_owed(done.rejected_count)}")
     if done.duplicate_count:
         doubled = plural(done.duplicate_count, "doublon annoncé", "doublons annoncés")
         parts.append(f"{doubled}. Aucune dette n’est rouverte : deux personnes doivent répondre.")

@@ -9,6 +9,7 @@ from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
 from voucher.funding.read import STATES
 from voucher.kernel.calendar import paris_day
+from voucher.ledger.chart import Code
 from voucher.web.access import viewer
 from voucher.web.services import services
 
@@ -29,6 +30,7 @@ def shared() -> dict[str, object]:
         "sees_finance": known is not None and known.may(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR),
         "sees_programme": known is not None and known.may(Role.PROGRAMME, Role.AUDITOR),
         "state_words": STATES,
+        "Code": Code,
     }
 
 

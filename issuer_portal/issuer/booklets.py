@@ -12,7 +12,7 @@ from voucher.distribution import read, read_stock
 from voucher.distribution.stop import stop_booklet
 from voucher.distribution.void_stock import NewStockVoid, void_stock
 from voucher.distribution.words import BOOKLET_STATES, STOP_REASONS, VOUCHER_STATES
-from voucher.issuing.codes import booklet_label
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
@@ -29,7 +29,7 @@ BOOKLETS = Table(
         Column[read.BookletLine](
             "number",
             "Carnet",
-            Kind.SERIAL,
+            Kind.BOOKLET,
             is_sorted=True,
             link=lambda row: url_for("issuer.booklet", number=row.number),
         ),

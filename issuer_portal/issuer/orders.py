@@ -12,13 +12,13 @@ from issuer_portal.issuer.making import VOUCHERS_AT_ONCE_MAX, make_behind
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.issuing import read
-from voucher.issuing.codes import booklet_label
 from voucher.issuing.make_batch import is_being_made, make_batch
 from voucher.issuing.order import order_vouchers
 from voucher.issuing.print_batch import VOUCHERS_PER_DOWNLOAD_MAX, print_range
+from voucher.kernel.labels import booklet_label
+from voucher.kernel.money import thousands
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
-from voucher.web.filters import number
 from voucher.web.forms import show_refusal
 from voucher.web.headers import shows_code
 from voucher.web.services import services
@@ -28,7 +28,11 @@ PARTS_SHOWN_MAX = 20
 
 
 def _is_made(batch: read.Batch) -> str:
-    return "Fabriqué" if batch.finished_at else f"{number(batch.made_booklet_count)} sur {number(batch.booklet_count)}"
+    return (
+        "Fabriqué"
+        if batch.finished_at
+        else f"{thousands(batch.made_booklet_count)} sur {thousands(batch.booklet_count)}"
+    )
 
 
 ORDERS = Table(
@@ -37,12 +41,12 @@ ORDERS = Table(
         Column[read.Batch](
             "number",
             "Premier carnet",
-            Kind.SERIAL,
+            Kind.BOOKLET,
             lambda row: row.first_booklet_number,
             is_sorted=True,
             link=lambda row: url_for("issuer.batch", batch_id=row.id),
         ),
-        Column("last_booklet_number", "Dernier carnet", Kind.SERIAL, under="number"),
+        Column("last_booklet_number", "Dernier carnet", Kind.BOOKLET, under="number"),
         Column(
             "agreement_number",
             "Convention",

@@ -144,7 +144,7 @@ def receipt(handover_id: UUID) -> str:
 STOCK = Table(
     "Carnets",
     (
-        Column[read.BookletLine]("number", "Carnet", Kind.SERIAL, is_sorted=True),
+        Column[read.BookletLine]("number", "Carnet", Kind.BOOKLET, is_sorted=True),
         state_column("state", "État", BOOKLET_STATES, lambda row: row.state),
         Column("size", "Chèques", Kind.COUNT, is_summed=True),
         Column("value", "Valeur", Kind.EUROS, lambda row: row.size * row.face_value_cents, is_summed=True),

@@ -61,7 +61,7 @@ IMPORTS = Table(
 REPORT = Table(
     "Lignes du fichier",
     (
-        Column[ReportLine]("line", "Ligne", Kind.SERIAL, lambda row: row.number, is_sorted=True),
+        Column[ReportLine]("line", "Ligne", Kind.RANK, lambda row: row.number, is_sorted=True),
         Column("external_id", "Identifiant", under="name"),
         Column("name", "Lieu"),
         Column(

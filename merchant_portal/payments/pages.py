@@ -1,5 +1,6 @@
 """Pages of a structure's payments. The structure comes from the person's role, never from the address."""
 
+from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
@@ -8,16 +9,19 @@ from werkzeug.wrappers import Response
 
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
-from voucher.kernel.keyset import Asked
+from voucher.kernel.keyset import Asked, Page
 from voucher.settlement.batches.advice_document import advice_document
 from voucher.settlement.batches.read_advice import AdvicePage, advice
 from voucher.settlement.batches.read_advices import AdviceRow, advices
 from voucher.settlement.deadlines.payment_deadlines import STAGE_WORDS
-from voucher.settlement.deadlines.payment_steps import Holder
 from voucher.settlement.deadlines.read_payments import RedemptionPayment, owing, redemption_payments, waiting_payments
 from voucher.settlement.formats_out.documents import Contact
+from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.settlement.recoveries.read_disputes import DisputeLine, dispute, disputes
+from voucher.settlement.words.causes import Holder
 from voucher.settlement.words.labels import ADVICE_STATES, DISPUTE_REASONS, DISPUTE_STATES
+from voucher.settlement.words.past_sentences import past_sentences
+from voucher.settlement.words.payment_sentences import Said
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
@@ -41,15 +45,32 @@ def own_structure() -> UUID:
     return own(Role.PLACE_MANAGER)
 
 
+@dataclass(frozen=True, slots=True)
+class ToldAdvice:
+    """A payment of the structure, and what is said of it."""
+
+    row: AdviceRow
+    said: Said
+
+
 PAYMENTS = Table(
     "Règlements",
     (
-        Column[AdviceRow]("reference", "Référence", link=lambda row: url_for("payments.payment", advice_id=row.id)),
-        Column("frozen_at", "Lot", value=lambda row: row.batch_number, is_sorted=True),
-        state_column("state", "État", ADVICE_STATES, lambda row: row.state),
-        Column("paid_on", "Payé le", Kind.DAY, under="state"),
-        Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
-        Column("amount", "Montant", Kind.EUROS, lambda row: row.amount_cents, is_sorted=True, is_summed=True),
+        Column[ToldAdvice](
+            "reference",
+            "Référence",
+            value=lambda one: one.row.reference,
+            link=lambda one: url_for("payments.payment", advice_id=one.row.id),
+        ),
+        Column("frozen_at", "Lot", value=lambda one: one.row.batch_number, is_sorted=True),
+        state_column("state", "État", ADVICE_STATES, lambda one: one.row.state),
+        Column("sentence", "Où en est-on", value=lambda one: one.said.sentence, under="state"),
+        Column(
+            "next_act", "Qui doit agir, et quoi faire", value=lambda one: one.said.next_for_structure, under="state"
+        ),
+        Column("paid_on", "Payé le", Kind.DAY, lambda one: one.row.paid_on, under="frozen_at"),
+        Column("voucher_count", "Chèques", Kind.COUNT, lambda one: one.row.voucher_count, is_summed=True),
+        Column("amount", "Montant", Kind.EUROS, lambda one: one.row.amount_cents, is_sorted=True, is_summed=True),
     ),
     default_sort="-frozen_at",
     filters=("etat",),
@@ -62,7 +83,7 @@ def _tag(row: RedemptionPayment) -> tuple[str, str]:
     if row.is_clawed_back:
         return "Repris", "warn"
     if row.paid_on and not row.dispute_id:
-        return "Payé", "success"
+        return "", ""
     return ("En retard", "warn") if row.is_late else ("", "")
 
 
@@ -85,7 +106,8 @@ REDEMPTIONS = Table(
             "Qui doit agir",
             value=lambda row: row.now.who or ("" if row.paid_on or row.is_clawed_back else "Personne pour le moment"),
         ),
-        Column("due_on", "À payer avant le", Kind.DAY),
+        Column("next", "Que faire", value=lambda row: f"{row.now.next} {row.due_sentence}".strip(), under="who"),
+        Column("due_on", "À payer au plus tard le", Kind.DAY),
         Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
         Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),
     ),
@@ -122,7 +144,12 @@ def home() -> str | Response:
     """Show what is owed and the payments, the newest first."""
     database, structure_id = services().database, own_structure()
     listing = read_listing(request.args, PAYMENTS)
-    find = partial(advices, database, structure_id=structure_id)
+
+    def find(asked: Asked) -> Page[ToldAdvice]:
+        page = advices(database, asked, structure_id=structure_id)
+        told = said_of(database, [row.id for row in page.rows], services().now())
+        return page.of(ToldAdvice(row, told[row.id]) for row in page.rows)
+
     if listing.wants_file:
         return list_file(PAYMENTS, listing, find)
     waiting = waiting_payments(database, structure_id, services().now())
@@ -144,9 +171,12 @@ def home() -> str | Response:
 def payment(advice_id: UUID) -> str:
     """Show one payment, with what it is made of."""
     page = _own(advice_id)
-    waiting = waiting_payments(services().database, own_structure(), services().now())
-    step = next((one.step for one in waiting if one.due.advice_id == advice_id), None)
-    return render_template("payments/payment.html", page=page, step=step)
+    events = [
+        {"what": f"Lot {page.batch_number} arrêté", "at": page.frozen_at},
+        *([{"what": "Lot validé", "at": page.approved_at}] if page.approved_at and page.facts.sent_on else []),
+        *({"what": what, "on": on} for what, on in past_sentences(page.facts)),
+    ]
+    return render_template("payments/payment.html", page=page, said=page.said, events=events)
 
 
 @blueprint.get("/<uuid:advice_id>/bordereau.pdf")
@@ -218,6 +248,7 @@ def _events(one: RedemptionPayment) -> list[dict[str, object]]:
         {
             "what": step.what,
             "at": step.at,
+            "on": step.on,
             "who": step.who,
             "detail": step.next,
             "is_late": one.is_late and rank == last and one.paid_on is None,
@@ -227,7 +258,7 @@ def _events(one: RedemptionPayment) -> list[dict[str, object]]:
 
 
 def _own(advice_id: UUID) -> AdvicePage:
-    found = advice(services().database, advice_id, structure_id=own_structure())
+    found = advice(services().database, advice_id, now=services().now(), structure_id=own_structure())
     if found is None:
         abort(404)
     return found

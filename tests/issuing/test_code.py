@@ -23,10 +23,10 @@ from voucher.issuing.code import (
     SignedCode,
     Unreadable,
     UnreadableCode,
-    format_serial,
     read_code,
 )
 from voucher.kernel.addresses import code_prefix
+from voucher.kernel.labels import serial_label
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text(encoding="utf-8"))
 
@@ -178,5 +178,5 @@ def test_an_address_that_does_not_fit_a_qr_code_is_refused(base_url: str, reason
 
 
 def test_a_serial_is_shown_in_groups_of_four() -> None:
-    shown = [format_serial(serial).replace("\u00a0", " ") for serial in (0, 12345, 99999999, 100000000, SERIAL_MAX)]
+    shown = [serial_label(serial).replace("\u00a0", " ") for serial in (0, 12345, 99999999, 100000000, SERIAL_MAX)]
     assert shown == ["0000 0000", "0001 2345", "9999 9999", "0001 0000 0000", "0010 7374 1823"]

@@ -19,13 +19,15 @@ from voucher.ledger.chart import (
     CHART,
     RULES,
     AccountKey,
+    Book,
+    Code,
     Dimension,
     EventType,
     Movement,
     account_of,
     movements_of,
 )
-from voucher.ledger.post import Event, entry_of, post, post_event, reverse
+from voucher.ledger.post import Event, entry_of, open_accounts, post, post_event, reverse
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 STATE, DEPARTMENT, AGREEMENT, STRUCTURE, BANK = (UUID(int=number) for number in range(1, 6))
@@ -152,9 +154,23 @@ def test_movements_without_an_entry_are_refused_at_commit(database: Database) ->
 
 
 def test_no_movement_crosses_books(database: Database) -> None:
-    across = Movement(account_of("8020", {Dimension.FUNDER: STATE}), AccountKey("5120", bank_account_id=BANK), 100)
-    with pytest.raises(IntegrityError), database.write() as session:
-        post(session, an_event(EventType.ENVELOPE_OPENED), [across])
+    debit, credit = account_of(Code.AVAILABLE, {Dimension.FUNDER: STATE}), AccountKey(Code.BANK, bank_account_id=BANK)
+    row = {"entry_id": new_id(), "rank": 1, "debit_account_id": debit.id, "credit_account_id": credit.id}
+    with database.write() as session:
+        open_accounts(session, [debit, credit])
+    for book in Book:
+        with pytest.raises(IntegrityError), database.write() as session:
+            session.execute(insert(model.Movement).values(**row, book=book, amount_cents=100))
+
+
+def test_an_entry_holds_only_what_its_event_moves(database: Database) -> None:
+    dimensions = {**DIMENSIONS, Dimension.FUNDER: STATE}
+    for event_type, rule in RULES.items():
+        others = {pair for other in RULES.values() for pair in other.all_moves} - {*rule.all_moves}
+        for debit, credit in others:
+            other = Movement(account_of(debit, dimensions), account_of(credit, dimensions), 100)
+            with pytest.raises(ValueError, match="does not make"), database.read() as session:
+                post(session, an_event(event_type), [other])
 
 
 @pytest.mark.parametrize("table", ["account", "movement", "entry"])
@@ -175,11 +191,13 @@ def test_postgresql_refuses_to_empty_the_ledger(postgresql_database: Database) -
 def test_every_event_moves_within_one_book_along_the_chart() -> None:
     amounts = {STATE: 350, DEPARTMENT: 650}
     for event_type, rule in RULES.items():
-        movements = movements_of(event_type, DIMENSIONS, amounts)
-        assert bool(movements) == bool(rule.moves)
-        for movement in movements:
-            assert CHART[movement.debit.code].book == CHART[movement.credit.code].book
-            assert movement.amount_cents > 0
+        for case in (None, *rule.in_case):
+            movements = movements_of(event_type, DIMENSIONS, amounts, case)
+            assert bool(movements) == bool(rule.moves)
+            for movement in movements:
+                assert CHART[movement.debit.code].book == CHART[movement.credit.code].book
+                assert (movement.debit.code, movement.credit.code) in rule.all_moves
+                assert movement.amount_cents > 0
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

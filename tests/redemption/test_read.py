@@ -7,10 +7,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked
 from voucher.redemption import read
-from voucher.redemption.answers import Redeemed
-from voucher.redemption.period import close_period
 from voucher.redemption.redeem import redeem
-from voucher.redemption.undo import undo
 
 WORKSHOP = "everyday_digital_tools"
 SEEN = {"undo_minutes": 30, "now": NOW}
@@ -42,30 +39,3 @@ def test_a_structure_s_redemptions_are_listed_sorted_and_filtered(database: Data
     assert listed(lieu="nonsense", du="hier") == [3, 2, 1]
     totals = read.place_totals(database, first.structure_id, NOW)
     assert totals == {first.place_id: (3, 3000), second.place_id: (3, 3000)}
-
-
-def test_the_story_of_a_redemption_says_what_is_awaited(database: Database) -> None:
-    issued = handed_over_booklets(database)
-    codes = scanned_codes(database, issued.first_booklet_number)
-    counter = a_counter(database)
-    answers = [redeem(database, new_id(), [code], WORKSHOP, counter, by=SOMEONE, now=NOW) for code in codes[:2]]
-    paid, undone = answers
-    assert isinstance(paid, Redeemed)
-    assert isinstance(undone, Redeemed)
-    undo(database, undone.id, counter, undo_minutes=30, by=SOMEONE, now=NOW)
-
-    def story(answer: Redeemed) -> read.RedemptionStory:
-        found = read.redemption_story(database, answer.id, counter.structure_id, **SEEN)  # type: ignore[arg-type]
-        assert found is not None
-        return found
-
-    assert [moment.what for moment in story(paid).moments] == ["Encaissé", "Arrêté dans un lot"]
-    assert story(paid).moments[-1].at is None
-    assert [moment.what for moment in story(undone).moments] == ["Encaissé", "Annulé au comptoir"]
-    with database.write() as session:
-        close_period(session, issued.agreed.agreement_id, SOMEONE, NOW + timedelta(days=20))
-    closed = story(paid)
-    assert closed.period_closed_at == NOW + timedelta(days=20)
-    assert [moment.what for moment in closed.moments] == ["Encaissé", "Période 1 clôturée"]
-    assert closed.line.undo_until is None
-    assert read.redemption_story(database, paid.id, new_id(), **SEEN) is None  # type: ignore[arg-type]

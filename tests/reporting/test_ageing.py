@@ -8,9 +8,10 @@ from voucher.demonstration.bank import BookedLine
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked
+from voucher.ledger.chart import OWED_TO_STRUCTURES
 from voucher.ledger.read import balances
 from voucher.reporting.ageing import Ageing, ageing
-from voucher.reporting.debts import OWED_CODES, DebtState, age_rank
+from voucher.reporting.debts import DebtState, age_rank
 from voucher.reporting.redemption_rows import redemption_rows, redemption_sums
 from voucher.settlement.batches.freeze import freeze_batch
 from voucher.settlement.payable.debt_by_due_day import Part, parts_of
@@ -23,7 +24,7 @@ def rows_of(found: Ageing) -> list[tuple[str, int, int]]:
 
 
 def owed_by_the_ledger(database: Database) -> int:
-    return -sum(one.balance_cents for one in balances(database) if one.code in OWED_CODES)
+    return -sum(one.balance_cents for one in balances(database) if one.code in OWED_TO_STRUCTURES)
 
 
 def test_a_debt_grows_old_from_column_to_column() -> None:

@@ -19,7 +19,7 @@ def test_a_batch_tells_the_days_of_each_step_and_what_it_waits_for() -> None:
     life = batch_life(
         new_id(), "L", "C", 1_000, period_closed_on=day, frozen_on=day + timedelta(days=2),
         approved_on=day + timedelta(days=5), exported_on=None, ended_on=None,
-        payment_days=30, today=day + timedelta(days=31),
+        due_day=day + timedelta(days=30), today=day + timedelta(days=31),
     )  # fmt: skip
     assert life.days == {Step.APPROVAL: 3}
     assert (life.waits, life.waited_days) == (Step.EXPORT, 26)

@@ -266,7 +266,7 @@ def test_structures_are_written_what_leaves_and_never_a_whole_iban(database: Dat
     assert "3 chèques" in letter.body
     assert frozen.number in letter.body
     assert "du 3\u00a0novembre\u00a02026 au 30\u00a0novembre\u00a02026" in letter.body
-    assert "Attendez-le pour le 4\u00a0décembre\u00a02026" in letter.body
+    assert "Il est attendu sur le compte pour le 4\u00a0décembre\u00a02026." in letter.body
     assert an_iban(7001) not in letter.body
     assert f"finit par {an_iban(7001)[-4:]}." in letter.body
     assert letter.path.startswith("/comptoir/paiements/")
@@ -313,7 +313,11 @@ def test_a_refused_transfer_asks_for_another_rib_once(database: Database) -> Non
         notify_failed(session, later)
     told = [letter for letter in letters(database) if letter.kind == "advice_rejected"]
     assert len(told) == 1
-    assert "Cette somme vous reste due." in told[0].body
+    assert (
+        "Rejeté par la banque le 2\u00a0décembre\u00a02026. Le compte de la structure est fermé. La somme reste due."
+        in told[0].body
+    )
+    assert "lot suivant" not in told[0].body
     assert told[0].path == "/comptoir/lieu/rib"
     assert "donnez un nouveau RIB" in told[0].subject
 

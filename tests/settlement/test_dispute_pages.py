@@ -48,7 +48,7 @@ def test_a_redemption_is_contested_then_decided_by_another_person_and_the_struct
     assert form in office.preparer.get("/finances/contestations/encaissements").get_data(as_text=True)
     assert "Remplissez" in office.post(office.preparer, form, form, reason="control", facts="")
     page = office.post(office.preparer, form, form, reason="control", facts="La salle était fermée.")
-    assert "Le paiement est suspendu." in page
+    assert "Le paiement est suspendu jusqu’à une décision." in page
     assert "attend une décision" in page
     dispute = re.search(
         r"/finances/contestations/[0-9a-f-]{36}", office.approver.get("/finances/contestations").get_data(as_text=True)
@@ -57,7 +57,7 @@ def test_a_redemption_is_contested_then_decided_by_another_person_and_the_struct
     said = office.manager.get("/comptoir/paiements/").get_data(as_text=True)
     assert f"Contesté : {format_euros(3_000)}" in said
     why = office.manager.get(f"/comptoir/paiements/encaissements/{redemption_id}").get_data(as_text=True)
-    assert "Contesté : le paiement est suspendu" in why
+    assert "Encaissement contesté. Le paiement est suspendu jusqu’à une décision." in why
     done = office.post(office.approver, dispute[0], dispute[0], outcome="upheld", decision="Le planning le montre.")
     assert "La décision est écrite." in done
     assert "rien n’est à rendre" in done
@@ -126,12 +126,10 @@ def test_an_advice_that_is_netted_to_nothing_has_its_page_and_its_paper(sqlite_d
     town.redeem(1, 1)
     batch = f"/finances/lots/{sent(town).batch_id}"
     links = re.findall(r"/finances/reglements/[0-9a-f-]{36}", office.preparer.get(batch).get_data(as_text=True))
-    page = next(
-        link for link in links if "Aucun virement n’est nécessaire" in office.preparer.get(link).get_data(as_text=True)
-    )
+    page = next(link for link in links if "sans virement" in office.preparer.get(link).get_data(as_text=True))
     assert office.preparer.get(f"{page}/bordereau.pdf").data.startswith(b"%PDF")
     why = office.manager.get(f"/comptoir/paiements/encaissements/{paid_by_netting}").get_data(as_text=True)
-    assert "Soldé sans virement" in why
+    assert "sans virement : la somme a rendu un trop-perçu." in why
 
 
 @pytest.mark.parametrize("page", ["/finances/contestations", "/finances/trop-percus"])

@@ -305,6 +305,7 @@ def test_each_step_is_told_to_the_structure_once(database: Database) -> None:
     assert [one.kind for one in letters] == ["dispute_opened", "dispute_decided"]
     assert "suspendu" in letters[0].body
     assert FACTS in letters[0].body
-    assert "ne sera pas payé" in letters[1].subject
+    assert letters[1].subject.endswith(" : encaissement repris, il n’est plus dû")
+    assert "Il n’est pas payé, et rien n’est à rendre." in letters[1].body
     assert {one.path for one in letters} == {f"/comptoir/paiements/contestations/{dispute.id}"}
     assert wrong_books(database) == []

@@ -11,6 +11,9 @@ from pypdf import PdfReader
 
 from voucher.settlement.formats_out.amount_in_words import euros_in_words, number_in_words
 from voucher.settlement.formats_out.documents import Advice, AdviceAdjustment, AdviceReceipt, Contact, advice_pdf
+from voucher.settlement.words.payment_facts import PaymentFacts
+from voucher.settlement.words.payment_sentences import said
+from voucher.settlement.words.states import AdviceState
 
 ADVICE = Advice(
     reference="L2026-33-01-0001",
@@ -19,7 +22,8 @@ ADVICE = Advice(
     payer_name="Département de Vallée-Claire",
     issued_on=date(2026, 7, 5),
     period=(date(2026, 6, 1), date(2026, 6, 30)),
-    payment_on=date(2026, 7, 10),
+    situation="Transmis à la banque le 9 juillet 2026. Il est attendu sur le compte pour le 13 juillet 2026.",
+    situation_on=date(2026, 7, 10),
     structure_name="Association Clic & Cie",
     siret="12345678900012",
     account_holder="Clic et Cie",
@@ -47,7 +51,7 @@ def test_an_advice_says_first_how_much_when_and_for_which_period() -> None:
     summary, detail = text.split("Les chèques encaissés")
     for words in (
         "12 160,50 €",
-        "Le 10 juillet 2026",
+        "Où en est-il, le 10 juillet 2026 ? Transmis à la banque le 9 juillet 2026.",
         "du 1er juin 2026 au 30 juin 2026",
         "Clic et Cie, qui finit par 0189",
     ):
@@ -64,15 +68,17 @@ def test_an_advice_says_first_how_much_when_and_for_which_period() -> None:
     assert "FR7630006000011234567890189" not in text.replace(" ", "")
 
 
-def test_an_advice_without_a_known_day_says_who_fixes_it() -> None:
-    assert "fixée par le comptable public" in text_of(advice_pdf(replace(ADVICE, payment_on=None)))
-
-
-def test_an_advice_of_nothing_says_that_nothing_is_paid() -> None:
-    nothing = replace(ADVICE, receipts=[], adjustments=[], total_cents=0)
+def test_an_advice_of_nothing_says_that_no_transfer_is_needed() -> None:
+    settled = PaymentFacts(
+        today=date(2026, 7, 5),
+        state=AdviceState.SETTLED,
+        paid_on=date(2026, 7, 5),
+    )
+    nothing = replace(ADVICE, receipts=[], adjustments=[], total_cents=0, situation=said(settled).sentence)
     text = text_of(advice_pdf(nothing))
-    assert "Rien n’est versé cette fois" in text
+    assert "Soldé le 5 juillet 2026, sans virement" in text
     assert "Aucun chèque" in text
+    assert "Sur quel compte" not in text
 
 
 def test_an_advice_whose_lines_do_not_sum_up_is_never_made() -> None:
@@ -91,7 +97,7 @@ def test_an_advice_of_payments_made_again_says_so_and_has_no_period() -> None:
         ADVICE, period=None, receipts=[], adjustments=[AdviceAdjustment("Repris du lot 03", 5_050)], total_cents=5_050
     )
     text = text_of(advice_pdf(again))
-    assert "Un paiement d’avant qui n’avait pas abouti" in text
+    assert "Un règlement d’avant, qui n’avait pas abouti" in text
     assert "Repris du lot 03 50,50 €" in text
 
 

@@ -122,7 +122,7 @@ def test_a_debit_closes_the_question_and_the_page_says_that_the_first_stood(scre
 def test_the_structure_reads_that_finance_looks_for_the_first_sending(screens: Screens) -> None:
     screens.upload(status_report(screens.doubt.batch_id, group="DU01"))
     said = read(screens.as_role(Role.PLACE_MANAGER), "/comptoir/paiements/")
-    assert "La banque dit avoir déjà reçu ce virement" in said
+    assert "Doublon annoncé : la banque dit avoir déjà reçu ce virement." in said
     assert "DU01" not in said
 
 

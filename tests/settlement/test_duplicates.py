@@ -26,11 +26,11 @@ from voucher.settlement.formats_out.references import message_id
 from voucher.settlement.model.bank_reports import TransferReport
 from voucher.settlement.model.batches import BankLine, PaymentAdvice
 from voucher.settlement.payable.announced_duplicates import decision
-from voucher.settlement.payable.why_not_paid import Held
 from voucher.settlement.payable.why_waiting import batch_waiting
 from voucher.settlement.reconciliation.undo_match import undo_match
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer
 from voucher.settlement.reports.read_duplicates import duplicate_batches, duplicates_of
+from voucher.settlement.words.causes import Held
 from voucher.settlement.words.states import DuplicateOutcome, ReportKind
 
 CASES = Path(__file__).parent / "files"
@@ -267,7 +267,10 @@ def test_pages_say_who_holds_a_transfer_in_doubt_and_what_to_do(doubt: Doubt) ->
         (Stage.LEFT, "", 4_000), (Stage.LEFT, "Doublon annoncé", 3_000),
     ]  # fmt: skip
     step = waiting_payments(doubt.database, doubt.paid.town.structure_ids[0], LATER)[0].step
-    assert (step.what, step.holder) == ("La banque dit avoir déjà reçu ce virement", "finance")
+    assert (step.what, step.holder) == (
+        "Transmis à la banque le 23\u00a0novembre\u00a02026. Doublon annoncé : la banque dit avoir déjà reçu ce virement. Rien n’est à payer de nouveau.",
+        "finance",
+    )
     assert [(one.open_count, one.open_cents) for one in duplicate_batches(doubt.database)] == [(1, 3_000)]
     assert duplicate_batches(doubt.database, issuer_id=new_id()) == []
 

@@ -273,7 +273,7 @@ def test_a_place_manager_sees_when_and_why_and_nobody_elses_money(office: Office
     redemption = re.search(r"/comptoir/paiements/encaissements/[0-9a-f-]+", listed)
     assert redemption is not None
     why = manager.get(redemption[0]).get_data(as_text=True)
-    assert "Le lot sera arrêté une fois le mois fini." in why
+    assert "Le service des finances arrête le lot une fois le mois fini." in why
     assert "30\u00a0décembre\u00a02026" in why
     assert other.get(redemption[0]).status_code == 404
     office.freeze()

@@ -21,11 +21,11 @@ from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.formats_out.references import message_id
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.payable.owed import owed_by
-from voucher.settlement.payable.why_not_paid import Held
 from voucher.settlement.reconciliation.match_by_hand import match_with_file
 from voucher.settlement.reconciliation.match_opposite_lines import match_with_opposite
 from voucher.settlement.reconciliation.suggest import matches, suggestions
 from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.words.causes import Held
 from voucher.settlement.words.states import MatchKind
 
 WRONG = "Je me suis trompée de ligne."

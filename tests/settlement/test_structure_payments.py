@@ -15,8 +15,8 @@ from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked
 from voucher.settlement.batches.leave_out import set_aside
-from voucher.settlement.deadlines.payment_steps import Holder
 from voucher.settlement.deadlines.read_payments import redemption_payments, waiting_payments
+from voucher.settlement.words.causes import Holder
 
 HOME = "/comptoir/paiements/"
 
@@ -44,7 +44,7 @@ def test_a_use_of_the_running_month_waits_for_nobody_on_each_page(database: Data
     for page in (HOME, f"{HOME}encaissements/{redemption_id}"):
         said = read(manager, page)
         assert "Le mois n’est pas fini" in said
-        assert "arrêter le prochain lot" not in said
+        assert "doit arrêter le lot" not in said
         assert "doit agir." not in said
 
 
@@ -53,7 +53,7 @@ def test_a_use_of_a_month_that_is_over_waits_for_finance_on_each_page(database: 
     redemption_id = town.redeem(0, 3, now=NOVEMBER_3)
     manager = manager_of(town, DECEMBER_2)
     for page in (HOME, f"{HOME}encaissements/{redemption_id}"):
-        assert "Il doit arrêter le prochain lot." in read(manager, page)
+        assert "Il doit arrêter le lot." in read(manager, page)
 
 
 def test_a_payment_that_finance_set_aside_asks_nothing_of_the_structure(database: Database) -> None:
@@ -75,7 +75,7 @@ def test_a_payment_that_finance_set_aside_asks_nothing_of_the_structure(database
     for page in (HOME, f"{HOME}{advice_id}", f"{HOME}encaissements/{redemption_id}"):
         said = read(manager, page)
         assert "Mis de côté : RIB à vérifier" in said
-        assert "Il doit le reprendre dans le prochain lot." in said
+        assert "Il peut la payer dans un autre lot." in said
         assert "Donnez votre RIB" not in said
 
 
@@ -108,7 +108,7 @@ def test_a_use_that_was_clawed_back_is_not_headed_paid(database: Database) -> No
     claw_back(town, redemption_id)
     manager = manager_of(town, DECEMBER_2)
     said = read(manager, f"{HOME}encaissements/{redemption_id}")
-    assert "Repris : ces chèques ne vous sont plus dus." in said
-    assert "Ils n’ont pas été payés." in said
-    assert "À payer avant le" not in said
+    assert "Encaissement repris, il n’est plus dû." in said
+    assert "avaient été payés" not in said
+    assert "À payer au plus tard" not in said
     assert "Repris" in read(manager, f"{HOME}encaissements")

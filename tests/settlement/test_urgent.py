@@ -90,7 +90,7 @@ def test_its_advice_on_paper_says_that_a_payment_is_made_again(database: Databas
     batch_id = failed.freeze(failed.first)
     with database.read() as session:
         advice_id = session.scalars(select(PaymentAdvice.id).where(PaymentAdvice.batch_id == batch_id)).one()
-    page = advice(database, advice_id)
+    page = advice(database, advice_id, now=LATER)
     assert page is not None
     assert page.receipts == ()
     assert [one.amount_cents for one in page.carried] == [3_000]

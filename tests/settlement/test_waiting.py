@@ -50,7 +50,7 @@ def titles(town: Town) -> set[str]:
     assert urgent is not None
     (line,) = [one for one in urgent.lines if one.structure_id == town.structure_ids[1]]
     assert line.why_not == ("" if waiting.held is None else waiting.act)
-    assert (waiting.sentence in line.why_failed) == waiting.is_set_aside
+    assert waiting.said.what in line.why_failed
     return {waiting.title, *clock}
 
 
@@ -79,7 +79,10 @@ def test_what_a_person_set_aside_says_so_whatever_they_wrote(database: Database)
     set_aside(database, advice_of(town, 1), "RIB manquant au dossier papier", by=PREPARER, now=NOW)
     waiting = advice_waiting(database, advice_of(town, 1), LATER)
     assert waiting is not None
-    assert (waiting.held, waiting.sentence) == (None, "Mis de côté : RIB manquant au dossier papier.")
+    assert (waiting.held, waiting.said.what) == (
+        None,
+        "Mis de côté : RIB manquant au dossier papier. La somme reste due.",
+    )
     assert titles(town) == {"Mis de côté"}
 
 
@@ -154,8 +157,9 @@ def test_the_page_of_a_batch_says_of_each_held_row_why_and_what_to_do(sqlite_dat
     set_aside(sqlite_database, advice_of(town, 1), "Facture à vérifier", by=PREPARER, now=NOW)
     client = client_of(sqlite_database)
     page = client.get(f"/finances/lots/{frozen.batch_id}").get_data(as_text=True)
-    assert "RIB manquant : demandez-le à la structure." in page
-    assert "Mis de côté : Facture à vérifier. Arrêter le lot suivant, ou payer sans attendre." in page
+    assert "En attente. RIB manquant. La somme reste due." in page
+    assert "Mis de côté : Facture à vérifier. La somme reste due." in page
+    assert "Arrêter le lot suivant, ou payer sans attendre." in page
     assert "Un RIB manque, ou la structure est suspendue" not in page
     assert "Mis de côté : 1\u00a0règlement" in page
     batches = client.get("/finances/lots").get_data(as_text=True)
@@ -171,7 +175,7 @@ def test_the_totals_and_the_day_of_execution_say_what_is_known(sqlite_database: 
     page = office.preparer.get(batch).get_data(as_text=True)
     assert "Les trois totaux sont égaux." not in page
     assert "Deux totaux sur trois sont égaux." in page
-    assert "le premier jour ouvré bancaire après la transmission" in page
+    assert "Pas encore fixée : le jour de la transmission, ou le jour ouvré bancaire qui la suit" in page
     assert "Fixée par qui paie" not in page
     batch_id = UUID(batch.rsplit("/", 1)[1])
     approve_batch(sqlite_database, batch_id, by=APPROVER, now=NOW)

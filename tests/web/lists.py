@@ -16,7 +16,9 @@ from flask.testing import FlaskClient
 from lxml import html
 
 from voucher.kernel.calendar import PARIS
-from voucher.web.filters import basis_points, euros, instant, number, serial
+from voucher.kernel.labels import booklet_label
+from voucher.kernel.money import thousands
+from voucher.web.filters import basis_points, euros, instant
 from voucher.web.filters import day as french_day
 from voucher.web.tables.columns import Kind
 from voucher.web.tables.files import csv_cell
@@ -149,10 +151,12 @@ def said_cell(cell: Any) -> str:
             return said_euros(round(Decimal(str(value)).scaleb(2)))
         case int() | float() if kind is Kind.PERCENT:
             return spaced(basis_points(round(Decimal(str(value)).scaleb(4))))
-        case int() if kind is Kind.SERIAL:
-            return spaced(serial(value))
+        case int() if kind is Kind.BOOKLET:
+            return spaced(booklet_label(value))
+        case int() if kind is Kind.RANK:
+            return str(value)
         case int() if kind is Kind.COUNT:
-            return spaced(number(value))
+            return spaced(thousands(value))
         case int() | float():
             return f"{value:g}".replace(".", ",")
         case datetime() if kind is Kind.DAY:

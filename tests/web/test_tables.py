@@ -157,10 +157,10 @@ def test_a_cell_is_written_so_that_no_spreadsheet_runs_it(value: Cell, cell: str
 
 
 def test_a_value_reads_the_same_on_the_page_and_in_the_file() -> None:
-    assert [csv_cell(kind, 12_50) for kind in (Kind.EUROS, Kind.PERCENT, Kind.COUNT, Kind.SERIAL)] == [
+    assert [csv_cell(kind, 12_50) for kind in (Kind.EUROS, Kind.PERCENT, Kind.COUNT, Kind.BOOKLET)] == [
         "12,50", "12,50", "1250", "1250",
     ]  # fmt: skip
-    assert [said(kind, 12_50) for kind in (Kind.EUROS, Kind.PERCENT, Kind.COUNT, Kind.SERIAL)] == [
+    assert [said(kind, 12_50) for kind in (Kind.EUROS, Kind.PERCENT, Kind.COUNT, Kind.BOOKLET)] == [
         "12,50\u00a0€", "12,5\u00a0%", "1\u202f250", "1250",
     ]  # fmt: skip
     assert (csv_cell(Kind.DECIMAL, Decimal("2.5")), said(Kind.DECIMAL, Decimal("2.5"))) == ("2,5", "2,5")
@@ -221,7 +221,7 @@ class Row(NamedTuple):
 
 
 KINDS = (
-    Kind.TEXT, Kind.TEXT, Kind.COUNT, Kind.EUROS, Kind.TEXT, Kind.TEXT, Kind.DAY, Kind.INSTANT, Kind.SERIAL, Kind.PERCENT,
+    Kind.TEXT, Kind.TEXT, Kind.COUNT, Kind.EUROS, Kind.TEXT, Kind.TEXT, Kind.DAY, Kind.INSTANT, Kind.BOOKLET, Kind.PERCENT,
 )  # fmt: skip
 EVERY_KIND = Table(
     "Tout",

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from voucher.accounting.in_transit import Spell, spells_in_transit
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement
 from voucher.settlement.model.batches import BankLine, BankStatement
@@ -65,10 +65,10 @@ def account_books(session: Session, account_id: UUID, *, is_summed: bool = False
         spells_in_transit(session, account_id),
         {
             day: cents
-            for day, cents in _moved(session, Account.bank_account_id == account_id, "5120")
+            for day, cents in _moved(session, Account.bank_account_id == account_id, Code.BANK)
             if day >= opened_on
         },
-        dict(_moved(session, Account.agreement_id.in_(agreements), "5115")),
+        dict(_moved(session, Account.agreement_id.in_(agreements), Code.IN_TRANSIT)),
     )
 
 

@@ -20,6 +20,7 @@ from voucher.distribution.model import Lapse, StockVoid, StopOrder
 from voucher.issuing.model import Booklet, IssueBatch, VoucherState
 from voucher.kernel.calendar import end_of_day
 from voucher.kernel.database import Database
+from voucher.ledger.chart import OUTSTANDING, OWED_TO_STRUCTURES, Code
 from voucher.ledger.model import Account
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Redemption, RedemptionState
@@ -47,9 +48,6 @@ DEFINITIONS: Mapping[str, str] = {
     "refunded": "Caducs : non utilisés à la fin, leur crédit est rendu.",
     "remaining": "Ni utilisés, ni rejetés, ni caducs.",
 }
-
-_OWED = ("4670", "4675", "4678", "5115")
-_OUTSTANDING = ("8040", "8045")
 
 
 @dataclass
@@ -312,17 +310,17 @@ def _proofs(session: Session, agreement_id: UUID, year: int, lines: Iterable[Lin
         Proof(
             "Restants : chèques émis et remis, au registre",
             sum(one.remaining.cents for one in every),
-            sum(balance.get(code, 0) for code in _OUTSTANDING),
+            sum(balance.get(code, 0) for code in OUTSTANDING),
         ),
         Proof(
             "Utilisés : chèques utilisés, au registre",
             sum(one.paid.cents + one.to_pay.cents for one in every),
-            balance.get("8050", 0),
+            balance.get(Code.USED, 0),
         ),
         Proof(
             "À payer : dû aux structures et en transit, au registre",
             sum(one.to_pay.cents for one in every),
-            -sum(balance.get(code, 0) for code in _OWED),
+            -sum(balance.get(code, 0) for code in OWED_TO_STRUCTURES),
         ),
     )
 

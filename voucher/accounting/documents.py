@@ -13,7 +13,9 @@ from voucher.accounting.model import GapKind
 from voucher.accounting.reconciliation import DifferenceKind, Reconciliation
 from voucher.kernel import paper
 from voucher.kernel.calendar import french_date, french_instant
-from voucher.kernel.money import NARROW_NO_BREAK_SPACE, format_euros
+from voucher.kernel.labels import iban_label
+from voucher.kernel.money import format_euros, thousands
+from voucher.ledger.chart import Code
 
 _TEMPLATES = Path(__file__).parent / "print"
 DIFFERENCE_WORDS = {
@@ -62,7 +64,7 @@ def reconciliation_pdf(found: Reconciliation, drawn_on: date) -> bytes:
     values = {
         "account_name": found.account_name,
         "holder_name": found.holder_name,
-        "iban": " ".join(found.iban[start : start + 4] for start in range(0, len(found.iban), 4)),
+        "iban": iban_label(found.iban),
         "on": french_date(found.on),
         "drawn_on": french_date(drawn_on),
         "statement_on": french_date(found.statement_on) if found.statement_on else None,
@@ -99,8 +101,8 @@ def ledger_parts(found: Reconciliation) -> list[tuple[str, int]]:
     opening = [("Solde à l’ouverture du premier relevé, hors registre", found.opening_cents)]
     return [
         *(opening if found.opening_cents else []),
-        ("Banque (compte 5120)", found.bank_cents),
-        ("Virements transmis, non confirmés (compte 5115)", found.transit_cents),
+        (f"Banque (compte {Code.BANK})", found.bank_cents),
+        (f"Virements transmis, non confirmés (compte {Code.IN_TRANSIT})", found.transit_cents),
     ]
 
 
@@ -131,8 +133,8 @@ def count_pdf(count: CountPage, names: Signatures) -> bytes:
         "holder_name": count.holder_name or "la collectivité elle-même",
         "counted_on": french_date(count.counted_on),
         "ranges": count.ranges or "aucun carnet",
-        "expected": [_count(count.expected_count), format_euros(count.expected_cents)],
-        "counted": [_count(count.counted_count), format_euros(count.counted_cents)],
+        "expected": [thousands(count.expected_count), format_euros(count.expected_cents)],
+        "counted": [thousands(count.counted_count), format_euros(count.counted_cents)],
         "gaps": _gap_rows(count),
         "recorded": f"{names.recorded_by}, le {french_instant(count.recorded_at)}",
         "signed": f"{names.signed_by or 'une autre personne'}, le {french_instant(count.signed_at)}"
@@ -143,16 +145,12 @@ def count_pdf(count: CountPage, names: Signatures) -> bytes:
 
 
 def _gap_rows(count: CountPage) -> Sequence[Sequence[str]]:
-    return [[_count(gap.booklet_number), GAP_WORDS[GapKind(gap.kind)], gap.known_as] for gap in count.gaps]
+    return [[thousands(gap.booklet_number), GAP_WORDS[GapKind(gap.kind)], gap.known_as] for gap in count.gaps]
 
 
 def _row(name: str, line: Line) -> list[str]:
     cells = [name]
     for figure in FIGURES:
         amount = line.amount(figure)
-        cells += [_count(amount.count), format_euros(amount.cents)]
+        cells += [thousands(amount.count), format_euros(amount.cents)]
     return cells
-
-
-def _count(number: int) -> str:
-    return f"{number:,}".replace(",", NARROW_NO_BREAK_SPACE)

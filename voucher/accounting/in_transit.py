@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session
 
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
@@ -83,7 +83,7 @@ def _moves(
 ) -> Mapping[UUID, Mapping[date, int]]:
     """Return how each transfer enters transit (1) and leaves it (-1), by day."""
     accounts = select(Account.id).join(Agreement, Agreement.id == Account.agreement_id)
-    accounts = accounts.where(Account.code == "5115", Agreement.paying_account_id == account_id)
+    accounts = accounts.where(Account.code == Code.IN_TRANSIT, Agreement.paying_account_id == account_id)
     moving = select(Movement.entry_id).where(
         or_(Movement.debit_account_id.in_(accounts), Movement.credit_account_id.in_(accounts))
     )

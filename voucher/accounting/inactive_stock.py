@@ -15,6 +15,7 @@ from voucher.issuing.model import Booklet, IssueBatch, Voucher, VoucherState
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.money import sum_cents
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_query
 from voucher.programme.model import Agreement, Issuer
@@ -118,7 +119,7 @@ def inactive_stock(database: Database, issuer_id: UUID | None = None) -> Inactiv
 
 
 def _ledger_cents(session: Session, scope: list[Any]) -> int:
-    wanted = select(Account.id).where(Account.code == "8040")
+    wanted = select(Account.id).where(Account.code == Code.ISSUED)
     if scope:
         wanted = wanted.where(Account.agreement_id.in_(select(Agreement.id).where(*scope)))
     sums = balances_query(wanted).subquery()

@@ -26,12 +26,21 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, take_turn
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.settings import Settings
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.settlement.model.batches import BankLine
 
-CODES = ("4431", "4432", "4670", "4671", "4675", "4678", "4711", "5115")
-WHEN_EVEN = ("4432", "4671")
+CODES = (
+    Code.CALLED,
+    Code.ADVANCES,
+    Code.OWED,
+    Code.OVERPAID,
+    Code.ORDERED,
+    Code.SUSPENDED,
+    Code.UNIDENTIFIED,
+    Code.IN_TRANSIT,
+)
+WHEN_EVEN = (Code.ADVANCES, Code.OVERPAID)
 """Accounts whose movements net each other in no fixed pairs: they are lettered together once they come back to zero."""
 
 
@@ -143,7 +152,7 @@ def _groups(session: Session, broken: Iterable[UUID]) -> Iterator[_Group]:
         else:
             one.credit_cents += row.amount_cents
     for account_id, period_id, source_id, cents in sources.uses(broken):
-        one = group("4670", account_id, source_id)
+        one = group(Code.OWED, account_id, source_id)
         one.periods.append(period_id)
         one.credit_cents += cents
     yield from groups.values()

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from voucher.accounting.letters import undone_letters
 from voucher.accounting.model import LetteredPeriod
 from voucher.funding.model import FundsReceipt
-from voucher.ledger.chart import AccountKey, EventType
+from voucher.ledger.chart import AccountKey, Code, EventType
 from voucher.ledger.model import Entry
 from voucher.redemption.model import Redemption, RedemptionState
 from voucher.settlement.model.bank import BankMatch
@@ -56,19 +56,19 @@ class Sources:
         """Return what a side of an entry belongs to, None while nothing says it."""
         code, event_type = row.code, EventType(row.event_type)
         match code:
-            case "4711":
+            case Code.UNIDENTIFIED:
                 return self._line_of(event_type, row.event_id)
-            case "4678":
+            case Code.SUSPENDED:
                 return UUID(str(row.event_id))
-            case "4431":
+            case Code.CALLED:
                 found: UUID = self._calls.get(row.event_id, row.event_id)
                 return found
-        if code == "4670" and event_type in (EventType.REDEMPTION_DISPUTED, EventType.DISPUTE_DISMISSED):
+        if code == Code.OWED and event_type in (EventType.REDEMPTION_DISPUTED, EventType.DISPUTE_DISMISSED):
             return self._of_dispute(event_type, row.event_id)
         advice_id = self._advice_of(event_type, row)
-        if code == "5115" and advice_id is not None:
+        if code == Code.IN_TRANSIT and advice_id is not None:
             return self._root(advice_id)
-        if advice_id is None or code != "4670" or event_type in _OF_BATCH:
+        if advice_id is None or code != Code.OWED or event_type in _OF_BATCH:
             return advice_id
         if advice_id in self._withdrawn and event_type in (EventType.TRANSFER_REJECTED, EventType.REJECTION_WITHDRAWN):
             return uuid5(advice_id, "rejection withdrawn")
@@ -198,4 +198,4 @@ class Sources:
 
 
 def _owed(agreement_id: UUID, structure_id: UUID) -> int:
-    return AccountKey("4670", agreement_id=agreement_id, structure_id=structure_id).id
+    return AccountKey(Code.OWED, agreement_id=agreement_id, structure_id=structure_id).id

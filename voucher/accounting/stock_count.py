@@ -20,8 +20,10 @@ from voucher.accounting.model import GapKind, StockCount, StockCountGap
 from voucher.distribution.model import Handover, Prescriber, StockSlip, StockVoid, StopOrder
 from voucher.issuing.model import Booklet, IssueBatch
 from voucher.kernel.calendar import end_of_day, french_date, paris_day
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import insert_once, is_replay
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import WrongNumber, parse_serial
 from voucher.programme.model import Agreement
@@ -83,7 +85,9 @@ def parse_ranges(text: str) -> list[tuple[int, int]]:
     for before, after in pairwise(ranges):
         if after[0] <= before[1]:
             raise Refused(
-                "counted_twice", f"Le carnet {after[0]} est compté deux fois. Vérifiez les numéros.", "ranges"
+                "counted_twice",
+                f"Le carnet {booklet_label(after[0])} est compté deux fois. Vérifiez les numéros.",
+                "ranges",
             )
     if sum(last - first + 1 for first, last in ranges) > BOOKLETS_MAX:
         raise Refused("too_many", f"Plus de {BOOKLETS_MAX} carnets. Vérifiez les numéros.", "ranges")
@@ -225,8 +229,8 @@ def _known(
     spans = [Booklet.number.between(first, last) for first, last in _spans(numbers)]
     wanted = or_(held, *touched) if touched else held
     rows = {row.number: row for row in session.execute(query.where(wanted))}
-    for start in range(0, len(spans), 200):
-        rows |= {row.number: row for row in session.execute(query.where(or_(*spans[start : start + 200])))}
+    for some in chunks(spans, 200):
+        rows |= {row.number: row for row in session.execute(query.where(or_(*some)))}
     known = {}
     for number, row in rows.items():
         holder_id, name = row.prescriber_id, row.holder_name

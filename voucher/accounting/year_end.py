@@ -13,7 +13,7 @@ from voucher.accounting.close_items import BLOCKING, CloseItem
 from voucher.funding.model import FundsCallUse
 from voucher.kernel.calendar import end_of_day, french_date
 from voucher.kernel.database import Database
-from voucher.ledger.chart import Journal
+from voucher.ledger.chart import Code, Journal
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement, Funder, PayingAccount
 from voucher.redemption.model import Period, Redemption, RedemptionState
@@ -200,7 +200,7 @@ def _uses_not_called(session: Session, year: int) -> list[Left]:
         .join(Entry, Entry.id == sides.c.entry_id)
         # What funding itself posts on the account are the calls.
         .where(
-            Account.code == "4430",
+            Account.code == Code.TO_CALL,
             Entry.journal != Journal.FUNDING,
             Entry.effective_on <= _last_day(year),
             ~is_called,

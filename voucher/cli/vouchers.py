@@ -22,6 +22,7 @@ from voucher.issuing.order import order_vouchers
 from voucher.issuing.print_batch import print_batch
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.labels import serial_label
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
@@ -71,7 +72,7 @@ def issue(
         )
         click.echo(
             f"Commande {ordered.batch_id} : {ordered.booklet_count} carnets, {ordered.voucher_count} chèques, "
-            f"{format_euros(ordered.value_cents)}. Numéros à partir de {ordered.first_serial}."
+            f"{format_euros(ordered.value_cents)}. Numéros à partir de {serial_label(ordered.first_serial)}."
         )
         _make(database, ordered.batch_id, settings, processes)
 

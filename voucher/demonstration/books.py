@@ -14,6 +14,7 @@ from voucher.demonstration.agreements import Signed
 from voucher.demonstration.story import Story, next_month
 from voucher.funding.publish import publish_day
 from voucher.kernel.calendar import paris_day
+from voucher.ledger.chart import Code
 from voucher.ledger.checkpoint import origin_of
 from voucher.ledger.model import Entry
 from voucher.ledger.seal import seal
@@ -29,7 +30,7 @@ _PREPARER_ACCEPTS = {
 }
 _APPROVER_ACCEPTS = {
     CloseItem.NO_RECENT_STATEMENT: "Solde confirmé par la banque, par écrit.",
-    CloseItem.LINES_TO_IDENTIFY: "Vu : l’argent attend en 4711, il n’est à personne d’autre.",
+    CloseItem.LINES_TO_IDENTIFY: f"Vu : l’argent attend en {Code.UNIDENTIFIED}, il n’est à personne d’autre.",
     CloseItem.USES_NOT_CALLED: "Vu avec le financeur.",
     CloseItem.IN_TRANSIT: "Vu : la structure est prévenue.",
 }

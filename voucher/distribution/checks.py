@@ -16,12 +16,18 @@ from voucher.distribution.words import BOOKLET_STATES, VOUCHER_STATES
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.issuing.shares import amounts_by_agreement, shares_of_batch
 from voucher.kernel.checks import Check, Violation
+from voucher.kernel.labels import booklet_label, serial_label
 from voucher.kernel.money import format_euros
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_query
 from voucher.programme.model import Credit
 
-STAGES = {VoucherState.ISSUED: "8040", VoucherState.HANDED_OVER: "8045", VoucherState.REDEEMED: "8050"}
+STAGES = {
+    VoucherState.ISSUED: Code.ISSUED,
+    VoucherState.HANDED_OVER: Code.HANDED_OVER,
+    VoucherState.REDEEMED: Code.USED,
+}
 ROWS_MAX = 100
 
 Key = tuple[str, UUID, UUID]  # account, agreement, funder
@@ -55,7 +61,7 @@ def _expected(session: Session) -> Iterator[tuple[Key, int]]:
             totals[key] = totals.get(key, 0) + cents
     yield from totals.items()
     for credit in session.scalars(select(Credit)):
-        yield ("8030", credit.agreement_id, credit.funder_id), credit.available_cents
+        yield (Code.COMMITTED, credit.agreement_id, credit.funder_id), credit.available_cents
 
 
 def _balances(session: Session) -> dict[Key, int]:
@@ -63,7 +69,7 @@ def _balances(session: Session) -> dict[Key, int]:
     rows = session.execute(
         select(Account.code, Account.agreement_id, Account.funder_id, func.sum(sums.c.balance_cents).label("cents"))
         .join(sums, sums.c.id == Account.id)
-        .where(Account.code.in_([*STAGES.values(), "8030"]))
+        .where(Account.code.in_([*STAGES.values(), Code.COMMITTED]))
         .group_by(Account.code, Account.agreement_id, Account.funder_id)
     )
     return {(row.code, row.agreement_id, row.funder_id): int(row.cents) for row in rows}
@@ -89,7 +95,7 @@ def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:
     return [
         Violation(
             "booklets_agree_with_their_slips",
-            f"carnet {row.number}",
+            f"carnet {booklet_label(row.number)}",
             f"« {BOOKLET_STATES[row.state][0]} » sans la remise ou l'opposition qui le dit, ou chez un autre prescripteur",
         )
         for row in wrong
@@ -118,7 +124,7 @@ def check_vouchers_agree_with_their_booklet(session: Session) -> list[Violation]
     return [
         Violation(
             "vouchers_agree_with_their_booklet",
-            f"chèque {row.serial}",
+            f"chèque {serial_label(row.serial)}",
             f"« {VOUCHER_STATES[row.state]} » dans un carnet « {BOOKLET_STATES[row.booklet_state][0]} »",
         )
         for row in wrong

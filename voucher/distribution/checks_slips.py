@@ -10,6 +10,7 @@ from voucher.distribution.model import Prescriber, StockSlip
 from voucher.issuing.model import Booklet, IssueBatch
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.checks import Check, Violation
+from voucher.kernel.labels import booklet_label
 from voucher.programme.model import Agreement
 
 ROWS_MAX = 100
@@ -59,10 +60,14 @@ def check_booklets_are_where_slips_led_them(session: Session) -> list[Violation]
     for number, prescriber_id, issuer_id, owner_id in rows:
         if prescriber_id != holders[number]:
             detail = f"chez {named(prescriber_id)}, ses bordereaux le disent chez {named(holders[number])}"
-            found.append(Violation(_NAME, f"carnet {number}", detail))
+            found.append(Violation(_NAME, f"carnet {booklet_label(number)}", detail))
         elif prescriber_id is not None and issuer_id != owner_id:
             found.append(
-                Violation(_NAME, f"carnet {number}", f"confié à {named(prescriber_id)}, qui est d’un autre émetteur")
+                Violation(
+                    _NAME,
+                    f"carnet {booklet_label(number)}",
+                    f"confié à {named(prescriber_id)}, qui est d’un autre émetteur",
+                )
             )
     return found[:ROWS_MAX]
 

@@ -15,6 +15,7 @@ from voucher.issuing.model import Booklet, BookletState, VoucherState
 from voucher.kernel.calendar import french_date, french_instant, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once, is_replay
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Entry
@@ -63,7 +64,9 @@ def hand_over(
         taken = Refused("handed_over_before", "Ce carnet vient d'être remis. Prenez un autre carnet.", "code")
         insert_once(session, Handover, row, {"handed_over_at": now, "handed_over_by": by}, taken)
         amounts_cents = amounts_of(session, booklet, serials)
-        event = Event(EventType.BOOKLET_HANDED_OVER, handover_id, now, f"Remise du carnet {booklet_number}", by)
+        event = Event(
+            EventType.BOOKLET_HANDED_OVER, handover_id, now, f"Remise du carnet {booklet_label(booklet_number)}", by
+        )
         post_event(session, event, {Dimension.AGREEMENT: booklet.agreement_id}, amounts_cents)
     value_cents = len(serials) * booklet.face_value_cents
     return HandedOver(handover_id, booklet_number, len(serials), value_cents, now, is_new=True)

@@ -16,6 +16,7 @@ from voucher.issuing.model import IssueBatch, Voucher, VoucherState
 from voucher.issuing.shares import amounts_by_agreement, give_back
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, changed
+from voucher.kernel.labels import booklet_label
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
 
@@ -63,7 +64,7 @@ def _lapse_batch(database: Database, batch_id: UUID, by: UUID | None, now: datet
             (EventType.VOUCHERS_LAPSED, held_cents),
         ):
             if sum(amounts_cents.values()):
-                narration = f"Caducité du lot {batch.first_booklet_number}"
+                narration = f"Caducité du lot {booklet_label(batch.first_booklet_number)}"
                 event = Event(event_type, batch_id, now, narration, by)
                 post_event(session, event, {Dimension.AGREEMENT: batch.agreement_id}, amounts_cents)
         give_back(session, batch.agreement_id, all_cents)

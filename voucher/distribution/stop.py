@@ -14,6 +14,7 @@ from voucher.issuing.shares import give_back
 from voucher.kernel.clean_input import member
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once, is_replay
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
@@ -83,6 +84,12 @@ def _stop_stage(session: Session, booklet: BookletFacts, state: VoucherState, ev
         return 0, 0
     amounts_cents = amounts_of(session, booklet, serials)
     give_back(session, booklet.agreement_id, amounts_cents)
-    told = Event(event.event_type, event.event_id, event.at, f"Opposition sur le carnet {booklet.number}", event.by)
+    told = Event(
+        event.event_type,
+        event.event_id,
+        event.at,
+        f"Opposition sur le carnet {booklet_label(booklet.number)}",
+        event.by,
+    )
     post_event(session, told, {Dimension.AGREEMENT: booklet.agreement_id}, amounts_cents)
     return len(serials), sum(amounts_cents.values())

@@ -14,6 +14,7 @@ from voucher.issuing.shares import amounts_by_agreement, give_back
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import insert_once, is_replay
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
@@ -78,7 +79,7 @@ def void_stock(database: Database, void: NewStockVoid, *, by: UUID, now: datetim
         insert_once(session, StockVoid, row, told, taken)
         if released_cents:
             give_back(session, agreement_id, amounts_cents)
-            narration = f"Destruction des carnets {void.first_booklet_number} à {last}"
+            narration = f"Destruction des carnets {booklet_label(void.first_booklet_number)} à {booklet_label(last)}"
             event = Event(EventType.STOCK_VOIDED, void.id, now, narration, by)
             post_event(session, event, {Dimension.AGREEMENT: agreement_id}, amounts_cents)
     return released_cents

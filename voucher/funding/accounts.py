@@ -8,17 +8,16 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import take_turn
 from voucher.kernel.money import sum_cents
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import AccountKey
+from voucher.ledger.chart import AccountKey, Code
 from voucher.ledger.model import Movement
 from voucher.programme.funders import funder_ranks
 from voucher.programme.model import Agreement, Funder
 
-USES, CALLED, ADVANCES = "4430", "4431", "4432"
-NOT_USED = ("8030", "8040", "8045")
-"""Where a funder's commitment stands until it is used (8050)."""
+NOT_USED = (Code.COMMITTED, Code.ISSUED, Code.HANDED_OVER)
+"""Where a funder's commitment stands until it is used."""
 
 
-def account(code: str, agreement_id: UUID, funder_id: UUID) -> AccountKey:
+def account(code: Code, agreement_id: UUID, funder_id: UUID) -> AccountKey:
     """Return a funder's account on an agreement."""
     return AccountKey(code, funder_id=funder_id, agreement_id=agreement_id)
 

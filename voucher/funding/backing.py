@@ -29,13 +29,11 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.funding.model import CallState, FundsCall, FundsReceipt
-from voucher.ledger.chart import CHART, Book
+from voucher.ledger.chart import CHART, OUTSTANDING, OWED_TO_STRUCTURES, Book, Code
 from voucher.ledger.model import Account, Entry, Movement
 
-FREE, STOCK, HANDED_OVER, USED = "8030", "8040", "8045", "8050"
-FUNDER_CODES = ("4430", "4431", "4432")
-OWED_CODES = ("4670", "4675", "4678", "5115", "4671")
-BANK, WAITING, CHARGES = "5120", "4711", "6270"
+FUNDER_CODES = (Code.TO_CALL, Code.CALLED, Code.ADVANCES)
+OWED_CODES = (*OWED_TO_STRUCTURES, Code.OVERPAID)
 BASIS_POINTS = 10_000
 _Key = tuple[str, UUID | None, UUID | None]  # code, agreement, funder
 
@@ -147,11 +145,13 @@ def backings(
 def whole(session: Session, backings_: Iterable[Backing], before: datetime | None = None) -> Whole:
     """Return the programme's backing from its agreements' and the bank's accounts."""
     codes: dict[str, int] = defaultdict(int)
-    for (code, _, _), cents in _balances(session, Account.code.in_((BANK, WAITING, CHARGES)), before).items():
+    for (code, _, _), cents in _balances(
+        session, Account.code.in_((Code.BANK, Code.UNIDENTIFIED, Code.CHARGES)), before
+    ).items():
         codes[code] += cents
-    total, missing = sum_of(backings_), missing_cents(-codes[WAITING], codes[CHARGES])
+    total, missing = sum_of(backings_), missing_cents(-codes[Code.UNIDENTIFIED], codes[Code.CHARGES])
     total = replace(total, banked_cents=total.banked_cents - missing, covered_cents=total.covered_cents - missing)
-    return Whole(total, codes[BANK], -codes[WAITING], codes[CHARGES])
+    return Whole(total, codes[Code.BANK], -codes[Code.UNIDENTIFIED], codes[Code.CHARGES])
 
 
 def sum_of(parts: Iterable[Backing]) -> Backing:
@@ -176,14 +176,14 @@ def backing_of(balances: Mapping[tuple[str, UUID | None], int], overdue: Mapping
     by_funder = {one: _of_funder(balances, one, overdue.get(one, 0)) for one in sorted(funder_ids)}
     held = -sum(cents for code, cents in codes.items() if CHART[code].book == Book.GENERAL)
     undrawn = sum(one.undrawn_cents for one in by_funder.values())
-    outstanding, payable = codes[STOCK] + codes[HANDED_OVER], -sum(codes[code] for code in OWED_CODES)
+    outstanding, payable = sum(codes[code] for code in OUTSTANDING), -sum(codes[code] for code in OWED_CODES)
     return Backing(
         held_cents=held,
         undrawn_cents=undrawn,
         outstanding_cents=outstanding,
         payable_cents=payable,
         overdue_cents=sum(overdue.values()),
-        free_cents=codes[FREE],
+        free_cents=codes[Code.COMMITTED],
         banked_cents=min(held, outstanding + payable),
         covered_cents=min(held + undrawn, outstanding + payable),
         by_code=dict(codes),
@@ -195,14 +195,14 @@ def _of_funder(balances: Mapping[tuple[str, UUID | None], int], funder_id: UUID,
     def cents(*codes: str) -> int:
         return sum(balances.get((code, funder_id), 0) for code in codes)
 
-    outstanding, owed = cents(STOCK, HANDED_OVER), cents(*FUNDER_CODES)
+    outstanding, owed = cents(*OUTSTANDING), cents(*FUNDER_CODES)
     return FunderBacking(
         outstanding_cents=outstanding,
-        used_cents=cents(USED),
-        given_cents=cents(USED) - owed,
+        used_cents=cents(Code.USED),
+        given_cents=cents(Code.USED) - owed,
         undrawn_cents=max(outstanding + owed - overdue, 0),
         overdue_cents=overdue,
-        free_cents=cents(FREE),
+        free_cents=cents(Code.COMMITTED),
     )
 
 

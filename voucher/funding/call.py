@@ -13,9 +13,7 @@ from sqlalchemy import Select, exists, func, insert, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from voucher.funding.accounts import (
-    ADVANCES,
     NOT_USED,
-    USES,
     account,
     advance_ceiling_cents,
     balance_cents,
@@ -28,7 +26,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.idempotency import is_replay
 from voucher.kernel.money import format_euros, sum_cents
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import Dimension, EventType, Journal
+from voucher.ledger.chart import Code, Dimension, EventType, Journal
 from voucher.ledger.model import Entry, Movement
 from voucher.ledger.post import Event, post_event
 
@@ -129,7 +127,7 @@ def take_uses(
     agreement_id, funder_id, call_id = command["agreement_id"], command["funder_id"], command["id"]
     funder_of(session, agreement_id, funder_id, issuer_id)
     uses = uncalled_uses(agreement_id, funder_id, command["used_until"]).subquery()
-    account_id = account(USES, agreement_id, funder_id).id
+    account_id = account(Code.TO_CALL, agreement_id, funder_id).id
     columns = ["account_id", "entry_id", "call_id", "cents"]
     taken = select(
         literal(account_id, FundsCallUse.account_id.type),
@@ -145,7 +143,7 @@ def take_uses(
             "figure_changed",
             f"Le montant à appeler est maintenant de {format_euros(used_cents)}. Vérifiez-le, puis recommencez.",
         )
-    advance_cents = -balance_cents(session, account(ADVANCES, agreement_id, funder_id))
+    advance_cents = -balance_cents(session, account(Code.ADVANCES, agreement_id, funder_id))
     advance_used_cents = min(used_cents, max(advance_cents, 0))
     amounts = {
         "used_cents": used_cents,
@@ -166,7 +164,7 @@ def take_uses(
 
 def uncalled_uses(agreement_id: UUID, funder_id: UUID, until: date | None = None) -> Select[*tuple[Any, ...]]:
     """Return the statement (entry_id, cents) of what no call has taken: uses, and what was undone or clawed back below zero."""
-    account_id = account(USES, agreement_id, funder_id).id
+    account_id = account(Code.TO_CALL, agreement_id, funder_id).id
     sides = union_all(
         select(Movement.entry_id, Movement.amount_cents.label("cents")).where(Movement.debit_account_id == account_id),
         select(Movement.entry_id, -Movement.amount_cents).where(Movement.credit_account_id == account_id),
@@ -221,9 +219,9 @@ def refuse_advance(amount_cents: int, ceiling_cents: int, present_by: date, toda
 
 
 def _ceiling_cents(session: Session, agreement_id: UUID, funder_id: UUID) -> int:
-    codes = (*NOT_USED, USES, ADVANCES)
+    codes = (*NOT_USED, Code.TO_CALL, Code.ADVANCES)
     cents = {code: balance_cents(session, account(code, agreement_id, funder_id)) for code in codes}
-    return advance_ceiling_cents(sum(cents[code] for code in NOT_USED), cents[USES], -cents[ADVANCES])
+    return advance_ceiling_cents(sum(cents[code] for code in NOT_USED), cents[Code.TO_CALL], -cents[Code.ADVANCES])
 
 
 def _refuse_nothing(used_cents: int) -> None:

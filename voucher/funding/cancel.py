@@ -6,13 +6,13 @@ from uuid import UUID
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import ADVANCES, account, balance_cents, funder_of, take_funding_turn
+from voucher.funding.accounts import account, balance_cents, funder_of, take_funding_turn
 from voucher.funding.call import advance_use_of, refuse_closed
 from voucher.funding.model import CallKind, CallState, FundsCall, FundsCallUse
 from voucher.kernel.database import Database, changed
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.post import Event, entry_of, reverse
 
 
@@ -46,7 +46,7 @@ def cancel_call(database: Database, call_id: UUID, *, by: UUID, now: datetime, i
 def _reverse(session: Session, call: FundsCall, by: UUID, now: datetime) -> None:
     told = []
     if call.kind == CallKind.ADVANCE:
-        left_cents = -balance_cents(session, account(ADVANCES, call.agreement_id, call.funder_id))
+        left_cents = -balance_cents(session, account(Code.ADVANCES, call.agreement_id, call.funder_id))
         if left_cents < call.called_cents:
             raise Refused(
                 "advance_used",

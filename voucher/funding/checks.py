@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import ADVANCES, CALLED, USES
 from voucher.funding.documents import USES_CSV
 from voucher.funding.model import (
     AdvanceRefund,
@@ -38,7 +37,7 @@ from voucher.kernel.calendar import french_date
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.kernel.paper import euros_cell
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry
 from voucher.programme.stages import balances_of
 
@@ -73,7 +72,7 @@ def check_called_is_what_funders_owe(session: Session) -> list[Violation]:
             f"compte {code}, convention {key[0]}, financeur {key[1]}",
             f"{format_euros(found.get(key, 0))} au registre, {format_euros(expected.get(key, 0))} selon les appels",
         )
-        for code, expected in ((CALLED, owed), (ADVANCES, advances))
+        for code, expected in ((Code.CALLED, owed), (Code.ADVANCES, advances))
         for found in (_balances(session, code),)
         for key in sorted(found.keys() | expected.keys())
         if found.get(key, 0) != expected.get(key, 0)
@@ -94,11 +93,11 @@ def check_a_call_is_its_uses(session: Session) -> list[Violation]:
             found.append(Violation("a_call_is_its_uses", f"appel {call.reference}", detail))
     for close in session.scalars(select(FundingClose)):
         uses[close.agreement_id, close.funder_id] -= close.carried_cents
-    used, uncalled = _balances(session, "8050"), _balances(session, USES)
+    used, uncalled = _balances(session, Code.USED), _balances(session, Code.TO_CALL)
     found += [
         Violation(
             "a_call_is_its_uses",
-            f"compte {USES}, convention {key[0]}, financeur {key[1]}",
+            f"compte {Code.TO_CALL}, convention {key[0]}, financeur {key[1]}",
             f"{format_euros(used.get(key, 0))} utilisés, {format_euros(uses.get(key, 0))} appelés, "
             f"{format_euros(uncalled.get(key, 0))} à appeler",
         )

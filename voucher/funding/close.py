@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import ADVANCES, CALLED, USES, account, balance_cents, funder_of, take_funding_turn
+from voucher.funding.accounts import account, balance_cents, funder_of, take_funding_turn
 from voucher.funding.call import take_uses
 from voucher.funding.model import CallKind, FundingClose
 from voucher.kernel.calendar import french_date, paris_day
@@ -17,19 +17,17 @@ from voucher.kernel.database import Database
 from voucher.kernel.idempotency import is_replay
 from voucher.kernel.money import format_euros, sum_cents
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import Dimension, EventType
+from voucher.ledger.chart import OUTSTANDING, Code, Dimension, EventType
 from voucher.ledger.model import Account
 from voucher.ledger.post import Event, post_event
 from voucher.programme.model import Agreement
 from voucher.programme.stages import balances_of
 
-USED = "8050"
-WAITING = "4670"
 # What must be empty before a funder's account can be closed, and who empties it.
 _OPEN_STAGES = {
-    ("8040", "8045"): "Des chèques sont encore en circulation. Leur caducité doit d’abord être constatée.",
-    ("4675", "5115"): "Des règlements sont en route. Attendez que la banque les confirme.",
-    ("4678",): "Des encaissements sont contestés. Tranchez-les d’abord.",
+    OUTSTANDING: "Des chèques sont encore en circulation. Leur caducité doit d’abord être constatée.",
+    (Code.ORDERED, Code.IN_TRANSIT): "Des règlements sont en route. Attendez que la banque les confirme.",
+    (Code.SUSPENDED,): "Des encaissements sont contestés. Tranchez-les d’abord.",
 }
 
 
@@ -102,12 +100,16 @@ def close_funding(
         earlier_count, unrefunded_cents = _earlier(session, agreement_id, funder_id)
         last_call_id, carried_cents = _settle_uses(session, command, by, now, issuer_id, is_first=not earlier_count)
         left = _funder_cents(session, agreement_id, funder_id)
-        if left[USES]:
+        if left[Code.TO_CALL]:
             raise Refused(
                 "figure_changed",
                 "Un encaissement de cette convention vient d’être repris. Vérifiez les montants, puis recommencez.",
             )
-        used_cents, due_cents, refund_cents = left[USED], left[CALLED], -left[ADVANCES] - unrefunded_cents
+        used_cents, due_cents, refund_cents = (
+            left[Code.USED],
+            left[Code.CALLED],
+            -left[Code.ADVANCES] - unrefunded_cents,
+        )
         if due_cents and refund_cents:
             raise _both_ways(due_cents, refund_cents, is_first=not earlier_count)
         if seen_cents not in (None, (due_cents, refund_cents)):
@@ -173,7 +175,7 @@ def _refuse_not_over(session: Session, agreement: Agreement, now: datetime, kept
     for stage, sentence in _OPEN_STAGES.items():
         if cents := sum(left.get(code, 0) for code in stage):
             raise Refused("agreement_not_settled", f"{sentence} Il reste {format_euros(cents)}.")
-    waiting_cents = left.get(WAITING, 0)
+    waiting_cents = left.get(Code.OWED, 0)
     if waiting_cents != kept_cents:
         raise Refused(
             "agreement_not_settled",
@@ -185,21 +187,21 @@ def _refuse_not_over(session: Session, agreement: Agreement, now: datetime, kept
 def _left_cents(session: Session, agreement_id: UUID) -> Mapping[str, int]:
     """Return, by code, what is in circulation and what structures are owed on an agreement."""
     left: dict[str, int] = {}
-    codes = [WAITING, *(code for codes in _OPEN_STAGES for code in codes)]
+    codes = [Code.OWED, *(code for codes in _OPEN_STAGES for code in codes)]
     for balance in balances_of(session, (Account.agreement_id == agreement_id) & Account.code.in_(codes)):
         left[balance.code] = left.get(balance.code, 0) + abs(balance.cents)
     return left
 
 
-def _funder_cents(session: Session, agreement_id: UUID, funder_id: UUID) -> Mapping[str, int]:
+def _funder_cents(session: Session, agreement_id: UUID, funder_id: UUID) -> Mapping[Code, int]:
     """Return a funder's balances on an agreement, by code, in one statement.
 
     A claw-back takes no funding turn: read one by one, they would be of two moments.
     """
     mine = (Account.agreement_id == agreement_id) & (Account.funder_id == funder_id)
-    left = dict.fromkeys((USES, CALLED, ADVANCES, USED), 0)
+    left = dict.fromkeys((Code.TO_CALL, Code.CALLED, Code.ADVANCES, Code.USED), 0)
     for balance in balances_of(session, mine & Account.code.in_(left)):
-        left[balance.code] += balance.cents
+        left[Code(balance.code)] += balance.cents
     return left
 
 
@@ -209,15 +211,16 @@ def close_preview(database: Database, agreement_id: UUID, funder_id: UUID) -> Cl
         left = _left_cents(session, agreement_id)
         _, unrefunded_cents = _earlier(session, agreement_id, funder_id)
         uncalled, awaited, advance = (
-            balance_cents(session, account(code, agreement_id, funder_id)) for code in (USES, CALLED, ADVANCES)
+            balance_cents(session, account(code, agreement_id, funder_id))
+            for code in (Code.TO_CALL, Code.CALLED, Code.ADVANCES)
         )
     carried_cents, last_call_cents = max(-uncalled, 0), max(uncalled, 0)
     advance_used_cents = min(last_call_cents, max(-advance, 0))
     return ClosePreview(
-        circulation_cents=left.get("8040", 0) + left.get("8045", 0),
-        under_way_cents=left.get("4675", 0) + left.get("5115", 0),
-        disputed_cents=left.get("4678", 0),
-        waiting_cents=left.get(WAITING, 0),
+        circulation_cents=sum(left.get(code, 0) for code in OUTSTANDING),
+        under_way_cents=left.get(Code.ORDERED, 0) + left.get(Code.IN_TRANSIT, 0),
+        disputed_cents=left.get(Code.SUSPENDED, 0),
+        waiting_cents=left.get(Code.OWED, 0),
         last_call_cents=last_call_cents,
         advance_used_cents=advance_used_cents,
         carried_cents=carried_cents,
@@ -231,7 +234,7 @@ def _settle_uses(
 ) -> tuple[UUID | None, int]:
     """Call what is not called yet, or carry what was called too much to the advance; return the last call and what was carried."""
     agreement_id, funder_id = command["agreement_id"], command["funder_id"]
-    uncalled_cents = balance_cents(session, account(USES, agreement_id, funder_id))
+    uncalled_cents = balance_cents(session, account(Code.TO_CALL, agreement_id, funder_id))
     if uncalled_cents < 0:
         event = Event(EventType.OVERCALL_CARRIED, command["id"], now, "Trop appelé, au décompte final", by)
         post_event(session, event, {Dimension.AGREEMENT: agreement_id}, {funder_id: -uncalled_cents})

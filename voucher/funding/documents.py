@@ -14,13 +14,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import USES, account
+from voucher.funding.accounts import account
 from voucher.funding.model import CallKind, FundingClose, FundingDocument, FundsCall
 from voucher.funding.uses import StructureNames, UseLine, lines_of, named_lines, no_names, taken_by
 from voucher.kernel.calendar import french_date
 from voucher.kernel.database import Database, insert_new
-from voucher.kernel.money import NARROW_NO_BREAK_SPACE, format_euros
+from voucher.kernel.labels import iban_label
+from voucher.kernel.money import format_euros, thousands
 from voucher.kernel.paper import euros_cell, pdf, safe_cell
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement, Funder, Issuer, PayingAccount
 
@@ -178,7 +180,7 @@ def _said(parties: Parties) -> dict[str, str]:
         "issuer_address": parties.issuer_address,
         "funder_name": parties.funder_name,
         "holder_name": parties.holder_name,
-        "iban": " ".join(iban[start : start + 4] for start in range(0, len(iban), 4)),
+        "iban": iban_label(iban),
     }
 
 
@@ -206,7 +208,7 @@ def parties_of(session: Session, subject: FundsCall | FundingClose) -> Parties:
 
 def lines_of_call(session: Session, call: FundsCall, names: StructureNames) -> list[UseLine]:
     """Return the entries that a call took, by instant, their structures named."""
-    query = lines_of(taken_by(call.id), account(USES, call.agreement_id, call.funder_id).id)
+    query = lines_of(taken_by(call.id), account(Code.TO_CALL, call.agreement_id, call.funder_id).id)
     rows = session.execute(query.order_by(Entry.posted_at, Entry.id)).all()
     return named_lines(session, rows, names)
 
@@ -231,4 +233,4 @@ def _stem(text: str) -> str:
 
 
 def _count(number: int) -> str:
-    return f"{number:,}".replace(",", NARROW_NO_BREAK_SPACE)
+    return thousands(number)

@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from voucher.funding.backing import FREE, FUNDER_CODES, Backing, Whole, backings, rate_basis_points, whole
+from voucher.funding.backing import FUNDER_CODES, Backing, Whole, backings, rate_basis_points, whole
 from voucher.funding.model import BackingFigure, BackingLine
 from voucher.kernel.calendar import end_of_day, paris_day
 from voucher.kernel.database import Database, take_turn
 from voucher.kernel.settings import Settings
+from voucher.ledger.chart import Code
 from voucher.programme.model import Agreement
 from voucher.programme.programme_key import programme_key
 
@@ -288,7 +289,7 @@ def _written(backing: Backing) -> str:
 
 def _written_first(backing: Backing) -> str:
     """Write what the first format said: undrawn was all that funders had committed and not given, free credit too."""
-    owed = sum(backing.by_code.get(code, 0) for code in (FREE, *FUNDER_CODES))
+    owed = sum(backing.by_code.get(code, 0) for code in (Code.COMMITTED, *FUNDER_CODES))
     return (
         f"held={backing.held_cents} undrawn={owed + backing.outstanding_cents - backing.overdue_cents} "
         f"outstanding={backing.outstanding_cents} payable={backing.payable_cents}"

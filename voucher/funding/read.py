@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.funding.model import CallState, FundingClose, FundsCall, FundsReceipt
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.programme.model import Agreement, Funder, Issuer
 from voucher.programme.stages import balances_of
@@ -114,7 +115,7 @@ class CloseLine:
 def to_call(database: Database, *, issuer_id: UUID | None = None) -> list[ToCall]:
     """Return what each funder of each agreement can be called for, where there is something, by agreement and rank of name."""
     with database.read() as session:
-        codes = Account.code.in_(("4430", "4432"))
+        codes = Account.code.in_((Code.TO_CALL, Code.ADVANCES))
         amounts: dict[tuple[UUID, UUID], dict[str, int]] = {}
         for balance in balances_of(session, codes):
             if balance.agreement_id is not None and balance.funder_id is not None and balance.cents:
@@ -132,12 +133,12 @@ def to_call(database: Database, *, issuer_id: UUID | None = None) -> list[ToCall
             issuer_name=agreements[agreement_id].issuer_name,
             funder_id=funder_id,
             funder_name=funders[funder_id],
-            used_cents=cents.get("4430", 0),
-            advance_cents=-cents.get("4432", 0),
+            used_cents=cents.get(Code.TO_CALL, 0),
+            advance_cents=-cents.get(Code.ADVANCES, 0),
             is_closed=(agreement_id, funder_id) in closed,
         )
         for (agreement_id, funder_id), cents in amounts.items()
-        if agreement_id in agreements and cents.get("4430", 0)
+        if agreement_id in agreements and cents.get(Code.TO_CALL, 0)
     ]
     return sorted(found, key=lambda one: (one.agreement_number, one.funder_name))
 

@@ -16,13 +16,14 @@ from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.money import format_euros
 from voucher.kernel.paper import pdf
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.programme.funders import FunderPart, funder_parts
 from voucher.programme.model import Agreement, Funder, Issuer
 from voucher.programme.stages import balances_of
 
 _PRINT = Path(__file__).parent / "print"
-CODES = ("8030", "8040", "8045", "8050", "4430", "4431", "4432")
+CODES = (Code.COMMITTED, Code.ISSUED, Code.HANDED_OVER, Code.USED, Code.TO_CALL, Code.CALLED, Code.ADVANCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +219,12 @@ def _statement(
         funder_name=name,
         part=part,
         account_ids={code: number for code, number in ids.items() if code in held},
-        free_cents=held.get("8030", 0),
-        stock_cents=held.get("8040", 0),
-        handed_over_cents=held.get("8045", 0),
-        used_cents=held.get("8050", 0),
-        to_call_cents=held.get("4430", 0),
-        advance_cents=-held.get("4432", 0),
+        free_cents=held.get(Code.COMMITTED, 0),
+        stock_cents=held.get(Code.ISSUED, 0),
+        handed_over_cents=held.get(Code.HANDED_OVER, 0),
+        used_cents=held.get(Code.USED, 0),
+        to_call_cents=held.get(Code.TO_CALL, 0),
+        advance_cents=-held.get(Code.ADVANCES, 0),
         calls=tuple(call_lines(session, agreement_id, funder_id, today)),
         receipts=tuple(receipts_of(session, agreement_id, funder_id)),
         closes=tuple(closes_of(session, agreement_id, funder_id)),

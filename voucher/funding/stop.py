@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 from voucher.funding.backing import BASIS_POINTS, Backing, FunderBacking, Whole, backings, overdue_cents, whole
 from voucher.kernel.database import Database
 from voucher.kernel.money import format_euros
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Account, Movement
 from voucher.programme.model import Agreement, Funder, Issuer
 
-WRITTEN_OFF = "6540"
 STOP_PERCENT = 95
 """The coverage under which nothing is issued, where the installation says no other (`PASS_BACKING_STOP_PERCENT`)."""
 
@@ -156,6 +156,6 @@ def _may_lack(session: Session, agreement_id: UUID, on: date) -> bool:
         select(func.count())
         .select_from(Account)
         .join(Movement, Movement.debit_account_id == Account.id)
-        .where(Account.agreement_id == agreement_id, Account.code == WRITTEN_OFF)
+        .where(Account.agreement_id == agreement_id, Account.code == Code.WRITTEN_OFF)
     )
     return bool(session.scalar(written_off))

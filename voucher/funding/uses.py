@@ -9,12 +9,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from voucher.funding.accounts import USES, account
+from voucher.funding.accounts import account
 from voucher.funding.call import uncalled_uses
 from voucher.funding.model import FundsCall, FundsCallUse
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
-from voucher.ledger.chart import RULES, EventType
+from voucher.ledger.chart import RULES, Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement
 
@@ -58,7 +59,7 @@ def uses_of_call(
         ).one_or_none()
         if call is None or issuer_id not in (None, call.issuer_id):
             return Page.whole(())
-        query = lines_of(taken_by(call_id), account(USES, call.agreement_id, call.funder_id).id)
+        query = lines_of(taken_by(call_id), account(Code.TO_CALL, call.agreement_id, call.funder_id).id)
         page = page_of(session, query, {"day": Entry.posted_at}, [Entry.id], asked)
         return page.of(named_lines(session, page.rows, names))
 
@@ -73,7 +74,7 @@ def uses_to_call(
     """Return a page of the entries that no call has taken yet, by instant."""
     with database.read() as session:
         uses = uncalled_uses(agreement_id, funder_id)
-        query = lines_of(uses, account(USES, agreement_id, funder_id).id)
+        query = lines_of(uses, account(Code.TO_CALL, agreement_id, funder_id).id)
         page = page_of(session, query, {"day": Entry.posted_at}, [Entry.id], asked)
         return page.of(named_lines(session, page.rows, names))
 
@@ -106,8 +107,8 @@ def named_lines(session: Session, rows: Any, names: StructureNames) -> list[UseL
     """Return the lines of some rows, their structures named."""
     known: dict[UUID, tuple[str, str]] = {}
     ids = sorted({row.structure_id for row in rows if row.structure_id is not None})
-    for start in range(0, len(ids), 500):
-        known |= names(session, ids[start : start + 500])
+    for some in chunks(ids):
+        known |= names(session, some)
     return list(_named(rows, known))
 
 

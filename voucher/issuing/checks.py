@@ -10,6 +10,7 @@ from voucher.issuing import checks_signatures
 from voucher.issuing.model import BatchShare, Booklet, IssueBatch, SerialCounter, Voucher
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.checks import Check, Violation
+from voucher.kernel.labels import booklet_label, serial_label
 from voucher.kernel.money import BASIS_POINTS, format_euros, sum_cents
 from voucher.ledger import model as ledger
 from voucher.ledger.chart import EventType
@@ -27,7 +28,7 @@ def check_numbers_are_dense(session: Session) -> list[Violation]:
         expected = (serial, number)
         stored = (batch.first_serial, batch.first_booklet_number)
         if stored != expected:
-            detail = f"commence au chèque {stored[0]} et au carnet {stored[1]}, attendus {expected[0]} et {expected[1]}"
+            detail = f"commence au chèque {serial_label(stored[0])} et au carnet {booklet_label(stored[1])}, attendus {serial_label(expected[0])} et {booklet_label(expected[1])}"
             found.append(Violation("numbers_are_dense", f"commande {batch.id}", detail))
         serial = batch.first_serial + batch.voucher_count
         number = batch.first_booklet_number + batch.booklet_count
@@ -101,7 +102,7 @@ def _booklets_lacking(session: Session) -> list[Violation]:
         .limit(100)
     )
     detail = "il manque des chèques, ou leurs numéros ne se suivent pas"
-    return [Violation("batches_are_whole", f"carnet {number}", detail) for number in wrong]
+    return [Violation("batches_are_whole", f"carnet {booklet_label(number)}", detail) for number in wrong]
 
 
 def check_orders_are_posted(session: Session) -> list[Violation]:

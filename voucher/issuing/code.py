@@ -213,13 +213,6 @@ def read_code(text: str) -> SignedCode:
     return SignedCode(Payload.decode(data[:PAYLOAD_BYTES]), data[PAYLOAD_BYTES:])
 
 
-def format_serial(serial: int) -> str:
-    """Return a serial in groups of four digits, at least two groups: « 0012 3456 », with no-break spaces."""
-    digits = str(serial)
-    digits = digits.zfill(max(8, -(-len(digits) // 4) * 4))
-    return "\u00a0".join(digits[start : start + 4] for start in range(0, len(digits), 4))
-
-
 def _within(name: str, value: int, lowest: int, highest: int) -> None:
     if not lowest <= value <= highest:
         raise ValueError(f"{name} {value} is outside {lowest} to {highest}")

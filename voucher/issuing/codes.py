@@ -126,13 +126,6 @@ def key_is_revoked(session: Session, batch_id: UUID) -> bool:
     return state == "revoked"
 
 
-def booklet_label(number: int) -> str:
-    """Return a booklet's number as people read it, in groups of four: « 0412 », « 0001 2345 », with no-break spaces."""
-    digits = str(number)
-    digits = digits.zfill(-(-len(digits) // 4) * 4)
-    return "\u00a0".join(digits[start : start + 4] for start in range(0, len(digits), 4))
-
-
 @dataclass(frozen=True, slots=True)
 class StoredCodes:
     """A booklet with its signed codes: its cover's and its vouchers', in order. They are bearer secrets: never log them."""

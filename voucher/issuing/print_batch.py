@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from voucher.issuing.codes import booklet_label, stored_codes
+from voucher.issuing.codes import stored_codes
 from voucher.issuing.model import IssueBatch, IssuerKey, KeyState
 from voucher.issuing.printing import (
     VOUCHERS_AT_ONCE_MAX,
@@ -18,6 +18,7 @@ from voucher.issuing.printing import (
     print_booklets,
 )
 from voucher.kernel.database import Database
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
 from voucher.programme.model import Agreement, Issuer

@@ -19,10 +19,11 @@ from typing import Any, BinaryIO, cast
 
 import typst
 
-from voucher.issuing.code import Kind, SignedCode, format_serial
+from voucher.issuing.code import Kind, SignedCode
 from voucher.issuing.qr import PAPER, press, svg_path
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.calendar import french_date
+from voucher.kernel.labels import serial_label
 from voucher.kernel.money import NO_BREAK_SPACE, format_round_euros
 
 VOUCHERS_PER_FILE = 500
@@ -221,12 +222,13 @@ def _values(batch: PrintBatch, booklets: list[PrintBooklet]) -> dict[str, str]:
             "help_phone": _unbroken(batch.help_phone),
             "places_url": batch.places_url,
         },
-        "booklets": [_booklet_values(batch, booklet) for booklet in booklets],
+        "booklets": [page_values(batch, booklet) for booklet in booklets],
     }
     return {"data": json.dumps(values, ensure_ascii=False)}
 
 
-def _booklet_values(batch: PrintBatch, booklet: PrintBooklet) -> dict[str, Any]:
+def page_values(batch: PrintBatch, booklet: PrintBooklet) -> dict[str, Any]:
+    """Return what the template writes of a booklet: its cover, and each voucher with its number and codes."""
     count = len(booklet.vouchers)
     value = format_round_euros(batch.face_value_cents)
     total = format_round_euros(batch.face_value_cents * count)
@@ -239,9 +241,9 @@ def _booklet_values(batch: PrintBatch, booklet: PrintBooklet) -> dict[str, Any]:
         "code": _unbroken(booklet.typing_code),
         "vouchers": [
             {
-                "serial": format_serial(voucher.serial),
+                "serial": serial_label(voucher.serial),
                 "qr": _symbol(voucher.qr_text),
-                "qr_alt": f"Code à scanner du chèque n° {format_serial(voucher.serial)}",
+                "qr_alt": f"Code à scanner du chèque n° {serial_label(voucher.serial)}",
                 "code": _unbroken(voucher.typing_code),
             }
             for voucher in booklet.vouchers

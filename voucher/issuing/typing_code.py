@@ -13,6 +13,7 @@ they are. Any other slip passes one time in 64, and then meets the secret tag.
 from typing import NamedTuple
 
 from voucher.issuing.code import SERIAL_MAX, TAG_MAX, Kind, Unreadable, UnreadableCode
+from voucher.kernel.labels import fours
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CHARACTERS = 12
@@ -74,7 +75,7 @@ def typing_code(serial: int, tag: int, kind: Kind = Kind.VOUCHER) -> str:
     number = (serial << 24 | tag) << 6
     number |= _CHECK_BITS[_sum(_values(number)) ^ _CHECK_OF[kind]]
     characters = "".join(ALPHABET[value] for value in _values(number))
-    groups = [characters[start : start + _GROUP] for start in range(0, CHARACTERS, _GROUP)]
+    groups = fours(characters)
     return " ".join([BOOKLET_LETTER, *groups] if kind is Kind.BOOKLET else groups)
 
 

@@ -1,13 +1,13 @@
 """Rows by the hundred thousand, in and out of a table: PostgreSQL works on the next ones while Python works on these."""
 
 from collections.abc import Generator, Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 from psycopg import sql
 from sqlalchemy import Select, insert
 from sqlalchemy.orm import Session
 
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Base, driver_of
 
 ROWS_AT_ONCE = 20_000
@@ -44,8 +44,7 @@ def copy_rows(session: Session, table: type[Base], rows: Iterable[Sequence[objec
     """Insert many rows, each with a value for every column in the table's order: by COPY on PostgreSQL."""
     columns = table.__table__.columns
     if session.get_bind().dialect.name != "postgresql":
-        rest = iter(rows)
-        while part := list(islice(rest, ROWS_AT_ONCE)):
+        for part in chunks(rows, ROWS_AT_ONCE):
             session.execute(insert(table), [dict(zip(columns.keys(), row, strict=True)) for row in part])
         return
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(

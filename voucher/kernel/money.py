@@ -14,12 +14,16 @@ def sum_cents(found: int | Decimal | None) -> int:
     return 0 if found is None else int(found)
 
 
+def thousands(number: int) -> str:
+    """Return « 1 234 567 »: thousands apart by narrow no-break spaces."""
+    return f"{number:,}".replace(",", NARROW_NO_BREAK_SPACE)
+
+
 def format_euros(cents: int) -> str:
     """Return « 1 234,50 € » for 123450 cents, with the no-break spaces French typography asks for."""
     euros, rest = divmod(abs(cents), 100)
-    grouped = f"{euros:,}".replace(",", NARROW_NO_BREAK_SPACE)
     sign = "-" if cents < 0 else ""
-    return f"{sign}{grouped},{rest:02d}{NO_BREAK_SPACE}€"
+    return f"{sign}{thousands(euros)},{rest:02d}{NO_BREAK_SPACE}€"
 
 
 def format_round_euros(cents: int) -> str:

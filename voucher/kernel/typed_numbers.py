@@ -11,6 +11,7 @@ sentence that says what was read wrong and how to write it.
 import re
 
 from voucher.kernel.characters import plain
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.money import BASIS_POINTS
 
 CENTS_MAX = 10**12
@@ -86,7 +87,9 @@ def parse_serial(text: str) -> int:
     found = _SERIAL.fullmatch(plain(text))
     serial = 0 if found is None else _digits(found[0])
     if not 0 < serial <= COUNT_MAX:
-        raise WrongNumber(f"« {_shown(text)} » n’est pas un numéro de carnet. Écrivez par exemple 0001 2345.")
+        raise WrongNumber(
+            f"« {_shown(text)} » n’est pas un numéro de carnet. Écrivez par exemple {booklet_label(12_345)}."
+        )
     return serial
 
 

@@ -2,12 +2,11 @@
 
 Two books that no movement crosses. *Budget* follows an envelope's euros through the stages of a voucher's life, so that
 the programme's funnel in money is a list of balances. *General* holds what is owed, to whom, and what the bank did.
-What a freeze nets of an overpayment (4670 to 4671) stands in the batch's own
-entry. The mapping to a public accountant's own chart is to be validated by that accountant.
+The mapping to a public accountant's own chart is to be validated by that accountant.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from uuid import UUID
@@ -38,11 +37,36 @@ class Dimension(StrEnum):
     BANK_ACCOUNT = "bank_account"
 
 
+class Code(StrEnum):
+    """The accounts by what they hold. The books and the archives write the four digits."""
+
+    ENVELOPES = "8010"
+    AVAILABLE = "8020"
+    COMMITTED = "8030"
+    ISSUED = "8040"
+    HANDED_OVER = "8045"
+    USED = "8050"
+    TO_CALL = "4430"
+    CALLED = "4431"
+    ADVANCES = "4432"
+    OWED = "4670"
+    OVERPAID = "4671"
+    ORDERED = "4675"
+    SUSPENDED = "4678"
+    IN_TRANSIT = "5115"
+    BANK = "5120"
+    UNIDENTIFIED = "4711"
+    CHARGES = "6270"
+    WRITTEN_OFF = "6540"
+    CARRIED_FORWARD = "1100"
+    """Nothing is posted to it: no line of the chart opens it; books show there the charges of closed years (ADR 12)."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccountClass:
     """A line of the chart: one account exists for each combination of its dimensions."""
 
-    code: str
+    code: Code
     name: str
     book: Book
     normal_side: Side
@@ -53,26 +77,32 @@ _F, _A, _S, _B = Dimension.FUNDER, Dimension.AGREEMENT, Dimension.STRUCTURE, Dim
 CHART: Mapping[str, AccountClass] = {
     line.code: line
     for line in (
-        AccountClass("8010", "Enveloppes ouvertes", Book.BUDGET, Side.CREDIT, (_F,)),
-        AccountClass("8020", "Crédits disponibles, à affecter", Book.BUDGET, Side.DEBIT, (_F,)),
-        AccountClass("8030", "Crédits engagés sur convention, à émettre", Book.BUDGET, Side.DEBIT, (_F, _A)),
-        AccountClass("8040", "Chèques émis, à remettre", Book.BUDGET, Side.DEBIT, (_F, _A)),
-        AccountClass("8045", "Chèques remis, à utiliser", Book.BUDGET, Side.DEBIT, (_F, _A)),
-        AccountClass("8050", "Chèques utilisés", Book.BUDGET, Side.DEBIT, (_F, _A)),
-        AccountClass("4430", "Financeurs, à appeler", Book.GENERAL, Side.DEBIT, (_F, _A)),
-        AccountClass("4431", "Financeurs, appelés à recevoir", Book.GENERAL, Side.DEBIT, (_F, _A)),
-        AccountClass("4432", "Financeurs, avances", Book.GENERAL, Side.CREDIT, (_F, _A)),
-        AccountClass("4670", "Structures, chèques à régler", Book.GENERAL, Side.CREDIT, (_A, _S)),
-        AccountClass("4671", "Structures, trop-perçus à récupérer", Book.GENERAL, Side.DEBIT, (_A, _S)),
-        AccountClass("4675", "Structures, règlements ordonnancés", Book.GENERAL, Side.CREDIT, (_A, _S)),
-        AccountClass("4678", "Structures, règlements suspendus", Book.GENERAL, Side.CREDIT, (_A, _S)),
-        AccountClass("5115", "Virements transmis, non confirmés", Book.GENERAL, Side.CREDIT, (_A,)),
-        AccountClass("5120", "Banque ou Trésor", Book.GENERAL, Side.DEBIT, (_B,)),
-        AccountClass("4711", "Opérations bancaires à identifier", Book.GENERAL, Side.CREDIT, (_B,)),
-        AccountClass("6270", "Frais bancaires", Book.GENERAL, Side.DEBIT, (_B,)),
-        AccountClass("6540", "Trop-perçus non recouvrés", Book.GENERAL, Side.DEBIT, (_A, _S)),
+        AccountClass(Code.ENVELOPES, "Enveloppes ouvertes", Book.BUDGET, Side.CREDIT, (_F,)),
+        AccountClass(Code.AVAILABLE, "Crédits disponibles, à affecter", Book.BUDGET, Side.DEBIT, (_F,)),
+        AccountClass(Code.COMMITTED, "Crédits engagés sur convention, à émettre", Book.BUDGET, Side.DEBIT, (_F, _A)),
+        AccountClass(Code.ISSUED, "Chèques émis, à remettre", Book.BUDGET, Side.DEBIT, (_F, _A)),
+        AccountClass(Code.HANDED_OVER, "Chèques remis, à utiliser", Book.BUDGET, Side.DEBIT, (_F, _A)),
+        AccountClass(Code.USED, "Chèques utilisés", Book.BUDGET, Side.DEBIT, (_F, _A)),
+        AccountClass(Code.TO_CALL, "Financeurs, à appeler", Book.GENERAL, Side.DEBIT, (_F, _A)),
+        AccountClass(Code.CALLED, "Financeurs, appelés à recevoir", Book.GENERAL, Side.DEBIT, (_F, _A)),
+        AccountClass(Code.ADVANCES, "Financeurs, avances", Book.GENERAL, Side.CREDIT, (_F, _A)),
+        AccountClass(Code.OWED, "Structures, chèques à régler", Book.GENERAL, Side.CREDIT, (_A, _S)),
+        AccountClass(Code.OVERPAID, "Structures, trop-perçus à récupérer", Book.GENERAL, Side.DEBIT, (_A, _S)),
+        AccountClass(Code.ORDERED, "Structures, règlements ordonnancés", Book.GENERAL, Side.CREDIT, (_A, _S)),
+        AccountClass(Code.SUSPENDED, "Structures, règlements suspendus", Book.GENERAL, Side.CREDIT, (_A, _S)),
+        AccountClass(Code.IN_TRANSIT, "Virements transmis, non confirmés", Book.GENERAL, Side.CREDIT, (_A,)),
+        AccountClass(Code.BANK, "Banque ou Trésor", Book.GENERAL, Side.DEBIT, (_B,)),
+        AccountClass(Code.UNIDENTIFIED, "Opérations bancaires à identifier", Book.GENERAL, Side.CREDIT, (_B,)),
+        AccountClass(Code.CHARGES, "Frais bancaires", Book.GENERAL, Side.DEBIT, (_B,)),
+        AccountClass(Code.WRITTEN_OFF, "Trop-perçus non recouvrés", Book.GENERAL, Side.DEBIT, (_A, _S)),
     )
 }
+
+
+OUTSTANDING = (Code.ISSUED, Code.HANDED_OVER)
+"""Vouchers that may still be used: in stock and in people's hands."""
+OWED_TO_STRUCTURES = (Code.OWED, Code.ORDERED, Code.SUSPENDED, Code.IN_TRANSIT)
+"""What structures are owed, at each step before it is paid."""
 
 
 class EventType(StrEnum):
@@ -132,85 +162,149 @@ class Journal(StrEnum):
     BANK = "BQ"
 
 
+class Case(StrEnum):
+    """What makes an event move other pairs than it does by itself."""
+
+    NETTED = "netted"
+    """What the structure owes back is settled in the same entry; beside what the event moves by itself."""
+    BACK_IN_STOCK = "back_in_stock"
+    """The vouchers of a reversed redemption had never been handed over."""
+    CREDIT_FREED = "credit_freed"
+    """They were stopped, destroyed or lapsed since: their credit is free again."""
+
+
+Moves = tuple[tuple[Code, Code], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class EventRule:
-    """One line of the table: the journal of an event and the (debit, credit) pairs it moves.
-
-    `may_move` are pairs that some of these events move too, in the place of others or beside them; their verb writes them.
-    """
+    """One line of the table: the journal of an event and the (debit, credit) pairs it moves, by itself and in some cases."""
 
     journal: Journal
     name: str
-    moves: tuple[tuple[str, str], ...]
-    may_move: tuple[tuple[str, str], ...] = ()
+    moves: Moves
+    in_case: Mapping[Case, Moves] = field(default_factory=dict)
+
+    @property
+    def all_moves(self) -> Moves:
+        """Every pair that an entry of this event may hold, each once; none where it reverses another entry."""
+        return tuple(dict.fromkeys((*self.moves, *(pair for pairs in self.in_case.values() for pair in pairs))))
 
 
-# Vouchers of a reversed redemption go back to stock if they were never handed over; stopped or lapsed since, their credit is free.
-_GIVEN_BACK = (("8040", "8050"), ("8030", "8050"))
+def _reversed(claimed: Code) -> tuple[Moves, Mapping[Case, Moves]]:
+    """Return what a reversed redemption moves: its vouchers' stage, and what funders owed against `claimed`."""
+    funders = (claimed, Code.TO_CALL)
+    return ((Code.HANDED_OVER, Code.USED), funders), {
+        Case.BACK_IN_STOCK: ((Code.ISSUED, Code.USED), funders),
+        Case.CREDIT_FREED: ((Code.COMMITTED, Code.USED), funders),
+    }
+
 
 RULES: Mapping[EventType, EventRule] = {
-    EventType.ENVELOPE_OPENED: EventRule(Journal.BUDGET, "Ouverture d'enveloppe", (("8020", "8010"),)),
-    EventType.CREDITS_COMMITTED: EventRule(Journal.BUDGET, "Engagement sur convention", (("8030", "8020"),)),
-    EventType.VOUCHERS_ISSUED: EventRule(Journal.VOUCHERS, "Émission de chèques", (("8040", "8030"),)),
-    EventType.BOOKLET_HANDED_OVER: EventRule(Journal.VOUCHERS, "Remise d'un carnet", (("8045", "8040"),)),
+    EventType.ENVELOPE_OPENED: EventRule(Journal.BUDGET, "Ouverture d'enveloppe", ((Code.AVAILABLE, Code.ENVELOPES),)),
+    EventType.CREDITS_COMMITTED: EventRule(
+        Journal.BUDGET, "Engagement sur convention", ((Code.COMMITTED, Code.AVAILABLE),)
+    ),
+    EventType.VOUCHERS_ISSUED: EventRule(Journal.VOUCHERS, "Émission de chèques", ((Code.ISSUED, Code.COMMITTED),)),
+    EventType.BOOKLET_HANDED_OVER: EventRule(
+        Journal.VOUCHERS, "Remise d'un carnet", ((Code.HANDED_OVER, Code.ISSUED),)
+    ),
     EventType.VOUCHERS_REDEEMED: EventRule(
-        Journal.VOUCHERS, "Encaissement de chèques", (("8050", "8045"), ("4430", "4670"))
+        Journal.VOUCHERS, "Encaissement de chèques", ((Code.USED, Code.HANDED_OVER), (Code.TO_CALL, Code.OWED))
     ),
     EventType.VOUCHERS_REDEEMED_FROM_STOCK: EventRule(
-        Journal.VOUCHERS, "Encaissement de chèques sans remise", (("8050", "8040"), ("4430", "4670"))
+        Journal.VOUCHERS, "Encaissement de chèques sans remise", ((Code.USED, Code.ISSUED), (Code.TO_CALL, Code.OWED))
     ),
     # A reversal: its movements are those of the entry it undoes, the other way round.
     EventType.REDEMPTION_UNDONE: EventRule(Journal.VOUCHERS, "Annulation d'un encaissement", ()),
-    EventType.STOCK_VOIDED: EventRule(Journal.VOUCHERS, "Destruction de carnets non remis", (("8030", "8040"),)),
-    EventType.STOCK_STOPPED: EventRule(Journal.VOUCHERS, "Opposition avant remise", (("8030", "8040"),)),
-    EventType.VOUCHERS_STOPPED: EventRule(Journal.VOUCHERS, "Opposition après remise", (("8030", "8045"),)),
-    EventType.STOCK_LAPSED: EventRule(Journal.VOUCHERS, "Caducité de chèques non remis", (("8030", "8040"),)),
-    EventType.VOUCHERS_LAPSED: EventRule(Journal.VOUCHERS, "Caducité de chèques remis", (("8030", "8045"),)),
+    EventType.STOCK_VOIDED: EventRule(
+        Journal.VOUCHERS, "Destruction de carnets non remis", ((Code.COMMITTED, Code.ISSUED),)
+    ),
+    EventType.STOCK_STOPPED: EventRule(Journal.VOUCHERS, "Opposition avant remise", ((Code.COMMITTED, Code.ISSUED),)),
+    EventType.VOUCHERS_STOPPED: EventRule(
+        Journal.VOUCHERS, "Opposition après remise", ((Code.COMMITTED, Code.HANDED_OVER),)
+    ),
+    EventType.STOCK_LAPSED: EventRule(
+        Journal.VOUCHERS, "Caducité de chèques non remis", ((Code.COMMITTED, Code.ISSUED),)
+    ),
+    EventType.VOUCHERS_LAPSED: EventRule(
+        Journal.VOUCHERS, "Caducité de chèques remis", ((Code.COMMITTED, Code.HANDED_OVER),)
+    ),
     # What a structure owes back is netted in the batch's own entry, and restored when its advice is set aside.
     EventType.BATCH_FROZEN: EventRule(
-        Journal.SETTLEMENT, "Lot de règlement arrêté", (("4670", "4675"),), (("4670", "4671"),)
+        Journal.SETTLEMENT,
+        "Lot de règlement arrêté",
+        ((Code.OWED, Code.ORDERED),),
+        {Case.NETTED: ((Code.OWED, Code.OVERPAID),)},
     ),
     EventType.ADVICE_SET_ASIDE: EventRule(
-        Journal.SETTLEMENT, "Règlement mis de côté", (("4675", "4670"),), (("4671", "4670"),)
+        Journal.SETTLEMENT,
+        "Règlement mis de côté",
+        ((Code.ORDERED, Code.OWED),),
+        {Case.NETTED: ((Code.OVERPAID, Code.OWED),)},
     ),
-    EventType.BATCH_EXPORTED: EventRule(Journal.SETTLEMENT, "Lot de règlement transmis", (("4675", "5115"),)),
-    EventType.TRANSFER_BOOKED: EventRule(Journal.BANK, "Virement exécuté", (("5115", "5120"),)),
-    EventType.TRANSFER_REJECTED: EventRule(Journal.BANK, "Virement rejeté", (("5115", "4670"),)),
-    EventType.REJECTION_WITHDRAWN: EventRule(Journal.BANK, "Rejet démenti : virement débité", (("4670", "5115"),)),
-    EventType.TRANSFER_RETURNED: EventRule(Journal.BANK, "Virement retourné", (("5120", "4670"),)),
-    EventType.UNKNOWN_CREDIT_BOOKED: EventRule(Journal.BANK, "Crédit à identifier", (("5120", "4711"),)),
-    EventType.UNKNOWN_DEBIT_BOOKED: EventRule(Journal.BANK, "Débit à identifier", (("4711", "5120"),)),
-    EventType.DEBIT_IDENTIFIED: EventRule(Journal.BANK, "Débit identifié : virement exécuté", (("5115", "4711"),)),
-    EventType.CREDIT_IDENTIFIED: EventRule(Journal.BANK, "Crédit identifié : virement retourné", (("4711", "4670"),)),
+    EventType.BATCH_EXPORTED: EventRule(
+        Journal.SETTLEMENT, "Lot de règlement transmis", ((Code.ORDERED, Code.IN_TRANSIT),)
+    ),
+    EventType.TRANSFER_BOOKED: EventRule(Journal.BANK, "Virement exécuté", ((Code.IN_TRANSIT, Code.BANK),)),
+    EventType.TRANSFER_REJECTED: EventRule(Journal.BANK, "Virement rejeté", ((Code.IN_TRANSIT, Code.OWED),)),
+    EventType.REJECTION_WITHDRAWN: EventRule(
+        Journal.BANK, "Rejet démenti : virement débité", ((Code.OWED, Code.IN_TRANSIT),)
+    ),
+    EventType.TRANSFER_RETURNED: EventRule(Journal.BANK, "Virement retourné", ((Code.BANK, Code.OWED),)),
+    EventType.UNKNOWN_CREDIT_BOOKED: EventRule(Journal.BANK, "Crédit à identifier", ((Code.BANK, Code.UNIDENTIFIED),)),
+    EventType.UNKNOWN_DEBIT_BOOKED: EventRule(Journal.BANK, "Débit à identifier", ((Code.UNIDENTIFIED, Code.BANK),)),
+    EventType.DEBIT_IDENTIFIED: EventRule(
+        Journal.BANK, "Débit identifié : virement exécuté", ((Code.IN_TRANSIT, Code.UNIDENTIFIED),)
+    ),
+    EventType.CREDIT_IDENTIFIED: EventRule(
+        Journal.BANK, "Crédit identifié : virement retourné", ((Code.UNIDENTIFIED, Code.OWED),)
+    ),
     # A reversal of what a match had posted: the line's money waits in 4711 again.
     EventType.MATCH_UNDONE: EventRule(Journal.BANK, "Rapprochement défait", ()),
-    EventType.BANK_CHARGED: EventRule(Journal.BANK, "Frais bancaires", (("6270", "5120"),)),
-    EventType.BANK_CHARGE_REFUNDED: EventRule(Journal.BANK, "Frais bancaires remboursés", (("5120", "6270"),)),
-    EventType.CHARGE_IDENTIFIED: EventRule(Journal.BANK, "Débit identifié : frais bancaires", (("6270", "4711"),)),
-    EventType.CHARGE_REFUND_IDENTIFIED: EventRule(
-        Journal.BANK, "Crédit identifié : frais bancaires remboursés", (("4711", "6270"),)
+    EventType.BANK_CHARGED: EventRule(Journal.BANK, "Frais bancaires", ((Code.CHARGES, Code.BANK),)),
+    EventType.BANK_CHARGE_REFUNDED: EventRule(Journal.BANK, "Frais bancaires remboursés", ((Code.BANK, Code.CHARGES),)),
+    EventType.CHARGE_IDENTIFIED: EventRule(
+        Journal.BANK, "Débit identifié : frais bancaires", ((Code.CHARGES, Code.UNIDENTIFIED),)
     ),
-    EventType.CREDITS_RELEASED: EventRule(Journal.BUDGET, "Crédits rendus à l'enveloppe", (("8020", "8030"),)),
-    EventType.FUNDS_CALLED: EventRule(Journal.FUNDING, "Appel de fonds sur l'utilisé", (("4431", "4430"),)),
-    EventType.ADVANCE_CALLED: EventRule(Journal.FUNDING, "Appel d'une avance", (("4431", "4432"),)),
-    EventType.ADVANCE_USED: EventRule(Journal.FUNDING, "Avance imputée sur l'utilisé", (("4432", "4430"),)),
+    EventType.CHARGE_REFUND_IDENTIFIED: EventRule(
+        Journal.BANK, "Crédit identifié : frais bancaires remboursés", ((Code.UNIDENTIFIED, Code.CHARGES),)
+    ),
+    EventType.CREDITS_RELEASED: EventRule(
+        Journal.BUDGET, "Crédits rendus à l'enveloppe", ((Code.AVAILABLE, Code.COMMITTED),)
+    ),
+    EventType.FUNDS_CALLED: EventRule(Journal.FUNDING, "Appel de fonds sur l'utilisé", ((Code.CALLED, Code.TO_CALL),)),
+    EventType.ADVANCE_CALLED: EventRule(Journal.FUNDING, "Appel d'une avance", ((Code.CALLED, Code.ADVANCES),)),
+    EventType.ADVANCE_USED: EventRule(
+        Journal.FUNDING, "Avance imputée sur l'utilisé", ((Code.ADVANCES, Code.TO_CALL),)
+    ),
     # A reversal of the call.
     EventType.CALL_CANCELLED: EventRule(Journal.FUNDING, "Appel de fonds annulé", ()),
     # At the final balance: what was clawed back after it was called is the funder's, as what remains of an advance is.
-    EventType.OVERCALL_CARRIED: EventRule(Journal.FUNDING, "Trop appelé porté en avance", (("4430", "4432"),)),
+    EventType.OVERCALL_CARRIED: EventRule(
+        Journal.FUNDING, "Trop appelé porté en avance", ((Code.TO_CALL, Code.ADVANCES),)
+    ),
     # Money received first waits in 4711, as any unknown credit; a match says whose it is.
-    EventType.FUNDS_IDENTIFIED: EventRule(Journal.FUNDING, "Fonds reçus d'un financeur", (("4711", "4431"),)),
-    EventType.ADVANCE_REFUNDED: EventRule(Journal.FUNDING, "Avance rendue à un financeur", (("4432", "4711"),)),
+    EventType.FUNDS_IDENTIFIED: EventRule(
+        Journal.FUNDING, "Fonds reçus d'un financeur", ((Code.UNIDENTIFIED, Code.CALLED),)
+    ),
+    EventType.ADVANCE_REFUNDED: EventRule(
+        Journal.FUNDING, "Avance rendue à un financeur", ((Code.ADVANCES, Code.UNIDENTIFIED),)
+    ),
     EventType.REDEMPTION_CLAWED_BACK: EventRule(
-        Journal.SETTLEMENT, "Encaissement repris après règlement", (("8045", "8050"), ("4671", "4430")), _GIVEN_BACK
+        Journal.SETTLEMENT, "Encaissement repris après règlement", *_reversed(Code.OVERPAID)
     ),
-    EventType.REDEMPTION_DISPUTED: EventRule(Journal.SETTLEMENT, "Encaissement contesté", (("4670", "4678"),)),
-    EventType.DISPUTE_DISMISSED: EventRule(Journal.SETTLEMENT, "Contestation levée", (("4678", "4670"),)),
-    EventType.DISPUTE_UPHELD: EventRule(
-        Journal.SETTLEMENT, "Contestation fondée", (("8045", "8050"), ("4678", "4430")), _GIVEN_BACK
+    EventType.REDEMPTION_DISPUTED: EventRule(
+        Journal.SETTLEMENT, "Encaissement contesté", ((Code.OWED, Code.SUSPENDED),)
     ),
-    EventType.OVERPAYMENT_REPAID: EventRule(Journal.BANK, "Trop-perçu remboursé", (("4711", "4671"),)),
-    EventType.OVERPAYMENT_WRITTEN_OFF: EventRule(Journal.SETTLEMENT, "Trop-perçu non recouvré", (("6540", "4671"),)),
+    EventType.DISPUTE_DISMISSED: EventRule(Journal.SETTLEMENT, "Contestation levée", ((Code.SUSPENDED, Code.OWED),)),
+    EventType.DISPUTE_UPHELD: EventRule(Journal.SETTLEMENT, "Contestation fondée", *_reversed(Code.SUSPENDED)),
+    EventType.OVERPAYMENT_REPAID: EventRule(
+        Journal.BANK, "Trop-perçu remboursé", ((Code.UNIDENTIFIED, Code.OVERPAID),)
+    ),
+    EventType.OVERPAYMENT_WRITTEN_OFF: EventRule(
+        Journal.SETTLEMENT, "Trop-perçu non recouvré", ((Code.WRITTEN_OFF, Code.OVERPAID),)
+    ),
 }
 
 
@@ -218,7 +312,7 @@ RULES: Mapping[EventType, EventRule] = {
 class AccountKey:
     """An account of the chart with its dimensions filled in. Its id follows from it, so posting never looks one up."""
 
-    code: str
+    code: Code
     funder_id: UUID | None = None
     agreement_id: UUID | None = None
     structure_id: UUID | None = None
@@ -246,14 +340,14 @@ def _id_of(account: AccountKey) -> int:
     return derived_number(account.key)
 
 
-def account_of(code: str, dimensions: Mapping[Dimension, UUID]) -> AccountKey:
+def account_of(code: Code, dimensions: Mapping[Dimension, UUID]) -> AccountKey:
     """Return the account of `code`, taking from `dimensions` what the chart keeps it by. Raises KeyError if one lacks."""
     return AccountKey(code, **{f"{d}_id": dimensions[d] for d in CHART[code].dimensions})
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One debit account, one credit account, an amount in cents above zero."""
+    """One debit account, one credit account, an amount in cents above zero. Made by `movements_of` alone: a test holds it."""
 
     debit: AccountKey
     credit: AccountKey
@@ -261,14 +355,19 @@ class Movement:
 
 
 def movements_of(
-    event_type: EventType, dimensions: Mapping[Dimension, UUID], amounts_cents: Mapping[UUID, int]
+    event_type: EventType,
+    dimensions: Mapping[Dimension, UUID],
+    amounts_cents: Mapping[UUID, int],
+    case: Case | None = None,
 ) -> list[Movement]:
-    """Return the movements an event makes. `amounts_cents` gives each funder's part, in cents.
+    """Return the movements an event makes, by itself or in a case of its line. `amounts_cents` gives each funder's part, in cents.
 
     A pair with a funder on either side moves once for each funder that pays something; another pair moves the total once.
+    Raises KeyError for a case that the line does not know, or a dimension that lacks.
     """
+    rule = RULES[event_type]
     movements = []
-    for debit, credit in RULES[event_type].moves:
+    for debit, credit in rule.moves if case is None else rule.in_case[case]:
         by_funder = _F in CHART[debit].dimensions or _F in CHART[credit].dimensions
         parts: list[tuple[UUID | None, int]] = (
             [*amounts_cents.items()] if by_funder else [(None, sum(amounts_cents.values()))]

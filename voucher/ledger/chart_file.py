@@ -19,9 +19,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from voucher.ledger.chart import CHART, AccountClass, Book, Dimension, Side
+from voucher.ledger.chart import CHART, AccountClass, Book, Code, Dimension, Side
 
-CARRIED_FORWARD = AccountClass("1100", "Report à nouveau", Book.GENERAL, Side.CREDIT, ())
+CARRIED_FORWARD = AccountClass(Code.CARRIED_FORWARD, "Report à nouveau", Book.GENERAL, Side.CREDIT, ())
 """Where charges of closed years stand: nothing is posted to it, a year's opening balances are shown there (ADR 12)."""
 
 PRESENTED: Mapping[str, AccountClass] = {CARRIED_FORWARD.code: CARRIED_FORWARD, **CHART}

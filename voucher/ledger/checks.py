@@ -7,7 +7,7 @@ from voucher.kernel.calendar import french_instant
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.identifiers import derived_number
 from voucher.kernel.money import format_euros
-from voucher.ledger.chart import CHART, RULES, Dimension, EventType, Side
+from voucher.ledger.chart import CHART, RULES, Code, Dimension, EventType, Side
 from voucher.ledger.model import Account, Entry, FiscalYear, Movement, RuleStart
 from voucher.ledger.read import balances_query
 from voucher.ledger.rule_starts import BANK_DAY, CLOSE_CHECKS, RULE_WORDS
@@ -85,7 +85,7 @@ def check_movements_follow_the_chart(session: Session) -> list[Violation]:
     violations = []
     for row in seen:
         rule = RULES[EventType(row.event_type)] if row.event_type in set(EventType) else None
-        allowed = {*rule.moves, *rule.may_move} if rule else set()
+        allowed = {*rule.all_moves} if rule else set()
         if row.event_type in REVERSALS:
             allowed = reversible
         is_right = (row.debit, row.credit) in allowed and row.book == row.debit_book == row.credit_book
@@ -155,7 +155,7 @@ def check_accounts_are_well_made(session: Session) -> list[Violation]:
 
 def check_no_balance_is_on_the_wrong_side(session: Session) -> list[Violation]:
     """Aucun solde n'est du mauvais côté (hors banque, attente, frais rendus et financeurs)."""
-    free = {"5120", "4711", "4430", "6270"}
+    free = {Code.BANK, Code.UNIDENTIFIED, Code.TO_CALL, Code.CHARGES}
     balances = balances_query().subquery()
     rows = session.execute(
         select(Account.key, Account.code, balances.c.balance_cents).join(balances, balances.c.id == Account.id)

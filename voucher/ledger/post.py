@@ -12,6 +12,7 @@ from sqlalchemy import Engine, Executable, TextClause, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import sent_together
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.rows import insert_many, insert_rows, row_values
@@ -52,8 +53,7 @@ def _open(session: Session, wanted: Mapping[int, AccountKey]) -> None:
     if not unknown:
         return
     standing: set[int] = set()
-    for start in range(0, len(unknown), 500):
-        part = unknown[start : start + 500]
+    for part in chunks(unknown):
         standing.update(session.scalars(select(model.Account.id).where(model.Account.id.in_(part))))
     # Those this transaction opened itself may still be rolled back: they are remembered by a later one.
     opened: set[int] = session.info.setdefault("accounts_opened", set())
@@ -89,7 +89,13 @@ class _Line:
 
 
 def post(session: Session, event: Event, movements: Sequence[Movement]) -> UUID:
-    """Write one entry with its movements; return its id. Raises IntegrityError when the event was posted before."""
+    """Write one entry with its movements, those that the chart gives for its event; return its id.
+
+    Raises IntegrityError when the event was posted before, ValueError for a movement that its line of the table does not hold.
+    """
+    allowed = RULES[event.event_type].all_moves
+    if any((movement.debit.code, movement.credit.code) not in allowed for movement in movements):
+        raise ValueError(f"a movement that {event.event_type} does not make")
     open_accounts(session, (key for movement in movements for key in (movement.debit, movement.credit)))
     return _write(session, event, [_line(movement) for movement in movements])
 

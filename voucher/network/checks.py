@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.identifiers import InvalidIdentifier, check_iban
+from voucher.kernel.labels import iban_end
 from voucher.network.import_report import counts_of, read_report
 from voucher.network.lieux_cells import BadCell, pivot_of
 from voucher.network.model import BankDetails, Place, PlacesImport, Structure, StructureState
@@ -66,7 +67,7 @@ def check_ribs_are_confirmed_by_another(session: Session) -> list[Violation]:
     return [
         Violation(
             "ribs_are_confirmed_by_another",
-            f"RIB de {name} qui finit par {iban[-4:]}",
+            f"RIB de {name} qui finit par {iban_end(iban)}",
             "confirmé par qui l’a enregistré" if is_recorder else "la date de confirmation ne va pas",
         )
         for name, iban, is_recorder in rows

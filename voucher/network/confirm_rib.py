@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed
+from voucher.kernel.labels import iban_end
 from voucher.kernel.refusals import Refused
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import BankDetails, Structure
@@ -49,7 +50,7 @@ def confirm_bank_details(database: Database, details_id: UUID, *, by: UUID, now:
         )
         assert changed(session, confirmed) == 1, "the structure's row orders who changes its bank details"
         said = (
-            f"Le RIB qui finit par {row.iban[-4:]} a été confirmé le {french_instant(now)}.",
+            f"Le RIB qui finit par {iban_end(row.iban)} a été confirmé le {french_instant(now)}.",
             "Vos prochains règlements iront sur ce compte. Ce n’est pas le vôtre ? Appelez-nous tout de suite.",
         )
         queue(session, [_letter(RIB_CONFIRMED, row, "Votre RIB est confirmé", said)], now)
@@ -69,7 +70,7 @@ def dismiss_bank_details(database: Database, details_id: UUID, *, by: UUID, now:
             .execution_options(synchronize_session=False)
         )
         said = (
-            f"Le RIB qui finit par {row.iban[-4:]} n’a pas été confirmé : il ne servira pas.",
+            f"Le RIB qui finit par {iban_end(row.iban)} n’a pas été confirmé : il ne servira pas.",
             "Appelez-nous, ou enregistrez le bon RIB sur cette page.",
         )
         queue(session, [_letter(RIB_DISMISSED, row, "Votre RIB n’est pas confirmé", said)], now)

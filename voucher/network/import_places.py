@@ -5,18 +5,18 @@ file says something else and is not older; nothing is ever deleted, and a place 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database, take_turn
 from voucher.kernel.idempotency import is_replay
 from voucher.kernel.identifiers import new_id
@@ -25,10 +25,6 @@ from voucher.network.lieux_standard import PlaceLine, RefusedLine, read_places
 from voucher.network.model import Place, PlacesImport, Structure, StructureState
 from voucher.network.place_row import row_of
 from voucher.network.structures import NETWORK_TURN
-
-CHUNK_COUNT = 500  # values in one IN (…), below what either engine takes
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +149,7 @@ def _structures(session: Session, lines: Sequence[PlaceLine], now: datetime) -> 
 
 def _structure_ids(session: Session, pivots: Iterable[str]) -> dict[str, UUID]:
     found: dict[str, UUID] = {}
-    for part in _chunks(pivots):
+    for part in chunks(pivots):
         rows = session.execute(select(Structure.pivot, Structure.id).where(Structure.pivot.in_(part)))
         found |= {row.pivot: row.id for row in rows}
     return found
@@ -161,13 +157,7 @@ def _structure_ids(session: Session, pivots: Iterable[str]) -> dict[str, UUID]:
 
 def _stored(session: Session, external_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
-    for part in _chunks(external_ids):
+    for part in chunks(external_ids):
         rows = session.execute(select(Place.__table__).where(Place.external_id.in_(part))).mappings()
         found |= {row["external_id"]: row for row in rows}
     return found
-
-
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    rest = iter(items)
-    while part := list(islice(rest, CHUNK_COUNT)):
-        yield part

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
-from voucher.kernel.money import NO_BREAK_SPACE
+from voucher.kernel.labels import masked_iban
 from voucher.network.model import BankDetails, Place, Structure, StructureState
 from voucher.network.read import PlaceLine, place_line, places_query
 
@@ -21,7 +21,6 @@ STATE_NAMES: Mapping[str, str] = {
     StructureState.QUALIFIED: "Qualifiée",
     StructureState.SUSPENDED: "Suspendue",
 }
-VISIBLE_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +63,6 @@ class StructurePage:
     created_at: datetime
     bank_details: tuple[BankDetailsLine, ...]
     places: tuple[PlaceLine, ...]
-
-
-def masked_iban(iban: str) -> str:
-    """Return « FR•• …… 0172 »: the country and the last four digits."""
-    return f"{iban[:2]}••{NO_BREAK_SPACE}……{NO_BREAK_SPACE}{iban[-VISIBLE_DIGITS:]}"
 
 
 def structures(database: Database, asked: Asked) -> Page[StructureLine]:

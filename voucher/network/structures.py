@@ -11,6 +11,7 @@ from voucher.kernel.clean_input import account_holder, bank_of_account, identifi
 from voucher.kernel.database import Database, changed, take_turn
 from voucher.kernel.idempotency import insert_once
 from voucher.kernel.identifiers import check_iban
+from voucher.kernel.labels import iban_end
 from voucher.kernel.refusals import Refused
 from voucher.mail.queue import Letter, queue
 from voucher.network.lieux_cells import BadCell, pivot_of
@@ -185,7 +186,7 @@ def _rib_recorded(details_id: UUID, recipient: str, iban: str, now: datetime) ->
     """Tell the structure that its money may go elsewhere: who took over an account of its staff cannot do so unseen."""
     body = (
         "Bonjour,",
-        f"Un RIB a été enregistré pour votre structure le {french_instant(now)}. Il finit par {iban[-4:]}.",
+        f"Un RIB a été enregistré pour votre structure le {french_instant(now)}. Il finit par {iban_end(iban)}.",
         "Une autre personne doit encore le confirmer. Il servira ensuite à vos règlements.",
         "Ce n’est pas vous ? Appelez-nous tout de suite.",
         "Vos RIB sont sur cette page :",

@@ -11,14 +11,14 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.database import Base
 from voucher.kernel.money import BASIS_POINTS, format_euros, sum_cents
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement, AgreementShare, Commitment, Credit, CreditRelease, Envelope, KeptPart
 from voucher.programme.rules import parts_of
 from voucher.programme.shares import every_share
 from voucher.programme.stages import balances_of
 
-AVAILABLE = "8030"
+AVAILABLE = Code.COMMITTED
 
 
 def check_commitments_stay_below_ceilings(session: Session) -> list[Violation]:

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from voucher.kernel.clean_input import identifier, member
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import check_siren
+from voucher.kernel.labels import iban_end
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import PayingAccount
 
@@ -59,7 +60,7 @@ def paying_account(database: Database, account_id: UUID) -> PayingAccountPage | 
     if row is None:
         return None
     terms = PayingTerms(row.siren, row.transfer_schema, row.transfers_per_file)
-    return PayingAccountPage(row.id, row.name, row.holder_name, row.iban[-4:], row.channel, terms)
+    return PayingAccountPage(row.id, row.name, row.holder_name, iban_end(row.iban), row.channel, terms)
 
 
 def change_paying_terms(database: Database, account_id: UUID, terms: PayingTerms, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - a use case says who acts

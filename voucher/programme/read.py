@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.programme.funders import funder_parts
 from voucher.programme.model import (
@@ -265,10 +266,10 @@ def _stages(session: Session, agreement: Agreement) -> tuple[ShareStages, ...]:
             share_basis_points=part.share_basis_points,
             ceiling_cents=part.ceiling_cents,
             committed_cents=part.committed_cents,
-            available_cents=held.get(("8030", funder_id), 0),
-            issued_cents=held.get(("8040", funder_id), 0),
-            handed_over_cents=held.get(("8045", funder_id), 0),
-            redeemed_cents=held.get(("8050", funder_id), 0),
+            available_cents=held.get((Code.COMMITTED, funder_id), 0),
+            issued_cents=held.get((Code.ISSUED, funder_id), 0),
+            handed_over_cents=held.get((Code.HANDED_OVER, funder_id), 0),
+            redeemed_cents=held.get((Code.USED, funder_id), 0),
             funder_id=funder_id,
         )
         for funder_id, part in funder_parts(session, agreement.id).items()

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.labels import iban_end
 from voucher.kernel.rows import columns_of
 from voucher.kernel.typed_numbers import whole_number
 from voucher.programme.model import (
@@ -197,7 +198,8 @@ def paying_accounts(database: Database) -> list[PayingAccountLine]:
     with database.read() as session:
         rows = session.scalars(select(PayingAccount).order_by(PayingAccount.name, PayingAccount.id))
         return [
-            PayingAccountLine(row.id, row.name, row.holder_name, row.iban[-4:], row.bic, row.channel) for row in rows
+            PayingAccountLine(row.id, row.name, row.holder_name, iban_end(row.iban), row.bic, row.channel)
+            for row in rows
         ]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
-from itertools import chain, islice
+from itertools import chain
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -21,6 +21,7 @@ from sqlalchemy import Select, Text, cast, null, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.bulk import ROWS_AT_ONCE, streamed_rows
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.kernel.texts import as_text
@@ -152,8 +153,7 @@ def _rows_of(
 
 def _parts(session: Session, queries: Iterable[Select[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
     rows = chain.from_iterable(streamed_rows(session, query) for query in queries)
-    while part := list(islice(rows, ROWS_AT_ONCE)):
-        yield part
+    return chunks(rows, ROWS_AT_ONCE)
 
 
 class _Hashed(io.RawIOBase):

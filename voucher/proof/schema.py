@@ -5,11 +5,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, LargeBinary, Uuid
 
 from voucher.kernel.database import Instant
-from voucher.ledger.chart import CHART, RULES
+from voucher.ledger.chart import CHART, RULES, Code
 from voucher.proof.tables import given_columns, table_of
 from voucher.proof.transfers import TRANSFERS
 
-ANY_SIDE = frozenset({"5120", "4711", "4430", "4431", "4432", "6270"})
+ANY_SIDE = frozenset({Code.BANK, Code.UNIDENTIFIED, Code.TO_CALL, Code.CALLED, Code.ADVANCES, Code.CHARGES})
 """Accounts whose balance may stand on either side: the bank's, and those between funders and us."""
 
 
@@ -29,7 +29,7 @@ def chart() -> dict[str, Any]:
         str(event): {
             "name": rule.name,
             "journal": rule.journal,
-            "moves": [list(move) for move in (*rule.moves, *rule.may_move)],
+            "moves": [list(move) for move in rule.all_moves],
         }
         for event, rule in RULES.items()
     }

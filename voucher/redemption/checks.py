@@ -9,6 +9,7 @@ from voucher.distribution.words import VOUCHER_STATES
 from voucher.issuing.model import Booklet, IssueBatch, IssuerKey, Voucher, VoucherState
 from voucher.kernel.calendar import end_of_day, french_date, french_instant
 from voucher.kernel.checks import Check, Violation
+from voucher.kernel.labels import serial_label
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
@@ -36,7 +37,9 @@ def check_a_voucher_is_used_once(session: Session) -> list[Violation]:
         .limit(ROWS_MAX)
     )
     return [
-        Violation("a_voucher_is_used_once", f"chèque {row.serial}", f"{row.found} encaissements qui comptent")
+        Violation(
+            "a_voucher_is_used_once", f"chèque {serial_label(row.serial)}", f"{row.found} encaissements qui comptent"
+        )
         for row in rows
     ]
 
@@ -54,7 +57,7 @@ def check_states_and_redemptions_agree(session: Session) -> list[Violation]:
     return [
         Violation(
             "states_and_redemptions_agree",
-            f"chèque {row.serial}",
+            f"chèque {serial_label(row.serial)}",
             f"« {VOUCHER_STATES[row.state]} », contraire à ses encaissements",
         )
         for row in rows

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, func, select
 
-from voucher.issuing.model import IssueBatch
 from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
@@ -79,26 +78,6 @@ class Receipt:
     place_town: str
     issuer_name: str
     agreement_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A step in what became of a redemption: what happened, when, in words. The last one may still be awaited."""
-
-    what: str
-    at: datetime | None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RedemptionStory:
-    """A redemption, the moments this room knows, and its period: settlement goes on from there (period and structure)."""
-
-    line: RedemptionLine
-    structure_id: UUID
-    period_number: int
-    period_closed_at: datetime | None
-    moments: tuple[Moment, ...]
 
 
 def counter_day(database: Database, counter: Counter, on: date, *, undo_minutes: int, now: datetime) -> CounterDay:
@@ -192,41 +171,6 @@ def redemptions(
     with database.read() as session:
         page = page_of(session, query, sorts, [Redemption.id], asked)
         return page.of(_line(row, undo_minutes, now) for row in page.rows)
-
-
-def redemption_story(
-    database: Database, redemption_id: UUID, structure_id: UUID, *, undo_minutes: int, now: datetime
-) -> RedemptionStory | None:
-    """Return what became of a redemption of this structure up to its period's closing, or None."""
-    query = (
-        _lines()
-        .add_columns(Period.number, IssueBatch.present_by)
-        .join(IssueBatch, IssueBatch.agreement_id == Redemption.agreement_id)
-        .where(IssueBatch.first_booklet_number <= Redemption.booklet_number)
-        .where(IssueBatch.first_booklet_number + IssueBatch.booklet_count > Redemption.booklet_number)
-        .where(Redemption.id == redemption_id, Redemption.structure_id == structure_id)
-    )
-    with database.read() as session:
-        row = session.execute(query).one_or_none()
-    if row is None:
-        return None
-    line = _line(row, undo_minutes, now)
-    moments = [Moment("Encaissé", line.redeemed_at, line.place_name)]
-    if line.is_undone:
-        moments.append(Moment("Annulé au comptoir", line.undone_at, "Rien n'est dû. Les chèques peuvent resservir."))
-    elif line.is_reversed:
-        moments.append(Moment("Repris après contestation", None, "Rien n'est dû. La raison est dans vos paiements."))
-    elif line.is_disputed:
-        moments.append(Moment("Contesté", None, "Le montant attend la décision du service des finances."))
-    elif row.period_closed_at is None:
-        moments.append(
-            Moment(
-                "Arrêté dans un lot", None, f"La période {row.number} est encore ouverte. La collectivité la clôture."
-            )
-        )
-    else:
-        moments.append(Moment(f"Période {row.number} clôturée", row.period_closed_at, "Le montant ne change plus."))
-    return RedemptionStory(line, structure_id, row.number, row.period_closed_at, tuple(moments))
 
 
 def place_totals(database: Database, structure_id: UUID, since: datetime) -> dict[UUID, tuple[int, int]]:

@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session
 from voucher.issuing.model import IssuerKey, KeyState, Voucher, VoucherState
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, sent_together
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.rows import insert_rows, row_values
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
@@ -183,7 +184,7 @@ def _use(session: Session, attempt: Attempt, tray: Tray, service: str, state: Vo
         _EVENTS[state],
         attempt.id,
         attempt.at,
-        f"Carnet {tray.booklet_number} : {len(serials)} chèque{'s' if len(serials) > 1 else ''}",
+        f"Carnet {booklet_label(tray.booklet_number)} : {len(serials)} chèque{'s' if len(serials) > 1 else ''}",
         attempt.by,
     )
     dimensions = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: attempt.counter.structure_id}

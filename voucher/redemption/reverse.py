@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.issuing.shares import give_back
 from voucher.kernel.database import changed
-from voucher.ledger.chart import AccountKey, EventType, Movement
+from voucher.ledger.chart import Case, Code, Dimension, EventType, Movement, movements_of
 from voucher.ledger.model import Account, Entry
 from voucher.ledger.model import Movement as MovementRow
 from voucher.redemption.model import RedeemedVoucher, Redemption, RedemptionState
@@ -28,8 +28,7 @@ STATE_BEFORE = {
 ENDED_STATES = (VoucherState.STOPPED, VoucherState.VOID, VoucherState.LAPSED)
 """States that reversed vouchers take when their booklet ended meanwhile: their credit is given back at once."""
 
-_STAGES = {VoucherState.HANDED_OVER: "8045", VoucherState.ISSUED: "8040"}
-_FREE_CREDIT = "8030"
+_CASES = {VoucherState.HANDED_OVER: None, VoucherState.ISSUED: Case.BACK_IN_STOCK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +40,10 @@ class Reversal:
     structure_id: UUID
     parts_cents: Mapping[UUID, int]
 
-    def movements(self, debited: str) -> list[Movement]:
-        """Return the movements of its entry: the budget stage it leaves, and `debited` (4671 or 4678) against the funders."""
-        stage = _STAGES.get(self.became, _FREE_CREDIT)
-        of = {"agreement_id": self.agreement_id}
-        structure = AccountKey(debited, structure_id=self.structure_id, **of)
-        found = []
-        for funder_id, cents in self.parts_cents.items():
-            used = AccountKey("8050", funder_id=funder_id, **of)
-            found.append(Movement(AccountKey(stage, funder_id=funder_id, **of), used, cents))
-            found.append(Movement(structure, AccountKey("4430", funder_id=funder_id, **of), cents))
-        return found
+    def movements(self, event_type: EventType) -> list[Movement]:
+        """Return the movements of its entry: the stage its vouchers leave, and what the funders owe no more."""
+        dimensions = {Dimension.AGREEMENT: self.agreement_id, Dimension.STRUCTURE: self.structure_id}
+        return movements_of(event_type, dimensions, self.parts_cents, _CASES.get(self.became, Case.CREDIT_FREED))
 
 
 def suspend(session: Session, redemption_id: UUID) -> bool:
@@ -93,7 +85,7 @@ def reverse_redemption(session: Session, redemption_id: UUID, expected: Redempti
     )
     give_vouchers_back(session, redemption_id, became)
     parts_cents = _parts(session, entry.id)
-    if became not in _STAGES:
+    if became not in _CASES:
         give_back(session, found.agreement_id, parts_cents)
     return Reversal(became, found.agreement_id, found.structure_id, parts_cents)
 
@@ -121,7 +113,7 @@ def _parts(session: Session, entry_id: UUID) -> dict[UUID, int]:
     rows = session.execute(
         select(debit.funder_id, MovementRow.amount_cents)
         .join(debit, debit.id == MovementRow.debit_account_id)
-        .where(MovementRow.entry_id == entry_id, debit.code == "4430")
+        .where(MovementRow.entry_id == entry_id, debit.code == Code.TO_CALL)
         .order_by(MovementRow.rank)
     )
     return {row.funder_id: row.amount_cents for row in rows}

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from voucher.kernel.calendar import ThreeDates, french_date, french_instant
+from voucher.kernel.labels import serial_label
 
 VOUCHERS_MAX = 31  # what one booklet can hold, and so one act at the counter
 WRONG_CODES_WINDOW = timedelta(hours=1)
@@ -149,7 +150,7 @@ class Refusal:
     def sentence(self) -> str:
         """The French sentence for the mediator; it names the voucher when several were laid down."""
         return self.reason.template.format(
-            voucher=f"Le chèque {_grouped(self.serial)}" if self.is_one_of_several and self.serial else "Ce chèque",
+            voucher=f"Le chèque {serial_label(self.serial)}" if self.is_one_of_several and self.serial else "Ce chèque",
             at=french_instant(self.at) if self.at else "",
             on=french_date(self.on) if self.on else "",
             detail=self.detail,
@@ -172,8 +173,3 @@ def end_of_life(dates: ThreeDates, today: date) -> tuple[CounterRefusal, date] |
 def undo_limit(redeemed_at: datetime, undo_minutes: int) -> datetime:
     """Return the instant from which a mediator may no longer undo a redemption."""
     return redeemed_at + timedelta(minutes=undo_minutes)
-
-
-def _grouped(serial: int) -> str:
-    digits = str(serial).zfill(8)
-    return f"{digits[:-4]}\u00a0{digits[-4:]}"

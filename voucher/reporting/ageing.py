@@ -10,9 +10,10 @@ from sqlalchemy import select
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
+from voucher.ledger.chart import OWED_TO_STRUCTURES
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
-from voucher.reporting.debts import AGES, OWED_CODES, Age, Debt, DebtState, age_rank, balances_of, debts_in
+from voucher.reporting.debts import AGES, Age, Debt, DebtState, age_rank, balances_of, debts_in
 from voucher.settlement.model.issuer_scope import in_scope
 
 
@@ -111,7 +112,7 @@ def ageing(database: Database, *, now: datetime, issuer_id: UUID | None = None) 
         found = [one for one in debts_in(session, today) if one.agreement_id in agreements]
         ledger_cents = sum(
             -cents
-            for (agreement_id, _, _), cents in balances_of(session, OWED_CODES).items()
+            for (agreement_id, _, _), cents in balances_of(session, OWED_TO_STRUCTURES).items()
             if agreement_id in agreements
         )
         structures = {

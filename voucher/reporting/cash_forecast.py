@@ -1,7 +1,7 @@
 """What cash will be needed, agreement by agreement, until the vouchers are no longer valid. The method stands in `cash_rules`."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session, aliased
 from voucher.funding.model import CallState, FundsCall
 from voucher.kernel.calendar import end_of_day, paris_day, start_of_day
 from voucher.kernel.database import Database
+from voucher.ledger.chart import OUTSTANDING, Code
 from voucher.ledger.model import Account, Movement
 from voucher.ledger.read import balances_in
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Period, Redemption, RedemptionState
-from voucher.redemption.period import last_day
 from voucher.reporting.cash_rules import (
     PACE_DAYS,
     WINDOW_DAYS,
@@ -33,11 +33,12 @@ from voucher.reporting.cash_rules import (
 from voucher.reporting.debts import DebtState, debts_in
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute
+from voucher.settlement.payable.due_day import due_on, period_due_on
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.why_waiting import why_waiting
 from voucher.settlement.recoveries.overpayments import released_unpaid
 
-BANK_CODES = ("5120", "4711")
+BANK_CODES = (Code.BANK, Code.UNIDENTIFIED)
 WAITING = {DebtState.HELD, DebtState.REJECTED}
 """Debts that the next batch takes up, unless something keeps their structure from being paid now."""
 IN_NO_BATCH = {DebtState.NOT_FROZEN, DebtState.OTHER}
@@ -112,12 +113,12 @@ def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], now: d
             by_funder[one.agreement_id, one.funder_id][one.code] += one.balance_cents
     funders: dict[UUID | None, list[FunderFacts]] = defaultdict(list)
     for (agreement_id, _), codes in sorted(by_funder.items(), key=lambda one: str(one[0])):
-        outstanding = codes["8040"] + codes["8045"]
-        funders[agreement_id].append(FunderFacts(outstanding, codes["4430"], -codes["4432"]))
+        outstanding = sum(codes[code] for code in OUTSTANDING)
+        funders[agreement_id].append(FunderFacts(outstanding, codes[Code.TO_CALL], -codes[Code.ADVANCES]))
     called: dict[UUID, list[tuple[date, int]]] = defaultdict(list)
-    for agreement_id, due_on, left_cents in session.execute(_called()):
-        called[agreement_id].append((due_on, int(left_cents)))
-    owed, blocked = _owed(session, now)
+    for agreement_id, due_day, left_cents in session.execute(_called()):
+        called[agreement_id].append((due_day, int(left_cents)))
+    owed, blocked = _owed(session, {one.id: one.payment_days for one in agreements}, now)
     windows = {row[0]: row for row in session.execute(_windows(today))}
     held = {row[0]: int(row[1]) for row in session.execute(_held())}
     facts = {}
@@ -125,12 +126,12 @@ def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], now: d
         window = windows.get(agreement.id)
         cents = (int(window[2]), int(window[3]), int(window[4])) if window else (0, 0, 0)
         facts[agreement.id] = CashFacts(
-            outstanding_cents=balances[agreement.id, "8040"] + balances[agreement.id, "8045"],
+            outstanding_cents=sum(balances[agreement.id, code] for code in OUTSTANDING),
             window_cents=cents,
             known_days=(today - paris_day(window[1])).days if window else 0,
             owed=tuple(owed[agreement.id]),
             blocked_cents=blocked[agreement.id],
-            overpaid_cents=balances[agreement.id, "4671"],
+            overpaid_cents=balances[agreement.id, Code.OVERPAID],
             funders=tuple(funders[agreement.id]),
             called=tuple(called[agreement.id]),
             held_cents=held.get(agreement.id, 0),
@@ -141,13 +142,15 @@ def _facts(session: Session, agreements: Sequence[Row[*tuple[Any, ...]]], now: d
     return facts
 
 
-def _owed(session: Session, now: datetime) -> tuple[dict[UUID, list[tuple[date, int]]], dict[UUID, int]]:
-    """Return, by agreement, what is owed with the day its delay of payment runs from, and what cannot be paid for now."""
+def _owed(
+    session: Session, payment_days: Mapping[UUID, int], now: datetime
+) -> tuple[dict[UUID, list[tuple[date, int]]], dict[UUID, int]]:
+    """Return, by agreement (with its days of payment), what is owed and by which day, and what cannot be paid for now."""
     today = paris_day(now)
     owed: dict[UUID, list[tuple[date, int]]] = defaultdict(list)
     blocked: dict[UUID, int] = defaultdict(int)
     in_no_batch: dict[UUID, int] = defaultdict(int)
-    debts = debts_in(session, today)
+    debts = [one for one in debts_in(session, today) if one.agreement_id in payment_days]
     waiting_ids = {one.advice_id for one in debts if one.state in WAITING and one.advice_id is not None}
     blocked_ids = {key for key, why in why_waiting(session, waiting_ids, now).items() if why.held is not None}
     for debt in debts:
@@ -156,15 +159,19 @@ def _owed(session: Session, now: datetime) -> tuple[dict[UUID, list[tuple[date, 
         elif debt.state in IN_NO_BATCH:
             in_no_batch[debt.agreement_id] += debt.amount_cents
         else:
-            owed[debt.agreement_id].append((debt.since, debt.amount_cents))
+            owed[debt.agreement_id].append((debt.due_on or debt.since, debt.amount_cents))
     for query in _over(now):
         for agreement_id, opened_at, ends_at, closed_at, cents in session.execute(query):
-            owed[agreement_id].append((last_day(opened_at, ends_at, closed_at), int(cents)))
+            if agreement_id not in payment_days:
+                continue
+            owed[agreement_id].append(
+                (period_due_on(opened_at, ends_at, closed_at, payment_days[agreement_id]), int(cents))
+            )
             in_no_batch[agreement_id] -= int(cents)
     month_end = next_month(today) - timedelta(days=1)
     for agreement_id, cents in in_no_batch.items():
         if cents:
-            owed[agreement_id].append((month_end, cents))
+            owed[agreement_id].append((due_on(month_end, payment_days[agreement_id]), cents))
     return owed, blocked
 
 

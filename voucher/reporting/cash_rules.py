@@ -4,7 +4,7 @@
   mean of the last ninety days (or since the first use, when that is less). *Slow*: the slowest of the last three times thirty
   days. *All used*: whatever is outstanding is used evenly until the last day.
 - Vouchers used in a month are paid to structures as many days after the month's end as the agreement says. What is owed
-  already is paid as many days after it began to be owed, this month at the earliest. Overpayments are kept back on the first payments.
+  already is paid by the day on which it is due, this month at the earliest. Overpayments are kept back on the first payments.
   What cannot be paid for now (no bank details, refused account, suspended, disputed) is a line of its own, in no month.
 - Each funder owes its part of the vouchers outstanding, and pays it as they are used: called the month after, it pays the month
   after that. Its own advance serves before it is called, and never for another funder.
@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from itertools import accumulate, pairwise
+
+from voucher.settlement.payable.due_day import due_on
 
 PACE_DAYS = 90
 WINDOW_DAYS = 30
@@ -43,7 +45,7 @@ class FunderFacts:
 class CashFacts:
     """What is known of an agreement today. Cents; `window_cents` are the last three times thirty days, the newest first.
 
-    `owed` says what structures are owed and the day from which the delay of payment runs, `blocked_cents` what they are owed and
+    `owed` says what structures are owed and the day by which it must be paid, `blocked_cents` what they are owed and
     cannot be paid for now. `called` says what funders were called for and the day it is due. `held_cents` is what funders paid less
     what structures were paid: negative where somebody advances the money.
     """
@@ -84,7 +86,7 @@ class CashFacts:
 
     def late_cents(self, today: date) -> int:
         """Return what of it should have come before today."""
-        return sum(cents for due_on, cents in self.called if due_on < today)
+        return sum(cents for due_day, cents in self.called if due_day < today)
 
 
 @dataclass(slots=True)
@@ -140,16 +142,20 @@ def forecast(facts: CashFacts, months: Sequence[date], today: date, scenario: Sc
         so_far = used_until(facts, today, until, scenario) if until > today else used
         rows[rank].used_cents, used = so_far - used, so_far
     due = list(facts.owed)
-    due += [(next_month(row.first) - timedelta(days=1), row.used_cents) for row in rows if row.first and row.used_cents]
-    for since, cents in due:
-        rows[_rank_of(since + timedelta(days=facts.payment_days), months)].paid_cents += cents
+    due += [
+        (due_on(next_month(row.first) - timedelta(days=1), facts.payment_days), row.used_cents)
+        for row in rows
+        if row.first and row.used_cents
+    ]
+    for due_day, cents in due:
+        rows[_rank_of(due_day, months)].paid_cents += cents
     _keep_back(rows, facts.overpaid_cents)
     parts = used_by_funder(facts, [row.used_cents for row in rows])
     for funder, used_cents in zip(facts.funders, parts, strict=True):
         _receive(rows, funder, used_cents)
-    for due_on, cents in facts.called:
-        if due_on >= today:
-            rows[_rank_of(due_on, months)].received_cents += cents
+    for due_day, cents in facts.called:
+        if due_day >= today:
+            rows[_rank_of(due_day, months)].received_cents += cents
     cash = facts.held_cents
     for row in rows:
         cash += row.received_cents - row.paid_cents

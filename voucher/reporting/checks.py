@@ -11,6 +11,7 @@ from voucher.funding.balance import called_cents
 from voucher.issuing.model import Booklet, IssueBatch
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
+from voucher.ledger.chart import OUTSTANDING, OWED_TO_STRUCTURES, Code
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_query
 from voucher.programme.model import Agreement
@@ -19,9 +20,8 @@ from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery
 from voucher.settlement.words.states import AdviceState, RecoveryKind
 
-OUTSTANDING = ("8040", "8045")
 # What a structure owes back is owed less; what is suspended is owed still.
-OWED = ("4670", "4671", "4675", "4678", "5115")
+OWED = (*OWED_TO_STRUCTURES, Code.OVERPAID)
 
 
 def check_everything_issued_is_accounted_for(session: Session) -> list[Violation]:
@@ -75,7 +75,7 @@ def check_what_is_used_is_owed_by_funders(session: Session) -> list[Violation]:
     rows = session.execute(
         select(Account.code, Account.agreement_id, Account.funder_id, sums.c.balance_cents)
         .join(sums, sums.c.id == Account.id)
-        .where(Account.code.in_(("8050", "4430")))
+        .where(Account.code.in_((Code.USED, Code.TO_CALL)))
     ).all()
     sides: dict[tuple[UUID, UUID], dict[str, int]] = {}
     for row in rows:
@@ -85,11 +85,11 @@ def check_what_is_used_is_owed_by_funders(session: Session) -> list[Violation]:
         Violation(
             "what_is_used_is_owed_by_funders",
             f"financeur {key[1]}, convention {key[0]}",
-            f"utilisé {format_euros(side.get('8050', 0))}, appelé {format_euros(called.get(key, 0))}, "
-            f"à appeler {format_euros(side.get('4430', 0))}",
+            f"utilisé {format_euros(side.get(Code.USED, 0))}, appelé {format_euros(called.get(key, 0))}, "
+            f"à appeler {format_euros(side.get(Code.TO_CALL, 0))}",
         )
         for key, side in sorted(sides.items())
-        if side.get("8050", 0) != side.get("4430", 0) + called.get(key, 0)
+        if side.get(Code.USED, 0) != side.get(Code.TO_CALL, 0) + called.get(key, 0)
     ]
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import case, exists, func, literal, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day, start_of_day
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.ledger.read import balances_query
 from voucher.redemption.model import Period, Redemption, RedemptionState
@@ -28,8 +29,6 @@ IN_NO_BATCH = ~exists().where(SettlementBatch.period_id == Period.id)
 
 BEGAN_AT = func.coalesce(Period.closed_at, Redemption.redeemed_at)
 """When a redemption that no batch holds began to be owed."""
-
-OWED_CODES = ("4670", "4675", "4678", "5115")
 
 
 class DebtState(StrEnum):
@@ -49,9 +48,9 @@ STATE_WORDS: Mapping[DebtState, tuple[str, str]] = {
     DebtState.FROZEN: ("Arrêté", "Dans un lot arrêté ou validé, pas encore transmis."),
     DebtState.SENT: ("Transmis", "Parti, pas encore confirmé par une ligne de banque."),
     DebtState.HELD: ("En attente", "Mis de côté : RIB manquant, structure suspendue, petit montant."),
-    DebtState.REJECTED: ("Rejeté ou retourné", "Le virement n’a pas abouti. Le prochain lot le reprend."),
+    DebtState.REJECTED: ("Rejeté ou retourné", "Le virement n’a pas abouti. La somme reste due."),
     DebtState.DISPUTED: ("Contesté", "Suspendu tant que la contestation n’est pas tranchée."),
-    DebtState.OTHER: ("Autre", "Contestation levée ou autre somme due, que le prochain lot reprend."),
+    DebtState.OTHER: ("Autre", "Contestation levée ou autre somme due, dans aucun lot."),
 }
 """The name and the definition of each state."""
 
@@ -90,7 +89,7 @@ def age_rank(since: date, today: date) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debt:
-    """An amount owed to a structure, of one state and one beginning. `advice_id` and `reference` where an advice says it."""
+    """An amount owed to a structure, of one state and one beginning. `advice_id`, `reference` and `due_on` where an advice says it."""
 
     state: DebtState
     agreement_id: UUID
@@ -99,6 +98,7 @@ class Debt:
     amount_cents: int
     advice_id: UUID | None = None
     reference: str = ""
+    due_on: date | None = None
 
 
 def debts_in(session: Session, today: date) -> list[Debt]:
@@ -108,7 +108,7 @@ def debts_in(session: Session, today: date) -> list[Debt]:
     for one in found:
         if one.state in {DebtState.NOT_FROZEN, DebtState.HELD, DebtState.REJECTED}:
             explained[one.agreement_id, one.structure_id] += one.amount_cents
-    for (agreement_id, structure_id, _), balance_cents in balances_of(session, ("4670",)).items():
+    for (agreement_id, structure_id, _), balance_cents in balances_of(session, (Code.OWED,)).items():
         rest = -balance_cents - explained[agreement_id, structure_id]
         if rest and structure_id is not None:
             found.append(
@@ -179,6 +179,7 @@ def _advices(session: Session) -> list[Debt]:
             amount_cents=part.amount_cents,
             advice_id=row.id,
             reference=row.reference,
+            due_on=part.due_on,
         )
         for row in rows
         for part in parts[row.id]
@@ -196,11 +197,11 @@ def _disputed(session: Session) -> list[Debt]:
         )
         .join(Movement, Movement.credit_account_id == Account.id)
         .join(Entry, Entry.id == Movement.entry_id)
-        .where(Account.code == "4678")
+        .where(Account.code == Code.SUSPENDED)
         .group_by(Account.agreement_id, Account.structure_id, Entry.effective_on)
         .order_by(Account.agreement_id, Account.structure_id, Entry.effective_on.desc())
     ).all()
-    balances = balances_of(session, ("4678",))
+    balances = balances_of(session, (Code.SUSPENDED,))
     left = {(agreement_id, structure_id): -cents for (agreement_id, structure_id, _), cents in balances.items()}
     found = []
     for row in suspended_on:

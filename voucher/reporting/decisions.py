@@ -19,7 +19,7 @@ from voucher.distribution.read_stock import STILL_DAYS
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
-from voucher.kernel.money import NARROW_NO_BREAK_SPACE, sum_cents
+from voucher.kernel.money import sum_cents, thousands
 from voucher.network.model import BankDetails
 from voucher.programme.model import Agreement, Credit
 from voucher.redemption.model import Period, Redemption, RedemptionState
@@ -84,10 +84,6 @@ def decisions(
 
 def _of(column: Any, agreement_id: UUID | None) -> list[ColumnElement[bool]]:
     return [] if agreement_id is None else [column == agreement_id]
-
-
-def _count(value: int) -> str:
-    return f"{value:,}".replace(",", NARROW_NO_BREAK_SPACE)
 
 
 def _batches(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:
@@ -242,7 +238,7 @@ def _last_day(session: Session, today: date, now: datetime, agreement_id: UUID |
     return Decision(
         risk=Risk.LAST_DAY_NEAR,
         title="Des chèques arrivent à leur dernier jour",
-        sentence=f"Premier dernier jour : {french_date(first_on)}. {_count(held)} sont chez des personnes, {_count(count - held)} en stock. "
+        sentence=f"Premier dernier jour : {french_date(first_on)}. {thousands(held)} sont chez des personnes, {thousands(count - held)} en stock. "
         "Faites prévenir les personnes et remettre les carnets.",
         count=count,
         amount_cents=int(cents),
@@ -309,7 +305,7 @@ def _still_stock(session: Session, today: date, now: datetime, agreement_id: UUI
     return Decision(
         risk=Risk.STOCK_STILL,
         title="Des carnets dorment chez des prescripteurs",
-        sentence=f"{_count(booklet_count)} carnets n'ont pas bougé depuis {STILL_DAYS} jours. Demandez aux émetteurs de les confier ailleurs.",
+        sentence=f"{thousands(booklet_count)} carnets n'ont pas bougé depuis {STILL_DAYS} jours. Demandez aux émetteurs de les confier ailleurs.",
         count=prescriber_count,
         amount_cents=int(cents),
         on=None,

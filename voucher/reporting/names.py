@@ -19,6 +19,8 @@ from voucher.funding.model import FundingClose, FundsCall, FundsReceipt
 from voucher.issuing.model import IssueBatch
 from voucher.kernel.calendar import french_date, french_instant, paris_day
 from voucher.kernel.checks import Violation
+from voucher.kernel.chunks import chunks
+from voucher.kernel.labels import booklet_label, iban_label, serial_label
 from voucher.ledger.chart import RULES, EventType
 from voucher.ledger.model import Entry
 from voucher.mail.model import OutboxMessage
@@ -38,13 +40,12 @@ _DIMENSIONS = {
     "bank_account": ", compte payeur ",
 }
 _EVENT = re.compile(rf"\b({'|'.join(sorted(EventType, key=len, reverse=True))})\b")
-IDS_AT_ONCE = 500
 
 Words = Callable[[Row[*tuple[Any, ...]]], str]
 
 
 def _used(row: Row[*tuple[Any, ...]]) -> str:
-    return f"du {french_instant(row.redeemed_at)}, carnet {row.booklet_number}, à {row.place}"
+    return f"du {french_instant(row.redeemed_at)}, carnet {booklet_label(row.booklet_number)}, à {row.place}"
 
 
 def _kinds() -> tuple[tuple[Select[*tuple[Any, ...]], Any, Words], ...]:
@@ -66,7 +67,7 @@ def _kinds() -> tuple[tuple[Select[*tuple[Any, ...]], Any, Words], ...]:
         (
             select(BankDetails.iban, structure).join(Structure, Structure.id == BankDetails.structure_id),
             BankDetails.id,
-            lambda row: f"{row.iban} de {row.structure}",
+            lambda row: f"{iban_label(row.iban)} de {row.structure}",
         ),
         (
             select(IssueBatch.first_serial, IssueBatch.voucher_count, agreement).join(
@@ -74,7 +75,7 @@ def _kinds() -> tuple[tuple[Select[*tuple[Any, ...]], Any, Words], ...]:
             ),
             IssueBatch.id,
             lambda row: (
-                f"des chèques {row.first_serial} à {row.first_serial + row.voucher_count - 1}, "
+                f"des chèques {serial_label(row.first_serial)} à {serial_label(row.first_serial + row.voucher_count - 1)}, "
                 f"convention {row.agreement}"
             ),
         ),
@@ -192,8 +193,7 @@ def _names(session: Session, ids: list[UUID]) -> dict[str, str]:
     found: dict[str, str] = {}
     for query, column, words in _kinds():
         is_enough = column.class_ in _NAMED_ALONE
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            part = ids[start : start + IDS_AT_ONCE]
+        for part in chunks(ids):
             for row in session.execute(query.add_columns(column.label("named_id")).where(column.in_(part))):
                 key = str(row.named_id)
                 found.setdefault(key, words(row) if is_enough else f"{words(row)} ({key})")

@@ -15,10 +15,11 @@ from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
-from voucher.settlement.formats_in.iso_reasons import ReasonText, explain
+from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.words.causes import ReasonText
 from voucher.settlement.words.states import AdviceState, MatchKind
 
 UNKNOWN_BANK = "Banque inconnue"

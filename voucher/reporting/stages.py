@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from voucher.kernel.database import Database
+from voucher.ledger.chart import Code
 from voucher.ledger.read import AccountBalance, balances
 from voucher.programme.model import Agreement, Funder
 
@@ -21,17 +22,17 @@ class Stage:
 
 
 BUDGET_STAGES = (
-    Stage("8020", "Disponible", "Ouvert par le financeur, affecté à aucune convention."),
-    Stage("8030", "Engagé", "Affecté à une convention ; aucun chèque n'est encore émis."),
-    Stage("8040", "Émis", "Chèques imprimés ou à imprimer, pas encore remis à une personne."),
-    Stage("8045", "Remis", "Chèques remis à une personne, pas encore utilisés."),
-    Stage("8050", "Utilisé", "Chèques encaissés à un comptoir."),
+    Stage(Code.AVAILABLE, "Disponible", "Ouvert par le financeur, affecté à aucune convention."),
+    Stage(Code.COMMITTED, "Engagé", "Affecté à une convention ; aucun chèque n'est encore émis."),
+    Stage(Code.ISSUED, "Émis", "Chèques imprimés ou à imprimer, pas encore remis à une personne."),
+    Stage(Code.HANDED_OVER, "Remis", "Chèques remis à une personne, pas encore utilisés."),
+    Stage(Code.USED, "Utilisé", "Chèques encaissés à un comptoir."),
 )
 DEBT_STAGES = (
-    Stage("4670", "À régler", "Dû aux structures, dans aucun lot de règlement."),
-    Stage("4678", "Suspendu", "Contesté ; le paiement attend une décision."),
-    Stage("4675", "Ordonnancé", "Dans un lot arrêté, pas encore transmis."),
-    Stage("5115", "En transit", "Transmis au comptable ou à la banque, pas encore confirmé."),
+    Stage(Code.OWED, "À régler", "Dû aux structures, dans aucun lot de règlement."),
+    Stage(Code.SUSPENDED, "Suspendu", "Contesté ; le paiement attend une décision."),
+    Stage(Code.ORDERED, "Ordonnancé", "Dans un lot arrêté, pas encore transmis."),
+    Stage(Code.IN_TRANSIT, "En transit", "Transmis au comptable ou à la banque, pas encore confirmé."),
 )
 
 
@@ -97,12 +98,12 @@ def money(database: Database, issuer_id: UUID | None = None, agreement_id: UUID 
         for funder_id, name in names.items()
     )
     owed = tuple((stage, -_sum(accounts, stage.code)) for stage in DEBT_STAGES)
-    used_cents = _sum(accounts, "8050")
+    used_cents = _sum(accounts, Code.USED)
     return Money(
         tuple(one for one in funders if any(one.cents)),
         owed,
         used_cents - sum(cents for _, cents in owed),
-        _sum(accounts, "5120") if agreement_ids is None else None,
+        _sum(accounts, Code.BANK) if agreement_ids is None else None,
     )
 
 

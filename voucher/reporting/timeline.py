@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from statistics import median
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
 from voucher.redemption.period import last_day
-from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
-from voucher.settlement.words.states import BatchState
+from voucher.settlement.payable.due_day import advice_due_on, is_late, period_due_on
+from voucher.settlement.words.states import BatchState, LineNature
 
 
 class Step(StrEnum):
@@ -39,7 +41,7 @@ STEP_WORDS: Mapping[Step, tuple[str, str]] = {
 class BatchLife:
     """One batch on its line of time. `days` are those each ended step took; `waits` is the step it is in, None once ended.
 
-    `due_on` is the end of its period and the agreement's days of payment after it; `ended_on` the last payment, or when nothing was
+    `due_on` is the day that its advices bear, the first of those that an urgent batch carries over; `ended_on` the last payment, or when nothing was
     left to pay. `waited_days` are those spent in the step it is in.
     """
 
@@ -92,8 +94,14 @@ class Timeline:
 
 def timeline(database: Database, *, now: datetime, issuer_id: UUID | None = None) -> Timeline:
     """Return every batch of the programme, or of one issuer, with its days."""
-    last_paid = (
-        select(PaymentAdvice.batch_id, func.max(PaymentAdvice.paid_on).label("paid_on"))
+    pays_a_period = exists().where(AdviceLine.advice_id == PaymentAdvice.id, AdviceLine.nature == LineNature.PERIOD)
+    advices = (
+        select(
+            PaymentAdvice.batch_id,
+            func.max(PaymentAdvice.paid_on).label("paid_on"),
+            func.max(PaymentAdvice.due_on).filter(pays_a_period).label("period_due_on"),
+            func.min(PaymentAdvice.due_on).label("first_due_on"),
+        )
         .group_by(PaymentAdvice.batch_id)
         .subquery()
     )
@@ -112,11 +120,11 @@ def timeline(database: Database, *, now: datetime, issuer_id: UUID | None = None
             SettlementBatch.approved_at,
             SettlementBatch.exported_at,
             SettlementBatch.closed_at,
-            last_paid.c.paid_on,
+            *(advices.c[name] for name in ("paid_on", "period_due_on", "first_due_on")),
         )
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
         .outerjoin(Period, Period.id == SettlementBatch.period_id)
-        .outerjoin(last_paid, last_paid.c.batch_id == SettlementBatch.id)
+        .outerjoin(advices, advices.c.batch_id == SettlementBatch.id)
         .where(in_scope(Agreement.issuer_id, issuer_id))
         .order_by(SettlementBatch.frozen_at.desc(), SettlementBatch.id)
     )
@@ -137,7 +145,7 @@ def timeline(database: Database, *, now: datetime, issuer_id: UUID | None = None
             approved_on=_day(row.approved_at),
             exported_on=_day(row.exported_at),
             ended_on=_ended_on(row.state, row.closed_at, row.paid_on),
-            payment_days=row.payment_days,
+            due_day=_due_day(row),
             today=today,
         )
         for row in rows
@@ -149,6 +157,12 @@ def timeline(database: Database, *, now: datetime, issuer_id: UUID | None = None
         {step: float(median(days)) for step, days in ended.items() if days},
         float(median(totals)) if totals else None,
     )
+
+
+def _due_day(row: Any) -> date:
+    if row.period_due_on is not None or row.opened_at is None:
+        return advice_due_on(row.period_due_on, [row.first_due_on])
+    return period_due_on(row.opened_at, row.ends_at, row.period_closed_at, row.payment_days)
 
 
 def _ended_on(state: str, closed_at: datetime | None, paid_on: date | None) -> date | None:
@@ -172,7 +186,7 @@ def batch_life(
     approved_on: date | None,
     exported_on: date | None,
     ended_on: date | None,
-    payment_days: int,
+    due_day: date,
     today: date,
 ) -> BatchLife:
     """Return a batch with its days, from the days on which its steps ended."""
@@ -186,7 +200,6 @@ def batch_life(
             break
         days[step] = max((end - since).days, 0)
         since = end
-    due_on = period_closed_on + timedelta(days=payment_days)
     return BatchLife(
         id=batch_id,
         number=number,
@@ -197,9 +210,9 @@ def batch_life(
         approved_on=approved_on,
         exported_on=exported_on,
         ended_on=ended_on,
-        due_on=due_on,
+        due_on=due_day,
         days=days,
         waits=waits,
         waited_days=0 if waits is None else max((today - since).days, 0),
-        is_late=(ended_on or today) > due_on,
+        is_late=is_late(due_day, today, ended_on),
     )

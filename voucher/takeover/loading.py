@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Table, insert, select, update
@@ -11,6 +10,7 @@ from sqlalchemy.exc import DataError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
 from voucher.issuing.model import KeyState
+from voucher.kernel.chunks import chunks
 from voucher.takeover.archive import Archive, RefusedArchive
 from voucher.takeover.tables import SEEDED, columns_of
 
@@ -25,7 +25,7 @@ def load_table(
     """Put the rows of one table where they belong and return how many there are. Raises RefusedArchive at the first that is refused."""
     rows = archive.rows(table)
     count = loaded = 0
-    while part := list(islice(rows, ROWS_AT_ONCE)):
+    for part in chunks(rows, ROWS_AT_ONCE):
         values = [row for _, row in part]
         if table.name == "issuer_key":
             values = [_signing_or_not(row, private_keys, now) for row in values]

@@ -13,7 +13,8 @@ from datetime import date
 from markupsafe import Markup
 
 from voucher.kernel.calendar import french_date
-from voucher.web.filters import number, percent, slug
+from voucher.kernel.money import thousands
+from voucher.web.filters import percent, slug
 
 WIDTH = 600
 ROW_HEIGHT = 76
@@ -58,7 +59,7 @@ class Point:
     is_forecast: bool = False
 
 
-def funnel(title: str, sentence: str, stages: Sequence[Bar], say: Callable[[int], str] = number) -> Chart:
+def funnel(title: str, sentence: str, stages: Sequence[Bar], say: Callable[[int], str] = thousands) -> Chart:
     """Draw what remains from stage to stage; each is also given as a share of the first, denominator said."""
     first = stages[0].value if stages else 0
     rows = [(stage.label, say(stage.value), percent(stage.value, first)) for stage in stages]
@@ -75,7 +76,7 @@ def funnel(title: str, sentence: str, stages: Sequence[Bar], say: Callable[[int]
     )
 
 
-def bars(title: str, sentence: str, items: Sequence[Bar], unit: str, say: Callable[[int], str] = number) -> Chart:
+def bars(title: str, sentence: str, items: Sequence[Bar], unit: str, say: Callable[[int], str] = thousands) -> Chart:
     """Draw lengths from zero, in the order given; `unit` heads the column of figures, `say` writes a value."""
     greatest = max((item.value for item in items), default=0)
     drawing = [_row(at, item, greatest, f"{item.label} · {say(item.value)}", "bar") for at, item in enumerate(items)]
@@ -88,7 +89,7 @@ def bars(title: str, sentence: str, items: Sequence[Bar], unit: str, say: Callab
     )
 
 
-def line(title: str, sentence: str, points: Sequence[Point], unit: str, say: Callable[[int], str] = number) -> Chart:
+def line(title: str, sentence: str, points: Sequence[Point], unit: str, say: Callable[[int], str] = thousands) -> Chart:
     """Draw values over days from zero; the forecast follows dashed from the last known one."""
     points = sorted(points, key=lambda point: point.on)
     places = _places(points)
@@ -111,7 +112,7 @@ def curves(
     sentence: str,
     labels: Sequence[str],
     series: Sequence[tuple[str, Sequence[int]]],
-    say: Callable[[int], str] = number,
+    say: Callable[[int], str] = thousands,
     columns: tuple[str, str] = ("Mois", "Valeur"),
 ) -> Chart:
     """Draw up to three series over the same steps, below zero too; the first is the one to look at: its lowest is said.

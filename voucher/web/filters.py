@@ -3,7 +3,7 @@
 {{ 123450|euros }}               1 234,50 €        {{ 1000|round_euros }}          10 €
 {{ day|date }}                   12 mars 2026      {{ at|instant }}                12 mars 2026 à 14 h 05
 {{ day|month }}                  mars 2026
-{{ 412|serial }}                 0412              {{ 12345678|serial }}           1234 5678
+{{ 412|booklet }}                0412              {{ 412|serial }}                0000 0412
 {{ 7|percent(20) }}              35 % (7 sur 20)   {{ 3550|basis_points }}         35,5 %
 {{ 3|plural("chèque") }}         3 chèques         {{ 2|plural("avis", "avis") }}  2 avis
 {{ 1234567|number }}             1 234 567         {{ "Lot 7"|slug }}              lot-7
@@ -20,9 +20,9 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from voucher.kernel.calendar import french_date, french_instant, french_month
-from voucher.kernel.money import NARROW_NO_BREAK_SPACE, NO_BREAK_SPACE, format_euros, format_round_euros
+from voucher.kernel.labels import booklet_label, iban_label, serial_label
+from voucher.kernel.money import NO_BREAK_SPACE, format_euros, format_round_euros, thousands
 
-GROUP = 4
 _CELL = re.compile(r"<(?P<tag>td|th)(?P<rest>[^>]*)>")
 FRENCH_PLURAL_FROM = 2
 NOTHING = "–"
@@ -53,11 +53,6 @@ def instant(value: datetime | None) -> str:
     return NOTHING if value is None else french_instant(value)
 
 
-def number(value: int) -> str:
-    """Return « 1 234 567 »: thousands apart by narrow no-break spaces."""
-    return f"{value:,}".replace(",", NARROW_NO_BREAK_SPACE)
-
-
 def byte_size(count: int) -> str:
     """Return « 812 octets », « 6,3 ko », « 12,4 Mo »."""
     for unit, size in (("Mo", 1_000_000), ("ko", 1_000)):
@@ -66,16 +61,9 @@ def byte_size(count: int) -> str:
     return plural(count, "octet")
 
 
-def serial(value: int | str) -> str:
-    """Return a serial in groups of four, on as many groups as it needs: 412 is « 0412 », 12345 « 0001 2345 »."""
-    text = str(value)
-    text = text.zfill(-(-len(text) // GROUP) * GROUP)
-    return NO_BREAK_SPACE.join(text[at : at + GROUP] for at in range(0, len(text), GROUP))
-
-
 def percent(part: int, whole: int) -> str:
     """Return « 35 % (7 sur 20) ». The denominator is always said; without one there is no percentage."""
-    counts = f"({number(part)} sur {number(whole)})"
+    counts = f"({thousands(part)} sur {thousands(whole)})"
     if whole == 0:
         return f"{NOTHING} {counts}"
     tenths = round(Fraction(part * 1000, whole))
@@ -86,7 +74,7 @@ def basis_points(value: int) -> str:
     """Return « 35,5 % » for 3550 basis points."""
     whole, rest = divmod(abs(value), 100)
     decimals = f",{rest:02d}".rstrip("0").rstrip(",")
-    return f"{MINUS if value < 0 else ''}{number(whole)}{decimals}{NO_BREAK_SPACE}%"
+    return f"{MINUS if value < 0 else ''}{thousands(whole)}{decimals}{NO_BREAK_SPACE}%"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
@@ -95,7 +83,7 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     Each word of `one` takes an s; give `many` for the others (« lots de règlement »).
     """
     word = one if abs(count) < FRENCH_PLURAL_FROM else many or " ".join(map(_with_s, one.split(" ")))
-    return f"{number(count)}{NO_BREAK_SPACE}{word}"
+    return f"{thousands(count)}{NO_BREAK_SPACE}{word}"
 
 
 def slug(text: str) -> str:
@@ -115,7 +103,7 @@ def _with_s(word: str) -> str:
 
 def _tenths(value: int) -> str:
     whole, rest = divmod(abs(value), 10)
-    return f"{MINUS if value < 0 else ''}{number(whole)}{f',{rest}' if rest else ''}"
+    return f"{MINUS if value < 0 else ''}{thousands(whole)}{f',{rest}' if rest else ''}"
 
 
 def labelled(cells: str, columns: Sequence[str | Mapping[str, object]]) -> Markup:
@@ -144,9 +132,11 @@ def install(app: Flask) -> None:
         date=day,
         instant=instant,
         month=french_month,
-        number=number,
+        number=thousands,
         byte_size=byte_size,
-        serial=serial,
+        serial=serial_label,
+        booklet=booklet_label,
+        iban=iban_label,
         percent=percent,
         basis_points=basis_points,
         plural=plural,

@@ -7,6 +7,7 @@ from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Optional
 
 from voucher.access.confirm import confirm_password
+from voucher.kernel.labels import iban_end
 from voucher.network.structures import NewBankDetails, record_bank_details
 from voucher.web.access import viewer
 from voucher.web.forms import BicField, HouseForm, IbanField
@@ -33,4 +34,4 @@ def record_rib(form: Any, details_id: UUID, structure_id: UUID) -> str:
     )
     confirm_password(here.database, account_id, form.password.data, now=here.now())
     record_bank_details(here.database, details, by=account_id, now=here.now())
-    return f"Le RIB qui finit par {iban[-4:]} est enregistré. Il servira quand une personne du programme ou des finances l’aura confirmé."
+    return f"Le RIB qui finit par {iban_end(iban)} est enregistré. Il servira quand une personne du programme ou des finances l’aura confirmé."

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
+from voucher.kernel.money import thousands
 from voucher.web.charts import WIDTH, Chart
-from voucher.web.filters import number, slug
+from voucher.web.filters import slug
 
 TILE_WIDTH = 116
 TILE_HEIGHT = 88
@@ -54,7 +55,7 @@ def tile_map(
     names: Mapping[str, str],
     columns: list[dict[str, object]],
     rows: Sequence[tuple[str, ...]],
-    say: Callable[[int], str] = number,
+    say: Callable[[int], str] = thousands,
 ) -> Chart:
     """Draw the eighteen regions; `values` by region code (absent: zero; a word: not shown), `names` their full names.
 

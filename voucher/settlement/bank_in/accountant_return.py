@@ -7,10 +7,10 @@ opens the debt again, with its reason; but one rejected as a duplicate, for whic
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, func, insert, select
@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.bulk import copy_rows
 from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database, among
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
-from voucher.ledger.chart import AccountKey
+from voucher.ledger.chart import AccountKey, Code
 from voucher.ledger.post import open_accounts
 from voucher.programme.model import Agreement, SettlementChannel
 from voucher.settlement.bank_in.keep_file_once import RefusedBankFile, keep_file
@@ -43,11 +44,9 @@ from voucher.settlement.payable.announced_duplicates import open_duplicates
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices, say_why_rejected
 from voucher.settlement.reconciliation.withdraw_rejections import hold_rejected, withdraw_rejections
+from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import AdviceState, BankFileKind, LineOrigin, MatchKind, ReportKind, ReportLevel
 
-T = TypeVar("T")
-
-_CHUNK = 5_000
 _WHY = "Le fichier retour du comptable le dit."
 _WAITS = (
     "Un fichier d’avant l’a déjà dit, et une personne a défait ce rapprochement. Rapprochez la ligne qui attend, puis retirez celle-ci "
@@ -131,7 +130,7 @@ def import_accountant_return(
 
 def _advices(session: Session, references: Sequence[str], issuer_id: UUID | None) -> dict[str, Row[*tuple[Any, ...]]]:
     found: dict[str, Row[*tuple[Any, ...]]] = {}
-    for some in _parts(sorted(set(references))):
+    for some in chunks(sorted(set(references))):
         hold_rejected(session, some)
         rows = session.execute(
             select(
@@ -242,7 +241,7 @@ def _unexpected(line: ReturnLine, state: AdviceState, paid_on: date | None, prov
     if state is AdviceState.TAKEN_UP:
         return "Un lot suivant a repris ce règlement. Vérifiez auprès du comptable qu’il n’est pas payé deux fois."
     if state is AdviceState.RETURNED:
-        return "Ce règlement est déjà revenu. Il sera repris par un lot suivant."
+        return f"Ce règlement est déjà revenu. {still_owed(1)}"
     if line.status is ReturnStatus.RETURNED:
         return "Ce règlement n’est pas payé : il ne peut pas revenir. Écrivez « rejeté »."
     # In transit; or rejected, then paid all the same.
@@ -264,7 +263,7 @@ def _is_known(line: ReturnLine, standing: tuple[str, date | None]) -> bool:
 def _waiting(session: Session, lines: Sequence[ReturnLine]) -> set[tuple[str, bool]]:
     """Return the reference and side (a return is a credit) of what an earlier file booked, and a person undid since."""
     found: set[tuple[str, bool]] = set()
-    for some in _parts(lines):
+    for some in chunks(lines):
         rows = session.execute(
             select(BankLine.end_to_end_id, BankLine.is_credit).where(
                 among(session, BankLine.end_to_end_id, [line.reference for line in some]),
@@ -333,14 +332,16 @@ def _book(
         )
     if not rows:
         return
-    for some in _parts(rows):
+    for some in chunks(rows):
         session.execute(insert(BankLine), some)
-    for some in _parts(matches):
+    for some in chunks(matches):
         session.execute(insert(BankMatch), some)
     accounts = {advices[line.reference].paying_account_id for line in booked}
-    open_accounts(session, (AccountKey(code, bank_account_id=one) for one in accounts for code in ("5120", "4711")))
+    open_accounts(
+        session, (AccountKey(code, bank_account_id=one) for one in accounts for code in (Code.BANK, Code.UNIDENTIFIED))
+    )
     paid = {advices[line.reference].id: line.on for line in booked if line.status is ReturnStatus.PAID}
-    for ids in _parts(list(paid)):
+    for ids in chunks(paid):
         withdraw_rejections(session, {one: paid[one] for one in ids}, by=by, now=now)
     reasons = {advices[line.reference].id: line.reason for line in booked if line.status is ReturnStatus.RETURNED}
     pay_and_return(session, sha256, by=by, now=now, reasons=reasons)
@@ -386,8 +387,3 @@ def _reject(
     for on, reasons in sorted(days.items()):
         rejected = reject_advices(session, reasons, on=on, by=by, now=now, bank_file=sha256)
         assert len(rejected) == len(reasons), "each was read in transit, under the bank's turn"
-
-
-def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]

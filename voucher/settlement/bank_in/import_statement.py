@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database, count_anew
 from voucher.kernel.identifiers import new_id
-from voucher.ledger.chart import AccountKey
+from voucher.ledger.chart import AccountKey, Code
 from voucher.ledger.model import Account
 from voucher.ledger.post import open_accounts
 from voucher.programme.model import PayingAccount
@@ -46,7 +46,7 @@ from voucher.settlement.reconciliation.withdraw_rejections import withdraw_rejec
 _MANY = 1_000
 SET_ASIDE_MAX = 200  # told one by one; the rest are counted
 REFERENCE_LENGTH_MAX = 42  # of the bank's name for a statement, in what tells it apart: its name, its day, its page
-_ACCOUNTS = ("5120", "4711", "6270")
+_ACCOUNTS = (Code.BANK, Code.UNIDENTIFIED, Code.CHARGES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

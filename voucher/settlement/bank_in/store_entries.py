@@ -6,17 +6,18 @@ known (in a report or a notification, which prove nothing).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, String, cast, literal, select, update
 from sqlalchemy.orm import Session
 
 from voucher.kernel.bulk import copy_rows
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import among
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
@@ -34,8 +35,6 @@ from voucher.settlement.reconciliation.withdraw_rejections import hold_rejected
 from voucher.settlement.words.states import AdviceState
 
 CHUNK = 5_000
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class EntryStore:
     def _known(self, keys: Iterable[str]) -> dict[str, Row[*tuple[Any, ...]]]:
         """Return the first line of each entry that stands already."""
         rows: dict[str, Row[*tuple[Any, ...]]] = {}
-        for some in parts_of(list(keys), CHUNK):
+        for some in chunks(keys, CHUNK):
             query = select(
                 BankLine.key, BankLine.id, BankLine.amount_cents, BankLine.entry_cents, BankLine.matched_cents
             ).where(among(self._session, BankLine.key, some))
@@ -149,7 +148,7 @@ class EntryStore:
             if is_whole and len(entry.lines) > 1:
                 self.stored.details.append((row.id, entry))
         for statement_id, keys in proved.items():
-            for some in parts_of(keys, CHUNK):
+            for some in chunks(keys, CHUNK):
                 self._prove(statement_id, among(self._session, BankLine.key, some))
 
     def _prove(self, statement_id: UUID, condition: Any) -> None:
@@ -188,7 +187,7 @@ class EntryStore:
         """Note the references that stand with another amount on the same day and side, borne by one entry alone."""
         of_reference = {(place.account_id, entry.reference): entry for _, entry, place in entries}
         standing: defaultdict[tuple[UUID, str], set[tuple[Any, ...]]] = defaultdict(set)
-        for some in parts_of(sorted({entry.reference for _, entry, _ in entries}), CHUNK):
+        for some in chunks(sorted({entry.reference for _, entry, _ in entries}), CHUNK):
             rows = self._session.execute(
                 select(
                     BankLine.paying_account_id,
@@ -260,7 +259,7 @@ class EntryStore:
 
     def _advices(self, references: Sequence[str]) -> dict[str, _Advice]:
         found: dict[str, _Advice] = {}
-        for some in parts_of(sorted(set(references)), CHUNK):
+        for some in chunks(sorted(set(references)), CHUNK):
             hold_rejected(self._session, some)
             rows = self._session.execute(
                 select(
@@ -327,9 +326,3 @@ def _contradiction(entry: BankEntry, before_cents: int) -> FileError:
         f"La ligne {entry.reference} est connue avec un autre montant ({format_euros(before_cents)}, "
         f"ici {format_euros(entry.amount_cents)}). Appelez votre banque.",
     )
-
-
-def parts_of(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Yield a sequence in pieces of at most `size`."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

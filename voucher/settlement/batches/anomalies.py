@@ -14,6 +14,8 @@ from sqlalchemy import ColumnElement, Integer, and_, cast, exists, extract, func
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import french_date, french_instant
+from voucher.kernel.chunks import chunks
+from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
 from voucher.network.model import BankDetails, Place, Structure
 from voucher.programme.model import Agreement
@@ -33,7 +35,6 @@ BURST_SECONDS = 600
 BURST_ACTS_MIN = 10
 OF_A_KIND_MAX = 50
 _EVIDENCE_MAX = 8
-_IDS_MAX = 1000
 
 
 class Sign(StrEnum):
@@ -182,7 +183,9 @@ def _waiting_ribs(session: Session, owed: Sequence[Owed]) -> list[Anomaly]:
 
 
 def _change_of_rib(recorded_at: datetime, iban: str, iban_before: str) -> str:
-    return f"Enregistré le {french_instant(recorded_at)} : finit par {iban[-4:]}, avant par {iban_before[-4:]}"
+    return (
+        f"Enregistré le {french_instant(recorded_at)} : finit par {iban_end(iban)}, avant par {iban_end(iban_before)}"
+    )
 
 
 def _failed_there(owed: Iterable[Owed]) -> list[Anomaly]:
@@ -200,7 +203,7 @@ def _against_the_past(session: Session, owed: Sequence[Owed], batch_id: UUID | N
     """A first payment; and an amount far above what the structure is usually paid, by all agreements."""
     payable = [one for one in owed if one.is_payable]
     past: dict[UUID, tuple[int, int]] = {}
-    for ids in _chunks([one.structure_id for one in payable]):
+    for ids in chunks([one.structure_id for one in payable]):
         for row in session.execute(
             select(PaymentAdvice.structure_id, func.count(), func.sum(PaymentAdvice.amount_cents))
             .where(PaymentAdvice.structure_id.in_(ids), _paid_before(batch_id))
@@ -360,7 +363,7 @@ def _bursts(session: Session, period_id: UUID, owed: dict[UUID, Owed]) -> list[A
 def _no_open_place(session: Session, owed: Sequence[Owed]) -> list[Anomaly]:
     found: set[UUID] = set()
     is_open = exists().where(Place.structure_id == Structure.id, Place.is_open)
-    for ids in _chunks([one.structure_id for one in owed if one.is_payable]):
+    for ids in chunks([one.structure_id for one in owed if one.is_payable]):
         found.update(session.scalars(select(Structure.id).where(Structure.id.in_(ids), ~is_open)))
     return [
         _of(one, Sign.NO_OPEN_PLACE, "Tous ses lieux sont fermés.", "Vérifiez qu’elle existe toujours.")
@@ -389,10 +392,6 @@ def _of(
         amount_cents=one.amount_cents,
         evidence=rows,
     )
-
-
-def _chunks(ids: Sequence[UUID]) -> Iterable[Sequence[UUID]]:
-    return (ids[start : start + _IDS_MAX] for start in range(0, len(ids), _IDS_MAX))
 
 
 def _day(value: date | str) -> date:

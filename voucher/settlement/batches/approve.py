@@ -11,9 +11,9 @@ from voucher.kernel.database import Database, changed
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.network.model import BankDetails, Structure
-from voucher.settlement.batches.changed_since_freeze import refuse_changed_details
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.payable.changed_since_freeze import refuse_changed_details
 from voucher.settlement.words.states import AdviceState, BatchState
 
 

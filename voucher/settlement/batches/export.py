@@ -19,11 +19,10 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import AccountKey, EventType, Movement
+from voucher.ledger.chart import Dimension, EventType, movements_of
 from voucher.ledger.post import Event, post
 from voucher.network.model import Structure
 from voucher.programme.model import SettlementChannel
-from voucher.settlement.batches.changed_since_freeze import refuse_changed_details
 from voucher.settlement.batches.even_parts import even_parts
 from voucher.settlement.batches.files_of_batch import ExportedFile, files_of
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
@@ -32,6 +31,7 @@ from voucher.settlement.formats_out.files_read_back import file_total_cents
 from voucher.settlement.formats_out.target_days import next_target_day
 from voucher.settlement.model.batches import PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.model.states import Cause, change
+from voucher.settlement.payable.changed_since_freeze import refuse_changed_details
 from voucher.settlement.words.states import AdviceState, BatchState
 from voucher.settlement.words.transitions import PaymentWhy
 
@@ -146,14 +146,10 @@ def _depart(
         sent_count += change(session, of_part, AdviceState.DUE, AdviceState.IN_FILE, cause)
     if sent_count != len(advices):
         raise Refused("batch_changed", "Ce lot vient de changer. Rien n’est parti. Relisez-le, puis recommencez.")
-    transit = AccountKey("5115", agreement_id=batch.agreement_id)
-    movements = [
-        Movement(
-            AccountKey("4675", agreement_id=batch.agreement_id, structure_id=one.structure_id),
-            transit,
-            one.amount_cents,
-        )
-        for one in advices
-    ]
-    post(session, Event(EventType.BATCH_EXPORTED, batch.id, now, f"Lot {batch.number}", by), movements)
+    event = Event(EventType.BATCH_EXPORTED, batch.id, now, f"Lot {batch.number}", by)
+    movements = []
+    for one in advices:
+        of = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: one.structure_id}
+        movements += movements_of(event.event_type, of, {one.structure_id: one.amount_cents})
+    post(session, event, movements)
     notify_sent(session, batch.id, now)

@@ -21,12 +21,13 @@ from voucher.ledger.post import Event, post
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
 from voucher.redemption.period import close_period, lock_periods, open_period
-from voucher.settlement.batches.write_advices import movements_of, write_advices
+from voucher.settlement.batches.write_advices import batch_movements, write_advices
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.states import Cause, change
 from voucher.settlement.payable.next_period import is_over, next_period
 from voucher.settlement.payable.owed import Owed, owed_by
+from voucher.settlement.words.causes import ended
 from voucher.settlement.words.states import AdviceState, BatchState
 from voucher.settlement.words.transitions import PaymentWhy
 
@@ -113,7 +114,7 @@ def freeze_batch(
         )
         write_advices(session, batch_id, period_id, owed, by=by, now=now)
         take_up(session, batch_id, [*payable, *settled], by=by, now=now)
-        movements = movements_of(agreement_id, owed)
+        movements = batch_movements(agreement_id, owed)
         if movements:
             post(session, Event(EventType.BATCH_FROZEN, batch_id, now, f"Lot {frozen.number}", by), movements)
     return frozen
@@ -142,7 +143,7 @@ def _nothing(session: Session, agreement_id: UUID, owed: Sequence[Owed]) -> Refu
         others = f" et {len(owed) - 1} de plus" if len(owed) > 1 else ""
         return Refused(
             "nothing_payable",
-            f"Aucune structure ne peut être payée. {one.name}{others} : {one.why_held} Rien n’a été arrêté. "
+            f"Aucune structure ne peut être payée. {one.name}{others} : {ended(one.why_held)} Rien n’a été arrêté. "
             "Complétez leur RIB ou levez ce qui les bloque, puis recommencez.",
         )
     last = session.execute(

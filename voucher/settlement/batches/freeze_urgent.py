@@ -21,13 +21,12 @@ from voucher.redemption.model import Period
 from voucher.redemption.period import lock_periods
 from voucher.settlement.batches.anomalies import Anomaly, anomalies_of
 from voucher.settlement.batches.freeze import Frozen, standing_batch, take_up
-from voucher.settlement.batches.write_advices import movements_of, write_advices
-from voucher.settlement.formats_in.iso_reasons import explain
+from voucher.settlement.batches.write_advices import batch_movements, write_advices
 from voucher.settlement.model.batches import SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
-from voucher.settlement.payable.owed import Owed, carried_words, owed_by
+from voucher.settlement.payable.owed import Owed, owed_by
 from voucher.settlement.payable.why_waiting import Waiting, why_waiting
-from voucher.settlement.words.states import AdviceState, BatchState
+from voucher.settlement.words.states import BatchState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +151,7 @@ def freeze_urgent_batch(
         write_advices(session, batch_id, None, owed, by=by, now=now)
         take_up(session, batch_id, owed, by=by, now=now)
         event = Event(EventType.BATCH_FROZEN, batch_id, now, f"Lot {frozen.number}", by)
-        post(session, event, movements_of(agreement_id, owed))
+        post(session, event, batch_movements(agreement_id, owed))
     return frozen
 
 
@@ -161,7 +160,7 @@ def why_not(one: Owed) -> str:
     if one.cause is not None:
         return one.cause.act
     if not one.is_payable:
-        return "Ce qu’elle doit rendre couvre la somme : le prochain lot la soldera."
+        return "Ce qu’elle doit rendre couvre la somme : un lot ordinaire la soldera, sans virement."
     return ""
 
 
@@ -171,16 +170,8 @@ def _failed(session: Session, agreement_id: UUID, now: datetime) -> list[Owed]:
 
 
 def _why_failed(one: Owed, waits: Mapping[UUID, Waiting]) -> list[str]:
-    """Return what became of what waits: what the bank said of each, what a person said, which batches held the rest."""
-    told = [
-        f"{carried_words(carried)}. {explain(carried.state_reason).sentence}"
-        for carried in one.carried
-        if carried.state is not AdviceState.HELD
-    ]
-    held = [(carried, waits[carried.advice_id]) for carried in one.carried if carried.state is AdviceState.HELD]
-    told += [f"{carried_words(carried)}. {waiting.sentence}" for carried, waiting in held if waiting.is_set_aside]
-    rest = [carried.batch_number for carried, waiting in held if not waiting.is_set_aside]
-    return told + ([f"En attente dans {'les lots' if len(rest) > 1 else 'le lot'} {', '.join(rest)}."] if rest else [])
+    """Return where each payment of earlier batches that waits stands."""
+    return [f"Lot {carried.batch_number} : {waits[carried.advice_id].said.what}" for carried in one.carried]
 
 
 def _number(session: Session, agreement_id: UUID, agreement_number: str) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import case, select, update
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import AccountKey, EventType, Movement
+from voucher.ledger.chart import Case, Dimension, EventType, movements_of
 from voucher.ledger.post import Event, post
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
@@ -68,9 +68,7 @@ def set_aside(
         event = Event(
             EventType.ADVICE_SET_ASIDE, advice_id, now, f"Lot {batch.number} : règlement {advice.reference}", by
         )
-        of = {"agreement_id": batch.agreement_id, "structure_id": advice.structure_id}
-        owed = AccountKey("4670", **of)
-        movements = [Movement(AccountKey("4675", **of), owed, advice.amount_cents)]
-        if restored_cents:
-            movements.append(Movement(AccountKey("4671", **of), owed, restored_cents))
-        post(session, event, movements)
+        of = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: advice.structure_id}
+        ordered = movements_of(event.event_type, of, {advice.structure_id: advice.amount_cents})
+        restored = movements_of(event.event_type, of, {advice.structure_id: restored_cents}, Case.NETTED)
+        post(session, event, [*ordered, *restored])

@@ -12,14 +12,15 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.money import sum_cents
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
-from voucher.programme.model import Agreement, Issuer
+from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period
-from voucher.settlement.batches.changed_since_freeze import ChangedDetails, changed_details
 from voucher.settlement.batches.files_of_batch import ExportedFile
 from voucher.settlement.model.batches import PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.payable.changed_since_freeze import ChangedDetails, changed_details
+from voucher.settlement.words.payment_sentences import execution_sentence
 from voucher.settlement.words.states import AdviceState, BatchState
 
 
@@ -95,6 +96,16 @@ class BatchPage:
     states: Mapping[AdviceState, tuple[int, int]]  # how many advices, how many cents
     changed: tuple[ChangedDetails, ...]
     files: tuple[KeptFile, ...]
+
+    @property
+    def execution(self) -> str:
+        """On which day it is executed, in French."""
+        return execution_sentence(
+            self.execution_on,
+            is_by_bank=self.channel == SettlementChannel.MANDATED_OPERATOR,
+            is_sent=self.exported_at is not None,
+            is_empty=self.advice_count == 0,
+        )
 
 
 def batches(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[BatchLine]:
@@ -266,7 +277,7 @@ def _ordered_cents(session: Session, account_id: Any, event_type: EventType, eve
             select(func.sum(Movement.amount_cents))
             .join(Entry, Entry.id == Movement.entry_id)
             .join(Account, Account.id == account_id)
-            .where(Entry.event_type == event_type, Entry.event_id.in_(event_ids), Account.code == "4675")
+            .where(Entry.event_type == event_type, Entry.event_id.in_(event_ids), Account.code == Code.ORDERED)
         )
     )
 

@@ -18,7 +18,10 @@ from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import AdviceLine, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery
+from voucher.settlement.payable.read_payment_facts import payment_facts
 from voucher.settlement.recoveries.overpayments import in_period_line
+from voucher.settlement.words.payment_facts import PaymentFacts
+from voucher.settlement.words.payment_sentences import Said, said
 from voucher.settlement.words.states import AdviceState, LineNature
 
 
@@ -64,7 +67,7 @@ class BookedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvicePage:
-    """One advice, whole. `taken_up_by` is the advice that carries its amount now, once it failed."""
+    """One advice, whole. `taken_up_by` is the advice that carries its amount now, once it failed; `facts` say where it stands."""
 
     id: UUID
     reference: str
@@ -75,7 +78,6 @@ class AdvicePage:
     iban: str | None
     bic: str | None
     state: AdviceState
-    state_reason: str
     amount_cents: int
     voucher_count: int
     paid_on: date | None
@@ -97,6 +99,12 @@ class AdvicePage:
     taken_up_by: CarriedLine | None
     has_document: bool  # what was held pays nothing: it has no advice on paper
     adjusted: tuple[AdjustedLine, ...]
+    facts: PaymentFacts
+
+    @property
+    def said(self) -> Said:
+        """Where it stands, in French."""
+        return said(self.facts)
 
     @property
     def gross_cents(self) -> int:
@@ -105,7 +113,12 @@ class AdvicePage:
 
 
 def advice(
-    database: Database, advice_id: UUID, *, issuer_id: UUID | None = None, structure_id: UUID | None = None
+    database: Database,
+    advice_id: UUID,
+    *,
+    now: datetime,
+    issuer_id: UUID | None = None,
+    structure_id: UUID | None = None,
 ) -> AdvicePage | None:
     """Return one advice, or None when it is not in the scope (an issuer's, or a structure's)."""
     query = (
@@ -156,10 +169,9 @@ def advice(
             iban=row.iban,
             bic=row.bic,
             state=AdviceState(row.state),
-            state_reason=row.state_reason,
             amount_cents=row.amount_cents,
             voucher_count=row.voucher_count,
-            paid_on=row.paid_on,
+            paid_on=row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None,
             batch_id=row.batch_id,
             batch_number=row.number,
             channel=row.channel,
@@ -178,6 +190,7 @@ def advice(
             taken_up_by=_taken_up_by(session, advice_id),
             has_document=row.is_payable or row.state == AdviceState.SETTLED,
             adjusted=_adjusted(session, advice_id),
+            facts=payment_facts(session, [advice_id], now)[advice_id],
         )
 
 

@@ -19,7 +19,7 @@ from voucher.settlement.words.states import AdviceState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdviceRow:
-    """An advice in a list."""
+    """An advice in a list. `paid_on` is the day of a payment that stands: what came back has none."""
 
     id: UUID
     reference: str
@@ -30,7 +30,6 @@ class AdviceRow:
     voucher_count: int
     amount_cents: int
     state: AdviceState
-    state_reason: str
     paid_on: date | None
 
 
@@ -85,7 +84,6 @@ def advices_query(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
             PaymentAdvice.voucher_count,
             PaymentAdvice.amount_cents,
             PaymentAdvice.state,
-            PaymentAdvice.state_reason,
             PaymentAdvice.paid_on,
         )
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
@@ -107,6 +105,5 @@ def advice_row(row: Any) -> AdviceRow:
         voucher_count=row.voucher_count,
         amount_cents=row.amount_cents,
         state=AdviceState(row.state),
-        state_reason=row.state_reason,
-        paid_on=row.paid_on,
+        paid_on=row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None,
     )

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.rows import insert_many
-from voucher.ledger.chart import AccountKey, Movement
+from voucher.ledger.chart import Case, Dimension, EventType, Movement, movements_of
 from voucher.settlement.formats_out.references import end_to_end_id
 from voucher.settlement.model.batches import AdviceLine
 from voucher.settlement.model.states import Cause, write_first
@@ -67,15 +67,14 @@ def write_advices(
     insert_many(session.connection(), AdviceLine, lines)
 
 
-def movements_of(agreement_id: UUID, owed: Sequence[Owed]) -> list[Movement]:
-    """Return what the entry of a batch moves: what is ordered (4675), and what is netted (4671), structure by structure."""
+def batch_movements(agreement_id: UUID, owed: Sequence[Owed]) -> list[Movement]:
+    """Return what the entry of a batch moves: what is ordered, and what is netted, structure by structure."""
     movements = []
     for one in owed:
-        of = {"agreement_id": agreement_id, "structure_id": one.structure_id}
+        of = {Dimension.AGREEMENT: agreement_id, Dimension.STRUCTURE: one.structure_id}
         if one.is_payable:
-            movements.append(Movement(AccountKey("4670", **of), AccountKey("4675", **of), one.amount_cents))
-        if one.netted:
-            movements.append(Movement(AccountKey("4670", **of), AccountKey("4671", **of), one.netted_cents))
+            movements += movements_of(EventType.BATCH_FROZEN, of, {one.structure_id: one.amount_cents})
+        movements += movements_of(EventType.BATCH_FROZEN, of, {one.structure_id: one.netted_cents}, Case.NETTED)
     return movements
 
 

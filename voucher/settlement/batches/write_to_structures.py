@@ -4,7 +4,7 @@ Written into the outbox in the transaction of the fact. A structure without a us
 the same. An IBAN is never written whole.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,23 +13,25 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.mail.again import send_again
 from voucher.mail.model import OutboxMessage
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import BankDetails, Structure
-from voucher.programme.model import Agreement, Issuer, SettlementChannel
+from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
 from voucher.redemption.period import last_day
-from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.recoveries import Dispute
+from voucher.settlement.payable.read_payment_facts import payment_facts
+from voucher.settlement.words.causes import Holder
+from voucher.settlement.words.payment_sentences import Said, said
 from voucher.settlement.words.states import AdviceState
 
 SENT = "advice_sent"
 FAILED = {AdviceState.REJECTED: "advice_rejected", AdviceState.RETURNED: "advice_returned"}
-BANK_DAYS = timedelta(days=2)  # between the execution of a transfer and its line on the structure's account
 
 
 def notify_sent(session: Session, batch_id: UUID, now: datetime) -> None:
@@ -39,16 +41,18 @@ def notify_sent(session: Session, batch_id: UUID, now: datetime) -> None:
         .add_columns(Period.opened_at, Period.ends_at, Period.closed_at)
         .outerjoin(Period, Period.id == SettlementBatch.period_id)
         .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == AdviceState.IN_FILE)
-    )
-    queue(session, [_sent_letter(row) for row in rows], now)
+    ).all()
+    facts = payment_facts(session, [row.id for row in rows], now)
+    queue(session, [_sent_letter(row, said(facts[row.id]), now) for row in rows], now)
 
 
 def notify_failed(session: Session, now: datetime) -> None:
     """Tell the structures whose transfer a bank rejected or returned, and that were not told yet, to look at their RIB."""
     for state, kind in FAILED.items():
         is_told = exists().where(OutboxMessage.about_id == PaymentAdvice.id, OutboxMessage.kind == kind)
-        rows = session.execute(_advices().where(PaymentAdvice.state == state, ~is_told))
-        queue(session, [_failed_letter(row, kind) for row in rows], now)
+        rows = session.execute(_advices().where(PaymentAdvice.state == state, ~is_told)).all()
+        facts = payment_facts(session, [row.id for row in rows], now)
+        queue(session, [_failed_letter(row, said(facts[row.id]), kind, now) for row in rows], now)
 
 
 def send_again_to_structure(
@@ -76,38 +80,32 @@ def _advices() -> Select[*tuple[Any, ...]]:
             PaymentAdvice.amount_cents,
             PaymentAdvice.voucher_count,
             PaymentAdvice.iban,
-            PaymentAdvice.state_reason,
-            PaymentAdvice.due_on,
             Structure.name.label("structure_name"),
             Structure.contact_email,
             SettlementBatch.number,
-            SettlementBatch.channel,
-            SettlementBatch.execution_on,
             Agreement.issuer_id,
-            Issuer.name.label("issuer_name"),
         )
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .join(Structure, Structure.id == PaymentAdvice.structure_id)
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-        .join(Issuer, Issuer.id == Agreement.issuer_id)
         .where(Structure.contact_email != "")
         .order_by(PaymentAdvice.id)
     )
 
 
-def _sent_letter(row: Row[*tuple[Any, ...]]) -> Letter:
+def _sent_letter(row: Row[*tuple[Any, ...]], told: Said, now: datetime) -> Letter:
     amount = format_euros(row.amount_cents)
     body = (
         "Bonjour,",
-        f"{amount} sont en route pour {row.structure_name}. {row.issuer_name} les a fait partir.",
+        f"{row.structure_name} : {amount}. {told.sentence}",
         "\n".join(
             (
-                f"Ce qui est payé : {_vouchers(row.voucher_count)}, lot {row.number}{_period(row)}.",
-                f"Quand : {_when(row)}",
-                f"Sur quel compte : celui dont l’IBAN finit par {row.iban[-4:]}.",
+                f"Pour quoi : {_vouchers(row.voucher_count)}, lot {row.number}{_period(row)}.",
+                f"Sur quel compte : celui dont l’IBAN finit par {iban_end(row.iban)}.",
                 f"Référence du règlement : {row.reference}.",
             )
         ),
+        f"Cette situation est celle du {french_date(paris_day(now))}. Votre page dit où en est le règlement aujourd’hui.",
         "Ce compte n’est plus le vôtre ? Appelez-nous tout de suite.",
         "Le détail de ce règlement est sur cette page :",
     )
@@ -116,33 +114,31 @@ def _sent_letter(row: Row[*tuple[Any, ...]]) -> Letter:
         about_id=row.id,
         issuer_id=row.issuer_id,
         recipient=row.contact_email,
-        subject=f"{amount} sont en route, lot {row.number}",
+        subject=f"{amount} : {told.short}, lot {row.number}",
         body="\n\n".join(body),
         path=f"/comptoir/paiements/{row.id}",
     )
 
 
-def _failed_letter(row: Row[*tuple[Any, ...]], kind: str) -> Letter:
-    amount, why = format_euros(row.amount_cents), explain(row.state_reason)
-    where = f"à {row.structure_name}, sur le compte dont l’IBAN finit par {row.iban[-4:]}"
+def _failed_letter(row: Row[*tuple[Any, ...]], told: Said, kind: str, now: datetime) -> Letter:
+    amount = format_euros(row.amount_cents)
+    asks_rib = told.holder is Holder.STRUCTURE
     body = (
         "Bonjour,",
-        f"La banque n’a pas pu verser {amount} {where}. {why.sentence}",
-        "Cette somme vous reste due. Rien n’est perdu.",
-        "Que faire : regardez le RIB que nous avons, et donnez-en un nouveau. Le lot suivant vous paiera."
-        if why.account
-        else "Que faire : rien pour le moment. Vérifiez seulement que le RIB que nous avons est le bon. Le lot suivant vous paiera.",
+        f"{row.structure_name} : {amount}, sur le compte dont l’IBAN finit par {iban_end(row.iban)}. {told.sentence}",
+        f"Que faire : {told.act}" if asks_rib else f"Que faire : rien pour le moment. {told.next_for_structure}",
         f"Référence du règlement : {row.reference}, lot {row.number}.",
-        "Votre RIB est sur cette page :",
+        f"Cette situation est celle du {french_date(paris_day(now))}.",
+        "Votre RIB est sur cette page :" if asks_rib else "Le suivi de ce règlement est sur cette page :",
     )
     return Letter(
         kind=kind,
         about_id=row.id,
         issuer_id=row.issuer_id,
         recipient=row.contact_email,
-        subject=f"{'donnez un nouveau RIB, ' if why.account else ''}{amount} n’ont pas pu être versés",
+        subject=f"{'donnez un nouveau RIB, ' if asks_rib else ''}{amount} : {told.short}",
         body="\n\n".join(body),
-        path="/comptoir/lieu/rib",
+        path="/comptoir/lieu/rib" if asks_rib else f"/comptoir/paiements/{row.id}",
     )
 
 
@@ -157,10 +153,3 @@ def _period(row: Row[*tuple[Any, ...]]) -> str:
     return (
         f", encaissés du {french_date(first)} au {french_date(last)}" if first < last else f", du {french_date(last)}"
     )
-
-
-def _when(row: Row[*tuple[Any, ...]]) -> str:
-    if row.channel == SettlementChannel.MANDATED_OPERATOR and isinstance(row.execution_on, date):
-        expected_on = row.execution_on + BANK_DAYS
-        return f"le virement part le {french_date(row.execution_on)}. Attendez-le pour le {french_date(expected_on)}."
-    return f"le comptable public fait le virement, au plus tard le {french_date(row.due_on)}."

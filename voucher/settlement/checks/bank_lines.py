@@ -9,7 +9,7 @@ from voucher.funding.model import AdvanceRefund, FundsReceipt
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros, sum_cents
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.fiscal_years import takes_effect_of
 from voucher.ledger.model import Account, Entry
 from voucher.ledger.read import balances_query
@@ -260,7 +260,7 @@ def check_the_bank_account_is_the_banks(session: Session) -> list[Violation]:
     balances = balances_query().subquery()
     violations = []
     # 5120 moves as the bank does, 4711 the other way round.
-    for code, sources, sign in (("5120", [lines], 1), ("4711", [lines, *_identified()], -1)):
+    for code, sources, sign in ((Code.BANK, [lines], 1), (Code.UNIDENTIFIED, [lines, *_identified()], -1)):
         ledger = (
             select(
                 Account.bank_account_id, (balances.c.balance_cents * sign).label("cents"), literal(1).label("is_ledger")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from voucher.kernel.calendar import french_date
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Entry
 from voucher.programme.change_payment_terms import PAYMENT_DAYS_MAX
 from voucher.redemption.model import Period, Redemption, RedemptionState
@@ -283,8 +283,8 @@ def check_the_ledger_owes_what_settlement_owes(session: Session) -> list[Violati
         .where(Redemption.state == RedemptionState.CONFIRMED, ~IN_A_BATCH)
     )
     owed: dict[str, list[Select[*tuple[Any, ...]]]] = {
-        "4670": [waiting_periods, advices.where(PaymentAdvice.state.in_(waiting)), released_unpaid()],
-        "4675": [advices.where(PaymentAdvice.state == AdviceState.DUE)],
+        Code.OWED: [waiting_periods, advices.where(PaymentAdvice.state.in_(waiting)), released_unpaid()],
+        Code.ORDERED: [advices.where(PaymentAdvice.state == AdviceState.DUE)],
     }
     return [
         Violation(
@@ -310,7 +310,7 @@ def check_the_ledger_waits_for_what_left(session: Session) -> list[Violation]:
             f"convention {row.agreement_id}",
             said(row, "selon les virements transmis"),
         )
-        for row in gaps(session, "5115", [left], ("agreement_id",))
+        for row in gaps(session, Code.IN_TRANSIT, [left], ("agreement_id",))
     ]
 
 

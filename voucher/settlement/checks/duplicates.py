@@ -8,10 +8,11 @@ from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
-from voucher.settlement.formats_in.iso_reasons import DUPLICATES, NEVER_CAME
+from voucher.settlement.formats_in.iso_reasons import DUPLICATES
 from voucher.settlement.model.bank_reports import DuplicateAnswer, TransferReport
 from voucher.settlement.model.batches import BankFile, PaymentAdvice
 from voucher.settlement.payable.announced_duplicates import ANSWERS_NEEDED, is_announced
+from voucher.settlement.words.causes import NEVER_CAME
 from voucher.settlement.words.states import AdviceState, DuplicateOutcome, ReportKind
 
 ROWS_MAX = 100

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from voucher.funding.model import FundsCall
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros, sum_cents
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.settlement.checks.ledger_gaps import LINE_COLUMNS, ROWS_MAX, line_name
 from voucher.settlement.model.bank import BankMatch
@@ -91,7 +91,7 @@ def _left_in_the_books() -> Select[*tuple[Any, ...]]:
         .join(Entry, Entry.event_id == facts.c.event_id)
         .join(sides, sides.c.entry_id == Entry.id)
         .join(Account, Account.id == sides.c.account_id)
-        .where(Account.code == "4711")
+        .where(Account.code == Code.UNIDENTIFIED)
         .group_by(facts.c.line_id)
     )
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.redemption.checks import STATES
 from voucher.redemption.model import Redemption, RedemptionState
@@ -44,7 +44,7 @@ def check_the_ledger_knows_what_is_disputed_and_overpaid(session: Session) -> li
             f"compte {code}, convention {row.agreement_id}, structure {row.structure_id}",
             said(row, "selon les contestations et les trop-perçus"),
         )
-        for code, source in (("4678", suspended), ("4671", left))
+        for code, source in ((Code.SUSPENDED, suspended), (Code.OVERPAID, left))
         for row in gaps(session, code, [source], ("agreement_id", "structure_id"))
     ]
 
@@ -182,8 +182,8 @@ def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[V
         and_(Entry.event_id == reversed_ones.c.dispute_id, Entry.event_type == EventType.DISPUTE_UPHELD),
         and_(Entry.event_id == reversed_ones.c.overpayment_id, Entry.event_type == EventType.REDEMPTION_CLAWED_BACK),
     )
-    cents = case((debit.code == "4430", Movement.amount_cents), else_=-Movement.amount_cents)
-    account_id = case((debit.code == "4430", debit.id), else_=credit.id)
+    cents = case((debit.code == Code.TO_CALL, Movement.amount_cents), else_=-Movement.amount_cents)
+    account_id = case((debit.code == Code.TO_CALL, debit.id), else_=credit.id)
     sides = (
         select(reversed_ones.c.redemption_id, account_id.label("account_id"), cents.label("cents"))
         .select_from(reversed_ones)
@@ -191,7 +191,7 @@ def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[V
         .join(Movement, Movement.entry_id == Entry.id)
         .join(debit, debit.id == Movement.debit_account_id)
         .join(credit, credit.id == Movement.credit_account_id)
-        .where(or_(debit.code == "4430", credit.code == "4430"))
+        .where(or_(debit.code == Code.TO_CALL, credit.code == Code.TO_CALL))
         .subquery()
     )
     rows = session.execute(

@@ -1,7 +1,6 @@
 """The clock of payments: what is owed, by when, who holds it now, and for how many days it has been late.
 
-A period is due some days (thirty, unless the agreement says otherwise) after its last day; what an advice carries over is due when
-it was first, and makes no more of it late than itself.
+The days are those of `payable.due_day`: what an advice carries over is due when it was first, and makes no more of it late than itself.
 """
 
 from collections import defaultdict
@@ -26,11 +25,13 @@ from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute
 from voucher.settlement.payable.announced_duplicates import is_open
 from voucher.settlement.payable.debt_by_due_day import UNPAID, Part, unpaid_parts
+from voucher.settlement.payable.due_day import days_left, due_on, period_due_on
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.owed import CARRIED_STATES
-from voucher.settlement.payable.why_not_paid import PREPARER
 from voucher.settlement.payable.why_waiting import Waiting, why_waiting
 from voucher.settlement.recoveries.overpayments import released_unpaid
+from voucher.settlement.words.payment_facts import PaymentFacts
+from voucher.settlement.words.payment_sentences import said
 from voucher.settlement.words.states import AdviceState, BatchState
 
 SOON_DAYS = 7
@@ -172,7 +173,7 @@ def _periods(
         .where(~IN_A_BATCH, in_scope(Agreement.issuer_id, issuer_id))
     ).all()  # fmt: skip
     last_days = {row[0]: last_day(row[2], row[3], row[4]) for row in periods}
-    wanted = {row[0]: row for row in periods if until is None or last_days[row[0]] + timedelta(days=row[7]) <= until}
+    wanted = {row[0]: row for row in periods if until is None or due_on(last_days[row[0]], row[7]) <= until}
     sums = (
         select(Redemption.period_id, func.count(Redemption.structure_id.distinct()), func.sum(Redemption.amount_cents))
         .where(Redemption.period_id.in_(wanted), Redemption.state == RedemptionState.CONFIRMED)
@@ -185,8 +186,9 @@ def _periods(
         row = wanted[period_id]
         is_over = row[4] is not None or (row[3] is not None and row[3] <= now)
         ended_on = last_days[period_id]
-        due_on = ended_on + timedelta(days=row[7])
+        due_day = due_on(ended_on, row[7])
         is_running = not is_over and row[3] is not None
+        told = said(PaymentFacts(today=paris_day(now), state=None, is_month_running=is_running))
         found.append(
             Due(
                 stage=Stage.RUNNING if is_running else Stage.NOT_FROZEN,
@@ -199,10 +201,10 @@ def _periods(
                 structure_count=structure_count,
                 amount_cents=int(cents),
                 since_on=ended_on if is_over else paris_day(row[2]),
-                due_on=due_on,
-                days_left=(due_on - paris_day(now)).days,
-                holder="Personne : le mois n’est pas fini" if is_running else PREPARER,
-                act="Attendre la fin du mois." if is_running else "Arrêter le lot.",
+                due_on=due_day,
+                days_left=days_left(due_day, paris_day(now)),
+                holder=told.office_who,
+                act=told.office_act,
             )
         )
     return found
@@ -229,10 +231,11 @@ def _released(
     )
     if structure_id is not None:
         query = query.where(Dispute.structure_id == structure_id)
+    told = said(PaymentFacts(today=paris_day(now), state=None))
     found = []
     for row in session.execute(query):
-        due_on = last_day(*row[1:4]) + timedelta(days=row[6])
-        if until is None or due_on <= until:
+        due_day = period_due_on(*row[1:4], row[6])
+        if until is None or due_day <= until:
             found.append(
                 Due(
                     stage=Stage.NOT_FROZEN,
@@ -245,10 +248,10 @@ def _released(
                     structure_count=row[8],
                     amount_cents=int(row[9]),
                     since_on=paris_day(row[10]),
-                    due_on=due_on,
-                    days_left=(due_on - paris_day(now)).days,
-                    holder=PREPARER,
-                    act="Arrêter le lot.",
+                    due_on=due_day,
+                    days_left=days_left(due_day, paris_day(now)),
+                    holder=told.office_who,
+                    act=told.office_act,
                 )
             )
     return found
@@ -308,17 +311,21 @@ def _is_alone(row: Row[*tuple[Any, ...]]) -> bool:
 
 
 def _batch_due(same: list[tuple[Row[*tuple[Any, ...]], Part]], today: date) -> Due:
-    row, due_on = same[0][0], same[0][1].due_on
+    row, due_day = same[0][0], same[0][1].due_on
     if row.advice_state == AdviceState.IN_FILE:
-        is_bank = row.channel == SettlementChannel.MANDATED_OPERATOR
-        stage, since, holder = Stage.LEFT, row.exported_at, "La banque" if is_bank else "Le comptable public"
-        act = "Payer. Importer les relevés pour le savoir."
+        stage, since = Stage.LEFT, row.exported_at
     elif row.state == BatchState.FROZEN:
-        stage, since, holder = Stage.NOT_APPROVED, row.frozen_at, "La personne qui valide les lots"
-        act = "Valider le lot."
+        stage, since = Stage.NOT_APPROVED, row.frozen_at
     else:
-        stage, since, holder = Stage.NOT_SENT, row.approved_at, PREPARER
-        act = "Transmettre le lot."
+        stage, since = Stage.NOT_SENT, row.approved_at
+    told = said(
+        PaymentFacts(
+            today=today,
+            state=AdviceState(row.advice_state),
+            is_approved=row.state != BatchState.FROZEN,
+            is_by_bank=row.channel == SettlementChannel.MANDATED_OPERATOR,
+        )
+    )
     return Due(
         stage=stage,
         agreement_id=row.agreement_id,
@@ -330,10 +337,10 @@ def _batch_due(same: list[tuple[Row[*tuple[Any, ...]], Part]], today: date) -> D
         structure_count=len({one.structure_id for one, _ in same}),
         amount_cents=sum(part.amount_cents for _, part in same),
         since_on=paris_day(since or row.frozen_at),
-        due_on=due_on,
-        days_left=(due_on - today).days,
-        holder=holder,
-        act=act,
+        due_on=due_day,
+        days_left=days_left(due_day, today),
+        holder=told.office_who,
+        act=told.office_act,
     )
 
 
@@ -353,7 +360,7 @@ def _alone_due(row: Row[*tuple[Any, ...]], waiting: Waiting, part: Part, today: 
         amount_cents=part.amount_cents,
         since_on=paris_day(row.frozen_at if is_held else row.exported_at or row.frozen_at),
         due_on=part.due_on,
-        days_left=(part.due_on - today).days,
+        days_left=days_left(part.due_on, today),
         holder=waiting.holder,
         act=waiting.act,
         title=waiting.title,

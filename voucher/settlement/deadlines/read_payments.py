@@ -1,12 +1,12 @@
 """What a structure asks: what it was paid, what it will be, and why not yet."""
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, false, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
@@ -15,14 +15,19 @@ from voucher.kernel.money import sum_cents
 from voucher.network.model import Place
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Period, Redemption, RedemptionState
-from voucher.redemption.period import last_day
 from voucher.settlement.deadlines.payment_deadlines import Due, Stage, structure_dues
-from voucher.settlement.deadlines.payment_steps import Holder, PaymentStep, advice_steps, finance_of, waiting_step
+from voucher.settlement.deadlines.payment_steps import PaymentStep, advice_steps, done_step, step_of
 from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.recoveries import Dispute, Overpayment
+from voucher.settlement.payable.due_day import is_late, period_due_on
 from voucher.settlement.payable.next_period import IN_A_BATCH
-from voucher.settlement.payable.why_waiting import why_waiting
+from voucher.settlement.payable.read_payment_facts import payment_facts
+from voucher.settlement.payable.why_not_paid import Payee, payees
 from voucher.settlement.recoveries.overpayments import released_unpaid
+from voucher.settlement.words.causes import Holder
+from voucher.settlement.words.dispute_sentences import DisputeFacts, dispute_said
+from voucher.settlement.words.payment_facts import PaymentFacts
+from voucher.settlement.words.payment_sentences import due_sentence, finance_of, said
 from voucher.settlement.words.states import AdviceState, DisputeOutcome, LineNature
 
 
@@ -41,6 +46,7 @@ class RedemptionPayment:
     advice_id: UUID | None
     paid_on: date | None
     due_on: date
+    due_sentence: str
     is_late: bool
     steps: tuple[PaymentStep, ...]
     dispute_id: UUID | None
@@ -122,35 +128,43 @@ def waiting_payments(database: Database, structure_id: UUID, now: datetime) -> l
     """Return all that a structure is owed, the first due first: who holds each part, and what they must do."""
     found = structure_dues(database, structure_id, now)
     with database.read() as session:
-        channels = {
-            row.id: row.channel
+        advice_ids = {
+            row.batch_id: row.id
             for row in session.execute(
-                select(SettlementBatch.id, SettlementBatch.channel).where(
-                    SettlementBatch.id.in_([due.batch_id for due in found if due.batch_id])
+                select(PaymentAdvice.id, PaymentAdvice.batch_id).where(
+                    PaymentAdvice.structure_id == structure_id,
+                    PaymentAdvice.batch_id.in_([due.batch_id for due in found if due.batch_id]),
                 )
             )
         }
-        advice_ids = [due.advice_id for due in found if due.advice_id]
-        reasons = {
-            row.id: row.state_reason
-            for row in session.execute(
-                select(PaymentAdvice.id, PaymentAdvice.state_reason).where(PaymentAdvice.id.in_(advice_ids))
-            )
-        }
-        waits = why_waiting(session, advice_ids, now)
+        facts = payment_facts(session, advice_ids.values(), now)
+        payee = payees(session, [structure_id])[structure_id] if found else None
     return [
         WaitingPayment(
             due,
-            waiting_step(
-                due.stage,
-                due.issuer_name,
-                channel=channels[due.batch_id] if due.batch_id else None,
-                reason=reasons[due.advice_id] if due.advice_id else "",
-                waiting=waits.get(due.advice_id) if due.advice_id else None,
+            step_of(
+                said(
+                    replace(facts[advice_ids[due.batch_id]], due_on=None)
+                    if due.batch_id
+                    else _in_no_batch(payee, due.agreement_id, due.issuer_name, due.stage is Stage.RUNNING, now)
+                )
             ),
         )
         for due in found
     ]
+
+
+def _in_no_batch(
+    payee: Payee | None, agreement_id: UUID, issuer_name: str, is_running: bool, now: datetime
+) -> PaymentFacts:
+    """Return what is known of money that no batch holds; what would keep it from being paid is told before it does."""
+    return PaymentFacts(
+        today=paris_day(now),
+        state=None,
+        is_month_running=is_running,
+        issuer_name=issuer_name,
+        cause=None if payee is None else payee.cause(agreement_id),
+    )
 
 
 def redemption_payments(
@@ -179,6 +193,9 @@ def redemption_payments(
             Redemption.voucher_count,
             Redemption.amount_cents,
             PaymentAdvice.id.label("advice_id"),
+            PaymentAdvice.due_on.label("written_due_on"),
+            AdviceLine.nature.label("line_nature"),
+            Redemption.agreement_id,
             Issuer.name.label("issuer_name"),
             Agreement.payment_days,
             Period.opened_at,
@@ -189,6 +206,8 @@ def redemption_payments(
             standing.is_suspending,
             standing.opened_at.label("contested_at"),
             standing.decided_at,
+            (Overpayment.amount_cents - Overpayment.recovered_cents).label("left_cents"),
+            Overpayment.claimed_at,
         )
         .join(Period, Period.id == Redemption.period_id)
         # What freed it after its lot, and what stands against it: one at most of each.
@@ -205,6 +224,7 @@ def redemption_payments(
         .join(Issuer, Issuer.id == Agreement.issuer_id)
         .outerjoin(AdviceLine, line)
         .outerjoin(PaymentAdvice, PaymentAdvice.id == AdviceLine.advice_id)
+        .outerjoin(Overpayment, Overpayment.dispute_id == standing.id)
         .where(Redemption.structure_id == structure_id, Redemption.state != RedemptionState.UNDONE)
     )
     if redemption_id is not None:
@@ -213,18 +233,23 @@ def redemption_payments(
         query = query.where(Place.name == place)
     with database.read() as session:
         page = page_of(session, query, {"redeemed_at": Redemption.redeemed_at}, [Redemption.id], asked)
-        steps = _Steps(session, now)
+        steps = _Steps(session, structure_id, now)
         return page.of(_payment(row, steps, now) for row in page.rows)
 
 
 def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:
     found: tuple[PaymentStep, ...] = ()
     paid_on = last_id = None
-    if not row.is_suspending:
-        is_running = row.closed_at is None and row.ends_at is not None and row.ends_at > now
-        found, paid_on, last_id = steps.of(row.advice_id, row.issuer_name, is_running=is_running)
+    if row.advice_id is not None and not row.is_suspending:
+        found, paid_on, last_id = steps.of(row.advice_id)
+    elif not row.is_suspending:
+        found = (steps.in_no_batch(row),)
     is_owed = row.state == RedemptionState.CONFIRMED
-    due_on = last_day(row.opened_at, row.ends_at, row.closed_at) + timedelta(days=row.payment_days)
+    # The day that its batch wrote stands, whatever the agreement says since.
+    is_written = row.written_due_on is not None and row.line_nature == LineNature.PERIOD
+    due_on = (
+        row.written_due_on if is_written else period_due_on(row.opened_at, row.ends_at, row.closed_at, row.payment_days)
+    )
     return RedemptionPayment(
         redemption_id=row.id,
         place_name=row.name,
@@ -234,8 +259,9 @@ def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:
         advice_id=last_id,
         paid_on=paid_on,
         due_on=due_on,
-        is_late=is_owed and (paid_on or paris_day(now)) > due_on,
-        steps=(PaymentStep("Chèques encaissés", row.redeemed_at, Holder.NOBODY, "", ""), *found, *_contested(row)),
+        due_sentence=due_sentence(due_on, paid_on or paris_day(now), is_paid=paid_on is not None) if is_owed else "",
+        is_late=is_owed and is_late(due_on, paris_day(now), paid_on),
+        steps=(done_step("Chèques encaissés", row.redeemed_at), *found, *_contested(row)),
         dispute_id=row.dispute_id,
         is_clawed_back=row.dispute_id is not None and row.decided_at is not None,
     )
@@ -245,33 +271,47 @@ def _contested(row: Any) -> list[PaymentStep]:
     """Return what a dispute that stands makes of a payment."""
     if row.dispute_id is None:
         return []
-    if row.decided_at is not None:
-        back = "" if row.is_suspending else "La somme est retenue sur vos règlements suivants."
-        return [PaymentStep("Repris : ces chèques ne vous sont plus dus", row.decided_at, Holder.NOBODY, "", back)]
-    what = "Contesté : le paiement est suspendu" if row.is_suspending else "Contesté : rien n’est retiré pour le moment"
-    finance = finance_of(row.issuer_name)
-    return [PaymentStep(what, row.contested_at, Holder.FINANCE, finance, "Il doit décider. Lisez le motif.")]
+    is_decided = row.decided_at is not None
+    told = dispute_said(
+        DisputeFacts(
+            is_upheld=True if is_decided else None,
+            is_suspending=row.is_suspending,
+            left_cents=row.left_cents,
+            is_claimed=row.claimed_at is not None,
+        )
+    )
+    holder, who = (Holder.NOBODY, "") if is_decided else (Holder.FINANCE, finance_of(row.issuer_name))
+    return [
+        PaymentStep(
+            f"{told.what} {told.money}", row.decided_at if is_decided else row.contested_at, holder, who, told.act
+        )
+    ]
 
 
 class _Steps:
     """The steps of advices, each followed to the one that took it up; read once for all the redemptions it pays."""
 
-    def __init__(self, session: Any, now: datetime) -> None:
+    def __init__(self, session: Session, structure_id: UUID, now: datetime) -> None:
         self._session = session
+        self._structure_id = structure_id
         self._now = now
         self._known: dict[UUID, tuple[tuple[PaymentStep, ...], date | None, UUID]] = {}
+        self._payee: Payee | None = None
 
-    def of(
-        self, advice_id: UUID | None, issuer_name: str, *, is_running: bool
-    ) -> tuple[tuple[PaymentStep, ...], date | None, UUID | None]:
+    def of(self, advice_id: UUID) -> tuple[tuple[PaymentStep, ...], date | None, UUID]:
         """Return the steps after the use, the day of payment if it is paid, and the last advice."""
-        if advice_id is None:
-            return (waiting_step(Stage.RUNNING if is_running else Stage.NOT_FROZEN, issuer_name),), None, None
         if advice_id not in self._known:
-            self._known[advice_id] = self._read(advice_id, issuer_name)
+            self._known[advice_id] = self._read(advice_id)
         return self._known[advice_id]
 
-    def _read(self, advice_id: UUID, issuer_name: str) -> tuple[tuple[PaymentStep, ...], date | None, UUID]:
+    def in_no_batch(self, row: Any) -> PaymentStep:
+        """Return the step of a redemption that no batch holds."""
+        if self._payee is None:
+            self._payee = payees(self._session, [self._structure_id])[self._structure_id]
+        is_running = row.closed_at is None and row.ends_at is not None and row.ends_at > self._now
+        return step_of(said(_in_no_batch(self._payee, row.agreement_id, row.issuer_name, is_running, self._now)))
+
+    def _read(self, advice_id: UUID) -> tuple[tuple[PaymentStep, ...], date | None, UUID]:
         steps: list[PaymentStep] = []
         current: UUID | None = advice_id
         paid_on = None
@@ -279,30 +319,25 @@ class _Steps:
         while current is not None:
             last = current
             row = self._session.execute(
-                select(*PaymentAdvice.__table__.columns, *_BATCH)
+                select(
+                    PaymentAdvice.is_payable,
+                    SettlementBatch.number,
+                    SettlementBatch.frozen_at,
+                    SettlementBatch.approved_at,
+                )
                 .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
                 .where(PaymentAdvice.id == current)
             ).one()
-            waiting = why_waiting(self._session, [current], self._now).get(current)
-            steps += advice_steps(row, issuer_name, waiting)
-            paid_on = row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None
+            facts = payment_facts(self._session, [current], self._now)[current]
+            steps += advice_steps(facts, row.number, row.frozen_at, row.approved_at if row.is_payable else None)
+            paid_on = facts.paid_on if facts.state in (AdviceState.PAID, AdviceState.SETTLED) else None
             current = (
                 self._session.scalar(
                     select(AdviceLine.advice_id).where(
                         AdviceLine.nature == LineNature.CARRIED_OVER, AdviceLine.source_id == current
                     )
                 )
-                if row.state == AdviceState.TAKEN_UP
+                if facts.state is AdviceState.TAKEN_UP
                 else None
             )
         return tuple(steps), paid_on, last
-
-
-_BATCH = (
-    SettlementBatch.number,
-    SettlementBatch.channel,
-    SettlementBatch.state.label("batch_state"),
-    SettlementBatch.frozen_at,
-    SettlementBatch.approved_at,
-    SettlementBatch.exported_at,
-)

@@ -6,7 +6,8 @@ rulebook lists for credit transfers; the sentences are ours.
 
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from voucher.settlement.words.causes import ReasonText
 
 _NEW_RIB = "Demandez un nouveau RIB à la structure, puis payez-la dans le prochain lot."
 _CALL_STRUCTURE = "Appelez la structure : elle doit voir avec sa banque. Payez-la ensuite dans le prochain lot."
@@ -17,31 +18,12 @@ _FIND_FIRST = "Ne payez pas de nouveau : cherchez d’abord le premier envoi sur
 _ADD_FUNDS = "Approvisionnez le compte, puis payez la structure dans le prochain lot."
 
 
-@dataclass(frozen=True, slots=True)
-class ReasonText:
-    """What a reason code means and what a person does about it; `is_known` is False for a code outside the table.
-
-    `account` names in two or three words what is wrong with the account, or its holder, that the money went to; empty when the
-    failure is not of the account. `needs_another`: no transfer will ever reach that account; else the same one may be confirmed.
-    """
-
-    code: str
-    sentence: str
-    what_to_do: str
-    is_known: bool = True
-    account: str = ""
-    needs_another: bool = False
-
-
 DUPLICATES = frozenset({"AM05", "DU01", "DU02", "DU03", "DU04", "DU05", "DUPL"})
 """The codes by which a bank says that it has had this file, block or transfer before: no rejection, the first may stand.
 
 All those of ExternalStatusReason1Code: duplication, then the identifier met twice (message, payment information, transaction,
 end to end, instruction).
 """
-
-NEVER_CAME = "NOOR"
-"""The reason of a transfer offered again because two people found that its first sending never reached the bank."""
 
 CODE_LENGTH = 4
 """A reason of a bank is a code of four letters or figures."""

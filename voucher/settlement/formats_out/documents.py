@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from voucher.kernel.calendar import french_date
-from voucher.kernel.money import format_euros
-from voucher.settlement.formats_out.paper import count_words, grouped_siret, pdf, period_words
+from voucher.kernel.labels import iban_end, siret_label
+from voucher.kernel.money import format_euros, thousands
+from voucher.settlement.formats_out.paper import pdf, period_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class AdviceAdjustment:
 class Advice:
     """What one structure is paid by one batch. The receipts and adjustments must sum up to `total_cents`.
 
-    `period` is its first and last day, None when only earlier payments are made again. `payment_on` is the execution day when it is known; `payer_name` is who pays (the collectivité or its operator).
+    `period` is its first and last day, None when only earlier payments are made again. `payer_name` is who pays (the collectivité or
+    its operator). `situation` says where the payment stands (`payment_sentences`), as known on `situation_on`.
     """
 
     reference: str
@@ -52,7 +54,8 @@ class Advice:
     payer_name: str
     issued_on: date
     period: tuple[date, date] | None
-    payment_on: date | None
+    situation: str
+    situation_on: date
     structure_name: str
     siret: str
     account_holder: str
@@ -76,7 +79,7 @@ def advice_pdf(advice: Advice) -> bytes:
         [
             receipt.place_name,
             french_date(receipt.used_on),
-            count_words(receipt.voucher_count),
+            thousands(receipt.voucher_count),
             format_euros(receipt.amount_cents),
         ]
         for receipt in advice.receipts
@@ -89,14 +92,15 @@ def advice_pdf(advice: Advice) -> bytes:
         "payer_name": advice.payer_name,
         "issued_on": french_date(advice.issued_on),
         "period": advice.period and period_words(advice.period),
-        "payment_on": advice.payment_on and french_date(advice.payment_on),
+        "situation": advice.situation,
+        "situation_on": french_date(advice.situation_on),
         "structure_name": advice.structure_name,
-        "siret": grouped_siret(advice.siret),
+        "siret": siret_label(advice.siret),
         "account_holder": advice.account_holder,
-        "account_end": advice.iban[-4:],
+        "account_end": iban_end(advice.iban),
         "receipts": receipts,
         "received": format_euros(received_cents),
-        "voucher_count": count_words(sum(receipt.voucher_count for receipt in advice.receipts)),
+        "voucher_count": thousands(sum(receipt.voucher_count for receipt in advice.receipts)),
         "adjustments": [[line.label, format_euros(line.amount_cents)] for line in advice.adjustments],
         "total": format_euros(advice.total_cents),
         "is_paid": advice.total_cents > 0,

@@ -15,10 +15,11 @@ from datetime import date
 from typing import Any
 
 from voucher.kernel.calendar import french_date
-from voucher.kernel.money import format_euros
+from voucher.kernel.labels import iban_label, siret_label
+from voucher.kernel.money import format_euros, thousands
 from voucher.kernel.paper import euros_cell, safe_cell
 from voucher.settlement.formats_out.amount_in_words import euros_in_words
-from voucher.settlement.formats_out.paper import count_words, grouped_iban, grouped_siret, pdf, period_words
+from voucher.settlement.formats_out.paper import pdf, period_words
 
 ANNEX_LINES_MAX = 5_000
 """Above so many lines, the annex of the PDF sums them up and refers to the CSV by its SHA-256."""
@@ -225,11 +226,11 @@ def liquidation_pdf(liquidation: Liquidation, lines: Sequence[SupportingLine], s
         [
             str(rank),
             payee.reference,
-            grouped_siret(payee.siret),
+            siret_label(payee.siret),
             payee.name,
             payee.account_holder,
-            grouped_iban(payee.iban),
-            count_words(payee.voucher_count),
+            iban_label(payee.iban),
+            thousands(payee.voucher_count),
             format_euros(payee.amount_cents),
         ]
         for rank, payee in enumerate(liquidation.payees, 1)
@@ -245,14 +246,14 @@ def liquidation_pdf(liquidation: Liquidation, lines: Sequence[SupportingLine], s
         "drawn_up_on": french_date(liquidation.drawn_up_on),
         "period": liquidation.period and period_words(liquidation.period),
         "payees": payees,
-        "payee_count": count_words(len(payees)),
-        "voucher_count": count_words(liquidation.voucher_count),
+        "payee_count": thousands(len(payees)),
+        "voucher_count": thousands(liquidation.voucher_count),
         "total": format_euros(liquidation.total_cents),
         "annex": _annex(lines),
         "is_annex_whole": len(lines) <= ANNEX_LINES_MAX,
         "supporting_name": supporting.name,
         "supporting_sha256": supporting.sha256,
-        "supporting_count": count_words(supporting.line_count),
+        "supporting_count": thousands(supporting.line_count),
     }
     return pdf("liquidation.typ", values, liquidation.drawn_up_on)
 
@@ -274,14 +275,14 @@ def _annex(lines: Sequence[SupportingLine]) -> list[dict[str, Any]]:
                     line.used_on.strftime("%d/%m/%Y") if line.used_on else "–",
                     line.place_name or "–",
                     line.service or "–",
-                    count_words(line.voucher_count),
+                    thousands(line.voucher_count),
                     format_euros(line.amount_cents),
                 ]
             )
     for one in found.values():
         line_count, voucher_count, cents = one["sums"]
-        lines_said = f"{count_words(line_count)} {'ligne' if line_count == 1 else 'lignes'}"
-        one["sums"] = [lines_said, count_words(voucher_count), format_euros(cents)]
+        lines_said = f"{thousands(line_count)} {'ligne' if line_count == 1 else 'lignes'}"
+        one["sums"] = [lines_said, thousands(voucher_count), format_euros(cents)]
     return list(found.values())
 
 

@@ -4,6 +4,8 @@ import hashlib
 import re
 from uuid import UUID
 
+from voucher.kernel.labels import fours
+
 # Crockford's alphabet: what a person reads out on the telephone is not misheard (no I, L, O, U).
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _GROUPS, _GROUP = 4, 4
@@ -17,7 +19,7 @@ def end_to_end_id(batch_id: UUID, structure_id: UUID) -> str:
     """Return the reference of one structure's payment, « PN-7KQ4-M2XW-9TBD-03FA »: 80 bits that say nothing of anybody."""
     digest = int.from_bytes(hashlib.sha256(b"advice" + batch_id.bytes + structure_id.bytes).digest()[:10])
     letters = "".join(_ALPHABET[digest >> 5 * place & 31] for place in range(_GROUPS * _GROUP))
-    return "-".join(["PN", *(letters[at : at + _GROUP] for at in range(0, len(letters), _GROUP))])
+    return "-".join(["PN", *fours(letters)])
 
 
 def message_id(batch_id: UUID, part: int = 1) -> str:

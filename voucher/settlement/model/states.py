@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Base, changed
 from voucher.kernel.rows import insert_many
 from voucher.settlement.model.batches import PaymentAdvice
@@ -36,7 +37,6 @@ from voucher.settlement.words.states import AdviceState
 from voucher.settlement.words.transitions import TRANSITIONS, PaymentWhy
 
 REASON_LENGTH_MAX = 200
-_IDS_MAX = 1_000
 
 
 class PaymentEvent(Base):
@@ -104,20 +104,17 @@ def change(
         raise ValueError(f"no payment goes from {before} to {after} because of {cause.why}")
     if isinstance(advices, Select):
         return _change(session, advices.subquery("fact"), before, after, cause)
-    return sum(
-        _change(session, _listed(advices[start : start + _IDS_MAX]), before, after, cause)
-        for start in range(0, len(advices), _IDS_MAX)
-    )
+    return sum(_change(session, _listed(some), before, after, cause) for some in chunks(advices))
 
 
 def locked_in(session: Session, advice_ids: Sequence[UUID], state: AdviceState) -> list[UUID]:
     """Return those of these payments that are in a state, held until the end of the transaction, in the order of ids."""
     return [
         advice_id
-        for start in range(0, len(advice_ids), _IDS_MAX)
+        for some in chunks(sorted(advice_ids))
         for advice_id in session.scalars(
             select(PaymentAdvice.id)
-            .where(PaymentAdvice.id.in_(sorted(advice_ids)[start : start + _IDS_MAX]), PaymentAdvice.state == state)
+            .where(PaymentAdvice.id.in_(some), PaymentAdvice.state == state)
             .order_by(PaymentAdvice.id)
             .with_for_update()
         )
@@ -130,8 +127,8 @@ def by_reason(reasons: Mapping[UUID, str]) -> Iterator[tuple[str, list[UUID]]]:
     for advice_id, reason in sorted(reasons.items()):
         ids.setdefault(reason[:REASON_LENGTH_MAX], []).append(advice_id)
     for reason, same in sorted(ids.items()):
-        for start in range(0, len(same), _IDS_MAX):
-            yield reason, same[start : start + _IDS_MAX]
+        for some in chunks(same):
+            yield reason, some
 
 
 def write_first(session: Session, rows: Sequence[Mapping[str, Any]], cause: Cause) -> None:

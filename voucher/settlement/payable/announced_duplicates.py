@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
+from voucher.kernel.chunks import chunks
 from voucher.settlement.model.bank_reports import DuplicateAnswer, TransferReport
 from voucher.settlement.model.batches import PaymentAdvice
 from voucher.settlement.words.states import AdviceState, DuplicateOutcome, ReportKind
 
 ANSWERS_NEEDED = 2
-_IDS_MAX = 1000
 
 
 def decision(answers: Mapping[UUID, str]) -> DuplicateOutcome | None:
@@ -50,11 +50,8 @@ def is_open() -> ColumnElement[bool]:
 
 def open_duplicates(session: Session, advice_ids: Collection[UUID]) -> set[UUID]:
     """Return those of these advices that wait for such an answer."""
-    ids = sorted(set(advice_ids))
     return {
         one
-        for start in range(0, len(ids), _IDS_MAX)
-        for one in session.scalars(
-            select(PaymentAdvice.id).where(PaymentAdvice.id.in_(ids[start : start + _IDS_MAX]), is_open())
-        )
+        for ids in chunks(sorted(set(advice_ids)))
+        for one in session.scalars(select(PaymentAdvice.id).where(PaymentAdvice.id.in_(ids), is_open()))
     }

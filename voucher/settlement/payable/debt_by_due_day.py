@@ -1,7 +1,7 @@
 """What unpaid advices are made of, by the day each part had to be paid: the clock runs for each part, never for the whole.
 
-An advice that carries others over is split, as far down as it goes, into the periods its money began with. What a claw-back nets
-pays off the oldest part first.
+An advice that carries others over is split, as far down as it goes, into the periods its money began with; what a dispute freed
+into the period of its redemption. What a claw-back nets pays off the oldest part first.
 """
 
 from collections import defaultdict
@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import paris_day
 from voucher.programme.model import Agreement
-from voucher.redemption.model import Period
+from voucher.redemption.model import Period, Redemption
 from voucher.redemption.period import last_day
 from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.recoveries import Dispute
+from voucher.settlement.payable.due_day import due_on
 from voucher.settlement.words.states import AdviceState, LineNature
 
 UNPAID = (AdviceState.HELD, AdviceState.DUE, AdviceState.IN_FILE, AdviceState.REJECTED, AdviceState.RETURNED)
@@ -49,24 +51,33 @@ def unpaid_parts(session: Session, *conditions: ColumnElement[bool]) -> dict[UUI
             AdviceLine, (AdviceLine.advice_id == reached.c.advice_id) & (AdviceLine.nature == LineNature.CARRIED_OVER)
         )
     )
-    own, batch = aliased(PaymentAdvice), aliased(SettlementBatch)
-    began = (Period.opened_at, Period.ends_at, Period.closed_at, batch.frozen_at, own.due_on)
-    lines = (
-        select(reached.c.unpaid_id, *began, func.sum(AdviceLine.amount_cents))
+    own = aliased(PaymentAdvice)
+    period = (Period.opened_at, Period.ends_at, Period.closed_at)
+    of_period = (
+        select(reached.c.unpaid_id, *period, own.due_on, func.sum(AdviceLine.amount_cents))
         .join(own, own.id == reached.c.advice_id)
-        .join(batch, batch.id == own.batch_id)
+        .join(AdviceLine, and_(AdviceLine.advice_id == own.id, AdviceLine.nature == LineNature.PERIOD))
+        .join(Period, Period.id == AdviceLine.source_id)
+        .group_by(reached.c.unpaid_id, *period, own.due_on)
+    )
+    freed = (
+        select(reached.c.unpaid_id, *period, Agreement.payment_days, func.sum(AdviceLine.amount_cents))
         .join(
             AdviceLine,
-            and_(AdviceLine.advice_id == own.id, AdviceLine.nature.in_((LineNature.PERIOD, LineNature.RELEASED))),
+            and_(AdviceLine.advice_id == reached.c.advice_id, AdviceLine.nature == LineNature.RELEASED),
         )
-        .outerjoin(Period, Period.id == AdviceLine.source_id)
-        .group_by(reached.c.unpaid_id, *began)
+        .join(Dispute, Dispute.id == AdviceLine.source_id)
+        .join(Redemption, Redemption.id == Dispute.redemption_id)
+        .join(Period, Period.id == Redemption.period_id)
+        .join(Agreement, Agreement.id == Period.agreement_id)
+        .group_by(reached.c.unpaid_id, *period, Agreement.payment_days)
     )
     found: dict[UUID, list[Part]] = defaultdict(list)
-    for unpaid_id, opened_at, ends_at, closed_at, frozen_at, due_on, cents in session.execute(lines):
-        # What a dispute freed has no period: it began with the batch that took it up.
-        since = paris_day(frozen_at) if opened_at is None else last_day(opened_at, ends_at, closed_at)
-        found[unpaid_id].append(Part(since, due_on, int(cents)))
+    for unpaid_id, *began, due_day, cents in session.execute(of_period):
+        found[unpaid_id].append(Part(last_day(*began), due_day, int(cents)))
+    for unpaid_id, opened_at, ends_at, closed_at, payment_days, cents in session.execute(freed):
+        ended_on = last_day(opened_at, ends_at, closed_at)
+        found[unpaid_id].append(Part(ended_on, due_on(ended_on, payment_days), int(cents)))
     return {
         row.id: parts_of(row.amount_cents, found[row.id], Part(paris_day(row.frozen_at), row.due_on, 0))
         for row in session.execute(unpaid)

@@ -4,7 +4,7 @@ so that they cannot differ.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -15,8 +15,9 @@ from voucher.programme.model import Agreement
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.payable.due_day import advice_due_on, due_on, is_below_minimum, minimum_now
 from voucher.settlement.payable.possible_double_payments import maybe_paid
-from voucher.settlement.payable.why_not_paid import Cause, below_minimum, maybe_paid_already, payees
+from voucher.settlement.payable.why_not_paid import payees
 from voucher.settlement.recoveries.overpayments import (
     OpenOverpayment,
     Released,
@@ -24,6 +25,7 @@ from voucher.settlement.recoveries.overpayments import (
     open_overpayments,
     released_amounts,
 )
+from voucher.settlement.words.causes import Cause, below_minimum, maybe_paid_already
 from voucher.settlement.words.states import AdviceState
 
 CARRIED_STATES = (AdviceState.HELD, AdviceState.REJECTED, AdviceState.RETURNED)
@@ -132,9 +134,8 @@ def owed_by(
         cause = payee.cause(agreement_id)
         if cause is None and any(one.advice_id in doubtful for one in before):
             cause = maybe_paid_already()
-        # What is netted to nothing is settled at once, however little it is.
-        if cause is None and 0 < gross_cents - sum(cents for _, cents in netted) < minimum_cents:
-            cause = below_minimum(minimum_cents)
+        if cause is None and is_below_minimum(gross_cents - sum(cents for _, cents in netted), minimum_cents):
+            cause = below_minimum(minimum_cents, terms.present_by)
         found.append(
             Owed(
                 structure_id=structure_id,
@@ -147,8 +148,13 @@ def owed_by(
                 iban=payee.iban,
                 bic=payee.bic,
                 cause=cause,
-                # What is carried over keeps its own day; what a dispute freed is due with the period that pays it.
-                due_on=terms.due_on if period or freed_before else min(one.due_on for one in before),
+                due_on=advice_due_on(
+                    terms.due_on if period else None,
+                    [
+                        *(one.due_on for one in before),
+                        *(due_on(one.ended_on, terms.payment_days) for one in freed_before),
+                    ],
+                ),
                 gross_cents=gross_cents,
                 netted=() if cause else netted,
                 released=freed_before,
@@ -163,6 +169,8 @@ class _Terms:
 
     minimum_cents: int
     due_on: date
+    payment_days: int
+    present_by: date
 
 
 def _terms(session: Session, agreement_id: UUID, period_id: UUID | None, now: datetime) -> _Terms:
@@ -171,15 +179,18 @@ def _terms(session: Session, agreement_id: UUID, period_id: UUID | None, now: da
             Agreement.id == agreement_id
         )
     ).one()
-    # Nothing can be added any more to what is small: it is paid as it is.
-    is_final = paris_day(now) > agreement.present_by
     ended_on = paris_day(now)
     if period_id is not None:
         period = session.execute(
             select(Period.opened_at, Period.ends_at, Period.closed_at).where(Period.id == period_id)
         ).one()
         ended_on = last_day(period.opened_at, period.ends_at, period.closed_at or max(now, period.opened_at))
-    return _Terms(0 if is_final else agreement.minimum_payment_cents, ended_on + timedelta(days=agreement.payment_days))
+    return _Terms(
+        minimum_now(agreement.minimum_payment_cents, agreement.present_by, paris_day(now)),
+        due_on(ended_on, agreement.payment_days),
+        agreement.payment_days,
+        agreement.present_by,
+    )
 
 
 def _period_sums(period_id: UUID) -> Select[UUID, int, int]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, case, select
 from sqlalchemy.orm import Session, aliased
 
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database
 from voucher.programme.model import Agreement
 from voucher.settlement.model.batches import BankFile, BankLine, PaymentAdvice, SettlementBatch
@@ -16,8 +17,6 @@ from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.states import PaymentEvent
 from voucher.settlement.words.states import AdviceState, LineOrigin
 from voucher.settlement.words.transitions import PaymentWhy
-
-_IDS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +67,8 @@ def batch_history(
 def histories(session: Session, advice_ids: Sequence[UUID]) -> dict[UUID, tuple[HistoryEvent, ...]]:
     """Return the events of these payments, by payment, each the first one first."""
     found: dict[UUID, tuple[HistoryEvent, ...]] = {}
-    for start in range(0, len(advice_ids), _IDS_MAX):
-        found |= _read(session, _events(None).where(PaymentAdvice.id.in_(advice_ids[start : start + _IDS_MAX])))
+    for some in chunks(advice_ids):
+        found |= _read(session, _events(None).where(PaymentAdvice.id.in_(some)))
     return found
 
 

@@ -4,25 +4,24 @@ A credit may be the bank's correction of such a debit: were it taken for the ret
 money, would be paid again. And what is owed again is not paid while such a debit says that it may have been.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import among
 from voucher.programme.model import Agreement
 from voucher.settlement.formats_out.references import message_id, payment_information_id
 from voucher.settlement.model.batches import AdviceLine, BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.words.states import LineNature
 
-_IDS_MAX = 1000
-
 
 def debited_again(session: Session, advice_ids: Collection[UUID]) -> set[UUID]:
     """Return those of these advices that a debit of their account names, by their reference or their file's, and that waits."""
     found: set[UUID] = set()
-    for ids in _parts(advice_ids):
+    for ids in chunks(sorted(advice_ids)):
         advices = session.execute(
             select(
                 PaymentAdvice.id,
@@ -86,7 +85,7 @@ def maybe_paid(session: Session, advice_ids: Collection[UUID]) -> set[UUID]:
     while newest:
         rows = [
             row
-            for ids in _parts(newest)
+            for ids in chunks(sorted(newest))
             for row in session.execute(
                 select(AdviceLine.advice_id, AdviceLine.source_id).where(
                     AdviceLine.nature == LineNature.CARRIED_OVER, AdviceLine.advice_id.in_(ids)
@@ -99,8 +98,3 @@ def maybe_paid(session: Session, advice_ids: Collection[UUID]) -> set[UUID]:
                 newest.add(source_id)
             carried.setdefault(source_id, set()).update(carried[taker_id])
     return {ours for one in debited_again(session, carried) for ours in carried[one]}
-
-
-def _parts(ids: Collection[UUID]) -> list[Sequence[UUID]]:
-    ordered = sorted(ids)
-    return [ordered[start : start + _IDS_MAX] for start in range(0, len(ordered), _IDS_MAX)]

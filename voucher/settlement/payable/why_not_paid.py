@@ -3,88 +3,31 @@
 A cause is read when it is asked for, never from what an earlier batch wrote: a RIB may have come since, or a suspension.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel import sepa
-from voucher.kernel.calendar import french_date, paris_day
-from voucher.kernel.money import format_euros
+from voucher.kernel.calendar import paris_day
+from voucher.kernel.chunks import chunks
 from voucher.network.model import BankDetails, Structure, StructureState
-from voucher.settlement.formats_in.iso_reasons import ReasonText, explain
+from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.model.batches import PaymentAdvice, PaymentHold, SettlementBatch
+from voucher.settlement.words.causes import (
+    Cause,
+    ReasonText,
+    bad_rib,
+    blocked,
+    no_rib,
+    refused_account,
+    suspended,
+    to_confirm,
+)
 from voucher.settlement.words.states import AdviceState
-
-_IDS_MAX = 1000
-SENTENCE_CHARACTERS_MAX = 200
-
-
-class Held(StrEnum):
-    """What keeps a structure from being paid."""
-
-    SUSPENDED = "Structure suspendue"
-    BLOCKED = "Paiement bloqué"
-    NO_RIB = "RIB manquant"
-    TO_CONFIRM = "RIB à confirmer"
-    BAD_RIB = "RIB inutilisable"
-    REFUSED_ACCOUNT = "Compte refusé"
-    MAYBE_PAID = "Peut-être déjà payé"
-    DUPLICATE = "Doublon annoncé"
-    BELOW_MINIMUM = "Sous le minimum"
-
-
-PREPARER = "La personne qui prépare les lots"
-
-WHO_LIFTS: dict[Held, tuple[str, str]] = {
-    Held.SUSPENDED: ("Le programme", "Demandez au programme si la suspension peut être levée."),
-    Held.BLOCKED: (PREPARER, "Levez le blocage quand sa raison n’est plus."),
-    Held.NO_RIB: ("La structure", "Écrivez à la structure pour avoir son RIB."),
-    Held.TO_CONFIRM: (
-        "Le programme ou les finances",
-        "Ouvrez « RIB à confirmer ». Qui l’a enregistré ne peut pas le confirmer.",
-    ),
-    Held.BAD_RIB: ("La structure", "Demandez-lui un RIB à jour."),
-    Held.REFUSED_ACCOUNT: ("La structure", "Demandez-lui un nouveau RIB."),
-    Held.MAYBE_PAID: (PREPARER, "Rapprochez d’abord cette ligne."),
-    Held.DUPLICATE: (
-        "Le service des finances",
-        "Deux personnes doivent dire si le premier envoi tient. Cherchez-le auprès de la banque.",
-    ),
-    Held.BELOW_MINIMUM: ("Personne", "Il n’y a rien à faire : la somme ira dans le lot qui atteint le minimum."),
-}
-"""Who can make the money leave, and what to do."""
-
-_SAY_WHAT_TO_DO = {Held.NO_RIB, Held.REFUSED_ACCOUNT, Held.BELOW_MINIMUM}  # their sentences do already
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why a structure is not paid now: `title` names it in a few words, `sentence` says it whole, with what to do."""
-
-    held: Held
-    title: str
-    sentence: str
-
-    @property
-    def holder(self) -> str:
-        """Who can lift it."""
-        return WHO_LIFTS[self.held][0]
-
-    @property
-    def what_to_do(self) -> str:
-        """What a person does about it."""
-        return WHO_LIFTS[self.held][1]
-
-    @property
-    def act(self) -> str:
-        """The sentence and what to do, said once."""
-        ended = self.sentence if self.sentence.endswith((".", "!", "?", "…")) else f"{self.sentence}."
-        return ended if self.held in _SAY_WHAT_TO_DO else f"{ended} {self.what_to_do}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,26 +56,20 @@ class Payee:
     def cause(self, agreement_id: UUID) -> Cause | None:
         """Return why an agreement cannot pay the structure now, or None when it can."""
         if self.state == StructureState.SUSPENDED:
-            return _cause(Held.SUSPENDED, f"{Held.SUSPENDED} : {self.state_reason}")
+            return suspended(self.state_reason)
         for blocked_id, reason in self.blocks:
             if blocked_id in (None, agreement_id):
-                return _cause(Held.BLOCKED, f"{Held.BLOCKED} : {reason}")
+                return blocked(reason)
         why = self._rib_cause()
         if why is not None and self.waiting_since is not None:
             # Whatever is wrong with the RIB in use, the one that waits may mend it: that is what a person does first.
-            since = f"{Held.TO_CONFIRM} : celui enregistré le {french_date(paris_day(self.waiting_since))} n’est pas encore confirmé."
-            before = (
-                ""
-                if why.held is Held.NO_RIB
-                else f" L’ancien ne peut pas servir ({why.title[:1].lower()}{why.title[1:]})."
-            )
-            return _cause(Held.TO_CONFIRM, since + before)
+            return to_confirm(paris_day(self.waiting_since), why)
         return why
 
     def _rib_cause(self) -> Cause | None:
         """Return why the RIB in use cannot be paid, or None when it can."""
         if self.iban is None or self.holder_name is None:
-            return _cause(Held.NO_RIB, f"{Held.NO_RIB} : demandez-le à la structure.")
+            return no_rib()
         try:
             sepa.checked_name(self.holder_name, "Le nom du titulaire du compte")
             if self.bic is not None:
@@ -140,43 +77,17 @@ class Payee:
             else:
                 sepa.checked_iban(self.iban)
         except sepa.WrongPayment as wrong:
-            return _cause(Held.BAD_RIB, f"{Held.BAD_RIB} : {wrong.sentence}")
+            return bad_rib(wrong.sentence)
         if self.refused is not None:
-            again = "" if self.refused.needs_another else ", ou enregistrez de nouveau le même s’il est bon"
-            title = self.refused.account
-            return _cause(Held.REFUSED_ACCOUNT, f"{title} : demandez un nouveau RIB à la structure{again}.", title)
+            return refused_account(self.refused)
         return None
-
-
-def maybe_paid_already() -> Cause:
-    """Return the cause of an amount that a debit to identify may have paid."""
-    return _cause(
-        Held.MAYBE_PAID, f"{Held.MAYBE_PAID} : une ligne de la banque qui nomme ce virement attend d’être rapprochée."
-    )
-
-
-def duplicate_announced() -> Cause:
-    """Return the cause of a transfer that the bank calls a duplicate of a first sending."""
-    return _cause(
-        Held.DUPLICATE, f"{Held.DUPLICATE} : la banque dit avoir déjà reçu ce virement. Rien n’est à payer de nouveau."
-    )
-
-
-def below_minimum(minimum_cents: int) -> Cause:
-    """Return the cause of an amount that is too small for a transfer."""
-    words = f"{Held.BELOW_MINIMUM} de {format_euros(minimum_cents)} : la somme ira dans le lot qui l’atteint."
-    return _cause(Held.BELOW_MINIMUM, words)
-
-
-def _cause(held: Held, sentence: str, title: str = "") -> Cause:
-    return Cause(held, title or str(held), sentence[:SENTENCE_CHARACTERS_MAX])
 
 
 def payees(session: Session, structure_ids: Collection[UUID]) -> dict[UUID, Payee]:
     """Return these structures as payments see them now, in the order of their ids; a few questions, whatever their number."""
     found: dict[UUID, Payee] = {}
     waiting = aliased(BankDetails)
-    for ids in _parts(sorted(set(structure_ids))):
+    for ids in chunks(sorted(set(structure_ids))):
         blocks: dict[UUID, list[tuple[UUID | None, str]]] = {}
         for hold in session.execute(
             select(PaymentHold.structure_id, PaymentHold.agreement_id, PaymentHold.reason)
@@ -248,7 +159,3 @@ def _refused_accounts(session: Session, structure_ids: Collection[UUID]) -> dict
         if reason.account and (reason.needs_another or not is_confirmed):
             found[structure_id] = reason
     return found
-
-
-def _parts(ids: list[UUID]) -> Iterator[list[UUID]]:
-    return (ids[start : start + _IDS_MAX] for start in range(0, len(ids), _IDS_MAX))

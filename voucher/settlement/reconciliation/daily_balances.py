@@ -11,6 +11,7 @@ from sqlalchemy import Row, case, func, select, true
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import PayingAccount
 from voucher.settlement.model.batches import BankLine, BankStatement
@@ -173,7 +174,7 @@ def _booked(session: Session, only_id: UUID | None) -> dict[UUID, dict[date, int
             select(Account.bank_account_id, Entry.effective_on, func.sum(Movement.amount_cents))
             .join(Movement, column == Account.id)
             .join(Entry, Entry.id == Movement.entry_id)
-            .where(Account.code == "5120", true() if only_id is None else Account.bank_account_id == only_id)
+            .where(Account.code == Code.BANK, true() if only_id is None else Account.bank_account_id == only_id)
             .group_by(Account.bank_account_id, Entry.effective_on)
         )
         for account_id, day, cents in rows:

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from voucher.ledger.chart import EventType
 from voucher.ledger.post import Event, reverse
 from voucher.ledger.post_many import post_many
-from voucher.settlement.formats_in.iso_reasons import NEVER_CAME
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.states import Cause, by_reason, change, locked_in
 from voucher.settlement.reconciliation.withdraw_rejections import standing_withdrawals
+from voucher.settlement.words.causes import NEVER_CAME
 from voucher.settlement.words.states import AdviceState
 from voucher.settlement.words.transitions import PaymentWhy
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import among
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import Dimension, EventType
@@ -24,8 +25,6 @@ from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.states import Cause, PaymentEvent, change, locked_in
 from voucher.settlement.words.states import AdviceState
 from voucher.settlement.words.transitions import PaymentWhy
-
-_IDS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,7 @@ def withdraw_rejections(
     `booked_on` gives the day of that debit: the rejection is withdrawn then, or on its own day where the bank told it later.
     """
     rejected = locked_in(session, list(booked_on), AdviceState.REJECTED)
-    for start in range(0, len(rejected), _IDS_MAX):
-        some = rejected[start : start + _IDS_MAX]
+    for some in chunks(rejected):
         before = _rejections(session, PaymentEvent.advice_id.in_(some))
         advices = session.execute(
             select(
@@ -127,10 +125,8 @@ def standing_withdrawals(session: Session, advice_ids: Sequence[UUID]) -> dict[U
     """Return the withdrawal that stands of each of these advices whose rejection was withdrawn."""
     return {
         advice_id: withdrawal
-        for start in range(0, len(advice_ids), _IDS_MAX)
-        for advice_id, withdrawal in _withdrawals(
-            session, PaymentEvent.advice_id.in_(advice_ids[start : start + _IDS_MAX])
-        ).items()
+        for some in chunks(advice_ids)
+        for advice_id, withdrawal in _withdrawals(session, PaymentEvent.advice_id.in_(some)).items()
     }
 
 

@@ -37,5 +37,5 @@ def claw_back(
         )
     )
     event = Event(EventType.REDEMPTION_CLAWED_BACK, overpayment_id, now, narration, by)
-    post(session, event, reversal.movements("4671"))
+    post(session, event, reversal.movements(event.event_type))
     return overpayment_id

@@ -17,6 +17,7 @@ from voucher.kernel.calendar import french_instant
 from voucher.kernel.clean_input import member, required_text
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once, is_replay
+from voucher.kernel.labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post, post_event
@@ -155,7 +156,7 @@ def decide_dispute(
                 _post(session, EventType.DISPUTE_DISMISSED, dispute_id, found, by, now)
         elif found.is_suspending:
             event = Event(EventType.DISPUTE_UPHELD, dispute_id, now, _narration(found), by)
-            post(session, event, reversal.movements("4678"))
+            post(session, event, reversal.movements(event.event_type))
         else:
             claw_back(session, found, reversal, _narration(found), by=by, now=now)
         notify_dispute(session, dispute_id, now)
@@ -203,4 +204,4 @@ def _post(
 
 
 def _narration(found: Row[*tuple[Any, ...]]) -> str:
-    return f"Carnet {found.booklet_number} : {found.voucher_count} chèque{'s' if found.voucher_count > 1 else ''}"
+    return f"Carnet {booklet_label(found.booklet_number)} : {found.voucher_count} chèque{'s' if found.voucher_count > 1 else ''}"

@@ -6,7 +6,7 @@ comes back than was overpaid. Once a revenue order was asked for, nothing is net
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,8 @@ from voucher.kernel.database import changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Agreement
-from voucher.redemption.model import Redemption, RedemptionState
+from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.redemption.period import last_day
 from voucher.settlement.model.batches import AdviceLine
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery
@@ -26,12 +27,16 @@ from voucher.settlement.words.states import LineNature, RecoveryKind
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """An amount that a dismissed dispute freed after its period was settled: it waits for a batch, as a line of its own."""
+    """An amount that a dismissed dispute freed after its period was settled: it waits for a batch, as a line of its own.
+
+    `ended_on` is the last day of the period that its redemption was of.
+    """
 
     dispute_id: UUID
     structure_id: UUID
     amount_cents: int
     voucher_count: int
+    ended_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +51,21 @@ class OpenOverpayment:
 def released_amounts(session: Session, agreement_id: UUID) -> list[Released]:
     """Return what dismissed disputes freed and no batch paid yet, the oldest first."""
     rows = session.execute(
-        select(Dispute.id, Dispute.structure_id, Dispute.amount_cents, Dispute.voucher_count)
+        select(
+            Dispute.id,
+            Dispute.structure_id,
+            Dispute.amount_cents,
+            Dispute.voucher_count,
+            Period.opened_at,
+            Period.ends_at,
+            Period.closed_at,
+        )
+        .join(Redemption, Redemption.id == Dispute.redemption_id)
+        .join(Period, Period.id == Redemption.period_id)
         .where(Dispute.agreement_id == agreement_id, Dispute.is_released, ~is_lined())
         .order_by(Dispute.decided_at, Dispute.id)
     )
-    return [Released(*row) for row in rows]
+    return [Released(*row[:4], last_day(*row[4:])) for row in rows]
 
 
 def released_unpaid() -> Select[*tuple[Any, ...]]:

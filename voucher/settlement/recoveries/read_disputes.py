@@ -19,6 +19,7 @@ from voucher.programme.model import Agreement
 from voucher.redemption.model import Redemption, RedemptionState
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute, Overpayment
+from voucher.settlement.words.dispute_sentences import DisputeFacts, DisputeSaid, dispute_said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,20 @@ class DisputePage:
     vouchers_became: str | None
     overpayment_id: UUID | None
     left_cents: int | None
+    is_claimed: bool
+
+    @property
+    def said(self) -> DisputeSaid:
+        """Where it stands, and what it makes of the money."""
+        return dispute_said(
+            DisputeFacts(
+                is_upheld={"open": None, "dismissed": False}.get(self.line.state, True),
+                is_suspending=self.line.is_suspending,
+                is_released=self.is_released,
+                left_cents=self.left_cents,
+                is_claimed=self.is_claimed,
+            )
+        )
 
 
 def contestable(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[Contestable]:
@@ -127,6 +142,7 @@ def dispute(
             Redemption.service,
             Overpayment.id.label("overpayment_id"),
             (Overpayment.amount_cents - Overpayment.recovered_cents).label("left_cents"),
+            Overpayment.claimed_at.is_not(None).label("is_claimed"),
         )
         .outerjoin(Overpayment, Overpayment.dispute_id == Dispute.id)
         .where(Dispute.id == dispute_id)
@@ -150,6 +166,7 @@ def dispute(
         vouchers_became=row.vouchers_became,
         overpayment_id=row.overpayment_id,
         left_cents=row.left_cents,
+        is_claimed=bool(row.is_claimed),
     )
 
 

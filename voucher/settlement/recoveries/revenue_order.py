@@ -18,14 +18,15 @@ from sqlalchemy.orm import Session
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database, changed, take_turn
 from voucher.kernel.idempotency import is_replay
-from voucher.kernel.money import format_euros
+from voucher.kernel.labels import siret_label
+from voucher.kernel.money import format_euros, thousands
 from voucher.kernel.paper import euros_cell, safe_cell
 from voucher.kernel.refusals import Refused
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement, Issuer, IssuerKind
 from voucher.redemption.model import Redemption
 from voucher.settlement.formats_out.amount_in_words import euros_in_words
-from voucher.settlement.formats_out.paper import count_words, grouped_siret, pdf
+from voucher.settlement.formats_out.paper import pdf
 from voucher.settlement.model.batches import PaymentAdvice
 from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery, RevenueOrder
 from voucher.settlement.recoveries.overpayments import find_overpayment
@@ -191,7 +192,7 @@ def _pdf(facts: Row[*tuple[Any, ...]], number: str, left_cents: int, claimed_at:
         "authority_name": facts.issuer_name,
         "asked_on": french_date(paris_day(claimed_at)),
         "structure_name": facts.structure_name,
-        "pivot": grouped_siret(facts.pivot),
+        "pivot": siret_label(facts.pivot),
         "agreement_name": f"{facts.agreement_number}, {facts.agreement_name}",
         "commitment_number": facts.commitment_number or None,
         "decided_on": french_date(paris_day(facts.decided_at)),
@@ -200,7 +201,7 @@ def _pdf(facts: Row[*tuple[Any, ...]], number: str, left_cents: int, claimed_at:
         "decision": facts.decision,
         "place_name": facts.place_name,
         "used_on": french_date(paris_day(facts.redeemed_at)),
-        "voucher_count": count_words(facts.voucher_count),
+        "voucher_count": thousands(facts.voucher_count),
         "amount": format_euros(facts.amount_cents),
         "recovered": recovered,
         "total": format_euros(left_cents),

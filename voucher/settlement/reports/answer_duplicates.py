@@ -15,23 +15,24 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.bulk import copy_rows
 from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.chunks import chunks
 from voucher.kernel.clean_input import member, required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import changed_replay
 from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
-from voucher.settlement.formats_in.iso_reasons import NEVER_CAME
 from voucher.settlement.model.bank_reports import DuplicateAnswer, TransferReport
 from voucher.settlement.model.batches import BankFile, PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.announced_duplicates import ANSWERS_NEEDED, decision, is_decided, is_open
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices
 from voucher.settlement.reconciliation.withdraw_rejections import withdraw_rejections
+from voucher.settlement.words.causes import NEVER_CAME
+from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import AdviceState, BatchState, DuplicateOutcome, ReportKind
 from voucher.settlement.words.transitions import PaymentWhy
 
 REASON_LENGTH_MAX = 200
-_CHUNK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def withdraw_answer(
             return
         _refuse_rested_on(advices)
         back = [one.id for one in advices if one.state == AdviceState.REJECTED]
-        for some in _parts(back):
+        for some in chunks(back):
             days = dict.fromkeys(some, paris_day(now))
             withdraw_rejections(session, days, by=by, now=now, why=PaymentWhy.ANSWER_WITHDRAWN)
         session.execute(
@@ -181,7 +182,7 @@ def _nothing_to_answer(session: Session, new: NewAnswer) -> Refused:
 
 def _offer_again(session: Session, ids: Sequence[UUID], by: UUID, now: datetime) -> None:
     """Reject those of these advices that two people now say never reached the bank, each for what the bank said since, if anything."""
-    for some in _parts(ids):
+    for some in chunks(ids):
         decided = session.scalars(
             select(PaymentAdvice.id).where(PaymentAdvice.id.in_(some), is_decided(DuplicateOutcome.NEVER_CAME))
         ).all()
@@ -199,7 +200,7 @@ def _offer_again(session: Session, ids: Sequence[UUID], by: UUID, now: datetime)
 def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, str]]:
     """Return the answers that stand for each of these transfers, by person."""
     found: dict[UUID, dict[UUID, str]] = {one: {} for one in ids}
-    for some in _parts(ids):
+    for some in chunks(ids):
         for row in session.execute(
             select(DuplicateAnswer.advice_id, DuplicateAnswer.answered_by, DuplicateAnswer.outcome).where(
                 DuplicateAnswer.advice_id.in_(some), DuplicateAnswer.withdrawn_at.is_(None)
@@ -218,7 +219,7 @@ def _refuse_rested_on(advices: Sequence[Row[*tuple[Any, ...]]]) -> None:
         elif one.state == AdviceState.IN_FILE or (one.state == AdviceState.REJECTED and one.is_offered_again):
             continue
         elif one.state == AdviceState.REJECTED:
-            why = f"La banque a rejeté le virement {one.reference} depuis. Le lot suivant le reprendra."
+            why = f"La banque a rejeté le virement {one.reference} depuis. {still_owed(1)}"
         else:
             raise _taken_up(one.reference)
         raise Refused("answer_rested_on", why)
@@ -230,7 +231,3 @@ def _taken_up(reference: str) -> Refused:
         f"Un autre lot a repris le virement {reference} : cette réponse ne peut plus être retirée. S’il n’est pas parti, mettez ce "
         "règlement de côté. Demandez à votre banque si elle a le premier envoi.",
     )
-
-
-def _parts(ids: Sequence[UUID]) -> list[Sequence[UUID]]:
-    return [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]

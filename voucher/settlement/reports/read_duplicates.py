@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database
 from voucher.kernel.rows import columns_of
 from voucher.network.model import Structure
@@ -20,8 +21,6 @@ from voucher.settlement.model.batches import BankFile, PaymentAdvice, Settlement
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.payable.announced_duplicates import is_announced, is_open
 from voucher.settlement.words.states import AdviceState, DuplicateOutcome, ReportKind, ReportLevel
-
-_IDS_MAX = 1000
 
 LEVELS = {
     ReportLevel.FILE: "tout le fichier",
@@ -251,10 +250,10 @@ def _rows(session: Session, rows: Sequence[Any]) -> tuple[DuplicateRow, ...]:
 def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[DuplicateOutcome]]:
     """Return the answers that stand for each of these transfers, the first given first."""
     found: defaultdict[UUID, list[DuplicateOutcome]] = defaultdict(list)
-    for start in range(0, len(ids), _IDS_MAX):
+    for some in chunks(ids):
         for row in session.execute(
             select(DuplicateAnswer.advice_id, DuplicateAnswer.outcome)
-            .where(DuplicateAnswer.advice_id.in_(ids[start : start + _IDS_MAX]), DuplicateAnswer.withdrawn_at.is_(None))
+            .where(DuplicateAnswer.advice_id.in_(some), DuplicateAnswer.withdrawn_at.is_(None))
             .order_by(DuplicateAnswer.answered_at)
         ):
             found[row.advice_id].append(DuplicateOutcome(row.outcome))

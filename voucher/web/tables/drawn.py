@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from voucher.kernel.keyset import COUNT_MAX, Asked, Page
-from voucher.kernel.money import NO_BREAK_SPACE
+from voucher.kernel.labels import booklet_label
+from voucher.kernel.money import NO_BREAK_SPACE, thousands
 from voucher.web import filters
 from voucher.web.tables.columns import Cell, Column, Kind, Table
 from voucher.web.tables.listing import Listing
@@ -58,7 +59,7 @@ class Drawn:
     @property
     def count_text(self) -> str:
         """How many rows the list has, as a figure."""
-        return f"plus de {filters.number(COUNT_MAX)}" if self.count > COUNT_MAX else filters.number(self.count)
+        return f"plus de {thousands(COUNT_MAX)}" if self.count > COUNT_MAX else thousands(self.count)
 
     @property
     def csv_url(self) -> str:
@@ -108,10 +109,12 @@ def said(kind: Kind, value: Cell) -> str:
             return filters.euros(value)
         case int() if kind is Kind.PERCENT:
             return filters.basis_points(value)
-        case int() if kind is Kind.SERIAL:
-            return filters.serial(value)
+        case int() if kind is Kind.BOOKLET:
+            return booklet_label(value)
+        case int() if kind is Kind.RANK:
+            return str(value)
         case int():
-            return filters.number(value)
+            return thousands(value)
         case Decimal():
             return f"{value.normalize():f}".replace(".", ",")
         case datetime():

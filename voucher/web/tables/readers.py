@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from voucher.kernel.keyset import COUNT_MAX, Asked, Key, Page, Value, page_of_rows
-from voucher.web.filters import number
+from voucher.kernel.money import thousands
 from voucher.web.tables.listing import Listing
 
 Row = TypeVar("Row")
@@ -27,4 +27,4 @@ def whole(rows: Sequence[Row]) -> Reader[Row]:
 def length_text(read: Reader[Row], listing: Listing) -> str:
     """Say how many rows a list has, for the trail of who took it: « 128 », « plus de 1 000 »."""
     count = read(replace(listing.asked.first(), limit=1)).count
-    return f"plus de {number(COUNT_MAX)}" if count > COUNT_MAX else number(count)
+    return f"plus de {thousands(COUNT_MAX)}" if count > COUNT_MAX else thousands(count)
