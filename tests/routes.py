@@ -68,6 +68,7 @@ CLASSES = {
         "GET /financement/fonds/<uuid:agreement_id>",
         "GET /finances/messages",
         "GET /finances/messages/<uuid:message_id>",
+        "GET /finances/remplacements",
         "GET /finances/ribs-a-confirmer",
         "GET /programme/structures",
         "GET /programme/structures/<uuid:structure_id>",
@@ -105,7 +106,12 @@ CLASSES = {
     "finance_approver": (
         "POST /comptabilite/exercices/<int:year>/clore",
         "GET/POST /finances/lots/<uuid:batch_id>/valider",
+        "GET/POST /finances/remplacements/nouveau",
         "POST /finances/trop-percus/<uuid:overpayment_id>/abandonner",
+    ),
+    "finance_approver programme": (
+        "GET/POST /finances/remplacements/<uuid:deputyship_id>",
+        "POST /finances/remplacements/<uuid:deputyship_id>/arreter",
     ),
     "finance_approver finance_preparer": (
         "POST /comptabilite/exercices/<int:year>/renoncer",
@@ -213,6 +219,7 @@ CLASSES = {
         "GET/POST /programme/emetteurs/nouveau",
         "GET/POST /programme/enveloppes/nouvelle",
         "GET/POST /programme/financeurs/nouveau",
+        "POST /finances/remplacements/<uuid:deputyship_id>/refuser",
         "POST /programme/lieux/<uuid:place_id>/fermer",
         "POST /programme/lieux/<uuid:place_id>/rouvrir",
         "GET/POST /programme/lieux/importer",

@@ -43,6 +43,7 @@ BAD = {
     "database_tcp_seconds": [*NUMBERS, "1", "301"],
     "wrong_codes_alarm": [*NUMBERS, "0", "1000001"],
     "revenue_order_days": [*NUMBERS, "0", "3651"],
+    "statement_days": [*NUMBERS, "0", "367"],
     "backing_alert_percent": [*NUMBERS, "0", "101", "94"],
     "backing_stop_percent": [*NUMBERS, "0", "101"],
     "redemption_undo_minutes": [*NUMBERS, "0", "1441"],

@@ -26,7 +26,11 @@ class Wording:
 
 WORDINGS: Mapping[Risk, Wording] = {
     Risk.BATCH_WAITS: Wording(
-        "lot", "lots", "à payer", "Voir l'argent qui attend", (("finance.batches", {}), ("ledger.stages", {}))
+        "lot",
+        "lots",
+        "à valider ou à transmettre",
+        "Voir l'argent qui attend",
+        (("finance.batches", {}), ("ledger.stages", {})),
     ),
     Risk.NO_BANK_DETAILS: Wording(
         "structure",

@@ -10,6 +10,7 @@ from issuer_portal.finance import batches as batches
 from issuer_portal.finance import calendar as calendar
 from issuer_portal.finance import dashboard as dashboard
 from issuer_portal.finance import dashboard_batches as dashboard_batches
+from issuer_portal.finance import deputies as deputies
 from issuer_portal.finance import disputes as disputes
 from issuer_portal.finance import duplicates as duplicates
 from issuer_portal.finance import holds as holds

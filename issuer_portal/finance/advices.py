@@ -32,7 +32,7 @@ class SetAsideForm(HouseForm):
 
 
 @blueprint.route("/reglements/<uuid:advice_id>", methods=["GET", "POST"])
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def advice_page(advice_id: UUID) -> str | Response:
     """Show a payment; a preparer may set it aside."""
     here = services()
@@ -68,7 +68,7 @@ def advice_page(advice_id: UUID) -> str | Response:
 
 
 @blueprint.get("/reglements/<uuid:advice_id>/bordereau.pdf")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def advice_pdf(advice_id: UUID) -> Response:
     """Download a payment's paper."""
     here = services()

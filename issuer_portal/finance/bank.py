@@ -45,7 +45,7 @@ class BankFilesForm(HouseForm):
 
 
 @blueprint.get("/banque")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def reconciliation() -> str:
     """Show what waits to be identified, what each line could be, and the balance of each day."""
     database, issuer_id = services().database, scope()
@@ -183,7 +183,7 @@ LINES = Table(
 
 
 @blueprint.get("/banque/lignes")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def lines() -> str | Response:
     """List the bank's lines."""
     listing = read_listing(request.args, LINES)
@@ -196,7 +196,7 @@ def lines() -> str | Response:
 
 
 @blueprint.get("/banque/soldes/<uuid:account_id>/<day>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def bank_day(account_id: UUID, day: str) -> str:
     """Show the balance of an account at the end of a day, bank and ledger, and the lines that no statement proves."""
     database, issuer_id = services().database, scope()

@@ -49,7 +49,7 @@ class UndoForm(HouseForm):
 
 
 @blueprint.get("/banque/lignes/<uuid:line_id>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def line(line_id: UUID) -> str:
     """Show a line, what it could be, and what it was matched with."""
     return _page(line_id, UndoForm())

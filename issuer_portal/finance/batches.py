@@ -14,7 +14,7 @@ from issuer_portal.finance.batch_tables import BATCHES, TO_FREEZE, ToldAdvice, a
 from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.confirm import confirm_password
-from voucher.access.read import names_of
+from voucher.access.read import names_of, person
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked, Page
@@ -22,8 +22,9 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import whole_number
 from voucher.settlement.batches import read
-from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.approve import Standing, approve_batch
 from voucher.settlement.batches.batch_anomalies import batch_anomalies
+from voucher.settlement.batches.deputies import Person
 from voucher.settlement.batches.export import export_batch
 from voucher.settlement.batches.freeze import Frozen, freeze_batch
 from voucher.settlement.batches.preview import preview_batch
@@ -35,7 +36,7 @@ from voucher.settlement.reports.read_payees import ASK_NAME, MAY_WAIT, doubtful_
 from voucher.settlement.words.labels import ADVICE_STATES, BATCH_STATES, FILE_KINDS
 from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import AdviceState
-from voucher.web.access import staff, viewer
+from voucher.web.access import deputyship, staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.patience import takes_long
@@ -62,7 +63,7 @@ class ApproveForm(HouseForm):
 
 
 @blueprint.get("/lots")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def batches() -> str | Response:
     """List the batches, the newest first."""
     listing = read_listing(request.args, BATCHES)
@@ -124,7 +125,7 @@ def _frozen_sentence(frozen: Frozen) -> str:
 
 
 @blueprint.get("/lots/<uuid:batch_id>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def batch(batch_id: UUID) -> str | Response:
     """Show a batch: its steps, its control sum, what is wrong, its advices, and the act of this step only."""
     page = batch_or_404(batch_id)
@@ -146,7 +147,7 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
 
     if listing.wants_file:
         return list_file(table, listing, find, f"lot-{page.number}")
-    people = {one for one in (page.frozen_by, page.approved_by, page.exported_by) if one is not None}
+    people = {one for one in (page.frozen_by, page.approved_by, page.approved_for, page.exported_by) if one is not None}
     return render_template(
         "finance/batch.html",
         page=page,
@@ -167,7 +168,18 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         still_owed=still_owed,
         signs=batch_anomalies(services().database, page.id, now=services().now()),
         is_own=page.frozen_by == viewer().account_id,
+        in_place_of=standing.approver.name if (standing := _standing()) else None,
     )
+
+
+def _standing() -> Standing | None:
+    """Return as whose deputy the person would approve, or None for an approver."""
+    found = deputyship()
+    if found is None:
+        return None
+    approver = person(services().database, found.approver_id)
+    assert approver is not None, "accounts are closed, never deleted"
+    return Standing(found.id, Person(approver.id, approver.name, approver.email), viewer().name)
 
 
 def _steps(page: read.BatchPage, names: dict[UUID, str]) -> list[dict[str, object]]:
@@ -193,15 +205,21 @@ def _steps(page: read.BatchPage, names: dict[UUID, str]) -> list[dict[str, objec
             {
                 "label": label,
                 "state": state,
-                "who": names.get(who) if who else None,
+                "who": _who(page, who, names) if who else None,
                 "at": None if state == "stopped" else at,
             }
         )
     return steps
 
 
+def _who(page: read.BatchPage, who: UUID, names: dict[UUID, str]) -> str | None:
+    if who == page.approved_by and page.approved_for is not None:
+        return f"{names.get(who, '')}, en remplacement de {names.get(page.approved_for, '')}"
+    return names.get(who)
+
+
 @blueprint.route("/lots/<uuid:batch_id>/valider", methods=["GET", "POST"])
-@staff(Role.FINANCE_APPROVER)
+@staff(Role.FINANCE_APPROVER, deputies=True)
 def approve(batch_id: UUID) -> str | Response:
     """Approve a batch, with the password typed again; what is refused is said on the batch's page."""
     here, page = services(), batch_or_404(batch_id)
@@ -221,6 +239,7 @@ def approve(batch_id: UUID) -> str | Response:
             now=here.now(),
             issuer_id=scope(),
             seen_total_cents=form.total_cents.data,
+            standing=_standing(),
         )
     except Refused as refused:
         if refused.field is None:
@@ -251,7 +270,7 @@ def export(batch_id: UUID) -> Response:
 
 
 @blueprint.get("/lots/<uuid:batch_id>/fichiers/<kind>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def file(batch_id: UUID, kind: str) -> Response:
     """Download a file of a batch, as it was written; the trail keeps who took it."""
     here = services()

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.rules import Role
+from voucher.reporting.closings import CLOSE_WORDS, closings
 from voucher.settlement.deadlines import finance_calendar as calendars
 from voucher.settlement.deadlines.deadlines_by_action import DueGroup, by_act
 from voucher.settlement.deadlines.payment_deadlines import SOON_DAYS, STAGE_WORDS, Due, Stage, dues, late_now
@@ -114,7 +115,7 @@ def due_groups(wanted: Mapping[str, str]) -> Table[DueGroup]:
 
 
 @blueprint.get("/calendrier")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def calendar() -> str:
     """Show, by agreement, when its month ends and what waits for whom, what is late first."""
     here = services()
@@ -125,12 +126,14 @@ def calendar() -> str:
         columns=COLUMNS,
         rhythms=calendars.RHYTHM_WORDS,
         counts=late_now(here.database, here.now(), issuer_id=scope()),
+        closings=closings(here.database, now=here.now(), issuer_id=scope()),
+        close_words=CLOSE_WORDS,
         now=here.now(),
     )
 
 
 @blueprint.get("/delais")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def clock() -> str | Response:
     """List what is late or will be within a week, by structure and cause: since when, who holds it. One structure: line by line."""
     here = services()

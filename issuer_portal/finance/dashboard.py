@@ -30,7 +30,7 @@ SCENARIO_CHOICES = [(str(scenario), name) for scenario, (name, _) in SCENARIO_WO
 
 
 @blueprint.get("/tableau-de-bord")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def dashboard() -> str:
     """Show the key figure of each dashboard."""
     here, issuer_id = services(), scope()
@@ -50,7 +50,7 @@ def dashboard() -> str:
 
 
 @blueprint.get("/tableau-de-bord/dettes")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def owed() -> str | Response:
     """Show the aged balance: by state, then by structure."""
     here = services()
@@ -95,7 +95,7 @@ def _ageing_chart(found: Ageing) -> charts.Chart:
 
 
 @blueprint.get("/tableau-de-bord/dettes/lignes")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def debts() -> str | Response:
     """List the debts behind the aged balance, the oldest first."""
     here = services()
@@ -119,7 +119,7 @@ def debts() -> str | Response:
 
 
 @blueprint.get("/tableau-de-bord/encaissements")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def redemptions() -> str | Response:
     """List redemptions: those that no batch holds, or those of some days."""
     here = services()
@@ -139,7 +139,7 @@ def redemptions() -> str | Response:
 
 
 @blueprint.get("/tableau-de-bord/tresorerie")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def cash_page() -> str | Response:
     """Show what cash comes and goes until the vouchers are no longer valid, in three scenarios."""
     here = services()

@@ -108,7 +108,7 @@ LIVES = Table(
 
 
 @blueprint.get("/tableau-de-bord/lots")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def lives() -> str | Response:
     """Show each batch as a line of steps, with the days between and what is usual."""
     here = services()
@@ -185,7 +185,7 @@ GROUPS = {
 
 
 @blueprint.get("/tableau-de-bord/rejets")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def failures() -> str | Response:
     """Show rejects and returns by reason with what to do, by bank, by month."""
     found = rejects.failures(services().database, issuer_id=scope())
@@ -248,7 +248,7 @@ FAILURES = Table(
 
 
 @blueprint.get("/tableau-de-bord/rejets/lignes")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def failure_rows() -> str | Response:
     """List the transfers that did not arrive."""
     listing = read_listing(request.args, FAILURES)

@@ -91,7 +91,7 @@ CONTESTABLE = Table(
 
 
 @blueprint.get("/contestations")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def disputes() -> str | Response:
     """List the disputes, the newest first."""
     listing = read_listing(request.args, DISPUTES)
@@ -139,7 +139,7 @@ def contest(redemption_id: UUID) -> str | Response:
 
 
 @blueprint.route("/contestations/<uuid:dispute_id>", methods=["GET", "POST"])
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def dispute(dispute_id: UUID) -> str | Response:
     """Show a dispute; an approver who did not open it decides."""
     here = services()

@@ -55,7 +55,7 @@ class WithdrawForm(HouseForm):
 
 
 @blueprint.get("/doublons")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def duplicates() -> str:
     """List the batches of which duplicates wait for an answer."""
     return render_template(
@@ -64,7 +64,7 @@ def duplicates() -> str:
 
 
 @blueprint.route("/lots/<uuid:batch_id>/doublons", methods=["GET", "POST"])
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def batch_duplicates(batch_id: UUID) -> str | Response:
     """Show the duplicates of a batch; a person of finance answers for all those that wait."""
     batch_or_404(batch_id)
@@ -72,7 +72,7 @@ def batch_duplicates(batch_id: UUID) -> str | Response:
 
 
 @blueprint.route("/reglements/<uuid:advice_id>/doublon", methods=["GET", "POST"])
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def advice_duplicate(advice_id: UUID) -> str | Response:
     """Show one transfer that the bank called a duplicate; a person of finance answers for it alone."""
     found = advice(services().database, advice_id, now=services().now(), issuer_id=scope())

@@ -9,7 +9,7 @@ from voucher.access.sessions import Viewer
 from voucher.ledger.chart import Code
 from voucher.settlement.batches.read import BatchPage, batch
 from voucher.settlement.words import labels as words
-from voucher.web.access import viewer
+from voucher.web.access import deputyship, viewer
 from voucher.web.services import services
 
 READERS = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR)
@@ -25,6 +25,7 @@ def shared() -> dict[str, object]:
     return {
         "may_prepare": may(Role.FINANCE_PREPARER),
         "may_approve": may(Role.FINANCE_APPROVER),
+        "may_approve_batches": may(Role.FINANCE_APPROVER) or deputyship() is not None,
         "batch_words": {str(state): word for state, word in words.BATCH_STATES.items()},
         "advice_words": {str(state): word for state, word in words.ADVICE_STATES.items()},
         "channels": words.CHANNELS,
@@ -33,9 +34,11 @@ def shared() -> dict[str, object]:
     }
 
 
-def scope() -> UUID | None:
-    """Return the issuer that the person's finance role is held for; None is the whole programme."""
-    return viewer().scope(*READERS)
+def scope(*others: Role) -> UUID | None:
+    """Return the issuer that the person's finance role, or deputyship, is held for; None is the whole programme. `others` may come too."""
+    if standing := deputyship():
+        return standing.issuer_id
+    return viewer().scope(*READERS, *others)
 
 
 def batch_or_404(batch_id: UUID) -> BatchPage:

@@ -45,7 +45,7 @@ class LiftForm(HouseForm):
 
 
 @blueprint.get("/blocages")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def all_holds() -> str:
     """List the payments that are blocked, and those that were."""
     database, issuer_id = services().database, scope()

@@ -5,6 +5,8 @@ from flask import render_template
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.accounting.produce import accounts_due
 from voucher.mail.read import MessageState, message_counts
+from voucher.reporting.closings import CLOSE_WORDS, closings
+from voucher.reporting.finance_alerts import finance_alerts
 from voucher.settlement.batches.read_periods import to_do, to_settle
 from voucher.settlement.deadlines.payment_deadlines import late_now
 from voucher.settlement.payable.block_payments import holds
@@ -13,12 +15,14 @@ from voucher.settlement.reconciliation.read import line_counts
 from voucher.settlement.recoveries.read_overpayments import overpayment_sums
 from voucher.settlement.reports.read_duplicates import duplicate_batches
 from voucher.settlement.reports.read_payees import payee_batches
-from voucher.web.access import staff
+from voucher.web.access import deputyship, staff
 from voucher.web.services import services
+
+NEXT_CLOSINGS = 4
 
 
 @blueprint.get("/")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def home() -> str:
     """Show what needs an act, then the agreements that owe something."""
     database, issuer_id = services().database, scope()
@@ -36,6 +40,12 @@ def home() -> str:
         hold_count=len(holds(database, is_live=True, issuer_id=issuer_id)),
         rib_count=rib_count(database, issuer_id=issuer_id),
         given_up_count=message_counts(database, issuer_id=issuer_id)[MessageState.GIVEN_UP],
+        alerts=finance_alerts(
+            database, now=services().now(), statement_days=services().settings.statement_days, issuer_id=issuer_id
+        ),
+        closings=closings(database, now=services().now(), issuer_id=issuer_id)[:NEXT_CLOSINGS],
+        close_words=CLOSE_WORDS,
         accounts_due=accounts_due(database, now=services().now(), issuer_id=issuer_id),
+        reads_funding=deputyship() is None,
         now=services().now(),
     )

@@ -54,7 +54,7 @@ MESSAGES = Table(
 
 
 @blueprint.get("/messages")
-@staff(*MESSAGE_READERS)
+@staff(*MESSAGE_READERS, deputies=True)
 def messages() -> str | Response:
     """List the messages, the newest first, with how many stand where."""
     here = services()
@@ -76,7 +76,7 @@ def messages() -> str | Response:
 
 
 @blueprint.get("/messages/<uuid:message_id>")
-@staff(*MESSAGE_READERS)
+@staff(*MESSAGE_READERS, deputies=True)
 def message(message_id: UUID) -> str:
     """Show a message as it is sent."""
     here = services()

@@ -73,7 +73,7 @@ OVERPAYMENTS = Table(
 
 
 @blueprint.get("/trop-percus")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def overpayments() -> str | Response:
     """List the overpayments, the newest first."""
     here = services()
@@ -92,7 +92,7 @@ def overpayments() -> str | Response:
 
 
 @blueprint.get("/trop-percus/<uuid:overpayment_id>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def overpayment(overpayment_id: UUID) -> str:
     """Show an overpayment: what came back of it, and the act of this step."""
     return _show(_overpayment(overpayment_id))
@@ -130,7 +130,7 @@ def claim(overpayment_id: UUID) -> Response:
 
 
 @blueprint.get("/trop-percus/<uuid:overpayment_id>/demande/<kind>")
-@staff(*READERS)
+@staff(*READERS, deputies=True)
 def order_file(overpayment_id: UUID, kind: str) -> Response:
     """Download a demand as it was written; the trail keeps who took it."""
     here = services()

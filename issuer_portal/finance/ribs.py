@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField
 from wtforms.validators import InputRequired
 
-from issuer_portal.finance.folder import READERS, blueprint
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.confirm import confirm_password
 from voucher.access.read import names_of
@@ -32,11 +32,11 @@ class ConfirmForm(HouseForm):
 
 
 @blueprint.get("/ribs-a-confirmer")
-@staff(*RIB_READERS)
+@staff(*RIB_READERS, deputies=True)
 def waiting_ribs() -> str:
     """List the RIBs that wait, the oldest first."""
     here = services()
-    rows = ribs_to_confirm(here.database, issuer_id=viewer().scope(*RIB_READERS))
+    rows = ribs_to_confirm(here.database, issuer_id=scope(Role.PROGRAMME))
     if rows:
         note_access(here.database, viewer().account_id, "Lecture de RIB à confirmer", str(len(rows)), here.now())
     return render_template(
@@ -102,7 +102,7 @@ def _refuse_own_hand(row: RibToConfirm) -> None:
 
 
 def _row(details_id: UUID) -> RibToConfirm | None:
-    return rib_to_confirm(services().database, details_id, issuer_id=viewer().scope(*RIB_READERS))
+    return rib_to_confirm(services().database, details_id, issuer_id=scope(Role.PROGRAMME))
 
 
 def _page(row: RibToConfirm | None, form: Any, dismissal: Any = None) -> str | Response:

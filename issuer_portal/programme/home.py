@@ -10,6 +10,7 @@ from voucher.kernel.calendar import paris_day
 from voucher.network.read_structures import structure_count
 from voucher.programme.read import key_figures
 from voucher.redemption.wrong_codes import guessing_places
+from voucher.settlement.batches.read_deputies import waiting_count
 from voucher.settlement.payable.ribs_to_confirm import rib_count
 from voucher.web.access import staff
 from voucher.web.services import services
@@ -24,6 +25,7 @@ def home() -> str:
         "proposed": structure_count(database, {"etat": "proposed"}),
         "without_rib": structure_count(database, {"etat": "qualified", "rib": "without"}),
         "ribs": rib_count(database),
+        "deputies": waiting_count(database),
     }
     here = services()
     backed = agreement_backings(

@@ -14,6 +14,7 @@ from voucher.access import accounts, changes, links, read
 from voucher.access.confirm import confirm_password
 from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, LinkPurpose, Role
 from voucher.kernel.refusals import Refused
+from voucher.settlement.batches.read_deputies import was_named
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SelectField, show_refusal
 from voucher.web.services import services
@@ -110,7 +111,12 @@ def change_address(account_id: UUID) -> str | Response:
         try:
             confirm_actor(form)
             waiting = changes.change_address(
-                here.database, account_id, form.email.data, by=viewer().account_id, now=here.now()
+                here.database,
+                account_id,
+                form.email.data,
+                by=viewer().account_id,
+                now=here.now(),
+                is_deputy=was_named(here.database, account_id),
             )
         except Refused as refused:
             show_refusal(form, refused)
@@ -123,7 +129,7 @@ def change_address(account_id: UUID) -> str | Response:
     consequences = [
         f"L’ancienne adresse, {found.email}, en est avertie.",
         "Les liens déjà envoyés ne servent plus, ni le mot de passe : un lien part à la nouvelle adresse.",
-        "Si la personne a, ou a eu, un rôle de finances, de collectivité ou du programme, une seconde personne confirme, et le mot de passe reste.",
+        "Si la personne a, ou a eu, un rôle de finances, de collectivité ou du programme, ou a remplacé quelqu’un qui valide, une seconde personne confirme, et le mot de passe reste.",
     ]
     return _page(found, form, "Changer l’adresse", "Changer l’adresse", consequences)
 

@@ -337,7 +337,7 @@ def test_the_reconciliation_of_each_account_is_shown_at_any_day_and_downloaded(a
     with office.database.read() as session:
         acts = session.scalars(select(AuditLine.action)).all()
     assert "État de rapprochement téléchargé" in acts
-    assert "Juste" not in client.get("/comptabilite/rapprochement?jour=2026-10-06&format=csv").get_data(as_text=True)
+    assert ";Juste au centime;0,00" in page(client, "/comptabilite/rapprochement?jour=2026-10-06&format=csv")
     for asked, said in (("demain", "ne se lit pas"), ("2027-04-03", "n’est pas encore venu")):
         answer = client.get(f"{account}?jour={asked}", follow_redirects=True).get_data(as_text=True)
         assert said in answer

@@ -101,6 +101,18 @@ SETTLEMENT = {
 }  # fmt: skip
 
 PEOPLE = {
+    "a batch approved by a deputy after the last day": (
+        "UPDATE approver_deputy SET from_on = '2020-01-01', until_on = '2020-01-02'",
+        {"deputies_approve_in_their_days"},
+    ),
+    "a deputy whom one of the two accepted": (
+        "UPDATE approver_deputy SET decided_by = deputy_id",
+        {"deputies_approve_in_their_days"},
+    ),
+    "a batch approved once the deputy had ended": (
+        "UPDATE approver_deputy SET ended_at = '2020-01-01 10:00:00.000000', ended_by = approver_id",
+        {"deputies_approve_in_their_days"},
+    ),
     "a due advice of which the IBAN was changed": (
         (
             "UPDATE payment_advice SET iban = 'FR7630001007941234567890185' WHERE reference = "

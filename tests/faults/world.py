@@ -20,6 +20,7 @@ from tests.builders import (
 )
 from tests.clients import settings_for
 from tests.settlement.reports import status_report
+from tests.settlement.stand_in import ALICE, accepted, standing
 from tests.settlement.test_disputes import claw_back, contest, decide, freeze, sent
 from tests.settlement.test_overpayments import LATER, a_credit, claim, overpaid
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town
@@ -38,13 +39,14 @@ from voucher.programme.end_share import end_share
 from voucher.proof.sealing import journal_key, seal_now
 from voucher.redemption.redeem import redeem
 from voucher.settlement.bank_in.import_report import import_report
+from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.batches.leave_out import set_aside
-from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
 from voucher.settlement.reconciliation.match_other_money import match_with_overpayment
 from voucher.settlement.recoveries.recover import ask_write_off, write_off
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates
-from voucher.settlement.words.states import DuplicateOutcome
+from voucher.settlement.words.states import BatchState, DuplicateOutcome
 
 PROVEN_LEAF = 4  # the entry whose proof somebody kept
 
@@ -54,6 +56,7 @@ def a_full_world(database: Database) -> Witness:
     # Signed after the days whose figures the demonstration published.
     town = a_town(database, structure_count=2, agreed=an_agreement(database, now=NOW - timedelta(days=1)))
     _contest_and_recover(town)
+    _stand_in(town)
     _doubt(a_town(database, agreed=an_agreement(database, now=NOW - timedelta(days=1))))
     _hold(town)
     _refuse(town)
@@ -130,6 +133,16 @@ def _refuse(town: Town) -> None:
     code = scanned_codes(town.database, issued.first_booklet_number)[:1]
     for _ in range(2):
         redeem(town.database, new_id(), code, "everyday_digital_tools", town.counters[0], by=SOMEONE, now=NOW)
+
+
+def _stand_in(town: Town) -> None:
+    """Let a deputy approve the batch that waits."""
+    waits = select(SettlementBatch.id).where(
+        SettlementBatch.agreement_id == town.agreement_id, SettlementBatch.state == BatchState.FROZEN
+    )
+    with town.database.read() as session:
+        batch_id = session.scalars(waits).one()
+    approve_batch(town.database, batch_id, by=ALICE.id, now=NOW, standing=standing(accepted(town.database)))
 
 
 def _count_stock(database: Database) -> None:

@@ -28,6 +28,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
 from voucher.mail.model import OutboxMessage
+from voucher.settlement.batches import deputies
 from voucher.web.access import access_of
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
@@ -42,6 +43,7 @@ ACTS: dict[str, tuple[str, set[Role]]] = {
     "ledger/close_year.py": ("books.close", {Role.FINANCE_PREPARER, Role.FINANCE_APPROVER}),
     "settlement/reports/answer_duplicates.py": ("finance.batch_duplicates", FINANCE),
     "settlement/batches/approve.py": ("finance.approve", FINANCE),
+    "settlement/batches/deputies.py": ("finance.one_deputy", {Role.PROGRAMME, Role.FINANCE_APPROVER}),
     "settlement/recoveries/dispute.py": ("finance.dispute", FINANCE),
     "settlement/recoveries/recover.py": ("finance.give_up", FINANCE),
 }
@@ -284,6 +286,20 @@ def closing_the_other_person_of_the_programme(world: World) -> None:
     world.confirm_all(world.client)
 
 
+def taking_over_a_deputy(world: World) -> None:
+    """An account without a role, which an approver named: its address takes two people from then on."""
+    luce = world.invite("luce@lieu.example")
+    days = {"from_on": NOW.date(), "until_on": NOW.date()}
+    new = deputies.NewDeputy(id=new_id(), deputy_id=luce, issuer_id=None, **days)
+    claire = deputies.Person(world.claire, "Claire", "claire@lieu.example")
+    theirs = deputies.Person(luce, "Luce", "luce@lieu.example")
+    deputies.name_deputy(world.database, new, by=claire, deputy=theirs, programme=[], now=NOW)
+    world.post(f"/personnes/{luce}/adresse", email=PATS_OTHER)
+    world.post(f"/personnes/{luce}/lien")
+    world.read_mail()
+    assert world.others() == []
+
+
 WAYS: tuple[Callable[[World], None], ...] = (
     setting_their_passwords,
     sending_them_a_reset,
@@ -299,6 +315,7 @@ WAYS: tuple[Callable[[World], None], ...] = (
     moving_somebody_honest_to_one_s_own_address_while_it_waits,
     pointing_a_waiting_message_elsewhere,
     taking_over_a_place_manager,
+    taking_over_a_deputy,
     coming_back_through_a_closed_account,
     closing_the_other_person_of_the_programme,
 )

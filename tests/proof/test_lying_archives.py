@@ -12,7 +12,8 @@ import pytest
 
 from tests.clients import MASTER_KEY, settings_for
 from tests.proof.archives import Files, repacked, sign, signed_again, verified
-from tests.takeover.world import World
+from tests.settlement.town import APPROVER
+from tests.takeover.world import DEPUTYSHIP_ID, World
 from voucher.kernel.database import Database
 from voucher.ledger.checkpoint import Checkpoint, sign_checkpoint, verifier_key
 from voucher.programme.programme_key import programme_key
@@ -123,6 +124,12 @@ WRONG: dict[str, tuple[Callable[[Files], object], str]] = {
     "an account moved to another funder": (
         lines("account.csv", lambda rows: [row.replace(",budget,", ",general,") for row in rows]),
         "se dit d'un autre livre",
+    ),
+    "a batch approved by a deputy who was somebody else": (
+        cell("settlement_batch.csv", "approved_as_id", 1, lambda _one: str(DEPUTYSHIP_ID)), "validé en remplacement",
+    ),
+    "a deputy whom the approver accepted": (
+        cell("approver_deputy.csv", "decided_by", 1, lambda _one: str(APPROVER)), "ne sont pas trois",
     ),
     "a manifest that tells another journal": (told(size=1), "✗ manifeste — manifest.json"),
     "a name that would write on the screen": (an_unprinted_line, "autre\\x1b[2J\\nTout est juste. : ce fichier"),

@@ -9,6 +9,7 @@ from tests.builders import SOMEONE, entrusted_booklets, handed_over_booklets, is
 from tests.clients import settings_for
 from tests.reporting.life import book, export_period
 from tests.settlement.reports import status_report
+from tests.settlement.stand_in import accepted
 from tests.settlement.town import NOW, PREPARER, Town, a_town, give_rib
 from voucher.demonstration.bank import BookedLine
 from voucher.distribution.stop import stop_booklet
@@ -25,6 +26,7 @@ from voucher.settlement.recoveries.dispute import NewDispute, open_dispute
 from voucher.settlement.words.states import AdviceState
 
 LATER = NOW + timedelta(days=3)
+DEPUTYSHIP_ID = UUID("01890000-0000-7000-8000-0000000000d9")
 
 
 class World:
@@ -65,6 +67,7 @@ class World:
         stopped = handed_over_booklets(database, agreed=agreed, now=LATER)
         stop(database, stopped.first_booklet_number, LATER)
         self.open_booklet = handed_over_booklets(database, agreed=agreed, now=LATER).first_booklet_number
+        accepted(database, deputyship_id=DEPUTYSHIP_ID)
         seal_now(database, settings_for(database), LATER)
 
     def _suspend_and_contest(self, database: Database) -> None:

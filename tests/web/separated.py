@@ -7,6 +7,7 @@ from sqlalchemy import insert, select, update
 
 from tests.builders import SOMEONE, an_iban, entrusted_booklets
 from tests.settlement.reports import status_report
+from tests.settlement.stand_in import name
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town, give_rib
 from voucher.access.rules import Role
 from voucher.accounting.produce import produce_account
@@ -25,6 +26,7 @@ from voucher.programme.model import Agreement, Issuer, PayingAccount
 from voucher.settlement.bank_in.import_report import import_report
 from voucher.settlement.bank_in.import_statement import import_statement
 from voucher.settlement.batches.approve import approve_batch
+from voucher.settlement.batches.deputies import Person
 from voucher.settlement.batches.export import export_batch
 from voucher.settlement.batches.freeze import freeze_batch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
@@ -89,6 +91,7 @@ class World:
     balance_id: UUID
     answer_id: UUID
     details_id: UUID
+    deputyship_id: UUID
     agreement_number: str
     office_words: tuple[str, ...]
     counter_words: tuple[str, ...]
@@ -196,9 +199,15 @@ def a_world(database: Database, rank: int) -> World:
     )
     hold_id = new_id()
     place_hold(database, NewHold(hold_id, pivot, agreed.agreement_id, "Doute"), by=PREPARER, now=NOW)
+    deputyship_id = name(
+        database,
+        issuer_id=agreed.issuer_id,
+        approver=Person(new_id(), "Claire Morel", "c@lieu.example"),
+        deputy=Person(new_id(), "Alice Roy", "a@lieu.example"),
+    )
     return World(
         town, agreed.issuer_id, prescriber_id, counter.structure_id, counter.place_id, agreed.agreement_id,
         issued.batch_id, issued.first_booklet_number + 1, handover_id, redemption_id, batch_id, advice.id, line_id,
         message_id, hold_id, account_id, dispute_id, overpayment_id, call_id, funder_id, count_id, annual_account_id,
-        balance_id, answer_id, details_id, agreement_number, office, counter_words,
+        balance_id, answer_id, details_id, deputyship_id, agreement_number, office, counter_words,
     )  # fmt: skip

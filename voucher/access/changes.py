@@ -64,10 +64,13 @@ def grant_role(
         return change_id
 
 
-def change_address(database: Database, account_id: UUID, email: str, *, by: UUID | None, now: datetime) -> UUID | None:
+def change_address(
+    database: Database, account_id: UUID, email: str, *, by: UUID | None, now: datetime, is_deputy: bool = False
+) -> UUID | None:
     """Change an account's address. Return None when it is done, or the id of the change that waits for a second person.
 
-    It waits where the person holds, or ever held, a role of `TWO_PEOPLE_ROLES`: taking the address is taking the account.
+    It waits where the person holds, or ever held, a role of `TWO_PEOPLE_ROLES`, or was ever named an approver's deputy (`is_deputy`,
+    which the caller knows): taking the address is taking the account.
     Done by one person alone, it ends the password too: who read the old address may know it, and the new one gets a link. Links that
     were sent serve no more, and the old address is told. Raises Refused.
     """
@@ -78,7 +81,7 @@ def change_address(database: Database, account_id: UUID, email: str, *, by: UUID
         if wanted == account.email:
             raise Refused("same_address", "Ce compte a déjà cette adresse. Écrivez la nouvelle.", "email")
         refuse_known_address(session, wanted)
-        if not _counts_among_two(session, account_id):
+        if not (is_deputy or _counts_among_two(session, account_id)):
             end_password(session, account.id)
             _put_address(session, account, wanted, by, now)
             session.execute(

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import exists, func, or_, select
 
-from voucher.access.model import AuditLine, RoleGrant, StaffAccount
-from voucher.access.rules import Role
+from voucher.access.model import AccountLink, AuditLine, RoleGrant, StaffAccount
+from voucher.access.rules import SLEEPS_FOR_DEPUTIES, LinkEnd, Role
 from voucher.access.words import ACTIONS, codes_of
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
@@ -102,6 +102,34 @@ def person(database: Database, account_id: UUID) -> Person | None:
         closed_at=row.closed_at,
         has_password=row.has_password,
     )
+
+
+def holders(database: Database, role: Role) -> list[Person]:
+    """Return the people with an open account, a password and this role."""
+    with database.read() as session:
+        ids = session.scalars(
+            select(StaffAccount.id)
+            .join(RoleGrant, RoleGrant.account_id == StaffAccount.id)
+            .where(RoleGrant.role == role, RoleGrant.revoked_at.is_(None))
+            .where(StaffAccount.closed_at.is_(None), StaffAccount.password_hash.is_not(None))
+            .order_by(StaffAccount.name, StaffAccount.id)
+        ).all()
+    return [found for one in ids if (found := person(database, one)) is not None]
+
+
+def may_be_deputies(database: Database) -> list[Person]:
+    """Return the people whom an approver may name: an open account, a password that they chose, no role but a preparer's."""
+    other = exists().where(
+        RoleGrant.account_id == StaffAccount.id, RoleGrant.role != SLEEPS_FOR_DEPUTIES, RoleGrant.revoked_at.is_(None)
+    )
+    used = exists().where(AccountLink.account_id == StaffAccount.id, AccountLink.ended_how == LinkEnd.USED)
+    with database.read() as session:
+        ids = session.scalars(
+            select(StaffAccount.id)
+            .where(StaffAccount.closed_at.is_(None), StaffAccount.password_hash.is_not(None), used, ~other)
+            .order_by(StaffAccount.name, StaffAccount.id)
+        ).all()
+    return [found for one in ids if (found := person(database, one)) is not None]
 
 
 def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:

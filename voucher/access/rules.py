@@ -39,6 +39,9 @@ TWO_PEOPLE_ROLES = frozenset({Role.PROGRAMME, Role.ISSUER, Role.FINANCE_PREPARER
 these roles themselves): nobody gives one alone, nor takes over the address of who holds or held one.
 """
 
+SLEEPS_FOR_DEPUTIES = Role.FINANCE_PREPARER
+"""The one role that whoever stands in for an approver may hold beside: it sleeps while they do. Any other stands on another side."""
+
 _MONEY_SIDES = (
     {Role.FINANCE_PREPARER},
     {Role.FINANCE_APPROVER},

@@ -29,6 +29,7 @@ from voucher.kernel.settings import Settings
 from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.settlement.model.batches import BankLine
+from voucher.settlement.reconciliation.to_identify import WAITS
 
 CODES = (
     Code.CALLED,
@@ -112,7 +113,7 @@ def _broken(session: Session) -> list[UUID]:
         .join(BankLine, BankLine.id == Entry.event_id)
         .where(
             Entry.event_type.in_((EventType.UNKNOWN_DEBIT_BOOKED, EventType.UNKNOWN_CREDIT_BOOKED)),
-            BankLine.matched_cents < BankLine.amount_cents,
+            WAITS,
             LetteredMovement.letter_id.not_in(undone_letters()),
         )
         .distinct()

@@ -12,14 +12,14 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 
 from voucher.accounting.account_books import AccountBooks, account_books
 from voucher.kernel.database import Database
-from voucher.kernel.money import sum_cents
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.model.issuer_scope import account_in_scope
+from voucher.settlement.reconciliation.to_identify import to_identify
 
 
 class DifferenceKind(StrEnum):
@@ -102,13 +102,7 @@ def reconciliation(
         if account is None:
             return None
         books = account_books(session, account_id)
-        waiting = session.execute(
-            select(func.count(), func.sum(BankLine.amount_cents - BankLine.matched_cents)).where(
-                BankLine.paying_account_id == account_id,
-                BankLine.booked_on <= on,
-                BankLine.matched_cents < BankLine.amount_cents,
-            )
-        ).one()
+        waiting = to_identify(session, BankLine.paying_account_id == account_id, BankLine.booked_on <= on)
     last = next((day for day in reversed(books.days) if day.closed_on <= on), None)
     return Reconciliation(
         account_id=account_id,
@@ -124,8 +118,8 @@ def reconciliation(
         differences=tuple(
             sorted(differences_at(books, on), key=lambda one: (list(DifferenceKind).index(one.kind), one.on))
         ),
-        waiting_count=int(waiting[0]),
-        waiting_cents=sum_cents(waiting[1]),
+        waiting_count=waiting.count,
+        waiting_cents=waiting.cents,
     )
 
 

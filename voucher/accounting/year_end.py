@@ -20,6 +20,7 @@ from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.settlement.model.batches import BankLine, BankStatement, PaymentAdvice, SettlementBatch
 from voucher.settlement.reconciliation.daily_balances import days_of
 from voucher.settlement.reconciliation.missing_pages import pages_missing
+from voucher.settlement.reconciliation.to_identify import LEFT, WAITS
 from voucher.settlement.words.states import AdviceState
 
 
@@ -169,10 +170,10 @@ def _lines_to_identify(session: Session, year: int) -> list[Left]:
             PayingAccount.name,
             BankLine.is_credit,
             func.count().label("found"),
-            func.sum(BankLine.amount_cents - BankLine.matched_cents).label("cents"),
+            func.sum(LEFT).label("cents"),
         )
         .join(BankLine, BankLine.paying_account_id == PayingAccount.id)
-        .where(BankLine.matched_cents < BankLine.amount_cents, BankLine.booked_on <= _last_day(year))
+        .where(WAITS, BankLine.booked_on <= _last_day(year))
         .group_by(PayingAccount.id, PayingAccount.name, BankLine.is_credit)
         .order_by(PayingAccount.name, BankLine.is_credit)
     )

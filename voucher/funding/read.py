@@ -177,6 +177,24 @@ def calls(
     return page.of(_call_line(row, today) for row in page.rows)
 
 
+@dataclass(frozen=True, slots=True)
+class OverdueCalls:
+    """Calls whose day is past and that are not paid whole: how many, what is still to be received, since when."""
+
+    count: int
+    cents: int
+    oldest_on: date
+
+
+def overdue_calls(session: Session, *, today: date, issuer_id: UUID | None = None) -> OverdueCalls | None:
+    """Return the overdue calls of the scope together, or None where there is none."""
+    rows = session.execute(_calls(issuer_id).where(_in_state(OVERDUE, today))).all()
+    lines = [_call_line(row, today) for row in rows]
+    if not lines:
+        return None
+    return OverdueCalls(len(lines), sum(one.left_cents for one in lines), min(one.due_on for one in lines))
+
+
 def call(database: Database, call_id: UUID, *, today: date, issuer_id: UUID | None = None) -> CallPage | None:
     """Return a call with what was received for it, or None; with an `issuer_id`, only one of that issuer."""
     with database.read() as session:

@@ -87,6 +87,9 @@ class Settings(DatabaseSettings):
     revenue_order_days: int = Field(
         60, ge=1, le=3650, description="days after which an overpayment that did not come back may be claimed"
     )
+    statement_days: int = Field(
+        7, ge=1, le=366, description="days without a statement of a paying account after which finance is warned"
+    )
     backing_alert_percent: int = Field(
         100, ge=1, le=100, description="under this coverage of what is due, an agreement is shown as near its stop"
     )

@@ -35,8 +35,8 @@ from voucher.proof.tables import LEDGER, SEPARATE, STATE, given_columns, table_o
 from voucher.proof.transfers import TRANSFERS, transfers_in
 from voucher.proof.verifier import single_file
 
-FORMAT = "pass-numerique/audit/2"
-DOMAIN = b"pass-numerique/audit/2\0"
+FORMAT = "pass-numerique/audit/3"
+DOMAIN = f"{FORMAT}\0".encode()
 COMPRESSION = 3  # a third of the time of the default for a tenth more bytes
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 

@@ -23,6 +23,7 @@ from voucher.redemption import model as _redemption  # noqa: F401
 from voucher.settlement.model import bank as _bank  # noqa: F401
 from voucher.settlement.model import bank_reports as _reports  # noqa: F401
 from voucher.settlement.model import batches as _settlement  # noqa: F401
+from voucher.settlement.model import deputies as _deputies  # noqa: F401
 from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
 from voucher.settlement.model import states as _payment_states  # noqa: F401
 
@@ -67,6 +68,7 @@ STATE: Mapping[str, frozenset[str]] = {
     # Who stood at the counter is not needed to count what was used there.
     "redemption": frozenset({"fingerprint", "mediator_id"}),
     "redeemed_voucher": frozenset(),
+    "approver_deputy": frozenset(),
     "settlement_batch": frozenset(),
     # Bank details: a structure may be one person. The advice's reference stands in the bank's own file.
     "payment_advice": frozenset({"holder_name", "iban", "bic"}),

@@ -44,7 +44,7 @@ class DebtState(StrEnum):
 
 
 STATE_WORDS: Mapping[DebtState, tuple[str, str]] = {
-    DebtState.NOT_FROZEN: ("Dans aucun lot", "Encaissé, et dans aucun lot arrêté."),
+    DebtState.NOT_FROZEN: ("Pas encore dans un lot", "Encaissé ; aucun lot arrêté ne l’a pris."),
     DebtState.FROZEN: ("Arrêté", "Dans un lot arrêté ou validé, pas encore transmis."),
     DebtState.SENT: ("Transmis", "Parti, pas encore confirmé par une ligne de banque."),
     DebtState.HELD: ("En attente", "Mis de côté : RIB manquant, structure suspendue, petit montant."),

@@ -23,9 +23,11 @@ from voucher.kernel.money import sum_cents, thousands
 from voucher.network.model import BankDetails
 from voucher.programme.model import Agreement, Credit
 from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.settlement.batches.waiting_batches import waiting_batches
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.owed import CARRIED_STATES
-from voucher.settlement.words.states import AdviceState, BatchState
+from voucher.settlement.reconciliation.to_identify import to_identify
+from voucher.settlement.words.states import AdviceState
 
 BATCH_WAITS_DAYS = 3
 PAYMENT_DELAY_DAYS = 30
@@ -87,31 +89,19 @@ def _of(column: Any, agreement_id: UUID | None) -> list[ColumnElement[bool]]:
 
 
 def _batches(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:
-    waits_since = case(
-        (SettlementBatch.state == BatchState.FROZEN, SettlementBatch.frozen_at), else_=SettlementBatch.approved_at
-    )
-    count, cents, since, oldest, frozen = session.execute(
-        select(
-            func.count(),
-            func.sum(SettlementBatch.total_cents),
-            func.min(SettlementBatch.frozen_at),
-            func.min(waits_since),
-            func.sum(case((SettlementBatch.state == BatchState.FROZEN, 1), else_=0)),
-        ).where(
-            SettlementBatch.state.in_((BatchState.FROZEN, BatchState.APPROVED)),
-            waits_since < now - timedelta(days=BATCH_WAITS_DAYS),
-            *_of(SettlementBatch.agreement_id, agreement_id),
-        )
-    ).one()
-    if not count:
+    """All batches that wait, as soon as one has waited for long: the figure is the one that finance reads."""
+    waits = waiting_batches(session, *_of(SettlementBatch.agreement_id, agreement_id))
+    oldest, since = waits.oldest_wait_at, waits.oldest_frozen_at
+    if oldest is None or since is None or oldest >= now - timedelta(days=BATCH_WAITS_DAYS):
         return None
-    act = "les valider" if frozen == count else "les transmettre" if not frozen else "les valider, puis les transmettre"
+    acts = ("les valider", "les transmettre", "les valider, puis les transmettre")
+    act = acts[0 if not waits.export_count else 1 if not waits.approve_count else 2]
     return Decision(
         risk=Risk.BATCH_WAITS,
         title="Des lots de règlement attendent",
         sentence=f"Le plus ancien attend depuis le {french_date(paris_day(oldest))}. Demandez aux finances de {act}.",
-        count=count,
-        amount_cents=int(cents),
+        count=waits.count,
+        amount_cents=waits.cents,
         on=paris_day(oldest),
         is_urgent=paris_day(since) <= today - timedelta(days=PAYMENT_DELAY_DAYS),
     )
@@ -177,16 +167,13 @@ def _owed_without_rib(session: Session, agreement_id: UUID | None, *, is_waiting
 
 
 def _transfers(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:  # noqa: ARG001
+    """All transfers in transit, as soon as one has been for long: the figure is what the ledger says is in transit."""
     count, cents, since = session.execute(
         select(func.count(), func.sum(PaymentAdvice.amount_cents), func.min(SettlementBatch.exported_at))
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
-        .where(
-            PaymentAdvice.state == AdviceState.IN_FILE,
-            SettlementBatch.exported_at < now - timedelta(days=TRANSFER_UNCONFIRMED_DAYS),
-            *_of(SettlementBatch.agreement_id, agreement_id),
-        )
+        .where(PaymentAdvice.state == AdviceState.IN_FILE, *_of(SettlementBatch.agreement_id, agreement_id))
     ).one()
-    if not count or since is None:
+    if since is None or since >= now - timedelta(days=TRANSFER_UNCONFIRMED_DAYS):
         return None
     return Decision(
         risk=Risk.TRANSFER_UNCONFIRMED,
@@ -199,22 +186,18 @@ def _transfers(session: Session, today: date, now: datetime, agreement_id: UUID 
 
 
 def _bank_lines(session: Session, today: date, now: datetime, agreement_id: UUID | None) -> Decision | None:  # noqa: ARG001
+    """All lines to identify, as soon as one is old: the figure is the one that finance reads."""
     accounts = select(Agreement.paying_account_id).where(*_of(Agreement.id, agreement_id))
-    count, cents, since = session.execute(
-        select(func.count(), func.sum(BankLine.amount_cents), func.min(BankLine.booked_on)).where(
-            BankLine.matched_cents < BankLine.amount_cents,
-            BankLine.booked_on < today - timedelta(days=BANK_LINE_DAYS),
-            BankLine.paying_account_id.in_(accounts),
-        )
-    ).one()
-    if not count:
+    waits = to_identify(session, BankLine.paying_account_id.in_(accounts))
+    since = waits.oldest_on
+    if since is None or since >= today - timedelta(days=BANK_LINE_DAYS):
         return None
     return Decision(
         risk=Risk.BANK_LINES,
         title="Des lignes de la banque restent à identifier",
         sentence=f"La plus ancienne date du {french_date(since)}. Demandez aux finances d'où vient cet argent, ou à qui il est allé.",
-        count=count,
-        amount_cents=int(cents),
+        count=waits.count,
+        amount_cents=waits.cents,
         on=since,
     )
 

@@ -29,7 +29,7 @@ BUDGET_STAGES = (
     Stage(Code.USED, "Utilisé", "Chèques encaissés à un comptoir."),
 )
 DEBT_STAGES = (
-    Stage(Code.OWED, "À régler", "Dû aux structures, dans aucun lot de règlement."),
+    Stage(Code.OWED, "À régler", "Dû aux structures : pas encore dans un lot, ou à reprendre d’un lot d’avant."),
     Stage(Code.SUSPENDED, "Suspendu", "Contesté ; le paiement attend une décision."),
     Stage(Code.ORDERED, "Ordonnancé", "Dans un lot arrêté, pas encore transmis."),
     Stage(Code.IN_TRANSIT, "En transit", "Transmis au comptable ou à la banque, pas encore confirmé."),

@@ -28,6 +28,7 @@ from voucher.redemption import model as _redemption  # noqa: F401
 from voucher.settlement.model import bank as _bank  # noqa: F401
 from voucher.settlement.model import bank_reports as _reports  # noqa: F401
 from voucher.settlement.model import batches as _settlement  # noqa: F401
+from voucher.settlement.model import deputies as _deputies  # noqa: F401
 from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
 from voucher.settlement.model import states as _payment_states  # noqa: F401
 from voucher.takeover.cells import column_of
@@ -70,6 +71,7 @@ CARRIED: Mapping[str, str] = {
     "overpayment": "Les trop-perçus des structures.",
     "recovery": "Ce qui est récupéré d'un trop-perçu.",
     "revenue_order": "Les demandes de titre de recette.",
+    "approver_deputy": "Les remplacements : qui a validé des lots à la place de qui, et quels jours.",
     "settlement_batch": "Les lots de règlement.",
     "payment_advice": "Ce que chaque structure reçoit d'un lot, et où en est son règlement.",
     "payment_event": "L'histoire de chaque règlement : chaque changement d'état, pourquoi, par quelle ligne, quand.",

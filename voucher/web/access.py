@@ -8,14 +8,18 @@ The session lives in the database; the cookie holds only its token. A public pag
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from voucher.access.rules import ROLE_NAMES, Role
+from voucher.access.read import person
+from voucher.access.rules import ROLE_NAMES, SLEEPS_FOR_DEPUTIES, Role
 from voucher.access.sessions import Viewer, viewer_of
-from voucher.web.navigation import home_for, links_for
+from voucher.kernel.calendar import french_date
+from voucher.settlement.batches.read_deputies import Deputyship, standing_in
+from voucher.web.navigation import NavItem, home_for, links_for
 from voucher.web.services import services
 from voucher.web.shell import Person, Shell
 
@@ -37,11 +41,15 @@ def public(view: View) -> View:
     return view
 
 
-def staff(*roles: Role) -> Callable[[View], View]:
-    """Open a view to people who are signed in with one of `roles`; with none named, to anyone signed in."""
+def staff(*roles: Role, deputies: bool = False) -> Callable[[View], View]:
+    """Open a view to people who are signed in with one of `roles`; with none named, to anyone signed in.
+
+    `deputies` opens it too to whoever stands in for an approver, while they do.
+    """
 
     def mark(view: View) -> View:
         view.__dict__["access"] = frozenset(roles) or SIGNED_IN
+        view.__dict__["deputies"] = deputies
         return view
 
     return mark
@@ -53,6 +61,17 @@ def access_of(app: Flask, endpoint: str) -> frozenset[Role] | None:
         return EVERYONE
     found = app.view_functions[endpoint].__dict__.get("access")
     return found if isinstance(found, frozenset) else None
+
+
+def is_open_to_deputies(app: Flask, endpoint: str) -> bool:
+    """Say whether whoever stands in for an approver may call an endpoint."""
+    return bool(app.view_functions[endpoint].__dict__.get("deputies"))
+
+
+def deputyship() -> Deputyship | None:
+    """Return as whose deputy the person behind this request approves batches now, or None."""
+    found = g.get("deputyship")
+    return found if isinstance(found, Deputyship) else None
 
 
 def viewer() -> Viewer:
@@ -84,10 +103,31 @@ def _guard() -> BaseResponse | None:
     found = viewer_of(services().database, token, now=services().now()) if token else None
     if found is None:
         return _ask_to_sign_in()
-    if roles != SIGNED_IN and not found.may(*roles):
+    found = _awake(found)
+    if (
+        roles != SIGNED_IN
+        and not found.may(*roles)
+        and not (deputyship() and is_open_to_deputies(current_app, request.endpoint))
+    ):
         abort(403)
     g.viewer = found
     return None
+
+
+def _awake(found: Viewer) -> Viewer:
+    """Return a person with the roles that hold now: while they stand in for an approver, a preparer's sleeps (ADR 34)."""
+    if any(role is not SLEEPS_FOR_DEPUTIES for role, _ in found.grants):
+        return found
+    database = services().database
+    standing = standing_in(database, found.account_id, now=services().now())
+    if standing is None:
+        return found
+    approver = person(database, standing.approver_id)
+    is_approver = approver is not None and (Role.FINANCE_APPROVER, standing.issuer_id) in approver.roles
+    if approver is None or approver.closed_at is not None or not is_approver:
+        return found
+    g.deputyship = standing
+    return replace(found, grants=())
 
 
 def _ask_to_sign_in() -> BaseResponse:
@@ -101,7 +141,15 @@ def _shell() -> dict[str, object]:
     if not isinstance(found, Viewer):
         return {}
     roles = ", ".join(ROLE_NAMES[role] for role, _ in found.grants)
-    return {"shell": Shell(home_for(found), Person(found.name, roles, url_for("staff.sign_out")), links_for(found))}
+    if standing := deputyship():
+        roles = f"Valide des lots jusqu’au {french_date(standing.until_on)}"
+
+    def opens(item: NavItem) -> bool:
+        return found.may(*item.roles) or (standing is not None and is_open_to_deputies(current_app, item.endpoint))
+
+    links = links_for(opens)
+    home_url = links[0].url if standing else home_for(found)
+    return {"shell": Shell(home_url, Person(found.name, roles, url_for("staff.sign_out")), links)}
 
 
 def keep_session(response: Response, token: str) -> Response:

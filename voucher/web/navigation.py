@@ -1,5 +1,6 @@
 """The main menu: each folder of pages says its entries and for whom; a person sees those of their roles."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import current_app, url_for
@@ -20,12 +21,10 @@ class NavItem:
     group: str = ""
 
 
-def links_for(viewer: Viewer) -> tuple[Link, ...]:
-    """Return the menu of a person, in the portals' order."""
+def links_for(opens: Callable[[NavItem], bool]) -> tuple[Link, ...]:
+    """Return the menu of a person to whom these entries open, in the portals' order."""
     items: tuple[NavItem, ...] = current_app.extensions["navigation"]
-    return tuple(
-        Link(item.label, url_for(item.endpoint), item.is_exact, item.group) for item in items if viewer.may(*item.roles)
-    )
+    return tuple(Link(item.label, url_for(item.endpoint), item.is_exact, item.group) for item in items if opens(item))
 
 
 def home_for(viewer: Viewer) -> str:

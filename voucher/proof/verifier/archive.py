@@ -17,8 +17,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 SHOWN_MAX = 50  # of each kind: what is wrong a thousand times is said fifty times, then counted
-AUDIT_FORMAT, FIRST_FORMAT = "pass-numerique/audit/2", "pass-numerique/audit/1"
-SINCE_SECOND_FORMAT = {"transfer_report", "duplicate_answer", "close_check", "rule_start"}
+FORMATS = {f"pass-numerique/audit/{number}": number for number in (1, 2, 3)}
+SINCE = {"transfer_report": 2, "duplicate_answer": 2, "close_check": 2, "rule_start": 2, "approver_deputy": 3}
 SCOPES = ("whole", "journal")
 UNLISTED = {"manifest.json", "manifest.sig"}  # the manifest lists all other files
 PART_BYTES = 1 << 20
@@ -62,7 +62,7 @@ class Archive:
             self.zip = None if path.is_dir() else zipfile.ZipFile(path)
         except zipfile.BadZipFile:
             raise Unreadable("ce n'est pas un fichier zip entier") from None
-        self.is_first_format = False  # until its manifest says so
+        self.format = max(FORMATS.values())  # until its manifest says which
         self.names: dict[str, str] = {}  # as the manifest says them, and as the zip file does
         for name in self.zip.namelist() if self.zip else [one.name for one in self.folder.iterdir()]:
             short = name.removeprefix("audit/")
@@ -89,7 +89,7 @@ class Archive:
 
     def rows(self, table: str, columns: str) -> Iterator[tuple[str, ...]]:
         """Give these columns, two or more, of each row of a table; none of one that is younger than the archive's format."""
-        if self.is_first_format and table in SINCE_SECOND_FORMAT:
+        if self.format < SINCE.get(table, 1):
             return
         with self.open(f"{table}.csv") as file:
             lines = csv.reader(io.TextIOWrapper(file, "utf-8", newline=""), strict=True)
@@ -110,10 +110,9 @@ class Manifest:
     def __init__(self, archive: Archive, report: Report, key: bytes) -> None:
         raw = archive.bytes("manifest.json")
         said: Any = json.loads(raw)
-        formats = (AUDIT_FORMAT, FIRST_FORMAT)
-        if not isinstance(said, dict) or said.get("format") not in formats or said.get("scope") not in SCOPES:
+        if not isinstance(said, dict) or said.get("format") not in FORMATS or said.get("scope") not in SCOPES:
             raise Unreadable("ce n'est pas une archive d'audit du Pass numérique, ou d'une version plus récente")
-        archive.is_first_format = said["format"] == FIRST_FORMAT
+        archive.format = FORMATS[said["format"]]
         self.scope: str = said["scope"]
         self.claims = {name: said[name] for name in ("size", "root", "entries")}
         try:

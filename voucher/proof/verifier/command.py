@@ -58,7 +58,7 @@ def prove_archive(report: Report, options: argparse.Namespace) -> None:
     ledger = Ledger(archive, report)
     ledger.read(Claims(archive, report, keys, options.checkpoint, options.proof))
     ledger.check(manifest)
-    if archive.is_first_format:
+    if archive.format < 2:
         say(
             "Archive du premier format : les règles venues depuis (jour de banque, liste avant une clôture, doublons) n'y valent pas."
         )

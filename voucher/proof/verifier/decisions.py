@@ -1,10 +1,11 @@
 """The fifth part of the archive's verifier: who decided, for what, when, and where stock was led."""
 
 from collections import Counter
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 
-from voucher.proof.verifier.archive import Archive, Report
+from voucher.proof.verifier.archive import SINCE, Archive, Report
 
 SERVICES = frozenset((
     "administrative_procedures", "everyday_digital_tools", "digital_employability", "safe_digital_use", "parenthood_and_education",
@@ -15,6 +16,7 @@ SERVICES = frozenset((
 def check_decisions(archive: Archive, report: Report) -> None:
     """Check that two people decided where the rule asks for two, and that services, periods, stock and balances say what led there."""
     alone(archive, report)
+    deputies(archive, report)
     services(archive, report)
     periods(archive, report)
     stock(archive, report)
@@ -29,6 +31,38 @@ def alone(archive: Archive, report: Report) -> None:
     for one, asked_by, agreed_by in archive.rows("overpayment", "id write_off_asked_by written_off_by"):
         if agreed_by and agreed_by == asked_by:
             report.wrong("deux personnes", "overpayment", f"le trop-perçu {one} est abandonné par une personne seule")
+
+
+def deputies(archive: Archive, report: Report) -> None:
+    """A batch approved by a deputy is one of the days that an approver named and a third person accepted, and of those before its end.
+
+    A day is Paris's, an instant UTC: the first and the last hours of the days are left to `voucher verify`.
+    """
+    if archive.format < SINCE["approver_deputy"]:
+        return
+    columns = "id approver_id deputy_id from_on until_on is_accepted decided_at decided_by ended_at"
+    named = {row[0]: row for row in archive.rows("approver_deputy", columns)}
+    for one, approver, deputy, *_, decided_by, _ in named.values():
+        if len({approver, deputy, decided_by}) < 3:
+            report.wrong("deux personnes", "approver_deputy", f"{one} : les trois personnes ne sont pas trois")
+    columns = "approved_as_id number frozen_by approved_by approved_at"
+    for one, number, frozen_by, approved_by, at in archive.rows("settlement_batch", columns):
+        if not one:
+            continue
+        _, _, deputy, from_on, until_on, is_accepted, decided_at, _, ended_at = named.get(one, ("",) * 9)
+        lasts = is_accepted == "1" and decided_at <= at and not ("" < ended_at < at)
+        days = {(datetime.fromisoformat(at) + timedelta(hours=hours)).date().isoformat() for hours in (1, 2)}
+        if (
+            approved_by != deputy
+            or frozen_by == deputy
+            or not lasts
+            or not any(from_on <= day <= until_on for day in days)
+        ):
+            report.wrong(
+                "lot",
+                "settlement_batch",
+                f"{number} : validé en remplacement, par qui ne remplaçait personne ce jour-là",
+            )
 
 
 def services(archive: Archive, report: Report) -> None:

@@ -280,7 +280,7 @@ class Facts:
 
     def closes(self) -> None:
         """Before a year is closed two people sign its list, each with a reason for the same things that are left."""
-        if self.archive.is_first_format:
+        if self.archive.format < 2:
             return  # there was no such list
         until = {row[0]: row[1] for row in self.archive.rows("rule_start", "rule written_until")}.get(
             "close_checks", ""

@@ -104,8 +104,8 @@ class Ledger:
         rows = archive.rows("rule_start", "rule written_until") if has_starts else iter(())
         starts = {row[0]: row[1] for row in rows}
         # Entries written until then keep the days they had: all those of an archive that is older than the rule.
-        self.spared_until = AFTER_ALL if archive.is_first_format else starts.get("bank_day", "")
-        self.is_start_written = archive.is_first_format or not self.spared_until
+        self.spared_until = AFTER_ALL if archive.format < 2 else starts.get("bank_day", "")
+        self.is_start_written = archive.format < 2 or not self.spared_until
         self.moved: Counter[tuple[str, ...]] = Counter()  # cents of a batch's events by type, fact, codes
 
     def read(self, claims: Claims) -> None:

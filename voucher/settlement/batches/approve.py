@@ -1,5 +1,6 @@
 """Valider un lot: a second person says that it may be paid."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -11,10 +12,20 @@ from voucher.kernel.database import Database, changed
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.network.model import BankDetails, Structure
+from voucher.settlement.batches.deputies import Person, refuse_unless_deputy, tell_approver
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.changed_since_freeze import refuse_changed_details
 from voucher.settlement.words.states import AdviceState, BatchState
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """As whose deputy a person approves: the deputyship, the approver who is told, and the deputy's name."""
+
+    deputyship_id: UUID
+    approver: Person
+    deputy_name: str
 
 
 def approve_batch(
@@ -25,15 +36,16 @@ def approve_batch(
     now: datetime,
     issuer_id: UUID | None = None,
     seen_total_cents: int | None = None,
+    standing: Standing | None = None,
 ) -> None:
     """Approve a frozen batch; the same person asking again changes nothing. Raises Refused.
 
     `seen_total_cents` is the total that the person saw: another one is not approved; nor is a batch of which a payment cannot
     leave, its RIB changed or its structure suspended since. Four eyes: who froze a batch may not approve it (the database refuses it
-    too), nor who confirmed a RIB that it pays (ADR 22).
+    too), nor who confirmed a RIB that it pays (ADR 22). A deputy says as whose (`standing`): it must last at this moment (ADR 34).
     """
     with database.write() as session:
-        batch = batch_row(session, batch_id, issuer_id)
+        batch = batch_row(session, batch_id, issuer_id, lock=True)
         if batch is None:
             raise unknown_batch()
         if batch.frozen_by == by:
@@ -45,9 +57,14 @@ def approve_batch(
                 "total_changed",
                 f"Le lot est maintenant de {format_euros(batch.total_cents)} : un règlement a été mis de côté. Relisez-le.",
             )
+        # A step is never dated before the one it follows, whatever the clocks say.
+        at = max(now, batch.frozen_at)
         if batch.state == BatchState.FROZEN:
             refuse_changed_details(session, batch_id, "Rien n’est validé.")
             _refuse_own_confirmations(session, batch_id, by)
+            if standing is not None:
+                named = standing.deputyship_id
+                at = max(at, refuse_unless_deputy(session, named, batch_id, batch.issuer_id, by=by, now=at))
         approval = (
             update(SettlementBatch)
             .where(
@@ -56,11 +73,17 @@ def approve_batch(
                 SettlementBatch.frozen_by != by,
                 SettlementBatch.total_cents == batch.total_cents,
             )
-            # A step is never dated before the one it follows, whatever the clocks say.
-            .values(state=BatchState.APPROVED, approved_by=by, approved_at=max(now, batch.frozen_at))
+            .values(
+                state=BatchState.APPROVED,
+                approved_by=by,
+                approved_at=at,
+                approved_as_id=None if standing is None else standing.deputyship_id,
+            )
             .execution_options(synchronize_session=False)
         )
         if changed(session, approval) == 1:
+            if standing is not None:
+                tell_approver(session, batch_id, batch.number, standing.approver, standing.deputy_name, now)
             return
         batch = batch_row(session, batch_id, issuer_id)
         assert batch is not None, "a batch never goes away"

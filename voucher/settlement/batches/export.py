@@ -23,6 +23,7 @@ from voucher.ledger.chart import Dimension, EventType, movements_of
 from voucher.ledger.post import Event, post
 from voucher.network.model import Structure
 from voucher.programme.model import SettlementChannel
+from voucher.settlement.batches.deputies import refuse_if_deputy
 from voucher.settlement.batches.even_parts import even_parts
 from voucher.settlement.batches.files_of_batch import ExportedFile, files_of
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
@@ -57,6 +58,12 @@ def export_batch(
         files = files_of(session, batch, advices, execution_on)
     # Documents are drawn outside the transaction: counters keep redeeming meanwhile. What they rest on is checked again inside.
     with database.write() as session:
+        refuse_if_deputy(session, by=by, now=now)
+        if batch.approved_as_id is not None and batch.approved_by == by:
+            raise Refused(
+                "deputy_sends_nothing",
+                "Vous avez validé ce lot à la place de quelqu’un. Rien n’est parti. Une autre personne doit le transmettre.",
+            )
         departure = (
             update(SettlementBatch)
             .where(

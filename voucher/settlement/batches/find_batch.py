@@ -12,10 +12,12 @@ from voucher.settlement.model.batches import SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
 
 
-def batch_row(session: Session, batch_id: UUID, issuer_id: UUID | None, *, lock: bool = False) -> Row[Any] | None:
+def batch_row(
+    session: Session, batch_id: UUID, issuer_id: UUID | None, *, lock: bool = False
+) -> Row[*tuple[Any, ...]] | None:
     """Return a batch's row, or None when it does not exist in the scope; `lock` keeps it as it is (PostgreSQL)."""
     query = (
-        select(*SettlementBatch.__table__.columns)
+        select(*SettlementBatch.__table__.columns, Agreement.issuer_id)
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
         .where(SettlementBatch.id == batch_id, in_scope(Agreement.issuer_id, issuer_id))
     )

@@ -21,6 +21,7 @@ from voucher.ledger.post import Event, post
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
 from voucher.redemption.period import close_period, lock_periods, open_period
+from voucher.settlement.batches.deputies import refuse_if_deputy
 from voucher.settlement.batches.write_advices import batch_movements, write_advices
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
@@ -62,6 +63,7 @@ def freeze_batch(
     waits for a later batch. A period whose month is over and that pays nobody makes a batch that is closed at once.
     """
     with database.write() as session:
+        refuse_if_deputy(session, by=by, now=now)
         agreement = session.execute(
             select(Agreement.number, Agreement.settlement_channel).where(
                 Agreement.id == agreement_id, in_scope(Agreement.issuer_id, issuer_id)

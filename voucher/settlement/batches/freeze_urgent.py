@@ -20,6 +20,7 @@ from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
 from voucher.redemption.period import lock_periods
 from voucher.settlement.batches.anomalies import Anomaly, anomalies_of
+from voucher.settlement.batches.deputies import refuse_if_deputy
 from voucher.settlement.batches.freeze import Frozen, standing_batch, take_up
 from voucher.settlement.batches.write_advices import batch_movements, write_advices
 from voucher.settlement.model.batches import SettlementBatch
@@ -106,6 +107,7 @@ def freeze_urgent_batch(
     bank said it cannot pay) is refused with its name. The least amount of the agreement does not apply: a person decided.
     """
     with database.write() as session:
+        refuse_if_deputy(session, by=by, now=now)
         agreement = session.execute(
             select(Agreement.number, Agreement.settlement_channel).where(
                 Agreement.id == agreement_id, in_scope(Agreement.issuer_id, issuer_id)

@@ -14,6 +14,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Case, Dimension, EventType, movements_of
 from voucher.ledger.post import Event, post
+from voucher.settlement.batches.deputies import refuse_if_deputy
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.states import Cause, change
@@ -31,6 +32,7 @@ def set_aside(
     """
     why = required_text(reason, "reason", 200)
     with database.write() as session:
+        refuse_if_deputy(session, by=by, now=now)
         advice = session.execute(
             select(*PaymentAdvice.__table__.columns).where(PaymentAdvice.id == advice_id)
         ).one_or_none()
@@ -62,6 +64,7 @@ def set_aside(
                 closed_at=max(now, batch.frozen_at) if is_last else None,
                 approved_by=None,
                 approved_at=None,
+                approved_as_id=None,
             )
             .execution_options(synchronize_session=False)
         )

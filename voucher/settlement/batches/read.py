@@ -18,6 +18,7 @@ from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.redemption.model import Period
 from voucher.settlement.batches.files_of_batch import ExportedFile
 from voucher.settlement.model.batches import PaymentAdvice, PaymentFile, SettlementBatch
+from voucher.settlement.model.deputies import ApproverDeputy
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.payable.changed_since_freeze import ChangedDetails, changed_details
 from voucher.settlement.words.payment_sentences import execution_sentence
@@ -89,6 +90,7 @@ class BatchPage:
     frozen_by: UUID
     approved_at: datetime | None
     approved_by: UUID | None
+    approved_for: UUID | None  # the approver whose deputy approved
     exported_at: datetime | None
     exported_by: UUID | None
     closed_at: datetime | None
@@ -185,12 +187,14 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
                 Agreement.number.label("agreement_number"),
                 Agreement.name.label("agreement_name"),
                 Issuer.name.label("issuer_name"),
+                ApproverDeputy.approver_id,
                 Period.opened_at,
                 Period.closed_at.label("period_closed_at"),
             )
             .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
             .join(Issuer, Issuer.id == Agreement.issuer_id)
             .outerjoin(Period, Period.id == SettlementBatch.period_id)
+            .outerjoin(ApproverDeputy, ApproverDeputy.id == SettlementBatch.approved_as_id)
             .where(SettlementBatch.id == batch_id, in_scope(Agreement.issuer_id, issuer_id))
         ).one_or_none()
         if row is None:
@@ -247,6 +251,7 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
         frozen_by=row.frozen_by,
         approved_at=row.approved_at,
         approved_by=row.approved_by,
+        approved_for=row.approver_id,
         exported_at=row.exported_at,
         exported_by=row.exported_by,
         closed_at=row.closed_at,

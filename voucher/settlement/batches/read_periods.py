@@ -11,12 +11,13 @@ from voucher.kernel.database import Database
 from voucher.kernel.rows import columns_of
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Period, Redemption, RedemptionState
+from voucher.settlement.batches.waiting_batches import waiting_batches
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.owed import CARRIED_STATES
 from voucher.settlement.recoveries.overpayments import released_unpaid
-from voucher.settlement.words.states import BatchState
+from voucher.settlement.words.states import AdviceState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class ToSettle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToDo:
-    """What waits for someone, by who acts: counts, and the cents behind the first three."""
+    """What waits for someone, by who acts, in counts and cents. `held` was never sent, `failed` was rejected or came back."""
 
     period_count: int
     period_cents: int
@@ -55,6 +56,8 @@ class ToDo:
     approve_cents: int
     export_count: int
     export_cents: int
+    held_count: int
+    held_cents: int
     failed_count: int
     failed_cents: int
 
@@ -129,30 +132,27 @@ def to_do(database: Database, *, issuer_id: UUID | None = None) -> ToDo:
     """Return what waits for an act, in the scope."""
     with database.read() as session:
         periods = _to_settle(session, issuer_id)
-        batches = {
-            row[0]: (row[1], int(row[2]))
+        waits = waiting_batches(session, in_scope(Agreement.issuer_id, issuer_id))
+        carried = {
+            AdviceState(row[0]): (row[1], int(row[2]))
             for row in session.execute(
-                select(SettlementBatch.state, func.count(), func.sum(SettlementBatch.total_cents))
+                select(PaymentAdvice.state, func.count(), func.sum(PaymentAdvice.amount_cents))
+                .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
                 .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-                .where(in_scope(Agreement.issuer_id, issuer_id))
-                .group_by(SettlementBatch.state)
+                .where(in_scope(Agreement.issuer_id, issuer_id), PaymentAdvice.state.in_(CARRIED_STATES))
+                .group_by(PaymentAdvice.state)
             )
         }
-        failed = session.execute(
-            select(func.count(), func.coalesce(func.sum(PaymentAdvice.amount_cents), 0))
-            .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
-            .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
-            .where(in_scope(Agreement.issuer_id, issuer_id), PaymentAdvice.state.in_(CARRIED_STATES))
-        ).one()
-    approve_count, approve_cents = batches.get(BatchState.FROZEN, (0, 0))
-    export_count, export_cents = batches.get(BatchState.APPROVED, (0, 0))
+    held = carried.pop(AdviceState.HELD, (0, 0))
     return ToDo(
         period_count=len(periods),
         period_cents=sum(one.total_cents for one in periods),
-        approve_count=approve_count,
-        approve_cents=approve_cents,
-        export_count=export_count,
-        export_cents=export_cents,
-        failed_count=failed[0],
-        failed_cents=int(failed[1]),
+        approve_count=waits.approve_count,
+        approve_cents=waits.approve_cents,
+        export_count=waits.export_count,
+        export_cents=waits.export_cents,
+        held_count=held[0],
+        held_cents=held[1],
+        failed_count=sum(count for count, _ in carried.values()),
+        failed_cents=sum(cents for _, cents in carried.values()),
     )

@@ -32,6 +32,9 @@ class SettlementBatch(Base):
     frozen_by: Mapped[UUID]
     approved_at: Mapped[datetime | None]
     approved_by: Mapped[UUID | None]
+    approved_as_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("approver_deputy.id")
+    )  # as whose deputy; None: as approver
     exported_at: Mapped[datetime | None]
     exported_by: Mapped[UUID | None]
     closed_at: Mapped[datetime | None]
@@ -39,6 +42,7 @@ class SettlementBatch(Base):
     __table_args__ = (
         # Four eyes: who froze a batch may not approve it.
         CheckConstraint("approved_by IS NULL OR approved_by <> frozen_by", name="four_eyes"),
+        CheckConstraint("approved_as_id IS NULL OR approved_by IS NOT NULL", name="a_deputy_approved"),
         CheckConstraint("total_cents >= 0", name="total_is_not_negative"),
     )
 

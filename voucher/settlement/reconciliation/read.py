@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, case, func, or_, select
+from sqlalchemy import Row, Select, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import Database
@@ -18,10 +18,10 @@ from voucher.settlement.model.batches import BankLine, PaymentAdvice, Settlement
 from voucher.settlement.model.issuer_scope import account_in_scope
 from voucher.settlement.payable.possible_double_payments import debited_again
 from voucher.settlement.reconciliation.rules import MAY_BE_PAID, Expected, decide
+from voucher.settlement.reconciliation.to_identify import WAITS, to_identify
 from voucher.settlement.words.states import AdviceState, MatchKind
 
 CANDIDATES_MAX = 10
-_WAITS = BankLine.matched_cents < BankLine.amount_cents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ def lines(database: Database, asked: Asked, *, issuer_id: UUID | None = None) ->
     """
     query = _lines(issuer_id)
     if state := asked.filters.get("etat"):
-        query = query.where(_WAITS if state == "a-identifier" else ~_WAITS)
+        query = query.where(WAITS if state == "a-identifier" else ~WAITS)
     if words := asked.filters.get("texte"):
         query = query.where(
             or_(
@@ -130,7 +130,7 @@ def line(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) ->
 
 def waiting(database: Database, *, limit: int, issuer_id: UUID | None = None) -> list[tuple[LineRow, list[Candidate]]]:
     """Return the newest lines to identify, each with the payments it could be."""
-    query = _lines(issuer_id).where(_WAITS).order_by(BankLine.booked_on.desc(), BankLine.id)
+    query = _lines(issuer_id).where(WAITS).order_by(BankLine.booked_on.desc(), BankLine.id)
     with database.read() as session:
         found = [_row(session, row) for row in session.execute(query.limit(limit)).all()]
         return [(one, _candidates(session, one)) for one in found]
@@ -138,26 +138,15 @@ def waiting(database: Database, *, limit: int, issuer_id: UUID | None = None) ->
 
 def line_counts(database: Database, *, issuer_id: UUID | None = None) -> LineCounts:
     """Count what is matched and what waits, in the scope."""
-    waits = _WAITS
-
-    def cents(*conditions: Any) -> Any:
-        left = BankLine.amount_cents - BankLine.matched_cents
-        return func.coalesce(func.sum(case((and_(waits, *conditions), left), else_=0)), 0)
-
-    query = (
-        select(
-            func.coalesce(func.sum(case((_WAITS, 0), else_=1)), 0),
-            func.coalesce(func.sum(case((_WAITS, 1), else_=0)), 0),
-            cents(BankLine.is_credit),
-            cents(BankLine.is_credit.is_(False)),
-            func.min(case((waits, BankLine.booked_on))),
-        )
-        .join(PayingAccount, PayingAccount.id == BankLine.paying_account_id)
-        .where(account_in_scope(issuer_id))
-    )
     with database.read() as session:
-        row = session.execute(query).one()
-    return LineCounts(int(row[0]), int(row[1]), int(row[2]), int(row[3]), row[4])
+        waits = to_identify(session, account_in_scope(issuer_id))
+        matched_count = session.scalar(
+            select(func.count())
+            .select_from(BankLine)
+            .join(PayingAccount, PayingAccount.id == BankLine.paying_account_id)
+            .where(~WAITS, account_in_scope(issuer_id))
+        )
+    return LineCounts(matched_count or 0, waits.count, waits.credit_cents, waits.debit_cents, waits.oldest_on)
 
 
 def _lines(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:

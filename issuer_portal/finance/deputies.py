@@ -1,0 +1,235 @@
+"""Who approves batches in whose place: named by an approver, accepted by the programme, ended early by either."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from flask import abort, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+from wtforms import HiddenField, PasswordField
+from wtforms.validators import InputRequired
+
+from issuer_portal.finance.folder import READERS, blueprint, scope
+from voucher.access import read as accounts
+from voucher.access.audit import note_access
+from voucher.access.confirm import confirm_password
+from voucher.access.rules import Role
+from voucher.kernel.calendar import french_date
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
+from voucher.settlement.batches.deputies import NewDeputy, Person, decide_deputy, end_deputy, name_deputy
+from voucher.settlement.batches.read_deputies import Deputyship, DeputyState, deputyship, deputyships
+from voucher.web.access import staff, viewer
+from voucher.web.forms import DateField, HouseForm, SelectField, show_refusal
+from voucher.web.services import services
+from voucher.web.views import id_of
+
+DEPUTY_READERS = (*READERS, Role.PROGRAMME)
+STATES = {
+    DeputyState.WAITING: ("À accepter", "wait"),
+    DeputyState.COMING: ("À venir", "neutral"),
+    DeputyState.LASTING: ("En cours", "success"),
+    DeputyState.OVER: ("Terminé", "neutral"),
+    DeputyState.ENDED: ("Arrêté", "neutral"),
+    DeputyState.REFUSED: ("Refusé", "neutral"),
+}
+"""The word of each state, and the kind of its tag."""
+
+
+class PasswordAgain(HouseForm):
+    """The actor's own password."""
+
+    password = PasswordField("Votre mot de passe", validators=[InputRequired()])
+
+
+class NameForm(PasswordAgain):
+    """Who stands in, and when."""
+
+    id = HiddenField()
+    deputy = SelectField("Qui vous remplace", validators=[InputRequired()])
+    from_on = DateField("Premier jour", validators=[InputRequired()])
+    until_on = DateField("Dernier jour", validators=[InputRequired()])
+
+
+@blueprint.get("/remplacements")
+@staff(*DEPUTY_READERS, deputies=True)
+def all_deputies() -> str:
+    """List who stands in for whom: what waits, what lasts, what is over."""
+    here = services()
+    rows = deputyships(here.database, now=here.now(), issuer_id=scope(Role.PROGRAMME))
+    return render_template(
+        "finance/deputies.html",
+        live=[row for row in rows if row.may_end],
+        past=[row for row in rows if not row.may_end],
+        names=_names(rows),
+        states=STATES,
+        may_name=viewer().may(Role.FINANCE_APPROVER),
+        may_decide=viewer().may(Role.PROGRAMME),
+    )
+
+
+@blueprint.route("/remplacements/nouveau", methods=["GET", "POST"])
+@staff(Role.FINANCE_APPROVER)
+def new_deputy() -> str | Response:
+    """Name who approves batches in one's place; it waits for the programme."""
+    here = services()
+    form: Any = NameForm(id=str(new_id()))
+    people = {str(one.id): one for one in accounts.may_be_deputies(here.database)}
+    form.deputy.choices = [("", "Choisissez une personne")] + [
+        (key, f"{one.name}, {one.email}") for key, one in people.items()
+    ]
+    if form.validate_on_submit():
+        chosen = people[form.deputy.data]
+        new = NewDeputy(
+            id=id_of(form),
+            deputy_id=chosen.id,
+            from_on=form.from_on.data,
+            until_on=form.until_on.data,
+            issuer_id=scope(),
+        )
+        programme = [_to(one) for one in accounts.holders(here.database, Role.PROGRAMME)]
+        try:
+            confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
+            by = Person(viewer().account_id, viewer().name, viewer().email)
+            name_deputy(here.database, new, by=by, deputy=_to(chosen), programme=programme, now=here.now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            note_access(here.database, viewer().account_id, "Remplacement demandé", chosen.email, here.now())
+            flash(
+                f"{chosen.name} validera à votre place dès qu’une personne du programme aura accepté. Prévenez-la.",
+                "success",
+            )
+            return redirect(url_for("finance.all_deputies"))
+    return render_template("finance/new_deputy.html", form=form, has_people=bool(people))
+
+
+@blueprint.route("/remplacements/<uuid:deputyship_id>", methods=["GET", "POST"])
+@staff(Role.PROGRAMME, Role.FINANCE_APPROVER)
+def one_deputy(deputyship_id: UUID) -> str | Response:
+    """Show a deputyship, and accept it: a third person, of the programme, does."""
+    row, form = _row(deputyship_id), PasswordAgain()
+    if form.validate_on_submit():
+        if not viewer().may(Role.PROGRAMME):
+            abort(403)
+        approver, deputy = _person(row.approver_id), _person(row.deputy_id)
+        try:
+            confirm_actor(form)
+            if deputy.id not in {one.id for one in accounts.may_be_deputies(services().database)}:
+                raise Refused(
+                    "deputy_has_roles",
+                    f"{deputy.name} a maintenant un autre rôle, ou plus de compte ouvert. Rien n’a changé. Refusez ce remplacement.",
+                )
+            _decide(row, approver, deputy, is_accepted=True)
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            flash(
+                f"{deputy.name} valide à la place de {approver.name} à partir du {french_date(row.from_on)}.", "success"
+            )
+            return redirect(url_for("finance.all_deputies"))
+    return _page(row, form)
+
+
+@blueprint.route("/remplacements/<uuid:deputyship_id>/refuser", methods=["POST"])
+@staff(Role.PROGRAMME)
+def refuse_deputy(deputyship_id: UUID) -> str | Response:
+    """Refuse what an approver asked; a refusal is said on its page."""
+    row, form = _row(deputyship_id), PasswordAgain(prefix="refuser")
+    if form.validate_on_submit():
+        try:
+            confirm_actor(form)
+            _decide(row, _person(row.approver_id), _person(row.deputy_id), is_accepted=False)
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            flash("Le remplacement est refusé. Rien n’a changé.", "success")
+            return redirect(url_for("finance.all_deputies"))
+    return _page(row, PasswordAgain(formdata=None), refusal=form)
+
+
+@blueprint.route("/remplacements/<uuid:deputyship_id>/arreter", methods=["POST"])
+@staff(Role.PROGRAMME, Role.FINANCE_APPROVER)
+def stop_deputy(deputyship_id: UUID) -> str | Response:
+    """End a deputyship before its last day, or take back what was asked: its approver does, or the programme."""
+    row, form, here = _row(deputyship_id), PasswordAgain(prefix="arreter"), services()
+    if not _may_end(row):
+        abort(403)
+    if form.validate_on_submit():
+        approver, deputy = _person(row.approver_id), _person(row.deputy_id)
+        try:
+            confirm_actor(form)
+            end_deputy(here.database, row.id, approver=approver, deputy=deputy, by=viewer().account_id, now=here.now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            note_access(here.database, viewer().account_id, "Remplacement arrêté", deputy.email, here.now())
+            flash(f"{deputy.name} ne valide plus à la place de {approver.name}.", "success")
+            return redirect(url_for("finance.all_deputies"))
+    return _page(row, PasswordAgain(formdata=None), ending=form)
+
+
+def confirm_actor(form: Any) -> None:
+    """Raise Refused unless the form holds the password of who acts."""
+    confirm_password(services().database, viewer().account_id, form.password.data, now=services().now())
+
+
+def _decide(row: Deputyship, approver: Person, deputy: Person, *, is_accepted: bool) -> None:
+    here = services()
+    decide_deputy(
+        here.database,
+        row.id,
+        is_accepted=is_accepted,
+        approver=approver,
+        deputy=deputy,
+        by=viewer().account_id,
+        now=here.now(),
+    )
+    what = "Remplacement accepté" if is_accepted else "Remplacement refusé"
+    note_access(here.database, viewer().account_id, what, deputy.email, here.now())
+
+
+def _page(row: Deputyship, form: Any, *, refusal: Any = None, ending: Any = None) -> str:
+    row = _row(row.id)
+    deputy = accounts.person(services().database, row.deputy_id)
+    return render_template(
+        "finance/one_deputy.html",
+        row=row,
+        form=form,
+        refusal=refusal or PasswordAgain(formdata=None, prefix="refuser"),
+        ending=ending or PasswordAgain(formdata=None, prefix="arreter"),
+        names=_names([row]),
+        address=deputy.email if deputy else "",
+        is_preparer=deputy is not None and any(role is Role.FINANCE_PREPARER for role, _ in deputy.roles),
+        state=STATES[row.state],
+        may_decide=row.state is DeputyState.WAITING
+        and viewer().may(Role.PROGRAMME)
+        and viewer().account_id not in (row.approver_id, row.deputy_id),
+        may_end=row.may_end and _may_end(row),
+    )
+
+
+def _may_end(row: Deputyship) -> bool:
+    return viewer().may(Role.PROGRAMME) or viewer().account_id == row.approver_id
+
+
+def _row(deputyship_id: UUID) -> Deputyship:
+    here = services()
+    found = deputyship(here.database, deputyship_id, now=here.now(), issuer_id=scope(Role.PROGRAMME))
+    if found is None:
+        abort(404)
+    return found
+
+
+def _person(account_id: UUID) -> Person:
+    found = accounts.person(services().database, account_id)
+    assert found is not None, "accounts are closed, never deleted"
+    return _to(found)
+
+
+def _to(found: accounts.Person) -> Person:
+    return Person(found.id, found.name, found.email)
+
+
+def _names(rows: Iterable[Deputyship]) -> dict[UUID, str]:
+    return accounts.names_of(services().database, {one for row in rows for one in row.people})
