@@ -62,14 +62,14 @@ FREE = frozenset({
 FORMED = frozenset({
     "action", "answer", "asked_from", "bank_file", "bic", "body", "book", "channel", "code",
     "counterparty_iban", "csv_sha256", "decided_from", "department_code", "domain_code", "door", "email",
-    "ended_how", "event_type", "external_id", "iban", "insee_code", "item", "journal", "key", "kind",
-    "known_email", "level", "message_id", "nature", "new_email", "note", "opening_hours", "other_columns",
+    "ended_how", "event_type", "external_id", "from_state", "iban", "insee_code", "item", "journal", "key", "kind",
+    "known_email", "level", "message_id", "nature", "new_email", "origin", "note", "opening_hours", "other_columns",
     "outcome", "password_hash", "path", "payment_information_id", "pdf_sha256", "phone", "pivot", "postcode",
     "purpose", "ranges", "refusal", "region_code", "report", "return_reason", "role", "rule", "service",
     "services", "settlement_channel", "settlement_rhythm", "sha256", "side", "siren", "state", "text",
-    "transfer_schema", "vouchers_became",
+    "to_state", "transfer_schema", "vouchers_became",
 })  # fmt: skip
-CODES = {"dispute.reason", "stop_order.reason"}  # not of the others
+CODES = {"dispute.reason", "payment_event.why", "stop_order.reason"}  # not of the others
 # Endpoints of which no cell is a free text, with what they hold.
 OURS_ALONE = {
     "board.table": "what is to decide, in our sentences, with counts, days and euros",
