@@ -146,7 +146,7 @@ def _refused(answer: Refusal) -> dict[str, Any]:
 
 
 def _no_place() -> Response:
-    sentence = "Vous n'avez pas encore choisi votre lieu. Ouvrez « Mon lieu » et choisissez-le."
+    sentence = "Vous n’avez pas encore choisi votre lieu. Ouvrez « Mon lieu » et choisissez-le."
     return _answer({"outcome": "refused", "code": "no_place", "sentence": sentence, "may_retry": True}, 409)
 
 

@@ -18,7 +18,8 @@ from voucher.redemption.undo import undo
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural, round_euros
 from voucher.web.services import services
-from voucher.web.tables import Column, Kind, Table, list_file, read_listing, whole
+from voucher.web.tables import Column, Kind, Table, list_file, read_listing, state_column, whole
+from voucher.web.tags import REDEMPTION_TAGS
 from voucher.web.views import own
 
 blueprint = Blueprint("counter", __name__, url_prefix="/comptoir", template_folder="templates")
@@ -82,7 +83,7 @@ TODAY = Table(
         Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
         Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),
         Column("service", "Service"),
-        Column("state", "État", Kind.TAG, lambda row: row.state[0], tag=lambda row: row.state[1]),
+        state_column("standing", "État", REDEMPTION_TAGS, lambda row: row.standing),
     ),
 )
 
@@ -104,6 +105,7 @@ def today() -> str | Response:
     return render_template(
         "counter/today.html",
         day=day,
+        standings=REDEMPTION_TAGS,
         place=place,
         is_today=on == paris_day(now),
         before=on - timedelta(days=1),
@@ -147,7 +149,7 @@ def undo_redemption(redemption_id: UUID) -> Response:
     if isinstance(answer, Undone):
         flash(
             f"{plural(len(answer.serials), 'chèque')}, {round_euros(answer.amount_cents)} : encaissement annulé. "
-            "Rien n'a été débité. Les chèques peuvent resservir.",
+            "Rien n’a été débité. Les chèques peuvent resservir.",
             "success",
         )
     else:

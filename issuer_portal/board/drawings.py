@@ -55,7 +55,7 @@ def money_lines(money: Money) -> list[MoneyLine]:
     held = (
         []
         if money.bank_cents is None
-        else [MoneyLine("En banque", "Ce que tiennent les comptes payeurs, d'après leurs relevés.", money.bank_cents)]
+        else [MoneyLine("En banque", "Ce que tiennent les comptes payeurs, d’après leurs relevés.", money.bank_cents)]
     )
     return [
         *held,
@@ -112,18 +112,18 @@ def coverage_cells(row: RegionCoverage) -> tuple[str, ...]:
 
 def _of_hundred(rate: Rate, whole: str, part: str) -> str:
     if not rate.whole_count:
-        return f"Aucun chèque n'est encore {whole.removesuffix('s')}."
+        return f"Aucun chèque n’est encore {whole.removesuffix('s')}."
     return f"Sur 100 chèques {whole}, {round(rate.part_count * 100 / rate.whole_count)} sont {part}."
 
 
 def _cover(money: Money) -> str:
     if money.bank_cents is None:
-        return f"{euros(money.owed_cents)} sont dus ; {euros(money.outstanding_cents)} peuvent encore l'être."
+        return f"{euros(money.owed_cents)} sont dus ; {euros(money.outstanding_cents)} peuvent encore l’être."
     missing = money.owed_cents - money.bank_cents
     if missing > 0:
         return f"Il manque {euros(missing)} en banque pour payer ce qui est dû."
     if not money.owed_cents and not money.outstanding_cents:
-        return "Rien n'est dû, et aucun chèque ne circule."
+        return "Rien n’est dû, et aucun chèque ne circule."
     left = money.bank_cents - money.owed_cents
     if left >= money.outstanding_cents:
         return "La banque couvre ce qui est dû, et tous les chèques qui peuvent encore être utilisés."
@@ -141,8 +141,8 @@ def _coverage_sentence(found: Coverage) -> str:
     regions = {region.code for region in REGIONS}
     without = sum(1 for row in found.rows if row.code in regions and row.used and not row.used.redemption_count)
     nothing = (
-        f"{plural(without, 'région')} sur {len(regions)} n'en {'ont' if without > 1 else 'a'} aucun. "
+        f"{plural(without, 'région')} sur {len(regions)} n’en {'ont' if without > 1 else 'a'} aucun. "
         if without
         else ""
     )
-    return f"Le plus d'encaissements : {most.name}. {nothing}Chaque petit carré plein vaut un quart de ce maximum."
+    return f"Le plus d’encaissements : {most.name}. {nothing}Chaque petit carré plein vaut un quart de ce maximum."

@@ -29,7 +29,7 @@ WORDINGS: Mapping[Risk, Wording] = {
         "lot",
         "lots",
         "à valider ou à transmettre",
-        "Voir l'argent qui attend",
+        "Voir l’argent qui attend",
         (("finance.batches", {}), ("ledger.stages", {})),
     ),
     Risk.NO_BANK_DETAILS: Wording(
@@ -46,7 +46,7 @@ WORDINGS: Mapping[Risk, Wording] = {
         "virement",
         "virements",
         "en transit",
-        "Voir le compte d'attente",
+        "Voir le compte d’attente",
         (("ledger.accounts", {"compte": Code.IN_TRANSIT}),),
     ),
     Risk.BANK_LINES: Wording(

@@ -11,7 +11,7 @@ from issuer_portal.books.folder import READERS, blueprint, scope, year_asked, ye
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
-from voucher.accounting.annual_account import DEFINITIONS, FIGURES, AgreementAccount, annual_account
+from voucher.accounting.annual_account import DEFINITIONS, FIGURES, USED, AgreementAccount, annual_account
 from voucher.accounting.documents import annual_account_csv
 from voucher.accounting.produce import DueAccount, accounts_of_year, kept_accounts, kept_content, produce_account
 from voucher.accounting.uses_of_year import UsesRow, uses_of_year
@@ -132,6 +132,7 @@ def annual(agreement_id: UUID, year: int) -> str | Response:
         form=form,
         figures=FIGURES,
         definitions=DEFINITIONS,
+        used=USED,
         kept=kept,
         names=names_of(here.database, {one.produced_by for one in kept}),
         is_over=paris_day(here.now()).year > year,

@@ -1,5 +1,6 @@
 """One payment: what it is made of, where it stands, its paper; and setting it aside while it has not left."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +11,22 @@ from wtforms.validators import InputRequired, Length
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
+from voucher.access.read import names_of
 from voucher.access.rules import Role
+from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.advice_document import advice_document
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.batches.read_advice import AdvicePage, advice
+from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.formats_out.documents import Contact
+from voucher.settlement.payable.payment_history import HistoryEvent, payment_history
 from voucher.settlement.reports.read_duplicates import duplicates_of
 from voucher.settlement.reports.read_payees import ASK_NAME, MAY_WAIT, payee_checks
+from voucher.settlement.words.labels import ADVICE_STATES
 from voucher.settlement.words.payment_sentences import still_owed
+from voucher.settlement.words.states import AdviceState
+from voucher.settlement.words.transitions import PaymentWhy, happened
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
@@ -64,6 +72,7 @@ def advice_page(advice_id: UUID) -> str | Response:
         payee=payee_checks(here.database, page.batch_id, advice_id=advice_id).get(advice_id),
         may_wait=MAY_WAIT,
         ask_name=ASK_NAME,
+        history=_history(advice_id),
     )
 
 
@@ -79,6 +88,35 @@ def advice_pdf(advice_id: UUID) -> Response:
     name, content = advice_document(page, contact)
     note_access(here.database, viewer().account_id, "Bordereau téléchargé", f"règlement {page.reference}", here.now())
     return download(name, content, "application/pdf")
+
+
+def _history(advice_id: UUID) -> list[dict[str, object]]:
+    """Return what happened to the payment, the first thing first, for a timeline."""
+    here = services()
+    events = payment_history(here.database, advice_id, issuer_id=scope())
+    names = names_of(here.database, {one.made_by for one in events if one.made_by is not None})
+    return [
+        {
+            "what": f"{happened(one.why, one.after, one.line_origin)} : {ADVICE_STATES[one.after].lower()}",
+            "at": one.happened_at,
+            "who": "" if one.made_by is None else names.get(one.made_by, ""),
+            "detail": " ".join(_details(one)),
+        }
+        for one in events
+    ]
+
+
+def _details(one: HistoryEvent) -> Iterator[str]:
+    if one.effective_on != paris_day(one.happened_at):
+        yield f"Compte au {french_date(one.effective_on)}."
+    if one.batch_number is not None:
+        yield f"Lot {one.batch_number}."
+    if one.file_name is not None:
+        yield f"Fichier {one.file_name}."
+    if one.reason and one.after in (AdviceState.REJECTED, AdviceState.RETURNED):
+        yield explain(one.reason).sentence
+    elif one.reason and one.why in (PaymentWhy.FROZEN, PaymentWhy.SET_ASIDE):
+        yield f"« {one.reason} »"
 
 
 def _advice(advice_id: UUID) -> AdvicePage:

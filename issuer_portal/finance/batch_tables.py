@@ -11,11 +11,10 @@ from voucher.settlement.batches.read_advices import AdviceRow
 from voucher.settlement.payable.owed import Owed
 from voucher.settlement.payable.why_waiting import WaitingAdvice
 from voucher.settlement.reports.read_payees import PayeeCheck
-from voucher.settlement.words.labels import ADVICE_STATES, BATCH_STATES, CHANNELS
+from voucher.settlement.words.labels import CHANNELS
 from voucher.settlement.words.payment_sentences import Said
 from voucher.web.tables import Column, Kind, Table, state_column
-
-CHECK_NOT_DONE = "RCVC"
+from voucher.web.tags import ADVICE_TAGS, BATCH_TAGS, PAYEE_TAGS
 
 BATCHES = Table(
     "Lots de règlement",
@@ -24,7 +23,7 @@ BATCHES = Table(
         Column("agreement_name", "Convention"),
         Column("issuer_name", "Collectivité", under="agreement_name"),
         Column("channel", "Circuit", value=lambda row: CHANNELS[row.channel]),
-        state_column("state", "État", BATCH_STATES, lambda row: row.state),
+        state_column("state", "État", BATCH_TAGS, lambda row: row.state),
         Column("advice_count", "Règlements", Kind.COUNT, is_summed=True),
         Column("paid_count", "Payés", Kind.COUNT, is_summed=True),
         Column(
@@ -103,7 +102,7 @@ def advices_of_batch(
 
     def name_sentence(one: ToldAdvice) -> str:
         found = payees.get(one.row.id)
-        return "" if found is None or found.code == CHECK_NOT_DONE else found.sentence
+        return "" if found is None or found.is_match else found.sentence
 
     def next_act(one: ToldAdvice) -> str:
         return one.said.next_for_office if one.row.id in waits else ""
@@ -120,13 +119,13 @@ def advices_of_batch(
             ),
             Column("pivot", "SIRET", value=lambda one: one.row.pivot, under="structure"),
             Column("reference", "Référence", value=lambda one: one.row.reference),
-            state_column("state", "État", ADVICE_STATES, lambda one: one.row.state),
+            state_column("state", "État", ADVICE_TAGS, lambda one: one.row.state),
             Column(
                 "payee",
                 "Contrôle du nom",
                 Kind.TAG,
-                lambda one: payees[one.row.id].tag[0] if one.row.id in payees else "",
-                tag=lambda one: payees[one.row.id].tag[1],
+                lambda one: PAYEE_TAGS[payees[one.row.id].code][0] if one.row.id in payees else "",
+                tag=lambda one: PAYEE_TAGS[payees[one.row.id].code][1],
                 under="state",
             ),
             Column(

@@ -44,8 +44,8 @@ from voucher.web.services import services
 from voucher.web.tables import drawn, list_file, read_listing, rows_reader
 from voucher.web.views import download, flash_refusal, id_of
 
-STATE_CHOICES = [(str(state), word) for state, (word, _) in BATCH_STATES.items()]
-ADVICE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
+STATE_CHOICES = [(str(state), word) for state, word in BATCH_STATES.items()]
+ADVICE_CHOICES = [(str(state), word) for state, word in ADVICE_STATES.items()]
 
 
 class FreezeForm(HouseForm):

@@ -17,8 +17,9 @@ from voucher.web.access import staff, viewer
 from voucher.web.filters import day, plural
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader
+from voucher.web.tags import STAGE_TAGS
 
-STAGE_CHOICES = [(str(stage), word) for stage, (word, _) in STAGE_WORDS.items() if stage is not Stage.RUNNING]
+STAGE_CHOICES = [(str(stage), word) for stage, word in STAGE_WORDS.items() if stage is not Stage.RUNNING]
 COLUMNS = (
     ("À arrêter", (Stage.RUNNING, Stage.NOT_FROZEN)),
     ("À valider", (Stage.NOT_APPROVED,)),
@@ -35,7 +36,7 @@ def _left(days: int) -> str:
 
 
 def _due_word(one: Due) -> str:
-    return one.title or STAGE_WORDS[one.stage][0]
+    return one.title or STAGE_TAGS[one.stage][0]
 
 
 DUES = Table(
@@ -49,7 +50,7 @@ DUES = Table(
         ),
         Column("agreement_number", "Convention", under="label"),
         Column("issuer_name", "Collectivité", under="label"),
-        Column("stage", "Où en est-on", Kind.TAG, _due_word, tag=lambda row: STAGE_WORDS[row.stage][1]),
+        Column("stage", "Où en est-on", Kind.TAG, _due_word, tag=lambda row: STAGE_TAGS[row.stage][1]),
         Column("holder", "Qui doit agir", under="stage"),
         Column("act", "Quoi faire", under="stage"),
         Column("since", "Depuis le", Kind.DAY, lambda row: row.since_on, is_sorted=True),
@@ -100,7 +101,7 @@ def due_groups(wanted: Mapping[str, str]) -> Table[DueGroup]:
                 "Pourquoi, et qui doit agir",
                 Kind.TAG,
                 lambda row: _due_word(row.first),
-                tag=lambda row: STAGE_WORDS[row.first.stage][1],
+                tag=lambda row: STAGE_TAGS[row.first.stage][1],
             ),
             Column("holder", "Qui doit agir", value=lambda row: row.first.holder, under="stage"),
             Column("act", "Quoi faire", value=lambda row: row.first.act, under="stage"),
@@ -140,7 +141,8 @@ def clock() -> str | Response:
     listing = read_listing(request.args, DUES)
     wanted = listing.filters
     counts = late_now(here.database, here.now(), issuer_id=scope())
-    within_days = None if wanted.get("echeance") == "toutes" else SOON_DAYS
+    is_whole = wanted.get("echeance") == "toutes"
+    within_days = None if is_whole else SOON_DAYS
     whole = dues(here.database, here.now(), issuer_id=scope(), within_days=within_days)
     found = [
         one
@@ -166,6 +168,7 @@ def clock() -> str | Response:
     return render_template(
         template,
         counts=counts,
+        is_whole=is_whole,
         listing=listing,
         lines=lines,
         first=found[0] if found else None,

@@ -22,9 +22,10 @@ from voucher.web.filters import instant
 from voucher.web.forms import HouseForm, RadioField, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
+from voucher.web.tags import DISPUTE_TAGS
 from voucher.web.views import id_of
 
-STATE_CHOICES = [(state, word) for state, (word, _) in DISPUTE_STATES.items()]
+STATE_CHOICES = [(state, word) for state, word in DISPUTE_STATES.items()]
 REASON_CHOICES = [(str(reason), word) for reason, word in DISPUTE_REASONS.items()]
 OUTCOME_CHOICES = [
     ("dismissed", "La contestation est levée : l’encaissement est dû"),
@@ -57,7 +58,7 @@ DISPUTES = Table(
         Column("place_name", "Lieu", under="structure_name"),
         Column("agreement_number", "Convention"),
         Column("reason", "Motif", value=lambda row: DISPUTE_REASONS[row.reason]),
-        state_column("state", "État", DISPUTE_STATES, lambda row: row.state),
+        state_column("state", "État", DISPUTE_TAGS, lambda row: row.state),
         Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
         Column("amount", "Montant", Kind.EUROS, lambda row: row.amount_cents, is_sorted=True, is_summed=True),
         Column("opened_at", "Ouverte le", Kind.INSTANT, is_sorted=True),
@@ -191,4 +192,4 @@ def _events(page: read.DisputePage, names: dict[UUID, str]) -> list[dict[str, ob
 
 
 def _words() -> dict[str, object]:
-    return {"dispute_words": DISPUTE_STATES, "reasons": DISPUTE_REASONS}
+    return {"dispute_words": DISPUTE_TAGS, "reasons": DISPUTE_REASONS}

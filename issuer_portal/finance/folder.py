@@ -11,6 +11,7 @@ from voucher.settlement.batches.read import BatchPage, batch
 from voucher.settlement.words import labels as words
 from voucher.web.access import deputyship, viewer
 from voucher.web.services import services
+from voucher.web.tags import ADVICE_TAGS, BATCH_TAGS, DUPLICATE_TAGS, PAYEE_TAGS
 
 READERS = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR)
 
@@ -26,8 +27,10 @@ def shared() -> dict[str, object]:
         "may_prepare": may(Role.FINANCE_PREPARER),
         "may_approve": may(Role.FINANCE_APPROVER),
         "may_approve_batches": may(Role.FINANCE_APPROVER) or deputyship() is not None,
-        "batch_words": {str(state): word for state, word in words.BATCH_STATES.items()},
-        "advice_words": {str(state): word for state, word in words.ADVICE_STATES.items()},
+        "batch_words": BATCH_TAGS,
+        "advice_words": ADVICE_TAGS,
+        "payee_tags": PAYEE_TAGS,
+        "duplicate_tags": DUPLICATE_TAGS,
         "channels": words.CHANNELS,
         "file_kinds": words.FILE_KINDS,
         "Code": Code,

@@ -15,11 +15,12 @@ from voucher.settlement.batches.write_to_structures import send_again_to_structu
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing, state_column
+from voucher.web.tags import MESSAGE_TAGS
 from voucher.web.views import flash_refusal
 
 MESSAGE_READERS = (*READERS, Role.PROGRAMME)
 MAY_SEND = (Role.FINANCE_PREPARER, Role.PROGRAMME)
-STATE_CHOICES = [(str(state), word) for state, (word, _) in read.STATE_WORDS.items()]
+STATE_CHOICES = [(str(state), word) for state, word in read.STATE_WORDS.items()]
 
 
 def _scope() -> UUID | None:
@@ -42,7 +43,7 @@ MESSAGES = Table(
         ),
         Column("recipient", "À"),
         Column("subject", "Objet"),
-        state_column("state", "État", read.STATE_WORDS, lambda row: row.state),
+        state_column("state", "État", MESSAGE_TAGS, lambda row: row.state),
         Column("try_count", "Essais", Kind.COUNT),
         Column("sent_at", "Envoyé le", Kind.INSTANT, under="state"),
         Column("failure", "Échec", under="state"),
@@ -70,6 +71,7 @@ def messages() -> str | Response:
         listing=listing,
         lines=drawn(MESSAGES, listing, find),
         counts={str(state): count for state, count in counts.items()},
+        given_up_count=counts[read.MessageState.GIVEN_UP],
         has_server=here.settings.smtp_url is not None,
         choices=STATE_CHOICES,
     )
@@ -86,7 +88,7 @@ def message(message_id: UUID) -> str:
     return render_template(
         "finance/message.html",
         row=found,
-        word=read.STATE_WORDS[found.state],
+        word=MESSAGE_TAGS[found.state],
         page=f"{here.settings.base_url.rstrip('/')}{found.path}" if found.path else "",
         may_send=viewer().may(*MAY_SEND),
         is_for_account=found.kind.startswith(read.ACCOUNT_KINDS),

@@ -24,9 +24,10 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
+from voucher.web.tags import OVERPAYMENT_TAGS
 from voucher.web.views import download, flash_refusal, id_of
 
-STATE_CHOICES = [(state, word) for state, (word, _) in OVERPAYMENT_STATES.items()]
+STATE_CHOICES = [(state, word) for state, word in OVERPAYMENT_STATES.items()]
 MEDIA_TYPES = {"pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
 
 
@@ -59,7 +60,7 @@ OVERPAYMENTS = Table(
         Column("redeemed_at", "Encaissé le", Kind.INSTANT, under="structure_name"),
         Column("agreement_number", "Convention"),
         Column("reason", "Motif", value=lambda row: DISPUTE_REASONS[row.reason]),
-        state_column("state", "État", OVERPAYMENT_STATES, lambda row: row.state),
+        state_column("state", "État", OVERPAYMENT_TAGS, lambda row: row.state),
         Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),
         Column("recovered_cents", "Revenu", Kind.EUROS, is_summed=True),
         Column("left", "Reste", Kind.EUROS, lambda row: row.left_cents, is_sorted=True, is_summed=True),
@@ -265,4 +266,4 @@ def _events(page: read.OverpaymentPage, names: dict[UUID, str]) -> list[dict[str
 
 
 def _words() -> dict[str, object]:
-    return {"overpayment_words": OVERPAYMENT_STATES, "reasons": DISPUTE_REASONS}
+    return {"overpayment_words": OVERPAYMENT_TAGS, "reasons": DISPUTE_REASONS}

@@ -27,7 +27,7 @@ def report_receipt(done: Reported) -> str:
         parts.append(f"la banque ne rejette aucun virement.{wait}")
     if done.payee_counts:
         names = (
-            f"{PAYEE_WORDS[code][0].lower()}, {plural(count, 'virement')}" for code, count in done.payee_counts.items()
+            f"{PAYEE_WORDS[code].lower()}, {plural(count, 'virement')}" for code, count in done.payee_counts.items()
         )
         parts.append(f"Noms des titulaires : {' ; '.join(names)}.")
     if has_doubtful_names(done):

@@ -31,9 +31,10 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import EurosField, HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
+from voucher.web.tags import CALL_TAGS
 from voucher.web.views import download, flash_refusal, id_of
 
-STATE_CHOICES = [("due", "À recevoir"), *((state, word) for state, (word, _) in read.STATES.items())]
+STATE_CHOICES = [("due", "À recevoir"), *((state, word) for state, word in read.STATES.items())]
 
 
 class AdvanceForm(HouseForm):
@@ -56,8 +57,8 @@ CALLS = Table(
             "Financeur",
             link=lambda row: url_for("funding.statement_page", agreement_id=row.agreement_id, funder_id=row.funder_id),
         ),
-        Column("kind", "Objet", value=lambda row: "Avance" if row.kind == "advance" else "Usages", under="reference"),
-        state_column("state", "État", read.STATES, lambda row: row.state),
+        Column("kind", "Objet", value=lambda row: "Avance" if row.is_advance else "Usages", under="reference"),
+        state_column("state", "État", CALL_TAGS, lambda row: row.state),
         Column("called_on", "Appelé le", Kind.DAY, is_sorted=True),
         Column("due_on", "À payer avant le", Kind.DAY, is_sorted=True),
         Column("used_cents", "Utilisé", Kind.EUROS, is_summed=True),

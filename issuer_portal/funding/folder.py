@@ -7,11 +7,11 @@ from flask import Blueprint, g
 
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
-from voucher.funding.read import STATES
 from voucher.kernel.calendar import paris_day
 from voucher.ledger.chart import Code
 from voucher.web.access import viewer
 from voucher.web.services import services
+from voucher.web.tags import CALL_TAGS
 
 READERS = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.PROGRAMME, Role.AUDITOR)
 
@@ -29,7 +29,7 @@ def shared() -> dict[str, object]:
         "sees_ledger": known is not None and sees_ledger(),
         "sees_finance": known is not None and known.may(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR),
         "sees_programme": known is not None and known.may(Role.PROGRAMME, Role.AUDITOR),
-        "state_words": STATES,
+        "state_words": CALL_TAGS,
         "Code": Code,
     }
 

@@ -19,8 +19,9 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
+from voucher.web.tags import BOOKLET_TAGS
 
-STATE_CHOICES = [(state, word) for state, (word, _) in BOOKLET_STATES.items()]
+STATE_CHOICES = [(state, word) for state, word in BOOKLET_STATES.items()]
 
 
 BOOKLETS = Table(
@@ -33,7 +34,7 @@ BOOKLETS = Table(
             is_sorted=True,
             link=lambda row: url_for("issuer.booklet", number=row.number),
         ),
-        state_column("state", "État", BOOKLET_STATES, lambda row: row.state),
+        state_column("state", "État", BOOKLET_TAGS, lambda row: row.state),
         Column("size", "Chèques", Kind.COUNT, is_summed=True),
         Column("value", "Valeur", Kind.EUROS, lambda row: row.size * row.face_value_cents, is_summed=True),
         Column("agreement_number", "Convention"),
@@ -97,7 +98,7 @@ def booklet(number: int) -> str | Response:
         "issuer/booklet.html",
         booklet=found,
         form=form,
-        states=BOOKLET_STATES,
+        states=BOOKLET_TAGS,
         made_of=", ".join(f"{count} {VOUCHER_STATES[state]}" for state, count in found.made_of.items()),
         reasons=STOP_REASONS,
     )

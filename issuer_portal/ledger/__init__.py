@@ -8,7 +8,7 @@ from voucher.web.navigation import NavItem
 READERS = (Role.AUDITOR, Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 
 NAVIGATION = (
-    NavItem("L'argent par étape", "ledger.stages", READERS, group="Comptabilité"),
+    NavItem("L’argent par étape", "ledger.stages", READERS, group="Comptabilité"),
     NavItem("Comptes", "ledger.accounts", READERS, group="Comptabilité"),
     NavItem("Écritures", "ledger.entries", READERS, group="Comptabilité"),
 )

@@ -24,6 +24,7 @@ from voucher.web.forms import HouseForm, SerialField, show_refusal
 from voucher.web.headers import scanner_page, shows_code
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
+from voucher.web.tags import BOOKLET_TAGS
 from voucher.web.typed_codes import TooMany, TypedCodes
 from voucher.web.views import flash_refusal, id_of, own
 
@@ -145,7 +146,7 @@ STOCK = Table(
     "Carnets",
     (
         Column[read.BookletLine]("number", "Carnet", Kind.BOOKLET, is_sorted=True),
-        state_column("state", "État", BOOKLET_STATES, lambda row: row.state),
+        state_column("state", "État", BOOKLET_TAGS, lambda row: row.state),
         Column("size", "Chèques", Kind.COUNT, is_summed=True),
         Column("value", "Valeur", Kind.EUROS, lambda row: row.size * row.face_value_cents, is_summed=True),
         Column("use_by", "À utiliser avant le", Kind.DAY),
@@ -171,5 +172,5 @@ def stock() -> str | Response:
         listing=listing,
         lines=drawn(STOCK, listing, find),
         stock=read_stock.prescriber_stock(database, prescriber_id),
-        state_choices=[(state, word) for state, (word, _) in BOOKLET_STATES.items()],
+        state_choices=[(state, word) for state, word in BOOKLET_STATES.items()],
     )

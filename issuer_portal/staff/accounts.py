@@ -53,7 +53,7 @@ def sign_in() -> str | Response:
     if form.validate_on_submit():
         database, now, address = services().database, services().now(), client_address()
         if not failed_sign_ins.allows(address, now):
-            form.form_errors.append("Trop d'essais depuis votre réseau. Attendez dix minutes, puis recommencez.")
+            form.form_errors.append("Trop d’essais depuis votre réseau. Attendez dix minutes, puis recommencez.")
             return make_response(render_template("staff/sign_in.html", form=form), HTTPStatus.TOO_MANY_REQUESTS)
         try:
             token = sessions.sign_in(database, form.email.data, form.password.data, now=now)

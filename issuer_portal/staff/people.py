@@ -16,7 +16,6 @@ from issuer_portal.staff.state import AccountState, account_state
 from voucher.access import accounts, links, read
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
 from voucher.access.rules import ROLE_NAMES, Role
-from voucher.access.words import OUTCOMES
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked, Page
 from voucher.kernel.refusals import Refused
@@ -24,6 +23,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.tags import CHANGE_TAGS
 from voucher.web.views import id_of
 
 ROLE_CHOICES = [(str(role), name) for role, name in ROLE_NAMES.items()]
@@ -122,7 +122,7 @@ def person(account_id: UUID) -> str:
         person=found,
         state=account_state(found, links_of(database, [account_id]).get(account_id), services().now()),
         changes=changes_of(database, account_id),
-        outcomes=OUTCOMES,
+        outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
         now=services().now(),

@@ -13,7 +13,6 @@ from voucher.kernel.keyset import Asked, Page
 from voucher.settlement.batches.advice_document import advice_document
 from voucher.settlement.batches.read_advice import AdvicePage, advice
 from voucher.settlement.batches.read_advices import AdviceRow, advices
-from voucher.settlement.deadlines.payment_deadlines import STAGE_WORDS
 from voucher.settlement.deadlines.read_payments import RedemptionPayment, owing, redemption_payments, waiting_payments
 from voucher.settlement.formats_out.documents import Contact
 from voucher.settlement.payable.read_payment_facts import said_of
@@ -25,10 +24,11 @@ from voucher.settlement.words.payment_sentences import Said
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
+from voucher.web.tags import ADVICE_TAGS, DISPUTE_TAGS, STAGE_TAGS
 from voucher.web.views import download, own
 
-STATE_CHOICES = [(str(state), word) for state, (word, _) in ADVICE_STATES.items()]
-DISPUTE_CHOICES = [(state, word) for state, (word, _) in DISPUTE_STATES.items()]
+STATE_CHOICES = [(str(state), word) for state, word in ADVICE_STATES.items()]
+DISPUTE_CHOICES = [(state, word) for state, word in DISPUTE_STATES.items()]
 
 blueprint = Blueprint("payments", __name__, url_prefix="/comptoir/paiements", template_folder="templates")
 
@@ -36,8 +36,8 @@ blueprint = Blueprint("payments", __name__, url_prefix="/comptoir/paiements", te
 @blueprint.context_processor
 def words() -> dict[str, object]:
     """Give templates the words of settlement."""
-    shared = {"dispute_words": DISPUTE_STATES, "reasons": DISPUTE_REASONS, "dispute_choices": DISPUTE_CHOICES}
-    return shared | {"advice_words": {str(state): word for state, word in ADVICE_STATES.items()}}
+    shared = {"dispute_words": DISPUTE_TAGS, "reasons": DISPUTE_REASONS, "dispute_choices": DISPUTE_CHOICES}
+    return shared | {"advice_words": ADVICE_TAGS}
 
 
 def own_structure() -> UUID:
@@ -63,7 +63,7 @@ PAYMENTS = Table(
             link=lambda one: url_for("payments.payment", advice_id=one.row.id),
         ),
         Column("frozen_at", "Lot", value=lambda one: one.row.batch_number, is_sorted=True),
-        state_column("state", "État", ADVICE_STATES, lambda one: one.row.state),
+        state_column("state", "État", ADVICE_TAGS, lambda one: one.row.state),
         Column("sentence", "Où en est-on", value=lambda one: one.said.sentence, under="state"),
         Column(
             "next_act", "Qui doit agir, et quoi faire", value=lambda one: one.said.next_for_structure, under="state"
@@ -126,7 +126,7 @@ CONTESTED = Table(
         ),
         Column("place_name", "Lieu"),
         Column("reason", "Motif", value=lambda row: DISPUTE_REASONS[row.reason]),
-        state_column("state", "État", DISPUTE_STATES, lambda row: row.state),
+        state_column("state", "État", DISPUTE_TAGS, lambda row: row.state),
         Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
         Column("amount", "Montant", Kind.EUROS, lambda row: row.amount_cents, is_sorted=True, is_summed=True),
         Column("opened_at", "Ouverte le", Kind.INSTANT, is_sorted=True),
@@ -161,7 +161,7 @@ def home() -> str | Response:
         owing=owing(database, structure_id),
         waiting=waiting,
         yours_cents=yours_cents,
-        stage_words={str(stage): word for stage, word in STAGE_WORDS.items()},
+        stage_words=STAGE_TAGS,
         choices=STATE_CHOICES,
     )
 

@@ -77,6 +77,7 @@ def test_the_file_passes_the_checker_in_both_years(office: Office) -> None:
             assert [str(one) for one in check_fec(content, name=found.name, encoding=encoding)] == []
             assert [str(one) for one in check_fec(content, name=found.name)] == []
             assert ("iso8859-15" in found.name) == (encoding == "iso8859-15")
+            assert b"?" not in b"".join(content), "a sign that the encoding has not is written by its nearest"
 
 
 def test_a_file_is_provisional_until_its_year_is_closed_and_its_entries_sealed(office: Office) -> None:

@@ -134,6 +134,36 @@ PEOPLE = {
     ),
 }  # fmt: skip
 
+HISTORY = {
+    "a payment whose state was changed by hand": (
+        f"UPDATE payment_advice SET state = 'rejected' WHERE id = {A_PAID_ADVICE}",
+        {"a_payment_is_where_its_history_leads"},
+    ),
+    "an event that is gone": (
+        f"DELETE FROM payment_event WHERE rank = 2 AND advice_id = {A_PAID_ADVICE}",
+        {"a_payment_is_where_its_history_leads", "a_history_is_a_chain_of_known_changes"},
+    ),
+    "a payment that was paid before it left": (
+        f"UPDATE payment_event SET from_state = 'held' WHERE why = 'debited' AND advice_id = {A_PAID_ADVICE}",
+        {"a_history_is_a_chain_of_known_changes"},
+    ),
+    "a payment said to be paid by the line of another": (
+        (
+            "UPDATE payment_event SET line_id = (SELECT line_id FROM bank_match WHERE advice_id <> payment_event.advice_id LIMIT 1) "
+            f"WHERE why = 'debited' AND advice_id = {A_PAID_ADVICE}"
+        ),
+        {"an_event_names_what_made_it"},
+    ),
+    "a rejection without its entry": (
+        "UPDATE payment_event SET entry_id = NULL WHERE why = 'never_came'",
+        {"an_event_names_what_made_it"},
+    ),
+    "a payment said to have left by a batch that does not exist": (
+        f"UPDATE payment_event SET batch_id = advice_id WHERE why = 'exported' AND advice_id = {A_PAID_ADVICE}",
+        {"an_event_names_what_made_it"},
+    ),
+}
+
 STATEMENTS = {
     "a statement's closing balance": (
         "UPDATE bank_statement SET closing_cents = closing_cents + 1 WHERE reference = (SELECT min(reference) FROM bank_statement)",
@@ -294,4 +324,4 @@ DISPUTES = {
     "a claim without its demand": ("DELETE FROM revenue_order", {"revenue_orders_are_whole"}),
 }  # fmt: skip
 
-FAULTS = SETTLEMENT | PEOPLE | STATEMENTS | BANK | DISPUTES
+FAULTS = SETTLEMENT | PEOPLE | HISTORY | STATEMENTS | BANK | DISPUTES

@@ -61,7 +61,7 @@ def test_what_is_received_beyond_a_call_waits_to_be_identified(database: Databas
             assert receive_funds(session, match_id, call.id, line, by=PERSON, now=NOW) == 5_000
     with pytest.raises(Refused, match="nothing_due"), database.write() as session:
         receive_funds(session, new_id(), call.id, line, by=PERSON, now=NOW)
-    with pytest.raises(Refused, match="match_changed"), database.write() as session:
+    with pytest.raises(Refused, match="same_id_other_content"), database.write() as session:
         receive_funds(session, match_id, new_id(), line, by=PERSON, now=NOW)
     assert stored(town, call.id).received_cents == 5_000
     assert wrong_funds(database) == []

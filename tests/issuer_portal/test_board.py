@@ -41,7 +41,7 @@ def test_the_board_is_dated_defined_and_says_its_denominators(database: Database
 def test_the_board_of_an_empty_programme_says_so(sqlite_database: Database) -> None:
     client = signed_in_client(app_for(sqlite_database, NOW), sqlite_database, Role.AUDITOR)
     page = text_of(client, "/tableau/")
-    assert "Rien n'attend de décision." in page or "Rien n&#39;attend de décision." in page
+    assert "Rien n’attend de décision." in page
     assert "Aucun chèque n" in page
     assert "Convention</label>" not in page
 
@@ -86,7 +86,7 @@ def test_only_the_programme_and_the_auditor_come_here(sqlite_database: Database)
 
 def test_a_tile_says_its_figure_by_words_by_shade_and_by_squares() -> None:
     names = {code: f"Région {code}" for code in TILES}
-    chart = tile_map("Carte", "Ce qu'il faut voir.", {"11": 40, "53": 11, "44": "< 11"}, names, [], [])
+    chart = tile_map("Carte", "Ce qu’il faut voir.", {"11": 40, "53": 11, "44": "< 11"}, names, [], [])
     assert [level(value, 40) for value in (0, 1, 10, 11, 30, 31, 40)] == [0, 1, 1, 2, 3, 4, 4]
     assert chart.svg.count('<g class="tile ') == 18
     assert "<title>Région 11 : 40</title>" in chart.svg

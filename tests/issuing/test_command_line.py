@@ -61,7 +61,7 @@ def test_resume_makes_what_was_ordered_and_not_made(sqlite_database: Database, v
     assert made_count(sqlite_database) == 0
     assert "plus rien à fabriquer" in voucher("issue", "--resume").output
     assert made_count(sqlite_database) == 40
-    assert "Il n'y a rien à fabriquer." in voucher("issue", "--resume").output
+    assert "Il n’y a rien à fabriquer." in voucher("issue", "--resume").output
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_resume_makes_what_was_ordered_and_not_made(sqlite_database: Database, v
         (("issue", "{number}"), "Donnez --booklets ou --vouchers"),
         (("issue",), "Donnez le numéro de la convention"),
         (("issue", "{number}", "--booklets", "1001"), "Le crédit ne suffit pas."),
-        (("print", "01890000-0000-7000-8000-000000000009"), "Cette commande n'existe pas."),
+        (("print", "01890000-0000-7000-8000-000000000009"), "Cette commande n’existe pas."),
     ],
 )
 def test_what_cannot_be_done_is_said_and_changes_nothing(
@@ -97,7 +97,7 @@ def test_a_master_key_that_does_not_open_the_signing_key_is_said(
 
 
 def test_lapsing_when_nothing_ends_says_so(sqlite_database: Database, voucher: Command) -> None:
-    assert "Aucun chèque n'arrive au bout de sa validité." in voucher("lapse").output
+    assert "Aucun chèque n’arrive au bout de sa validité." in voucher("lapse").output
 
 
 def test_a_stolen_key_is_revoked_once(sqlite_database: Database, voucher: Command) -> None:
@@ -109,8 +109,8 @@ def test_a_stolen_key_is_revoked_once(sqlite_database: Database, voucher: Comman
 def test_a_retired_key_signs_no_more_and_can_still_be_revoked(sqlite_database: Database, voucher: Command) -> None:
     agreed = an_agreement(sqlite_database)
     assert "ne signe plus" in voucher("retire-key", str(agreed.key_id)).output
-    assert "Il n'y a rien à faire" in voucher("retire-key", str(agreed.key_id)).output
-    assert "n'a pas de clé" in voucher("issue", number_of(sqlite_database, agreed), "--booklets", "1").output
+    assert "Il n’y a rien à faire" in voucher("retire-key", str(agreed.key_id)).output
+    assert "n’a pas de clé" in voucher("issue", number_of(sqlite_database, agreed), "--booklets", "1").output
     assert "est révoquée" in voucher("revoke-key", str(agreed.key_id), "--yes").output
 
 

@@ -81,9 +81,9 @@ def test_a_frozen_database_is_told_within_ten_seconds_and_all_goes_on_after(frai
         for _, answer in told:
             assert answer.headers["Retry-After"]  # type: ignore[attr-defined]
             problem = answer.get_json(force=True)  # type: ignore[attr-defined]
-            assert problem["money"] == "Rien n'a été débité."
+            assert problem["money"] == "Rien n’a été débité."
             assert "Attendez une minute, puis recommencez" in problem["detail"]
-        assert "Rien n&#39;a été débité." in told_again[0][1].text  # type: ignore[attr-defined]
+        assert "Rien n’a été débité." in told_again[0][1].text  # type: ignore[attr-defined]
         last = time.monotonic() + 30
         while till.page().status_code != 200 and time.monotonic() < last:
             time.sleep(0.05)
@@ -126,7 +126,7 @@ def test_a_redemption_cut_by_a_freeze_is_sent_again_with_its_id_and_counts_once(
     if moment == "commit":
         assert money.startswith("Nous ne savons pas si votre demande est allée au bout.")
     else:
-        assert money == "Rien n'a été débité."
+        assert money == "Rien n’a été débité."
     last = time.monotonic() + 30
     again = till.redeem(attempt_id, code)
     while again.status_code == 503 and time.monotonic() < last:
@@ -222,7 +222,7 @@ def test_where_no_connection_is_free_a_page_says_so(database_url: str) -> None:
         assert answer.headers["Retry-After"]  # type: ignore[attr-defined]
         told = till.redeem(an_attempt(), till.codes[0])
         assert told.status_code == 503
-        assert told.get_json(force=True)["money"] == "Rien n'a été débité."
+        assert told.get_json(force=True)["money"] == "Rien n’a été débité."
     assert till.page().status_code == 200
     till.database.dispose()
 
@@ -241,7 +241,7 @@ def test_sqlite_that_is_busy_is_told_likewise(sqlite_database_url: str) -> None:
         seconds, answer = seconds_of(lambda: till.redeem(attempt_id, till.codes[0]))
     assert seconds < PROMISED_SECONDS
     assert answer.status_code == 503  # type: ignore[attr-defined]
-    assert answer.get_json(force=True)["money"] == "Rien n'a été débité."  # type: ignore[attr-defined]
+    assert answer.get_json(force=True)["money"] == "Rien n’a été débité."  # type: ignore[attr-defined]
     assert till.redeem(attempt_id, till.codes[0]).status_code == 200
     assert_sound(till.database, 1)
     till.database.dispose()

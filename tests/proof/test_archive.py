@@ -249,7 +249,7 @@ def test_a_stranger_finds_the_demonstration_right(proven: Proven, archive: bytes
 def test_the_key_of_the_archive_itself_is_believed_with_a_loud_warning(archive: bytes, tmp_path: Path) -> None:
     code, said = verified(tmp_path, archive)
     assert code == 0
-    assert said.startswith("⚠ ATTENTION : la clé est prise dans l'archive.")
+    assert said.startswith("⚠ ATTENTION : la clé est prise dans l’archive.")
 
 
 def test_the_same_state_gives_the_same_bytes(proven: Proven, archive: bytes) -> None:
@@ -346,7 +346,7 @@ def test_what_cannot_be_read_is_said_in_a_line(archive: bytes, tmp_path: Path) -
     for broken in (archive[:5000], b"", bomb, repacked(archive, lambda files: files.pop("entry.csv") and None)):
         code, said = verified(tmp_path, broken, "--key", TRUSTED)
         assert code == 2
-        assert "L'archive ne se lit pas" in said
+        assert "L’archive ne se lit pas" in said
 
 
 def test_the_file_that_the_bank_received_is_compared_with_the_archive(

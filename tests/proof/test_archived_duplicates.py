@@ -75,10 +75,10 @@ def test_a_transfer_that_came_back_as_a_duplicate_and_is_paid_again_is_right(
 @pytest.mark.parametrize(
     "table, change, said",
     [
-        ("duplicate_answer.csv", one_person, "sans que deux personnes l'aient dit"),
+        ("duplicate_answer.csv", one_person, "sans que deux personnes l’aient dit"),
         ("duplicate_answer.csv", the_same_person, "la même personne répond deux fois"),
-        ("duplicate_answer.csv", withdrawn, "sans que deux personnes l'aient dit"),
-        ("transfer_report.csv", none, "n'est annoncé en double par aucun fichier"),
+        ("duplicate_answer.csv", withdrawn, "sans que deux personnes l’aient dit"),
+        ("transfer_report.csv", none, "n’est annoncé en double par aucun fichier"),
     ],
 )
 def test_a_duplicate_offered_again_otherwise_is_named(

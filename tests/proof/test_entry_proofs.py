@@ -84,18 +84,18 @@ def test_a_proof_tells_its_entry_with_the_key_alone_with_the_archive_and_to_veri
     kept = held.kept(held.proof)
     code, alone = said_by_verifier(held.folder, "--key", held.line, "--proof", kept, "--proof", kept)
     assert code == 0
-    assert alone.count(f"✓ preuve — {kept} : l'écriture {held.entry_id} (") == 2
+    assert alone.count(f"✓ preuve — {kept} : l’écriture {held.entry_id} (") == 2
     code, said = verified(held.folder, held.archive, "--key", held.line, "--proof", kept)
     assert code == 0
-    assert f"l'écriture {held.entry_id} (" in said
+    assert f"l’écriture {held.entry_id} (" in said
     assert held.violations(held.proof) == []
     bare = held.kept(without_entry(held.proof))
     code, said = verified(held.folder, held.archive, "--key", held.line, "--proof", bare)
     assert code == 0
-    assert f"l'écriture {held.entry_id} est la feuille {LEAF}" in said
+    assert f"l’écriture {held.entry_id} est la feuille {LEAF}" in said
     assert held.violations(without_entry(held.proof)) == []
     code, said = said_by_verifier(held.folder, "--key", held.line, "--proof", bare)
-    assert (code, "donnez aussi l'archive" in said) == (2, True)
+    assert (code, "donnez aussi l’archive" in said) == (2, True)
 
 
 FALSE: dict[str, Callable[[Held], str]] = {
@@ -192,4 +192,4 @@ def test_an_archive_whose_entries_wait_too_long_is_not_right(held: Held, tmp_pat
     export_audit(held.database, out, origin=held.origin, key=KEY)
     code, said = verified(tmp_path, out.getvalue(), "--key", held.line)
     assert code == 1
-    assert "n'a pas reçu de scellé" in said
+    assert "n’a pas reçu de scellé" in said

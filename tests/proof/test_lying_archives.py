@@ -112,18 +112,23 @@ WRONG: dict[str, tuple[Callable[[Files], object], str]] = {
     "a table that is left out, though described": (without_table, "✗ schéma — envelope.csv"),
     "a schema that names another column": (lying_schema, "✗ schéma"),
     "a voucher given twice": (lines("voucher.csv", lambda rows: [*rows[:3], *rows[2:3], *rows[4:]]), "est là deux fois"),
-    "a voucher of no order": (cell("voucher.csv", "serial", -1, lambda one: str(int(one) + 10**6)), "n'est d'aucune commande"),
+    "a voucher of no order": (cell("voucher.csv", "serial", -1, lambda one: str(int(one) + 10**6)), "n’est d’aucune commande"),
     "a negative voucher": (cell("redeemed_voucher.csv", "serial", 1, lambda _one: "-1"), "✗ usage unique"),
     "an advice given twice": (lines("payment_advice.csv", lambda rows: [*rows, rows[-1]]), "✗ doublon"),
-    "an advice of no batch": (cell("payment_advice.csv", "batch_id", 1, lambda _one: "x"), "n'est d'aucun lot"),
-    "a transfer of no file": (cell("payment_file_transfer.csv", "payment_file_id", 1, lambda _one: "x"), "n'est d'aucun fichier"),
+    "an advice of no batch": (cell("payment_advice.csv", "batch_id", 1, lambda _one: "x"), "n’est d’aucun lot"),
+    "a transfer of no file": (cell("payment_file_transfer.csv", "payment_file_id", 1, lambda _one: "x"), "n’est d’aucun fichier"),
     "a negative transfer": (cell("payment_file_transfer.csv", "amount_cents", 1, lambda one: f"-{one}"), "montant négatif"),
     "negative cents at the bank": (cell("bank_line.csv", "amount_cents", 1, lambda one: f"-{one}"), "✗ banque"),
+    "a payment that changed state by itself": (cell("payment_event.csv", "from_state", 2, lambda _one: "held"), "✗ histoire"),
+    "an event that is gone": (lines("payment_event.csv", lambda rows: rows[:-1]), "✗ histoire"),
+    "a payment paid by the line of another": (
+        lines("payment_event.csv", lambda rows: [one.replace(",debited,", ",came_back,") for one in rows]), "✗ histoire",
+    ),
     "another day at the bank": (cell("bank_line.csv", "booked_on", 1, lambda _one: "2019-01-02"), "✗ jour de banque"),
     "negative cents in the journal": (cell("movement.csv", "amount_cents", 1, lambda one: f"-{one}"), "✗ écriture"),
     "an account moved to another funder": (
         lines("account.csv", lambda rows: [row.replace(",budget,", ",general,") for row in rows]),
-        "se dit d'un autre livre",
+        "se dit d’un autre livre",
     ),
     "a batch approved by a deputy who was somebody else": (
         cell("settlement_batch.csv", "approved_as_id", 1, lambda _one: str(DEPUTYSHIP_ID)), "validé en remplacement",
@@ -137,16 +142,16 @@ WRONG: dict[str, tuple[Callable[[Files], object], str]] = {
 
 UNREADABLE: dict[str, tuple[Callable[[Files], object], str]] = {
     "a table that is left out everywhere": (without_table_nor_schema, "bank_match.csv manque"),
-    "a scope of no kind": (told(scope="Whole"), "n'est pas une archive d'audit"),
-    "a manifest that is a list": (files_are_a_list, "n'est pas une archive d'audit"),
+    "a scope of no kind": (told(scope="Whole"), "n’est pas une archive d’audit"),
+    "a manifest that is a list": (files_are_a_list, "n’est pas une archive d’audit"),
     "a manifest without files": (told(files=None), "forme attendue"),
     "a path out of the archive": (a_name_outside, "../../etc/passwd manque"),
     "a cell too many": (lines("movement.csv", lambda rows: [*rows[:2], f"{rows[2].strip()},1\n", *rows[3:]]), "cellules au lieu de"),
     "a cell too few": (lines("movement.csv", lambda rows: [*rows[:2], "x\n", *rows[3:]]), "cellules au lieu de"),
-    "a column named twice": (lines("seal.csv", lambda rows: ["leaf,leaf,leaf_hash\n", *rows[1:]]), "n'a pas une fois chacune"),
-    "an endless line": (lines("funder.csv", lambda rows: [*rows, "x" * 3_000_000, "\n"]), "ligne de plus d'un mégaoctet"),
+    "a column named twice": (lines("seal.csv", lambda rows: ["leaf,leaf,leaf_hash\n", *rows[1:]]), "n’a pas une fois chacune"),
+    "an endless line": (lines("funder.csv", lambda rows: [*rows, "x" * 3_000_000, "\n"]), "ligne de plus d’un mégaoctet"),
     "a NUL in a number": (cell("seal.csv", "leaf", 1, lambda _one: "0\0"), "forme attendue"),
-    "no text at all": (lambda files: files.update({"entry.csv": b"\xff\xfe\x00"}), "L'archive ne se lit pas"),
+    "no text at all": (lambda files: files.update({"entry.csv": b"\xff\xfe\x00"}), "L’archive ne se lit pas"),
     "a chart that is a list": (lambda files: files.update({"chart.json": b"[]"}), "forme attendue"),
     "a chart without an end": (lambda files: files.update({"chart.json": b"[" * 100_000}), "forme attendue"),
     "an order of more vouchers than there is memory": (
@@ -174,7 +179,7 @@ def test_what_nothing_can_read_is_refused_in_a_sentence(
     is_of_tables = not lie.startswith(("a scope", "a manifest", "a path"))
     assert run(archive, change, tmp_path, is_signed_again=is_of_tables) == 2
     last = capfd.readouterr().out.splitlines()[-1]
-    assert last.startswith("L'archive ne se lit pas : ")
+    assert last.startswith("L’archive ne se lit pas : ")
     assert sentence in last
 
 

@@ -83,7 +83,7 @@ def test_a_booklet_cover_is_not_a_voucher(database: Database) -> None:
     for text in (cover.to_text(), typing_code(cover.payload.serial, cover.payload.tag, Kind.BOOKLET)):
         refusal = say(database, [text], counter)
         assert refusal.reason is CounterRefusal.BOOKLET_COVER
-        assert "scannez le code d'un chèque" in refusal.sentence
+        assert "scannez le code d’un chèque" in refusal.sentence
 
 
 def test_another_programme_s_code_and_a_forged_one_are_told_apart(database: Database) -> None:

@@ -21,7 +21,7 @@ from voucher.settlement.model.batches import BankLine, SettlementBatch
 from voucher.settlement.reconciliation import daily_balances as bank_days
 from voucher.settlement.reconciliation import read as read_bank
 from voucher.settlement.reconciliation.match_by_hand import match_line, match_with_file
-from voucher.settlement.reconciliation.match_other_money import match_with_charges, names
+from voucher.settlement.reconciliation.match_other_money import match_with_charges, mentions
 from voucher.settlement.reconciliation.suggest import matches, suggestions
 from voucher.settlement.reconciliation.undo_match import undo_match
 from voucher.settlement.words.states import MatchKind
@@ -184,7 +184,7 @@ def test_an_automatic_match_is_undone_then_made_by_hand_and_undone_again(paid: P
         assert paid.states() == ["paid", "in_file"]
         undo_match(paid.database, match_id, WRONG, by=PREPARER, now=NOW)
         assert paid.states() == ["in_file", "in_file"]
-    with pytest.raises(Refused, match="déjà été fait ou défait"):
+    with pytest.raises(Refused, match="a été défait depuis"):
         match_line(paid.database, line_id, paid.first_id, by=PREPARER, now=NOW, match_id=match_id)
     assert wrong_books(paid.database) == []
 
@@ -303,4 +303,4 @@ def test_the_oldest_line_to_identify_has_its_day(paid: Paid) -> None:
     [("Appel AF-2026-1", True), ("AF-2026-12", False), ("XAF-2026-1", False), ("af-2026-1/REGION", True), ("", False)],
 )
 def test_a_reference_is_found_whole_in_words(text: str, expected: bool) -> None:
-    assert names(text, "AF-2026-1") is expected
+    assert mentions(text, "AF-2026-1") is expected

@@ -149,7 +149,7 @@ def test_verify_finds_a_transfer_offered_again_by_less_than_two_people(doubt: Do
         )
     (found,) = wrong_books(doubt.database)
     assert doubt.first in found
-    assert "réponses « la première n'existe pas » 1" in found
+    assert "réponses « la première n’existe pas » 1" in found
 
 
 def test_verify_finds_an_answer_to_a_question_that_no_bank_asked(doubt: Doubt) -> None:

@@ -82,11 +82,11 @@ def test_two_people_answer_and_only_never_came_lets_the_transfers_be_offered_aga
     doubt.report(group="DU01")
     doubt.answer(NEVER, PREPARER)
     assert doubt.states() == OPEN
-    assert [row.words[0] for row in doubt.page().rows] == ["Une réponse sur deux"] * 2
+    assert [row.word for row in doubt.page().rows] == ["Une réponse sur deux"] * 2
     assert "Une autre personne doit répondre" in doubt.refusal(lambda: doubt.answer(NEVER, PREPARER))
     doubt.answer(NEVER, APPROVER)
     assert doubt.states() == DONE
-    assert [row.words[0] for row in doubt.page().rows] == ["La première n’existe pas"] * 2
+    assert [row.word for row in doubt.page().rows] == ["La première n’existe pas"] * 2
     assert "Il n’y a rien à faire" in doubt.refusal(lambda: doubt.answer(NEVER, THIRD))
     doubt.is_right()
     assert doubt.freeze().total_cents == 7_000
@@ -98,7 +98,7 @@ def test_the_first_stands_leaves_the_payment_in_transit_until_its_debit(doubt: D
     doubt.answer(STANDS, PREPARER)
     doubt.answer(STANDS, APPROVER)
     assert (doubt.states(), doubt.page().open_count) == (OPEN, 0)
-    assert [row.words[0] for row in doubt.page().rows] == ["La première tient"] * 2
+    assert [row.word for row in doubt.page().rows] == ["La première tient"] * 2
     assert batch_waiting(doubt.database, doubt.batch_id, LATER) == {}
     with pytest.raises(Refused, match="Rien n’est à régler"):
         doubt.freeze()
@@ -130,7 +130,7 @@ def test_two_contrary_answers_decide_nothing_and_nobody_else_decides_between_the
     doubt.answer(NEVER, PREPARER)
     stands = doubt.answer(STANDS, APPROVER)
     assert doubt.states() == OPEN
-    assert [row.words[0] for row in doubt.page().rows] == ["Réponses contraires"] * 2
+    assert [row.word for row in doubt.page().rows] == ["Réponses contraires"] * 2
     assert "revenir sur sa réponse" in doubt.refusal(lambda: doubt.answer(NEVER, THIRD))
     doubt.withdraw(stands)
     assert doubt.states() == OPEN, "withdrawing decides nothing"
@@ -170,7 +170,7 @@ def test_a_debit_that_comes_before_the_answer_says_that_the_first_stood(doubt: D
     assert doubt.states() == ["paid", "in_file"]
     page = doubt.page()
     assert page.open_count == 1
-    assert [row.words[0] for row in page.rows if row.reference == doubt.first] == ["Débité : la première tient"]
+    assert [row.word for row in page.rows if row.reference == doubt.first] == ["Débité : la première tient"]
     said = doubt.refusal(lambda: doubt.answer(NEVER, APPROVER, of=doubt.paid.first_id))
     assert "a débité ce virement le 23\u00a0novembre\u00a02026 : le premier envoi tient" in said
     doubt.answer(NEVER, APPROVER, seen=1)

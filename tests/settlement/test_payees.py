@@ -19,6 +19,7 @@ from voucher.settlement.formats_in.pain002 import PAYEE_CODES, read_status_repor
 from voucher.settlement.formats_out.references import message_id, payment_information_id
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.reports.read_payees import PAYEE_WORDS, doubtful_names, payee_batches, payee_checks
+from voucher.web.tags import PAYEE_TAGS
 
 CASE = (Path(__file__).parent / "files" / "pain002-payee-rvmc.xml").read_text()
 NAME = "ASSOCIATION LES TILLEULS D ESSAI"
@@ -78,7 +79,7 @@ def test_a_name_that_nearly_matches_is_shown_as_the_bank_knows_it_and_changes_no
     assert (done.rejected_count, done.duplicate_count, done.payee_counts, done.set_aside) == (0, 0, {"RVMC": 1}, ())
     assert names.paid.states() == ["in_file", "in_file"]
     (check,) = payee_checks(names.database, names.batch_id).values()
-    assert (check.bank_name, check.may_wait, check.tag) == (NAME, True, ("Nom presque juste", "warn"))
+    assert (check.bank_name, check.may_wait, PAYEE_TAGS[check.code]) == (NAME, True, ("Nom presque juste", "warn"))
     assert names.sentences()[0].endswith(f"La banque connaît « {NAME} ».")
     assert import_report(names.database, "encore.xml", names.case(), by=PREPARER, now=NOW).is_known
     assert wrong_books(names.database) == []

@@ -57,7 +57,7 @@ def take(database: Database, path: Path, keys: Keys | None = None, expected_key:
 def refused(database: Database, path: Path, keys: Keys | None = None) -> RefusedArchive:
     with pytest.raises(RefusedArchive) as caught:
         take(database, path, keys)
-    assert caught.value.sentence.endswith("Rien n'a été repris.")
+    assert caught.value.sentence.endswith("Rien n’a été repris.")
     assert rows_in(database) == 0
     return caught.value
 
@@ -105,7 +105,7 @@ def test_a_file_that_is_not_one_of_ours_is_refused(sqlite_database: Database, tm
     with ZipFile(empty, "w") as other:
         other.writestr("lisez.txt", "bonjour")
     assert "son manifeste manque" in refused(sqlite_database, empty).sentence
-    assert "n'existe pas" in refused(sqlite_database, tmp_path / "rien.zip").sentence
+    assert "n’existe pas" in refused(sqlite_database, tmp_path / "rien.zip").sentence
     foreign = tmp_path / "autre.zip"
     with ZipFile(foreign, "w") as other:
         other.writestr(form.MANIFEST, '{"format": "autre/1"}')
@@ -207,7 +207,7 @@ def test_a_count_changed_in_the_manifest_is_refused_whoever_signs(
 def test_a_system_that_is_in_use_is_not_written_over(database: Database, archive: Path) -> None:
     issued_booklets(database, 1)
     before = rows_in(database)
-    with pytest.raises(RefusedArchive, match="n'est pas vide"):
+    with pytest.raises(RefusedArchive, match="n’est pas vide"):
         take(database, archive)
     assert rows_in(database) == before
 
@@ -225,14 +225,14 @@ def test_a_sealed_archive_opens_with_its_passphrase_alone(
     assert b"voucher" not in path.read_bytes()
     whole = path.read_bytes()
     for keys in (Keys(), Keys(passphrase="un autre mot de passe"), Keys(identity=X25519PrivateKey.generate())):
-        with pytest.raises(RefusedArchive, match="ne s'ouvre pas"):
+        with pytest.raises(RefusedArchive, match="ne s’ouvre pas"):
             take(sqlite_database, path, keys)
     for wrong in (whole[:-1], whole[:-70_000], whole + b"\0", whole[:-65_552], whole[:40]):
         path.write_bytes(wrong)
         with pytest.raises(RefusedArchive):
             take(sqlite_database, path, with_everything)
     path.write_bytes(whole)
-    with pytest.raises(RefusedArchive, match="n'est pas vide"):
+    with pytest.raises(RefusedArchive, match="n’est pas vide"):
         take(sqlite_database, path, with_everything)
 
 
@@ -283,9 +283,9 @@ def test_the_command_line_writes_and_takes_over(
     assert "payment_advice" not in taken_over
     assert "Choisissez --for" in run(here, "export", "takeover", "--to", str(path))
     assert not path.exists()
-    assert "n'est pas chiffré" in run(here, "export", "takeover", "--to", str(tmp_path / "clair.zip"), "--in-clear")
+    assert "n’est pas chiffré" in run(here, "export", "takeover", "--to", str(tmp_path / "clair.zip"), "--in-clear")
     assert "lignes dans" in run(here, "export", "takeover", "--to", str(path), "--for", str(public))
-    assert "ne s'ouvre pas" in run(there, "import", "takeover", str(path))
+    assert "ne s’ouvre pas" in run(there, "import", "takeover", str(path))
     assert "lignes reprises" in run(there, "import", "takeover", str(path), "--identity", str(private))
     assert wrong_books(postgresql_database) == []
     with postgresql_database.read() as session:

@@ -211,7 +211,7 @@ def test_where_the_next_operator_was_not_named_its_own_key_alone_proves(
         code, found = sealed_by(session, tmp_path, FIRST_LINE)
     assert code == 1
     assert len(found) == 1
-    assert "l'opérateur d'avant ne l'a pas signée" in found[0]
+    assert "l’opérateur d’avant ne l’a pas signée" in found[0]
 
 
 def test_an_archive_for_another_key_or_with_another_note_is_not_taken(

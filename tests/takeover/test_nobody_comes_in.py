@@ -45,6 +45,6 @@ def with_an_account(path: Path) -> Path:
 
 
 def test_an_archive_of_an_earlier_version_brings_nobody_in(empty_database: Database, tmp_path: Path) -> None:
-    with pytest.raises(RefusedArchive, match="staff_account n'est pas de celles"):
+    with pytest.raises(RefusedArchive, match="staff_account n’est pas de celles"):
         take(empty_database, with_an_account(tmp_path / "compte.zip"))
     assert tables_in(empty_database.url) == []

@@ -220,9 +220,9 @@ def test_private_keys_go_sealed_for_the_next_operator_and_sign_again(
 ) -> None:
     identity = X25519PrivateKey.generate()
     done = handed_over(world, tmp_path, For(recipient=identity.public_key(), with_private_keys=True))
-    with pytest.raises(Refused, match="ne s'ouvre pas"):
+    with pytest.raises(Refused, match="ne s’ouvre pas"):
         taken_over(sqlite_database, done.path, Keys(identity=X25519PrivateKey.generate()))
-    with pytest.raises(Refused, match="ne s'ouvre pas"):
+    with pytest.raises(Refused, match="ne s’ouvre pas"):
         taken_over(sqlite_database, done.path)
     taken_over(sqlite_database, done.path, Keys(identity=identity))
     issued_after(sqlite_database, world)

@@ -47,7 +47,7 @@ def path_of(code: str) -> str:
 
 
 def plain(text: str) -> str:
-    return text.replace("\u00a0", " ").replace("\u202f", " ").replace("’", "'")
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def test_a_scanned_voucher_says_its_worth_its_date_and_where_to_go(database: Database, app: Flask) -> None:
@@ -57,10 +57,10 @@ def test_a_scanned_voucher_says_its_worth_its_date_and_where_to_go(database: Dat
     page = plain(answer.text)
     assert answer.status_code == 200
     assert "<h1>Ce chèque vaut 10 €.</h1>" in page
-    assert "jusqu'au <strong>31 décembre 2026</strong>" in page
+    assert "jusqu’au <strong>31 décembre 2026</strong>" in page
     assert "du lundi au vendredi de 9 h à 12 h" in page
     assert "Perdu ou volé" in page
-    assert page.index("vaut 10 €") < page.index("31 décembre") < page.index("Où l'utiliser") < page.index("Perdu")
+    assert page.index("vaut 10 €") < page.index("31 décembre") < page.index("Où l’utiliser") < page.index("Perdu")
 
 
 def test_the_code_page_sets_no_cookie_and_tells_nobody(database: Database, app: Flask) -> None:
@@ -86,7 +86,7 @@ def test_no_public_page_sets_a_cookie(sqlite_database: Database, path: str) -> N
 def test_each_state_is_told_in_plain_words(database: Database, app: Flask) -> None:
     client = app.test_client()
     stock, _ = entrusted_booklets(database, 1)
-    assert "n'est pas encore actif" in plain(
+    assert "n’est pas encore actif" in plain(
         client.get(path_of(scanned_codes(database, stock.first_booklet_number)[0])).text
     )
     issued = handed_over_booklets(database)
@@ -101,7 +101,7 @@ def test_each_state_is_told_in_plain_words(database: Database, app: Flask) -> No
     forged = path_of(codes[1])[:-1] + ("A" if codes[1][-1] != "A" else "B")
     answer = client.get(forged)
     assert answer.status_code == 404
-    assert "n'est pas un vrai chèque" in plain(answer.text)
+    assert "n’est pas un vrai chèque" in plain(answer.text)
 
 
 def test_a_retired_key_s_code_with_one_bit_flipped_is_no_voucher_on_the_citizen_s_page(database: Database) -> None:
@@ -116,16 +116,16 @@ def test_a_retired_key_s_code_with_one_bit_flipped_is_no_voucher_on_the_citizen_
         text = SignedCode(genuine.payload, bytes(flipped)).to_text()
         for answer in (client.get(path_of(text)), client.post("/cheque", data={"code": text}, follow_redirects=True)):
             assert answer.status_code == 404
-            assert "n'est pas un vrai chèque" in plain(answer.text)
+            assert "n’est pas un vrai chèque" in plain(answer.text)
 
 
 def test_the_grace_days_and_the_end_are_told(database: Database) -> None:
     issued = handed_over_booklets(database)
     path = path_of(scanned_codes(database, issued.first_booklet_number)[0])
     in_grace = app_for(database, datetime(2027, 1, 15, 12, tzinfo=UTC)).test_client().get(path)
-    assert "le prennent encore jusqu'au <strong>31 janvier 2027" in plain(in_grace.text)
+    assert "le prennent encore jusqu’au <strong>31 janvier 2027" in plain(in_grace.text)
     ended = app_for(database, datetime(2027, 2, 1, 0, 0, tzinfo=UTC)).test_client().get(path)
-    assert "n'est plus valable" in plain(ended.text)
+    assert "n’est plus valable" in plain(ended.text)
 
 
 def test_a_booklet_cover_says_how_many_are_left(database: Database, app: Flask) -> None:

@@ -85,12 +85,12 @@ class PlaceForm(HouseForm):
     """One field of each kind."""
 
     name = StringField(
-        "Nom du lieu", validators=[InputRequired(), Length(max=80)], description="Tel qu'il est affiché."
+        "Nom du lieu", validators=[InputRequired(), Length(max=80)], description="Tel qu’il est affiché."
     )
     siret = SiretField("SIRET", validators=[InputRequired()], description="Quatorze chiffres.")
     iban = IbanField("IBAN", validators=[Optional()])
     ceiling = EurosField("Plafond", validators=[InputRequired(), EurosRange(1)])
-    share = PercentField("Part de l'État", validators=[InputRequired()])
+    share = PercentField("Part de l’État", validators=[InputRequired()])
     count = CountField("Nombre de chèques", validators=[Optional()])
     opens_on = DateField("Ouvert depuis le", validators=[Optional()])
     kind = SelectField("Type de lieu", choices=[("", "Choisissez"), ("asso", "Association"), ("mairie", "Mairie")])
@@ -105,7 +105,7 @@ class PlaceForm(HouseForm):
         validators=[Optional()],
     )
     note = TextAreaField("Précisions", validators=[Optional()])
-    document = FileField("Relevé d'identité bancaire", description="PDF ou image, 5 Mo au plus.")
+    document = FileField("Relevé d’identité bancaire", description="PDF ou image, 5 Mo au plus.")
     secret = PasswordField("Mot de passe", validators=[Optional()])
     is_open = BooleanField("Le lieu reçoit sans rendez-vous")
     contact = FormField(ContactForm, "Contact")
@@ -116,13 +116,13 @@ PUBLIC = """
 {% extends "layout_public.html" %}{% import "ui.html" as ui %}
 {% block title %}Votre chèque{% endblock %}
 {% block main %}
-{{ ui.header("Ce chèque vaut 10 €", lead="Vous pouvez l'utiliser jusqu'au 31 décembre 2026.") }}
+{{ ui.header("Ce chèque vaut 10 €", lead="Vous pouvez l’utiliser jusqu’au 31 décembre 2026.") }}
 {{ ui.ticket(1000, "Chèque 0000 0412", ["À utiliser avant le 31 décembre 2026"], ui.tag("Utilisable", "success")) }}
 <h2>Trois lieux près de vous</h2>
 <p>Présentez ce chèque sur place. <a href="#">Voir tous les lieux</a></p>
 {{ ui.definitions([("Médiathèque", "Lundi à vendredi, 9 h à 17 h"), ("Téléphone", "")]) }}
 <p>Code à dicter : {{ ui.typing_code("7KQ4M2XW9TBD") }}</p>
-{{ ui.notice("info", "Perdu ou volé ?", "Appelez la structure qui vous l'a remis.") }}
+{{ ui.notice("info", "Perdu ou volé ?", "Appelez la structure qui vous l’a remis.") }}
 {{ ui.print_button() }}
 {% endblock %}
 """
@@ -145,7 +145,7 @@ OFFICE = """
 {% block title %}Lot de juillet{% endblock %}
 {% block main %}
 {% call ui.header("Lot de juillet", figure=4523000|euros, label="à payer à 128 structures", lead="Clôturé le 2 août.") %}
-{{ ui.link_button("#", "Valider le lot") }}{{ ui.link_button("#", "Voir l'état liquidatif", "secondary") }}
+{{ ui.link_button("#", "Valider le lot") }}{{ ui.link_button("#", "Voir l’état liquidatif", "secondary") }}
 {% endcall %}
 {{ ui.steps([
   {"label": "Clôturer", "state": "done", "who": "Anne Roy", "at": at},
@@ -155,7 +155,7 @@ OFFICE = """
   {"label": "Rapprocher", "state": "stopped"}]) }}
 {{ ui.notice("warn", "Un bordereau attend un RIB.", "Il sera reporté au lot suivant.") }}
 {{ ui.notice("success", "Le fichier est conforme.") }}
-{{ ui.notice("danger", "Les sommes diffèrent.", "Rien n'a été envoyé.") }}
+{{ ui.notice("danger", "Les sommes diffèrent.", "Rien n’a été envoyé.") }}
 {% call ui.figures() %}
 {{ ui.figure(4523000|euros, "bordereaux", "Somme des bordereaux du lot.", as_of=at.date()) }}
 {{ ui.figure(4523000|euros, "fichier", "Somme de contrôle du fichier.") }}
@@ -238,14 +238,14 @@ def _office() -> object:
             [Bar("Vosges", 1200), Bar("Meuse", 410)],
             "Chèques",
         ),
-        line=line("Chèques encaissés par mois", "Le rythme double avant l'été.", points, "Chèques"),
+        line=line("Chèques encaissés par mois", "Le rythme double avant l’été.", points, "Chèques"),
     )
 
 
 def _form() -> str:
     form = PlaceForm()
     if form.is_submitted() and not form.validate():
-        show_refusal(form, Refused("place.twice", "Ce SIRET est déjà celui d'un autre lieu. Ouvrez ce lieu.", "siret"))
+        show_refusal(form, Refused("place.twice", "Ce SIRET est déjà celui d’un autre lieu. Ouvrez ce lieu.", "siret"))
         show_refusal(form, Refused("place.closed", "Les inscriptions sont closes. Revenez en janvier."))
     return render_template_string(FORM, form=form, breadcrumbs=[Link("Structures", "/structures"), Link("Ajouter", "")])
 

@@ -240,7 +240,7 @@ def test_what_a_program_may_not_send_is_a_400_that_says_nothing_was_taken(world:
         answer = client.post(address, data=body, content_type=JSON, headers={"X-CSRFToken": token})
         assert answer.status_code == 400, name
         assert answer.content_type == "application/problem+json"
-        assert answer.get_json(force=True)["money"] == "Rien n'a été débité."
+        assert answer.get_json(force=True)["money"] == "Rien n’a été débité."
 
 
 class Counted(io.RawIOBase):

@@ -48,7 +48,7 @@ def test_a_person_reads_what_happened_to_the_money_and_what_to_do(client: FlaskC
     answer = client.get(f"/abort/{status}")
     assert answer.status_code == status
     assert answer.mimetype == "text/html"
-    assert "Rien n&#39;a été débité." in answer.text
+    assert "Rien n’a été débité." in answer.text
     assert re.search(r'<p class="lead">[A-ZÀ-Ý][^<]+\.</p>', answer.text)
 
 
@@ -61,7 +61,7 @@ def test_a_program_reads_rfc_9457(client: FlaskClient, status: int) -> None:
     assert told["status"] == status
     assert told["type"].startswith("urn:pass-numerique:problem:")
     assert told["title"]
-    assert told["money"] == "Rien n'a été débité."
+    assert told["money"] == "Rien n’a été débité."
 
 
 def test_json_is_given_to_whoever_asks_for_it_and_a_page_to_a_browser(client: FlaskClient) -> None:
@@ -101,7 +101,7 @@ def test_after_a_failure_of_ours_during_a_change_nothing_is_promised(app: Flask)
     finally:
         app.config["WTF_CSRF_ENABLED"] = True
     assert answer.status_code == 500
-    assert "Rien n&#39;a été débité." not in answer.text
+    assert "Rien n’a été débité." not in answer.text
     assert "Vérifiez dans la liste avant de recommencer" in answer.text
 
 

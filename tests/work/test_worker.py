@@ -103,4 +103,4 @@ def test_the_command_stops_cleanly_when_it_is_asked_to(sqlite_database_url: str)
         worker.send_signal(signal.SIGTERM)
         out, errors = worker.communicate(timeout=30)
     assert worker.returncode == 0, errors
-    assert "s'arrête" in out
+    assert "s’arrête" in out

@@ -20,6 +20,7 @@ from voucher.access.tries import AFTER_FIVE, forget_tries, take_try
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
+from voucher.kernel.idempotency import is_replay
 from voucher.kernel.refusals import Refused
 
 
@@ -33,15 +34,20 @@ class NewAccount:
 
 
 def open_account(database: Database, account: NewAccount, *, by: UUID | None, now: datetime) -> UUID:
-    """Open a staff account and invite its person, who chooses the password. Raises Refused for an address already known.
+    """Open a staff account and invite its person, who chooses the password; the same command again changes nothing.
+
+    Raises Refused for an address already known.
 
     `by` None is the host, which prints the link itself (`links.print_link`); anybody else's invitation goes by e-mail.
     """
     email = new_address(account.email)
     name = required_text(account.name, "name", 120)
     with database.write() as session:
+        row = {"id": account.id, "email": email, "name": name}
+        if is_replay(session, StaffAccount, row):
+            return account.id
         refuse_known_address(session, email)
-        session.execute(insert(StaffAccount).values(id=account.id, email=email, name=name, created_at=now))
+        session.execute(insert(StaffAccount).values(**row, created_at=now))
         note(session, by, "account_opened", email, now)
         if by is not None:
             queue_link(session, locked_account(session, account.id), Origin.OFFICE, by, now)
@@ -115,7 +121,7 @@ def change_password(
     screen left open cannot guess at leisure.
     """
     wrong = Refused(
-        "wrong_password", f"Ce n'est pas votre mot de passe actuel. Écrivez-le de nouveau. {AFTER_FIVE}", "current"
+        "wrong_password", f"Ce n’est pas votre mot de passe actuel. Écrivez-le de nouveau. {AFTER_FIVE}", "current"
     )
     account = take_try(database, StaffAccount.id == account_id, now)
     if not is_password(account.password_hash if account else None, current) or account is None:

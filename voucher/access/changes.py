@@ -28,7 +28,7 @@ from voucher.access.rules import (
     Role,
     incompatible_with,
 )
-from voucher.kernel.calendar import french_instant
+from voucher.kernel.calendar import french_instant, not_before
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -241,7 +241,7 @@ def _decide(
     # What is decided on an account is dated in its order, whatever the clocks say.
     whose = select(AccountChange.account_id).where(AccountChange.id == change_id).scalar_subquery()
     earlier = session.scalar(select(func.max(AccountChange.decided_at)).where(AccountChange.account_id == whose))
-    at = max(now, earlier or now)
+    at = not_before(now, earlier)
     decision = update(AccountChange).where(AccountChange.id == change_id, AccountChange.outcome.is_(None))
     if changed(session, decision.values(outcome=outcome, decided_at=at, decided_by=by, decided_from=origin)) == 0:
         raise Refused("already_decided", "Cette demande vient d’être décidée. Relisez la page.")
@@ -313,13 +313,13 @@ def _refuse_role(session: Session, account_id: UUID, role: Role) -> None:
     ]
     if role in held:
         raise Refused(
-            "role_held", "Cette personne a déjà ce rôle. Retirez-le d'abord pour en changer l'organisme.", "role"
+            "role_held", "Cette personne a déjà ce rôle. Retirez-le d’abord pour en changer l’organisme.", "role"
         )
     if (other := incompatible_with(role, held)) is not None:
         raise Refused(
             "roles_incompatible",
             f"« {ROLE_NAMES[role]} » et « {ROLE_NAMES[other]} » ne vont pas ensemble : une même personne ne peut pas tenir"
-            " les deux côtés de l'argent. Donnez ce rôle à quelqu'un d'autre.",
+            " les deux côtés de l’argent. Donnez ce rôle à quelqu’un d’autre.",
             "role",
         )
 

@@ -12,7 +12,7 @@ _GIVEN = (ChangeOutcome.CONFIRMED, ChangeOutcome.BEFORE)
 
 
 def check_two_people_gave_roles(session: Session) -> list[Violation]:
-    """Un rôle qui compte parmi deux personnes a été demandé par l'une et confirmé par une autre, ou par le serveur."""
+    """Un rôle qui compte parmi deux personnes a été demandé par l’une et confirmé par une autre, ou par le serveur."""
     same = and_(
         AccountChange.account_id == RoleGrant.account_id,
         AccountChange.kind == ChangeKind.ROLE,
@@ -46,7 +46,7 @@ def check_two_people_gave_roles(session: Session) -> list[Violation]:
 
 
 def check_addresses_seen_by_two(session: Session) -> list[Violation]:
-    """L'adresse de qui tient un tel rôle est celle que deux personnes ont vue."""
+    """L’adresse de qui tient un tel rôle est celle que deux personnes ont vue."""
     rows = session.execute(
         select(
             StaffAccount.email,
@@ -68,7 +68,7 @@ def check_addresses_seen_by_two(session: Session) -> list[Violation]:
 
 
 def check_closed_accounts_open_nothing(session: Session) -> list[Violation]:
-    """Un compte fermé n'a ni connexion, ni lien qui sert, ni demande qui attend."""
+    """Un compte fermé n’a ni connexion, ni lien qui sert, ni demande qui attend."""
     still = {
         "une connexion ouverte": exists().where(StaffSession.account_id == StaffAccount.id),
         "un lien qui sert": exists().where(AccountLink.account_id == StaffAccount.id, AccountLink.ended_at.is_(None)),

@@ -49,7 +49,7 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime) -> 
     """
     email = email.strip().lower()
     wrong = Refused(
-        "wrong_credentials", f"L'adresse ou le mot de passe ne va pas. Vérifiez les deux et recommencez. {AFTER_FIVE}"
+        "wrong_credentials", f"L’adresse ou le mot de passe ne va pas. Vérifiez les deux et recommencez. {AFTER_FIVE}"
     )
     account = take_try(database, StaffAccount.email == email, now)
     if not is_password(account.password_hash if account else None, password) or account is None:

@@ -25,15 +25,15 @@ ACTIONS: dict[str, str] = {
 }
 """What the trail's own acts are called; other rooms write theirs in French."""
 
-OUTCOMES: dict[str | None, tuple[str, str]] = {
-    None: ("À confirmer", "wait"),
-    "confirmed": ("Confirmée", "success"),
-    "refused": ("Refusée", "neutral"),
-    "dropped": ("Sans objet", "neutral"),
-    "alone": ("Fait par une personne", "neutral"),
-    "before": ("D’avant la règle", "neutral"),
+OUTCOMES: dict[str | None, str] = {
+    None: "À confirmer",
+    "confirmed": "Confirmée",
+    "refused": "Refusée",
+    "dropped": "Sans objet",
+    "alone": "Fait par une personne",
+    "before": "D’avant la règle",
 }
-"""The word of each outcome of a change, and the kind of its tag."""
+"""The word of each outcome of a change."""
 
 
 def codes_of(text: str) -> list[str]:

@@ -40,6 +40,9 @@ FIGURES: Mapping[str, str] = {
 }
 """The columns, in their order; the first is the sum of the others."""
 
+USED = ("paid", "to_pay")
+"""The columns of vouchers that were used: their rows are redemptions."""
+
 DEFINITIONS: Mapping[str, str] = {
     "ordered": "Chèques commandés jusqu’au 31 décembre.",
     "paid": "Encaissés, et payés à la structure par une ligne de la banque.",

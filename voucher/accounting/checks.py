@@ -28,7 +28,7 @@ _BOOKS = {"budget": "comptabilité budgétaire", "general": "comptabilité gén�
 
 
 def check_years_are_closed_in_order(session: Session) -> list[Violation]:
-    """Les exercices sont clos dans l'ordre, par deux personnes, chacun jusqu'au dernier jour de décembre."""
+    """Les exercices sont clos dans l’ordre, par deux personnes, chacun jusqu’au dernier jour de décembre."""
     rows = session.execute(select(FiscalYear.__table__).order_by(FiscalYear.year)).all()
     closed = [row for row in rows if row.closed_at is not None]
     violations = [
@@ -47,7 +47,7 @@ def check_years_are_closed_in_order(session: Session) -> list[Violation]:
 
 
 def check_opening_balances_are_sums(session: Session) -> list[Violation]:
-    """Ce que chaque compte reporte à l'ouverture est la somme de ses mouvements des exercices clos, au centime."""
+    """Ce que chaque compte reporte à l’ouverture est la somme de ses mouvements des exercices clos, au centime."""
     years = session.scalars(
         select(FiscalYear.year).where(FiscalYear.closed_at.is_not(None)).order_by(FiscalYear.year)
     ).all()
@@ -92,7 +92,7 @@ def check_opening_balances_are_sums(session: Session) -> list[Violation]:
 
 
 def check_opening_balances_balance(session: Session) -> list[Violation]:
-    """Dans chaque livre, les soldes d'ouverture d'un exercice se compensent."""
+    """Dans chaque livre, les soldes d’ouverture d’un exercice se compensent."""
     total = func.sum(OpeningBalance.balance_cents)
     rows = session.execute(
         select(
@@ -181,7 +181,7 @@ def check_letters_balance(session: Session) -> list[Violation]:
 
 
 def check_a_movement_has_one_letter(session: Session) -> list[Violation]:
-    """Un côté d'un mouvement est sous une lettre au plus ; les encaissements d'une période aussi."""
+    """Un côté d’un mouvement est sous une lettre au plus ; les encaissements d’une période aussi."""
     first, second = aliased(LetteredMovement), aliased(LetteredMovement)
     live = undone_letters()
     rows = session.execute(
@@ -210,7 +210,7 @@ def check_a_movement_has_one_letter(session: Session) -> list[Violation]:
 
 
 def check_kept_accounts_are_whole(session: Session) -> list[Violation]:
-    """Chaque compte annuel produit est gardé tel qu'il fut donné."""
+    """Chaque compte annuel produit est gardé tel qu’il fut donné."""
     rows = session.execute(select(AnnualAccount.name, AnnualAccount.sha256, AnnualAccount.content))
     return [
         Violation("kept_accounts_are_whole", f"fichier {row.name}", "ses octets ont changé")

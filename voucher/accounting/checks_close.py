@@ -14,7 +14,7 @@ from voucher.ledger.rule_starts import CLOSE_CHECKS, written_under
 
 
 def check_two_people_looked_before_a_close(session: Session) -> list[Violation]:
-    """Chaque exercice clos porte la liste de fin d'exercice, signée par les deux personnes, avec la raison de ce qui restait."""
+    """Chaque exercice clos porte la liste de fin d’exercice, signée par les deux personnes, avec la raison de ce qui restait."""
     years = session.scalars(
         select(FiscalYear).where(FiscalYear.closed_at.is_not(None), written_under(CLOSE_CHECKS, FiscalYear.closed_at))
     ).all()
@@ -30,7 +30,7 @@ def check_two_people_looked_before_a_close(session: Session) -> list[Violation]:
             if proposed is None or confirmed is None:
                 detail = "clos sans la liste signée des deux personnes"
             elif confirmed.found_count and _figures(confirmed) != _figures(proposed):
-                detail = f"{_words(proposed)} acceptés par l'une, {_words(confirmed)} par l'autre"
+                detail = f"{_words(proposed)} acceptés par l’une, {_words(confirmed)} par l’autre"
             elif any(row.found_count and not row.reason.strip() for row in (proposed, confirmed)):
                 detail = "ce qui restait est accepté sans raison"
             else:

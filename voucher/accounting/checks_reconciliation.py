@@ -14,7 +14,7 @@ ROWS_MAX = 100
 
 
 def check_reconciliations_tell_every_cent(session: Session) -> list[Violation]:
-    """À chaque jour, chaque centime que les livres tiennent d'un compte (5120, 5115) a sa ligne de banque ou son virement en route."""
+    """À chaque jour, chaque centime que les livres tiennent d’un compte (5120, 5115) a sa ligne de banque ou son virement en route."""
     accounts = session.execute(select(PayingAccount.id, PayingAccount.name).order_by(PayingAccount.name)).all()
     return [
         Violation(

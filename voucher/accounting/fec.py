@@ -16,7 +16,7 @@ from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.accounting.balance import CHARGE_CLASSES, sums_by_account
-from voucher.accounting.fec_format import COLUMNS, amount, cell, day, letters
+from voucher.accounting.fec_format import COLUMNS, amount, cell, day, encoded, letters
 from voucher.accounting.letters import USES, live_periods, undone_letters
 from voucher.accounting.model import LetteredMovement, MatchingLetter
 from voucher.kernel.calendar import paris_day
@@ -192,10 +192,10 @@ def _chunks(
         for line in _lines(session, siren, year, numbers, now):
             waiting.append("\t".join(line))
             if len(waiting) >= CHUNK_LINES:
-                yield ("\r\n".join(waiting) + "\r\n").encode(encoding, errors="replace")
+                yield encoded(waiting, encoding)
                 waiting.clear()
     if waiting:
-        yield ("\r\n".join(waiting) + "\r\n").encode(encoding, errors="replace")
+        yield encoded(waiting, encoding)
 
 
 def _lines(session: Session, siren: str, year: int, numbers: Numbering, now: datetime) -> Iterator[tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """The FEC's format (art. A.47 A-1 LPF): its columns, and how a cell is written. The checker does not read this module."""
 
+from collections.abc import Iterable
 from datetime import date
 
 COLUMNS = (
@@ -7,6 +8,10 @@ COLUMNS = (
     "PieceRef", "PieceDate", "EcritureLib", "Debit", "Credit", "EcritureLet", "DateLet", "ValidDate", "Montantdevise",
     "Idevise",
 )  # fmt: skip
+# What our sentences hold and ISO 8859-15 has not, by the nearest it has.
+_LATIN_9 = str.maketrans(
+    {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u2011": "-", "\u202f": "\u00a0"}
+)
 
 
 def amount(cents: int) -> str:
@@ -36,3 +41,9 @@ def letters(number: int) -> str:
         number, rest = divmod(number, 26)
         marks.append(chr(65 + rest))
     return "".join(reversed(marks))
+
+
+def encoded(lines: Iterable[str], encoding: str) -> bytes:
+    """Return lines in « utf-8 » or « iso8859-15 », each with its end; a sign that the second has no nearest for becomes « ? »."""
+    text = "".join(f"{line}\r\n" for line in lines)
+    return (text if encoding == "utf-8" else text.translate(_LATIN_9)).encode(encoding, errors="replace")

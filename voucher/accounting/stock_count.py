@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, aliased
 from voucher.accounting.model import GapKind, StockCount, StockCountGap
 from voucher.distribution.model import Handover, Prescriber, StockSlip, StockVoid, StopOrder
 from voucher.issuing.model import Booklet, IssueBatch
-from voucher.kernel.calendar import end_of_day, french_date, paris_day
+from voucher.kernel.calendar import end_of_day, french_date, not_before, paris_day
 from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import insert_once, is_replay
@@ -51,6 +51,11 @@ class Gap:
     booklet_number: int
     kind: str
     known_as: str
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it was not where the system said."""
+        return self.kind == GapKind.MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,7 @@ def sign_count(database: Database, count_id: UUID, issuer_id: UUID, *, by: UUID,
         sign = (
             update(StockCount)
             .where(StockCount.id == count_id, StockCount.signed_at.is_(None))
-            .values(signed_at=max(now, found.recorded_at), signed_by=by)
+            .values(signed_at=not_before(now, found.recorded_at), signed_by=by)
             .execution_options(synchronize_session=False)
         )
         if changed(session, sign) == 0 and found.signed_by not in (None, by):

@@ -53,6 +53,11 @@ class CloseLine:
         return sum(row.cents for row in self.rows)
 
     @property
+    def is_of_funding(self) -> bool:
+        """Whether its rows are read in the funding pages, and not in those of finance."""
+        return self.item is CloseItem.USES_NOT_CALLED
+
+    @property
     def is_blocking(self) -> bool:
         """Whether nobody may accept it."""
         return self.item in BLOCKING and self.count > 0

@@ -14,7 +14,7 @@ def chart() -> None:
 
 
 @chart.command(
-    "check", help="Vérifie un fichier de plan comptable et montre ce qu'il donne. Sort avec 1 s'il ne va pas."
+    "check", help="Vérifie un fichier de plan comptable et montre ce qu’il donne. Sort avec 1 s’il ne va pas."
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def check_chart(file: Path) -> None:

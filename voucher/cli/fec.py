@@ -21,11 +21,11 @@ def fec() -> None:
     """Gather the commands of the FEC."""
 
 
-@fec.command("write", help="Écrit le FEC d'un titulaire de compte payeur (SIREN) pour un exercice.")
+@fec.command("write", help="Écrit le FEC d’un titulaire de compte payeur (SIREN) pour un exercice.")
 @click.argument("siren")
 @click.argument("year", type=Count())
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Où l'écrire.")
-@click.option("--latin9", is_flag=True, help="En ISO-8859-15 plutôt qu'en UTF-8.")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Où l’écrire.")
+@click.option("--latin9", is_flag=True, help="En ISO-8859-15 plutôt qu’en UTF-8.")
 @click.option(
     "--chart", "chart_file", type=click.Path(path_type=Path), envvar="PASS_CHART_FILE", help="Plan comptable."
 )
@@ -41,14 +41,14 @@ def write_fec(siren: str, year: int, folder: Path, latin9: bool, chart_file: Pat
         with path.open("wb") as out:
             out.writelines(found.chunks)
     if found.is_provisional:
-        click.echo("Provisoire : l'exercice n'est pas clos, ou des écritures attendent leur scellement.")
+        click.echo("Provisoire : l’exercice n’est pas clos, ou des écritures attendent leur scellement.")
     click.echo(str(path))
     _check(path, "iso8859-15" if latin9 else "utf-8")
 
 
-@fec.command("check", help="Vérifie un FEC, d'où qu'il vienne. Sort avec 1 s'il ne va pas.")
+@fec.command("check", help="Vérifie un FEC, d’où qu’il vienne. Sort avec 1 s’il ne va pas.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--latin9", is_flag=True, help="N'accepte que l'ISO-8859-15 ; sans cela, les octets le disent.")
+@click.option("--latin9", is_flag=True, help="N’accepte que l’ISO-8859-15 ; sans cela, les octets le disent.")
 def check_file(file: Path, latin9: bool) -> None:
     """Check a file against the rule."""
     _check(file, "iso8859-15" if latin9 else None)

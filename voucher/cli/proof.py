@@ -20,7 +20,7 @@ from voucher.startup import settings_of_environment
     "--to",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Dossier, de préférence d'une autre machine, où écrire le point de contrôle.",
+    help="Dossier, de préférence d’une autre machine, où écrire le point de contrôle.",
 )
 def seal_command(folder: Path | None) -> None:
     """Seal now; run twice, it changes nothing. The checkpoint and the programme's public key go to the folder."""
@@ -29,7 +29,7 @@ def seal_command(folder: Path | None) -> None:
         done = seal_now(database, settings, datetime.now(UTC))
         last = latest_checkpoint(database)
     if last is None:
-        click.echo("Il n'y a rien à sceller : le registre est vide.")
+        click.echo("Il n’y a rien à sceller : le registre est vide.")
         return
     click.echo(f"{done.added_count if done else 0} écritures scellées, {last.size} en tout. Racine : {last.root}")
     if folder is not None:
@@ -51,7 +51,7 @@ def key_command() -> None:
     "--to", "path", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Fichier .zip à écrire."
 )
 @click.option(
-    "--until", type=click.DateTime(["%Y-%m-%d"]), help="Le journal seul, jusqu'au dernier scellement de ce jour."
+    "--until", type=click.DateTime(["%Y-%m-%d"]), help="Le journal seul, jusqu’au dernier scellement de ce jour."
 )
 def export_audit_command(path: Path, until: datetime | None) -> None:
     """Seal what waits, then write the archive; it takes its name once it is whole."""
@@ -68,7 +68,7 @@ def export_audit_command(path: Path, until: datetime | None) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-        note_access(database, None, "archive d'audit", f"{made.sealed_count} écritures, ligne de commande", now)
+        note_access(database, None, "archive d’audit", f"{made.sealed_count} écritures, ligne de commande", now)
     click.echo(f"{made.entry_count} écritures, dont {made.sealed_count} scellées, dans {path}.")
     click.echo(f"Clé du programme, à remettre par une autre voie : {published_key(settings)}")
 

@@ -12,7 +12,7 @@ THREADS = 8
 
 
 @click.command(help="Sert les pages avec gunicorn, d’après les variables PASS_….")
-@click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Adresse d'écoute.")
+@click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Adresse d’écoute.")
 @click.option(
     "--workers", default=0, type=Count(0, 256), help="Processus ; par défaut 1 sur SQLite, 2 par cœur sur PostgreSQL."
 )

@@ -78,14 +78,14 @@ def export_command(
         )
     if next_key is None:
         click.echo(
-            "ATTENTION : l'archive ne nomme pas celui qui reprend. Votre clé ne prouvera pas ce qu'il scellera. Donnez sa clé avec "
+            "ATTENTION : l’archive ne nomme pas celui qui reprend. Votre clé ne prouvera pas ce qu’il scellera. Donnez sa clé avec "
             "--next-key.",
             err=True,
         )
     if not done.is_sealed:
         click.echo(
-            "ATTENTION : ce fichier n'est pas chiffré. Il contient les secrets des chèques et les RIB des structures. "
-            "Chiffrez-le avant de l'envoyer, et détruisez-le ensuite.",
+            "ATTENTION : ce fichier n’est pas chiffré. Il contient les secrets des chèques et les RIB des structures. "
+            "Chiffrez-le avant de l’envoyer, et détruisez-le ensuite.",
             err=True,
         )
 
@@ -95,13 +95,13 @@ def import_() -> None:
     """Gather the imports."""
 
 
-@import_.command("takeover", help="Reprend l'archive d'un autre opérateur dans une base neuve.")
+@import_.command("takeover", help="Reprend l’archive d’un autre opérateur dans une base neuve.")
 @click.argument("path", metavar="FICHIER", type=_FILE)
-@click.option("--identity", type=_FILE, help="Votre clé privée X25519 (PEM), si l'archive est chiffrée pour vous.")
+@click.option("--identity", type=_FILE, help="Votre clé privée X25519 (PEM), si l’archive est chiffrée pour vous.")
 @click.option(
-    "--passphrase", "has_passphrase", is_flag=True, help="L'archive est chiffrée par un mot de passe, demandé."
+    "--passphrase", "has_passphrase", is_flag=True, help="L’archive est chiffrée par un mot de passe, demandé."
 )
-@click.option("--expected-key", metavar="HEXA", help="Clé du programme que l'opérateur d'avant publie.")
+@click.option("--expected-key", metavar="HEXA", help="Clé du programme que l’opérateur d’avant publie.")
 def import_command(path: Path, identity: Path | None, has_passphrase: bool, expected_key: str | None) -> None:
     """Take an archive over: whole or not at all."""
     passphrase = click.prompt("Mot de passe", hide_input=True, err=True) if has_passphrase else None
@@ -124,14 +124,14 @@ def import_command(path: Path, identity: Path | None, has_passphrase: bool, expe
     )
     click.echo(f"Archive signée par la clé {done.signed.public_key.hex()}.")
     if expected_key is None:
-        click.echo("Comparez cette clé à celle que l'opérateur d'avant publie.")
+        click.echo("Comparez cette clé à celle que l’opérateur d’avant publie.")
     if done.retired_key_count:
         click.echo(
             f"{done.retired_key_count} clés ne signent plus : leurs codes restent bons. Faites une clé à chaque collectivité "
             "avant de commander."
         )
     for one in done.new_violations:
-        click.echo(f"Nouvelle vérification, que l'archive ne connaissait pas : {one}", err=True)
+        click.echo(f"Nouvelle vérification, que l’archive ne connaissait pas : {one}", err=True)
     click.echo("Ouvrez maintenant les comptes de vos équipes, puis lancez « voucher verify ».")
 
 
@@ -146,9 +146,9 @@ def _public_key(path: Path) -> X25519PublicKey:
     try:
         key = load_pem_public_key(path.read_bytes())
     except (OSError, ValueError) as wrong:
-        raise Refused("bad_key", f"{path} n'est pas une clé publique PEM. Voyez docs/takeover.md.") from wrong
+        raise Refused("bad_key", f"{path} n’est pas une clé publique PEM. Voyez docs/takeover.md.") from wrong
     if not isinstance(key, X25519PublicKey):
-        raise Refused("bad_key", f"{path} n'est pas une clé X25519. Voyez docs/takeover.md.")
+        raise Refused("bad_key", f"{path} n’est pas une clé X25519. Voyez docs/takeover.md.")
     return key
 
 
@@ -156,9 +156,9 @@ def _private_key(path: Path) -> X25519PrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), None)
     except (OSError, ValueError, TypeError) as wrong:
-        raise Refused("bad_key", f"{path} n'est pas une clé privée PEM sans mot de passe.") from wrong
+        raise Refused("bad_key", f"{path} n’est pas une clé privée PEM sans mot de passe.") from wrong
     if not isinstance(key, X25519PrivateKey):
-        raise Refused("bad_key", f"{path} n'est pas une clé X25519. Voyez docs/takeover.md.")
+        raise Refused("bad_key", f"{path} n’est pas une clé X25519. Voyez docs/takeover.md.")
     return key
 
 
@@ -173,7 +173,7 @@ def _hexadecimal(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise click.UsageError("La clé attendue s'écrit en chiffres hexadécimaux.") from None
+        raise click.UsageError("La clé attendue s’écrit en chiffres hexadécimaux.") from None
 
 
 COMMANDS = (export_command, import_)

@@ -17,27 +17,27 @@ from voucher.programme.programme_key import programme_key
 from voucher.reporting.verify import verify as verify_books
 
 
-@click.command(help="Prouve les livres : recalcule tout et nomme chaque écart. Sort avec 1 s'il y en a.")
-@click.option("--quiet", is_flag=True, help="N'écrit que les écarts.")
+@click.command(help="Prouve les livres : recalcule tout et nomme chaque écart. Sort avec 1 s’il y en a.")
+@click.option("--quiet", is_flag=True, help="N’écrit que les écarts.")
 @click.option(
     "--checkpoint",
     "checkpoints",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Point de contrôle gardé hors du serveur, que le journal doit prolonger. Autant de fois qu'il faut.",
+    help="Point de contrôle gardé hors du serveur, que le journal doit prolonger. Autant de fois qu’il faut.",
 )
 @click.option(
     "--proof",
     "proofs",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Preuve d'une écriture (tlog-proof), que le journal doit confirmer. Autant de fois qu'il faut.",
+    help="Preuve d’une écriture (tlog-proof), que le journal doit confirmer. Autant de fois qu’il faut.",
 )
 @click.option(
     "--key",
     "line",
     metavar="LIGNE",
-    help="Clé du programme, d'aujourd'hui ou d'un opérateur d'avant, que vous tenez d'ailleurs.",
+    help="Clé du programme, d’aujourd’hui ou d’un opérateur d’avant, que vous tenez d’ailleurs.",
 )
 @click.option(
     "--all",
@@ -49,7 +49,7 @@ from voucher.reporting.verify import verify as verify_books
     "--day",
     "day",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="Lit la part des codes d'un autre jour (AAAA-MM-JJ) : pour refaire un constat.",
+    help="Lit la part des codes d’un autre jour (AAAA-MM-JJ) : pour refaire un constat.",
 )
 def verify(
     quiet: bool,
@@ -75,7 +75,7 @@ def verify(
                 click.echo(f"{mark} {result.room:<13} {result.sentence} ({result.seconds:.1f} s)")
             for violation in result.violations:
                 click.echo(f"    {violation.subject} : {violation.detail}")
-    click.echo("Les livres sont justes." if found == 0 else f"{found} écarts. Rien n'a été changé.")
+    click.echo("Les livres sont justes." if found == 0 else f"{found} écarts. Rien n’a été changé.")
     sys.exit(0 if found == 0 else 1)
 
 

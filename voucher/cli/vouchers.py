@@ -56,7 +56,7 @@ def issue(
             waiting = [order_id] if order_id else unfinished_batches(database)
             for batch_id in waiting:
                 _make(database, batch_id, settings, processes)
-            click.echo("Il n'y a plus rien à fabriquer." if waiting else "Il n'y a rien à fabriquer.")
+            click.echo("Il n’y a plus rien à fabriquer." if waiting else "Il n’y a rien à fabriquer.")
             return
         if agreement_number is None:
             raise click.UsageError("Donnez le numéro de la convention, ou --resume.")
@@ -87,12 +87,12 @@ def print_vouchers(order_id: UUID, folder: Path | None, processes: int) -> None:
     with open_database(settings) as database:
         batch = read.batch(database, order_id)
         if batch is None:
-            raise Refused("batch_unknown", "Cette commande n'existe pas. Vérifiez son numéro.")
+            raise Refused("batch_unknown", "Cette commande n’existe pas. Vérifiez son numéro.")
         folder = folder or settings.data_folder / "carnets" / str(order_id)
         with _bar("Chèques imprimés", batch.voucher_count) as advance:
             paths = print_batch(database, order_id, folder, settings=settings, processes=processes, on_progress=advance)
         note_access(database, None, "carnets imprimés", f"commande {order_id}, ligne de commande", datetime.now(UTC))
-        click.echo(f"{len(paths)} fichiers dans {folder}. Chaque code vaut de l'argent : gardez-les sous clé.")
+        click.echo(f"{len(paths)} fichiers dans {folder}. Chaque code vaut de l’argent : gardez-les sous clé.")
 
 
 @click.command(
@@ -108,7 +108,7 @@ def lapse_command() -> None:
                 f"{format_euros(batch.released_cents)} rendus à la convention."
             )
         if not lapsed:
-            click.echo("Aucun chèque n'arrive au bout de sa validité.")
+            click.echo("Aucun chèque n’arrive au bout de sa validité.")
 
 
 @click.command("retire-key", help="Retire une clé de signature : elle ne signe plus, ses chèques restent bons.")
@@ -121,7 +121,7 @@ def retire_key_command(key_id: int) -> None:
         click.echo(f"La clé {key_id} ne signe plus. Créez-en une autre avant la prochaine commande de la collectivité.")
 
 
-@click.command("revoke-key", help="Révoque une clé de signature volée : tous ses codes sont refusés. C'est définitif.")
+@click.command("revoke-key", help="Révoque une clé de signature volée : tous ses codes sont refusés. C’est définitif.")
 @click.argument("key_id", metavar="CLÉ", type=Count(1, 65_535))
 @click.confirmation_option(prompt="Tous les chèques signés par cette clé seront refusés, pour toujours. Révoquer ?")
 def revoke_key_command(key_id: int) -> None:
@@ -134,7 +134,7 @@ def revoke_key_command(key_id: int) -> None:
 
 def _booklet_count(booklets: int | None, vouchers: int | None, booklet_size: int) -> int:
     if (booklets is None) == (vouchers is None):
-        raise click.UsageError("Donnez --booklets ou --vouchers, l'un des deux.")
+        raise click.UsageError("Donnez --booklets ou --vouchers, l’un des deux.")
     if booklets is not None:
         return booklets
     assert vouchers is not None
@@ -148,7 +148,7 @@ def _booklet_count(booklets: int | None, vouchers: int | None, booklet_size: int
 def _make(database: Database, batch_id: UUID, settings: Settings, processes: int) -> None:
     batch = read.batch(database, batch_id)
     if batch is None:
-        raise Refused("batch_unknown", "Cette commande n'existe pas. Vérifiez son numéro.")
+        raise Refused("batch_unknown", "Cette commande n’existe pas. Vérifiez son numéro.")
     done = 0
     with _bar("Chèques fabriqués", batch.voucher_count) as advance:
 

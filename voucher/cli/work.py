@@ -16,7 +16,7 @@ from voucher.startup import settings_of_environment
 
 
 @click.command(help="Fait le travail de fond : clôture des mois, messages, scellement. À lancer à côté des pages.")
-@click.option("--once", is_flag=True, help="Un seul tour, puis s'arrête : pour un ordonnanceur.")
+@click.option("--once", is_flag=True, help="Un seul tour, puis s’arrête : pour un ordonnanceur.")
 @click.option(
     "--every", default=EVERY_SECONDS, show_default=True, type=Count(1, 3600), help="Secondes entre deux tours."
 )
@@ -36,7 +36,7 @@ def work(once: bool, every: int) -> None:
             signal.signal(number, lambda *_: stop.set())
         _say("Le travail de fond commence.")
         work_until(stop, database, settings, _now, every, _say)
-        _say("Le travail de fond s'arrête.")
+        _say("Le travail de fond s’arrête.")
 
 
 def _now() -> datetime:

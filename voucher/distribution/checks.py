@@ -96,14 +96,14 @@ def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:
         Violation(
             "booklets_agree_with_their_slips",
             f"carnet {booklet_label(row.number)}",
-            f"« {BOOKLET_STATES[row.state][0]} » sans la remise ou l'opposition qui le dit, ou chez un autre prescripteur",
+            f"« {BOOKLET_STATES[row.state]} » sans la remise ou l’opposition qui le dit, ou chez un autre prescripteur",
         )
         for row in wrong
     ]
 
 
 def check_vouchers_agree_with_their_booklet(session: Session) -> list[Violation]:
-    """Aucun chèque n'est utilisable dans un carnet bloqué ou annulé, ni remis dans un carnet qui ne l'est pas."""
+    """Aucun chèque n’est utilisable dans un carnet bloqué ou annulé, ni remis dans un carnet qui ne l’est pas."""
     wrong = session.execute(
         select(Voucher.serial, Voucher.state, Booklet.state.label("booklet_state"))
         .join(Booklet, Booklet.number == Voucher.booklet_number)
@@ -125,7 +125,7 @@ def check_vouchers_agree_with_their_booklet(session: Session) -> list[Violation]
         Violation(
             "vouchers_agree_with_their_booklet",
             f"chèque {serial_label(row.serial)}",
-            f"« {VOUCHER_STATES[row.state]} » dans un carnet « {BOOKLET_STATES[row.booklet_state][0]} »",
+            f"« {VOUCHER_STATES[row.state]} » dans un carnet « {BOOKLET_STATES[row.booklet_state]} »",
         )
         for row in wrong
     ]

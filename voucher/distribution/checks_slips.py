@@ -18,7 +18,7 @@ _NAME = "booklets_are_where_slips_led_them"
 
 
 def check_booklets_are_where_slips_led_them(session: Session) -> list[Violation]:
-    """Chaque carnet est chez qui ses bordereaux de stock, suivis l'un après l'autre, l'ont confié ; chaque bordereau part d'où il dit."""
+    """Chaque carnet est chez qui ses bordereaux de stock, suivis l’un après l’autre, l’ont confié ; chaque bordereau part d’où il dit."""
     names = {one.id: one.name for one in session.execute(select(Prescriber.id, Prescriber.name))}
 
     def named(prescriber_id: UUID | None) -> str:

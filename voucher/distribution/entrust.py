@@ -78,6 +78,6 @@ def _not_all_there(move: StockMove, moved: int) -> Refused:
     return Refused(
         "not_all_in_stock",
         f"Sur ces {move.booklet_count} carnets, {moved} seulement sont disponibles ici. "
-        "Les autres sont confiés, remis, annulés ou pas encore fabriqués. Rien n'a bougé. Vérifiez les numéros.",
+        "Les autres sont confiés, remis, annulés ou pas encore fabriqués. Rien n’a bougé. Vérifiez les numéros.",
         "first_booklet_number",
     )

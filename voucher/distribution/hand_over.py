@@ -61,7 +61,7 @@ def hand_over(
             raise Refused(
                 "all_used", "Tous les chèques de ce carnet sont déjà utilisés. Prenez un autre carnet.", "code"
             )
-        taken = Refused("handed_over_before", "Ce carnet vient d'être remis. Prenez un autre carnet.", "code")
+        taken = Refused("handed_over_before", "Ce carnet vient d’être remis. Prenez un autre carnet.", "code")
         insert_once(session, Handover, row, {"handed_over_at": now, "handed_over_by": by}, taken)
         amounts_cents = amounts_of(session, booklet, serials)
         event = Event(
@@ -99,7 +99,7 @@ def _ready(
     booklet = booklet_facts(session, number, is_locked=is_locked)
     # Another prescriber's booklets are only told apart from what does not exist where that helps the person at the desk.
     if booklet is None or not _same_issuer(session, booklet, prescriber_id):
-        raise Refused("booklet_unknown", "Ce carnet n'est pas dans votre stock. Vérifiez son numéro.", "code")
+        raise Refused("booklet_unknown", "Ce carnet n’est pas dans votre stock. Vérifiez son numéro.", "code")
     if booklet.state == BookletState.HANDED_OVER:
         raise Refused("handed_over_before", _told_before(session, booklet.number, prescriber_id), "code")
     if booklet.state == BookletState.STOPPED:
@@ -109,13 +109,13 @@ def _ready(
     if booklet.prescriber_id != prescriber_id:
         raise Refused(
             "not_in_stock",
-            "Ce carnet n'est pas dans votre stock. Demandez à la collectivité de vous le confier, ou prenez un autre carnet.",
+            "Ce carnet n’est pas dans votre stock. Demandez à la collectivité de vous le confier, ou prenez un autre carnet.",
             "code",
         )
     if paris_day(now) > booklet.use_by:
         raise Refused(
             "use_by_passed",
-            f"Ces chèques étaient à utiliser jusqu'au {french_date(booklet.use_by)}. Rendez ce carnet à la collectivité.",
+            f"Ces chèques étaient à utiliser jusqu’au {french_date(booklet.use_by)}. Rendez ce carnet à la collectivité.",
             "code",
         )
     if key_is_revoked(session, booklet.batch_id):

@@ -32,6 +32,11 @@ class BookletLine:
     prescriber_name: str | None
     use_by: date
 
+    @property
+    def may_be_stopped(self) -> bool:
+        """Whether a stop order may still block it."""
+        return self.state in (BookletState.ISSUED, BookletState.HANDED_OVER)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookletView:

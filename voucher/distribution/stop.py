@@ -54,13 +54,13 @@ def stop_booklet(
     with database.write() as session:
         booklet = booklet_facts(session, booklet_number, is_locked=True)
         if booklet is None or issuer_id not in (None, booklet.issuer_id):
-            raise Refused("booklet_unknown", "Ce carnet n'existe pas. Vérifiez son numéro.", "booklet_number")
+            raise Refused("booklet_unknown", "Ce carnet n’existe pas. Vérifiez son numéro.", "booklet_number")
         row: dict[str, object] = {"id": stop_id, "booklet_number": booklet_number, "reason": why}
         if is_replay(session, StopOrder, row):
             earlier = session.get_one(StopOrder, stop_id)
             return Stopped(stop_id, booklet_number, earlier.stopped_count, earlier.released_cents)
         if booklet.state not in (BookletState.ISSUED, BookletState.HANDED_OVER):
-            raise Refused("already_ended", "Ce carnet est déjà bloqué ou annulé. Il n'y a rien à faire.")
+            raise Refused("already_ended", "Ce carnet est déjà bloqué ou annulé. Il n’y a rien à faire.")
         stopped_count, released_cents = 0, 0
         for state, event_type in _STAGES:
             count, cents = _stop_stage(session, booklet, state, Event(event_type, stop_id, now, "", by))
@@ -69,11 +69,11 @@ def stop_booklet(
         if stopped_count == 0:
             raise Refused(
                 "nothing_to_stop",
-                "Ce carnet n'a plus de chèque utilisable : tous sont utilisés ou périmés. Rien n'a changé.",
+                "Ce carnet n’a plus de chèque utilisable : tous sont utilisés ou périmés. Rien n’a changé.",
             )
         session.execute(update(Booklet).where(Booklet.number == booklet_number).values(state=BookletState.STOPPED))
         told = {"stopped_count": stopped_count, "released_cents": released_cents, "stopped_at": now, "stopped_by": by}
-        taken = Refused("already_stopped", "Ce carnet vient d'être bloqué. Il n'y a rien à faire.")
+        taken = Refused("already_stopped", "Ce carnet vient d’être bloqué. Il n’y a rien à faire.")
         insert_once(session, StopOrder, row, told, taken)
     return Stopped(stop_id, booklet_number, stopped_count, released_cents)
 

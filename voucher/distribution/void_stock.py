@@ -61,7 +61,7 @@ def void_stock(database: Database, void: NewStockVoid, *, by: UUID, now: datetim
             raise Refused(
                 "not_all_in_stock",
                 f"Sur ces {void.booklet_count} carnets, {destroyed} seulement peuvent être annulés. Les autres sont remis, "
-                "bloqués, déjà annulés ou pas encore fabriqués. Rien n'a changé. Vérifiez les numéros.",
+                "bloqués, déjà annulés ou pas encore fabriqués. Rien n’a changé. Vérifiez les numéros.",
                 "first_booklet_number",
             )
         # Vouchers of these booklets are void from here on and never before: what is void is what this order gives back.
@@ -101,7 +101,7 @@ def _agreement_of(session: Session, first: int, last: int) -> UUID:
             "booklet_count",
         )
     if not agreement_ids:
-        raise Refused("booklet_unknown", "Ces carnets n'existent pas. Vérifiez les numéros.", "first_booklet_number")
+        raise Refused("booklet_unknown", "Ces carnets n’existent pas. Vérifiez les numéros.", "first_booklet_number")
     return agreement_ids[0]
 
 

@@ -21,12 +21,11 @@ STOP_REASONS: Mapping[str, str] = {
     StopReason.OTHER: "Autre raison",
 }
 
-# The word, and the kind of tag that goes with it (voucher/web/templates/ui.html).
-BOOKLET_STATES: Mapping[str, tuple[str, str]] = {
-    BookletState.ISSUED: ("En stock", "info"),
-    BookletState.HANDED_OVER: ("Remis", "success"),
-    BookletState.STOPPED: ("Bloqué", "danger"),
-    BookletState.VOID: ("Annulé", "neutral"),
+BOOKLET_STATES: Mapping[str, str] = {
+    BookletState.ISSUED: "En stock",
+    BookletState.HANDED_OVER: "Remis",
+    BookletState.STOPPED: "Bloqué",
+    BookletState.VOID: "Annulé",
 }
 
 VOUCHER_STATES: Mapping[str, str] = {

@@ -47,7 +47,7 @@ Key = tuple[UUID, UUID]
 
 
 def check_called_is_what_funders_owe(session: Session) -> list[Violation]:
-    """Ce qu'un financeur doit (4431) est ce que ses appels demandent, moins ce qu'il a versé ; son avance (4432) est ce qui n'a pas servi."""
+    """Ce qu’un financeur doit (4431) est ce que ses appels demandent, moins ce qu’il a versé ; son avance (4432) est ce qui n’a pas servi."""
     left = FundsCall.called_cents - FundsCall.received_cents
     live = FundsCall.state != CallState.CANCELLED
     owed = _sums(session, select(FundsCall.agreement_id, FundsCall.funder_id, func.sum(left)).where(live))
@@ -80,7 +80,7 @@ def check_called_is_what_funders_owe(session: Session) -> list[Violation]:
 
 
 def check_a_call_is_its_uses(session: Session) -> list[Violation]:
-    """Chaque appel est la somme des écritures qu'il prend ; ce qui n'est pas appelé (4430) est la somme des autres."""
+    """Chaque appel est la somme des écritures qu’il prend ; ce qui n’est pas appelé (4430) est la somme des autres."""
     sums = select(FundsCallUse.call_id, func.sum(FundsCallUse.cents).label("cents")).group_by(FundsCallUse.call_id)
     taken = {row.call_id: int(row.cents) for row in session.execute(sums)}
     found = []
@@ -89,7 +89,7 @@ def check_a_call_is_its_uses(session: Session) -> list[Violation]:
         expected = call.used_cents if call.state != CallState.CANCELLED else 0
         uses[call.agreement_id, call.funder_id] += expected
         if taken.get(call.id, 0) != expected:
-            detail = f"{format_euros(expected)} appelés, {format_euros(taken.get(call.id, 0))} d'écritures"
+            detail = f"{format_euros(expected)} appelés, {format_euros(taken.get(call.id, 0))} d’écritures"
             found.append(Violation("a_call_is_its_uses", f"appel {call.reference}", detail))
     for close in session.scalars(select(FundingClose)):
         uses[close.agreement_id, close.funder_id] -= close.carried_cents
@@ -108,7 +108,7 @@ def check_a_call_is_its_uses(session: Session) -> list[Violation]:
 
 
 def check_calls_are_numbered_without_a_gap(session: Session) -> list[Violation]:
-    """Les appels d'un financeur sur une convention sont numérotés de 1 en 1, sans trou."""
+    """Les appels d’un financeur sur une convention sont numérotés de 1 en 1, sans trou."""
     rows = session.execute(
         select(
             FundsCall.agreement_id,
@@ -130,7 +130,7 @@ def check_calls_are_numbered_without_a_gap(session: Session) -> list[Violation]:
 
 
 def check_receipts_are_posted(session: Session) -> list[Violation]:
-    """Chaque versement rapproché d'un appel, et chaque avance rendue, a son écriture ; l'appel dit ce qu'il a reçu."""
+    """Chaque versement rapproché d’un appel, et chaque avance rendue, a son écriture ; l’appel dit ce qu’il a reçu."""
     found = []
     for table, event_type in ((FundsReceipt, EventType.FUNDS_IDENTIFIED), (AdvanceRefund, EventType.ADVANCE_REFUNDED)):
         entries = {
@@ -196,7 +196,7 @@ def _balances_that_lie(session: Session) -> list[Violation]:
 
 
 def check_documents_are_whole(session: Session) -> list[Violation]:
-    """Chaque document gardé a l'empreinte annoncée ; la liste d'un appel totalise ce qu'il appelle."""
+    """Chaque document gardé a l’empreinte annoncée ; la liste d’un appel totalise ce qu’il appelle."""
     found = []
     references = {row.id: row for row in session.scalars(select(FundsCall))}
     for document in session.scalars(select(FundingDocument).execution_options(yield_per=20)):
@@ -223,7 +223,7 @@ def check_published_figures_are_the_ledgers(session: Session) -> list[Violation]
         try:
             verify_file(signed_file(figure.text, figure.signature), figure.public_key)
         except UntrustedFigure:
-            found.append(Violation(name, subject, "la signature n'est pas celle de ce texte"))
+            found.append(Violation(name, subject, "la signature n’est pas celle de ce texte"))
             continue
         # The text of each figure says its sums; recomputing all of a year's would read the ledger 365 times.
         if rank < RECOMPUTED_DAYS and figure.text != _recomputed(session, figure):

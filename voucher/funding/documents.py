@@ -42,6 +42,11 @@ class KeptDocument:
     content: bytes
     made_at: datetime
 
+    @property
+    def is_call(self) -> bool:
+        """Whether it is the call itself, and not the list of what it calls."""
+        return self.kind == CALL_PDF
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parties:

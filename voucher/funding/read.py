@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, or_, select, true
 from sqlalchemy.orm import Session
 
-from voucher.funding.model import CallState, FundingClose, FundsCall, FundsReceipt
+from voucher.funding.model import CallKind, CallState, FundingClose, FundsCall, FundsReceipt
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.ledger.chart import Code
@@ -18,14 +18,14 @@ from voucher.programme.model import Agreement, Funder, Issuer
 from voucher.programme.stages import balances_of
 
 OVERDUE = "overdue"
-STATES: Mapping[str, tuple[str, str]] = {
-    CallState.CALLED: ("Appelé", "wait"),
-    CallState.PARTLY_PAID: ("Payé en partie", "info"),
-    CallState.PAID: ("Payé", "success"),
-    CallState.CANCELLED: ("Annulé", "neutral"),
-    OVERDUE: ("En retard", "danger"),
+STATES: Mapping[str, str] = {
+    CallState.CALLED: "Appelé",
+    CallState.PARTLY_PAID: "Payé en partie",
+    CallState.PAID: "Payé",
+    CallState.CANCELLED: "Annulé",
+    OVERDUE: "En retard",
 }
-"""The word of each state of a call, and the kind of its tag; « overdue » is a call whose day is past."""
+"""The word of each state of a call; « overdue » is a call whose day is past."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,16 @@ class CallLine:
     state: str  # « overdue » where its day is past
     called_on: date
     due_on: date
+
+    @property
+    def is_advance(self) -> bool:
+        """Whether it asks for an advance, and not for what was used."""
+        return self.kind == CallKind.ADVANCE
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its day is past."""
+        return self.state == OVERDUE
 
     @property
     def left_cents(self) -> int:

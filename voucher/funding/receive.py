@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from voucher.funding.accounts import funder_of
 from voucher.funding.model import AdvanceRefund, CallState, FundingClose, FundsCall, FundsReceipt
 from voucher.kernel.database import changed
+from voucher.kernel.idempotency import is_same
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
@@ -49,8 +50,8 @@ def receive_funds(
     """
     earlier = session.execute(select(*FundsReceipt.__table__.columns).where(FundsReceipt.id == match_id)).one_or_none()
     if earlier is not None:
-        if earlier.call_id != call_id or earlier.undone_at is not None:
-            raise Refused("match_changed", "Ce rapprochement a déjà été fait ou défait. Rechargez la page.")
+        is_same(earlier.call_id, call_id)
+        refuse_undone(earlier.undone_at)
         return int(earlier.amount_cents)
     call = session.get(FundsCall, call_id, with_for_update=True)
     if call is None:
@@ -126,8 +127,8 @@ def refund_advance(
         select(*AdvanceRefund.__table__.columns).where(AdvanceRefund.id == match_id)
     ).one_or_none()
     if earlier is not None:
-        if earlier.close_id != close_id or earlier.undone_at is not None:
-            raise Refused("match_changed", "Ce rapprochement a déjà été fait ou défait. Rechargez la page.")
+        is_same(earlier.close_id, close_id)
+        refuse_undone(earlier.undone_at)
         return int(earlier.amount_cents)
     close = session.get(FundingClose, close_id, with_for_update=True)
     if close is None:
@@ -172,6 +173,12 @@ def undo_refund(session: Session, match_id: UUID, *, by: UUID, now: datetime) ->
     _change_refunded(session, refund.close_id, -refund.amount_cents)
     event = Event(EventType.MATCH_UNDONE, match_id, now, "Rapprochement d’une avance rendue défait", by)
     reverse_on_its_day(session, event, entry_of(session, EventType.ADVANCE_REFUNDED, match_id))
+
+
+def refuse_undone(undone_at: datetime | None) -> None:
+    """Refuse to make again, by the same form, a match that a person undid."""
+    if undone_at is not None:
+        raise Refused("match_undone", "Ce rapprochement a été défait depuis. Rechargez la page, puis recommencez.")
 
 
 def _refuse_other_account(

@@ -19,7 +19,7 @@ from voucher.programme.shares import every_share
 
 
 def check_numbers_are_dense(session: Session) -> list[Violation]:
-    """Les numéros de chèques et de carnets se suivent sans trou, d'une commande à l'autre, jusqu'au compteur."""
+    """Les numéros de chèques et de carnets se suivent sans trou, d’une commande à l’autre, jusqu’au compteur."""
     found = []
     counter = session.get_one(SerialCounter, 1)
     serial, number = 1, 1
@@ -44,7 +44,7 @@ def check_numbers_are_dense(session: Session) -> list[Violation]:
 
 
 def check_batches_are_whole(session: Session) -> list[Violation]:
-    """Chaque commande a les carnets qu'elle dit avoir fabriqués, et chaque carnet tous ses chèques."""
+    """Chaque commande a les carnets qu’elle dit avoir fabriqués, et chaque carnet tous ses chèques."""
     found = []
     counts = {
         row.batch_id: row
@@ -131,14 +131,14 @@ def check_orders_are_posted(session: Session) -> list[Violation]:
             )
             found.append(Violation("orders_are_posted", f"commande {batch.id}", detail))
     found += [
-        Violation("orders_are_posted", f"commande {event_id}", "écriture d'une commande qui n'existe pas")
+        Violation("orders_are_posted", f"commande {event_id}", "écriture d’une commande qui n’existe pas")
         for event_id in posted
     ]
     return found
 
 
 def check_orders_follow_the_shares(session: Session) -> list[Violation]:
-    """Les parts d'une commande font sa valeur, et s'écartent des taux de la convention de moins d'un centime par chèque."""
+    """Les parts d’une commande font sa valeur, et s’écartent des taux de la convention de moins d’un centime par chèque."""
     share = every_share()
     rows = session.execute(
         select(
@@ -164,7 +164,7 @@ def check_orders_follow_the_shares(session: Session) -> list[Violation]:
         assert last is not None, "groupby gives no empty group"
         value_cents = last.voucher_count * last.face_value_cents
         if not is_right or reached != value_cents:
-            detail = f"{format_euros(reached)} répartis pour {format_euros(value_cents)}, ou à d'autres taux"
+            detail = f"{format_euros(reached)} répartis pour {format_euros(value_cents)}, ou à d’autres taux"
             found.append(Violation("orders_follow_the_shares", f"commande {batch_id}", detail))
     return found
 

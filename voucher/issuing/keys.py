@@ -60,12 +60,12 @@ def make_key(
     with database.write() as session:
         if session.get(Issuer, issuer_id, with_for_update=True) is None:
             raise Refused(
-                "issuer_unknown", "Cette collectivité n'existe pas. Choisissez-la dans la liste.", "issuer_id"
+                "issuer_unknown", "Cette collectivité n’existe pas. Choisissez-la dans la liste.", "issuer_id"
             )
         session.execute(_retirement(IssuerKey.issuer_id == issuer_id, now))
         key_id = (session.scalar(select(func.max(IssuerKey.id))) or 0) + 1
         if key_id > KEY_ID_MAX:
-            raise Refused("key_ids_spent", "Il n'y a plus de numéro de clé libre. Prévenez l'équipe technique.")
+            raise Refused("key_ids_spent", "Il n’y a plus de numéro de clé libre. Prévenez l’équipe technique.")
         session.execute(
             insert(IssuerKey).values(
                 id=key_id,
@@ -85,7 +85,7 @@ def retire_key(database: Database, key_id: int, *, by: UUID, now: datetime) -> N
     """Let a key sign no more; its codes stay good. Raises Refused when it is not active."""
     with database.write() as session:
         if changed(session, _retirement(IssuerKey.id == key_id, now)) == 0:
-            raise Refused("key_not_active", "Cette clé ne signe plus. Il n'y a rien à faire.")
+            raise Refused("key_not_active", "Cette clé ne signe plus. Il n’y a rien à faire.")
     forget_keys(database)
 
 
@@ -101,7 +101,7 @@ def revoke_key(database: Database, key_id: int, *, by: UUID, now: datetime) -> N
             .values(state=KeyState.REVOKED, revoked_at=now)
         )
         if changed(session, revocation) == 0:
-            raise Refused("key_not_revocable", "Cette clé n'existe pas ou est déjà révoquée. Il n'y a rien à faire.")
+            raise Refused("key_not_revocable", "Cette clé n’existe pas ou est déjà révoquée. Il n’y a rien à faire.")
     forget_keys(database)
 
 

@@ -148,7 +148,7 @@ def _remaining(database: Database, batch_id: UUID) -> _Work:
             .where(IssueBatch.id == batch_id)
         ).one_or_none()
         if found is None:
-            raise Refused("batch_unknown", "Cette commande n'existe pas. Choisissez-la dans la liste.")
+            raise Refused("batch_unknown", "Cette commande n’existe pas. Choisissez-la dans la liste.")
         batch, key = found
         progress = Progress(batch.made_booklet_count, batch.booklet_count, batch.booklet_size)
         plan = SigningPlan(

@@ -17,6 +17,7 @@ from voucher.issuing.code import SERIAL_MAX
 from voucher.issuing.model import BatchShare, IssueBatch, IssuerKey, KeyState, SerialCounter
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.idempotency import is_replay
 from voucher.kernel.money import NO_BREAK_SPACE, format_euros, shares_of, shares_of_order
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
@@ -62,10 +63,10 @@ def order_vouchers(
         # Orders of one agreement follow each other from here on: each sees the credit that the one before left.
         agreement = session.get(Agreement, agreement_id, with_for_update={"key_share": True})
         if agreement is None or issuer_id not in (None, agreement.issuer_id):
-            raise Refused("agreement_unknown", "Cette convention n'existe pas. Choisissez-la dans la liste.")
-        earlier = session.get(IssueBatch, batch_id)
-        if earlier is not None:
-            return _same_order(earlier, agreement_id, booklet_count)
+            raise Refused("agreement_unknown", "Cette convention n’existe pas. Choisissez-la dans la liste.")
+        command = {"id": batch_id, "agreement_id": agreement_id, "booklet_count": booklet_count}
+        if is_replay(session, IssueBatch, command):
+            return _ordered_before(session.get_one(IssueBatch, batch_id))
         voucher_count = booklet_count * agreement.booklet_size
         _check_order(agreement, booklet_count, voucher_count, now)
         key_id = _active_key(session, agreement.issuer_id)
@@ -122,11 +123,7 @@ def order_vouchers(
     )
 
 
-def _same_order(earlier: IssueBatch, agreement_id: UUID, booklet_count: int) -> Ordered:
-    if (earlier.agreement_id, earlier.booklet_count) != (agreement_id, booklet_count):
-        raise Refused(
-            "order_changed", "Cette commande a déjà été passée avec d'autres quantités. Ouvrez une nouvelle commande."
-        )
+def _ordered_before(earlier: IssueBatch) -> Ordered:
     return Ordered(
         batch_id=earlier.id,
         first_serial=earlier.first_serial,
@@ -157,7 +154,7 @@ def _active_key(session: Session, issuer_id: UUID) -> int:
         select(IssuerKey.id).where(IssuerKey.issuer_id == issuer_id, IssuerKey.state == KeyState.ACTIVE)
     )
     if key_id is None:
-        raise Refused("no_key", "Cette collectivité n'a pas de clé de signature. Créez-en une, puis commandez.")
+        raise Refused("no_key", "Cette collectivité n’a pas de clé de signature. Créez-en une, puis commandez.")
     return key_id
 
 
@@ -251,5 +248,5 @@ def _take_numbers(session: Session, voucher_count: int, booklet_count: int) -> t
         .returning(SerialCounter.next_serial, SerialCounter.next_booklet_number)
     ).one_or_none()
     if first is None:
-        raise Refused("serials_spent", "Il n'y a plus de numéro de chèque libre. Prévenez l'équipe technique.")
+        raise Refused("serials_spent", "Il n’y a plus de numéro de chèque libre. Prévenez l’équipe technique.")
     return first.next_serial - voucher_count, first.next_booklet_number - booklet_count

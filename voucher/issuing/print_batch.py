@@ -79,7 +79,7 @@ def print_batch(
         batch, paper = _paper(session, batch_id, None, settings)
         if batch.made_booklet_count < batch.booklet_count:
             raise Refused(
-                "batch_not_made", "Ces carnets ne sont pas encore tous fabriqués. Lancez d'abord leur fabrication."
+                "batch_not_made", "Ces carnets ne sont pas encore tous fabriqués. Lancez d’abord leur fabrication."
             )
         booklets = _booklets(session, batch.first_booklet_number, batch.booklet_count, settings.base_url)
         return print_batch_to_folder(paper, booklets, folder, processes=processes, progress=on_progress)
@@ -96,7 +96,7 @@ def _paper(
         .where(IssueBatch.id == batch_id)
     ).one_or_none()
     if found is None or issuer_id not in (None, found.Issuer.id):
-        raise Refused("batch_unknown", "Cette commande n'existe pas. Choisissez-la dans la liste.")
+        raise Refused("batch_unknown", "Cette commande n’existe pas. Choisissez-la dans la liste.")
     batch, issuer, key_state = found
     if key_state == KeyState.REVOKED:
         raise Refused("key_revoked", "La clé de ces carnets est révoquée. Annulez-les et passez une autre commande.")
@@ -115,7 +115,7 @@ def _paper(
     except ValueError as too_long:
         raise Refused(
             "too_long_for_paper",
-            "Le nom ou l'adresse de la collectivité est trop long pour un chèque (60 et 75 caractères). "
+            "Le nom ou l’adresse de la collectivité est trop long pour un chèque (60 et 75 caractères). "
             "Demandez au programme de les raccourcir.",
         ) from too_long
     return batch, paper

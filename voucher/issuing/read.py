@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, cast, func, select
 
-from voucher.issuing.model import IssueBatch, IssuerKey
+from voucher.issuing.model import IssueBatch, IssuerKey, KeyState
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Agreement, Credit, Issuer
@@ -65,6 +65,11 @@ class Batch:
     ordered_at: datetime
     finished_at: datetime | None
     lapsed_at: datetime | None
+
+    @property
+    def is_key_revoked(self) -> bool:
+        """Whether the key that signed it was stolen: its codes are refused."""
+        return self.key_state == KeyState.REVOKED
 
     @property
     def last_booklet_number(self) -> int:

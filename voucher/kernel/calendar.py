@@ -19,6 +19,15 @@ def paris_day(instant: datetime) -> date:
     return instant.astimezone(PARIS).date()
 
 
+def not_before(now: datetime, *earlier: datetime | None) -> datetime:
+    """Return the instant to write for what happens now after other facts: theirs, where a clock is late.
+
+    Processes on several machines each read their own clock, and a person may act within seconds of another: the database
+    refuses an approval dated before its batch. None is a fact that never was.
+    """
+    return max([now, *(one for one in earlier if one is not None)])
+
+
 def start_of_day(day: date) -> datetime:
     """Return the UTC instant at which a Paris day begins."""
     return datetime(day.year, day.month, day.day, tzinfo=PARIS).astimezone(UTC)

@@ -40,7 +40,7 @@ def check_siren(text: str) -> str:
     try:
         return str(siren.validate(compact(text)))
     except stdnum_errors.ValidationError:
-        raise InvalidIdentifier("Ce numéro SIREN n'existe pas. Vérifiez ses neuf chiffres.") from None
+        raise InvalidIdentifier("Ce numéro SIREN n’existe pas. Vérifiez ses neuf chiffres.") from None
 
 
 def check_siret(text: str) -> str:
@@ -48,14 +48,14 @@ def check_siret(text: str) -> str:
     try:
         return str(siret.validate(compact(text)))
     except stdnum_errors.ValidationError:
-        raise InvalidIdentifier("Ce numéro SIRET n'existe pas. Vérifiez ses quatorze chiffres.") from None
+        raise InvalidIdentifier("Ce numéro SIRET n’existe pas. Vérifiez ses quatorze chiffres.") from None
 
 
 def check_rna(text: str) -> str:
     """Return an association's number in the national register: W and nine digits. Raises InvalidIdentifier."""
     plain = compact(text)
     if len(plain) != RNA_LENGTH or plain[0] != "W" or not plain[1:].isascii() or not plain[1:].isalnum():
-        raise InvalidIdentifier("Ce numéro RNA n'existe pas. Il commence par W et compte neuf chiffres.")
+        raise InvalidIdentifier("Ce numéro RNA n’existe pas. Il commence par W et compte neuf chiffres.")
     return plain
 
 

@@ -72,6 +72,11 @@ class AccountClass:
     normal_side: Side
     dimensions: tuple[Dimension, ...]
 
+    @property
+    def is_budget(self) -> bool:
+        """Whether it stands in the book of the budget, off the balance sheet."""
+        return self.book is Book.BUDGET
+
 
 _F, _A, _S, _B = Dimension.FUNDER, Dimension.AGREEMENT, Dimension.STRUCTURE, Dimension.BANK_ACCOUNT
 CHART: Mapping[str, AccountClass] = {
@@ -201,13 +206,13 @@ def _reversed(claimed: Code) -> tuple[Moves, Mapping[Case, Moves]]:
 
 
 RULES: Mapping[EventType, EventRule] = {
-    EventType.ENVELOPE_OPENED: EventRule(Journal.BUDGET, "Ouverture d'enveloppe", ((Code.AVAILABLE, Code.ENVELOPES),)),
+    EventType.ENVELOPE_OPENED: EventRule(Journal.BUDGET, "Ouverture d’enveloppe", ((Code.AVAILABLE, Code.ENVELOPES),)),
     EventType.CREDITS_COMMITTED: EventRule(
         Journal.BUDGET, "Engagement sur convention", ((Code.COMMITTED, Code.AVAILABLE),)
     ),
     EventType.VOUCHERS_ISSUED: EventRule(Journal.VOUCHERS, "Émission de chèques", ((Code.ISSUED, Code.COMMITTED),)),
     EventType.BOOKLET_HANDED_OVER: EventRule(
-        Journal.VOUCHERS, "Remise d'un carnet", ((Code.HANDED_OVER, Code.ISSUED),)
+        Journal.VOUCHERS, "Remise d’un carnet", ((Code.HANDED_OVER, Code.ISSUED),)
     ),
     EventType.VOUCHERS_REDEEMED: EventRule(
         Journal.VOUCHERS, "Encaissement de chèques", ((Code.USED, Code.HANDED_OVER), (Code.TO_CALL, Code.OWED))
@@ -216,7 +221,7 @@ RULES: Mapping[EventType, EventRule] = {
         Journal.VOUCHERS, "Encaissement de chèques sans remise", ((Code.USED, Code.ISSUED), (Code.TO_CALL, Code.OWED))
     ),
     # A reversal: its movements are those of the entry it undoes, the other way round.
-    EventType.REDEMPTION_UNDONE: EventRule(Journal.VOUCHERS, "Annulation d'un encaissement", ()),
+    EventType.REDEMPTION_UNDONE: EventRule(Journal.VOUCHERS, "Annulation d’un encaissement", ()),
     EventType.STOCK_VOIDED: EventRule(
         Journal.VOUCHERS, "Destruction de carnets non remis", ((Code.COMMITTED, Code.ISSUED),)
     ),
@@ -271,12 +276,12 @@ RULES: Mapping[EventType, EventRule] = {
         Journal.BANK, "Crédit identifié : frais bancaires remboursés", ((Code.UNIDENTIFIED, Code.CHARGES),)
     ),
     EventType.CREDITS_RELEASED: EventRule(
-        Journal.BUDGET, "Crédits rendus à l'enveloppe", ((Code.AVAILABLE, Code.COMMITTED),)
+        Journal.BUDGET, "Crédits rendus à l’enveloppe", ((Code.AVAILABLE, Code.COMMITTED),)
     ),
-    EventType.FUNDS_CALLED: EventRule(Journal.FUNDING, "Appel de fonds sur l'utilisé", ((Code.CALLED, Code.TO_CALL),)),
-    EventType.ADVANCE_CALLED: EventRule(Journal.FUNDING, "Appel d'une avance", ((Code.CALLED, Code.ADVANCES),)),
+    EventType.FUNDS_CALLED: EventRule(Journal.FUNDING, "Appel de fonds sur l’utilisé", ((Code.CALLED, Code.TO_CALL),)),
+    EventType.ADVANCE_CALLED: EventRule(Journal.FUNDING, "Appel d’une avance", ((Code.CALLED, Code.ADVANCES),)),
     EventType.ADVANCE_USED: EventRule(
-        Journal.FUNDING, "Avance imputée sur l'utilisé", ((Code.ADVANCES, Code.TO_CALL),)
+        Journal.FUNDING, "Avance imputée sur l’utilisé", ((Code.ADVANCES, Code.TO_CALL),)
     ),
     # A reversal of the call.
     EventType.CALL_CANCELLED: EventRule(Journal.FUNDING, "Appel de fonds annulé", ()),
@@ -286,7 +291,7 @@ RULES: Mapping[EventType, EventRule] = {
     ),
     # Money received first waits in 4711, as any unknown credit; a match says whose it is.
     EventType.FUNDS_IDENTIFIED: EventRule(
-        Journal.FUNDING, "Fonds reçus d'un financeur", ((Code.UNIDENTIFIED, Code.CALLED),)
+        Journal.FUNDING, "Fonds reçus d’un financeur", ((Code.UNIDENTIFIED, Code.CALLED),)
     ),
     EventType.ADVANCE_REFUNDED: EventRule(
         Journal.FUNDING, "Avance rendue à un financeur", ((Code.ADVANCES, Code.UNIDENTIFIED),)

@@ -61,13 +61,13 @@ def read_checkpoint(note: str) -> Checkpoint:
     text, blank, _ = note.rpartition("\n\n")
     lines = text.split("\n")
     if not blank or len(lines) < 3 or len(note.encode()) > NOTE_BYTES_MAX:
-        raise BadNote("ce n'est pas un point de contrôle : il lui manque des lignes")
+        raise BadNote("ce n’est pas un point de contrôle : il lui manque des lignes")
     origin, size, root, *_ = lines
     if not is_number(size):
-        raise BadNote("la taille du point de contrôle n'est pas un nombre")
+        raise BadNote("la taille du point de contrôle n’est pas un nombre")
     hashed = bytes_of(root)
     if not origin or len(hashed) != HASH_BYTES:
-        raise BadNote("l'origine ou la racine du point de contrôle ne se lit pas")
+        raise BadNote("l’origine ou la racine du point de contrôle ne se lit pas")
     return Checkpoint(origin, int(size), hashed)
 
 
@@ -98,7 +98,7 @@ def check_signature(note: str, name: str, public_key: bytes) -> None:
         except InvalidSignature:
             raise BadNote("la signature du point de contrôle est fausse") from None
         return
-    raise BadNote("le point de contrôle n'est pas signé par la clé du programme")
+    raise BadNote("le point de contrôle n’est pas signé par la clé du programme")
 
 
 def key_id(name: str, public_key: bytes) -> bytes:

@@ -42,7 +42,7 @@ def check_entries_are_whole(session: Session) -> list[Violation]:
 
 
 def check_movements_have_their_entry(session: Session) -> list[Violation]:
-    """Aucun mouvement n'est sans écriture."""
+    """Aucun mouvement n’est sans écriture."""
     rows = session.scalars(
         select(Movement.entry_id).outerjoin(Entry, Entry.id == Movement.entry_id).where(Entry.id.is_(None)).distinct()
     )
@@ -101,7 +101,7 @@ def check_movements_follow_the_chart(session: Session) -> list[Violation]:
 
 
 def check_reversals_are_contrary(session: Session) -> list[Violation]:
-    """Chaque contre-passation reprend, à l'envers, tous les mouvements de l'écriture du même fait."""
+    """Chaque contre-passation reprend, à l’envers, tous les mouvements de l’écriture du même fait."""
     reversal, first, reversed_entry = aliased(Movement), aliased(Movement), aliased(Entry)
     rows = session.execute(
         select(Entry.id, func.count(reversal.rank).label("found"), func.count(first.rank).label("matched"))
@@ -134,7 +134,7 @@ def check_reversals_are_contrary(session: Session) -> list[Violation]:
 
 
 def check_accounts_are_well_made(session: Session) -> list[Violation]:
-    """Chaque compte est du plan, tenu par les bonnes dimensions, avec l'identifiant que sa clé donne."""
+    """Chaque compte est du plan, tenu par les bonnes dimensions, avec l’identifiant que sa clé donne."""
     violations = []
     for account in session.execute(select(Account.__table__)):
         line = CHART.get(account.code)
@@ -154,7 +154,7 @@ def check_accounts_are_well_made(session: Session) -> list[Violation]:
 
 
 def check_no_balance_is_on_the_wrong_side(session: Session) -> list[Violation]:
-    """Aucun solde n'est du mauvais côté (hors banque, attente, frais rendus et financeurs)."""
+    """Aucun solde n’est du mauvais côté (hors banque, attente, frais rendus et financeurs)."""
     free = {Code.BANK, Code.UNIDENTIFIED, Code.TO_CALL, Code.CHARGES}
     balances = balances_query().subquery()
     rows = session.execute(

@@ -71,9 +71,9 @@ def check_sealed_entries_stand(session: Session) -> list[Violation]:
             return found
     found += _grow(frontier, leaves, nodes, claims)
     for claimed, late in sorted(claims.items()):
-        detail = f"il scelle {claimed} écritures, le journal n'en a que {frontier.size} : la fin a été retirée"
+        detail = f"il scelle {claimed} écritures, le journal n’en a que {frontier.size} : la fin a été retirée"
         found += [Violation("sealed_entries_stand", name, detail) for name, _ in late]
-    found += [Violation("sealed_entries_stand", f"nœud {key[0]}/{key[1]}", "il n'a pas ses feuilles") for key in nodes]
+    found += [Violation("sealed_entries_stand", f"nœud {key[0]}/{key[1]}", "il n’a pas ses feuilles") for key in nodes]
     return found
 
 
@@ -87,11 +87,11 @@ def _grow(
     found = []
     for generation, place, node in frontier.extend(leaves):
         if nodes.pop((generation, place), None) != node:
-            detail = "ce nœud de l'arbre n'est pas celui de ses feuilles"
+            detail = "ce nœud de l’arbre n’est pas celui de ses feuilles"
             found.append(Violation("sealed_entries_stand", f"nœud {generation}/{place}", detail))
     for name, checkpoint in claims.pop(frontier.size, ()):
         if checkpoint.root != frontier.root():
-            detail = f"sa racine n'est pas celle des {checkpoint.size} premières écritures scellées : journal réécrit"
+            detail = f"sa racine n’est pas celle des {checkpoint.size} premières écritures scellées : journal réécrit"
             found.append(Violation("sealed_entries_stand", name, detail))
     return found
 
@@ -125,7 +125,7 @@ def check_checkpoints_are_signed(session: Session) -> list[Violation]:
                 Violation("checkpoints_are_signed", subject, "la note dit une autre taille ou une autre racine")
             )
         if row.public_key != (keys.of(row.size) or first):
-            found.append(Violation("checkpoints_are_signed", subject, "signé d'une autre clé que celle du programme"))
+            found.append(Violation("checkpoints_are_signed", subject, "signé d’une autre clé que celle du programme"))
     size, last = sealed_size(session), rows[-1].size if rows else 0
     if size > last:
         detail = f"{size} écritures scellées, {last} sous le dernier point de contrôle"
@@ -141,7 +141,7 @@ def check_checkpoints_are_signed(session: Session) -> list[Violation]:
 
 
 def check_kept_proofs_hold(session: Session) -> list[Violation]:
-    """La preuve d'une écriture, gardée ailleurs, mène de l'écriture scellée à son rang à la racine d'un point de contrôle signé."""
+    """La preuve d’une écriture, gardée ailleurs, mène de l’écriture scellée à son rang à la racine d’un point de contrôle signé."""
     witness = _witness(session)
     keys = journal_keys(session, witness.public_key)
     first = session.scalar(select(CheckpointRow.public_key).order_by(CheckpointRow.size).limit(1))
@@ -156,7 +156,7 @@ def check_kept_proofs_hold(session: Session) -> list[Violation]:
         is_under = proof.leaf < checkpoint.size
         hashed = session.scalar(select(Seal.leaf_hash).where(Seal.leaf == proof.leaf)) if is_under else None
         if hashed is None or (proof.entry is not None and leaf_hash(proof.entry) != hashed):
-            detail = f"le journal n'a pas cette écriture à la feuille {proof.leaf}"
+            detail = f"le journal n’a pas cette écriture à la feuille {proof.leaf}"
             found.append(Violation("kept_proofs_hold", name, detail))
         elif root_of_inclusion(proof.leaf, checkpoint.size, hashed, proof.path) != checkpoint.root:
             found.append(Violation("kept_proofs_hold", name, "elle ne mène pas à la racine de son point de contrôle"))
@@ -164,7 +164,7 @@ def check_kept_proofs_hold(session: Session) -> list[Violation]:
 
 
 def check_old_entries_are_sealed(session: Session) -> list[Violation]:
-    """Depuis le premier scellement, aucune écriture n'attend le sien plus de deux jours."""
+    """Depuis le premier scellement, aucune écriture n’attend le sien plus de deux jours."""
     last_sealed_at = session.scalar(select(func.max(CheckpointRow.sealed_at)))
     last_posted_at = session.scalar(select(func.max(Entry.posted_at)))
     if last_sealed_at is None or last_posted_at is None:

@@ -43,5 +43,5 @@ def read_proof(text: str) -> EntryProof:
     leaf = lines.pop(0).removeprefix("index ") if lines and lines[0].startswith("index ") else ""
     path = tuple(map(bytes_of, lines))
     if first != PROOF_FORMAT or not is_number(leaf) or any(len(one) != HASH_BYTES for one in path):
-        raise BadNote("ce n'est pas la preuve d'une écriture (C2SP tlog-proof), ou elle est abîmée")
+        raise BadNote("ce n’est pas la preuve d’une écriture (C2SP tlog-proof), ou elle est abîmée")
     return EntryProof(int(leaf), entry, path, note)

@@ -71,7 +71,7 @@ def read_handover(note: str) -> Handover:
     """Return what a note says, without looking at who signed it. Raises BadNote."""
     lines = note.rpartition("\n\n")[0].split("\n")
     if len(lines) != 5 or lines[0] != FORMAT or not is_number(lines[3]) or len(bytes_of(lines[4])) != HASH_BYTES:
-        raise BadNote("ce n'est pas la note d'une reprise")
+        raise BadNote("ce n’est pas la note d’une reprise")
     for line in lines[1:3]:
         read_verifier_key(line)
     return Handover(lines[1], lines[2], int(lines[3]), bytes_of(lines[4]))

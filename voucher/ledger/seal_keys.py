@@ -63,10 +63,10 @@ def _faults(row: Any, previous: bytes, *, is_after_trusted: bool) -> Iterator[st
         yield str(bad)
         return
     if (said.size, said.previous_key, said.next_key) != (row.size, row.previous_public_key, row.public_key):
-        yield "sa note dit une autre taille ou d'autres clés"
+        yield "sa note dit une autre taille ou d’autres clés"
     if row.previous_public_key != previous:
-        yield "elle ne part pas de la clé d'avant"
+        yield "elle ne part pas de la clé d’avant"
     if not is_signed_by(row.note, said.next):
-        yield "celui qui reprend ne l'a pas signée"
+        yield "celui qui reprend ne l’a pas signée"
     if is_after_trusted and not is_signed_by(row.note, said.previous):
-        yield "l'opérateur d'avant ne l'a pas signée"
+        yield "l’opérateur d’avant ne l’a pas signée"

@@ -11,7 +11,7 @@ ROWS_MAX = 100
 
 
 def check_messages_can_be_sent(session: Session) -> list[Violation]:
-    """Chaque message a une adresse, un objet d'une ligne, et n'est parti qu'après avoir été essayé."""
+    """Chaque message a une adresse, un objet d’une ligne, et n’est parti qu’après avoir été essayé."""
     rows = session.execute(
         select(OutboxMessage.id, OutboxMessage.recipient, OutboxMessage.subject, OutboxMessage.try_count).where(
             or_(

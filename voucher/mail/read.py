@@ -22,13 +22,13 @@ class MessageState(StrEnum):
     GIVEN_UP = "abandonne"
 
 
-STATE_WORDS: dict[MessageState, tuple[str, str]] = {
-    MessageState.WAITING: ("À envoyer", "wait"),
-    MessageState.RETRYING: ("Nouvel essai prévu", "warn"),
-    MessageState.SENT: ("Envoyé", "success"),
-    MessageState.GIVEN_UP: ("Abandonné", "danger"),
+STATE_WORDS: dict[MessageState, str] = {
+    MessageState.WAITING: "À envoyer",
+    MessageState.RETRYING: "Nouvel essai prévu",
+    MessageState.SENT: "Envoyé",
+    MessageState.GIVEN_UP: "Abandonné",
 }
-"""The word of each state, and the kind of its tag."""
+"""The word of each state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,16 @@ class MessageRow:
     sent_at: datetime | None
     failure: str
     state: MessageState
+
+    @property
+    def will_be_tried(self) -> bool:
+        """Whether it waits for its first try, or another."""
+        return self.state in (MessageState.WAITING, MessageState.RETRYING)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a try failed and it has not left since."""
+        return self.state in (MessageState.GIVEN_UP, MessageState.RETRYING)
 
 
 ACCOUNT_KINDS = "account_"

@@ -51,7 +51,7 @@ def check_structures_have_one_rib_at_a_time(session: Session) -> list[Violation]
 
 
 def check_ribs_are_confirmed_by_another(session: Session) -> list[Violation]:
-    """Un RIB est confirmé par une autre personne que celle qui l'a enregistré, et jamais avant."""
+    """Un RIB est confirmé par une autre personne que celle qui l’a enregistré, et jamais avant."""
     rows = session.execute(
         select(Structure.name, BankDetails.iban, BankDetails.recorded_by == BankDetails.confirmed_by)
         .join(Structure, Structure.id == BankDetails.structure_id)
@@ -75,7 +75,7 @@ def check_ribs_are_confirmed_by_another(session: Session) -> list[Violation]:
 
 
 def check_places_are_located_and_useful(session: Session) -> list[Violation]:
-    """Chaque lieu est dans le département et la région de son code postal, et n'offre que les services du standard."""
+    """Chaque lieu est dans le département et la région de son code postal, et n’offre que les services du standard."""
     rows = session.execute(
         select(Place.id, Place.postcode, Place.insee_code, Place.department_code, Place.region_code, Place.services)
     )
@@ -99,7 +99,7 @@ def check_places_are_located_and_useful(session: Session) -> list[Violation]:
 
 
 def check_imports_count_their_lines(session: Session) -> list[Violation]:
-    """Le compte rendu d'un import a une ligne par ligne du fichier : prise, inchangée ou refusée."""
+    """Le compte rendu d’un import a une ligne par ligne du fichier : prise, inchangée ou refusée."""
     rows = session.scalars(select(PlacesImport).order_by(PlacesImport.imported_at))
     violations = []
     for row in rows:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
-from voucher.kernel.calendar import french_instant
+from voucher.kernel.calendar import french_instant, not_before
 from voucher.kernel.database import Database, changed
 from voucher.kernel.labels import iban_end
 from voucher.kernel.refusals import Refused
@@ -45,7 +45,7 @@ def confirm_bank_details(database: Database, details_id: UUID, *, by: UUID, now:
             update(BankDetails)
             .where(BankDetails.id == details_id, BankDetails.is_waiting(), BankDetails.recorded_by != by)
             # A step is never dated before the one it follows, whatever the clocks say.
-            .values(confirmed_by=by, confirmed_at=max(now, row.recorded_at))
+            .values(confirmed_by=by, confirmed_at=not_before(now, row.recorded_at))
             .execution_options(synchronize_session=False)
         )
         assert changed(session, confirmed) == 1, "the structure's row orders who changes its bank details"

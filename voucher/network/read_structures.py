@@ -36,6 +36,16 @@ class StructureLine:
     is_rib_waiting: bool
     state_changed_at: datetime
 
+    @property
+    def is_qualified(self) -> bool:
+        """Whether it may take vouchers."""
+        return self.state == StructureState.QUALIFIED
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it was stopped from taking vouchers."""
+        return self.state == StructureState.SUSPENDED
+
 
 @dataclass(frozen=True, slots=True)
 class BankDetailsLine:

@@ -22,7 +22,7 @@ AVAILABLE = Code.COMMITTED
 
 
 def check_commitments_stay_below_ceilings(session: Session) -> list[Violation]:
-    """L'engagé d'une convention est la somme de ses engagements moins les crédits rendus, un nombre entier de chèques, sous son plafond."""
+    """L’engagé d’une convention est la somme de ses engagements moins les crédits rendus, un nombre entier de chèques, sous son plafond."""
     committed = select(func.coalesce(func.sum(Commitment.amount_cents), 0)).where(
         Commitment.agreement_id == Agreement.id
     )
@@ -52,7 +52,7 @@ def check_commitments_stay_below_ceilings(session: Session) -> list[Violation]:
 
 
 def check_shares_make_a_whole(session: Session) -> list[Violation]:
-    """Les parts des financeurs d'une convention font 100 %, chacune tirée d'une enveloppe de ce financeur."""
+    """Les parts des financeurs d’une convention font 100 %, chacune tirée d’une enveloppe de ce financeur."""
     sums = (
         select(AgreementShare.agreement_id, func.sum(AgreementShare.share_basis_points).label("total"))
         .group_by(AgreementShare.agreement_id)
@@ -73,14 +73,14 @@ def check_shares_make_a_whole(session: Session) -> list[Violation]:
     return [
         *(Violation(name, f"convention {row.number}", f"{row.total or 0} points de base en tout") for row in whole),
         *(
-            Violation(name, f"convention {row.number}", f"l'enveloppe « {row.name} » est d'un autre financeur")
+            Violation(name, f"convention {row.number}", f"l’enveloppe « {row.name} » est d’un autre financeur")
             for row in foreign
         ),
     ]
 
 
 def check_allocations_are_the_parts_of_ceilings(session: Session) -> list[Violation]:
-    """Ce qu'une enveloppe a affecté est la somme des parts de plafond de ses conventions, sans la dépasser."""
+    """Ce qu’une enveloppe a affecté est la somme des parts de plafond de ses conventions, sans la dépasser."""
     expected: dict[UUID, int] = defaultdict(int)
     for shares in _shares_by_agreement(session).values():
         basis_points = [share.share_basis_points for share in shares]
@@ -104,7 +104,7 @@ def check_allocations_are_the_parts_of_ceilings(session: Session) -> list[Violat
 
 
 def check_credits_are_the_ledgers(session: Session) -> list[Violation]:
-    """Le crédit disponible d'une convention est, par financeur, le solde du compte 8030."""
+    """Le crédit disponible d’une convention est, par financeur, le solde du compte 8030."""
     balances = balances_of(session, Account.code == AVAILABLE)
     found = {(balance.agreement_id, balance.funder_id): balance.cents for balance in balances}
     kept = {
@@ -123,7 +123,7 @@ def check_credits_are_the_ledgers(session: Session) -> list[Violation]:
 
 
 def check_commitments_have_their_entry(session: Session) -> list[Violation]:
-    """Chaque engagement a son écriture, du même montant, et chaque écriture d'engagement son engagement."""
+    """Chaque engagement a son écriture, du même montant, et chaque écriture d’engagement son engagement."""
     return _unmatched(
         session,
         "commitments_have_their_entry",
@@ -135,14 +135,14 @@ def check_commitments_have_their_entry(session: Session) -> list[Violation]:
 
 
 def check_envelopes_have_their_entry(session: Session) -> list[Violation]:
-    """Chaque enveloppe a son écriture d'ouverture, du même montant, et chaque écriture d'ouverture son enveloppe."""
+    """Chaque enveloppe a son écriture d’ouverture, du même montant, et chaque écriture d’ouverture son enveloppe."""
     return _unmatched(
         session, "envelopes_have_their_entry", EventType.ENVELOPE_OPENED, Envelope, Envelope.id, Envelope.amount_cents
     )
 
 
 def check_commitments_are_shared_by_position(session: Session) -> list[Violation]:
-    """Ce qu'un financeur a engagé sur une convention est sa part, au centime, de tous les chèques engagés."""
+    """Ce qu’un financeur a engagé sur une convention est sa part, au centime, de tous les chèques engagés."""
     rows = session.execute(
         select(Account.agreement_id, Account.funder_id, func.sum(Movement.amount_cents).label("cents"))
         .join(Movement, Movement.debit_account_id == Account.id)
@@ -164,7 +164,7 @@ def check_commitments_are_shared_by_position(session: Session) -> list[Violation
 
 
 def check_what_ended_is_kept(session: Session) -> list[Violation]:
-    """Ce qu'un financeur garde d'anciennes parts est ce qu'il y a engagé, moins les crédits rendus, chacun avec son écriture."""
+    """Ce qu’un financeur garde d’anciennes parts est ce qu’il y a engagé, moins les crédits rendus, chacun avec son écriture."""
     name = "what_ended_is_kept"
     present = {row.id: row.share_set for row in session.execute(select(Agreement.id, Agreement.share_set))}
     past = _committed_by_position(session, before_set=present)

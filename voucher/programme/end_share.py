@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
-from voucher.kernel.idempotency import changed_replay, is_replay
+from voucher.kernel.idempotency import is_replay, is_same
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import shares_of
 from voucher.kernel.refusals import Refused
@@ -63,8 +63,7 @@ def end_share(
         if agreement is None:
             raise Refused("unknown_agreement", "Cette convention n’existe pas. Choisissez-en une dans la liste.")
         if is_replay(session, ShareEnding, row):
-            if _parts_of_ending(session, ending_id) != dict(shares):
-                raise changed_replay()
+            is_same(_parts_of_ending(session, ending_id), dict(shares))
             return
         apply_endings(session, agreement, now)
         _refuse_bad_ending(session, agreement, funder_id, ends_on, shares, now)

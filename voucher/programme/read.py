@@ -134,6 +134,11 @@ class AgreementPage:
     kept_cents: int  # of what is committed, the part of share sets that ended
 
     @property
+    def is_monthly(self) -> bool:
+        """Whether its periods are months; else it settles when asked."""
+        return self.settlement_rhythm == SettlementRhythm.MONTHLY
+
+    @property
     def set_committed_cents(self) -> int:
         """What is committed under the present shares."""
         return self.line.committed_cents - self.kept_cents

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.clean_input import member, optional_text, required_text
 from voucher.kernel.database import Database, changed
-from voucher.kernel.idempotency import changed_replay, insert_once
+from voucher.kernel.idempotency import insert_once, is_same
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import (
@@ -83,8 +83,8 @@ def sign_agreement(database: Database, agreement: NewAgreement, *, by: UUID, now
         ):
             _allocate(session, agreement, shares)
             _store_shares(session, agreement.id, shares)
-        elif _stored_shares(session, agreement.id) != shares:
-            raise changed_replay()
+        else:
+            is_same(_stored_shares(session, agreement.id), shares)
     return agreement.id
 
 

@@ -115,7 +115,7 @@ def _last_checkpoint(session: Session, until: date | None) -> Any:
     query = select(CheckpointRow.size, CheckpointRow.root).order_by(CheckpointRow.size.desc()).limit(1)
     last = session.execute(query if until is None else query.where(CheckpointRow.sealed_on <= until)).first()
     if until is not None and last is None:
-        raise Refused("no_checkpoint", "Rien n'était scellé ce jour-là. Choisissez un jour plus récent.", "until")
+        raise Refused("no_checkpoint", "Rien n’était scellé ce jour-là. Choisissez un jour plus récent.", "until")
     return last
 
 

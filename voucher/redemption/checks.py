@@ -65,7 +65,7 @@ def check_states_and_redemptions_agree(session: Session) -> list[Violation]:
 
 
 def check_lines_follow_their_redemption(session: Session) -> list[Violation]:
-    """Les lignes d'un encaissement comptent ses chèques, de son carnet, et vivent avec lui."""
+    """Les lignes d’un encaissement comptent ses chèques, de son carnet, et vivent avec lui."""
     lines = (
         select(
             RedeemedVoucher.redemption_id,
@@ -169,14 +169,14 @@ def check_each_redemption_has_its_entry(session: Session) -> list[Violation]:
         .limit(ROWS_MAX)
     )
     found += [
-        Violation("each_redemption_has_its_entry", f"écriture {row.id}", f"l'encaissement {row.event_id} manque")
+        Violation("each_redemption_has_its_entry", f"écriture {row.id}", f"l’encaissement {row.event_id} manque")
         for row in orphans
     ]
     return found
 
 
 def check_nothing_is_redeemed_after_grace(session: Session) -> list[Violation]:
-    """Aucun chèque n'est encaissé après son dernier jour de tolérance, à Paris."""
+    """Aucun chèque n’est encaissé après son dernier jour de tolérance, à Paris."""
     found = []
     for batch in session.execute(select(IssueBatch.id, IssueBatch.grace_until)):
         rows = session.execute(
@@ -197,7 +197,7 @@ def check_nothing_is_redeemed_after_grace(session: Session) -> list[Violation]:
 
 
 def check_revoked_keys_redeem_nothing(session: Session) -> list[Violation]:
-    """Aucun chèque n'est encaissé après la révocation de la clé qui l'a signé, à une minute d'horloge près."""
+    """Aucun chèque n’est encaissé après la révocation de la clé qui l’a signé, à une minute d’horloge près."""
     found = []
     revoked = select(IssueBatch.id, IssuerKey.revoked_at).join(IssuerKey, IssuerKey.id == IssueBatch.key_id)
     for batch in session.execute(revoked.where(IssuerKey.revoked_at.is_not(None))):
@@ -219,7 +219,7 @@ def check_revoked_keys_redeem_nothing(session: Session) -> list[Violation]:
 
 
 def check_closed_periods_stay_closed(session: Session) -> list[Violation]:
-    """Rien n'entre dans une période ni n'en sort après sa clôture, et elle est de la même convention."""
+    """Rien n’entre dans une période ni n’en sort après sa clôture, et elle est de la même convention."""
     rows = session.execute(
         select(Redemption.id, Period.number, Period.closed_at)
         .join(Period, Period.id == Redemption.period_id)
@@ -243,7 +243,7 @@ def check_closed_periods_stay_closed(session: Session) -> list[Violation]:
 
 
 def check_a_month_takes_its_own(session: Session) -> list[Violation]:
-    """Rien n'est encaissé dans une période dont le mois est fini, à Paris."""
+    """Rien n’est encaissé dans une période dont le mois est fini, à Paris."""
     rows = session.execute(
         select(Redemption.id, Redemption.redeemed_at, Period.number, Period.ends_at)
         .join(Period, Period.id == Redemption.period_id)
@@ -261,7 +261,7 @@ def check_a_month_takes_its_own(session: Session) -> list[Violation]:
 
 
 def check_an_attempt_has_one_answer(session: Session) -> list[Violation]:
-    """Une même demande n'est pas à la fois acceptée et refusée."""
+    """Une même demande n’est pas à la fois acceptée et refusée."""
     rows = session.scalars(
         select(Redemption.id).join(RefusedAttempt, RefusedAttempt.id == Redemption.id).limit(ROWS_MAX)
     )

@@ -58,7 +58,7 @@ def check_redemptions_are_of_their_place(session: Session) -> list[Violation]:
 
 
 def check_periods_follow_each_other(session: Session) -> list[Violation]:
-    """Les périodes d'une convention sont numérotées sans trou, s'ouvrent après la clôture d'avant et finissent à minuit, à Paris ; rien n'y précède leur jour d'ouverture."""
+    """Les périodes d’une convention sont numérotées sans trou, s’ouvrent après la clôture d’avant et finissent à minuit, à Paris ; rien n’y précède leur jour d’ouverture."""
     firsts = select(Redemption.period_id, func.min(Redemption.redeemed_at).label("first_at")).group_by(
         Redemption.period_id
     )

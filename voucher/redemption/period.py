@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
-from voucher.kernel.calendar import end_of_month, paris_day
+from voucher.kernel.calendar import end_of_month, not_before, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import derived_number, new_id
 from voucher.ledger.chart import EventType
@@ -79,7 +79,7 @@ def open_period(session: Session, agreement_id: UUID, now: datetime) -> UUID:
         .group_by(Agreement.settlement_rhythm, Agreement.cut_off_day)
     ).one()
     rhythm, cut_off_day, last_number, last_closed_at = agreement
-    begins_at = max(now, last_closed_at + _INSTANT) if last_closed_at else now
+    begins_at = not_before(now, last_closed_at and last_closed_at + _INSTANT)
     values = {
         "id": new_id(),
         "agreement_id": agreement_id,

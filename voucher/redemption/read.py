@@ -1,7 +1,9 @@
 """What pages ask of redemption: a place's day, a receipt, a structure's redemptions and what became of each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Row, Select, func, select
@@ -17,6 +19,24 @@ from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.answers import Counter
 from voucher.redemption.model import USED_STATES, Period, RedeemedVoucher, Redemption, RedemptionState
 from voucher.redemption.rules import undo_limit
+
+
+class Standing(StrEnum):
+    """Where a redemption stands, as a counter reads it."""
+
+    CONFIRMED = "confirmed"
+    DISPUTED = "disputed"
+    REVERSED = "reversed"
+    UNDONE = "undone"
+
+
+STANDINGS: Mapping[Standing, str] = {
+    Standing.CONFIRMED: "Confirmé",
+    Standing.DISPUTED: "Contesté",
+    Standing.REVERSED: "Repris",
+    Standing.UNDONE: "Annulé",
+}
+"""The word of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +60,13 @@ class RedemptionLine:
     is_reversed: bool = False
 
     @property
-    def state(self) -> tuple[str, str]:
-        """The word of its state, and the kind of its tag."""
+    def standing(self) -> Standing:
+        """Where it stands now."""
         if self.is_undone:
-            return "Annulé", "neutral"
+            return Standing.UNDONE
         if self.is_reversed:
-            return "Repris", "neutral"
-        return ("Contesté", "warn") if self.is_disputed else ("Confirmé", "success")
+            return Standing.REVERSED
+        return Standing.DISPUTED if self.is_disputed else Standing.CONFIRMED
 
     @property
     def is_counted(self) -> bool:

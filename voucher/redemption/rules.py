@@ -65,14 +65,14 @@ class CounterRefusal(StrEnum):
 
 _TEMPLATES = {
     CounterRefusal.UNREADABLE: "{detail}",
-    CounterRefusal.NO_CODE: "Aucun chèque n'est prêt. Scannez un chèque ou tapez son code.",
-    CounterRefusal.TOO_MANY: "Il y a trop de chèques. Encaissez ceux d'un seul carnet à la fois.",
-    CounterRefusal.SERVICE_UNKNOWN: "Le service rendu n'est pas choisi. Choisissez-le, puis encaissez.",
+    CounterRefusal.NO_CODE: "Aucun chèque n’est prêt. Scannez un chèque ou tapez son code.",
+    CounterRefusal.TOO_MANY: "Il y a trop de chèques. Encaissez ceux d’un seul carnet à la fois.",
+    CounterRefusal.SERVICE_UNKNOWN: "Le service rendu n’est pas choisi. Choisissez-le, puis encaissez.",
     CounterRefusal.BOOKLET_COVER: (
-        "Ce code est celui de la couverture du carnet. Ouvrez le carnet et scannez le code d'un chèque."
+        "Ce code est celui de la couverture du carnet. Ouvrez le carnet et scannez le code d’un chèque."
     ),
-    CounterRefusal.FOREIGN: "Ce chèque n'est pas de ce programme. Demandez un autre chèque.",
-    CounterRefusal.FORGED: "Ce code n'est pas authentique. N'acceptez pas ce papier et prévenez le programme.",
+    CounterRefusal.FOREIGN: "Ce chèque n’est pas de ce programme. Demandez un autre chèque.",
+    CounterRefusal.FORGED: "Ce code n’est pas authentique. N’acceptez pas ce papier et prévenez le programme.",
     CounterRefusal.OTHER_BODY: "Cette demande a déjà servi pour autre chose. Scannez à nouveau le chèque.",
     CounterRefusal.UNDONE_ALREADY: "Cet encaissement a été annulé le {at}. Pour encaisser, scannez à nouveau le chèque.",
     CounterRefusal.SEVERAL_BOOKLETS: "Ces chèques viennent de plusieurs carnets. Encaissez un carnet à la fois.",
@@ -83,26 +83,26 @@ _TEMPLATES = {
     CounterRefusal.TYPING_LOCKED: "Vous avez tapé trop de codes faux. Scannez le code, ou revenez après le {at}.",
     CounterRefusal.VOUCHER_LOCKED: "Le code de ce chèque a été mal tapé trop de fois. Scannez-le, ou revenez après le {at}.",
     CounterRefusal.WRONG_CODE: "Ce code ne correspond à aucun chèque. Comparez avec le papier et tapez-le de nouveau.",
-    CounterRefusal.UNKNOWN_VOUCHER: "{voucher} n'est pas dans nos registres. Ne l'acceptez pas et prévenez le programme.",
-    CounterRefusal.REVOKED_KEY: "{voucher} vient d'une série retirée. Ne l'acceptez pas et prévenez le programme.",
-    CounterRefusal.VOID: "{voucher} a été détruit avant sa remise. Ne l'acceptez pas et prévenez le programme.",
-    CounterRefusal.STOPPED: "{voucher} est en opposition. Ne l'acceptez pas. La personne peut voir qui lui a remis le carnet.",
+    CounterRefusal.UNKNOWN_VOUCHER: "{voucher} n’est pas dans nos registres. Ne l’acceptez pas et prévenez le programme.",
+    CounterRefusal.REVOKED_KEY: "{voucher} vient d’une série retirée. Ne l’acceptez pas et prévenez le programme.",
+    CounterRefusal.VOID: "{voucher} a été détruit avant sa remise. Ne l’acceptez pas et prévenez le programme.",
+    CounterRefusal.STOPPED: "{voucher} est en opposition. Ne l’acceptez pas. La personne peut voir qui lui a remis le carnet.",
     CounterRefusal.NOT_HANDED_OVER: (
-        "{voucher} n'est pas encore remis. La personne doit d'abord faire remettre le carnet par son prescripteur."
+        "{voucher} n’est pas encore remis. La personne doit d’abord faire remettre le carnet par son prescripteur."
     ),
     CounterRefusal.REDEEMED_HERE: "{voucher} a déjà été encaissé le {at}, ici. Prenez un autre chèque du carnet.",
     CounterRefusal.REDEEMED_ELSEWHERE: (
         "{voucher} a déjà été encaissé le {at}, dans un autre lieu. Prenez un autre chèque du carnet."
     ),
     CounterRefusal.LAPSED: "{voucher} est perdu depuis le {on} : il ne peut plus être payé. Demandez un autre chèque.",
-    CounterRefusal.EXPIRED: "{voucher} est périmé : il fallait l'encaisser au plus tard le {on}. Demandez un autre chèque.",
-    CounterRefusal.ONE_BY_ONE: "Ces chèques n'ont pas été remis ensemble. Encaissez-les un par un.",
+    CounterRefusal.EXPIRED: "{voucher} est périmé : il fallait l’encaisser au plus tard le {on}. Demandez un autre chèque.",
+    CounterRefusal.ONE_BY_ONE: "Ces chèques n’ont pas été remis ensemble. Encaissez-les un par un.",
     CounterRefusal.BUSY: "Ce chèque change en ce moment même. Attendez un instant et recommencez.",
-    CounterRefusal.UNDO_UNKNOWN: "Cet encaissement n'est pas de ce lieu. Annulez-le depuis le lieu où il a été fait.",
-    CounterRefusal.UNDO_TOO_LATE: "Il est trop tard pour annuler : c'était possible jusqu'au {at}. Prévenez votre responsable.",
-    CounterRefusal.UNDO_STOPPED: "Le carnet est en opposition depuis. Cet encaissement ne s'annule plus. Prévenez votre responsable.",
+    CounterRefusal.UNDO_UNKNOWN: "Cet encaissement n’est pas de ce lieu. Annulez-le depuis le lieu où il a été fait.",
+    CounterRefusal.UNDO_TOO_LATE: "Il est trop tard pour annuler : c’était possible jusqu’au {at}. Prévenez votre responsable.",
+    CounterRefusal.UNDO_STOPPED: "Le carnet est en opposition depuis. Cet encaissement ne s’annule plus. Prévenez votre responsable.",
     CounterRefusal.UNDO_DISPUTED: (
-        "Le service des finances regarde cet encaissement. Il ne s'annule plus ici. Prévenez votre responsable."
+        "Le service des finances regarde cet encaissement. Il ne s’annule plus ici. Prévenez votre responsable."
     ),
 }
 _MAY_RETRY = frozenset(

@@ -115,7 +115,7 @@ def _no_bank_details(session: Session, today: date, now: datetime, agreement_id:
     return Decision(
         risk=Risk.NO_BANK_DETAILS,
         title="Des structures ont travaillé et ne peuvent pas être payées",
-        sentence=f"Elles n'ont pas donné leur RIB. La plus ancienne attend depuis le {french_date(paris_day(since))}. "
+        sentence=f"Elles n’ont pas donné leur RIB. La plus ancienne attend depuis le {french_date(paris_day(since))}. "
         "Appelez-les.",
         count=count,
         amount_cents=cents,
@@ -131,7 +131,7 @@ def _rib_to_confirm(session: Session, today: date, now: datetime, agreement_id: 
         return None
     return Decision(
         risk=Risk.RIB_TO_CONFIRM,
-        title="Des RIB attendent d'être confirmés",
+        title="Des RIB attendent d’être confirmés",
         sentence=f"Sans cela, ces structures ne sont pas payées. La plus ancienne attend depuis le {french_date(paris_day(since))}. "
         "Demandez à une personne du programme ou des finances de les confirmer.",
         count=count,
@@ -195,7 +195,7 @@ def _bank_lines(session: Session, today: date, now: datetime, agreement_id: UUID
     return Decision(
         risk=Risk.BANK_LINES,
         title="Des lignes de la banque restent à identifier",
-        sentence=f"La plus ancienne date du {french_date(since)}. Demandez aux finances d'où vient cet argent, ou à qui il est allé.",
+        sentence=f"La plus ancienne date du {french_date(since)}. Demandez aux finances d’où vient cet argent, ou à qui il est allé.",
         count=waits.count,
         amount_cents=waits.cents,
         on=since,
@@ -252,8 +252,8 @@ def _credit(session: Session, today: date, now: datetime, agreement_id: UUID | N
     return Decision(
         risk=Risk.CREDIT_LOW,
         title="Des conventions ont presque tout émis",
-        sentence=f"Il leur reste moins de {CREDIT_LEFT_PERCENT} % de leur crédit, la convention {rows[0].number} d'abord. "
-        "Engagez de l'argent, ou dites à l'émetteur de ne plus commander.",
+        sentence=f"Il leur reste moins de {CREDIT_LEFT_PERCENT} % de leur crédit, la convention {rows[0].number} d’abord. "
+        "Engagez de l’argent, ou dites à l’émetteur de ne plus commander.",
         count=len(rows),
         amount_cents=sum(int(row.left_cents) for row in rows),
         on=None,
@@ -288,7 +288,7 @@ def _still_stock(session: Session, today: date, now: datetime, agreement_id: UUI
     return Decision(
         risk=Risk.STOCK_STILL,
         title="Des carnets dorment chez des prescripteurs",
-        sentence=f"{thousands(booklet_count)} carnets n'ont pas bougé depuis {STILL_DAYS} jours. Demandez aux émetteurs de les confier ailleurs.",
+        sentence=f"{thousands(booklet_count)} carnets n’ont pas bougé depuis {STILL_DAYS} jours. Demandez aux émetteurs de les confier ailleurs.",
         count=prescriber_count,
         amount_cents=int(cents),
         on=None,

@@ -52,19 +52,19 @@ class Words:
 
 
 WORDS = {
-    Step.ORDERED: Words("Commandés", "L'émetteur les a commandés : leur argent est réservé."),
+    Step.ORDERED: Words("Commandés", "L’émetteur les a commandés : leur argent est réservé."),
     Step.MADE: Words("Fabriqués", "Leur code est signé : ils peuvent être imprimés."),
     Step.ENTRUSTED: Words(
-        "Confiés", "Leur carnet est sorti du stock de l'émetteur, chez un prescripteur ou une personne."
+        "Confiés", "Leur carnet est sorti du stock de l’émetteur, chez un prescripteur ou une personne."
     ),
     Step.HANDED_OVER: Words(
         "Remis", "Une personne a reçu leur carnet. Un chèque utilisé sans remise enregistrée compte aussi."
     ),
-    Step.USED: Words("Utilisés", "Un comptoir les a encaissés, et l'encaissement n'a pas été annulé."),
+    Step.USED: Words("Utilisés", "Un comptoir les a encaissés, et l’encaissement n’a pas été annulé."),
     Step.PAID: Words("Payés", "La structure est payée : une ligne de la banque le confirme."),
     Step.STOPPED: Words("Bloqués", "Leur carnet est perdu, volé ou mal imprimé : ils ne serviront plus."),
-    Step.DESTROYED: Words("Détruits", "Leur carnet est détruit avant d'être remis."),
-    Step.LAPSED: Words("Caducs", "Leur dernier jour est passé. L'argent revient à la convention."),
+    Step.DESTROYED: Words("Détruits", "Leur carnet est détruit avant d’être remis."),
+    Step.LAPSED: Words("Caducs", "Leur dernier jour est passé. L’argent revient à la convention."),
 }
 
 

@@ -39,7 +39,7 @@ class RefusedArchive(Refused):
 
     def __init__(self, sentence: str, file: str = "", line: int = 0) -> None:
         where = f" Fichier {file}{f', ligne {line}' if line else ''}." if file else ""
-        super().__init__("archive_refused", f"{sentence}{where} Rien n'a été repris.")
+        super().__init__("archive_refused", f"{sentence}{where} Rien n’a été repris.")
         self.file, self.line = file, line
 
 
@@ -69,7 +69,7 @@ class Archive:
             try:
                 row = {name: read(cell) for (name, read), cell in zip(readers, cells, strict=True)}
             except WrongCell as wrong:
-                raise RefusedArchive(f"Une valeur n'est pas lisible : {wrong}.", entry.name, line) from wrong
+                raise RefusedArchive(f"Une valeur n’est pas lisible : {wrong}.", entry.name, line) from wrong
             count += 1
             yield line, row
         if count != entry.rows:
@@ -95,7 +95,7 @@ class Archive:
                 raise RefusedArchive("La note de reprise est trop longue.", form.HANDOVER)
             return raw.decode()
         except UnicodeDecodeError as wrong:
-            raise RefusedArchive("La note de reprise n'est pas lisible.", form.HANDOVER) from wrong
+            raise RefusedArchive("La note de reprise n’est pas lisible.", form.HANDOVER) from wrong
 
     def private_keys(self) -> list[dict[str, Any]]:
         """Return the sealed private keys, an empty list where the archive has none."""
@@ -113,7 +113,7 @@ class Archive:
                 for cells in reader:
                     yield reader.line_num, cells
             except (csv.Error, UnicodeDecodeError, StopIteration) as wrong:
-                raise RefusedArchive("Ce fichier n'est pas un CSV lisible.", name, reader.line_num) from wrong
+                raise RefusedArchive("Ce fichier n’est pas un CSV lisible.", name, reader.line_num) from wrong
             except _BROKEN as broken:
                 raise RefusedArchive("Ce fichier est abîmé.", name, reader.line_num) from broken
 
@@ -128,13 +128,13 @@ def opened_archive(path: Path, keys: Keys) -> Iterator[Archive]:
             archive = _checked(opened.enter_context(ZipFile(clear)))
         except SealBroken as broken:
             raise RefusedArchive(
-                "L'archive ne s'ouvre pas : le mot de passe ou la clé ne va pas, ou le fichier est coupé ou changé."
+                "L’archive ne s’ouvre pas : le mot de passe ou la clé ne va pas, ou le fichier est coupé ou changé."
             ) from broken
         except FileNotFoundError:
-            raise RefusedArchive("Ce fichier n'existe pas. Vérifiez son nom.") from None
+            raise RefusedArchive("Ce fichier n’existe pas. Vérifiez son nom.") from None
         except _BROKEN as broken:
             raise RefusedArchive(
-                "Ce fichier n'est pas une archive de reprise entière. Copiez-le de nouveau."
+                "Ce fichier n’est pas une archive de reprise entière. Copiez-le de nouveau."
             ) from broken
         yield archive
 
@@ -142,18 +142,18 @@ def opened_archive(path: Path, keys: Keys) -> Iterator[Archive]:
 def _checked(found: ZipFile) -> Archive:
     names = [info.filename for info in found.infolist()]
     if form.MANIFEST not in names or form.SIGNATURE not in names:
-        raise RefusedArchive("Ce n'est pas une archive de reprise : son manifeste manque.")
+        raise RefusedArchive("Ce n’est pas une archive de reprise : son manifeste manque.")
     if max(found.getinfo(name).file_size for name in (form.MANIFEST, form.SIGNATURE)) > form.MANIFEST_BYTES_MAX:
         raise RefusedArchive("Son manifeste est trop long.", form.MANIFEST)
     # Other methods cannot be bounded as they unpack: a few bytes of bzip2 give gigabytes at once.
     if any(info.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for info in found.infolist()):
-        raise RefusedArchive("Elle est compressée d'une façon qui n'est pas celle d'une archive de reprise.")
+        raise RefusedArchive("Elle est compressée d’une façon qui n’est pas celle d’une archive de reprise.")
     said = found.read(form.MANIFEST)
     try:
         manifest = form.read_manifest(said)
         signed = form.check_signature(said, found.read(form.SIGNATURE))
     except ValueError as wrong:
-        raise RefusedArchive("Son manifeste n'est pas de ce format, ou n'est pas signé.", form.MANIFEST) from wrong
+        raise RefusedArchive("Son manifeste n’est pas de ce format, ou n’est pas signé.", form.MANIFEST) from wrong
     told = [form.MANIFEST, form.SIGNATURE, *(one.name for one in manifest.files)]
     if sorted(names) != sorted(told):
         odd = sorted(set(names).symmetric_difference(told))
@@ -175,33 +175,33 @@ def _check_file(found: ZipFile, entry: form.FileEntry) -> None:
     except _BROKEN as broken:
         raise RefusedArchive("Ce fichier est abîmé.", entry.name) from broken
     if count != entry.bytes or hashed.hexdigest() != entry.sha256:
-        raise RefusedArchive("Ce fichier n'est pas celui que le manifeste décrit : il a changé.", entry.name)
+        raise RefusedArchive("Ce fichier n’est pas celui que le manifeste décrit : il a changé.", entry.name)
 
 
 def _tables(found: ZipFile, manifest: form.Manifest) -> tuple[Table, ...]:
     if manifest.revision not in revisions():
         raise RefusedArchive(
-            f"L'archive est d'une version que celle-ci ne connaît pas ({manifest.revision}). Installez une version plus récente du "
+            f"L’archive est d’une version que celle-ci ne connaît pas ({manifest.revision}). Installez une version plus récente du "
             "logiciel, puis recommencez.",
             form.MANIFEST,
         )
     theirs = json.loads(found.read(form.SCHEMA))["tables"]
     # Whatever its version: a table that is left out, people's accounts first, would let somebody in.
     if odd := sorted(set(theirs) - set(CARRIED)):
-        raise RefusedArchive(f"La table {odd[0]} n'est pas de celles qu'une reprise porte.", form.SCHEMA)
+        raise RefusedArchive(f"La table {odd[0]} n’est pas de celles qu’une reprise porte.", form.SCHEMA)
     if manifest.revision == revisions()[-1]:
         _check_schema(theirs)
         names = [table.name for table in carried_tables()]
     else:
         names = [str(one.table) for one in manifest.files if one.table]
     if sorted(str(one.table) for one in manifest.files if one.table) != sorted(theirs) or set(names) != set(theirs):
-        raise RefusedArchive("Il manque le fichier d'une table.", form.MANIFEST)
+        raise RefusedArchive("Il manque le fichier d’une table.", form.MANIFEST)
     if manifest.revision == revisions()[-1]:
         return carried_tables()
     try:
         return tables_of_schema(theirs, names)
     except (KeyError, TypeError, ValueError) as wrong:
-        raise RefusedArchive("Le schéma de l'archive n'est pas lisible.", form.SCHEMA) from wrong
+        raise RefusedArchive("Le schéma de l’archive n’est pas lisible.", form.SCHEMA) from wrong
 
 
 def _check_schema(theirs: dict[str, Any]) -> None:
@@ -210,4 +210,4 @@ def _check_schema(theirs: dict[str, Any]) -> None:
         if table.name not in theirs:
             raise RefusedArchive(f"La table {table.name} manque.", form.SCHEMA)
         if theirs[table.name]["columns"] != described(table)["columns"]:
-            raise RefusedArchive(f"La table {table.name} n'a pas les colonnes de sa version.", form.SCHEMA)
+            raise RefusedArchive(f"La table {table.name} n’a pas les colonnes de sa version.", form.SCHEMA)

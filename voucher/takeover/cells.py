@@ -88,7 +88,7 @@ def reader_of(column: Column[Any]) -> Callable[[str], Any]:
         try:
             return read(text[1:] if kind == "text" and text.startswith("\\") else text)
         except (ValueError, KeyError, binascii.Error):
-            raise WrongCell(f"« {column.name} » n'est pas de la forme {kind}") from None
+            raise WrongCell(f"« {column.name} » n’est pas de la forme {kind}") from None
 
     return found
 

@@ -78,7 +78,7 @@ def import_takeover(
     keys = keys or Keys()
     with opened_archive(path, keys) as archive:
         if expected_key is not None and archive.signed.public_key != expected_key:
-            raise RefusedArchive("L'archive est signée d'une autre clé que celle que vous attendez.", form.SIGNATURE)
+            raise RefusedArchive("L’archive est signée d’une autre clé que celle que vous attendez.", form.SIGNATURE)
         private_keys = _opened_keys(archive, keys, master_secret)
 
         def load(session: Session) -> int:
@@ -107,7 +107,7 @@ def _tables_of_archive(
         has_tables = bool(inspect(connection).get_table_names())
     if has_tables and archive.is_older:
         raise RefusedArchive(
-            f"L'archive est d'une version antérieure ({archive.manifest.revision}) : elle se reprend dans une base sans aucune table. "
+            f"L’archive est d’une version antérieure ({archive.manifest.revision}) : elle se reprend dans une base sans aucune table. "
             "Donnez une base neuve, sans lancer « voucher migrate »."
         )
     if has_tables:
@@ -122,7 +122,7 @@ def _tables_of_archive(
         with Session(bind=connection, join_transaction_mode="rollback_only") as session:
             count = load(session)
             if broken := broken_references(connection):
-                raise RefusedArchive(f"Une ligne de la table {broken[0]} désigne ce qui n'existe pas.")
+                raise RefusedArchive(f"Une ligne de la table {broken[0]} désigne ce qui n’existe pas.")
             _compare_balances(session, archive)
             upgrade_within(connection)
             yield session, count
@@ -134,7 +134,7 @@ def _refuse_a_used_system(session: Session) -> None:
             continue
         if session.scalar(select(exists().select_from(table))):
             raise RefusedArchive(
-                f"Cette base n'est pas vide : elle contient déjà des lignes (« {said(table.name)} »). Faites la reprise dans une base neuve, "
+                f"Cette base n’est pas vide : elle contient déjà des lignes (« {said(table.name)} »). Faites la reprise dans une base neuve, "
                 "après « voucher migrate »."
             )
 
@@ -156,7 +156,7 @@ def _opened_keys(archive: Archive, keys: Keys, master_secret: bytes) -> dict[int
             context = key_context(key_id, algorithms[key_id])
             plain = open_sealed(keys.identity, base64.b64decode(one["sealed"]), context=context)
         except (SealBroken, KeyError, TypeError, ValueError) as broken:
-            raise RefusedArchive("Une clé privée ne s'ouvre pas avec la vôtre.", form.PRIVATE_KEYS) from broken
+            raise RefusedArchive("Une clé privée ne s’ouvre pas avec la vôtre.", form.PRIVATE_KEYS) from broken
         opened = load_der_private_key(plain, None)
         assert isinstance(opened, Ed25519PrivateKey | EllipticCurvePrivateKey)
         found[key_id] = seal_private_key(opened, key_id=key_id, master_secret=master_secret)
@@ -193,7 +193,7 @@ def _checked_handover(note: str, archive: Archive, ours: bytes) -> Handover:
         raise RefusedArchive("La note de reprise ne se lit pas.", form.HANDOVER) from bad
     if said.next_key != ours:
         raise RefusedArchive(
-            "L'archive est remise à une autre clé que la vôtre. Demandez à l'opérateur d'avant de la refaire, avec la ligne "
+            "L’archive est remise à une autre clé que la vôtre. Demandez à l’opérateur d’avant de la refaire, avec la ligne "
             "que donne « voucher key ».",
             form.HANDOVER,
         )
@@ -203,7 +203,7 @@ def _checked_handover(note: str, archive: Archive, ours: bytes) -> Handover:
         archive.signed.public_key,
     )
     if not is_of_archive or not is_signed_by(note, said.previous):
-        raise RefusedArchive("La note de reprise n'est pas celle de cette archive.", form.HANDOVER)
+        raise RefusedArchive("La note de reprise n’est pas celle de cette archive.", form.HANDOVER)
     return said
 
 
@@ -213,14 +213,14 @@ def _prove(session: Session, archive: Archive) -> tuple[str, ...]:
     found, on_progress = set(violations_in(session)), set(archive.manifest.violations)
     if not archive.is_older:
         if odd := sorted(found.symmetric_difference(on_progress)):
-            raise RefusedArchive(f"La vérification trouve un écart que l'archive ne dit pas, ou l'inverse : {odd[0]}.")
+            raise RefusedArchive(f"La vérification trouve un écart que l’archive ne dit pas, ou l’inverse : {odd[0]}.")
         return ()
     # The words of a violation may have changed since: those of one check are counted.
     counts, counts_then = Counter(map(_check_of, found)), Counter(map(_check_of, on_progress))
     for check in sorted(set(archive.manifest.checks).intersection(known_checks())):
         if counts[check] != counts_then[check]:
             raise RefusedArchive(
-                f"La vérification « {check} » trouve {counts[check]} écart(s) ; l'archive en disait {counts_then[check]}."
+                f"La vérification « {check} » trouve {counts[check]} écart(s) ; l’archive en disait {counts_then[check]}."
             )
     return tuple(sorted(one for one in found if _check_of(one) not in archive.manifest.checks))
 
@@ -233,7 +233,7 @@ def _compare_balances(session: Session, archive: Archive, *, is_now: bool = Fals
         balance_lines(session, tables["account"], tables["movement"]), archive.balances()
     ):
         if found != on_progress:
-            raise RefusedArchive(f"Le compte {(on_progress or found)[0]} n'a pas le solde annoncé.", form.BALANCES)
+            raise RefusedArchive(f"Le compte {(on_progress or found)[0]} n’a pas le solde annoncé.", form.BALANCES)
 
 
 def _check_of(violation: str) -> str:

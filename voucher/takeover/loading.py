@@ -33,7 +33,7 @@ def load_table(
             _write(session, table, values)
         except _WRONG as wrong:
             raise RefusedArchive(
-                "Une ligne contredit les autres, ou une règle de la base : l'archive a été modifiée.",
+                "Une ligne contredit les autres, ou une règle de la base : l’archive a été modifiée.",
                 archive.name_of(table),
                 _first_wrong(session, table, part, values),
             ) from wrong
@@ -42,7 +42,7 @@ def load_table(
             loaded += sum(_digest(row[column.name] for column in columns_of(table)) for row in values)
     if archive.is_older and loaded % _DIGEST_RANGE != _digest_of_rows(session, table):
         raise RefusedArchive(
-            "La base n'a pas gardé les lignes telles quelles. Signalez-le à qui vous fournit le logiciel.",
+            "La base n’a pas gardé les lignes telles quelles. Signalez-le à qui vous fournit le logiciel.",
             archive.name_of(table),
         )
     return count

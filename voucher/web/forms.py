@@ -4,7 +4,7 @@
         name = StringField("Nom", validators=[InputRequired()])
         ceiling = EurosField("Plafond", validators=[InputRequired(), EurosRange(1)])      .data: int cents
         use_by = DateField("À utiliser avant le", validators=[InputRequired()])                 .data: date
-        share = PercentField("Part de l'État", validators=[InputRequired()])                    .data: int basis points
+        share = PercentField("Part de l’État", validators=[InputRequired()])                    .data: int basis points
         siret = SiretField("SIRET", validators=[Optional()])                                    .data: str, "" when empty
         ordered = CountField("Nombre de chèques", validators=[InputRequired()])                   .data: int
         booklet = SerialField("Carnet", validators=[InputRequired()])                             .data: int
@@ -325,7 +325,7 @@ class EurosRange:
         if field.data is None:
             return
         if self.min_cents is not None and field.data < self.min_cents:
-            raise ValidationError(f"Écrivez un montant d'au moins {format_euros(self.min_cents)}.")
+            raise ValidationError(f"Écrivez un montant d’au moins {format_euros(self.min_cents)}.")
         if self.max_cents is not None and field.data > self.max_cents:
             raise ValidationError(f"Écrivez un montant de {format_euros(self.max_cents)} au plus.")
 

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from voucher.kernel.database import commits_begun
 from voucher.kernel.refusals import Refused
 
-NOTHING_TAKEN = "Rien n'a été débité."
+NOTHING_TAKEN = "Rien n’a été débité."
 NOT_KNOWN = (
     "Nous ne savons pas si votre demande est allée au bout. "
     "Vérifiez dans la liste avant de recommencer : une demande déjà prise en compte y figure."
@@ -47,18 +47,18 @@ WORDS: dict[int, Words] = {
     401: Words("not-signed-in", "Connectez-vous pour continuer.", "Votre session est peut-être terminée."),
     403: Words(
         "forbidden",
-        "Cette page n'est pas ouverte à votre rôle.",
-        "Demandez l'accès à la personne qui gère vos comptes.",
+        "Cette page n’est pas ouverte à votre rôle.",
+        "Demandez l’accès à la personne qui gère vos comptes.",
     ),
-    404: Words("not-found", "Cette page n'existe pas.", "Vérifiez l'adresse, ou repartez de l'accueil."),
-    405: Words("method-not-allowed", "Cette adresse ne s'utilise pas ainsi.", "Repartez de l'accueil."),
-    409: Words("refused", "Cette action n'est pas possible.", "Revenez à la page précédente."),
-    410: Words("gone", "Cette page n'existe plus.", "Repartez de l'accueil."),
+    404: Words("not-found", "Cette page n’existe pas.", "Vérifiez l’adresse, ou repartez de l’accueil."),
+    405: Words("method-not-allowed", "Cette adresse ne s’utilise pas ainsi.", "Repartez de l’accueil."),
+    409: Words("refused", "Cette action n’est pas possible.", "Revenez à la page précédente."),
+    410: Words("gone", "Cette page n’existe plus.", "Repartez de l’accueil."),
     413: Words(
         "too-large", "Ce fichier est trop lourd.", "Choisissez un fichier plus petit, ou coupez-le en plusieurs."
     ),
     415: Words(
-        "unsupported-type", "Ce format n'est pas accepté.", "Choisissez un fichier dans un des formats indiqués."
+        "unsupported-type", "Ce format n’est pas accepté.", "Choisissez un fichier dans un des formats indiqués."
     ),
     422: Words("invalid", "Certaines réponses ne vont pas.", "Revenez à la page précédente et vérifiez vos réponses."),
     429: Words("too-many", "Trop de demandes en peu de temps.", "Attendez une minute, puis recommencez."),

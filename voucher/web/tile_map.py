@@ -1,6 +1,6 @@
 """France as a map of tiles: one tile a region, all of one size, placed about where the region is; overseas below.
 
-    chart = tile_map("Encaissements par région", "L'Île-de-France encaisse le plus.", {"11": 232, "53": "< 11"}, columns, rows)
+    chart = tile_map("Encaissements par région", "L’Île-de-France encaisse le plus.", {"11": 232, "53": "< 11"}, columns, rows)
     {{ ui.chart(chart) }}
 
 A tile says its region, its figure, and how it stands beside the greatest in three ways: its shade, how many of its four

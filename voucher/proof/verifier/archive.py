@@ -18,7 +18,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 SHOWN_MAX = 50  # of each kind: what is wrong a thousand times is said fifty times, then counted
 FORMATS = {f"pass-numerique/audit/{number}": number for number in (1, 2, 3)}
-SINCE = {"transfer_report": 2, "duplicate_answer": 2, "close_check": 2, "rule_start": 2, "approver_deputy": 3}
+SINCE = {
+    "transfer_report": 2,
+    "duplicate_answer": 2,
+    "close_check": 2,
+    "rule_start": 2,
+    "approver_deputy": 3,
+    "payment_event": 3,
+}
 SCOPES = ("whole", "journal")
 UNLISTED = {"manifest.json", "manifest.sig"}  # the manifest lists all other files
 PART_BYTES = 1 << 20
@@ -61,7 +68,7 @@ class Archive:
         try:
             self.zip = None if path.is_dir() else zipfile.ZipFile(path)
         except zipfile.BadZipFile:
-            raise Unreadable("ce n'est pas un fichier zip entier") from None
+            raise Unreadable("ce n’est pas un fichier zip entier") from None
         self.format = max(FORMATS.values())  # until its manifest says which
         self.names: dict[str, str] = {}  # as the manifest says them, and as the zip file does
         for name in self.zip.namelist() if self.zip else [one.name for one in self.folder.iterdir()]:
@@ -72,7 +79,7 @@ class Archive:
                 self.names[short] = name
         # Other methods cannot be bounded as they unpack.
         if self.zip and any(one.compress_type not in (0, zipfile.ZIP_DEFLATED) for one in self.zip.infolist()):
-            raise Unreadable("elle est compressée d'une façon qui n'est pas la nôtre")
+            raise Unreadable("elle est compressée d’une façon qui n’est pas la nôtre")
 
     def open(self, name: str) -> IO[bytes]:
         """Open a file that the archive names; its name is looked up, never followed as a path."""
@@ -84,7 +91,7 @@ class Archive:
         with self.open(name) as file:
             data = file.read(SMALL_FILE_BYTES_MAX + 1)
         if len(data) > SMALL_FILE_BYTES_MAX:
-            raise Unreadable(f"le fichier {name} est trop long pour être lu d'un coup")
+            raise Unreadable(f"le fichier {name} est trop long pour être lu d’un coup")
         return data
 
     def rows(self, table: str, columns: str) -> Iterator[tuple[str, ...]]:
@@ -96,7 +103,7 @@ class Archive:
             header = next(lines, [])
             missing = [one for one in columns.split() if header.count(one) != 1]
             if missing:
-                raise Unreadable(f"{table}.csv n'a pas une fois chacune les colonnes {', '.join(missing)}")
+                raise Unreadable(f"{table}.csv n’a pas une fois chacune les colonnes {', '.join(missing)}")
             wanted, width = itemgetter(*map(header.index, columns.split())), len(header)
             for cells in lines:
                 if len(cells) != width:
@@ -111,7 +118,7 @@ class Manifest:
         raw = archive.bytes("manifest.json")
         said: Any = json.loads(raw)
         if not isinstance(said, dict) or said.get("format") not in FORMATS or said.get("scope") not in SCOPES:
-            raise Unreadable("ce n'est pas une archive d'audit du Pass numérique, ou d'une version plus récente")
+            raise Unreadable("ce n’est pas une archive d’audit du Pass numérique, ou d’une version plus récente")
         archive.format = FORMATS[said["format"]]
         self.scope: str = said["scope"]
         self.claims = {name: said[name] for name in ("size", "root", "entries")}
@@ -119,12 +126,12 @@ class Manifest:
             signature = base64.b64decode(archive.bytes("manifest.sig"))
             Ed25519PublicKey.from_public_bytes(key).verify(signature, said["format"].encode() + b"\0" + raw)
         except (InvalidSignature, ValueError):
-            report.wrong("signature", "manifest.sig", "le manifeste n'est pas signé par la clé du programme")
+            report.wrong("signature", "manifest.sig", "le manifeste n’est pas signé par la clé du programme")
         listed = {one["name"]: one for one in said["files"]}
         if len(listed) != len(said["files"]):
             report.wrong("manifeste", "manifest.json", "il donne deux fois le même fichier")
         for extra in sorted(set(archive.names) - set(listed) - UNLISTED):
-            report.wrong("manifeste", extra, "ce fichier n'est pas au manifeste")
+            report.wrong("manifeste", extra, "ce fichier n’est pas au manifeste")
             del archive.names[extra]  # named, and never read
         for file, told in listed.items():
             if hash_of(archive, file, told["bytes"]) != told["sha256"]:
@@ -139,7 +146,7 @@ def hash_of(archive: Archive, name: str, length: int) -> str:
         while (part := opened.read(PART_BYTES)) and count <= length:
             # The tables are read a line at a time: a line without an end would fill the memory.
             if name.endswith(".csv") and len(part) == PART_BYTES and b"\n" not in part:
-                raise Unreadable(f"{name} a une ligne de plus d'un mégaoctet")
+                raise Unreadable(f"{name} a une ligne de plus d’un mégaoctet")
             hashed.update(part)
             count += len(part)
     return hashed.hexdigest() if count == length else "autre longueur"

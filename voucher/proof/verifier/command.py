@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from voucher.proof.verifier.archive import Archive, Manifest, Report, Unreadable, say
 from voucher.proof.verifier.decisions import check_decisions
 from voucher.proof.verifier.facts import Facts
+from voucher.proof.verifier.histories import check_histories
 from voucher.proof.verifier.journal import Claims, Ledger
 from voucher.proof.verifier.proofs import Keys, check_proof, in_words, leaf_of, open_proof, read_key, text_of
 
@@ -22,7 +23,7 @@ def check_payment_file(archive: Archive, report: Report, path: str) -> None:
     data = Path(path).read_bytes()
     file_id = {digest: one for one, digest in archive.rows("payment_file", "id sha256")}.get(sha256(data).hexdigest())
     if file_id is None:
-        return report.wrong("fichier transmis", path, "l'archive ne connaît aucun fichier de ces octets")
+        return report.wrong("fichier transmis", path, "l’archive ne connaît aucun fichier de ces octets")
     found: Counter[tuple[str, int]] = Counter()
     # Only bytes whose SHA-256 the programme signed come this far.
     for _, element in ElementTree.iterparse(io.BytesIO(data)):  # noqa: S314
@@ -32,7 +33,7 @@ def check_payment_file(archive: Archive, report: Report, path: str) -> None:
             element.clear()
     rows = archive.rows("payment_file_transfer", "payment_file_id end_to_end_id amount_cents")
     if found != Counter((reference, int(cents)) for one, reference, cents in rows if one == file_id):
-        report.wrong("fichier transmis", path, "ses virements ne sont pas ceux de l'archive")
+        report.wrong("fichier transmis", path, "ses virements ne sont pas ceux de l’archive")
     return None
 
 
@@ -46,7 +47,7 @@ def prove_alone(report: Report, line: str, proofs: list[str]) -> None:
             report.wrong("preuve", path, str(bad))
             continue
         if proof.entry is None:
-            raise Unreadable(f"{path} ne porte pas son écriture : donnez aussi l'archive")
+            raise Unreadable(f"{path} ne porte pas son écriture : donnez aussi l’archive")
         check_proof(report, proof, leaf_of(proof.entry), in_words(proof.entry))
 
 
@@ -60,13 +61,14 @@ def prove_archive(report: Report, options: argparse.Namespace) -> None:
     ledger.check(manifest)
     if archive.format < 2:
         say(
-            "Archive du premier format : les règles venues depuis (jour de banque, liste avant une clôture, doublons) n'y valent pas."
+            "Archive du premier format : les règles venues depuis (jour de banque, liste avant une clôture, doublons) n’y valent pas."
         )
     if manifest.scope == "whole":
         Facts(archive, report, ledger).check()
+        check_histories(archive, report)
         check_decisions(archive, report)
     else:
-        say("Cette archive n'a que le journal : ce qu'il raconte n'est pas vérifié.")
+        say("Cette archive n’a que le journal : ce qu’il raconte n’est pas vérifié.")
     for path in options.payment_file:
         check_payment_file(archive, report, path)
     say(f"{ledger.tree.size} écritures scellées, {ledger.unsealed} en attente. Racine : {ledger.tree.root().hex()}")
@@ -74,23 +76,23 @@ def prove_archive(report: Report, options: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Verify an archive, or proofs alone, and say what was found; return the exit code."""
-    parser = argparse.ArgumentParser(description="Vérifie une archive d'audit du Pass numérique, ou une preuve seule.")
+    parser = argparse.ArgumentParser(description="Vérifie une archive d’audit du Pass numérique, ou une preuve seule.")
     parser.add_argument("archive", type=Path, nargs="?", help="le fichier zip, ou le dossier décompressé")
     parser.add_argument(
-        "--key", help="la clé publique du programme, d'aujourd'hui ou d'avant, reçue par une autre voie"
+        "--key", help="la clé publique du programme, d’aujourd’hui ou d’avant, reçue par une autre voie"
     )
     for name, what in (
         ("--checkpoint", "point de contrôle gardé ailleurs"),
-        ("--proof", "preuve d'une écriture (tlog-proof)"),
+        ("--proof", "preuve d’une écriture (tlog-proof)"),
         ("--payment-file", "fichier que la banque a reçu"),
     ):
         parser.add_argument(name, action="append", default=[], metavar="FICHIER", help=what)
     options, report = parser.parse_args(arguments), Report()
     if options.archive is None and (not options.key or not options.proof or options.checkpoint or options.payment_file):
-        parser.error("donnez l'archive ; sans elle, seulement --key et --proof")
+        parser.error("donnez l’archive ; sans elle, seulement --key et --proof")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter must not end the proof
-    what = "La preuve" if options.archive is None else "L'archive"
+    what = "La preuve" if options.archive is None else "L’archive"
     try:
         if options.archive is None:
             prove_alone(report, options.key, options.proof)
@@ -103,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"{what} ne se lit pas : un fichier manque, ou est abîmé ({bad})")
         return 2
     except Exception as bad:  # noqa: BLE001 - an archive that lies may make anything fail; nothing it does is right
-        say(f"{what} ne se lit pas : une valeur n'est pas de la forme attendue ({type(bad).__name__})")
+        say(f"{what} ne se lit pas : une valeur n’est pas de la forme attendue ({type(bad).__name__})")
         return 2
     return report.conclude()
 

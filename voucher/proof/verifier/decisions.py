@@ -1,4 +1,4 @@
-"""The fifth part of the archive's verifier: who decided, for what, when, and where stock was led."""
+"""The sixth part of the archive's verifier: who decided, for what, when, and where stock was led."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ def alone(archive: Archive, report: Report) -> None:
     """Who opened a dispute does not decide it; who asked to give money up does not agree to it."""
     for one, opened_by, decided_by in archive.rows("dispute", "id opened_by decided_by"):
         if decided_by and decided_by == opened_by:
-            report.wrong("deux personnes", "dispute", f"la contestation {one} est tranchée par qui l'a ouverte")
+            report.wrong("deux personnes", "dispute", f"la contestation {one} est tranchée par qui l’a ouverte")
     for one, asked_by, agreed_by in archive.rows("overpayment", "id write_off_asked_by written_off_by"):
         if agreed_by and agreed_by == asked_by:
             report.wrong("deux personnes", "overpayment", f"le trop-perçu {one} est abandonné par une personne seule")
@@ -69,7 +69,7 @@ def services(archive: Archive, report: Report) -> None:
     """A redemption is for one of the nine services."""
     for one, service in archive.rows("redemption", "id service"):
         if service not in SERVICES:
-            report.wrong("encaissement", "redemption", f"{one} : « {service} » n'est aucun des neuf services")
+            report.wrong("encaissement", "redemption", f"{one} : « {service} » n’est aucun des neuf services")
 
 
 def periods(archive: Archive, report: Report) -> None:
@@ -99,7 +99,7 @@ def stock(archive: Archive, report: Report) -> None:
             slip = next((one for one in waiting if leaves_from(here, one)), waiting[0])
             waiting.remove(slip)
             if not leaves_from(here, slip):
-                report.wrong("stock", "stock_slip", f"le bordereau {slip[1]} ne part pas d'où étaient ses carnets")
+                report.wrong("stock", "stock_slip", f"le bordereau {slip[1]} ne part pas d’où étaient ses carnets")
             here.update(dict.fromkeys(numbers_of(slip), slip[5]))
     for number, prescriber in held.items():
         if here[number] != prescriber:

@@ -49,7 +49,7 @@ class Facts:
             found: Counter[str] = Counter()
             while voucher and (serial := int(voucher[0])) < first + count:
                 if serial < first or serial <= last:
-                    self.wrong("chèques", "voucher", f"le chèque {serial} n'est d'aucune commande, ou est là deux fois")
+                    self.wrong("chèques", "voucher", f"le chèque {serial} n’est d’aucune commande, ou est là deux fois")
                 else:
                     found[voucher[1]] += 1
                     used[serial], last = voucher[1] == "redeemed", serial
@@ -60,7 +60,7 @@ class Facts:
             for state, number in found.items():
                 states[agreement, state] += number * face
         for serial_, _ in chain([voucher] if voucher else [], vouchers):
-            self.wrong("chèques", "voucher", f"le chèque {serial_} n'est d'aucune commande")
+            self.wrong("chèques", "voucher", f"le chèque {serial_} n’est d’aucune commande")
         for agreement in {one for one, _ in states}:
             ended = sum(states[agreement, one] for one in ("handed_over", "redeemed", "stopped", "lapsed", "void"))
             held, spent = states[agreement, "handed_over"], states[agreement, "redeemed"]
@@ -78,12 +78,12 @@ class Facts:
                 lines[redemption_id] += 1
                 if not 0 <= int(serial) < len(live) or live[int(serial)]:
                     self.wrong(
-                        "usage unique", "redeemed_voucher", f"le chèque {serial} a servi deux fois, ou n'existe pas"
+                        "usage unique", "redeemed_voucher", f"le chèque {serial} a servi deux fois, ou n’existe pas"
                     )
                     continue
                 live[int(serial)] = 1
         for number in (one for one in range(len(used)) if used[one] != live[one]):
-            self.wrong("usage unique", "voucher", f"l'état du chèque {number} contredit ses encaissements")
+            self.wrong("usage unique", "voucher", f"l’état du chèque {number} contredit ses encaissements")
         facts = self.ledger.facts
         entries = {fact: cents for event in USED_EVENTS for fact, cents in facts[event].items()}
         clawed_back = {one for one, _ in self.archive.rows("overpayment", "redemption_id id")}
@@ -91,14 +91,14 @@ class Facts:
         columns = "id state voucher_count amount_cents period_id structure_id"
         for one, state, count, amount, period, structure in self.archive.rows("redemption", columns):
             if entries.pop(one, None) != 2 * int(amount) or (state == "undone") != (one in facts["redemption_undone"]):
-                self.wrong("encaissement", "redemption", f"l'encaissement {one} et le registre se contredisent")
+                self.wrong("encaissement", "redemption", f"l’encaissement {one} et le registre se contredisent")
             if lines[one] != (int(count) if state in ("confirmed", "disputed") else 0):
-                self.wrong("encaissement", "redemption", f"l'encaissement {one} n'a pas ses {count} chèques")
+                self.wrong("encaissement", "redemption", f"l’encaissement {one} n’a pas ses {count} chèques")
             # What its period's line paid: confirmed at that moment; what a dispute freed later has a line of its own.
             if (state == "confirmed" or one in clawed_back) and one not in released:
                 due[period, structure] += int(amount)
         for gone in entries:
-            self.wrong("encaissement", "entry", f"l'encaissement {gone} a été retiré : il reste son écriture")
+            self.wrong("encaissement", "entry", f"l’encaissement {gone} a été retiré : il reste son écriture")
         return due
 
     def periods(self, due: Counter[tuple[str, str]]) -> None:
@@ -138,7 +138,7 @@ class Facts:
         payable: dict[str, Counter[str]] = defaultdict(Counter)
         for one, batch, reference, amount, state, is_payable in advices.values():
             if batch not in batches or int(amount) < 0:
-                self.wrong("règlement", "payment_advice", f"{reference} n'est d'aucun lot, ou d'un montant négatif")
+                self.wrong("règlement", "payment_advice", f"{reference} n’est d’aucun lot, ou d’un montant négatif")
                 continue
             if lines[one] != int(amount):
                 self.wrong(
@@ -164,7 +164,7 @@ class Facts:
             if one in files and transfers[one] != payable[one]:
                 self.wrong("lot", "payment_file_transfer", f"le fichier du lot {number} ne paie pas ses règlements")
             if approved_by and approved_by == frozen_by:
-                self.wrong("lot", "settlement_batch", f"{number} : qui l'a arrêté l'a aussi validé")
+                self.wrong("lot", "settlement_batch", f"{number} : qui l’a arrêté l’a aussi validé")
         self.bank(advices)
         self.duplicates(advices)
         return paid
@@ -179,7 +179,7 @@ class Facts:
         for advice, outcome, person, withdrawn_at in self.archive.rows("duplicate_answer", columns):
             if "duplicate" not in reports[advice]:
                 self.wrong(
-                    "doublon", "duplicate_answer", f"le règlement {advice} n'est annoncé en double par aucun fichier"
+                    "doublon", "duplicate_answer", f"le règlement {advice} n’est annoncé en double par aucun fichier"
                 )
             if not withdrawn_at:
                 people[advice, outcome].append(person)
@@ -195,7 +195,7 @@ class Facts:
             by_people = "duplicate" in reports[one] and reasons[one] == "NOOR"
             is_owed_again = state in ("rejected", "taken_up") and (by_people or reasons[one] in DUPLICATES)
             if is_owed_again and len(set(people[one, "never_came"])) < 2:
-                detail = f"{reference}, {amount} centimes, est à payer de nouveau sans que deux personnes l'aient dit"
+                detail = f"{reference}, {amount} centimes, est à payer de nouveau sans que deux personnes l’aient dit"
                 self.wrong("doublon", "payment_advice", detail)
 
     def transfers(self) -> tuple[set[str], dict[str, Counter[str]]]:
@@ -208,7 +208,7 @@ class Facts:
         ):
             if file not in files or int(amount) <= 0:
                 self.wrong(
-                    "lot", "payment_file_transfer", f"{reference} n'est d'aucun fichier, ou d'un montant négatif"
+                    "lot", "payment_file_transfer", f"{reference} n’est d’aucun fichier, ou d’un montant négatif"
                 )
                 continue
             found[files[file]][reference] += int(amount)
@@ -225,7 +225,7 @@ class Facts:
             booked = {self.ledger.facts[event][one] for event in BOOKED_EVENTS if one in self.ledger.facts[event]}
             if booked != {int(amount)} or keys[key] > 1 or int(amount) <= 0:
                 self.wrong(
-                    "banque", "bank_line", f"la ligne {key} n'a pas d'écriture de son montant, ou est là deux fois"
+                    "banque", "bank_line", f"la ligne {key} n’a pas d’écriture de son montant, ou est là deux fois"
                 )
         balances = self.ledger.sums(lambda one: (one.code, one.key.partition("bank_account=")[2]))
         for (code, account_id), balance in balances.items():
@@ -242,7 +242,7 @@ class Facts:
         until = self.ledger.spared_until
         if not self.ledger.is_start_written:
             self.wrong(
-                "jour de banque", "rule_start", f"épargne ce qui fut écrit jusqu'à {until}, où rien ne fut écrit"
+                "jour de banque", "rule_start", f"épargne ce qui fut écrit jusqu’à {until}, où rien ne fut écrit"
             )
         matched = chain(self.archive.rows("bank_match", "id line_id"), self.archive.rows("recovery", "id bank_line_id"))
         line_of = {row[0]: row[1] for row in matched}
@@ -265,7 +265,7 @@ class Facts:
                 sides[kind][advice] += 1
                 is_right = line in lines and advice in advices and advices[advice][3] == amount
                 if not is_right or (kind == "return") != (lines[line][2] == "1"):
-                    detail = f"la ligne {line} n'est pas du montant ou du sens de son règlement"
+                    detail = f"la ligne {line} n’est pas du montant ou du sens de son règlement"
                     self.wrong("banque", "bank_match", detail)
         for line in [one for one, cents in matched.items() if cents > int(lines.get(one, ("", "0"))[1])]:
             self.wrong("double paiement", "bank_match", f"la ligne {line} sert pour plus que son montant")
@@ -276,7 +276,7 @@ class Facts:
             if state == "paid" and (debits, credits_) != (1, 0):
                 self.wrong("banque", "payment_advice", f"{reference} est « payé » sans une ligne de relevé")
             if state in ("held", "due", "in_file", "rejected") and debits:
-                self.wrong("banque", "payment_advice", f"{reference} est « {state} », la banque l'a débité")
+                self.wrong("banque", "payment_advice", f"{reference} est « {state} », la banque l’a débité")
 
     def closes(self) -> None:
         """Before a year is closed two people sign its list, each with a reason for the same things that are left."""
@@ -289,7 +289,7 @@ class Facts:
         signed = {row[:4]: row[4:] for row in self.archive.rows("close_check", columns)}
         rows = list(self.archive.rows("fiscal_year", "year proposal_id proposed_by closed_at closed_by"))
         if until and until not in {row[3] for row in rows}:
-            self.wrong("clôture", "rule_start", f"épargne ce qui fut clos jusqu'à {until}, où rien ne fut clos")
+            self.wrong("clôture", "rule_start", f"épargne ce qui fut clos jusqu’à {until}, où rien ne fut clos")
         for year, proposal, proposed_by, closed_at, closed_by in rows:
             for item in CLOSE_ITEMS if closed_at > until else ():
                 theirs = signed.get((year, proposal, proposed_by, item))
@@ -298,7 +298,7 @@ class Facts:
                     self.wrong("clôture", "close_check", f"{year} est clos sans {item}, signé par les deux personnes")
                 elif mine[0] != "0" and (mine[:2] != theirs[:2] or not mine[2] or not theirs[2]):
                     self.wrong(
-                        "clôture", "close_check", f"{year}, {item} : les deux personnes n'acceptent pas la même chose"
+                        "clôture", "close_check", f"{year}, {item} : les deux personnes n’acceptent pas la même chose"
                     )
 
     def equations(self, paid: Counter[str]) -> None:

@@ -121,10 +121,10 @@ class Ledger:
             if int(leaf) != self.tree.size:
                 self.wrong("scellement", "seal", f"feuille {leaf} : celles à partir de {self.tree.size} manquent")
             if entry is None or entry[0] != entry_id:
-                self.wrong("scellement", "entry", f"feuille {leaf} : l'écriture {entry_id} a été retirée")
+                self.wrong("scellement", "entry", f"feuille {leaf} : l’écriture {entry_id} a été retirée")
             else:
                 if leaf_of(self.take(entry, mine)).hex() != hexadecimal:
-                    self.wrong("scellement", "entry", f"feuille {leaf} : l'écriture {entry_id} a changé depuis")
+                    self.wrong("scellement", "entry", f"feuille {leaf} : l’écriture {entry_id} a changé depuis")
                 entry = next(entries, None)
             self.compare_proofs(claims.proofs.pop(self.tree.size, ()), entry_id, bytes.fromhex(hexadecimal))
             self.tree.append(bytes.fromhex(hexadecimal))
@@ -137,7 +137,7 @@ class Ledger:
             self.take(one, mine)
             waiting.append((one[4], one[0]))
         for entry_id, _ in chain([group] if group else [], groups):
-            self.wrong("écriture", "movement", f"les mouvements de {entry_id} n'ont pas d'écriture")
+            self.wrong("écriture", "movement", f"les mouvements de {entry_id} n’ont pas d’écriture")
         self.finish(claims, waiting)
 
     def finish(self, claims: Claims, waiting: list[tuple[str, str]]) -> None:
@@ -148,7 +148,7 @@ class Ledger:
             )
             self.wrong("point de contrôle", "checkpoint", detail)
         for proof in chain.from_iterable(claims.proofs.values()):
-            self.wrong("preuve", proof.where, f"le journal n'a pas de feuille {proof.leaf}")
+            self.wrong("preuve", proof.where, f"le journal n’a pas de feuille {proof.leaf}")
         for size, late in sorted(claims.roots.items()):
             for where, _ in late:
                 self.wrong(
@@ -160,7 +160,7 @@ class Ledger:
         limit = before(max(claims.sealed_at, waiting[-1][0]), UNSEALED_FOR_MAX) if claims.sealed_at and waiting else ""
         for posted_at, entry_id in waiting:
             if posted_at < limit:
-                self.wrong("scellement", "entry", f"l'écriture {entry_id}, du {posted_at}, n'a pas reçu de scellé")
+                self.wrong("scellement", "entry", f"l’écriture {entry_id}, du {posted_at}, n’a pas reçu de scellé")
 
     def compare_proofs(self, proofs: Iterable[Proof], entry_id: str, hashed: bytes) -> None:
         """Compare a sealed entry with the proofs of it that are kept outside."""
@@ -169,7 +169,7 @@ class Ledger:
                 detail = f"le journal a une autre écriture à la feuille {proof.leaf} : {entry_id}"
                 self.wrong("preuve", proof.where, detail)
                 continue
-            said = in_words(proof.entry) if proof.entry else f"l'écriture {entry_id}"
+            said = in_words(proof.entry) if proof.entry else f"l’écriture {entry_id}"
             check_proof(self.report, proof, hashed, said)
 
     def compare(self, claims: Iterable[tuple[str, bytes]]) -> None:
@@ -177,7 +177,7 @@ class Ledger:
         for where, root in claims:
             if root != self.tree.root():
                 self.wrong(
-                    "point de contrôle", where, "sa racine n'est pas celle du journal : deux journaux, ou un réécrit"
+                    "point de contrôle", where, "sa racine n’est pas celle du journal : deux journaux, ou un réécrit"
                 )
 
     def take(self, entry: tuple[str, ...], moves: list[tuple[str, ...]]) -> bytes:
@@ -187,7 +187,7 @@ class Ledger:
         for _, rank, book, debit, credit, amount in moves:
             cents, left, right = int(amount), self.accounts.get(debit, NOWHERE), self.accounts.get(credit, NOWHERE)
             if cents <= 0 or debit == credit or not left.book == right.book == book:
-                self.wrong("écriture", "movement", f"un mouvement de {entry_id} n'est pas équilibré dans un seul livre")
+                self.wrong("écriture", "movement", f"un mouvement de {entry_id} n’est pas équilibré dans un seul livre")
             found += cents
             self.pairs[debit, credit] += cents
             self.kinds[event_type, left.code, right.code, bool(reverses)] += 1
@@ -208,7 +208,7 @@ class Ledger:
         said = "".join([ENTRY_FORMAT, "\n", *(f"{field}\n" for field in entry[:10]), *lines])
         # With a line feed in a field, other fields would have the same bytes.
         if said.count("\n") != 11 + len(lines):
-            self.wrong("écriture", "entry", f"un champ de {entry_id} a plus d'une ligne")
+            self.wrong("écriture", "entry", f"un champ de {entry_id} a plus d’une ligne")
         return f"{said}\n{entry[10]}".encode()
 
     def check(self, manifest: Manifest) -> None:
@@ -225,14 +225,14 @@ class Ledger:
         for account_id, account in self.accounts.items():
             derived = int.from_bytes(sha256(account.key.encode()).digest()[:8], "big") >> 1
             if derived != int(account_id) or account.key.split(" ")[0] != account.code:
-                self.wrong("plan comptable", "account", f"{account.key} n'a pas l'identifiant de sa clé")
+                self.wrong("plan comptable", "account", f"{account.key} n’a pas l’identifiant de sa clé")
             line, balance = self.chart["accounts"].get(account.code, {}), balances[account_id]
             # Seals hold an account's key alone: what other columns say of it must come from there.
             dimensions = dict(part.split("=") for part in account.key.split(" ")[1:])
             told = (account.book, account.funder, account.agreement)
             if told != (line.get("book"), dimensions.get("funder", ""), dimensions.get("agreement", "")):
                 self.wrong(
-                    "plan comptable", "account", f"{account.key} se dit d'un autre livre, financeur ou convention"
+                    "plan comptable", "account", f"{account.key} se dit d’un autre livre, financeur ou convention"
                 )
             if not line or (line["is_strict"] and balance and (balance > 0) != (line["normal_side"] == "debit")):
                 self.wrong(

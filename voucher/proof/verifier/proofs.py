@@ -71,7 +71,7 @@ def read_key(line: str) -> tuple[str, bytes]:
     told_id, _, encoded = rest.partition("+")
     raw = decoded(encoded)
     if len(raw) != 33 or raw[:1] != b"\x01" or told_id != key_id(name, raw[1:]).hex():
-        raise Unreadable("la clé n'est pas de la forme « nom+identifiant+clé », ou elle est mal recopiée")
+        raise Unreadable("la clé n’est pas de la forme « nom+identifiant+clé », ou elle est mal recopiée")
     return name, raw[1:]
 
 
@@ -91,7 +91,7 @@ def decoded(text: str) -> bytes:
 def number(text: str) -> int:
     """A number as these formats write it: decimal digits alone. Raises ValueError in French."""
     if not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0") or len(text) > 18:
-        raise ValueError(f"« {text[:40]} » n'est pas un nombre")
+        raise ValueError(f"« {text[:40]} » n’est pas un nombre")
     return int(text)
 
 
@@ -99,7 +99,7 @@ def text_of(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except ValueError:
-        raise Unreadable(f"{path} n'est pas un texte") from None
+        raise Unreadable(f"{path} n’est pas un texte") from None
 
 
 def check_signature(note: str, name: str, key: bytes) -> None:
@@ -114,14 +114,14 @@ def check_signature(note: str, name: str, key: bytes) -> None:
                 return Ed25519PublicKey.from_public_bytes(key).verify(signed[4:], f"{text}\n".encode())
             except InvalidSignature:
                 raise ValueError("sa signature est fausse") from None
-    raise ValueError("il n'est pas signé par la clé du programme")
+    raise ValueError("il n’est pas signé par la clé du programme")
 
 
 def open_checkpoint(note: str, key_of: KeyOf) -> tuple[int, bytes]:
     """Return the size and root that a signed checkpoint says (C2SP tlog-checkpoint). Raises ValueError in French."""
     lines = note.rpartition("\n\n")[0].split("\n")
     if len(lines) < 3 or len(decoded(lines[2])) != 32:
-        raise ValueError("ce n'est pas un point de contrôle")
+        raise ValueError("ce n’est pas un point de contrôle")
     size = number(lines[1])
     # The name is the journal's on that day: the programme may have moved since, its key tells it.
     check_signature(note, lines[0], key_of(size))
@@ -142,7 +142,7 @@ class Proof(NamedTuple):
 def in_words(entry: bytes) -> str:
     """Say an entry from its canonical bytes (docs/proof.md)."""
     lines = entry.decode().split("\n")
-    return f"l'écriture {lines[1]} ({lines[2]}, {lines[5]}, {lines[10]} centimes)"
+    return f"l’écriture {lines[1]} ({lines[2]}, {lines[5]}, {lines[10]} centimes)"
 
 
 def open_proof(where: str, text: str, key_of: KeyOf) -> Proof:
@@ -152,7 +152,7 @@ def open_proof(where: str, text: str, key_of: KeyOf) -> Proof:
     entry = decoded(lines.pop(0)[6:]) if lines and lines[0].startswith("extra ") else None
     path = [decoded(line) for line in lines[1:]]
     if first != PROOF_FORMAT or not lines or not lines[0].startswith("index ") or any(len(one) != 32 for one in path):
-        raise ValueError("ce n'est pas la preuve d'une écriture (C2SP tlog-proof), ou elle est abîmée")
+        raise ValueError("ce n’est pas la preuve d’une écriture (C2SP tlog-proof), ou elle est abîmée")
     if entry is not None and entry.count(b"\n") < 12:
         raise ValueError("elle ne porte pas une écriture")
     return Proof(where, number(lines[0][6:]), entry, path, *open_checkpoint(note, key_of))
@@ -190,7 +190,7 @@ def read_handover(note: str, columns: tuple[str, str, str]) -> Handover:
         raise ValueError("sa note ne se lit pas")
     one = Handover(number(lines[3]), decoded(lines[4]), read_key(lines[1]), read_key(lines[2]), note)
     if (str(one.size), one.previous[1].hex(), one.next[1].hex()) != columns:
-        raise ValueError("sa note dit une autre taille ou d'autres clés")
+        raise ValueError("sa note dit une autre taille ou d’autres clés")
     return one
 
 
@@ -214,7 +214,7 @@ class Keys:
 
     def __init__(self, archive: Archive, report: Report, given: str | None) -> None:
         if not given:
-            say("⚠ ATTENTION : la clé est prise dans l'archive. Qui a fait l'archive a pu faire la clé : donnez --key.")
+            say("⚠ ATTENTION : la clé est prise dans l’archive. Qui a fait l’archive a pu faire la clé : donnez --key.")
         trusted = read_key(given or archive.bytes("programme-key.txt").decode())[1]
         self.handovers = list(read_handovers(archive, report))
         chain = [one.previous[1] for one in self.handovers[:1]] + [one.next[1] for one in self.handovers]
@@ -222,20 +222,20 @@ class Keys:
         self.current = chain[-1] if trusted in chain else trusted
         for rank, one in enumerate(self.handovers):
             say(
-                f"⚠ Reprise : jusqu'à {one.size} écritures signait un opérateur d'avant, de la clé {one.previous[1].hex()} ; "
+                f"⚠ Reprise : jusqu’à {one.size} écritures signait un opérateur d’avant, de la clé {one.previous[1].hex()} ; "
                 f"ensuite {one.next[0]}, de la clé {one.next[1].hex()}."
             )
             faults = {
-                "elle ne part pas de la clé d'avant": one.previous[1] != chain[rank],
-                "elle n'est pas signée de celui qui reprend": not one.is_signed_by(one.next),
-                "elle n'est pas signée de l'opérateur d'avant, dont vous donnez la clé": (
+                "elle ne part pas de la clé d’avant": one.previous[1] != chain[rank],
+                "elle n’est pas signée de celui qui reprend": not one.is_signed_by(one.next),
+                "elle n’est pas signée de l’opérateur d’avant, dont vous donnez la clé": (
                     rank >= place and not one.is_signed_by(one.previous)
                 ),
             }
             for fault in [sentence for sentence, is_wrong in faults.items() if is_wrong]:
                 report.wrong("reprise", "seal_handover", f"à {one.size} écritures : {fault}")
         if self.handovers and trusted not in chain:
-            report.wrong("reprise", "seal_handover", "aucune reprise ne mène à la clé donnée, ni ne part d'elle")
+            report.wrong("reprise", "seal_handover", "aucune reprise ne mène à la clé donnée, ni ne part d’elle")
 
     def of(self, size: int) -> bytes:
         return next((one.previous[1] for one in self.handovers if size <= one.size), self.current)

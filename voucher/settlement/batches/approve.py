@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
-from voucher.kernel.calendar import french_instant
+from voucher.kernel.calendar import french_instant, not_before
 from voucher.kernel.database import Database, changed
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
@@ -58,13 +58,13 @@ def approve_batch(
                 f"Le lot est maintenant de {format_euros(batch.total_cents)} : un règlement a été mis de côté. Relisez-le.",
             )
         # A step is never dated before the one it follows, whatever the clocks say.
-        at = max(now, batch.frozen_at)
+        at = not_before(now, batch.frozen_at)
         if batch.state == BatchState.FROZEN:
             refuse_changed_details(session, batch_id, "Rien n’est validé.")
             _refuse_own_confirmations(session, batch_id, by)
             if standing is not None:
                 named = standing.deputyship_id
-                at = max(at, refuse_unless_deputy(session, named, batch_id, batch.issuer_id, by=by, now=at))
+                at = not_before(at, refuse_unless_deputy(session, named, batch_id, batch.issuer_id, by=by, now=at))
         approval = (
             update(SettlementBatch)
             .where(

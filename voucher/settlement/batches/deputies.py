@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.calendar import french_date, not_before, paris_day
 from voucher.kernel.database import Database, changed, take_turn
 from voucher.kernel.idempotency import insert_once
 from voucher.kernel.identifiers import new_id
@@ -140,7 +140,7 @@ def decide_deputy(
                 ApproverDeputy.decided_at.is_(None),
                 ApproverDeputy.ended_at.is_(None),
             )
-            .values(is_accepted=is_accepted, decided_by=by, decided_at=max(now, row.named_at))
+            .values(is_accepted=is_accepted, decided_by=by, decided_at=not_before(now, row.named_at))
             .execution_options(synchronize_session=False)
         )
         assert changed(session, decision) == 1, "the turn orders who decides"

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.orm import Session
 
-from voucher.kernel.calendar import paris_day
+from voucher.kernel.calendar import not_before, paris_day
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -74,7 +74,7 @@ def export_batch(
             )
             .values(
                 state=BatchState.EXPORTED,
-                exported_at=max(now, batch.approved_at),
+                exported_at=not_before(now, batch.approved_at),
                 exported_by=by,
                 execution_on=execution_on,
             )

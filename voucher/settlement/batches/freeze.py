@@ -4,7 +4,7 @@ One transaction. It takes the lock that every redemption shares, so that none fa
 goes to the next one. Nothing is written on a redemption: a period is summed once (ledger.md D5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database
-from voucher.kernel.idempotency import changed_replay
+from voucher.kernel.idempotency import is_replay, is_same
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import EventType
 from voucher.ledger.post import Event, post
@@ -122,13 +122,22 @@ def freeze_batch(
     return frozen
 
 
-def standing_batch(session: Session, batch_id: UUID, agreement_id: UUID) -> Frozen | None:
-    """Return the batch of this id if the same command was done before. Raises Refused if it was another one."""
-    batch = session.get(SettlementBatch, batch_id)
-    if batch is None:
+def standing_batch(
+    session: Session, batch_id: UUID, agreement_id: UUID, structure_ids: Collection[UUID] | None = None
+) -> Frozen | None:
+    """Return the batch of this id if the same command was done before. Raises Refused if it was another one.
+
+    `structure_ids` are those of an urgent batch, which alone has no period; None for an ordinary one.
+    """
+    if not is_replay(session, SettlementBatch, {"id": batch_id, "agreement_id": agreement_id}):
         return None
-    if batch.agreement_id != agreement_id:
-        raise changed_replay()
+    batch = session.get_one(SettlementBatch, batch_id)
+    is_urgent = batch.period_id is None
+    paid = select(PaymentAdvice.structure_id).where(PaymentAdvice.batch_id == batch_id)
+    is_same(
+        (is_urgent, set(session.scalars(paid)) if is_urgent else set()),
+        (structure_ids is not None, set(structure_ids or ())),
+    )
     held = session.scalars(
         select(PaymentAdvice.id).where(
             PaymentAdvice.batch_id == batch_id,

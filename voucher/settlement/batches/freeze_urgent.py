@@ -16,7 +16,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import EventType
 from voucher.ledger.post import Event, post
-from voucher.programme.model import Agreement
+from voucher.programme.model import Agreement, SettlementChannel
 from voucher.redemption.model import Period
 from voucher.redemption.period import lock_periods
 from voucher.settlement.batches.anomalies import Anomaly, anomalies_of
@@ -53,6 +53,11 @@ class UrgentPreview:
     number: str
     lines: tuple[UrgentLine, ...]
     anomalies: tuple[Anomaly, ...]
+
+    @property
+    def is_for_the_bank(self) -> bool:
+        """Whether its files go to the bank, and not to a public accountant."""
+        return self.channel == SettlementChannel.MANDATED_OPERATOR
 
 
 def urgent_preview(
@@ -117,7 +122,7 @@ def freeze_urgent_batch(
             raise Refused("unknown_agreement", "Cette convention n’existe pas. Choisissez-la dans la liste.")
         # The same lock as an ordinary freeze: one batch at a time takes up what failed.
         lock_periods(session, agreement_id)
-        if (standing := standing_batch(session, batch_id, agreement_id)) is not None:
+        if (standing := standing_batch(session, batch_id, agreement_id, structure_ids)) is not None:
             return standing
         if not structure_ids:
             raise Refused("no_structure", "Choisissez au moins une structure à payer.", "structures")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import case, select, update
 
+from voucher.kernel.calendar import not_before
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
@@ -61,7 +62,7 @@ def set_aside(
                 advice_count=SettlementBatch.advice_count - 1,
                 total_cents=SettlementBatch.total_cents - advice.amount_cents,
                 state=case((SettlementBatch.advice_count == 1, BatchState.CLOSED), else_=BatchState.FROZEN),
-                closed_at=max(now, batch.frozen_at) if is_last else None,
+                closed_at=not_before(now, batch.frozen_at) if is_last else None,
                 approved_by=None,
                 approved_at=None,
                 approved_as_id=None,

@@ -100,11 +100,36 @@ class BatchPage:
     files: tuple[KeptFile, ...]
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether it waits for a second person."""
+        return self.state is BatchState.FROZEN
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether it waits to be sent."""
+        return self.state is BatchState.APPROVED
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether it is sent, and the bank has not booked all of it."""
+        return self.state is BatchState.EXPORTED
+
+    @property
+    def is_before_export(self) -> bool:
+        """Whether its files are still to be written."""
+        return self.is_frozen or self.is_approved
+
+    @property
+    def is_for_the_bank(self) -> bool:
+        """Whether its files go to the bank, and not to a public accountant."""
+        return self.channel == SettlementChannel.MANDATED_OPERATOR
+
+    @property
     def execution(self) -> str:
         """On which day it is executed, in French."""
         return execution_sentence(
             self.execution_on,
-            is_by_bank=self.channel == SettlementChannel.MANDATED_OPERATOR,
+            is_by_bank=self.is_for_the_bank,
             is_sent=self.exported_at is not None,
             is_empty=self.advice_count == 0,
         )

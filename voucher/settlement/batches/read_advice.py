@@ -107,6 +107,21 @@ class AdvicePage:
         return said(self.facts)
 
     @property
+    def is_due(self) -> bool:
+        """Whether its batch is still to be sent."""
+        return self.state is AdviceState.DUE
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing more is awaited: it is paid, or needs no transfer."""
+        return self.state in (AdviceState.PAID, AdviceState.SETTLED)
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether it goes its way, or another advice carries it, and nothing keeps it back."""
+        return self.state in (AdviceState.DUE, AdviceState.IN_FILE, AdviceState.TAKEN_UP) and not self.facts.cause
+
+    @property
     def gross_cents(self) -> int:
         """What was owed before anything was netted."""
         return self.amount_cents - sum(one.amount_cents for one in self.adjusted if one.nature != LineNature.RELEASED)

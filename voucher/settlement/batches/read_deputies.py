@@ -44,6 +44,16 @@ class Deputyship:
     state: DeputyState
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether nobody has decided it yet."""
+        return self.state is DeputyState.WAITING
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it was refused."""
+        return self.state is DeputyState.REFUSED
+
+    @property
     def may_end(self) -> bool:
         """Whether there is something left to end."""
         return self.state in (DeputyState.WAITING, DeputyState.COMING, DeputyState.LASTING)

@@ -13,7 +13,7 @@ from voucher.settlement.words.states import BankFileKind
 
 
 def check_a_return_file_speaks_of_its_channel(session: Session) -> list[Violation]:
-    """Une ligne du retour d'un comptable paie ou rend un règlement du circuit « comptable public »."""
+    """Une ligne du retour d’un comptable paie ou rend un règlement du circuit « comptable public »."""
     rows = session.execute(
         select(*LINE_COLUMNS, SettlementBatch.channel)
         .join(BankFile, BankFile.sha256 == BankLine.bank_file)

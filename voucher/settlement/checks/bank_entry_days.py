@@ -26,7 +26,7 @@ _OF_A_MATCH = (*DIRECT, *IDENTIFIED, EventType.FUNDS_IDENTIFIED, EventType.ADVAN
 
 
 def check_a_line_counts_on_the_banks_day(session: Session) -> list[Violation]:
-    """Chaque écriture d'une ligne de banque prend effet le jour de la banque, ou le premier jour ouvert ; ce qui l'annule, le même jour."""
+    """Chaque écriture d’une ligne de banque prend effet le jour de la banque, ou le premier jour ouvert ; ce qui l’annule, le même jour."""
     found = [
         Violation(
             "a_line_counts_on_the_banks_day",

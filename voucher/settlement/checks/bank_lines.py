@@ -27,7 +27,7 @@ _OURS = (MatchKind.PAYMENT, MatchKind.RETURN, MatchKind.CHARGE)
 
 
 def check_a_line_is_booked_once(session: Session) -> list[Violation]:
-    """Chaque ligne de banque a une écriture, de son montant, de son sens et de son jour ; défaite, elle en a une d'attente."""
+    """Chaque ligne de banque a une écriture, de son montant, de son sens et de son jour ; défaite, elle en a une d’attente."""
     direct, unknown, match = aliased(Entry), aliased(Entry), aliased(BankMatch)
     one_way = case((BankLine.is_credit, EventType.TRANSFER_RETURNED.value), else_=EventType.TRANSFER_BOOKED.value)
     charged = case((BankLine.is_credit, EventType.BANK_CHARGE_REFUNDED.value), else_=EventType.BANK_CHARGED.value)
@@ -78,7 +78,7 @@ def _written(event_type: str | None, cents: int | None) -> str:
 
 
 def check_a_line_is_what_it_was_matched_with(session: Session) -> list[Violation]:
-    """Une ligne est rapprochée pour la somme de ses rapprochements debout ; un règlement n'en a qu'un de chaque sens, de son montant."""
+    """Une ligne est rapprochée pour la somme de ses rapprochements debout ; un règlement n’en a qu’un de chaque sens, de son montant."""
     sums = (
         select(BankMatch.line_id, func.sum(BankMatch.amount_cents).label("cents"))
         .where(BankMatch.undone_at.is_(None))
@@ -125,7 +125,7 @@ def check_a_line_is_what_it_was_matched_with(session: Session) -> list[Violation
 
 
 def check_a_match_is_in_the_books(session: Session) -> list[Violation]:
-    """Un rapprochement a son écriture, de son montant ; défait, sa contre-passation ; deux lignes qui s'annulent n'en ont pas besoin."""
+    """Un rapprochement a son écriture, de son montant ; défait, sa contre-passation ; deux lignes qui s’annulent n’en ont pas besoin."""
     sums = (
         select(
             BankMatch.id,
@@ -243,7 +243,7 @@ def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]
         Violation(
             "an_advice_says_what_the_bank_said",
             f"règlement {row.reference}",
-            f"« {ADVICE_STATES[AdviceState(row.state)][0]} », contraire à ce que dit la banque",
+            f"« {ADVICE_STATES[AdviceState(row.state)]} », contraire à ce que dit la banque",
         )
         for row in rows
     ]
@@ -285,7 +285,7 @@ def check_the_bank_account_is_the_banks(session: Session) -> list[Violation]:
 
 
 def check_no_line_is_of_a_day_to_come(session: Session) -> list[Violation]:
-    """Aucune ligne de banque n'est d'un jour qui n'était pas venu quand son fichier a été importé."""
+    """Aucune ligne de banque n’est d’un jour qui n’était pas venu quand son fichier a été importé."""
     rows = session.execute(
         select(BankFile.name, BankFile.imported_at, func.max(BankLine.booked_on).label("last_on"))
         .join(BankLine, BankLine.bank_file == BankFile.sha256)

@@ -23,6 +23,7 @@ from voucher.settlement.checks import confirmed_accounts as checks_ribs
 from voucher.settlement.checks import duplicates as checks_duplicates
 from voucher.settlement.checks import files as checks_files
 from voucher.settlement.checks import line_parts as checks_parts
+from voucher.settlement.checks import payment_states as checks_states
 from voucher.settlement.checks import people as checks_people
 from voucher.settlement.checks import recoveries as checks_overpayments
 from voucher.settlement.checks import statements as checks_statements
@@ -39,7 +40,7 @@ ROWS_MAX = 100
 
 
 def check_a_period_is_in_one_batch(session: Session) -> list[Violation]:
-    """Une période close est dans un lot au plus ; une période ouverte n'est dans aucun."""
+    """Une période close est dans un lot au plus ; une période ouverte n’est dans aucun."""
     rows = session.execute(
         select(Period.id, Period.closed_at, func.count(Batch.id).label("found"))
         .outerjoin(Batch, Batch.period_id == Period.id)
@@ -57,7 +58,7 @@ def check_a_period_is_in_one_batch(session: Session) -> list[Violation]:
 
 
 def check_a_batch_totals_its_advices(session: Session) -> list[Violation]:
-    """Un lot compte et totalise les bordereaux qu'il paie, et le registre dit le même total."""
+    """Un lot compte et totalise les bordereaux qu’il paie, et le registre dit le même total."""
     advices = (
         select(
             PaymentAdvice.batch_id,
@@ -112,7 +113,7 @@ def check_a_batch_totals_its_advices(session: Session) -> list[Violation]:
 
 
 def check_a_batch_says_who_did_what(session: Session) -> list[Violation]:
-    """Chaque étape d'un lot dit qui et quand, dans l'ordre ; qui a arrêté n'a pas validé ; clos, il n'attend plus rien."""
+    """Chaque étape d’un lot dit qui et quand, dans l’ordre ; qui a arrêté n’a pas validé ; clos, il n’attend plus rien."""
     awaited = exists().where(
         PaymentAdvice.batch_id == Batch.id, PaymentAdvice.state.in_((AdviceState.DUE, AdviceState.IN_FILE))
     )
@@ -121,7 +122,7 @@ def check_a_batch_says_who_did_what(session: Session) -> list[Violation]:
         Violation(
             "a_batch_says_who_did_what",
             f"lot {row.number}",
-            f"« {BATCH_STATES[BatchState(row.state)][0]} », contraire à ses signatures et à ses règlements",
+            f"« {BATCH_STATES[BatchState(row.state)]} », contraire à ses signatures et à ses règlements",
         )
         for row in rows
         if not _is_signed(row)
@@ -176,7 +177,7 @@ def check_an_advice_is_its_lines(session: Session) -> list[Violation]:
 
 
 def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
-    """Pour chaque structure, la ligne d'une période réglée vaut les encaissements confirmés quand elle fut réglée, en euros et en chèques."""
+    """Pour chaque structure, la ligne d’une période réglée vaut les encaissements confirmés quand elle fut réglée, en euros et en chèques."""
     lines = select(
         AdviceLine.source_id.label("period_id"),
         AdviceLine.structure_id,
@@ -217,7 +218,7 @@ def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
 
 
 def check_a_payment_is_due_after_its_period(session: Session) -> list[Violation]:
-    """Ce qu'un bordereau paie de sa période est à payer après elle, dans le plus long délai permis ; ce qu'il reprend garde son jour."""
+    """Ce qu’un bordereau paie de sa période est à payer après elle, dans le plus long délai permis ; ce qu’il reprend garde son jour."""
     rows = session.execute(
         select(PaymentAdvice.reference, PaymentAdvice.due_on, Period.opened_at, Period.ends_at, Period.closed_at)
         .join(AdviceLine, (AdviceLine.advice_id == PaymentAdvice.id) & (AdviceLine.nature == LineNature.PERIOD))
@@ -239,7 +240,7 @@ def check_a_payment_is_due_after_its_period(session: Session) -> list[Violation]
 
 
 def check_what_failed_is_taken_up_once(session: Session) -> list[Violation]:
-    """Ce qui n'a pu être payé est repris une fois, pour le même montant et la même structure."""
+    """Ce qui n’a pu être payé est repris une fois, pour le même montant et la même structure."""
     source = aliased(PaymentAdvice)
     carried = AdviceLine.nature == LineNature.CARRIED_OVER
     wrong = session.scalars(
@@ -264,7 +265,7 @@ def check_what_failed_is_taken_up_once(session: Session) -> list[Violation]:
     )
     return [
         *(
-            Violation("what_failed_is_taken_up_once", f"bordereau {one}", "repris autrement qu'il n'était")
+            Violation("what_failed_is_taken_up_once", f"bordereau {one}", "repris autrement qu’il n’était")
             for one in wrong
         ),
         *(Violation("what_failed_is_taken_up_once", f"bordereau {one}", "repris par aucun lot") for one in lost),
@@ -332,6 +333,7 @@ CHECKS: tuple[Check, ...] = (
     check_what_failed_is_taken_up_once,
     check_the_ledger_owes_what_settlement_owes,
     check_the_ledger_waits_for_what_left,
+    *checks_states.CHECKS,
     *checks_files.CHECKS,
     *checks_bank.CHECKS,
     *checks_parts.CHECKS,

@@ -22,7 +22,7 @@ _SAME_ACCOUNT = and_(
 
 
 def check_payments_go_to_confirmed_ribs(session: Session) -> list[Violation]:
-    """Un règlement va sur un RIB confirmé avant l'arrêt de son lot."""
+    """Un règlement va sur un RIB confirmé avant l’arrêt de son lot."""
     # Clocks of several machines may disagree by some hours: only what is past doubt is said.
     first = select(func.min(BankDetails.confirmed_at)).where(_SAME_ACCOUNT).scalar_subquery()
     is_confirmed = exists().where(_SAME_ACCOUNT, BankDetails.confirmed_at <= SettlementBatch.frozen_at)
@@ -46,7 +46,7 @@ def check_payments_go_to_confirmed_ribs(session: Session) -> list[Violation]:
 
 
 def check_who_approves_confirmed_no_rib(session: Session) -> list[Violation]:
-    """Qui valide un lot n'a confirmé aucun des RIB qu'il paie."""
+    """Qui valide un lot n’a confirmé aucun des RIB qu’il paie."""
     rows = session.execute(
         select(SettlementBatch.number, PaymentAdvice.reference, Structure.name)
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)

@@ -19,7 +19,7 @@ ROWS_MAX = 100
 
 
 def check_a_duplicate_is_offered_again_by_two_people(session: Session) -> list[Violation]:
-    """Un virement dont la banque annonce un doublon n'est à payer de nouveau que si deux personnes ont répondu, ou si elle l'a rejeté."""
+    """Un virement dont la banque annonce un doublon n’est à payer de nouveau que si deux personnes ont répondu, ou si elle l’a rejeté."""
     never = _people(DuplicateOutcome.NEVER_CAME)
     stands = _people(DuplicateOutcome.STANDS)
     announced_at = (
@@ -61,14 +61,14 @@ def check_a_duplicate_is_offered_again_by_two_people(session: Session) -> list[V
         Violation(
             "a_duplicate_is_offered_again_by_two_people",
             f"règlement {row.reference}",
-            f"{format_euros(row.amount_cents)} à payer de nouveau : réponses « la première n'existe pas » {row.never_count}, il en faut {ANSWERS_NEEDED}",
+            f"{format_euros(row.amount_cents)} à payer de nouveau : réponses « la première n’existe pas » {row.never_count}, il en faut {ANSWERS_NEEDED}",
         )
         for row in rows
     ]
 
 
 def check_a_duplicate_is_answered_by_different_people(session: Session) -> list[Violation]:
-    """Une personne répond une fois à un doublon annoncé, avec sa raison, et après l'annonce."""
+    """Une personne répond une fois à un doublon annoncé, avec sa raison, et après l’annonce."""
     first, second = aliased(DuplicateAnswer), aliased(DuplicateAnswer)
     same = (
         select(PaymentAdvice.reference, func.count().label("count"))

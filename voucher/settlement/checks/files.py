@@ -63,7 +63,7 @@ def _fit(batch: Row[*tuple[Any, ...]], kinds: set[str], parts: list[int]) -> boo
 
 
 def check_files_pay_their_batch(session: Session) -> list[Violation]:
-    """Les fichiers d'un lot paient ses bordereaux, chacun une fois, dans sa partie, pour son montant ; leur total est celui du lot."""
+    """Les fichiers d’un lot paient ses bordereaux, chacun une fois, dans sa partie, pour son montant ; leur total est celui du lot."""
     violations = []
     for batch, files in _batches_with_files(session):
         advices = session.execute(
@@ -116,7 +116,7 @@ def check_a_file_debits_one_account(session: Session) -> list[Violation]:
 
 
 def check_the_supporting_list_supports(session: Session) -> list[Violation]:
-    """La pièce justificative d'un état liquidatif donne, ligne à ligne, chaque somme de cet état."""
+    """La pièce justificative d’un état liquidatif donne, ligne à ligne, chaque somme de cet état."""
     violations = []
     for batch, files in _batches_with_files(session, ("liquidation_csv", "supporting_csv")):
         content = {file.kind: file.content for file in files}

@@ -25,7 +25,7 @@ _OF_DEBITS = (MatchKind.PAYMENT, MatchKind.ADVANCE_REFUND)
 
 
 def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
-    """Les parts d'une ligne de banque et ce qui en reste au compte 4711 font son montant ; chaque part va dans le sens de la ligne."""
+    """Les parts d’une ligne de banque et ce qui en reste au compte 4711 font son montant ; chaque part va dans le sens de la ligne."""
     # Two lines that undo each other use their cents and move nothing.
     posted = case((BankMatch.kind == MatchKind.OFFSET, 0), else_=BankMatch.amount_cents)
     parts = (
@@ -97,7 +97,7 @@ def _left_in_the_books() -> Select[*tuple[Any, ...]]:
 
 
 def check_parts_make_what_a_call_received(session: Session) -> list[Violation]:
-    """Les parts de lignes rapprochées d'un appel de fonds font ce qu'il a reçu, jamais plus que ce qu'il demande."""
+    """Les parts de lignes rapprochées d’un appel de fonds font ce qu’il a reçu, jamais plus que ce qu’il demande."""
     parts = (
         select(BankMatch.target_id, func.sum(BankMatch.amount_cents).label("cents"))
         .where(BankMatch.kind == MatchKind.FUNDS, BankMatch.undone_at.is_(None))

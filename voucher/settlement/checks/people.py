@@ -17,7 +17,7 @@ ROWS_MAX = 100
 
 
 def check_two_people_decide(session: Session) -> list[Violation]:
-    """Qui ouvre une contestation ne la tranche pas ; qui demande d'abandonner un trop-perçu ne l'accorde pas."""
+    """Qui ouvre une contestation ne la tranche pas ; qui demande d’abandonner un trop-perçu ne l’accorde pas."""
     disputes = session.execute(
         select(Dispute.id, Dispute.amount_cents).where(Dispute.decided_by == Dispute.opened_by).limit(ROWS_MAX)
     )
@@ -50,7 +50,7 @@ def check_two_people_decide(session: Session) -> list[Violation]:
 
 
 def check_deputies_approve_in_their_days(session: Session) -> list[Violation]:
-    """Un lot validé en remplacement l'est par la personne nommée, acceptée par une troisième, un de ses jours, et jamais par qui l'a préparé."""
+    """Un lot validé en remplacement l’est par la personne nommée, acceptée par une troisième, un de ses jours, et jamais par qui l’a préparé."""
     rows = session.execute(
         select(
             SettlementBatch.number,

@@ -50,7 +50,7 @@ def check_the_ledger_knows_what_is_disputed_and_overpaid(session: Session) -> li
 
 
 def check_recoveries_make_what_is_recovered(session: Session) -> list[Violation]:
-    """Ce qui est revenu d'un trop-perçu est la somme de ses retours qui comptent, jamais plus que lui."""
+    """Ce qui est revenu d’un trop-perçu est la somme de ses retours qui comptent, jamais plus que lui."""
     sums = (
         select(Recovery.overpayment_id, func.sum(Recovery.amount_cents).label("cents"))
         .where(Recovery.cancelled_at.is_(None))
@@ -127,7 +127,7 @@ def check_redemptions_are_what_disputes_say(session: Session) -> list[Violation]
 
 
 def check_disputes_and_recoveries_have_their_entries(session: Session) -> list[Violation]:
-    """Chaque étape d'une contestation et chaque retour d'un trop-perçu a une écriture de son montant ; et réciproquement."""
+    """Chaque étape d’une contestation et chaque retour d’un trop-perçu a une écriture de son montant ; et réciproquement."""
     disputes = select(Dispute.id, Dispute.amount_cents.label("cents")).where(Dispute.is_suspending)
     recoveries = select(Recovery.id, Recovery.amount_cents.label("cents"))
     # An entry in both books moves the amount twice.
@@ -215,7 +215,7 @@ def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[V
 
 
 def check_what_is_netted_is_in_its_advice(session: Session) -> list[Violation]:
-    """Ce qui est retenu sur un règlement est une de ses lignes ; ce qui ne l'est plus y est rendu."""
+    """Ce qui est retenu sur un règlement est une de ses lignes ; ce qui ne l’est plus y est rendu."""
     netted = select(Recovery.id, Recovery.advice_id, (-Recovery.amount_cents).label("cents")).where(
         Recovery.kind == RecoveryKind.NETTED
     )
@@ -252,7 +252,7 @@ def check_what_is_netted_is_in_its_advice(session: Session) -> list[Violation]:
 
 
 def check_what_was_freed_is_paid_once(session: Session) -> list[Violation]:
-    """Ce qu'une contestation levée a libéré après son lot est payé une fois, pour son montant et sa structure."""
+    """Ce qu’une contestation levée a libéré après son lot est payé une fois, pour son montant et sa structure."""
     rows = session.execute(
         select(AdviceLine.source_id, AdviceLine.amount_cents, Dispute.amount_cents.label("freed"))
         .outerjoin(Dispute, Dispute.id == AdviceLine.source_id)

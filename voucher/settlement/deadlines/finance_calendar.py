@@ -36,6 +36,11 @@ class AgreementCalendar:
     steps: tuple[Due, ...]
 
     @property
+    def is_monthly(self) -> bool:
+        """Whether its periods are months; else it settles when asked."""
+        return self.settlement_rhythm == SettlementRhythm.MONTHLY
+
+    @property
     def late_cents(self) -> int:
         """How much of it is late."""
         return sum(one.amount_cents for one in self.steps if one.is_late)

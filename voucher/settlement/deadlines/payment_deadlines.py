@@ -49,16 +49,16 @@ class Stage(StrEnum):
     HELD = "en-attente"
 
 
-STAGE_WORDS: dict[Stage, tuple[str, str]] = {
-    Stage.RUNNING: ("Mois en cours", "neutral"),
-    Stage.NOT_FROZEN: ("À arrêter", "wait"),
-    Stage.NOT_APPROVED: ("À valider", "wait"),
-    Stage.NOT_SENT: ("À transmettre", "wait"),
-    Stage.LEFT: ("Transmis", "info"),
-    Stage.FAILED: ("Refusé par la banque", "danger"),
-    Stage.HELD: ("En attente", "warn"),
+STAGE_WORDS: dict[Stage, str] = {
+    Stage.RUNNING: "Mois en cours",
+    Stage.NOT_FROZEN: "À arrêter",
+    Stage.NOT_APPROVED: "À valider",
+    Stage.NOT_SENT: "À transmettre",
+    Stage.LEFT: "Transmis",
+    Stage.FAILED: "Refusé par la banque",
+    Stage.HELD: "En attente",
 }
-"""The word of each stage, and the kind of its tag."""
+"""The word of each stage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,16 @@ class Due:
     act: str
     title: str = ""
     structure_id: UUID | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its month is not over."""
+        return self.stage is Stage.RUNNING
+
+    @property
+    def is_to_freeze(self) -> bool:
+        """Whether its period is over and no batch holds it."""
+        return self.stage is Stage.NOT_FROZEN
 
     @property
     def is_late(self) -> bool:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 
 from voucher.kernel import sepa
 from voucher.kernel.calendar import french_date, paris_day
+from voucher.settlement.formats_out.schemas import validate
 from voucher.settlement.formats_out.target_days import is_target_day, next_target_day
 
 __all__ = ["Debtor", "Transfer", "next_target_day", "write_credit_transfers"]
@@ -99,11 +100,14 @@ def write_credit_transfers(
         "priority": "<InstrPrty>HIGH</InstrPrty>" if is_urgent else "",
     }
     lines = [_transaction(transfer, bic_tag) for transfer in checked]
-    return (_HEAD.format_map(head) + "".join(lines) + _FOOT).encode()
+    content = (_HEAD.format_map(head) + "".join(lines) + _FOOT).encode()
+    if errors := validate(content, schema_name):
+        raise AssertionError(f"the file is not a {schema_name}: {errors[0]}")
+    return content
 
 
 # Nothing is escaped below: every text was checked to be of SEPA characters, among which there is no <, > nor &; and the
-# file is validated whole against its schema before it is kept. Large elements start on a line of their own, so that a bank
+# file is validated whole against its schema before it is returned. Large elements start on a line of their own, so that a bank
 # can say which line it refuses.
 # BtchBookg: each transfer is to be a line of its own on the statement: one debit for the whole file would prove none paid.
 _HEAD = """<?xml version='1.0' encoding='UTF-8'?>

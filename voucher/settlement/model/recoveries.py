@@ -122,7 +122,7 @@ class Recovery(Base):
 
 
 class RevenueOrder(Base):
-    """A « demande d'émission de titre » for the public accountant, kept whole. It only grows."""
+    """A « demande d’émission de titre » for the public accountant, kept whole. It only grows."""
 
     __tablename__ = "revenue_order"
 

@@ -30,13 +30,14 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.chunks import chunks
-from voucher.kernel.database import Base, changed
+from voucher.kernel.database import Base, changed, count_anew
 from voucher.kernel.rows import insert_many
 from voucher.settlement.model.batches import PaymentAdvice
 from voucher.settlement.words.states import AdviceState
 from voucher.settlement.words.transitions import TRANSITIONS, PaymentWhy
 
 REASON_LENGTH_MAX = 200
+_MANY = 1_000
 
 
 class PaymentEvent(Base):
@@ -173,6 +174,8 @@ def _change(session: Session, fact: Subquery, before: AdviceState, after: Advice
     )
     if not count:
         return 0
+    if count >= _MANY:
+        count_anew(session, PaymentAdvice)
     # Those that just changed are those whose last event is not written yet.
     is_written = exists().where(
         PaymentEvent.advice_id == PaymentAdvice.id, PaymentEvent.rank == PaymentAdvice.event_count

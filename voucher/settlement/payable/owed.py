@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from voucher.kernel.calendar import paris_day
+from voucher.kernel.calendar import not_before, paris_day
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.redemption.period import last_day
@@ -184,7 +184,7 @@ def _terms(session: Session, agreement_id: UUID, period_id: UUID | None, now: da
         period = session.execute(
             select(Period.opened_at, Period.ends_at, Period.closed_at).where(Period.id == period_id)
         ).one()
-        ended_on = last_day(period.opened_at, period.ends_at, period.closed_at or max(now, period.opened_at))
+        ended_on = last_day(period.opened_at, period.ends_at, period.closed_at or not_before(now, period.opened_at))
     return _Terms(
         minimum_now(agreement.minimum_payment_cents, agreement.present_by, paris_day(now)),
         due_on(ended_on, agreement.payment_days),

@@ -1,15 +1,17 @@
 """Use what waits of a bank line, inside the transaction of a match: the line's cents, the row that tells it, its entry."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Result, Row, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Result, Row, func, insert, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from voucher.funding.receive import refuse_undone
 from voucher.kernel.database import changed
+from voucher.kernel.idempotency import is_same
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
@@ -35,6 +37,16 @@ class Match:
     why: str = BY_HAND
 
 
+class MatchOf(NamedTuple):
+    """One thing that a match says: the line, what it is, and the payment, call, balance or overpayment that it is for."""
+
+    line_id: UUID
+    kind: str
+    of: UUID | None = None
+
+
+_OF = func.coalesce(BankMatch.target_id, BankMatch.advice_id)
+
 Line = Row[*tuple[Any, ...]]
 
 
@@ -55,15 +67,26 @@ def unknown_line() -> Refused:
     return Refused("unknown_line", "Cette ligne ou ce règlement n’existe pas. Choisissez dans la liste.")
 
 
-def is_made(session: Session, match_id: UUID, line_id: UUID) -> bool:
-    """Say whether this match was made before. Raises Refused when it was another one, or was undone since."""
-    standing = session.execute(
-        select(BankMatch.line_id, BankMatch.undone_at).where(BankMatch.id == match_id).order_by(BankMatch.part).limit(1)
-    ).one_or_none()
-    if standing is None:
+def is_made(
+    session: Session,
+    match_id: UUID,
+    asked: Collection[MatchOf],
+    of: ColumnElement[UUID] | InstrumentedAttribute[UUID] = _OF,
+) -> bool:
+    """Say whether this match was made before, of these very things. Raises Refused when it was of others, or was undone since.
+
+    `of` is what tells the things apart, of a match or of its payment. The caller holds the turn of bank files.
+    """
+    rows = session.execute(
+        select(BankMatch.line_id, BankMatch.kind, of, BankMatch.undone_at)
+        .outerjoin(PaymentAdvice, PaymentAdvice.id == BankMatch.advice_id)
+        .where(BankMatch.id == match_id)
+        .distinct()
+    ).all()
+    if not is_same({MatchOf(*row[:3]) for row in rows} or None, {*asked}):
         return False
-    if standing.line_id != line_id or standing.undone_at is not None:
-        raise Refused("match_changed", "Ce rapprochement a déjà été fait ou défait. Rechargez la page.")
+    for row in rows:
+        refuse_undone(row.undone_at)
     return True
 
 
@@ -108,7 +131,7 @@ def write_match(
     )
 
 
-def use_line(session: Session, match: Match, line: Line, advice: Line) -> None:
+def apply_match(session: Session, match: Match, line: Line, advice: Line) -> None:
     """Let a booked line that waited (4711) pay an advice or bring it back. Raises Refused when the advice does not expect it."""
     if line.is_credit:
         before, after, why = AdviceState.PAID, AdviceState.RETURNED, PaymentWhy.CAME_BACK

@@ -7,10 +7,11 @@ without its EndToEndId. The amount must be the payment's to the cent, on the acc
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
+from voucher.kernel.idempotency import is_same
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
@@ -21,12 +22,13 @@ from voucher.settlement.payable.possible_double_payments import debited_again
 from voucher.settlement.reconciliation.apply_match import (
     Line,
     Match,
+    MatchOf,
     advice_rows,
+    apply_match,
     is_made,
     line_to_use,
     post_identified,
     unknown_line,
-    use_line,
 )
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.match_whole_files import (
@@ -36,7 +38,7 @@ from voucher.settlement.reconciliation.match_whole_files import (
     whole_debits,
     withdraw_rejections_of,
 )
-from voucher.settlement.words.states import AdviceState
+from voucher.settlement.words.states import AdviceState, MatchKind
 
 
 def match_line(
@@ -58,7 +60,8 @@ def match_line(
     with database.write() as session:
         take_bank_turn(session)
         line = line_to_use(session, line_id, issuer_id)
-        if is_made(session, match.id, line_id):
+        kind = MatchKind.RETURN if line.is_credit else MatchKind.PAYMENT
+        if is_made(session, match.id, [MatchOf(line_id, kind, advice_id)]):
             return
         advice = advice_rows(session, [advice_id]).one_or_none()
         if advice is None or advice.paying_account_id != line.paying_account_id:
@@ -73,7 +76,7 @@ def match_line(
                 f"La ligne est de {format_euros(line.amount_cents)}, le règlement de {format_euros(advice.amount_cents)}. "
                 "Choisissez un règlement du même montant.",
             )
-        use_line(session, match, line, advice)
+        apply_match(session, match, line, advice)
         close_ended_batches(session, now)
 
 
@@ -98,7 +101,8 @@ def match_with_file(
     with database.write() as session:
         take_bank_turn(session)
         line = line_to_use(session, line_id, issuer_id)
-        if is_made(session, match_id, line_id):
+        if is_made(session, match_id, [MatchOf(line_id, MatchKind.PAYMENT, batch_id)], PaymentAdvice.batch_id):
+            is_same(_part_of(session, match_id), part)
             return 0
         if line.is_credit:
             raise unknown_line()
@@ -110,6 +114,12 @@ def match_with_file(
         post_identified(session, match, line, narration, file.agreement_id, amount_cents=file.total_cents)
         close_ended_batches(session, now)
     return count
+
+
+def _part_of(session: Session, match_id: UUID) -> int:
+    """Return the file of its batch that a match paid."""
+    query = select(func.coalesce(PaymentAdvice.part, 1)).join(BankMatch, BankMatch.advice_id == PaymentAdvice.id)
+    return session.execute(query.where(BankMatch.id == match_id).limit(1)).scalar_one()
 
 
 def _file_of(session: Session, line: Line, batch_id: UUID, part: int, by: UUID, now: datetime) -> FileInTransit:
@@ -159,7 +169,7 @@ def match_parked_returns(session: Session, bank_file: str, *, by: UUID, now: dat
     for advice_id, (line_id, _) in first.items():
         line = session.execute(select(*BankLine.__table__.columns).where(BankLine.id == line_id)).one()
         match = Match(new_id(), by, now, "Même référence, même montant ; arrivé avant son débit.")
-        use_line(session, match, line, advice_rows(session, [advice_id]).one())
+        apply_match(session, match, line, advice_rows(session, [advice_id]).one())
     here_count = sum(is_here for _, is_here in first.values())
     return here_count, len(first) - here_count
 

@@ -9,7 +9,15 @@ from uuid import UUID
 from voucher.kernel.database import Database
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
-from voucher.settlement.reconciliation.apply_match import Match, is_made, line_to_use, take, unknown_line, write_match
+from voucher.settlement.reconciliation.apply_match import (
+    Match,
+    MatchOf,
+    is_made,
+    line_to_use,
+    take,
+    unknown_line,
+    write_match,
+)
 from voucher.settlement.reconciliation.bank_turn import take_bank_turn
 from voucher.settlement.words.states import MatchKind
 
@@ -32,7 +40,7 @@ def match_with_opposite(
     with database.write() as session:
         take_bank_turn(session)
         line, other = (line_to_use(session, one, issuer_id) for one in (line_id, other_id))
-        if is_made(session, match_id, min(line_id, other_id)):
+        if is_made(session, match_id, [MatchOf(one, MatchKind.OFFSET) for one in (line_id, other_id)]):
             return 0
         if line.paying_account_id != other.paying_account_id or line.is_credit == other.is_credit:
             raise unknown_line()

@@ -19,7 +19,7 @@ from voucher.ledger.post import Event, post_event
 from voucher.programme.model import Agreement
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine
-from voucher.settlement.reconciliation.apply_match import Line, Match, is_made, line_to_use, take, write_match
+from voucher.settlement.reconciliation.apply_match import Line, Match, MatchOf, is_made, line_to_use, take, write_match
 from voucher.settlement.reconciliation.bank_turn import take_bank_turn
 from voucher.settlement.recoveries.recover import open_claims, repay_from_line
 from voucher.settlement.words.states import MatchKind
@@ -33,7 +33,7 @@ def match_with_charges(
     with database.write() as session:
         take_bank_turn(session)
         line = line_to_use(session, line_id, issuer_id)
-        if is_made(session, match_id, line_id):
+        if is_made(session, match_id, [MatchOf(line_id, MatchKind.CHARGE)]):
             return
         take(session, line, line.amount_cents)
         write_match(session, match, line, MatchKind.CHARGE, line.amount_cents)
@@ -59,7 +59,7 @@ def match_with_call(
     with database.write() as session:
         take_bank_turn(session)
         line = credit_line(session, line_id, issuer_id)
-        if is_made(session, match_id, line_id):
+        if is_made(session, match_id, [MatchOf(line_id, MatchKind.FUNDS, call_id)]):
             return _taken(session, match_id)
         return receive(session, Match(match_id, by, now), line, call_id, issuer_id)
 
@@ -96,7 +96,7 @@ def match_with_refund(
     with database.write() as session:
         take_bank_turn(session)
         line = _line(session, line_id, issuer_id, is_credit=False)
-        if is_made(session, match_id, line_id):
+        if is_made(session, match_id, [MatchOf(line_id, MatchKind.ADVANCE_REFUND, close_id)]):
             return _taken(session, match_id)
         taken_cents = refund_advance(session, match_id, close_id, _money(line), by=by, now=now, issuer_id=issuer_id)
         take(session, line, taken_cents)
@@ -122,7 +122,7 @@ def match_with_overpayment(
     with database.write() as session:
         take_bank_turn(session)
         line = credit_line(session, line_id, issuer_id)
-        if is_made(session, match_id, line_id):
+        if is_made(session, match_id, [MatchOf(line_id, MatchKind.OVERPAYMENT, overpayment_id)]):
             return _taken(session, match_id)
         claims = open_claims(session, paying_account_id=line.paying_account_id)
         open_cents = next((one.open_cents for one in claims if one.overpayment_id == overpayment_id), 0)
@@ -159,7 +159,7 @@ def match_calls(session: Session, bank_file: str, *, by: UUID, now: datetime) ->
     ).all()
     found: dict[UUID, list[UUID]] = {}
     for row in rows:
-        if names(row.remittance, row.reference):
+        if mentions(row.remittance, row.reference):
             found.setdefault(row.id, []).append(row.call_id)
     paid: set[UUID] = set()
     for line_id, call_ids in found.items():
@@ -173,7 +173,7 @@ def match_calls(session: Session, bank_file: str, *, by: UUID, now: datetime) ->
     return len(paid)
 
 
-def names(text: str, reference: str) -> bool:
+def mentions(text: str, reference: str) -> bool:
     """Say whether a text holds a reference whole, whatever its case and spacing: « AF-1 » is not in « AF-12 »."""
     words = " ".join(text.upper().split())
     wanted = " ".join(reference.upper().split())

@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 
 from voucher.funding.model import CallState, FundsCall
 from voucher.kernel.database import Database
-from voucher.kernel.idempotency import changed_replay
+from voucher.kernel.idempotency import is_same
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import Agreement, Funder
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.reconciliation.apply_match import Line, Match, line_to_use
 from voucher.settlement.reconciliation.bank_turn import take_bank_turn
-from voucher.settlement.reconciliation.match_other_money import credit_line, names, receive
+from voucher.settlement.reconciliation.match_other_money import credit_line, mentions, receive
 
 _TOGETHER_MAX = 3  # calls that one transfer is offered for, beyond those that its words name
 _LOOKED_AT_MAX = 12
@@ -114,11 +114,8 @@ def _is_done(session: Session, line_id: UUID, parts: Sequence[CallPart]) -> bool
             .where(BankMatch.id.in_([part.match_id for part in parts]))
         )
     }  # fmt: skip
-    if not standing:
-        return False
-    if standing != {part.match_id: (line_id, part.call_id, part.amount_cents, None) for part in parts}:
-        raise changed_replay()
-    return True
+    asked = {part.match_id: (line_id, part.call_id, part.amount_cents, None) for part in parts}
+    return is_same(standing or None, asked)
 
 
 def open_calls(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) -> list[OpenCall]:
@@ -158,7 +155,7 @@ def open_calls_of(session: Session, line: Line) -> list[OpenCall]:
             agreement_number=row.number,
             due_on=row.due_on,
             due_cents=row.due_cents,
-            is_named=names(line.remittance, row.reference),
+            is_named=mentions(line.remittance, row.reference),
         )
         for row in rows
     ]

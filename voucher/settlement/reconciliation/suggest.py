@@ -19,7 +19,7 @@ from voucher.settlement.formats_in.camt_charges import is_charge
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.reconciliation.apply_match import Line, line_to_use
-from voucher.settlement.reconciliation.match_other_money import names
+from voucher.settlement.reconciliation.match_other_money import mentions
 from voucher.settlement.reconciliation.match_whole_files import file_named, whole_debits
 from voucher.settlement.reconciliation.split_over_calls import open_calls_of, proposed_parts
 from voucher.settlement.recoveries.recover import open_claims
@@ -40,6 +40,11 @@ class Suggestion:
     name: str
     taken_cents: int
     reasons: tuple[str, ...]
+
+    @property
+    def is_of_several_calls(self) -> bool:
+        """Whether its money is for several calls together."""
+        return self.kind is MatchKind.FUNDS and self.target_id is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +176,7 @@ def _calls(session: Session, line: Line, left_cents: int) -> Iterator[Suggestion
     text = f"{line.remittance} {line.counterparty}"
     for row in rows:
         signs = (
-            (names(text, row.reference), "référence de l’appel dans le libellé"),
+            (mentions(text, row.reference), "référence de l’appel dans le libellé"),
             (row.due_cents == left_cents, "même montant"),
             (row.name.casefold() in text.casefold(), "même nom"),
             (row.due_cents != left_cents, f"il reste {format_euros(row.due_cents)} à recevoir"),

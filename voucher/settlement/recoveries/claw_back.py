@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row, insert
 from sqlalchemy.orm import Session
 
+from voucher.kernel.calendar import not_before
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import EventType
 from voucher.ledger.post import Event, post
@@ -32,7 +33,7 @@ def claw_back(
             structure_id=dispute.structure_id,
             amount_cents=dispute.amount_cents,
             recovered_cents=0,
-            decided_at=max(now, dispute.opened_at),
+            decided_at=not_before(now, dispute.opened_at),
             decided_by=by,
         )
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, exists, select, update
 from sqlalchemy.orm import Session
 
-from voucher.kernel.calendar import french_instant
+from voucher.kernel.calendar import french_instant, not_before
 from voucher.kernel.clean_input import member, required_text
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once, is_replay
@@ -91,7 +91,7 @@ def open_dispute(
             "amount_cents": found.amount_cents,
             "is_suspending": is_suspending,
             # A step is never dated before the one it follows, whatever the clocks say.
-            "opened_at": max(now, found.redeemed_at),
+            "opened_at": not_before(now, found.redeemed_at),
         }
         taken = Refused("redemption_disputed", _NOT_CONTESTABLE[RedemptionState.DISPUTED])
         insert_once(session, Dispute, row, told, taken)
@@ -142,7 +142,7 @@ def decide_dispute(
             .values(
                 outcome=end,
                 decision=why,
-                decided_at=max(now, found.opened_at),
+                decided_at=not_before(now, found.opened_at),
                 decided_by=by,
                 is_released=is_released,
                 vouchers_became=reversal.became if reversal else None,

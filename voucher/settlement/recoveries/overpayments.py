@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from voucher.kernel.calendar import not_before
 from voucher.kernel.database import changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -216,7 +217,7 @@ def insert_recovery(
             amount_cents=cents,
             advice_id=advice_id,
             bank_line_id=bank_line_id,
-            recovered_at=max(now, decided_at),
+            recovered_at=not_before(now, decided_at),
             recovered_by=by,
         )
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 
+from voucher.issuing.model import VoucherState
 from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
@@ -20,6 +21,7 @@ from voucher.redemption.model import Redemption, RedemptionState
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute, Overpayment
 from voucher.settlement.words.dispute_sentences import DisputeFacts, DisputeSaid, dispute_said
+from voucher.settlement.words.states import DisputeOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,11 @@ class Contestable:
     amount_cents: int
     service: str
     state: str
+
+    @property
+    def may_be_contested(self) -> bool:
+        """Whether it stands and nobody contests it."""
+        return self.state == RedemptionState.CONFIRMED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,21 @@ class DisputeLine:
     amount_cents: int
     opened_at: datetime
     decided_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has decided it yet."""
+        return self.state == "open"
+
+    @property
+    def is_dismissed(self) -> bool:
+        """Whether the redemption stands."""
+        return self.state == DisputeOutcome.DISMISSED
+
+    @property
+    def is_upheld(self) -> bool:
+        """Whether the redemption was reversed."""
+        return self.state == DisputeOutcome.UPHELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +101,28 @@ class DisputePage:
         """Where it stands, and what it makes of the money."""
         return dispute_said(
             DisputeFacts(
-                is_upheld={"open": None, "dismissed": False}.get(self.line.state, True),
+                is_upheld=None if self.line.is_open else self.line.is_upheld,
                 is_suspending=self.line.is_suspending,
                 is_released=self.is_released,
                 left_cents=self.left_cents,
                 is_claimed=self.is_claimed,
             )
         )
+
+    @property
+    def is_to_repay(self) -> bool:
+        """Whether the structure has something of it to give back still."""
+        return bool(self.left_cents)
+
+    @property
+    def may_serve_again(self) -> bool:
+        """Whether its vouchers are in their holder's hands again."""
+        return self.vouchers_became == VoucherState.HANDED_OVER
+
+    @property
+    def are_in_stock(self) -> bool:
+        """Whether its vouchers went back to the stock."""
+        return self.vouchers_became == VoucherState.ISSUED
 
 
 def contestable(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[Contestable]:

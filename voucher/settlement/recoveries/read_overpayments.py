@@ -38,6 +38,21 @@ class OverpaymentLine:
     state: str
 
     @property
+    def is_netted_first(self) -> bool:
+        """Whether it is taken from next payments, and no revenue order may be asked for yet."""
+        return self.state == "open"
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a revenue order may be asked for."""
+        return self.state == "due"
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether the accountant recovers it."""
+        return self.state == "claimed"
+
+    @property
     def left_cents(self) -> int:
         """What did not come back yet."""
         return self.amount_cents - self.recovered_cents

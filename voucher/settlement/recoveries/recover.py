@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from voucher.kernel.calendar import not_before
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.money import format_euros
@@ -148,7 +149,7 @@ def ask_write_off(
         ask = (
             update(Overpayment)
             .where(Overpayment.id == overpayment_id, Overpayment.write_off_asked_at.is_(None))
-            .values(write_off_reason=why, write_off_asked_at=max(now, found.claimed_at), write_off_asked_by=by)
+            .values(write_off_reason=why, write_off_asked_at=not_before(now, found.claimed_at), write_off_asked_by=by)
             .execution_options(synchronize_session=False)
         )
         if changed(session, ask) == 0:
@@ -187,7 +188,7 @@ def write_off(
             )
             .values(
                 recovered_cents=Overpayment.amount_cents,
-                written_off_at=max(now, found.write_off_asked_at),
+                written_off_at=not_before(now, found.write_off_asked_at),
                 written_off_by=by,
             )
             .execution_options(synchronize_session=False)

@@ -1,7 +1,7 @@
 """Demander un titre de recette: what did not come back by itself is asked for through the public accountant.
 
 After so many days an overpayment may be claimed. One way only: nothing is netted any more, and the document is kept whole, as
-PDF and as a CSV line for the finance software, which numbers the title itself. Ours is a numbered « demande d'émission ».
+PDF and as a CSV line for the finance software, which numbers the title itself. Ours is a numbered « demande d’émission ».
 """
 
 import csv
@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from voucher.kernel.calendar import french_date, paris_day
+from voucher.kernel.calendar import french_date, not_before, paris_day
 from voucher.kernel.database import Database, changed, take_turn
 from voucher.kernel.idempotency import is_replay
 from voucher.kernel.labels import siret_label
@@ -89,7 +89,7 @@ def claim_overpayment(
             return Claimed(claim_id, order_number(standing.year, standing.rank), standing.amount_cents)
         _refuse_early(session, found, days, now)
         left_cents = found.amount_cents - found.recovered_cents
-        claimed_at = max(now, found.decided_at)
+        claimed_at = not_before(now, found.decided_at)
         claim = (
             update(Overpayment)
             .where(

@@ -18,7 +18,7 @@ from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.chunks import chunks
 from voucher.kernel.clean_input import member, required_text
 from voucher.kernel.database import Database, changed
-from voucher.kernel.idempotency import changed_replay
+from voucher.kernel.idempotency import is_same
 from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
 from voucher.settlement.model.bank_reports import DuplicateAnswer, TransferReport
@@ -63,7 +63,7 @@ def answer_duplicates(
         take_bank_turn(session)
         if batch_row(session, new.batch_id, issuer_id) is None:
             raise unknown_batch()
-        ids = _replayed(session, new.id, outcome, why, by)
+        ids = _replayed(session, new, (outcome, why, by))
         if not ids:
             ids = _to_answer(session, new, by)
             rows = ((new.id, one, outcome.value, why, now, by, None, None, "") for one in ids)
@@ -129,16 +129,20 @@ def withdraw_answer(
         )
 
 
-def _replayed(session: Session, answer_id: UUID, outcome: DuplicateOutcome, why: str, by: UUID) -> list[UUID]:
-    """Return the transfers that this very act answered for already, none when it is new."""
+def _replayed(session: Session, new: NewAnswer, said: tuple[DuplicateOutcome, str, UUID]) -> list[UUID]:
+    """Return the transfers that this very act answered for already, none when it is new. Raises Refused when it was another."""
     rows = session.execute(
         select(
-            DuplicateAnswer.advice_id, DuplicateAnswer.outcome, DuplicateAnswer.reason, DuplicateAnswer.answered_by
-        ).where(DuplicateAnswer.id == answer_id)
-    ).all()
-    if any((row.outcome, row.reason, row.answered_by) != (outcome, why, by) for row in rows):
-        raise changed_replay()
-    return [row.advice_id for row in rows]
+            DuplicateAnswer.advice_id, PaymentAdvice.batch_id, DuplicateAnswer.outcome, DuplicateAnswer.reason,
+            DuplicateAnswer.answered_by,
+        )
+        .join(PaymentAdvice, PaymentAdvice.id == DuplicateAnswer.advice_id)
+        .where(DuplicateAnswer.id == new.id)
+    ).all()  # fmt: skip
+    ids = [row.advice_id for row in rows]
+    asked = [new.advice_id] if new.advice_id is not None else ids
+    stored = ({tuple(row[1:]) for row in rows}, ids) if rows else None
+    return ids if is_same(stored, ({(new.batch_id, *said)}, asked)) else []
 
 
 def _to_answer(session: Session, new: NewAnswer, by: UUID) -> list[UUID]:

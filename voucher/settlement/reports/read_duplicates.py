@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,30 @@ OUTCOMES = {DuplicateOutcome.STANDS: "La première tient", DuplicateOutcome.NEVE
 """What a person may answer, in French: of the first sending."""
 
 
+class DuplicateStanding(StrEnum):
+    """Where a transfer that the bank called a duplicate stands: it waits for answers, or what the money did has answered."""
+
+    UNANSWERED = "unanswered"
+    ONE_OF_TWO = "one_of_two"
+    CONTRARY = "contrary"
+    DEBITED = "debited"
+    STANDS = "stands"
+    NEVER_CAME = "never_came"
+    FAILED = "failed"
+
+
+DUPLICATE_STANDINGS: dict[DuplicateStanding, str] = {
+    DuplicateStanding.UNANSWERED: "À répondre",
+    DuplicateStanding.ONE_OF_TWO: "Une réponse sur deux",
+    DuplicateStanding.CONTRARY: "Réponses contraires",
+    DuplicateStanding.DEBITED: "Débité : la première tient",
+    DuplicateStanding.STANDS: OUTCOMES[DuplicateOutcome.STANDS],
+    DuplicateStanding.NEVER_CAME: OUTCOMES[DuplicateOutcome.NEVER_CAME],
+    DuplicateStanding.FAILED: "Rejeté ou revenu",
+}
+"""The word of each."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateRow:
     """A transfer that the bank called a duplicate: of what it spoke, by which code, what it said of it since; where it stands.
@@ -54,24 +79,34 @@ class DuplicateRow:
     answers: tuple[DuplicateOutcome, ...]
 
     @property
+    def is_paid(self) -> bool:
+        """Whether a bank line paid it."""
+        return self.state is AdviceState.PAID
+
+    @property
     def bank_says(self) -> str:
         """What the bank said, whole."""
         since = f" Elle l’a aussi rejeté : {explain(self.rejected_since).sentence}" if self.rejected_since else ""
         return f"{explain(self.code).sentence} ({self.code}, {LEVELS[self.level]}).{since}".replace(". (", " (")
 
     @property
-    def words(self) -> tuple[str, str]:
-        """Where it stands, in French, and the kind of its tag."""
+    def standing(self) -> DuplicateStanding:
+        """Where it stands now."""
         if self.is_open:
             if len(set(self.answers)) > 1:
-                return "Réponses contraires", "danger"
-            return ("Une réponse sur deux", "wait") if self.answers else ("À répondre", "warn")
+                return DuplicateStanding.CONTRARY
+            return DuplicateStanding.ONE_OF_TWO if self.answers else DuplicateStanding.UNANSWERED
         if self.state is AdviceState.PAID:
-            return "Débité : la première tient", "success"
+            return DuplicateStanding.DEBITED
         if self.state is AdviceState.IN_FILE:
-            return OUTCOMES[DuplicateOutcome.STANDS], "info"
+            return DuplicateStanding.STANDS
         is_decided = len(self.answers) > 1 and set(self.answers) == {DuplicateOutcome.NEVER_CAME}
-        return (OUTCOMES[DuplicateOutcome.NEVER_CAME], "neutral") if is_decided else ("Rejeté ou revenu", "neutral")
+        return DuplicateStanding.NEVER_CAME if is_decided else DuplicateStanding.FAILED
+
+    @property
+    def word(self) -> str:
+        """Where it stands now, in French."""
+        return DUPLICATE_STANDINGS[self.standing]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

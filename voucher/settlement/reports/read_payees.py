@@ -20,15 +20,15 @@ from voucher.settlement.model.batches import BankFile, PaymentAdvice, Settlement
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.words.states import AdviceState, ReportKind
 
-PAYEE_WORDS: dict[str, tuple[str, str]] = {
-    "RCVC": ("Nom vérifié", "success"),
-    "RVMC": ("Nom presque juste", "warn"),
-    "RVNM": ("Autre nom", "danger"),
-    "RVNA": ("Nom non vérifié", "neutral"),
-    "RVCM": ("Noms à regarder", "warn"),
-    "RVNC": ("Noms en cours de vérification", "wait"),
+PAYEE_WORDS: dict[str, str] = {
+    "RCVC": "Nom vérifié",
+    "RVMC": "Nom presque juste",
+    "RVNM": "Autre nom",
+    "RVNA": "Nom non vérifié",
+    "RVCM": "Noms à regarder",
+    "RVNC": "Noms en cours de vérification",
 }
-"""The word of each answer of a bank on a payee's name, and the kind of its tag."""
+"""The word of each answer of a bank on a payee's name."""
 
 _SENTENCES = {
     "RCVC": "La banque confirme le nom du titulaire du compte.",
@@ -59,14 +59,14 @@ class PayeeCheck:
     may_wait: bool
 
     @property
+    def is_match(self) -> bool:
+        """Whether the bank confirms the name."""
+        return self.code == "RCVC"
+
+    @property
     def bank_name(self) -> str:
         """The name that the bank knows, empty when it gives none."""
         return self.words if self.code == "RVMC" else ""
-
-    @property
-    def tag(self) -> tuple[str, str]:
-        """The answer in two words, and the kind of its tag."""
-        return PAYEE_WORDS[self.code]
 
     @property
     def sentence(self) -> str:
@@ -104,7 +104,7 @@ def payee_checks(database: Database, batch_id: UUID, *, advice_id: UUID | None =
 def doubtful_names(found: Iterable[PayeeCheck]) -> list[tuple[str, int]]:
     """Return in how many transfers in transit a name is in doubt, by what the bank says, in words."""
     codes = [one.code for one in found if one.may_wait]
-    return [(PAYEE_WORDS[code][0], codes.count(code)) for code in _DOUBTFUL if code in codes]
+    return [(PAYEE_WORDS[code], codes.count(code)) for code in _DOUBTFUL if code in codes]
 
 
 def payee_batches(database: Database, *, issuer_id: UUID | None = None) -> list[PayeeBatch]:

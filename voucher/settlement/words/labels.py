@@ -3,25 +3,25 @@
 from voucher.programme.model import IssuerKind, SettlementChannel
 from voucher.settlement.words.states import AdviceState, BatchState, DisputeReason, MatchKind, RecoveryKind
 
-BATCH_STATES: dict[BatchState, tuple[str, str]] = {
-    BatchState.FROZEN: ("À valider", "wait"),
-    BatchState.APPROVED: ("À transmettre", "wait"),
-    BatchState.EXPORTED: ("Transmis", "info"),
-    BatchState.CLOSED: ("Terminé", "success"),
+BATCH_STATES: dict[BatchState, str] = {
+    BatchState.FROZEN: "À valider",
+    BatchState.APPROVED: "À transmettre",
+    BatchState.EXPORTED: "Transmis",
+    BatchState.CLOSED: "Terminé",
 }
-"""The word of each state of a batch, and the kind of its tag."""
+"""The word of each state of a batch."""
 
-ADVICE_STATES: dict[AdviceState, tuple[str, str]] = {
-    AdviceState.HELD: ("En attente", "warn"),
-    AdviceState.DUE: ("À transmettre", "wait"),
-    AdviceState.IN_FILE: ("Transmis", "info"),
-    AdviceState.PAID: ("Payé", "success"),
-    AdviceState.REJECTED: ("Rejeté", "danger"),
-    AdviceState.RETURNED: ("Retourné", "danger"),
-    AdviceState.TAKEN_UP: ("Repris dans un autre lot", "neutral"),
-    AdviceState.SETTLED: ("Soldé, sans virement", "success"),
+ADVICE_STATES: dict[AdviceState, str] = {
+    AdviceState.HELD: "En attente",
+    AdviceState.DUE: "À transmettre",
+    AdviceState.IN_FILE: "Transmis",
+    AdviceState.PAID: "Payé",
+    AdviceState.REJECTED: "Rejeté",
+    AdviceState.RETURNED: "Retourné",
+    AdviceState.TAKEN_UP: "Repris dans un autre lot",
+    AdviceState.SETTLED: "Soldé, sans virement",
 }
-"""The word of each state of an advice, and the kind of its tag."""
+"""The word of each state of an advice."""
 
 MATCH_KINDS: dict[MatchKind, str] = {
     MatchKind.PAYMENT: "Paiement",
@@ -60,21 +60,21 @@ DISPUTE_REASONS: dict[str, str] = {
 }
 """Why a redemption is contested, in French."""
 
-DISPUTE_STATES: dict[str, tuple[str, str]] = {
-    "open": ("À décider", "wait"),
-    "dismissed": ("Levée", "success"),
-    "upheld": ("Fondée", "warn"),
+DISPUTE_STATES: dict[str, str] = {
+    "open": "À décider",
+    "dismissed": "Levée",
+    "upheld": "Fondée",
 }
-"""The word of each state of a dispute, and the kind of its tag."""
+"""The word of each state of a dispute."""
 
-OVERPAYMENT_STATES: dict[str, tuple[str, str]] = {
-    "open": ("À retenir", "wait"),
-    "due": ("À réclamer", "warn"),
-    "claimed": ("Titre demandé", "info"),
-    "settled": ("Soldé", "success"),
-    "written_off": ("Abandonné", "neutral"),
+OVERPAYMENT_STATES: dict[str, str] = {
+    "open": "À retenir",
+    "due": "À réclamer",
+    "claimed": "Titre demandé",
+    "settled": "Soldé",
+    "written_off": "Abandonné",
 }
-"""The word of each state of an overpayment, and the kind of its tag."""
+"""The word of each state of an overpayment."""
 
 RECOVERY_KINDS: dict[str, str] = {
     RecoveryKind.NETTED: "Retenu sur un règlement",

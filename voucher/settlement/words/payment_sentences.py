@@ -40,6 +40,11 @@ class Said:
         return f"{self.what} {self.when}".strip()
 
     @property
+    def is_for_structure(self) -> bool:
+        """Whether the structure itself must act."""
+        return self.holder is Holder.STRUCTURE
+
+    @property
     def next_for_structure(self) -> str:
         """Who must act and what they do, as the structure reads it."""
         return f"{self.who} doit agir. {self.act}" if self.who else self.act

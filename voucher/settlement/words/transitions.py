@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from voucher.settlement.words.states import AdviceState
+from voucher.settlement.words.states import AdviceState, LineOrigin
 
 
 class PaymentWhy(StrEnum):
@@ -70,3 +70,14 @@ PAYMENT_WHYS: dict[PaymentWhy, str] = {
     PaymentWhy.RESUMED: "Repris de l’état",
 }
 """What happened to a payment, in French."""
+
+
+def happened(why: PaymentWhy, after: AdviceState, origin: LineOrigin | None = None) -> str:
+    """Return what happened to a payment in a few words; `origin` is that of the line that says it."""
+    if origin is LineOrigin.ACCOUNTANT and why is PaymentWhy.DEBITED:
+        return "Payé, selon le comptable"
+    if origin is LineOrigin.ACCOUNTANT and why is PaymentWhy.CAME_BACK:
+        return "Revenu, selon le comptable"
+    if why is PaymentWhy.FROZEN and after is AdviceState.HELD:
+        return "Laissé en attente par un lot"
+    return PAYMENT_WHYS[why]
