@@ -106,6 +106,7 @@ CLASSES = {
     "finance_approver": (
         "POST /comptabilite/exercices/<int:year>/clore",
         "GET/POST /finances/lots/<uuid:batch_id>/valider",
+        "POST /finances/banque/lignes/<uuid:line_id>/propositions/<uuid:proposal_id>/confirmer",
         "GET/POST /finances/remplacements/nouveau",
         "POST /finances/trop-percus/<uuid:overpayment_id>/abandonner",
     ),
@@ -115,6 +116,7 @@ CLASSES = {
     ),
     "finance_approver finance_preparer": (
         "POST /comptabilite/exercices/<int:year>/renoncer",
+        "POST /finances/banque/lignes/<uuid:line_id>/propositions/<uuid:proposal_id>/retirer",
         "GET/POST /finances/lots/<uuid:batch_id>/doublons/<uuid:answer_id>/retirer",
     ),
     "finance_approver finance_preparer programme": (
@@ -129,6 +131,7 @@ CLASSES = {
         "POST /financement/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>/clore",
         "GET/POST /finances/banque/importer",
         "GET/POST /finances/banque/lignes/<uuid:line_id>/appels",
+        "GET/POST /finances/banque/lignes/<uuid:line_id>/compte",
         "POST /finances/banque/lignes/<uuid:line_id>/rapprochements/<uuid:match_id>/defaire",
         "POST /finances/banque/lignes/<uuid:line_id>/rapprocher",
         "GET/POST /finances/blocages/<uuid:hold_id>/lever",

@@ -23,6 +23,7 @@ from voucher.settlement.reconciliation.missing_pages import missing_pages
 from voucher.settlement.reconciliation.read import LineRow
 from voucher.settlement.reconciliation.read_bank_files import imported_files
 from voucher.settlement.reconciliation.read_ignored_parts import set_aside
+from voucher.settlement.reconciliation.read_proposals import waiting_proposals
 from voucher.settlement.words.labels import MATCH_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
@@ -52,6 +53,7 @@ def reconciliation() -> str:
     return render_template(
         "finance/reconciliation.html",
         counts=read_bank.line_counts(database, issuer_id=issuer_id),
+        proposals=waiting_proposals(database, issuer_id=issuer_id),
         waiting=read_bank.waiting(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         days=bank_days.days(database, issuer_id=issuer_id)[:DAYS_SHOWN_MAX],
         aside=set_aside(database, limit=SHOWN_MAX, issuer_id=issuer_id),

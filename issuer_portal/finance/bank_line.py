@@ -26,6 +26,8 @@ from voucher.settlement.reconciliation.match_other_money import (
     match_with_overpayment,
     match_with_refund,
 )
+from voucher.settlement.reconciliation.proposals import propose_undo
+from voucher.settlement.reconciliation.read_proposals import proposals_of
 from voucher.settlement.reconciliation.suggest import matches, suggestions
 from voucher.settlement.reconciliation.undo_match import undo_match
 from voucher.settlement.words.labels import MATCH_KINDS
@@ -37,6 +39,7 @@ from voucher.web.views import flash_refusal
 
 REASON_LENGTH_MAX = 200
 DONE = "La ligne est rapprochée."
+ASKED = "C’est demandé. Une autre personne doit confirmer : rien n’est défait avant."
 
 
 class UndoForm(HouseForm):
@@ -64,13 +67,19 @@ def _page(line_id: UUID, form: Any) -> str:
     if one.counterparty_iban:
         note_access(here.database, viewer().account_id, "Lecture d’un IBAN", f"ligne de banque {one.id}", here.now())
     made = matches(here.database, line_id, issuer_id=issuer_id)
+    proposals = proposals_of(here.database, line_id, issuer_id=issuer_id)
     people = {match.made_by for match in made} | {match.undone_by for match in made if match.undone_by}
+    people |= {one.proposed_by for one in proposals}
     return render_template(
         "finance/line.html",
         line=one,
         candidates=candidates,
         others=suggestions(here.database, line_id, issuer_id=issuer_id),
         matches=made,
+        waiting=[one for one in proposals if one.is_waiting],
+        proposed={one.id: one for one in proposals},
+        is_asked={one.undoes_id for one in proposals if one.is_waiting and one.undoes_id},
+        me=viewer().account_id,
         people=names_of(here.database, people),
         match_words={str(kind): word for kind, word in MATCH_KINDS.items()},
         match_id=new_id(),
@@ -129,7 +138,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 @blueprint.post("/banque/lignes/<uuid:line_id>/rapprochements/<uuid:match_id>/defaire")
 @staff(Role.FINANCE_PREPARER)
 def undo(line_id: UUID, match_id: UUID) -> Response | str:
-    """Undo a match, with its reason: the line waits again."""
+    """Undo a match, with its reason: the line waits again. What two people made is undone by two."""
     here = services()
     try:
         known = {one.id for one in matches(here.database, line_id, issuer_id=scope())}
@@ -138,18 +147,21 @@ def undo(line_id: UUID, match_id: UUID) -> Response | str:
     if match_id not in known:
         abort(404)
     form: Any = UndoForm()
+    is_by_two = match_id in {one.id for one in proposals_of(here.database, line_id, issuer_id=scope())}
     if form.validate_on_submit():
+        act: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
         try:
-            undo_match(
-                here.database, match_id, form.reason.data, by=viewer().account_id, now=here.now(), issuer_id=scope()
-            )
+            if is_by_two:
+                propose_undo(here.database, _id("id"), match_id, form.reason.data, **act)
+            else:
+                undo_match(here.database, match_id, form.reason.data, **act)
         except Refused as refused:
             if refused.field:
                 show_refusal(form, refused)
                 return _page(line_id, form)
             flash_refusal(refused)
         else:
-            flash("Le rapprochement est défait. La ligne attend de nouveau.", "success")
+            flash(ASKED if is_by_two else "Le rapprochement est défait. La ligne attend de nouveau.", "success")
         return redirect(url_for("finance.line", line_id=line_id))
     return _page(line_id, form)
 

@@ -12,6 +12,7 @@ from voucher.settlement.deadlines.payment_deadlines import late_now
 from voucher.settlement.payable.block_payments import holds
 from voucher.settlement.payable.ribs_to_confirm import rib_count
 from voucher.settlement.reconciliation.read import line_counts
+from voucher.settlement.reconciliation.read_proposals import waiting_proposals
 from voucher.settlement.recoveries.read_overpayments import overpayment_sums
 from voucher.settlement.reports.read_duplicates import duplicate_batches
 from voucher.settlement.reports.read_payees import payee_batches
@@ -32,6 +33,7 @@ def home() -> str:
         payees=payee_batches(database, issuer_id=issuer_id),
         doubled=duplicate_batches(database, issuer_id=issuer_id),
         lines=line_counts(database, issuer_id=issuer_id),
+        proposals=waiting_proposals(database, issuer_id=issuer_id),
         periods=to_settle(database, issuer_id=issuer_id),
         sums=overpayment_sums(
             database, days=services().settings.revenue_order_days, now=services().now(), issuer_id=issuer_id

@@ -216,6 +216,22 @@ BANK = {
         "UPDATE bank_match SET kind = 'advance_refund' WHERE kind = 'funds'",
         {"parts_and_rest_make_the_line", "parts_make_what_a_call_received"},
     ),
+    "a part of a line that one person proposed and confirmed": (
+        "UPDATE line_proposal SET confirmed_by = proposed_by WHERE confirmed_by IS NOT NULL",
+        {"two_people_did_what_was_proposed"},
+    ),
+    "an advance given back that nobody proposed": (
+        "UPDATE line_proposal SET id = line_id WHERE code = '4432' AND amount_cents = 6000",
+        {"two_people_did_what_was_proposed"},
+    ),
+    "what two people did, undone by one": (
+        "UPDATE line_proposal SET confirmed_at = NULL, confirmed_by = NULL WHERE kind = 'undo'",
+        {"two_people_did_what_was_proposed"},
+    ),
+    "an advance given back for more than its line says": (
+        "UPDATE advance_return SET amount_cents = amount_cents + 1",
+        {"receipts_are_posted", "called_is_what_funders_owe", "a_match_is_in_the_books", "the_bank_account_is_the_banks"},
+    ),
     "a match undone without its entry": (
         (
             "UPDATE bank_match SET undone_at = made_at, undone_by = made_by, undone_reason = 'x' "

@@ -22,15 +22,17 @@ from tests.clients import settings_for
 from tests.settlement.reports import status_report
 from tests.settlement.stand_in import ALICE, accepted, standing
 from tests.settlement.test_disputes import claw_back, contest, decide, freeze, sent
-from tests.settlement.test_overpayments import LATER, a_credit, claim, overpaid
+from tests.settlement.test_overpayments import LATER, a_credit, a_debit, claim, overpaid
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town
 from voucher.accounting.stock_count import NewCount, record_count, sign_count
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.void_stock import NewStockVoid, void_stock
+from voucher.funding.call import call_advance
 from voucher.funding.documents import keep_balance_document, keep_call_documents
 from voucher.funding.model import CallKind, FundingClose, FundsCall
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.ledger.chart import Code
 from voucher.ledger.checks_seals import Witness
 from voucher.ledger.read_seals import latest_checkpoint, proof_of
 from voucher.ledger.seal_model import Seal
@@ -43,7 +45,14 @@ from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
-from voucher.settlement.reconciliation.match_other_money import match_with_overpayment
+from voucher.settlement.reconciliation.match_other_money import match_with_call, match_with_overpayment
+from voucher.settlement.reconciliation.match_with_account import ChartAccount
+from voucher.settlement.reconciliation.proposals import (
+    confirm_proposal,
+    propose_account,
+    propose_undo,
+    withdraw_proposal,
+)
 from voucher.settlement.recoveries.recover import ask_write_off, write_off
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates
 from voucher.settlement.words.states import BatchState, DuplicateOutcome
@@ -59,6 +68,7 @@ def a_full_world(database: Database) -> Witness:
     _stand_in(town)
     _doubt(a_town(database, agreed=an_agreement(database, now=NOW - timedelta(days=1))))
     _hold(town)
+    _decide_by_two(town)
     _refuse(town)
     _count_stock(database)
     _end_a_share(database)
@@ -125,6 +135,30 @@ def _hold(town: Town) -> None:
     place_hold(town.database, NewHold(lifted, pivot, None, "Contrôle en cours"), by=PREPARER, now=NOW)
     lift_hold(town.database, lifted, "Contrôle terminé", by=APPROVER, now=NOW)
     place_hold(town.database, NewHold(standing, pivot, town.agreement_id, "Contrôle en cours"), by=PREPARER, now=NOW)
+
+
+def _decide_by_two(town: Town) -> None:
+    """Give a part of an advance back before any final balance, by two people, once it was undone; put another on the charges."""
+    database, act = town.database, {"now": LATER}
+    funder_id = town.agreed.funder_ids[0]
+    call = call_advance(database, new_id(), town.agreement_id, funder_id, 9_000, by=PREPARER, now=NOW)
+    match_with_call(database, new_id(), a_credit(town, 9_000), call.call_id, by=PREPARER, **act)
+    debit_id = a_debit(town, 7_007)
+    advance = ChartAccount(Code.ADVANCES, town.agreement_id, funder_id=funder_id)
+    given_back, undone, asked, charged, dropped = (new_id() for _ in range(5))
+    for proposal_id, account, cents in (
+        (undone, advance, 7_000),
+        (given_back, advance, 6_000),
+        (charged, ChartAccount(Code.CHARGES), 1_007),
+    ):
+        propose_account(database, proposal_id, debit_id, account, cents, "Convenu", by=PREPARER, **act)
+        confirm_proposal(database, proposal_id, by=APPROVER, **act)
+        if proposal_id == undone:
+            propose_undo(database, asked, undone, "Une partie seule", by=PREPARER, **act)
+            confirm_proposal(database, asked, by=APPROVER, **act)
+    credit_id = a_credit(town, 707)
+    propose_account(database, dropped, credit_id, ChartAccount(Code.CHARGES), 7, "Doute", by=PREPARER, **act)
+    withdraw_proposal(database, dropped, by=PREPARER, **act)
 
 
 def _refuse(town: Town) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from tests.funding.money import PERSON, balance, settled
 from tests.killing import Killer
-from tests.settlement.town import NOW, Town, a_town, wrong_books
+from tests.settlement.town import APPROVER, NOW, Town, a_town, wrong_books
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.funding.call import call_advance, call_funds
 from voucher.funding.cancel import cancel_call
@@ -17,10 +17,13 @@ from voucher.funding.documents import keep_balance_document, keep_call_documents
 from voucher.funding.model import FundsCall
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.ledger.chart import Code
 from voucher.programme.model import PayingAccount
 from voucher.settlement.bank_in.import_statement import import_statement
 from voucher.settlement.model.batches import BankLine
-from voucher.settlement.reconciliation.match_other_money import match_with_call, match_with_charges, match_with_refund
+from voucher.settlement.reconciliation.match_other_money import match_with_call, match_with_refund
+from voucher.settlement.reconciliation.match_with_account import ChartAccount
+from voucher.settlement.reconciliation.proposals import confirm_proposal, propose_account
 from voucher.settlement.reconciliation.undo_match import undo_match
 
 OVER = datetime(2027, 3, 10, 9, 0, tzinfo=UTC)
@@ -59,7 +62,9 @@ def test_the_money_of_funders_killed_at_every_step_is_called_received_and_given_
         BookedLine(reference="C1", amount_cents=10_000, is_credit=True),
         BookedLine(reference="F1", amount_cents=250, is_credit=False),
     )
-    killer.everywhere(match_with_charges, new_id(), line_of(town, "F1"), **ACT)
+    charges_id, charges = new_id(), ChartAccount(Code.CHARGES)
+    propose_account(database, charges_id, line_of(town, "F1"), charges, 250, "Frais de tenue", **ACT)
+    killer.everywhere(confirm_proposal, charges_id, by=APPROVER, now=NOW)
     first_id, second_id = new_id(), new_id()
     taken = killer.everywhere(match_with_call, first_id, line_of(town, "C1"), advance.call_id, **ACT)
     assert taken == (10_000, 10_000)

@@ -43,6 +43,7 @@ ACTS: dict[str, tuple[str, set[Role]]] = {
     "ledger/close_year.py": ("books.close", {Role.FINANCE_PREPARER, Role.FINANCE_APPROVER}),
     "settlement/reports/answer_duplicates.py": ("finance.batch_duplicates", FINANCE),
     "settlement/batches/approve.py": ("finance.approve", FINANCE),
+    "settlement/reconciliation/proposals.py": ("finance.confirm_line", FINANCE),
     "settlement/batches/deputies.py": ("finance.one_deputy", {Role.PROGRAMME, Role.FINANCE_APPROVER}),
     "settlement/recoveries/dispute.py": ("finance.dispute", FINANCE),
     "settlement/recoveries/recover.py": ("finance.give_up", FINANCE),

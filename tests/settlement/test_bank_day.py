@@ -14,12 +14,12 @@ from tests.settlement.reports import status_report
 from tests.settlement.test_bank_matches import WRONG, one
 from tests.settlement.test_disputes import claw_back
 from tests.settlement.test_import_statement import OPENING_CENTS, TODAY, Paid, credit, debit
-from tests.settlement.town import NOW, PREPARER, wrong_books
+from tests.settlement.town import APPROVER, NOW, PREPARER, wrong_books
 from voucher.funding.call import call_funds
 from voucher.funding.statement import receipt_steps, statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.ledger.chart import EventType
+from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Entry, RuleStart
 from voucher.redemption.model import Redemption
 from voucher.settlement.bank_in.import_report import import_report
@@ -28,14 +28,16 @@ from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
 from voucher.settlement.checks.bank_entry_days import CHECKS
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, SettlementBatch
+from voucher.settlement.model.proposals import LineProposal
 from voucher.settlement.model.recoveries import Overpayment
 from voucher.settlement.reconciliation import read as read_bank
 from voucher.settlement.reconciliation.match_by_hand import match_line, match_with_file
 from voucher.settlement.reconciliation.match_other_money import (
     match_with_call,
-    match_with_charges,
     match_with_overpayment,
 )
+from voucher.settlement.reconciliation.match_with_account import ChartAccount
+from voucher.settlement.reconciliation.proposals import confirm_proposal, propose_account, propose_undo
 from voucher.settlement.reconciliation.undo_match import undo_match
 
 LATER = NOW + timedelta(days=4)
@@ -77,8 +79,14 @@ def undo_all(paid: Paid) -> None:
         made = session.scalars(
             select(BankMatch.id).where(BankMatch.undone_at.is_(None)).order_by(BankMatch.made_at.desc(), BankMatch.id)
         ).all()
+        by_two = set(session.scalars(select(LineProposal.id)))
     for match_id in dict.fromkeys(made):
-        undo_match(paid.database, match_id, WRONG, by=PREPARER, now=LATEST)
+        if match_id in by_two:
+            asked = new_id()
+            propose_undo(paid.database, asked, match_id, WRONG, by=PREPARER, now=LATEST)
+            confirm_proposal(paid.database, asked, by=APPROVER, now=LATEST)
+        else:
+            undo_match(paid.database, match_id, WRONG, by=PREPARER, now=LATEST)
 
 
 def test_each_match_by_hand_counts_on_the_banks_day_and_so_does_its_undo(paid: Paid) -> None:
@@ -87,8 +95,10 @@ def test_each_match_by_hand_counts_on_the_banks_day_and_so_does_its_undo(paid: P
     call = call_funds(database, new_id(), town.agreement_id, town.agreed.funder_ids[0], by=PREPARER, now=NOW)
     paid.take(debit("T1", 3_000), debit("F1", 250), credit("F2", 40), credit("C1", call.called_cents))
     match_line(database, line_of(paid, 3_000), paid.first_id, **ACT)
-    match_with_charges(database, new_id(), line_of(paid, 250), **ACT)
-    match_with_charges(database, new_id(), line_of(paid, 40), **ACT)
+    for cents in (250, 40):
+        proposal_id = new_id()
+        propose_account(database, proposal_id, line_of(paid, cents), ChartAccount(Code.CHARGES), cents, "Frais", **ACT)
+        confirm_proposal(database, proposal_id, **ACT | {"by": APPROVER})
     match_with_call(database, new_id(), line_of(paid, call.called_cents), call.call_id, **ACT)
     assert entries(paid, LATER) == {
         EventType.DEBIT_IDENTIFIED: {TODAY},

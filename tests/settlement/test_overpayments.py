@@ -51,17 +51,22 @@ def claim(town: Town, overpayment_id: UUID, *, days_later: int = DAYS) -> str:
 
 def a_credit(town: Town, cents: int) -> UUID:
     """Let the bank book a credit that nothing explains; return its line."""
-    book(
-        town,
-        [
-            BookedLine(
-                reference=f"C-{new_id().hex[-6:]}", amount_cents=cents, is_credit=True, counterparty="Association"
-            )
-        ],
-        now=NOW,
+    return _a_line(town, cents, is_credit=True)
+
+
+def a_debit(town: Town, cents: int) -> UUID:
+    """Let the bank book a debit that nothing explains; return its line."""
+    return _a_line(town, cents, is_credit=False)
+
+
+def _a_line(town: Town, cents: int, *, is_credit: bool) -> UUID:
+    line = BookedLine(
+        reference=f"C-{new_id().hex[-6:]}", amount_cents=cents, is_credit=is_credit, counterparty="Association"
     )
+    book(town, [line], now=NOW)
     with town.database.read() as session:
-        return session.scalars(select(BankLine.id).where(BankLine.is_credit, BankLine.amount_cents == cents)).one()
+        of_cents = select(BankLine.id).where(BankLine.is_credit.is_(is_credit), BankLine.amount_cents == cents)
+        return session.scalars(of_cents).one()
 
 
 def available_cents(database: Database) -> int:

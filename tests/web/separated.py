@@ -32,6 +32,8 @@ from voucher.settlement.batches.freeze import freeze_batch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.recoveries import Overpayment
 from voucher.settlement.payable.block_payments import NewHold, place_hold
+from voucher.settlement.reconciliation.match_with_account import account_choices
+from voucher.settlement.reconciliation.proposals import propose_account
 from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
 from voucher.settlement.recoveries.revenue_order import claim_overpayment
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates
@@ -79,6 +81,7 @@ class World:
     settlement_batch_id: UUID
     advice_id: UUID
     line_id: UUID
+    proposal_id: UUID
     message_id: UUID
     hold_id: UUID
     account_id: UUID
@@ -188,6 +191,8 @@ def a_world(database: Database, rank: int) -> World:
         line_id = session.execute(select(BankLine.id).where(BankLine.counterparty == office[-1])).scalar_one()
         message_id = session.execute(select(OutboxMessage.id).where(OutboxMessage.about_id == advice.id)).scalar_one()
         pivot = session.get_one(Structure, counter.structure_id).pivot
+    proposal_id, (account,) = new_id(), account_choices(database, line_id)
+    propose_account(database, proposal_id, line_id, account.account, 100, "Vu", by=PREPARER, now=NOW)
     report = status_report(batch_id, transfers={advice.reference: "DU03"})
     import_report(database, "rapport.xml", report, by=PREPARER, now=NOW)
     answer_id = new_id()
@@ -208,6 +213,6 @@ def a_world(database: Database, rank: int) -> World:
     return World(
         town, agreed.issuer_id, prescriber_id, counter.structure_id, counter.place_id, agreed.agreement_id,
         issued.batch_id, issued.first_booklet_number + 1, handover_id, redemption_id, batch_id, advice.id, line_id,
-        message_id, hold_id, account_id, dispute_id, overpayment_id, call_id, funder_id, count_id, annual_account_id,
+        proposal_id, message_id, hold_id, account_id, dispute_id, overpayment_id, call_id, funder_id, count_id, annual_account_id,
         balance_id, answer_id, details_id, deputyship_id, agreement_number, office, counter_words,
     )  # fmt: skip

@@ -158,6 +158,16 @@ def test_no_hidden_field_reaches_what_is_another_s(two: Two) -> None:
             "id": theirs.place_id, "name": "À nous", "address": "1 rue", "postcode": "51100", "city": "Ici",
         }),
         (Role.FINANCE_PREPARER, f"/finances/banque/lignes/{ours.line_id}/rapprocher", {"advice_id": theirs.advice_id}),
+        (Role.FINANCE_PREPARER, f"/finances/banque/lignes/{ours.line_id}/appels", {
+            "parts-0-id": new_id(), "parts-0-call": theirs.call_id, "parts-0-part_cents": "1",
+        }),
+        (Role.FINANCE_PREPARER, f"/finances/banque/lignes/{ours.line_id}/compte", {
+            "account": f"4671 {theirs.agreement_id} {theirs.structure_id}", "amount_cents": "1", "reason": "Vu",
+        }),
+        *(
+            (role, f"/finances/banque/lignes/{ours.line_id}/propositions/{theirs.proposal_id}/{act}", {})
+            for role, act in ((Role.FINANCE_APPROVER, "confirmer"), (Role.FINANCE_PREPARER, "retirer"))
+        ),
         (Role.FINANCE_PREPARER, f"/finances/conventions/{ours.agreement_id}/arreter", {"id": theirs.settlement_batch_id}),
         *(
             (Role.FINANCE_PREPARER, f"/finances/banque/lignes/{ours.line_id}/rapprocher", {"kind": kind, "target_id": target})

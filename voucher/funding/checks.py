@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from voucher.funding.documents import USES_CSV
 from voucher.funding.model import (
     AdvanceRefund,
+    AdvanceReturn,
     BackingFigure,
     BackingLine,
     CallKind,
@@ -64,8 +65,14 @@ def check_called_is_what_funders_owe(session: Session) -> list[Violation]:
             func.sum(FundingClose.carried_cents - FundingClose.refunded_cents),
         ),
     )
-    keys = given.keys() | used.keys() | closes.keys()
-    advances = {key: -(given.get(key, 0) - used.get(key, 0) + closes.get(key, 0)) for key in keys}
+    back = _sums(
+        session,
+        select(AdvanceReturn.agreement_id, AdvanceReturn.funder_id, func.sum(AdvanceReturn.amount_cents)).where(
+            AdvanceReturn.undone_at.is_(None)
+        ),
+    )
+    keys = given.keys() | used.keys() | closes.keys() | back.keys()
+    advances = {key: -(given.get(key, 0) - used.get(key, 0) + closes.get(key, 0) - back.get(key, 0)) for key in keys}
     return [
         Violation(
             "called_is_what_funders_owe",
@@ -132,7 +139,11 @@ def check_calls_are_numbered_without_a_gap(session: Session) -> list[Violation]:
 def check_receipts_are_posted(session: Session) -> list[Violation]:
     """Chaque versement rapproché d’un appel, et chaque avance rendue, a son écriture ; l’appel dit ce qu’il a reçu."""
     found = []
-    for table, event_type in ((FundsReceipt, EventType.FUNDS_IDENTIFIED), (AdvanceRefund, EventType.ADVANCE_REFUNDED)):
+    for table, event_type in (
+        (FundsReceipt, EventType.FUNDS_IDENTIFIED),
+        (AdvanceRefund, EventType.ADVANCE_REFUNDED),
+        (AdvanceReturn, EventType.ADVANCE_RETURNED),
+    ):
         entries = {
             row.event_id: int(row.total_cents)
             for row in session.execute(select(Entry.event_id, Entry.total_cents).where(Entry.event_type == event_type))
@@ -165,12 +176,19 @@ def check_receipts_are_posted(session: Session) -> list[Violation]:
 
 
 def _balances_that_lie(session: Session) -> list[Violation]:
-    """Compare what each final balance says was received with the receipts that stood that day, less what earlier ones give back."""
-    receipts = session.execute(
+    """Compare what each final balance says was received with the receipts that stood that day, less what was given back before it."""
+    receipts: list[Any] = []
+    receipts += session.execute(
         select(
             FundsCall.agreement_id, FundsCall.funder_id, FundsReceipt.amount_cents, FundsReceipt.received_at,
             FundsReceipt.undone_at,
         ).join(FundsCall, FundsCall.id == FundsReceipt.call_id)
+    ).all()  # fmt: skip
+    receipts += session.execute(
+        select(
+            AdvanceReturn.agreement_id, AdvanceReturn.funder_id, (-AdvanceReturn.amount_cents).label("amount_cents"),
+            AdvanceReturn.returned_at.label("received_at"), AdvanceReturn.undone_at,
+        )
     ).all()  # fmt: skip
     given_back: dict[Key, int] = defaultdict(int)
     found = []
@@ -188,7 +206,7 @@ def _balances_that_lie(session: Session) -> list[Violation]:
             for row in theirs
             if row.received_at <= close.closed_at and (row.undone_at is None or row.undone_at >= close.closed_at)
         )
-        if not stood <= close.received_cents + given_back[key] <= at_most:
+        if not min(stood, at_most) <= close.received_cents + given_back[key] <= max(stood, at_most):
             detail = f"{format_euros(close.received_cents)} reçus, {format_euros(stood - given_back[key])} rapprochés ce jour-là"
             found.append(Violation("receipts_are_posted", f"décompte {close.id}", detail))
         given_back[key] += close.refund_cents

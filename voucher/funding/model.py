@@ -164,6 +164,28 @@ class AdvanceRefund(Base):
     __table_args__ = (CheckConstraint("amount_cents > 0", name="amount_is_positive"),)
 
 
+class AdvanceReturn(Base):
+    """A part of an advance given back by a bank line before any final balance. `id` is the match that two people made."""
+
+    __tablename__ = "advance_return"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"), index=True)
+    funder_id: Mapped[UUID] = mapped_column(ForeignKey("funder.id"))
+    paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
+    amount_cents: Mapped[int] = mapped_column(BigInt)
+    booked_on: Mapped[date]
+    returned_at: Mapped[datetime]
+    returned_by: Mapped[UUID]
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[UUID | None]
+
+    __table_args__ = (
+        CheckConstraint("amount_cents > 0", name="amount_is_positive"),
+        CheckConstraint("(undone_at IS NULL) = (undone_by IS NULL)", name="undone_is_signed"),
+    )
+
+
 class FundingDocument(Base):
     """A document as it was made, byte for byte: of a call or of a final balance (`subject_id`)."""
 

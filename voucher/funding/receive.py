@@ -56,7 +56,7 @@ def receive_funds(
     call = session.get(FundsCall, call_id, with_for_update=True)
     if call is None:
         raise Refused("unknown_call", "Cet appel de fonds n’existe pas. Choisissez-le dans la liste.")
-    _refuse_other_account(session, call.agreement_id, call.funder_id, line, issuer_id)
+    refuse_other_account(session, call.agreement_id, call.funder_id, line, issuer_id)
     due_cents = 0 if call.state == CallState.CANCELLED else call.called_cents - call.received_cents
     taken_cents = min(line.amount_cents, due_cents) if part_cents is None else part_cents
     if due_cents <= 0:
@@ -118,9 +118,11 @@ def refund_advance(
     by: UUID,
     now: datetime,
     issuer_id: UUID | None = None,
+    part_cents: int | None = None,
 ) -> int:
     """Let a booked debit give back what remained of an advance; return the cents taken of it. The same match again takes the same.
 
+    It takes what it can, or the very part that people chose, `part_cents`.
     Raises Refused: unknown final balance, another bank account, nothing more to give back.
     """
     earlier = session.execute(
@@ -133,9 +135,10 @@ def refund_advance(
     close = session.get(FundingClose, close_id, with_for_update=True)
     if close is None:
         raise Refused("unknown_close", "Ce décompte final n’existe pas. Choisissez-le dans la liste.")
-    agreement = _refuse_other_account(session, close.agreement_id, close.funder_id, line, issuer_id)
-    taken_cents = min(line.amount_cents, close.refund_cents - close.refunded_cents)
-    if taken_cents <= 0:
+    agreement = refuse_other_account(session, close.agreement_id, close.funder_id, line, issuer_id)
+    due_cents = close.refund_cents - close.refunded_cents
+    taken_cents = min(line.amount_cents, due_cents) if part_cents is None else part_cents
+    if not 0 < taken_cents <= due_cents:
         raise Refused("nothing_to_refund", "Il n’y a plus rien à rendre à ce financeur. Choisissez-en un autre.")
     session.execute(
         insert(AdvanceRefund).values(
@@ -181,9 +184,10 @@ def refuse_undone(undone_at: datetime | None) -> None:
         raise Refused("match_undone", "Ce rapprochement a été défait depuis. Rechargez la page, puis recommencez.")
 
 
-def _refuse_other_account(
+def refuse_other_account(
     session: Session, agreement_id: UUID, funder_id: UUID, line: BookedMoney, issuer_id: UUID | None
 ) -> Agreement:
+    """Return the agreement that a line's account pays. Raises Refused: out of scope, or another account."""
     agreement, _ = funder_of(session, agreement_id, funder_id, issuer_id)
     if agreement.paying_account_id != line.paying_account_id:
         raise Refused(

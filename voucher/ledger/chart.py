@@ -149,6 +149,7 @@ class EventType(StrEnum):
     OVERCALL_CARRIED = "overcall_carried"
     FUNDS_IDENTIFIED = "funds_identified"
     ADVANCE_REFUNDED = "advance_refunded"
+    ADVANCE_RETURNED = "advance_returned"
     REDEMPTION_CLAWED_BACK = "redemption_clawed_back"
     REDEMPTION_DISPUTED = "redemption_disputed"
     DISPUTE_DISMISSED = "dispute_dismissed"
@@ -295,6 +296,9 @@ RULES: Mapping[EventType, EventRule] = {
     ),
     EventType.ADVANCE_REFUNDED: EventRule(
         Journal.FUNDING, "Avance rendue à un financeur", ((Code.ADVANCES, Code.UNIDENTIFIED),)
+    ),
+    EventType.ADVANCE_RETURNED: EventRule(
+        Journal.FUNDING, "Avance rendue avant le décompte", ((Code.ADVANCES, Code.UNIDENTIFIED),)
     ),
     EventType.REDEMPTION_CLAWED_BACK: EventRule(
         Journal.SETTLEMENT, "Encaissement repris après règlement", *_reversed(Code.OVERPAID)

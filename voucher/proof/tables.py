@@ -24,6 +24,7 @@ from voucher.settlement.model import bank as _bank  # noqa: F401
 from voucher.settlement.model import bank_reports as _reports  # noqa: F401
 from voucher.settlement.model import batches as _settlement  # noqa: F401
 from voucher.settlement.model import deputies as _deputies  # noqa: F401
+from voucher.settlement.model import proposals as _proposals  # noqa: F401
 from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
 from voucher.settlement.model import states as _payment_states  # noqa: F401
 
@@ -84,6 +85,7 @@ STATE: Mapping[str, frozenset[str]] = {
     "bank_statement": frozenset(),
     "bank_line": frozenset({"counterparty", "counterparty_iban", "remittance", "note"}),
     "bank_match": frozenset({"why", "undone_reason"}),
+    "line_proposal": frozenset({"reason"}),
     "transfer_report": frozenset({"words"}),
     "duplicate_answer": frozenset({"reason", "withdrawn_reason"}),
     "funds_call": frozenset(),
@@ -91,6 +93,7 @@ STATE: Mapping[str, frozenset[str]] = {
     "funds_receipt": frozenset(),
     "funding_close": frozenset(),
     "advance_refund": frozenset(),
+    "advance_return": frozenset(),
     "funding_document": frozenset({"content"}),
     "backing_figure": frozenset(),
     "backing_line": frozenset(),

@@ -29,6 +29,7 @@ from voucher.settlement.model import bank as _bank  # noqa: F401
 from voucher.settlement.model import bank_reports as _reports  # noqa: F401
 from voucher.settlement.model import batches as _settlement  # noqa: F401
 from voucher.settlement.model import deputies as _deputies  # noqa: F401
+from voucher.settlement.model import proposals as _proposals  # noqa: F401
 from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
 from voucher.settlement.model import states as _payment_states  # noqa: F401
 from voucher.takeover.cells import column_of
@@ -82,6 +83,7 @@ CARRIED: Mapping[str, str] = {
     "bank_statement": "Les relevés de compte.",
     "bank_line": "Les lignes de banque.",
     "bank_match": "De quoi chaque ligne de banque a été rapprochée.",
+    "line_proposal": "Ce que deux personnes décident d’une part de ligne : qui propose, qui confirme.",
     "bank_set_aside": "Ce qu’un fichier de banque contient et qui n’est compté nulle part.",
     "transfer_report": "Ce que la banque a dit de chaque virement avant de le débiter.",
     "duplicate_answer": "Les réponses aux doublons annoncés : qui, quand, laquelle.",
@@ -90,6 +92,7 @@ CARRIED: Mapping[str, str] = {
     "funds_receipt": "Les fonds reçus.",
     "funding_close": "Les soldes finaux avec un financeur.",
     "advance_refund": "Les avances rendues.",
+    "advance_return": "Les avances rendues avant un décompte final.",
     "funding_document": "Les documents envoyés aux financeurs, octet pour octet.",
     "backing_figure": "La couverture publiée chaque jour, signée.",
     "backing_line": "La couverture de chaque convention, jour par jour.",

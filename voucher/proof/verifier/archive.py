@@ -24,6 +24,8 @@ SINCE = {
     "close_check": 2,
     "rule_start": 2,
     "approver_deputy": 3,
+    "advance_return": 3,
+    "line_proposal": 3,
     "payment_event": 3,
 }
 SCOPES = ("whole", "journal")
@@ -80,6 +82,10 @@ class Archive:
         # Other methods cannot be bounded as they unpack.
         if self.zip and any(one.compress_type not in (0, zipfile.ZIP_DEFLATED) for one in self.zip.infolist()):
             raise Unreadable("elle est compressée d’une façon qui n’est pas la nôtre")
+
+    @property
+    def is_first_format(self) -> bool:
+        return self.format == 1
 
     def open(self, name: str) -> IO[bytes]:
         """Open a file that the archive names; its name is looked up, never followed as a path."""

@@ -1,6 +1,6 @@
 """The sixth part of the archive's verifier: who decided, for what, when, and where stock was led."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -21,6 +21,7 @@ def check_decisions(archive: Archive, report: Report) -> None:
     periods(archive, report)
     stock(archive, report)
     final_balances(archive, report)
+    proposals(archive, report)
 
 
 def alone(archive: Archive, report: Report) -> None:
@@ -124,6 +125,9 @@ def final_balances(archive: Archive, report: Report) -> None:
         (calls.get(call, ("", "")), int(amount), at, undone)
         for call, amount, at, undone in archive.rows("funds_receipt", "call_id amount_cents received_at undone_at")
     ]
+    columns = "agreement_id funder_id amount_cents returned_at undone_at"
+    for agreement, funder, amount, at, undone in archive.rows("advance_return", columns):
+        receipts.append(((agreement, funder), -int(amount), at, undone))
     refunds: Counter[str] = Counter()
     for close, amount, undone in archive.rows("advance_refund", "close_id amount_cents undone_at"):
         refunds[close] += 0 if undone else int(amount)
@@ -140,3 +144,28 @@ def final_balances(archive: Archive, report: Report) -> None:
             detail = f"{received} centimes reçus et {refunded} rendus, {stood - given_back[key]} et {refunds[one]} rapprochés"
             report.wrong("décompte", "funding_close", f"décompte {number} du financeur {funder} : {detail}")
         given_back[key] += int(refund)
+
+
+def proposals(archive: Archive, report: Report) -> None:
+    """What takes two people on a bank line was confirmed by another than who proposed it, and is what was proposed."""
+    matches: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for row in archive.rows("bank_match", "id line_id kind amount_cents made_by undone_at undone_by"):
+        matches[row[0]].append(row)
+    columns = "id line_id kind amount_cents undoes_id proposed_by confirmed_by"
+    known = {row[0]: row for row in archive.rows("line_proposal", columns)}
+    undone = {row[4]: row[6] for row in known.values() if row[4] and row[6]}
+    for one, line, kind, amount, _, proposed_by, confirmed_by in known.values():
+        made = matches[one]
+        if confirmed_by == proposed_by:
+            report.wrong("deux personnes", "line_proposal", f"{one} : qui l’a proposé l’a aussi confirmé")
+        if kind == "undo":
+            continue
+        found = sum(int(row[3]) for row in made)
+        people = {row[4] for row in made} | {row[1] for row in made}
+        if (found, people) != ((int(amount), {confirmed_by, line}) if confirmed_by else (0, set())):
+            report.wrong("deux personnes", "line_proposal", f"{one} : {amount} centimes proposés, {found} rapprochés")
+        if any(row[5] and row[6] != undone.get(one) for row in made):
+            report.wrong("deux personnes", "line_proposal", f"{one} : défait sans une seconde personne")
+    for one, made in matches.items():
+        if any(row[2] == "advance_return" for row in made) and one not in known:
+            report.wrong("deux personnes", "bank_match", f"{one} : une avance rendue que personne n’a proposée")

@@ -32,7 +32,7 @@ BOOKED_EVENTS = (
 # Those of a line's own entry, then those of what it was matched with later.
 BANK_EVENTS = {
     *BOOKED_EVENTS, "debit_identified", "credit_identified", "charge_identified", "charge_refund_identified",
-    "funds_identified", "advance_refunded", "overpayment_repaid",
+    "funds_identified", "advance_refunded", "advance_returned", "overpayment_repaid",
 }  # fmt: skip
 UNSEALED_FOR_MAX = timedelta(days=2)
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, exists, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from voucher.funding.model import AdvanceRefund, FundsReceipt
+from voucher.funding.model import AdvanceRefund, AdvanceReturn, FundsReceipt
 from voucher.kernel.calendar import french_date
 from voucher.kernel.checks import Check, Violation
 from voucher.ledger.chart import EventType
@@ -22,7 +22,7 @@ from voucher.settlement.words.states import AdviceState, MatchKind
 from voucher.settlement.words.transitions import PaymentWhy
 
 ROWS_MAX = 100
-_OF_A_MATCH = (*DIRECT, *IDENTIFIED, EventType.FUNDS_IDENTIFIED, EventType.ADVANCE_REFUNDED)
+_OF_A_MATCH = (*DIRECT, *IDENTIFIED, EventType.FUNDS_IDENTIFIED, EventType.ADVANCE_REFUNDED, EventType.ADVANCE_RETURNED)
 
 
 def check_a_line_counts_on_the_banks_day(session: Session) -> list[Violation]:
@@ -36,7 +36,7 @@ def check_a_line_counts_on_the_banks_day(session: Session) -> list[Violation]:
         for query in (*_entries(), _reversals(), *_withdrawals())
         for row in session.execute(query.where(written_under(BANK_DAY, Entry.posted_at)).limit(ROWS_MAX))
     ]
-    for table in (FundsReceipt, AdvanceRefund):
+    for table in (FundsReceipt, AdvanceRefund, AdvanceReturn):
         columns: Any = table
         rows = session.execute(
             select(columns.id, columns.booked_on, BankLine.booked_on.label("day"))

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Select, and_, case, exists, func, literal, not_, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
-from voucher.funding.model import AdvanceRefund, FundsReceipt
+from voucher.funding.model import AdvanceRefund, AdvanceReturn, FundsReceipt
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros, sum_cents
@@ -169,6 +169,12 @@ def check_a_match_is_in_the_books(session: Session) -> list[Violation]:
                 AdvanceRefund.amount_cents == sums.c.cents,
                 AdvanceRefund.undone_at.is_(None) == (sums.c.undone == 0),
             ),
+            (sums.c.kind == MatchKind.ADVANCE_RETURN)
+            & ~exists().where(
+                AdvanceReturn.id == sums.c.id,
+                AdvanceReturn.amount_cents == sums.c.cents,
+                AdvanceReturn.undone_at.is_(None) == (sums.c.undone == 0),
+            ),
         )
     )
     repaid = (
@@ -314,6 +320,7 @@ def _identified() -> list[Select[*tuple[Any, ...]]]:
         .where(Recovery.cancelled_at.is_(None)),
         select(FundsReceipt.paying_account_id, FundsReceipt.amount_cents).where(FundsReceipt.undone_at.is_(None)),
         select(AdvanceRefund.paying_account_id, -AdvanceRefund.amount_cents).where(AdvanceRefund.undone_at.is_(None)),
+        select(AdvanceReturn.paying_account_id, -AdvanceReturn.amount_cents).where(AdvanceReturn.undone_at.is_(None)),
     ]
 
 

@@ -25,6 +25,7 @@ from voucher.settlement.checks import files as checks_files
 from voucher.settlement.checks import line_parts as checks_parts
 from voucher.settlement.checks import payment_states as checks_states
 from voucher.settlement.checks import people as checks_people
+from voucher.settlement.checks import proposals as checks_proposals
 from voucher.settlement.checks import recoveries as checks_overpayments
 from voucher.settlement.checks import statements as checks_statements
 from voucher.settlement.checks.ledger_gaps import gaps, said
@@ -337,6 +338,7 @@ CHECKS: tuple[Check, ...] = (
     *checks_files.CHECKS,
     *checks_bank.CHECKS,
     *checks_parts.CHECKS,
+    *checks_proposals.CHECKS,
     *checks_bank_entries.CHECKS,
     *checks_duplicates.CHECKS,
     *checks_accountant.CHECKS,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from voucher.funding.model import FundsCall
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros, sum_cents
-from voucher.ledger.chart import Code, EventType
+from voucher.ledger.chart import Code
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.settlement.checks.ledger_gaps import LINE_COLUMNS, ROWS_MAX, line_name
 from voucher.settlement.model.bank import BankMatch
@@ -19,9 +19,8 @@ from voucher.settlement.model.batches import BankLine
 from voucher.settlement.model.recoveries import Recovery
 from voucher.settlement.words.states import MatchKind
 
-_BOOKED = (EventType.UNKNOWN_CREDIT_BOOKED, EventType.UNKNOWN_DEBIT_BOOKED)
 _OF_CREDITS = (MatchKind.RETURN, MatchKind.FUNDS, MatchKind.OVERPAYMENT)
-_OF_DEBITS = (MatchKind.PAYMENT, MatchKind.ADVANCE_REFUND)
+_OF_DEBITS = (MatchKind.PAYMENT, MatchKind.ADVANCE_REFUND, MatchKind.ADVANCE_RETURN)
 
 
 def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
@@ -75,7 +74,7 @@ def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
 def _left_in_the_books() -> Select[*tuple[Any, ...]]:
     """Return the statement (line_id, cents) of what entries say that each line left in 4711."""
     of_line = select(BankLine.id.label("event_id"), BankLine.id.label("line_id"))
-    of_match = select(BankMatch.id, BankMatch.line_id).where(BankMatch.part == 1, BankMatch.id != BankMatch.line_id)
+    of_match = select(BankMatch.id, BankMatch.line_id).where(BankMatch.part == 1, BankMatch.is_automatic.is_(False))
     of_recovery = select(Recovery.id, Recovery.bank_line_id).where(Recovery.bank_line_id.is_not(None))
     facts = union_all(of_line, of_match, of_recovery).subquery()
     sides = union_all(

@@ -17,6 +17,7 @@ from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
 from voucher.programme.model import Agreement
+from voucher.settlement.formats_in.camt_charges import is_charge
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.reconciliation.apply_match import Line, Match, MatchOf, is_made, line_to_use, take, write_match
@@ -28,13 +29,21 @@ from voucher.settlement.words.states import MatchKind
 def match_with_charges(
     database: Database, match_id: UUID, line_id: UUID, *, by: UUID, now: datetime, issuer_id: UUID | None = None
 ) -> None:
-    """Say that a line is the bank's charges (a credit: charges given back); again, it changes nothing. Raises Refused."""
+    """Say that a line is the bank's charges (a credit: charges given back), as the bank says; again, it changes nothing.
+
+    Raises Refused: the line is used, or the bank does not say so: then two people put it on 6270 (`match_with_account`).
+    """
     match = Match(match_id, by, now)
     with database.write() as session:
         take_bank_turn(session)
         line = line_to_use(session, line_id, issuer_id)
         if is_made(session, match_id, [MatchOf(line_id, MatchKind.CHARGE)]):
             return
+        if not is_charge(line.domain_code):
+            raise Refused(
+                "not_said_a_charge",
+                "La banque ne dit pas que ce sont ses frais. Proposez le compte 6270 : une autre personne confirmera.",
+            )
         take(session, line, line.amount_cents)
         write_match(session, match, line, MatchKind.CHARGE, line.amount_cents)
         event_type = EventType.CHARGE_REFUND_IDENTIFIED if line.is_credit else EventType.CHARGE_IDENTIFIED

@@ -251,8 +251,7 @@ def _claims(session: Session, line: Line, left_cents: int) -> Iterator[Suggestio
 
 
 def _charges(line: Line) -> Iterator[Suggestion]:
-    if line.matched_cents or line.end_to_end_id is not None or line.return_reason is not None:
+    if line.matched_cents or not is_charge(line.domain_code):
         return
-    reasons = ("la banque dit que ce sont ses frais",) if is_charge(line.domain_code) else ()
     name = "Frais de la banque, rendus" if line.is_credit else "Frais de la banque"
-    yield Suggestion(MatchKind.CHARGE, None, None, name, line.amount_cents, reasons)
+    yield Suggestion(MatchKind.CHARGE, None, None, name, line.amount_cents, ("la banque dit que ce sont ses frais",))

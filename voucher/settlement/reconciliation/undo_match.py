@@ -12,6 +12,7 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from voucher.funding.receive import undo_receipt, undo_refund
+from voucher.funding.return_advance import undo_return
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
@@ -20,6 +21,7 @@ from voucher.ledger.model import Entry
 from voucher.ledger.post import Event, post_event, reverse_on_its_day
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.proposals import LineProposal
 from voucher.settlement.model.states import Cause, change
 from voucher.settlement.reconciliation.apply_match import Line, line_to_use
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
@@ -42,32 +44,49 @@ def undo_match(
     why = required_text(reason, "reason", REASON_LENGTH_MAX)
     with database.write() as session:
         take_bank_turn(session)
-        parts = session.execute(select(*BankMatch.__table__.columns).where(BankMatch.id == match_id)).all()
-        if not parts:
-            raise Refused("unknown_match", "Ce rapprochement n’existe pas. Rechargez la page.")
-        line = line_to_use(session, parts[0].line_id, issuer_id)
-        undo = (
-            update(BankMatch)
-            .where(BankMatch.id == match_id, BankMatch.undone_at.is_(None))
-            .values(undone_at=now, undone_by=by, undone_reason=why)
-            .execution_options(synchronize_session=False)
-        )
-        if changed(session, undo) == 0:
-            return
-        kind = MatchKind(parts[0].kind)
-        if kind is MatchKind.PAYMENT:
-            _put_back_in_transit(session, parts, line, by, now)
-        elif kind is MatchKind.RETURN:
-            _pay_again(session, parts, line, by, now)
-        _let_wait_again(session, parts)
-        if kind is MatchKind.FUNDS:
-            undo_receipt(session, match_id, by=by, now=now)
-        elif kind is MatchKind.ADVANCE_REFUND:
-            undo_refund(session, match_id, by=by, now=now)
-        elif kind is MatchKind.OVERPAYMENT:
-            undo_repayment(session, line.id, parts[0].target_id, by=by, now=now)
-        elif kind is not MatchKind.OFFSET:
-            _reverse(session, parts[0], line, by, now)
+        if session.scalar(select(LineProposal.id).where(LineProposal.id == match_id)) is not None:
+            raise Refused(
+                "two_people",
+                "Deux personnes ont fait ce rapprochement. Demandez de le défaire : une autre personne le confirmera.",
+            )
+        undo_in(session, match_id, why, by=by, now=now, issuer_id=issuer_id)
+
+
+def undo_in(
+    session: Session, match_id: UUID, why: str, *, by: UUID, now: datetime, issuer_id: UUID | None = None
+) -> None:
+    """Do the same inside a transaction that holds the turn of bank files, whoever made the match."""
+    parts = session.execute(
+        select(*BankMatch.__table__.columns).where(BankMatch.id == match_id).order_by(BankMatch.part)
+    ).all()
+    if not parts:
+        raise Refused("unknown_match", "Ce rapprochement n’existe pas. Rechargez la page.")
+    line = line_to_use(session, parts[0].line_id, issuer_id)
+    undo = (
+        update(BankMatch)
+        .where(BankMatch.id == match_id, BankMatch.undone_at.is_(None))
+        .values(undone_at=now, undone_by=by, undone_reason=why)
+        .execution_options(synchronize_session=False)
+    )
+    if changed(session, undo) == 0:
+        return
+    kind = MatchKind(parts[0].kind)
+    if kind is MatchKind.PAYMENT:
+        _put_back_in_transit(session, parts, line, by, now)
+    elif kind is MatchKind.RETURN:
+        _pay_again(session, parts, line, by, now)
+    _let_wait_again(session, parts)
+    if kind is MatchKind.FUNDS:
+        undo_receipt(session, match_id, by=by, now=now)
+    elif kind is MatchKind.ADVANCE_REFUND:
+        undo_refund(session, match_id, by=by, now=now)
+    elif kind is MatchKind.ADVANCE_RETURN:
+        undo_return(session, match_id, by=by, now=now)
+    elif kind is MatchKind.OVERPAYMENT:
+        for part in parts:
+            undo_repayment(session, line.id, part.target_id, by=by, now=now)
+    elif kind is not MatchKind.OFFSET:
+        _reverse(session, parts[0], line, by, now)
 
 
 def _let_wait_again(session: Session, parts: Sequence[Line]) -> None:

@@ -29,6 +29,7 @@ MATCH_KINDS: dict[MatchKind, str] = {
     MatchKind.CHARGE: "Frais de la banque",
     MatchKind.FUNDS: "Fonds d’un financeur",
     MatchKind.ADVANCE_REFUND: "Avance rendue à un financeur",
+    MatchKind.ADVANCE_RETURN: "Avance rendue avant le décompte",
     MatchKind.OVERPAYMENT: "Trop-perçu remboursé",
     MatchKind.OFFSET: "Annulée par une autre ligne",
 }

@@ -64,8 +64,17 @@ class MatchKind(StrEnum):
     CHARGE = "charge"
     FUNDS = "funds"
     ADVANCE_REFUND = "advance_refund"
+    ADVANCE_RETURN = "advance_return"
     OVERPAYMENT = "overpayment"
     OFFSET = "offset"
+
+
+class ProposalKind(StrEnum):
+    """What a person proposes for a bank line, that another confirms: an account of the chart, undoing, sending the money back."""
+
+    ACCOUNT = "account"
+    UNDO = "undo"
+    REFUND = "refund"
 
 
 class BatchState(StrEnum):

@@ -1,0 +1,108 @@
+"""What waits for a second person on bank lines, and what two people decided of one."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy.orm import aliased
+
+from voucher.kernel.database import Database
+from voucher.ledger.chart import Code
+from voucher.network.model import Structure
+from voucher.programme.model import Agreement, Funder, PayingAccount
+from voucher.settlement.model.batches import BankLine
+from voucher.settlement.model.issuer_scope import account_in_scope
+from voucher.settlement.model.proposals import LineProposal
+from voucher.settlement.reconciliation.match_with_account import account_name
+from voucher.settlement.words.states import ProposalKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalRow:
+    """What a person proposes for a part of a line, in French; by whom, and how it ended. `undoes` says what an undoing undoes."""
+
+    id: UUID
+    line_id: UUID
+    booked_on: date
+    counterparty: str
+    kind: ProposalKind
+    amount_cents: int
+    what: str
+    reason: str
+    proposed_at: datetime
+    proposed_by: UUID
+    confirmed_at: datetime | None
+    confirmed_by: UUID | None
+    withdrawn_at: datetime | None
+    undoes_id: UUID | None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether another person must confirm it."""
+        return self.confirmed_at is None and self.withdrawn_at is None
+
+
+def proposals_of(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) -> list[ProposalRow]:
+    """Return every proposal of a line of the scope, the oldest first."""
+    return _read(database, LineProposal.line_id == line_id, issuer_id)
+
+
+def waiting_proposals(database: Database, *, issuer_id: UUID | None = None) -> list[ProposalRow]:
+    """Return what waits for another person, the oldest first."""
+    waits = LineProposal.confirmed_at.is_(None) & LineProposal.withdrawn_at.is_(None)
+    return _read(database, waits, issuer_id)
+
+
+def _read(database: Database, which: ColumnElement[bool], issuer_id: UUID | None) -> list[ProposalRow]:
+    query = _proposals().where(which, account_in_scope(issuer_id))
+    with database.read() as session:
+        rows = session.execute(query.order_by(LineProposal.proposed_at, LineProposal.id)).all()
+    return [_row(row) for row in rows]
+
+
+def _proposals() -> Select[*tuple[Any, ...]]:
+    # The scope asks for agreements of its own.
+    undone, agreement = aliased(LineProposal), aliased(Agreement)
+    return (
+        select(
+            *LineProposal.__table__.columns,
+            BankLine.booked_on,
+            BankLine.counterparty,
+            BankLine.is_credit,
+            Structure.name.label("structure_name"),
+            Funder.name.label("funder_name"),
+            agreement.number.label("agreement_number"),
+            undone.code.label("undone_code"),
+        )
+        .join(BankLine, BankLine.id == LineProposal.line_id)
+        .join(PayingAccount, PayingAccount.id == BankLine.paying_account_id)
+        # What undoes a proposal speaks of the same account.
+        .outerjoin(undone, undone.id == LineProposal.undoes_id)
+        .outerjoin(agreement, agreement.id == func.coalesce(LineProposal.agreement_id, undone.agreement_id))
+        .outerjoin(Structure, Structure.id == func.coalesce(LineProposal.structure_id, undone.structure_id))
+        .outerjoin(Funder, Funder.id == func.coalesce(LineProposal.funder_id, undone.funder_id))
+    )
+
+
+def _row(row: Row[*tuple[Any, ...]]) -> ProposalRow:
+    code = Code(row.code or row.undone_code)
+    name = account_name(code, row.structure_name or row.funder_name, row.agreement_number, is_credit=row.is_credit)
+    kind = ProposalKind(row.kind)
+    return ProposalRow(
+        id=row.id,
+        line_id=row.line_id,
+        booked_on=row.booked_on,
+        counterparty=row.counterparty,
+        kind=kind,
+        amount_cents=row.amount_cents,
+        what=f"Défaire : compte {name}" if kind is ProposalKind.UNDO else f"Compte {name}",
+        reason=row.reason,
+        proposed_at=row.proposed_at,
+        proposed_by=row.proposed_by,
+        confirmed_at=row.confirmed_at,
+        confirmed_by=row.confirmed_by,
+        withdrawn_at=row.withdrawn_at,
+        undoes_id=row.undoes_id,
+    )
