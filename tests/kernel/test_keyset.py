@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from itertools import pairwise
 from uuid import UUID
 
@@ -189,6 +190,18 @@ def test_a_key_of_another_list_is_left_aside(people: Database, key: Key) -> None
         2,
         3,
     ]
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+def test_rows_in_memory_that_nothing_tells_apart_are_not_lost_and_a_state_is_a_text() -> None:
+    rows = [*[Colour.RED] * 5, *[Colour.BLUE] * 2]
+    asked = Asked(limit=2, descending=True)
+    pages = walk(lambda one: page_of_rows(rows, {"it": lambda row: row}, lambda _: (), one), asked)  # type: ignore[arg-type]
+    assert [list(page.rows) for page in pages] == [["red"] * 2, ["red"] * 2, ["red", "blue"], ["blue"]]
 
 
 @given(text=st.text(max_size=60) | st.binary(max_size=60).map(lambda one: one.decode("latin-1")))

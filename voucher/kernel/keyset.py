@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -147,7 +148,7 @@ def page_of_rows(
     keyed: list[tuple[Key, Row]] = []
     alike: Counter[Key] = Counter()
     for row in rows:
-        own = (sort(row), *ties(row))
+        own = tuple(_plain(value) for value in (sort(row), *ties(row)))
         # Rows that nothing tells apart stand in the order they came in.
         keyed.append(((*own, alike[own]), row))
         alike[own] += 1
@@ -266,8 +267,8 @@ def _count(session: Session, query: Select[*tuple[Any, ...]]) -> int:
 
 
 def _plain(value: Any) -> Value:
-    """Return a value as its column's type says it: PostgreSQL sums integers into decimals."""
-    return int(value) if isinstance(value, Decimal) else value
+    """Return a value as an address gives it back: PostgreSQL sums integers into decimals, a state is a text."""
+    return int(value) if isinstance(value, Decimal) else str(value) if isinstance(value, StrEnum) else value
 
 
 def _written(value: Value) -> list[str]:
