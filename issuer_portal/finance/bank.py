@@ -16,13 +16,13 @@ from voucher.settlement.bank_in.accountant_return import Returned
 from voucher.settlement.bank_in.import_bank_files import FileOutcome, import_bank_files
 from voucher.settlement.bank_in.import_report import Reported
 from voucher.settlement.bank_in.import_statement import Imported
-from voucher.settlement.formats_in.bank_stages import SetAside
+from voucher.settlement.formats_in.bank_stages import Ignored
 from voucher.settlement.reconciliation import daily_balances as bank_days
 from voucher.settlement.reconciliation import read as read_bank
 from voucher.settlement.reconciliation.missing_pages import missing_pages
 from voucher.settlement.reconciliation.read import LineRow
 from voucher.settlement.reconciliation.read_bank_files import imported_files
-from voucher.settlement.reconciliation.read_ignored_parts import set_aside
+from voucher.settlement.reconciliation.read_ignored_parts import ignored_parts
 from voucher.settlement.reconciliation.read_proposals import waiting_proposals
 from voucher.settlement.words.labels import MATCH_KINDS
 from voucher.web.access import staff, viewer
@@ -56,7 +56,7 @@ def reconciliation() -> str:
         proposals=waiting_proposals(database, issuer_id=issuer_id),
         waiting=read_bank.waiting(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         days=bank_days.days(database, issuer_id=issuer_id)[:DAYS_SHOWN_MAX],
-        aside=set_aside(database, limit=SHOWN_MAX, issuer_id=issuer_id),
+        aside=ignored_parts(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         files=imported_files(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         pages=missing_pages(database, issuer_id=issuer_id),
         today=paris_day(services().now()),
@@ -99,9 +99,9 @@ def import_file() -> str | Response:
     )
 
 
-def _aside(outcome: FileOutcome) -> tuple[SetAside, ...]:
+def _aside(outcome: FileOutcome) -> tuple[Ignored, ...]:
     """Return what of a file that was kept is counted nowhere."""
-    return () if outcome.done is None or isinstance(outcome.done, Returned) else outcome.done.set_aside
+    return () if outcome.done is None or isinstance(outcome.done, Returned) else outcome.done.ignored
 
 
 def _receipt(done: Any) -> str:

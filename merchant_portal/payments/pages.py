@@ -107,7 +107,7 @@ REDEMPTIONS = Table(
             value=lambda row: row.now.who or ("" if row.paid_on or row.is_clawed_back else "Personne pour le moment"),
         ),
         Column("next", "Que faire", value=lambda row: f"{row.now.next} {row.due_sentence}".strip(), under="who"),
-        Column("due_on", "À payer au plus tard le", Kind.DAY),
+        Column("due_on", "Au plus tard le", Kind.DAY),
         Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
         Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),
     ),

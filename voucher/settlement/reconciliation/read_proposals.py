@@ -39,6 +39,11 @@ class ProposalRow:
     undoes_id: UUID | None
 
     @property
+    def is_undoing(self) -> bool:
+        """Whether it undoes a match."""
+        return self.kind is ProposalKind.UNDO
+
+    @property
     def is_waiting(self) -> bool:
         """Whether another person must confirm it."""
         return self.confirmed_at is None and self.withdrawn_at is None
