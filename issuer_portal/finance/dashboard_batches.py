@@ -10,16 +10,18 @@ from flask import render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
+from voucher.access.rules import Role
 from voucher.kernel.calendar import french_month
 from voucher.kernel.keyset import Asked, Page
 from voucher.reporting import rejects
 from voucher.reporting.rejects import Failure, FailureGroup
 from voucher.reporting.timeline import STEP_WORDS, BatchLife, Step, Timeline, timeline
+from voucher.settlement.batches.freeze_urgent import UrgentOffer, urgent_offers
 from voucher.settlement.deadlines.payment_deadlines import late_now
 from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.settlement.words.payment_sentences import Said
-from voucher.web.access import staff
-from voucher.web.filters import plural
+from voucher.web.access import staff, viewer
+from voucher.web.filters import euros, plural
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader, whole
 
@@ -204,17 +206,37 @@ def failures() -> str | Response:
 
 @dataclass(frozen=True, slots=True)
 class ToldFailure:
-    """A transfer that did not arrive, and where its payment stands now."""
+    """A transfer that did not arrive, where its payment stands now, and what may be paid again without waiting."""
 
     row: Failure
     said: Said
+    offer: UrgentOffer | None
+
+
+def _offer(one: ToldFailure) -> str:
+    if one.offer is None:
+        return ""
+    if one.offer.why_not:
+        return f"Payer sans attendre : pas encore. {one.offer.why_not}"
+    return f"Payer sans attendre {euros(one.offer.amount_cents)}"
+
+
+def _offer_url(one: ToldFailure) -> str | None:
+    if one.offer is None or one.offer.why_not or not viewer().may(Role.FINANCE_PREPARER):
+        return None
+    return url_for("finance.urgent", agreement_id=one.offer.agreement_id, structure=one.offer.structure_id)
 
 
 FAILURES = Table(
     "Virements rejetés ou retournés",
     (
         Column[ToldFailure]("on", "Jour", Kind.DAY, lambda one: one.row.on, is_sorted=True),
-        Column("structure_name", "Structure", value=lambda one: one.row.structure_name),
+        Column(
+            "structure_name",
+            "Structure",
+            value=lambda one: one.row.structure_name,
+            link=lambda one: url_for("finance.structure_page", structure_id=one.row.structure_id),
+        ),
         Column("pivot", "SIRET ou RNA", value=lambda one: one.row.pivot, under="structure_name"),
         Column(
             "reference",
@@ -233,6 +255,7 @@ FAILURES = Table(
             tag=lambda one: "warn" if one.row.is_open else "neutral",
             under="what",
         ),
+        Column("offer", "Payer sans attendre", value=_offer, link=_offer_url, under="what"),
         Column("reason", "Ce que dit la banque", value=lambda one: one.row.reason.sentence),
         Column("code", "Motif", value=lambda one: one.row.reason.code, under="reason"),
         Column("sentence", "Où en est-on", value=lambda one: one.said.sentence, under="reason"),
@@ -262,8 +285,16 @@ def failure_rows() -> str | Response:
 
     def find(asked: Asked) -> Page[ToldFailure]:
         page = rows(asked)
-        told = said_of(services().database, [row.advice_id for row in page.rows], services().now())
-        return page.of(ToldFailure(row, told[row.advice_id]) for row in page.rows)
+        here = services()
+        told = said_of(here.database, [row.advice_id for row in page.rows], here.now())
+        failed_in = {row.agreement_id for row in page.rows if row.is_open}
+        offers = urgent_offers(here.database, failed_in, now=here.now(), issuer_id=scope())
+        return page.of(
+            ToldFailure(
+                row, told[row.advice_id], offers.get((row.agreement_id, row.structure_id)) if row.is_open else None
+            )
+            for row in page.rows
+        )
 
     total_cents = sum(one.amount_cents for one in kept)
     if listing.wants_file:

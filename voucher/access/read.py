@@ -66,7 +66,7 @@ def people(database: Database, asked: Asked) -> Page[Person]:
         ).all()
     roles: dict[UUID, list[tuple[Role, UUID | None]]] = {}
     for grant in granted:
-        roles.setdefault(grant.account_id, []).append((Role(grant.role), grant.scope_id))
+        roles.setdefault(grant.account_id, []).append((grant.role, grant.scope_id))
     return page.of(
         Person(
             id=row.id,
@@ -92,7 +92,7 @@ def person(database: Database, account_id: UUID) -> Person | None:
         ).all()
     if row is None:
         return None
-    roles = tuple((Role(grant.role), grant.scope_id) for grant in granted)
+    roles = tuple((grant.role, grant.scope_id) for grant in granted)
     return Person(
         id=row.id,
         name=row.name,

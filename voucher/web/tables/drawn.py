@@ -59,7 +59,7 @@ class Drawn:
     @property
     def count_text(self) -> str:
         """How many rows the list has, as a figure."""
-        return f"plus de {thousands(COUNT_MAX)}" if self.count > COUNT_MAX else thousands(self.count)
+        return filters.counted(self.count)
 
     @property
     def csv_url(self) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from voucher.kernel.keyset import COUNT_MAX, Asked, Key, Page, Value, page_of_rows
-from voucher.kernel.money import thousands
+from voucher.kernel.keyset import Asked, Key, Page, Value, page_of_rows
+from voucher.web.filters import counted
 from voucher.web.tables.listing import Listing
 
 Row = TypeVar("Row")
@@ -26,5 +26,4 @@ def whole(rows: Sequence[Row]) -> Reader[Row]:
 
 def length_text(read: Reader[Row], listing: Listing) -> str:
     """Say how many rows a list has, for the trail of who took it: « 128 », « plus de 1 000 »."""
-    count = read(replace(listing.asked.first(), limit=1)).count
-    return f"plus de {thousands(COUNT_MAX)}" if count > COUNT_MAX else thousands(count)
+    return counted(read(replace(listing.asked.first(), limit=1)).count)
