@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from flask import abort, flash, redirect, render_template, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
-from issuer_portal.finance.folder import blueprint, id_of, scope
+from issuer_portal.finance.folder import blueprint, scope
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
@@ -18,6 +18,7 @@ from voucher.web.filters import plural
 from voucher.web.forms import CheckboxesField, HouseForm, show_refusal
 from voucher.web.patience import takes_long
 from voucher.web.services import services
+from voucher.web.views import id_of
 
 
 class UrgentForm(HouseForm):
@@ -41,6 +42,9 @@ def urgent(agreement_id: UUID) -> str | Response:
     form.structures.choices = [
         (str(line.structure_id), f"{line.name}, {format_euros(line.amount_cents)}. {line.why_failed}") for line in ready
     ]
+    if request.method == "GET":
+        asked = request.args.get("structure", "")
+        form.structures.data = [asked] if asked in {str(line.structure_id) for line in ready} else []
     if form.validate_on_submit():
         try:
             frozen = freeze_urgent_batch(

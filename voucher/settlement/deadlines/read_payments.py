@@ -1,6 +1,5 @@
 """What a structure asks: what it was paid, what it will be, and why not yet."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.money import sum_cents
 from voucher.network.model import Place
 from voucher.programme.model import Agreement, Issuer
@@ -18,12 +18,13 @@ from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.settlement.deadlines.payment_deadlines import Due, Stage, structure_dues
 from voucher.settlement.deadlines.payment_steps import PaymentStep, advice_steps, done_step, step_of
 from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute, Overpayment
 from voucher.settlement.payable.due_day import is_late, period_due_on
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.read_payment_facts import payment_facts
 from voucher.settlement.payable.why_not_paid import Payee, payees
-from voucher.settlement.recoveries.overpayments import released_unpaid
+from voucher.settlement.recoveries.net_overpayments import released_unpaid
 from voucher.settlement.words.causes import Holder
 from voucher.settlement.words.dispute_sentences import DisputeFacts, dispute_said
 from voucher.settlement.words.payment_facts import PaymentFacts
@@ -77,36 +78,49 @@ class Owing:
     suspended_cents: int
     overpaid_cents: int
 
+    @property
+    def owed_cents(self) -> int:
+        """All that is owed and can be paid: what is contested waits for a decision."""
+        return self.open_cents + self.on_the_way_cents + self.waiting_cents
 
-def owing(database: Database, structure_id: UUID) -> Owing:
-    """Sum up a structure's money: not yet in a batch, on the way, waiting for something, paid."""
+
+def owing(database: Database, structure_id: UUID, *, issuer_id: UUID | None = None) -> Owing:
+    """Sum up a structure's money, of all or of one issuer: not yet in a batch, on the way, waiting for something, paid."""
+    of_scope = select(Agreement.id).where(in_scope(Agreement.issuer_id, issuer_id))
     with database.read() as session:
         open_cents = session.scalar(
             select(func.sum(Redemption.amount_cents))
             .join(Period, Period.id == Redemption.period_id)
             .where(
                 Redemption.structure_id == structure_id,
+                Redemption.agreement_id.in_(of_scope),
                 Redemption.state == RedemptionState.CONFIRMED,
                 ~IN_A_BATCH,
             )
         )
-        freed = released_unpaid().where(Dispute.structure_id == structure_id).subquery()
+        freed = (
+            released_unpaid().where(Dispute.structure_id == structure_id, Dispute.agreement_id.in_(of_scope)).subquery()
+        )
         freed_cents = session.scalar(select(func.sum(freed.c.cents)))
         suspended_cents = session.scalar(
             select(func.sum(Dispute.amount_cents)).where(
-                Dispute.structure_id == structure_id, Dispute.outcome.is_(None), Dispute.is_suspending
+                Dispute.structure_id == structure_id,
+                Dispute.agreement_id.in_(of_scope),
+                Dispute.outcome.is_(None),
+                Dispute.is_suspending,
             )
         )
         overpaid_cents = session.scalar(
             select(func.sum(Overpayment.amount_cents - Overpayment.recovered_cents)).where(
-                Overpayment.structure_id == structure_id
+                Overpayment.structure_id == structure_id, Overpayment.agreement_id.in_(of_scope)
             )
         )
         states = {
-            AdviceState(state): int(cents)
+            state: int(cents)
             for state, cents in session.execute(
                 select(PaymentAdvice.state, func.sum(PaymentAdvice.amount_cents))
-                .where(PaymentAdvice.structure_id == structure_id)
+                .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+                .where(PaymentAdvice.structure_id == structure_id, SettlementBatch.agreement_id.in_(of_scope))
                 .group_by(PaymentAdvice.state)
             )
         }
@@ -170,15 +184,12 @@ def _in_no_batch(
 def redemption_payments(
     database: Database,
     structure_id: UUID,
+    asked: Asked,
     *,
     now: datetime,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
     redemption_id: UUID | None = None,
-) -> tuple[list[RedemptionPayment], int]:
-    """Return a page of a structure's redemptions by time, each with its payment, and how many there are. Filter: `lieu` (place id)."""
+) -> Page[RedemptionPayment]:
+    """Return a page of a structure's redemptions by time, each with its payment. Filter: `lieu` (place id)."""
     freed, standing = aliased(Dispute), aliased(Dispute)
     in_period = and_(
         freed.id.is_(None),
@@ -232,14 +243,12 @@ def redemption_payments(
     )
     if redemption_id is not None:
         query = query.where(Redemption.id == redemption_id)
-    if place := filters.get("lieu"):
+    if place := asked.filters.get("lieu"):
         query = query.where(Place.name == place)
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        at = Redemption.redeemed_at.desc() if descending else Redemption.redeemed_at
-        rows = session.execute(query.order_by(at, Redemption.id).limit(limit).offset(offset)).all()
+        page = page_of(session, query, {"redeemed_at": Redemption.redeemed_at}, [Redemption.id], asked)
         steps = _Steps(session, structure_id, now)
-        return [_payment(row, steps, now) for row in rows], total
+        return page.of(_payment(row, steps, now) for row in page.rows)
 
 
 def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:
