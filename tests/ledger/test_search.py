@@ -17,6 +17,6 @@ def test_a_booklet_is_found_by_its_number_however_it_is_typed(database: Database
         for number in (12_345, 67_890):
             event = Event(EventType.BOOKLET_HANDED_OVER, new_id(), NOW, f"Remise du carnet {booklet_label(number)}")
             post_event(session, event, DIMENSIONS, {STATE: 1_000})
-    rows, count = read.entries(database, sort="posted_at", descending=False, limit=9, offset=0, filters={"texte": text})
+    rows, count = read.entries(database, sort="posted_at", descending=False, limit=9, offset=0, filters={"text": text})
     assert [row.narration for row in rows][:1] == [f"Remise du carnet {booklet_label(12_345)}"]
     assert count == 1
