@@ -1,7 +1,7 @@
 """How settlement speaks: states, channels and kinds of files in French, one word for one thing."""
 
 from voucher.programme.model import IssuerKind, SettlementChannel
-from voucher.settlement.words.states import AdviceState, BatchState, DisputeReason, MatchKind, RecoveryKind
+from voucher.settlement.words.states import AdviceState, BatchState, DisputeReason, MatchKind, RecoveryKind, RefundState
 
 BATCH_STATES: dict[BatchState, str] = {
     BatchState.FROZEN: "À valider",
@@ -31,9 +31,21 @@ MATCH_KINDS: dict[MatchKind, str] = {
     MatchKind.ADVANCE_REFUND: "Avance rendue à un financeur",
     MatchKind.ADVANCE_RETURN: "Avance rendue avant le décompte",
     MatchKind.OVERPAYMENT: "Trop-perçu remboursé",
+    MatchKind.REFUND: "Renvoi à l’expéditeur",
+    MatchKind.REFUND_DEBIT: "Renvoi exécuté",
     MatchKind.OFFSET: "Annulée par une autre ligne",
 }
 """What a bank line was matched with, in French."""
+
+REFUND_STATES: dict[RefundState, str] = {
+    RefundState.PROPOSED: "à confirmer",
+    RefundState.WITHDRAWN: "retiré",
+    RefundState.IN_FILE: "transmis, la banque ne l’a pas encore débité",
+    RefundState.PAID: "débité par la banque",
+    RefundState.RETURNED: "revenu : l’argent attend sur une autre ligne",
+    RefundState.REJECTED: "refusé : l’argent attend de nouveau sur cette ligne",
+}
+"""Where a refund stands, in French."""
 
 CHANNELS: dict[str, str] = {
     SettlementChannel.PUBLIC_ACCOUNTANT: "Comptable public",
