@@ -9,18 +9,19 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from issuer_portal.finance.report_receipt import has_doubtful_names, report_receipt
+from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.calendar import paris_day
 from voucher.settlement.bank_in.accountant_return import Returned
 from voucher.settlement.bank_in.import_bank_files import FileOutcome, import_bank_files
 from voucher.settlement.bank_in.import_report import Reported
 from voucher.settlement.bank_in.import_statement import Imported
-from voucher.settlement.formats_in.bank_stages import SetAside
+from voucher.settlement.formats_in.bank_stages import Ignored
 from voucher.settlement.reconciliation import daily_balances as bank_days
 from voucher.settlement.reconciliation import read as read_bank
 from voucher.settlement.reconciliation.missing_pages import missing_pages
 from voucher.settlement.reconciliation.read_bank_files import imported_files
-from voucher.settlement.reconciliation.read_ignored_parts import set_aside
+from voucher.settlement.reconciliation.read_ignored_parts import ignored_parts
 from voucher.settlement.reconciliation.read_proposals import waiting_proposals
 from voucher.settlement.words.labels import MATCH_KINDS
 from voucher.web.access import staff, viewer
@@ -48,13 +49,15 @@ class BankFilesForm(HouseForm):
 def reconciliation() -> str:
     """Show what waits to be identified, what each line could be, and the balance of each day."""
     database, issuer_id = services().database, scope()
+    waiting = read_bank.waiting(database, limit=SHOWN_MAX, issuer_id=issuer_id)
     return render_template(
         "finance/reconciliation.html",
+        people=names_of(database, {line.assignee_id for line, _ in waiting if line.assignee_id}),
         counts=read_bank.line_counts(database, issuer_id=issuer_id),
         proposals=waiting_proposals(database, issuer_id=issuer_id),
-        waiting=read_bank.waiting(database, limit=SHOWN_MAX, issuer_id=issuer_id),
+        waiting=waiting,
         days=bank_days.days(database, issuer_id=issuer_id)[:DAYS_SHOWN_MAX],
-        aside=set_aside(database, limit=SHOWN_MAX, issuer_id=issuer_id),
+        aside=ignored_parts(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         files=imported_files(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         pages=missing_pages(database, issuer_id=issuer_id),
         today=paris_day(services().now()),
@@ -97,9 +100,9 @@ def import_file() -> str | Response:
     )
 
 
-def _aside(outcome: FileOutcome) -> tuple[SetAside, ...]:
+def _aside(outcome: FileOutcome) -> tuple[Ignored, ...]:
     """Return what of a file that was kept is counted nowhere."""
-    return () if outcome.done is None or isinstance(outcome.done, Returned) else outcome.done.set_aside
+    return () if outcome.done is None or isinstance(outcome.done, Returned) else outcome.done.ignored
 
 
 def _receipt(done: Any) -> str:
@@ -167,7 +170,10 @@ def lines() -> str | Response:
             "Rapprochée avec",
             "Structure",
             "Pourquoi",
+            "Note",
+            "Qui s’en occupe",
         ]
+        people = names_of(services().database, {row.assignee_id for row in rows if row.assignee_id})
         cells = (
             (
                 row.booked_on,
@@ -180,13 +186,20 @@ def lines() -> str | Response:
                 row.advice_reference or (MATCH_KINDS[row.kind] if row.kind else ""),
                 row.structure_name,
                 row.why,
+                row.written_note,
+                people.get(row.assignee_id, "") if row.assignee_id else "",
             )
             for row in rows
         )
         return file_response("lignes-de-banque", headers, cells)
-    kinds = {str(kind): word for kind, word in MATCH_KINDS.items()}
     return render_template(
-        "finance/lines.html", listing=listing, rows=rows, total=total, choices=LINE_CHOICES, match_words=kinds
+        "finance/lines.html",
+        listing=listing,
+        rows=rows,
+        total=total,
+        choices=LINE_CHOICES,
+        match_words={str(kind): word for kind, word in MATCH_KINDS.items()},
+        people=names_of(services().database, {row.assignee_id for row in rows if row.assignee_id}),
     )
 
 

@@ -19,8 +19,8 @@ from voucher.settlement.payable.block_payments import (
     REASON_CHARACTERS_MAX,
     HoldRow,
     NewHold,
-    holds,
     lift_hold,
+    payment_holds,
     place_hold,
 )
 from voucher.web.access import staff, viewer
@@ -48,8 +48,8 @@ class LiftForm(HouseForm):
 def all_holds() -> str:
     """List the payments that are blocked, and those that were."""
     database, issuer_id = services().database, scope()
-    live = holds(database, is_live=True, issuer_id=issuer_id)
-    lifted = holds(database, is_live=False, issuer_id=issuer_id)
+    live = payment_holds(database, is_live=True, issuer_id=issuer_id)
+    lifted = payment_holds(database, is_live=False, issuer_id=issuer_id)
     people = {one for row in (*live, *lifted) for one in (row.placed_by, row.lifted_by) if one is not None}
     return render_template("finance/holds.html", live=live, lifted=lifted, names=names_of(database, people))
 
@@ -102,7 +102,7 @@ def lift(hold_id: UUID) -> str | Response:
 
 def _hold(hold_id: UUID) -> HoldRow:
     database, issuer_id = services().database, scope()
-    known = [one for is_live in (True, False) for one in holds(database, is_live=is_live, issuer_id=issuer_id)]
+    known = [one for is_live in (True, False) for one in payment_holds(database, is_live=is_live, issuer_id=issuer_id)]
     found = next((one for one in known if one.id == hold_id), None)
     if found is None:
         abort(404)

@@ -9,7 +9,7 @@ from voucher.reporting.closings import CLOSE_WORDS, closings
 from voucher.reporting.finance_alerts import finance_alerts
 from voucher.settlement.batches.read_periods import to_do, to_settle
 from voucher.settlement.deadlines.payment_deadlines import late_now
-from voucher.settlement.payable.block_payments import holds
+from voucher.settlement.payable.block_payments import payment_holds
 from voucher.settlement.payable.ribs_to_confirm import rib_count
 from voucher.settlement.reconciliation.read import line_counts
 from voucher.settlement.reconciliation.read_proposals import waiting_proposals
@@ -39,7 +39,7 @@ def home() -> str:
             database, days=services().settings.revenue_order_days, now=services().now(), issuer_id=issuer_id
         ),
         clock=late_now(database, services().now(), issuer_id=issuer_id),
-        hold_count=len(holds(database, is_live=True, issuer_id=issuer_id)),
+        hold_count=len(payment_holds(database, is_live=True, issuer_id=issuer_id)),
         rib_count=rib_count(database, issuer_id=issuer_id),
         given_up_count=message_counts(database, issuer_id=issuer_id)[MessageState.GIVEN_UP],
         alerts=finance_alerts(

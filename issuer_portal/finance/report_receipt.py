@@ -26,7 +26,7 @@ def report_receipt(done: Reported) -> str:
     if done.duplicate_count:
         doubled = plural(done.duplicate_count, "doublon annoncé", "doublons annoncés")
         parts.append(f"{doubled}. Aucune dette n’est rouverte : deux personnes doivent répondre.")
-    if not parts and done.set_aside:
+    if not parts and done.ignored:
         parts.append("le compte rendu est gardé. Aucun règlement ne change.")
     if not parts:
         wait = "" if has_doubtful_names(done) else " Il reste à attendre le relevé."

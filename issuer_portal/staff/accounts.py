@@ -60,7 +60,7 @@ def sign_in() -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            failed_sign_ins.take_back(address, now)
+            failed_sign_ins.uncount(address, now)
             # A new person, a new form token: what was set before the sign-in is not kept.
             session.clear()
             found = sessions.viewer_of(database, token, now=now)

@@ -1,17 +1,30 @@
 """The filled demonstration of revision 0017 comes to today's head: no row lost, nothing that guards it gone, its books right."""
 
+from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID, uuid5
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.migrations.dump import DumpedTable, dumped, load_dump
 from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
 from voucher.kernel.migrations import upgrade
+from voucher.ledger.chart import RULES, EventType
+from voucher.ledger.model import Entry, Movement
 from voucher.reporting.verify import verify
+from voucher.settlement.model.bank import BankMatch
+from voucher.settlement.model.batches import BankLine, PaymentAdvice
+from voucher.settlement.model.states import PaymentEvent
+from voucher.settlement.payable.payment_history import histories
+from voucher.settlement.words.states import LineOrigin
+from voucher.settlement.words.transitions import PaymentWhy
 
+LATER = datetime(2027, 1, 4, 9, tzinfo=UTC)
 DUMP = Path(__file__).with_name("demonstration_0017.jsonl.xz")
 
 CHANGED: Mapping[tuple[str, str], str] = {}
@@ -34,16 +47,88 @@ def test_a_filled_database_of_an_earlier_revision_comes_to_the_head_with_its_row
     old = empty_database
     tables = load_dump(old.url, DUMP)
     before = _guards(old)
+    denied = _deny_rejections(old)
     upgrade(old.url)
 
     for table in tables:
-        assert _rows_now(old, table) == _rows_loaded(table), table.name
+        now, loaded = Counter(_rows_now(old, table)), Counter(_rows_loaded(table))
+        assert loaded - now == Counter(), table.name
+        assert (now - loaded).total() == (len(denied) if table.name in ("entry", "movement") else 0), table.name
     assert {guard for guard in before - _guards(old) if guard.split()[1] not in REPLACED} == set()
     for table in tables:
         if any(guard.startswith(f"trigger {table.name}_never_") for guard in before) and table.rows:
             _assert_refuses_change(old, table)
     found = [(result.sentence, result.violations) for result in verify(old) if result.violations]
     assert found == []
+    _assert_histories_open(old, denied)
+    _assert_columns_say_what_marks_said(old)
+
+
+def _deny_rejections(old: Database) -> dict[str, UUID]:
+    """Let a paid transfer have been rejected, debited, undone and debited again, as entries told it before payments had histories.
+
+    Return its entries: the second withdrawal bore an id made of the payment's.
+    """
+    ids = {name: new_id() for name in ("rejected", "withdrawn", "undone", "withdrawn again")}
+    with old.write() as session:
+        paid = session.execute(
+            select(PaymentAdvice.id, PaymentAdvice.amount_cents)
+            .where(PaymentAdvice.state == "paid")
+            .order_by(PaymentAdvice.reference)
+            .limit(1)
+        ).one()
+        rejection = session.execute(
+            select(Movement.book, Movement.debit_account_id, Movement.credit_account_id)
+            .join(Entry, Entry.id == Movement.entry_id)
+            .where(Entry.event_type == EventType.TRANSFER_REJECTED)
+        ).one()
+        sides = (rejection.debit_account_id, rejection.credit_account_id)
+        again = uuid5(paid.id, "again")
+        for name, event_type, event_id, (debit, credit), reverses_id in (
+            ("rejected", EventType.TRANSFER_REJECTED, paid.id, sides, None),
+            ("withdrawn", EventType.REJECTION_WITHDRAWN, paid.id, sides[::-1], None),
+            ("undone", EventType.MATCH_UNDONE, paid.id, sides, ids["withdrawn"]),
+            ("withdrawn again", EventType.REJECTION_WITHDRAWN, again, sides[::-1], None),
+        ):
+            cents = paid.amount_cents
+            session.execute(
+                insert(Movement).values(
+                    entry_id=ids[name], rank=1, book=rejection.book, debit_account_id=debit, credit_account_id=credit, amount_cents=cents
+                )
+            )  # fmt: skip
+            session.execute(
+                insert(Entry).values(
+                    id=ids[name], event_type=event_type, event_id=event_id, journal=RULES[event_type].journal, posted_at=LATER,
+                    effective_on=LATER.date(), narration="Virement", movement_count=1, total_cents=cents, reverses_id=reverses_id,
+                )
+            )  # fmt: skip
+    return ids
+
+
+def _assert_histories_open(now: Database, denied: Mapping[str, UUID]) -> None:
+    """Each payment has one event, with what its lines and entries prove of the state it is in."""
+    with now.read() as session:
+        advice_ids = list(session.scalars(select(PaymentAdvice.id)))
+        found = histories(session, advice_ids)
+        assert [len(found[one]) for one in advice_ids] == [1] * len(advice_ids)
+        for one in session.scalars(select(PaymentAdvice)):
+            (event,) = found[one.id]
+            assert (event.before, event.after, event.why) == (None, one.state, PaymentWhy.RESUMED)
+            assert (event.line_id is not None) == (one.state in ("paid", "returned")), one.reference
+            assert event.effective_on == one.paid_on or one.state != "paid"
+        named = select(PaymentEvent.to_state, PaymentEvent.entry_id).where(PaymentEvent.entry_id.is_not(None))
+        entries = {row.to_state: row.entry_id for row in session.execute(named)}
+    assert set(entries) == {"paid", "rejected"}
+    assert entries["paid"] == denied["withdrawn again"], "should its debit be undone, this is reversed"
+
+
+def _assert_columns_say_what_marks_said(now: Database) -> None:
+    with now.read() as session:
+        matched = session.execute(select(BankMatch.id == BankMatch.line_id, BankMatch.is_automatic)).all()
+        lines = session.execute(select(BankLine.key, BankLine.part, BankLine.bank_reference, BankLine.origin)).all()
+    assert {tuple(row) for row in matched} == {(True, True), (False, False)}
+    assert all(key.endswith(f"|{part}") for key, part, _, _ in lines)
+    assert {(reference.startswith("~"), origin) for _, _, reference, origin in lines} == {(False, LineOrigin.NAMED)}
 
 
 def _kept(table: DumpedTable) -> list[tuple[int, str, str]]:

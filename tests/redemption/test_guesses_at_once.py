@@ -119,14 +119,14 @@ def test_of_64_tries_at_once_over_four_processes_ten_pass(database: Database) ->
 def test_a_try_given_back_is_no_try_and_a_window_ends(database: Database) -> None:
     for _ in range(30):
         assert TRIES.take(database, "one", NOW)
-        TRIES.give_back(database, "one", NOW)
+        TRIES.uncount(database, "one", NOW)
     assert [TRIES.take(database, "one", NOW) for _ in range(12)] == [True] * 10 + [False] * 2
     assert TRIES.take(database, "other", NOW)
-    TRIES.give_back(database, "one", NOW)
+    TRIES.uncount(database, "one", NOW)
     assert [TRIES.take(database, "one", NOW) for _ in range(2)] == [True, False]
     later = NOW + TRIES.window
     assert TRIES.take(database, "one", later)
-    TRIES.give_back(database, "nobody", later)
+    TRIES.uncount(database, "nobody", later)
     assert forget_ended(database, later) == 1  # the other's; this one's began anew
     assert forget_ended(database, later + TRIES.window) == 1
     with database.read() as session:

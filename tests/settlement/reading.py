@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from voucher.settlement.formats_in.bank_stages import Counted, FileError, IsOurs, SetAside, Statement
+from voucher.settlement.formats_in.bank_stages import Counted, FileError, Ignored, IsOurs, Statement
 from voucher.settlement.formats_in.camt import Reading
 from voucher.settlement.formats_in.camt_lines import BankEntry, BankLine
 from voucher.settlement.formats_in.safe_xml import RefusedXml, unpack
@@ -26,7 +26,7 @@ class ReadFile:
     statements: list[Statement] = field(default_factory=list)
     counted: list[Counted] = field(default_factory=list)
     entries: list[BankEntry] = field(default_factory=list)
-    set_aside: list[SetAside] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
 
     @property
     def lines(self) -> list[BankLine]:
@@ -53,7 +53,7 @@ def read_statements(data: bytes, is_ours: IsOurs = lambda _iban: True) -> ReadFi
                 elif isinstance(stage, BankEntry):
                     read.entries.append(stage)
                 else:
-                    read.set_aside.append(stage)
+                    read.ignored.append(stage)
             read.message_id = reading.message_id
     except RefusedXml as refused:
         raise UnreadableBankFile([FileError(refused.line, refused.reason)]) from None

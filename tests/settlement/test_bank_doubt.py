@@ -206,7 +206,7 @@ def test_what_is_no_refusal_changes_nothing_at_any_level(sqlite_database: Databa
     ):
         content = status_report(batch_id, status=status, **told)  # type: ignore[arg-type]
         done = import_report(sqlite_database, f"{rank}.xml", content, by=PREPARER, now=NOW)
-        assert (done.is_known, done.rejected_count, done.duplicate_count, done.set_aside) == (False, 0, 0, ())
+        assert (done.is_known, done.rejected_count, done.duplicate_count, done.ignored) == (False, 0, 0, ())
     assert paid.states() == ["in_file", "in_file"]
     with pytest.raises(Refused, match="Rien n’est à régler"):
         freeze_batch(sqlite_database, new_id(), paid.town.agreement_id, by=PREPARER, now=NOW + timedelta(hours=1))

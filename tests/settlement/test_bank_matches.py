@@ -235,11 +235,11 @@ def test_an_account_that_is_not_ours_is_set_aside_when_ours_is_there_and_may_com
     content = camt("053", "08", ours, theirs, foreign)
     done = import_statement(paid.database, "tout.xml", content, by=PREPARER, now=NOW)
     assert (done.statement_count, done.new_count) == (1, 1)
-    assert [("comptes payeurs" in aside.reason, "USD" in aside.reason) for aside in done.set_aside] == [
+    assert [("comptes payeurs" in aside.reason, "USD" in aside.reason) for aside in done.ignored] == [
         (True, False),
         (False, True),
     ]
-    assert all(aside.line > 0 for aside in done.set_aside)
+    assert all(aside.line > 0 for aside in done.ignored)
     again = import_statement(paid.database, "tout.xml", content, by=PREPARER, now=NOW)
     assert (again.is_known, again.new_count) == (True, 0)
     with pytest.raises(RefusedBankFile, match="comptes payeurs"):

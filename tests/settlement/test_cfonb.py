@@ -20,7 +20,7 @@ from voucher.settlement.bank_in.import_bank_file import import_bank_file
 from voucher.settlement.bank_in.import_statement import Imported
 from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
 from voucher.settlement.formats_in import cfonb_records
-from voucher.settlement.formats_in.bank_stages import Counted, SetAside, Statement
+from voucher.settlement.formats_in.bank_stages import Counted, Ignored, Statement
 from voucher.settlement.formats_in.camt_lines import BankEntry
 from voucher.settlement.formats_in.cfonb import CfonbReading
 from voucher.settlement.formats_in.recognise_file import CFONB_120, format_of
@@ -40,7 +40,7 @@ class Read:
         self.entries = [one for one in stages if isinstance(one, BankEntry)]
         self.statements = [one for one in stages if isinstance(one, Statement)]
         self.counted = [one for one in stages if isinstance(one, Counted)]
-        self.aside = [one for one in stages if isinstance(one, SetAside)]
+        self.aside = [one for one in stages if isinstance(one, Ignored)]
 
     @property
     def lines(self) -> list[tuple[int, str | None]]:

@@ -33,7 +33,7 @@ from voucher.settlement.batches.write_to_structures import notify_failed, notify
 from voucher.settlement.deadlines.finance_calendar import calendar
 from voucher.settlement.deadlines.payment_deadlines import Due, Stage, clock_counts, dues, structure_dues
 from voucher.settlement.model.batches import PaymentAdvice
-from voucher.settlement.payable.block_payments import NewHold, holds, lift_hold, place_hold
+from voucher.settlement.payable.block_payments import NewHold, lift_hold, payment_holds, place_hold
 
 NOVEMBER_3 = datetime(2026, 11, 3, 9, tzinfo=UTC)
 DECEMBER_2 = datetime(2026, 12, 2, 9, tzinfo=UTC)
@@ -185,13 +185,13 @@ def test_a_blocked_structure_is_not_paid_until_it_is_unblocked_and_is_owed_all_t
     assert preview is not None
     assert [one.why_held for one in preview.owed if one.why_held] == ["Paiement bloqué : RIB à vérifier"]
     assert freeze(town).total_cents == 4_000
-    assert [(row.id, row.waiting_cents) for row in holds(database, is_live=True)] == [(hold_id, 3_000)]
+    assert [(row.id, row.waiting_cents) for row in payment_holds(database, is_live=True)] == [(hold_id, 3_000)]
     assert wrong_books(database) == []
     for _ in range(2):
         lift_hold(database, hold_id, "RIB confirmé", by=PREPARER, now=DECEMBER_2)
     with pytest.raises(Refused, match="déjà été levé"):
         lift_hold(database, hold_id, "RIB confirmé", by=SOMEONE, now=DECEMBER_2)
-    assert holds(database, is_live=True) == []
+    assert payment_holds(database, is_live=True) == []
     assert freeze(town).total_cents == 3_000
     assert wrong_books(database) == []
 
@@ -236,8 +236,8 @@ def test_a_block_is_placed_once_by_whom_it_concerns_and_in_its_scope(database: D
     everywhere = hold(town, everywhere=True)
     with pytest.raises(Refused, match="est du programme"):
         lift_hold(database, everywhere, "Fini", by=PREPARER, now=DECEMBER_2, issuer_id=own)
-    assert [row.id for row in holds(database, is_live=True, issuer_id=own)] == [command.id]
-    assert holds(database, is_live=True, issuer_id=stranger) == []
+    assert [row.id for row in payment_holds(database, is_live=True, issuer_id=own)] == [command.id]
+    assert payment_holds(database, is_live=True, issuer_id=stranger) == []
 
 
 def give_address(town: Town, rank: int, address: str) -> None:

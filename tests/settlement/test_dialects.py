@@ -60,7 +60,7 @@ def test_an_amount_in_another_currency_is_kept_in_words_and_never_counted_as_eur
     foreign = Booked(-12_000, "V2", currency="USD")
     read = read_statements(camt("053", "08", Account(OUR_IBAN, DAY, [converted, foreign])))
     assert [line.amount_cents for line in read.lines] == [11_000]
-    (aside,) = read.set_aside
+    (aside,) = read.ignored
     assert "120,00\u00a0USD" in aside.reason
     assert aside.line > 0
 

@@ -50,7 +50,7 @@ def test_a_file_that_the_bank_has_had_before_reopens_no_debt(doubt: Doubt) -> No
     assert doubt.states() == OPEN
     page = doubt.page()
     assert (page.open_count, page.open_cents) == (2, 7_000)
-    assert [row.words for row in page.rows] == [("À répondre", "warn")] * 2
+    assert [row.word for row in page.rows] == ["À répondre"] * 2
     assert page.rows[0].bank_says == "La banque a déjà reçu ce fichier (DU01, tout le fichier)."
     with pytest.raises(Refused, match="Rien n’est à régler"):
         doubt.freeze()
@@ -212,7 +212,7 @@ def test_a_rejection_that_comes_while_the_question_is_open_waits_for_the_answer(
     doubt.report(first="DU03")
     done = doubt.report(first="AC04")
     assert done.rejected_count == 0
-    assert "Deux personnes doivent d’abord dire" in done.set_aside[0].reason
+    assert "Deux personnes doivent d’abord dire" in done.ignored[0].reason
     assert doubt.states() == OPEN
     assert "Elle l’a aussi rejeté : Le compte de la structure est fermé." in doubt.page().rows[0].bank_says
     for person in (PREPARER, APPROVER):

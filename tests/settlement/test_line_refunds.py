@@ -1,5 +1,6 @@
 """What nobody can identify of a credit goes back to its sender: two people, one transfer, and what the bank says of it."""
 
+import re
 from datetime import timedelta
 from uuid import UUID
 
@@ -7,11 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from tests.builders import an_iban
+from tests.clients import app_for, csrf_token, signed_in_client
 from tests.killing import Killer
 from tests.settlement.reports import status_report
 from tests.settlement.test_line_accounts import FIRST, SECOND, undo
 from tests.settlement.test_line_parts import OPENING_CENTS, at_once, left_cents
 from tests.settlement.town import NOW, PREPARER, Town, a_town, wrong_books
+from voucher.access.rules import Role
 from voucher.accounting.match_up import match_up
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.kernel.database import Database
@@ -194,3 +197,51 @@ def test_a_refund_killed_anywhere_is_asked_sent_and_taken_back_once(database: Da
     killer.everywhere(confirm_proposal, asked, **SECOND)
     assert left_cents(database) == -12_345
     assert wrong_books(database) == []
+
+
+def test_a_refund_is_asked_confirmed_and_downloaded_on_the_page_of_its_line_with_a_note(
+    sqlite_database: Database,
+) -> None:
+    bank = Bank(sqlite_database)
+    app = app_for(sqlite_database, NOW + timedelta(days=9))
+    alice, claire = (
+        signed_in_client(app, sqlite_database, role) for role in (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
+    )
+    path = f"/finances/banque/lignes/{bank.line_id}"
+    page = alice.get(f"{path}/renvoi").text
+    sent = {
+        "csrf_token": csrf_token(page), "id": str(new_id()), "amount_cents": "123,46", "holder_name": "Mairie",
+        "iban": IBAN, "reason": "Versé par erreur",
+    }  # fmt: skip
+    said = alice.post(f"{path}/renvoi", data=sent).text
+    assert "Il reste 123,45\u00a0€ de cette ligne à identifier." in said
+    said = alice.post(f"{path}/renvoi", data=sent | {"amount_cents": "123,45"}, follow_redirects=True).text
+    assert "rien ne part avant" in said
+    page = claire.get(path).text
+    assert "Cet IBAN n’est pas celui de la ligne." in page
+    address = re.search(r'action="([^"]+/confirmer)"', page)
+    assert address is not None
+    said = claire.post(address[1], data={"csrf_token": csrf_token(page)}, follow_redirects=True).text
+    assert "Le renvoi est prêt" in said
+    file = re.search(r'href="([^"]+/fichier)"', said)
+    assert file is not None
+    assert IBAN in claire.get(file[1]).text
+    note = {"csrf_token": csrf_token(page), "id": str(new_id()), "note": "J’ai appelé la mairie", "assignee": ""}
+    for text, assignee in (("J’ai appelé la mairie", ""), ("Elle rappelle lundi", person_of(page))):
+        said = claire.post(
+            f"{path}/note", data=note | {"id": str(new_id()), "note": text, "assignee": assignee}, follow_redirects=True
+        ).text
+        assert text in said
+    assert "J’ai appelé la mairie" in said, "what was noted before stays written"
+    for page in (claire.get("/finances/banque/lignes").text, claire.get("/finances/banque/lignes?format=csv").text):
+        assert "Elle rappelle lundi" in page
+        assert "J’ai appelé" not in page
+    assert "s’en occupe" in claire.get("/finances/banque/lignes").text
+    assert wrong_books(sqlite_database) == []
+
+
+def person_of(page: str) -> str:
+    """Return the first person of the list of who may be on a line."""
+    found = re.search(r'<option value="([0-9a-f-]{36})"', page)
+    assert found is not None
+    return found[1]

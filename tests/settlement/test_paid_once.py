@@ -27,7 +27,7 @@ from voucher.settlement.model.batches import BankLine, PaymentAdvice, Settlement
 from voucher.settlement.payable.payment_history import payment_history
 from voucher.settlement.reconciliation import read as read_bank
 from voucher.settlement.reconciliation.match_by_hand import match_line, match_with_file
-from voucher.settlement.reconciliation.read_ignored_parts import set_aside as set_aside_rows
+from voucher.settlement.reconciliation.read_ignored_parts import ignored_parts
 from voucher.settlement.reconciliation.suggest import suggestions
 from voucher.settlement.reconciliation.undo_match import undo_match
 from voucher.settlement.words.states import AdviceState
@@ -161,10 +161,10 @@ def test_a_rejection_that_comes_after_the_debit_changes_nothing_and_is_said(paid
     done = report(paid, transfers={paid.first: "AC04", "PN-UNKNOWN": "AC01", paid.second: "AM05"})
     assert done.rejected_count == 0
     assert paid.states() == ["paid", "in_file"]
-    said = sorted(one.reason for one in done.set_aside)
+    said = sorted(one.reason for one in done.ignored)
     assert ["débité le" in one or "n’est pas dans ce fichier" in one for one in said] == [True, True]
-    assert all(one.line > 0 for one in done.set_aside)
-    assert [row.reason for row in set_aside_rows(paid.database, limit=9)] == [one.reason for one in done.set_aside]
+    assert all(one.line > 0 for one in done.ignored)
+    assert [row.reason for row in ignored_parts(paid.database, limit=9)] == [one.reason for one in done.ignored]
 
 
 @pytest.mark.parametrize("is_whole", [False, True])

@@ -17,7 +17,7 @@ from tests.settlement.town import NOW, PREPARER, wrong_books
 from voucher.kernel.database import Database
 from voucher.settlement.bank_in.import_bank_file import import_bank_file
 from voucher.settlement.bank_in.import_report import Reported
-from voucher.settlement.bank_in.import_statement import SET_ASIDE_MAX, Imported
+from voucher.settlement.bank_in.import_statement import IGNORED_MAX, Imported
 from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
 from voucher.settlement.model.bank import IgnoredPart
 from voucher.settlement.model.batches import BankLine, PaymentAdvice
@@ -49,7 +49,7 @@ def test_no_entry_that_is_not_booked_refuses_a_file_however_broken(kind: str) ->
 def test_no_account_of_others_and_no_word_of_a_head_that_is_not_read_refuses_a_file(kind: str, head: str) -> None:
     read = read_statements(odd_file(kind, "02", head=head, booked=BOOKED, passed=(), accounts=ACCOUNTS), is_ours)
     assert good_line(read) == (GOOD_CENTS, True)
-    assert len(read.set_aside) == len(ACCOUNTS) + 2  # and the two entries in another currency
+    assert len(read.ignored) == len(ACCOUNTS) + 2  # and the two entries in another currency
 
 
 @settings(max_examples=300)
@@ -81,7 +81,7 @@ def test_a_pending_entry_without_a_date_is_passed_over_and_the_booked_one_is_kep
     content = PENDING.replace("{PAYING_IBAN}", paid.iban).encode()
     done = import_bank_file(database, "releve.xml", content, by=PREPARER, now=later)
     assert isinstance(done, Imported)
-    assert (done.new_count, done.pending_count, done.unknown_count, done.set_aside) == (1, 1, 1, ())
+    assert (done.new_count, done.pending_count, done.unknown_count, done.ignored) == (1, 1, 1, ())
     with database.read() as session:
         assert session.execute(select(BankLine.amount_cents, BankLine.is_credit)).all() == [(1_250, True)]
     assert wrong_books(database) == []
@@ -95,10 +95,10 @@ def test_odd_parts_around_our_line_are_imported_and_each_says_why_it_is_not_coun
     )
     assert isinstance(done, Imported)
     assert (done.new_count, done.pending_count) == (1 + len(BOOKED) - 2, len(NOT_BOOKED))
-    assert len(done.set_aside) == SET_ASIDE_MAX + 1
-    assert "autres parties" in done.set_aside[-1].reason
+    assert len(done.ignored) == IGNORED_MAX + 1
+    assert "autres parties" in done.ignored[-1].reason
     with database.read() as session:
-        assert session.scalar(select(func.count()).select_from(IgnoredPart)) == SET_ASIDE_MAX + 1
+        assert session.scalar(select(func.count()).select_from(IgnoredPart)) == IGNORED_MAX + 1
     assert wrong_books(database) == []
 
 
@@ -157,7 +157,7 @@ def test_another_document_in_the_envelope_is_told() -> None:
     other = camt("054", "08", Account(OUR_IBAN, TODAY, [Booked(700, "C2")])).partition(b"?>")[2]
     read = read_statements(b"<Envelope>" + document + other + b"</Envelope>")
     assert [one.amount_cents for one in read.lines] == [500]
-    assert "camt.054.001.08" in read.set_aside[0].reason
+    assert "camt.054.001.08" in read.ignored[0].reason
 
 
 def test_a_report_is_read_in_its_envelope_and_a_transfer_that_it_accepts_without_a_name_refuses_nothing(

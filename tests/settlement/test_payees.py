@@ -76,7 +76,7 @@ def names(database: Database) -> Names:
 
 def test_a_name_that_nearly_matches_is_shown_as_the_bank_knows_it_and_changes_no_state(names: Names) -> None:
     done = import_report(names.database, "noms.xml", names.case(), by=PREPARER, now=NOW)
-    assert (done.rejected_count, done.duplicate_count, done.payee_counts, done.set_aside) == (0, 0, {"RVMC": 1}, ())
+    assert (done.rejected_count, done.duplicate_count, done.payee_counts, done.ignored) == (0, 0, {"RVMC": 1}, ())
     assert names.paid.states() == ["in_file", "in_file"]
     (check,) = payee_checks(names.database, names.batch_id).values()
     assert (check.bank_name, check.may_wait, PAYEE_TAGS[check.code]) == (NAME, True, ("Nom presque juste", "warn"))

@@ -9,14 +9,14 @@ from sqlalchemy import delete, insert, update
 from voucher.access.audit import note
 from voucher.access.changes import drop_changes
 from voucher.access.find import locked_account, new_address, refuse_known_address, take_turn_on_accounts
-from voucher.access.letters import tell
+from voucher.access.letters import write_to_person
 from voucher.access.links import end_links, put_password, queue_link
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import hash_password, is_password
 from voucher.access.rules import ROLE_NAMES, LinkEnd, Origin, Role
 from voucher.access.sessions import open_session
 from voucher.access.strength import password_weakness
-from voucher.access.tries import AFTER_FIVE, forget_tries, take_try
+from voucher.access.tries import AFTER_FIVE, count_try, forget_tries
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
@@ -70,7 +70,7 @@ def revoke_role(database: Database, account_id: UUID, role: Role, *, by: UUID, n
         session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
         line_id = note(session, by, "role_revoked", f"{account.email} : {ROLE_NAMES[role]}", now)
         sentence = f"Le rôle « {ROLE_NAMES[role]} » vous a été retiré le {french_instant(now)}."
-        tell(
+        write_to_person(
             session,
             email=account.email,
             name=account.name,
@@ -94,7 +94,7 @@ def close_account(database: Database, account_id: UUID, *, by: UUID, now: dateti
         session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
         line_id = note(session, by, "account_closed", account.email, now)
         sentence = f"Votre compte a été fermé le {french_instant(now)}. Vous ne pouvez plus vous connecter."
-        tell(
+        write_to_person(
             session,
             email=account.email,
             name=account.name,
@@ -123,7 +123,7 @@ def change_password(
     wrong = Refused(
         "wrong_password", f"Ce n’est pas votre mot de passe actuel. Écrivez-le de nouveau. {AFTER_FIVE}", "current"
     )
-    account = take_try(database, StaffAccount.id == account_id, now)
+    account = count_try(database, StaffAccount.id == account_id, now)
     if not is_password(account.password_hash if account else None, current) or account is None:
         raise wrong
     if weakness := password_weakness(wanted, account.email, account.name, programme_name):
@@ -137,7 +137,7 @@ def change_password(
         put_password(session, account_id, password_hash, now)
         line_id = note(session, account_id, "password_changed", account.email, now)
         sentence = f"Vous avez changé votre mot de passe le {french_instant(now)}. Vos autres connexions sont fermées."
-        tell(
+        write_to_person(
             session,
             email=account.email,
             name=account.name,

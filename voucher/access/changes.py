@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.find import locked_open_account, new_address, refuse_known_address, take_turn_on_accounts
-from voucher.access.letters import tell, tell_second_people
+from voucher.access.letters import tell_second_people, write_to_person
 from voucher.access.links import end_links, end_password, is_password_own, queue_link
 from voucher.access.model import AccountChange, RoleGrant, StaffAccount
 from voucher.access.rules import (
@@ -107,7 +107,7 @@ def change_address(
             return None
         line_id = note(session, by, "address_asked", f"{account.email} : {wanted}", now)
         sentence = f"Une demande du {french_instant(now)} remplace votre adresse par {wanted}. Une seconde personne doit la confirmer."
-        tell(
+        write_to_person(
             session,
             email=account.email,
             name=account.name,
@@ -270,7 +270,7 @@ def _give(
     )
     line_id = note(session, by, "role_granted", f"{account.email} : {ROLE_NAMES[role]}", now)
     sentence = f"Le rôle « {ROLE_NAMES[role]} » vous a été donné le {french_instant(now)}."
-    tell(
+    write_to_person(
         session,
         email=account.email,
         name=account.name,
@@ -291,7 +291,7 @@ def _put_address(session: Session, account: Account, email: str, by: UUID | None
     if account.password_hash is not None and moved.password_hash is None:
         sentence += " Votre mot de passe ne sert plus : un lien envoyé à cette adresse permet d’en choisir un autre."
     for told in (account.email, email):
-        tell(
+        write_to_person(
             session,
             email=told,
             name=account.name,

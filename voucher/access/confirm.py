@@ -5,7 +5,7 @@ from uuid import UUID
 
 from voucher.access.model import StaffAccount
 from voucher.access.passwords import is_password
-from voucher.access.tries import AFTER_FIVE, forget_tries, note_failure, take_try
+from voucher.access.tries import AFTER_FIVE, count_try, forget_tries, note_failure
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 
@@ -15,7 +15,7 @@ def confirm_password(database: Database, account_id: UUID, password: str, *, now
 
     A wrong one counts as a failed sign-in: who sits at a screen left open cannot guess at leisure.
     """
-    account = take_try(database, StaffAccount.id == account_id, now)
+    account = count_try(database, StaffAccount.id == account_id, now)
     if not is_password(account.password_hash if account else None, password) or account is None:
         if account is not None:
             note_failure(database, account.id, now)

@@ -15,7 +15,7 @@ MADE_WHEN_SENT = ""
 """The path of a message whose link is made when it leaves."""
 
 
-def tell(
+def write_to_person(
     session: Session, *, email: str, name: str, about_id: UUID, subject: str, sentence: str, now: datetime
 ) -> None:
     """Tell a person what was done; `about_id` is a fact that is told once."""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.find import locked_account, locked_account_at, locked_open_account
-from voucher.access.letters import send_link, tell
+from voucher.access.letters import send_link, write_to_person
 from voucher.access.model import AccountLink, LinkSecret, StaffAccount, StaffSession
 from voucher.access.passwords import hash_password
 from voucher.access.rules import LINK_LIVES, RESETS_ASKED_MAX, LinkEnd, LinkPurpose, Origin
@@ -86,7 +86,7 @@ def print_link(database: Database, email: str, *, now: datetime) -> str:
         token = _make_token(session, link_id, purpose, now)
         line_id = note(session, None, "link_printed", account.email, now)
         sentence = f"Un lien pour choisir votre mot de passe a été affiché sur le serveur, le {french_instant(now)}."
-        tell(
+        write_to_person(
             session,
             email=account.email,
             name=account.name,
@@ -161,7 +161,7 @@ def use_link(database: Database, token: str, wanted: str, *, now: datetime, prog
         put_password(session, row.account_id, password_hash, now)
         line_id = note(session, row.account_id, "password_chosen", row.email, now)
         sentence = f"Votre mot de passe a été choisi avec un lien, le {french_instant(now)}. Vos connexions ouvertes sont fermées."
-        tell(
+        write_to_person(
             session,
             email=row.email,
             name=row.name,

@@ -13,7 +13,7 @@ from voucher.access.audit import note
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import is_password
 from voucher.access.rules import SESSION_DURATION, Role
-from voucher.access.tries import AFTER_FIVE, forget_tries, note_failure, take_try
+from voucher.access.tries import AFTER_FIVE, count_try, forget_tries, note_failure
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 
@@ -51,7 +51,7 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime) -> 
     wrong = Refused(
         "wrong_credentials", f"L’adresse ou le mot de passe ne va pas. Vérifiez les deux et recommencez. {AFTER_FIVE}"
     )
-    account = take_try(database, StaffAccount.email == email, now)
+    account = count_try(database, StaffAccount.email == email, now)
     if not is_password(account.password_hash if account else None, password) or account is None:
         if account is not None:
             note_failure(database, account.id, now)

@@ -15,7 +15,7 @@ from voucher.kernel.database import Database
 AFTER_FIVE = "Après cinq essais manqués, un compte attend quinze minutes."
 
 
-def take_try(database: Database, whose: ColumnElement[bool], now: datetime) -> Row[*tuple[Any, ...]] | None:
+def count_try(database: Database, whose: ColumnElement[bool], now: datetime) -> Row[*tuple[Any, ...]] | None:
     """Count a try of the open account that `whose` names and return its row (id, email, name, password_hash).
 
     Return None where there is no such account, or it waits: after five failures, fifteen minutes, whatever is typed

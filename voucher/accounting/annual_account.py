@@ -117,7 +117,7 @@ class Proof:
     ledger_cents: int
 
     @property
-    def holds(self) -> bool:
+    def is_equal(self) -> bool:
         """Say whether they are equal."""
         return self.cents == self.ledger_cents
 
@@ -147,7 +147,7 @@ class AgreementAccount:
     @property
     def is_proven(self) -> bool:
         """Say whether the ledger agrees."""
-        return all(proof.holds for proof in self.proofs)
+        return all(proof.is_equal for proof in self.proofs)
 
 
 def annual_account(

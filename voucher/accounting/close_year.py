@@ -18,7 +18,7 @@ from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.ledger.close_year import end_year, hold_entries, note_proposal, proposal_to_confirm, take_proposal_back
+from voucher.ledger.close_year import delete_proposal, end_year, lock_entries, note_proposal, proposal_to_confirm
 
 REASON_LENGTH_MAX = 500
 
@@ -55,7 +55,7 @@ def propose_close(
 def withdraw_proposal(database: Database, year: int, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - every use case says who and when
     """Take back a proposal that nobody confirmed; what its list said stays written. Raises Refused once the year is closed."""
     with database.write() as session:
-        take_proposal_back(session, year)
+        delete_proposal(session, year)
 
 
 def close_year(
@@ -67,7 +67,7 @@ def close_year(
     the same person, something is left that this proposal does not accept.
     """
     with database.write() as session:
-        hold_entries(session)
+        lock_entries(session)
         proposal = proposal_to_confirm(session, year, by=by, now=now)
         if proposal.closed_at is None:
             assert proposal.proposal_id is not None, "proposals made before lists were signed are gone (migration 0022)"

@@ -51,7 +51,7 @@ def annual_account_pdf(account: AgreementAccount, produced_on: date) -> bytes:
         "total": _row("Total", account.total),
         "definitions": [[name, DEFINITIONS[key]] for key, name in FIGURES.items()],
         "proofs": [
-            [one.name, format_euros(one.cents), format_euros(one.ledger_cents), "égal" if one.holds else "différent"]
+            [one.name, format_euros(one.cents), format_euros(one.ledger_cents), "égal" if one.is_equal else "différent"]
             for one in account.proofs
         ],
         "is_proven": account.is_proven,

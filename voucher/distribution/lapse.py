@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from voucher.distribution.model import Lapse
 from voucher.issuing.model import IssueBatch, Voucher, VoucherState
-from voucher.issuing.shares import amounts_by_agreement, give_back
+from voucher.issuing.shares import amounts_by_agreement, return_credit
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, changed
 from voucher.kernel.labels import booklet_label
@@ -67,7 +67,7 @@ def _lapse_batch(database: Database, batch_id: UUID, by: UUID | None, now: datet
                 narration = f"Caducité du lot {booklet_label(batch.first_booklet_number)}"
                 event = Event(event_type, batch_id, now, narration, by)
                 post_event(session, event, {Dimension.AGREEMENT: batch.agreement_id}, amounts_cents)
-        give_back(session, batch.agreement_id, all_cents)
+        return_credit(session, batch.agreement_id, all_cents)
         released_cents = sum(all_cents.values())
         session.execute(
             insert(Lapse).values(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from voucher.distribution.booklets import BookletFacts, amounts_of, booklet_facts, change_vouchers
 from voucher.distribution.model import StopOrder, StopReason
 from voucher.issuing.model import Booklet, BookletState, VoucherState
-from voucher.issuing.shares import give_back
+from voucher.issuing.shares import return_credit
 from voucher.kernel.clean_input import member
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once, is_replay
@@ -83,7 +83,7 @@ def _stop_stage(session: Session, booklet: BookletFacts, state: VoucherState, ev
     if not serials:
         return 0, 0
     amounts_cents = amounts_of(session, booklet, serials)
-    give_back(session, booklet.agreement_id, amounts_cents)
+    return_credit(session, booklet.agreement_id, amounts_cents)
     told = Event(
         event.event_type,
         event.event_id,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from voucher.distribution.booklets import check_range, in_stock
 from voucher.distribution.model import StockVoid
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
-from voucher.issuing.shares import amounts_by_agreement, give_back
+from voucher.issuing.shares import amounts_by_agreement, return_credit
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import insert_once, is_replay
@@ -78,7 +78,7 @@ def void_stock(database: Database, void: NewStockVoid, *, by: UUID, now: datetim
         told = {"released_cents": released_cents, "voided_at": now, "voided_by": by}
         insert_once(session, StockVoid, row, told, taken)
         if released_cents:
-            give_back(session, agreement_id, amounts_cents)
+            return_credit(session, agreement_id, amounts_cents)
             narration = f"Destruction des carnets {booklet_label(void.first_booklet_number)} à {booklet_label(last)}"
             event = Event(EventType.STOCK_VOIDED, void.id, now, narration, by)
             post_event(session, event, {Dimension.AGREEMENT: agreement_id}, amounts_cents)

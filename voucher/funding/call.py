@@ -74,7 +74,7 @@ def call_funds(
         if is_replay(session, FundsCall, command):
             return called(session.get_one(FundsCall, call_id))
         refuse_closed(session, agreement_id, funder_id)
-        return take_uses(session, command, by=by, now=now, issuer_id=issuer_id, seen_cents=seen_cents)
+        return call_every_use(session, command, by=by, now=now, issuer_id=issuer_id, seen_cents=seen_cents)
 
 
 def call_advance(
@@ -114,7 +114,7 @@ def call_advance(
     return call
 
 
-def take_uses(
+def call_every_use(
     session: Session,
     command: dict[str, Any],
     *,

@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from voucher.funding.accounts import account, balance_cents, funder_of, take_funding_turn
-from voucher.funding.call import take_uses
+from voucher.funding.call import call_every_use
 from voucher.funding.model import CallKind, FundingClose
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
@@ -248,5 +248,5 @@ def _settle_uses(
         return None, 0
     call_id = uuid5(command["id"], "last call")
     call = {**command, "id": call_id, "kind": CallKind.USE, "used_until": None}
-    take_uses(session, call, by=by, now=now, issuer_id=issuer_id)
+    call_every_use(session, call, by=by, now=now, issuer_id=issuer_id)
     return call_id, 0

@@ -95,7 +95,7 @@ def amounts_by_agreement(*conditions: ColumnElement[bool]) -> Executable:
     )
 
 
-def give_back(session: Session, agreement_id: UUID, amounts_cents: Mapping[UUID, int]) -> None:
+def return_credit(session: Session, agreement_id: UUID, amounts_cents: Mapping[UUID, int]) -> None:
     """Add to the credit of an agreement what its vouchers no longer hold, funder by funder in the order of their ids."""
     # One that gets nothing is touched too: whoever changes an agreement's credit meets its funders in the same order.
     for funder_id in sorted(amounts_cents):

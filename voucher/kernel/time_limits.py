@@ -60,7 +60,7 @@ def at_length() -> Iterator[None]:
         _takes_long.reset(token)
 
 
-def give_time(*, is_long: bool) -> None:
+def set_time_limit(*, is_long: bool) -> None:
     """Say, until it is said again, whether what this thread asks may take as long as a command: for whoever has no block to close."""
     _takes_long.set(is_long)
 

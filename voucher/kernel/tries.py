@@ -3,7 +3,7 @@
     SIGN_INS = Limit("sign_ins", count_max=30, window=timedelta(minutes=10))
 
     if not SIGN_INS.take(database, address, now): …      counts the try before its answer is known, so that tries sent together count
-    SIGN_INS.give_back(database, address, now)           it was no wrong guess: it does not count
+    SIGN_INS.uncount(database, address, now)           it was no wrong guess: it does not count
 
 A window begins with the first try and ends `window` later. The library `limits` decides; this file is its storage.
 """
@@ -52,7 +52,7 @@ class Limit:
             storage.incr(item.key_for(key), item.get_expiry(), -1)
         return is_allowed
 
-    def give_back(self, database: Database, key: str, now: datetime) -> None:
+    def uncount(self, database: Database, key: str, now: datetime) -> None:
         """Forget one try of this key: it was not a wrong guess."""
         item = self._item()
         TableStorage(database, now).incr(item.key_for(key), item.get_expiry(), -1)

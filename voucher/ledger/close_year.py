@@ -41,7 +41,7 @@ def note_proposal(session: Session, year: int, proposal_id: UUID, *, by: UUID, n
     return insert_new(session, FiscalYear, {**row, "closed_at": None, "closed_by": None})
 
 
-def take_proposal_back(session: Session, year: int) -> None:
+def delete_proposal(session: Session, year: int) -> None:
     """Delete a proposal that nobody confirmed. Raises Refused once the year is closed."""
     row = session.get(FiscalYear, year, with_for_update=True)
     if row is None:
@@ -51,7 +51,7 @@ def take_proposal_back(session: Session, year: int) -> None:
     session.delete(row)
 
 
-def hold_entries(session: Session) -> None:
+def lock_entries(session: Session) -> None:
     """Keep entries from being written until the end of the caller's transaction: those under way are waited for."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("LOCK TABLE entry IN SHARE ROW EXCLUSIVE MODE"))

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, aliased
 
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
-from voucher.issuing.shares import give_back
+from voucher.issuing.shares import return_credit
 from voucher.kernel.database import changed
 from voucher.ledger.chart import Case, Code, Dimension, EventType, Movement, movements_of
 from voucher.ledger.model import Account, Entry
@@ -83,14 +83,14 @@ def reverse_redemption(session: Session, redemption_id: UUID, expected: Redempti
     became = ended.get(found.booklet_state) or (
         VoucherState.LAPSED if found.lapsed_at is not None else STATE_BEFORE[EventType(entry.event_type)]
     )
-    give_vouchers_back(session, redemption_id, became)
+    restore_vouchers(session, redemption_id, became)
     parts_cents = _parts(session, entry.id)
     if became not in _CASES:
-        give_back(session, found.agreement_id, parts_cents)
+        return_credit(session, found.agreement_id, parts_cents)
     return Reversal(became, found.agreement_id, found.structure_id, parts_cents)
 
 
-def give_vouchers_back(session: Session, redemption_id: UUID, became: VoucherState) -> None:
+def restore_vouchers(session: Session, redemption_id: UUID, became: VoucherState) -> None:
     """Put the vouchers of a redemption into a state, and let their lines count no more."""
     lines = select(RedeemedVoucher.serial).where(RedeemedVoucher.redemption_id == redemption_id)
     session.execute(

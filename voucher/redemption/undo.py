@@ -14,7 +14,7 @@ from voucher.ledger.post import Event, reverse
 from voucher.redemption.answers import Counter, Undone
 from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState
 from voucher.redemption.period import lock_periods_shared
-from voucher.redemption.reverse import STATE_BEFORE, give_vouchers_back
+from voucher.redemption.reverse import STATE_BEFORE, restore_vouchers
 from voucher.redemption.rules import CounterRefusal, Refusal, undo_limit
 
 _Found = Row[UUID, str, datetime | None, datetime, int, datetime | None, str, datetime | None]
@@ -93,7 +93,7 @@ def _give_back(session: Session, found: _Found, by: UUID, now: datetime) -> None
     entry = session.execute(
         select(Entry.id, Entry.event_type).where(Entry.event_id == found.id, Entry.event_type.in_(STATE_BEFORE))
     ).one()
-    give_vouchers_back(session, found.id, STATE_BEFORE[EventType(entry.event_type)])
+    restore_vouchers(session, found.id, STATE_BEFORE[EventType(entry.event_type)])
     session.execute(
         update(Redemption)
         .where(Redemption.id == found.id)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, select, union_all
+from sqlalchemy import Select, func, literal, or_, select, union_all
 
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
@@ -19,6 +19,7 @@ from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.payable.payment_history import taken_up_from
 from voucher.settlement.words.causes import ReasonText
 from voucher.settlement.words.states import AdviceState, MatchKind
 
@@ -144,7 +145,7 @@ def _query(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
             PaymentAdvice.state_reason.label("reason"),
         )
         .join(Entry, (Entry.event_id == PaymentAdvice.id) & (Entry.event_type == EventType.TRANSFER_REJECTED))
-        .where(PaymentAdvice.state.in_((AdviceState.REJECTED, AdviceState.TAKEN_UP)))
+        .where(or_(PaymentAdvice.state == AdviceState.REJECTED, taken_up_from(PaymentAdvice) == AdviceState.REJECTED))
     )
     returned = (
         select(PaymentAdvice.id, BankLine.booked_on, literal(1), func.coalesce(BankLine.return_reason, ""))

@@ -3,7 +3,7 @@
 wrong_codes = Limiter("wrong_codes", count_max=10, window=timedelta(minutes=10))
 
 if not wrong_codes.allows(client_address(), now): …     counts the try before its answer is known
-wrong_codes.take_back(client_address(), now)            it was no wrong guess: it does not count
+wrong_codes.uncount(client_address(), now)            it was no wrong guess: it does not count
 """
 
 from datetime import datetime, timedelta
@@ -27,9 +27,9 @@ class Limiter:
         """Say whether this key may try once more, and count the try when it may: tries sent together count too."""
         return self._limit.take(services().database, key, now)
 
-    def take_back(self, key: str, now: datetime) -> None:
+    def uncount(self, key: str, now: datetime) -> None:
         """Forget one try of this key: it was not a wrong guess."""
-        self._limit.give_back(services().database, key, now)
+        self._limit.uncount(services().database, key, now)
 
 
 def client_address() -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, current_app, request, request_started
 
-from voucher.kernel.time_limits import give_time
+from voucher.kernel.time_limits import set_time_limit
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -28,10 +28,10 @@ def install(app: Flask) -> None:
 
 
 def _hurry(_app: Flask) -> None:
-    give_time(is_long=False)
+    set_time_limit(is_long=False)
 
 
 def _begin() -> None:
     marks = getattr(current_app.view_functions.get(request.endpoint or ""), "__dict__", {})
     # A file may be read from the database after the request is over, as it leaves: the next request of this thread sets it anew.
-    give_time(is_long=bool(marks.get("takes_long") or marks.get("takes_files")))
+    set_time_limit(is_long=bool(marks.get("takes_long") or marks.get("takes_files")))

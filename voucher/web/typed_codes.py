@@ -39,7 +39,7 @@ class TypedCodes:
         if not self._by_person.allows(person, now):
             return TooMany.BY_PERSON
         if not self._by_voucher.allows(voucher, now):
-            self._by_person.take_back(person, now)
+            self._by_person.uncount(person, now)
             return TooMany.BY_VOUCHER
         return None
 
@@ -50,8 +50,8 @@ class TypedCodes:
         if is_wrong:
             note_wrong_code(services().database, self._door, now)
         else:
-            self._by_person.take_back(person, now)
-            self._by_voucher.take_back(voucher, now)
+            self._by_person.uncount(person, now)
+            self._by_voucher.uncount(voucher, now)
 
 
 def _voucher_of(text: str) -> str | None:

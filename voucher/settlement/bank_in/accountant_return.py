@@ -43,7 +43,7 @@ from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.payable.announced_duplicates import open_duplicates
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices, say_why_rejected
-from voucher.settlement.reconciliation.withdraw_rejections import hold_rejected, withdraw_rejections
+from voucher.settlement.reconciliation.withdraw_rejections import lock_rejected, withdraw_rejections
 from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import AdviceState, BankFileKind, LineOrigin, MatchKind, ReportKind, ReportLevel
 
@@ -131,7 +131,7 @@ def import_accountant_return(
 def _advices(session: Session, references: Sequence[str], issuer_id: UUID | None) -> dict[str, Row[*tuple[Any, ...]]]:
     found: dict[str, Row[*tuple[Any, ...]]] = {}
     for some in chunks(sorted(set(references))):
-        hold_rejected(session, some)
+        lock_rejected(session, some)
         rows = session.execute(
             select(
                 PaymentAdvice.reference,

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from voucher.kernel.bulk import copy_rows
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
-from voucher.settlement.bank_in.keep_file_once import RefusedBankFile, keep_file, keep_set_aside
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile, keep_file, keep_ignored
 from voucher.settlement.batches.find_batch import batch_row
-from voucher.settlement.formats_in.bank_stages import FileError, SetAside
+from voucher.settlement.formats_in.bank_stages import FileError, Ignored
 from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.formats_in.pain002 import StatusReport, read_status_report
 from voucher.settlement.formats_in.safe_xml import RefusedXml, unpacked
@@ -42,7 +42,7 @@ class Reported:
     """What a status report changed: the batch it speaks of, how many transfers it rejects. `is_known`: read before.
 
     `duplicate_count` transfers now wait for two people's answer; `payee_counts` says how many names matched, nearly, not, or could
-    not be looked at, by code. `set_aside` are the rejections that change nothing, each with its line and what to do.
+    not be looked at, by code. `ignored` are the rejections that change nothing, each with its line and what to do.
     """
 
     is_known: bool
@@ -51,7 +51,7 @@ class Reported:
     rejected_count: int
     duplicate_count: int
     payee_counts: Mapping[str, int]
-    set_aside: tuple[SetAside, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
     is_refund: bool = False  # it speaks of money sent back to its sender, whose reference stands for the number
 
 
@@ -100,8 +100,8 @@ def import_report(
         rejected = reject_advices(session, reasons, on=paris_day(now), by=by, now=now, bank_file=report.sha256)
         say_why_rejected(session, reasons, bank_file=report.sha256, by=by, now=now)
         doubled = open_duplicates(session, said.keys() - rejections.keys())
-        set_aside = tuple(sorted((one for _, one in aside), key=lambda one: one.line))
-        keep_set_aside(session, report.sha256, set_aside)
+        ignored = tuple(sorted((one for _, one in aside), key=lambda one: one.line))
+        keep_ignored(session, report.sha256, ignored)
         close_ended_batches(session, now)
     codes = [one.code for one in names.values()]
     payee_counts = {code: codes.count(code) for code in sorted(set(codes))}
@@ -112,7 +112,7 @@ def import_report(
         rejected_count=len(rejected),
         duplicate_count=len(doubled),
         payee_counts=payee_counts,
-        set_aside=set_aside,
+        ignored=ignored,
     )
 
 
@@ -169,12 +169,12 @@ def _keep(session: Session, bank_file: str, *said: Mapping[UUID, Said]) -> None:
     copy_rows(session, TransferReport, rows)
 
 
-def _of_no_transfer(report: StatusReport, by_reference: Mapping[str, UUID]) -> list[tuple[UUID | None, SetAside]]:
+def _of_no_transfer(report: StatusReport, by_reference: Mapping[str, UUID]) -> list[tuple[UUID | None, Ignored]]:
     """Return what is said of transfers that are not in the file: a person must ask the bank."""
     return [
         (
             None,
-            SetAside(
+            Ignored(
                 one.line,
                 f"La banque {'annonce un doublon du' if one.is_duplicate else 'rejette le'} virement {one.end_to_end_id}, "
                 "qui n’est pas dans ce fichier. Demandez-lui de quoi elle parle.",
@@ -187,13 +187,13 @@ def _of_no_transfer(report: StatusReport, by_reference: Mapping[str, UUID]) -> l
 
 def _without_effect(
     session: Session, advices: Iterable[Row[*tuple[Any, ...]]], rejections: Mapping[UUID, Said]
-) -> list[tuple[UUID | None, SetAside]]:
+) -> list[tuple[UUID | None, Ignored]]:
     """Return the rejections that change nothing, by advice: a person must know, and ask the bank or answer first.
 
     One that says again what is known (rejected, come back, taken up) tells nothing new.
     """
     doubled = open_duplicates(session, rejections)
-    found: list[tuple[UUID | None, SetAside]] = []
+    found: list[tuple[UUID | None, Ignored]] = []
     for advice in advices:
         if advice.id not in rejections:
             continue
@@ -207,5 +207,5 @@ def _without_effect(
             why = "dont elle avait annoncé un doublon. Deux personnes doivent d’abord dire si le premier envoi tient."
         if why:
             line = rejections[advice.id].line
-            found.append((advice.id, SetAside(line, f"La banque rejette le virement {advice.reference}, {why}")))
+            found.append((advice.id, Ignored(line, f"La banque rejette le virement {advice.reference}, {why}")))
     return found

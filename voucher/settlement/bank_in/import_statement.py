@@ -23,11 +23,11 @@ from voucher.ledger.chart import AccountKey, Code
 from voucher.ledger.model import Account
 from voucher.ledger.post import open_accounts
 from voucher.programme.model import PayingAccount
-from voucher.settlement.bank_in.keep_file_once import RefusedBankFile, keep_file, keep_set_aside
+from voucher.settlement.bank_in.keep_file_once import RefusedBankFile, keep_file, keep_ignored
 from voucher.settlement.bank_in.post_bank_lines import pay_and_return, post_lines
 from voucher.settlement.bank_in.store_entries import EntryStore, Place, Stored
 from voucher.settlement.formats_in.bank_content import packed
-from voucher.settlement.formats_in.bank_stages import Counted, FileError, IsOurs, SetAside, Statement, StatementFile
+from voucher.settlement.formats_in.bank_stages import Counted, FileError, Ignored, IsOurs, Statement, StatementFile
 from voucher.settlement.formats_in.camt import Reading
 from voucher.settlement.formats_in.camt_lines import BankEntry
 from voucher.settlement.formats_in.cfonb import CfonbReading
@@ -45,7 +45,7 @@ from voucher.settlement.reconciliation.rules import Verdict
 from voucher.settlement.reconciliation.withdraw_rejections import withdraw_rejections
 
 _MANY = 1_000
-SET_ASIDE_MAX = 200  # told one by one; the rest are counted
+IGNORED_MAX = 200  # told one by one; the rest are counted
 REFERENCE_LENGTH_MAX = 42  # of the bank's name for a statement, in what tells it apart: its name, its day, its page
 _ACCOUNTS = (Code.BANK, Code.UNIDENTIFIED, Code.CHARGES)
 
@@ -54,7 +54,7 @@ _ACCOUNTS = (Code.BANK, Code.UNIDENTIFIED, Code.CHARGES)
 class Imported:
     """What a statement file changed. `is_known` says that the same bytes were imported before: then nothing was.
 
-    `set_aside` is what of the file is counted nowhere, with its line and why; `pending_count` are the entries that the bank has not
+    `ignored` is what of the file is counted nowhere, with its line and why; `pending_count` are the entries that the bank has not
     booked, or gives for information.
     """
 
@@ -67,7 +67,7 @@ class Imported:
     unknown_count: int
     charge_count: int = 0
     funds_count: int = 0
-    set_aside: tuple[SetAside, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
     pending_count: int = 0
 
 
@@ -119,7 +119,7 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     parked = match_parked_returns(session, found.sha256, by=by, now=now)
     funds_count = match_calls(session, found.sha256, by=by, now=now)
     match_refunds(session, by=by, now=now)
-    keep_set_aside(session, found.sha256, taken.set_aside)
+    keep_ignored(session, found.sha256, taken.ignored)
     close_ended_batches(session, now)
     return _imported(
         is_new,
@@ -167,7 +167,7 @@ def _imported(
         unknown_count=verdicts[Verdict.UNKNOWN] - whole_lines - parked_here - funds_count,
         charge_count=verdicts[Verdict.CHARGES],
         funds_count=funds_count,
-        set_aside=tuple(taken.set_aside),
+        ignored=tuple(taken.ignored),
         pending_count=taken.pending_count,
     )
 
@@ -211,7 +211,7 @@ class _Taking:
     now: datetime
     ours: "OurAccounts"
     store: EntryStore = field(init=False)
-    set_aside: list[SetAside] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
     statement_count: int = 0
     pending_count: int = 0
     _untold_count: int = 0
@@ -233,15 +233,15 @@ class _Taking:
                 self.store.flush()
                 self.pending_count += stage.pending_count
                 place = None
-            elif len(self.set_aside) < SET_ASIDE_MAX:
-                self.set_aside.append(stage)
+            elif len(self.ignored) < IGNORED_MAX:
+                self.ignored.append(stage)
             else:
                 self._untold_count += 1
         if self._untold_count:
-            self.set_aside.append(SetAside(0, f"Et {self._untold_count} autres parties, mises de côté de même."))
+            self.ignored.append(Ignored(0, f"Et {self._untold_count} autres parties, mises de côté de même."))
         errors += self.store.stored.errors
         if not errors and not self.statement_count:
-            errors += [FileError(one.line, one.reason) for one in self.set_aside]
+            errors += [FileError(one.line, one.reason) for one in self.ignored]
         if errors:
             raise RefusedBankFile(errors)
 

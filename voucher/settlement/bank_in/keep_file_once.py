@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import insert_new
 from voucher.kernel.refusals import Refused
 from voucher.settlement.formats_in.bank_content import shown_name
-from voucher.settlement.formats_in.bank_stages import FileError, SetAside
+from voucher.settlement.formats_in.bank_stages import FileError, Ignored
 from voucher.settlement.model.bank import IgnoredPart
 from voucher.settlement.model.batches import BankFile
 from voucher.settlement.words.states import BankFileKind
@@ -50,7 +50,7 @@ def keep_file(
     return insert_new(session, BankFile, row)
 
 
-def keep_set_aside(session: Session, bank_file: str, found: Sequence[SetAside]) -> None:
+def keep_ignored(session: Session, bank_file: str, found: Sequence[Ignored]) -> None:
     """Keep what of a file is counted nowhere, in place of what was kept when the same file came before."""
     session.execute(delete(IgnoredPart).where(IgnoredPart.bank_file == bank_file))
     rows = [

@@ -31,7 +31,7 @@ from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.possible_double_payments import debited_again
 from voucher.settlement.reconciliation.rules import AFTER, KIND, WHY, Expected, Verdict, decide
-from voucher.settlement.reconciliation.withdraw_rejections import hold_rejected
+from voucher.settlement.reconciliation.withdraw_rejections import lock_rejected
 from voucher.settlement.words.states import AdviceState
 
 CHUNK = 5_000
@@ -260,7 +260,7 @@ class EntryStore:
     def _advices(self, references: Sequence[str]) -> dict[str, _Advice]:
         found: dict[str, _Advice] = {}
         for some in chunks(sorted(set(references)), CHUNK):
-            hold_rejected(self._session, some)
+            lock_rejected(self._session, some)
             rows = self._session.execute(
                 select(
                     PaymentAdvice.reference,

@@ -115,7 +115,7 @@ def freeze_batch(
             )
         )
         write_advices(session, batch_id, period_id, owed, by=by, now=now)
-        take_up(session, batch_id, [*payable, *settled], by=by, now=now)
+        carry_over(session, batch_id, [*payable, *settled], by=by, now=now)
         movements = batch_movements(agreement_id, owed)
         if movements:
             post(session, Event(EventType.BATCH_FROZEN, batch_id, now, f"Lot {frozen.number}", by), movements)
@@ -181,7 +181,7 @@ def _empty_period(session: Session, agreement_id: UUID, by: UUID, now: datetime)
     return period_id
 
 
-def take_up(session: Session, batch_id: UUID, payable: Sequence[Owed], *, by: UUID, now: datetime) -> None:
+def carry_over(session: Session, batch_id: UUID, payable: Sequence[Owed], *, by: UUID, now: datetime) -> None:
     """End the advices whose amounts this batch carries. Each was read under the lock: all must still be as they were."""
     taken: dict[AdviceState, list[UUID]] = {}
     for one in payable:

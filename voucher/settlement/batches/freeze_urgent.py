@@ -21,7 +21,7 @@ from voucher.redemption.model import Period
 from voucher.redemption.period import lock_periods
 from voucher.settlement.batches.anomalies import Anomaly, anomalies_of
 from voucher.settlement.batches.deputies import refuse_if_deputy
-from voucher.settlement.batches.freeze import Frozen, standing_batch, take_up
+from voucher.settlement.batches.freeze import Frozen, carry_over, standing_batch
 from voucher.settlement.batches.write_advices import batch_movements, write_advices
 from voucher.settlement.model.batches import SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
@@ -156,7 +156,7 @@ def freeze_urgent_batch(
             )
         )
         write_advices(session, batch_id, None, owed, by=by, now=now)
-        take_up(session, batch_id, owed, by=by, now=now)
+        carry_over(session, batch_id, owed, by=by, now=now)
         event = Event(EventType.BATCH_FROZEN, batch_id, now, f"Lot {frozen.number}", by)
         post(session, event, batch_movements(agreement_id, owed))
     return frozen

@@ -126,7 +126,9 @@ def _failed_letter(row: Row[*tuple[Any, ...]], told: Said, kind: str, now: datet
     body = (
         "Bonjour,",
         f"{row.structure_name} : {amount}, sur le compte dont l’IBAN finit par {iban_end(row.iban)}. {told.sentence}",
-        f"Que faire : {told.act}" if asks_rib else f"Que faire : rien pour le moment. {told.next_for_structure}",
+        f"Que faire : {told.act[:1].lower()}{told.act[1:]}"
+        if asks_rib
+        else f"Que faire : rien pour le moment. {told.next_for_structure}",
         f"Référence du règlement : {row.reference}, lot {row.number}.",
         f"Cette situation est celle du {french_date(paris_day(now))}.",
         "Votre RIB est sur cette page :" if asks_rib else "Le suivi de ce règlement est sur cette page :",

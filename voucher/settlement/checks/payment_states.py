@@ -29,7 +29,7 @@ _BY_ENTRY = {
 
 
 def check_a_payment_is_where_its_history_leads(session: Session) -> list[Violation]:
-    """L'état d'un règlement est celui de son dernier événement ; ses événements se comptent de un en un, sans trou."""
+    """L’état d’un règlement est celui de son dernier événement ; ses événements se comptent de un en un, sans trou."""
     last, counts = aliased(PaymentEvent), _counts()
     rows = session.execute(
         select(PaymentAdvice.reference, PaymentAdvice.state, last.to_state)
@@ -60,7 +60,7 @@ def _counts() -> Any:
 
 
 def check_a_history_is_a_chain_of_known_changes(session: Session) -> list[Violation]:
-    """Chaque événement d'un règlement part de l'état où le précédent l'a laissé, par un changement que la table connaît."""
+    """Chaque événement d’un règlement part de l’état où le précédent l’a laissé, par un changement que la table connaît."""
     before = aliased(PaymentEvent)
     broken = session.execute(
         select(PaymentAdvice.reference, PaymentEvent.from_state, PaymentEvent.to_state, PaymentEvent.why)
@@ -92,7 +92,7 @@ def check_a_history_is_a_chain_of_known_changes(session: Session) -> list[Violat
 
 
 def check_an_event_names_what_made_it(session: Session) -> list[Violation]:
-    """Chaque événement d'un règlement nomme ce qui l'a fait : une ligne rapprochée de lui, un lot, ou l'écriture de son rejet."""
+    """Chaque événement d’un règlement nomme ce qui l’a fait : une ligne rapprochée de lui, un lot, ou l’écriture de son rejet."""
     rows = session.execute(
         select(PaymentAdvice.reference, PaymentEvent.to_state, PaymentEvent.why)
         .join(PaymentAdvice, PaymentAdvice.id == PaymentEvent.advice_id)

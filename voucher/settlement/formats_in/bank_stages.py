@@ -24,7 +24,7 @@ class FileError:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class Ignored:
     """A part of a file that is counted nowhere: where it begins, and why, in French."""
 
     line: int
@@ -74,7 +74,7 @@ class Counted:
     pending_count: int
 
 
-Stage = Statement | BankEntry | SetAside | Counted
+Stage = Statement | BankEntry | Ignored | Counted
 
 
 class StatementFile(Protocol):

@@ -2,7 +2,7 @@
 
 Iterating over `Reading` gives the head of each statement, then its booked entries one by one, then what was counted; memory does not
 grow with the number of entries. What cannot be trusted (not safe XML, not euros to the cent, sums that do not add up) is gathered in
-`errors`: who reads goes to the end, then keeps nothing if there is any. What is sound but no business of ours is given as `SetAside`;
+`errors`: who reads goes to the end, then keeps nothing if there is any. What is sound but no business of ours is given as `Ignored`;
 what is passed over refuses nothing, whatever is wrong in it: accounts that are not ours, entries that are not booked, balances
 that prove nothing.
 
@@ -15,7 +15,7 @@ from typing import IO
 
 from lxml import etree
 
-from voucher.settlement.formats_in.bank_stages import FileError, IsOurs, SetAside, Stage
+from voucher.settlement.formats_in.bank_stages import FileError, Ignored, IsOurs, Stage
 from voucher.settlement.formats_in.camt_fields import Fields, WrongEntry
 from voucher.settlement.formats_in.camt_lines import PassedOver
 from voucher.settlement.formats_in.camt_statement import Kind, Progress
@@ -58,7 +58,7 @@ class Reading:
         for event, element in elements(self._file, [*names, "{*}Document"]):
             if not element.tag.startswith(self._namespace):
                 if event == "start":
-                    yield SetAside(line_of(element), _other_document(element))
+                    yield Ignored(line_of(element), _other_document(element))
                 continue
             name = element.tag[len(self._namespace) :]
             if name == "Document":
@@ -98,7 +98,7 @@ class Reading:
         try:
             progress.begin()
         except PassedOver as passed:
-            yield SetAside(line_of(progress.element), str(passed))
+            yield Ignored(line_of(progress.element), str(passed))
         except WrongEntry as wrong:
             self._fault(progress.element, str(wrong))
         if progress.statement is not None:
@@ -110,7 +110,7 @@ class Reading:
         try:
             found = progress.entry(element)
         except PassedOver as passed:
-            yield SetAside(line_of(element), str(passed))
+            yield Ignored(line_of(element), str(passed))
         except WrongEntry as wrong:
             progress.is_sound = False
             self._fault(element, str(wrong))

@@ -18,7 +18,7 @@ from typing import IO
 
 from voucher.kernel.money import format_euros
 from voucher.kernel.sepa import french_iban
-from voucher.settlement.formats_in.bank_stages import Counted, FileError, IsOurs, SetAside, Stage, Statement, not_ours
+from voucher.settlement.formats_in.bank_stages import Counted, FileError, Ignored, IsOurs, Stage, Statement, not_ours
 from voucher.settlement.formats_in.camt_fields import WrongEntry
 from voucher.settlement.formats_in.camt_lines import BankEntry
 from voucher.settlement.formats_in.cfonb_lines import line_of_movement
@@ -93,19 +93,19 @@ class CfonbReading:
         if record.account != self._passed_over:
             self._fault(record.line, reason)
 
-    def _unknown(self, record: Record) -> Iterator[SetAside]:
+    def _unknown(self, record: Record) -> Iterator[Ignored]:
         """Tell once the records that the layout does not know."""
         if record.code not in self._told:
             self._told.add(record.code)
-            yield SetAside(record.line, f"Enregistrements « {record.code} » : ils ne sont ni un solde ni un mouvement.")
+            yield Ignored(record.line, f"Enregistrements « {record.code} » : ils ne sont ni un solde ni un mouvement.")
 
-    def _old_balance(self, record: Record, closings: dict[int, Record]) -> Iterator[Statement | SetAside]:
+    def _old_balance(self, record: Record, closings: dict[int, Record]) -> Iterator[Statement | Ignored]:
         try:
             self._now = self._begin(record, closings)
             yield self._now.statement
         except _PassedOver as passed:
             self._passed_over = record.account
-            yield SetAside(record.line, str(passed))
+            yield Ignored(record.line, str(passed))
         except WrongRecord as wrong:
             self._passed_over = record.account
             self._fault(wrong.line, str(wrong))

@@ -122,7 +122,7 @@ def lift_hold(
         raise Refused("already_lifted", f"Ce blocage a déjà été levé le {french_instant(standing.lifted_at)}.")
 
 
-def holds(database: Database, *, is_live: bool, issuer_id: UUID | None = None) -> list[HoldRow]:
+def payment_holds(database: Database, *, is_live: bool, issuer_id: UUID | None = None) -> list[HoldRow]:
     """Return the holds that stand, or those that were lifted, the newest first."""
     waiting = (
         select(func.coalesce(func.sum(PaymentAdvice.amount_cents), 0))

@@ -14,7 +14,7 @@ from voucher.settlement.model.issuer_scope import account_in_scope
 
 
 @dataclass(frozen=True, slots=True)
-class SetAsideRow:
+class IgnoredRow:
     """A part of a file that is counted nowhere: the file, the line in it, why."""
 
     file_name: str
@@ -23,7 +23,7 @@ class SetAsideRow:
     reason: str
 
 
-def set_aside(database: Database, *, limit: int, issuer_id: UUID | None = None) -> list[SetAsideRow]:
+def ignored_parts(database: Database, *, limit: int, issuer_id: UUID | None = None) -> list[IgnoredRow]:
     """Return the newest parts set aside, of files that speak of an account of the scope."""
     query = (
         select(BankFile.name, BankFile.imported_at, IgnoredPart.line, IgnoredPart.reason)
@@ -33,7 +33,7 @@ def set_aside(database: Database, *, limit: int, issuer_id: UUID | None = None) 
         .limit(limit)
     )
     with database.read() as session:
-        return [SetAsideRow(*row) for row in session.execute(query)]
+        return [IgnoredRow(*row) for row in session.execute(query)]
 
 
 def speaks_of_scope(issuer_id: UUID) -> ColumnElement[bool]:

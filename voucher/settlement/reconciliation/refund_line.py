@@ -250,7 +250,10 @@ def _bearing(session: Session, state: RefundState, *, is_credit: bool) -> Sequen
         )
         .order_by(BankLine.booked_on.desc(), BankLine.id.desc())
     )
-    return [*dict(row.tuple() for row in rows).items()]
+    first: dict[UUID, UUID] = {}
+    for refund_id, line_id in rows:
+        first[refund_id] = line_id
+    return list(first.items())
 
 
 def _change(

@@ -48,7 +48,7 @@ class Rejection:
     reason: str
 
 
-def hold_rejected(session: Session, references: Sequence[str]) -> None:
+def lock_rejected(session: Session, references: Sequence[str]) -> None:
     """Keep the rejected advices of these references from being taken up by a batch until the end of the transaction."""
     session.execute(
         select(PaymentAdvice.id)

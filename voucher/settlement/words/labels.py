@@ -13,7 +13,7 @@ BATCH_STATES: dict[BatchState, str] = {
 
 ADVICE_STATES: dict[AdviceState, str] = {
     AdviceState.HELD: "En attente",
-    AdviceState.DUE: "À transmettre",
+    AdviceState.DUE: "Arrêté",
     AdviceState.IN_FILE: "Transmis",
     AdviceState.PAID: "Payé",
     AdviceState.REJECTED: "Rejeté",
