@@ -1,4 +1,4 @@
-"""Renvoyer à l'expéditeur: what nobody can identify of a credit goes back by a transfer of its own, which two people decide.
+"""Renvoyer une ligne: what nobody can identify of a credit goes back by a transfer of its own, which two people decide.
 
 On the mandated operator's channel it leaves in a payment file; on the public accountant's, a request asks the accountant for it. What
 is sent back waits in 4711 until the bank debits it: the debit and the credit then undo each other there, as two opposite lines do.
@@ -250,10 +250,7 @@ def _bearing(session: Session, state: RefundState, *, is_credit: bool) -> Sequen
         )
         .order_by(BankLine.booked_on.desc(), BankLine.id.desc())
     )
-    first: dict[UUID, UUID] = {}
-    for refund_id, line_id in rows:
-        first[refund_id] = line_id
-    return list(first.items())
+    return list({row[0]: row[1] for row in rows}.items())
 
 
 def _change(
