@@ -9,7 +9,7 @@ from tests.settlement.town import APPROVER, PREPARER
 from voucher.accounting.checks import check_counts_add_up
 from voucher.accounting.documents import Signatures, count_pdf
 from voucher.accounting.inactive_stock import count_page, counts, inactive_stock
-from voucher.accounting.stock_count import Gap, NewCount, parse_ranges, record_count, sign_count, tidy
+from voucher.accounting.stock_count import Gap, NewCount, parse_ranges, ranges_label, record_count, sign_count, tidy
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.hand_over import hand_over
 from voucher.distribution.stop import stop_booklet
@@ -36,6 +36,7 @@ JANUARY = datetime(2027, 1, 5, 9, 0, tzinfo=UTC)
 def test_numbers_are_read_as_people_write_them(typed: str, ranges: list[tuple[int, int]]) -> None:
     assert parse_ranges(typed) == ranges
     assert parse_ranges(tidy(ranges)) == ranges
+    assert parse_ranges(ranges_label(tidy(ranges))) == ranges
 
 
 @pytest.mark.parametrize("typed", ["douze", "5-2", "0-3", "1-5, 4", "1-999999999", "1--2"])

@@ -13,7 +13,7 @@ from voucher.accounting.model import GapKind
 from voucher.accounting.reconciliation import DifferenceKind, Reconciliation
 from voucher.kernel import paper
 from voucher.kernel.calendar import french_date, french_instant
-from voucher.kernel.labels import iban_label
+from voucher.kernel.labels import booklet_label, iban_label
 from voucher.kernel.money import format_euros, thousands
 from voucher.ledger.chart import Code
 
@@ -145,7 +145,7 @@ def count_pdf(count: CountPage, names: Signatures) -> bytes:
 
 
 def _gap_rows(count: CountPage) -> Sequence[Sequence[str]]:
-    return [[thousands(gap.booklet_number), GAP_WORDS[GapKind(gap.kind)], gap.known_as] for gap in count.gaps]
+    return [[booklet_label(gap.booklet_number), GAP_WORDS[gap.kind], gap.known_as] for gap in count.gaps]
 
 
 def _row(name: str, line: Line) -> list[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from voucher.accounting.model import StockCount
-from voucher.accounting.stock_count import Gap, gaps_of
+from voucher.accounting.stock_count import Gap, gaps_of, ranges_label
 from voucher.distribution.model import Prescriber
 from voucher.issuing.model import Booklet, IssueBatch, Voucher, VoucherState
 from voucher.kernel.database import Database
@@ -163,7 +163,7 @@ def count_page(database: Database, count_id: UUID, issuer_id: UUID | None = None
         issuer_name=row.issuer_name,
         holder_name=row.holder_name,
         counted_on=row.counted_on,
-        ranges=row.ranges,
+        ranges=ranges_label(row.ranges),
         expected_count=row.expected_count,
         expected_cents=row.expected_cents,
         counted_count=row.counted_count,

@@ -49,7 +49,7 @@ class Gap:
     """A booklet that lacks or is in excess, with what the system said of it."""
 
     booklet_number: int
-    kind: str
+    kind: GapKind
     known_as: str
 
     @property
@@ -100,8 +100,16 @@ def parse_ranges(text: str) -> list[tuple[int, int]]:
 
 
 def tidy(ranges: Iterable[tuple[int, int]]) -> str:
-    """Return ranges as they are shown: « 1-40, 57 »."""
+    """Return ranges as they are stored: « 1-40, 57 »."""
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+
+
+def ranges_label(stored: str) -> str:
+    """Return stored ranges as people read them, and may type them again: « 0001 à 0040, 0057 »."""
+    return ", ".join(
+        booklet_label(first) if first == last else f"{booklet_label(first)} à {booklet_label(last)}"
+        for first, last in parse_ranges(stored)
+    )
 
 
 def record_count(database: Database, new: NewCount, *, by: UUID, now: datetime) -> list[Gap]:

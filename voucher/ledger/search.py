@@ -6,10 +6,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, false, func, or_, select, union
+from sqlalchemy import ColumnElement, Select, false, or_, select, union
 
 from voucher.kernel.labels import booklet_label
-from voucher.kernel.money import NO_BREAK_SPACE
+from voucher.kernel.search import contains
 from voucher.kernel.typed_days import WrongDay, parse_day
 from voucher.kernel.typed_numbers import WrongNumber, parse_euros, parse_serial
 from voucher.ledger.chart import CHART, Journal
@@ -75,14 +75,11 @@ def search(filters: Mapping[str, str]) -> Select[*tuple[Any, ...]]:
 
 
 def _words(text: str) -> ColumnElement[bool]:
-    """Return where a narration holds a text, whatever its spaces, or a booklet's number typed without them; or an id."""
-    narration = func.replace(Entry.narration, NO_BREAK_SPACE, " ", type_=Entry.narration.type)
+    """Return where a narration holds a text, or a booklet's number typed without its spaces; or an id."""
     texts = {text}
     with suppress(WrongNumber):
         texts.add(booklet_label(parse_serial(text)))
-    kept: list[ColumnElement[bool]] = [
-        narration.icontains(one.replace(NO_BREAK_SPACE, " "), autoescape=True) for one in sorted(texts)
-    ]
+    kept: list[ColumnElement[bool]] = [contains(Entry.narration, text) for text in sorted(texts)]
     with suppress(ValueError):
         asked = UUID(text)
         kept += [Entry.id == asked, Entry.event_id == asked]

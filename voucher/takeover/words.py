@@ -4,6 +4,8 @@ reference, or by the end of its name; a test finds those that nothing says.
 
 from sqlalchemy import Column
 
+from voucher.ledger.chart import Code
+
 COLUMNS: dict[str, str] = {
     "account_id": "Compte du registre.",
     "account.id": "Numéro du compte, dérivé de sa clé.",
@@ -129,7 +131,7 @@ COLUMNS: dict[str, str] = {
     "payment_event.bank_file": "Fichier qui le dit, où aucune ligne ne le dit.",
     "payment_event.line_id": "Ligne de banque qui le dit.",
     "payment_event.rank": "Rang de l’événement, à partir de 1.",
-    "line_proposal.code": "Compte du plan : 6270, 4671 ou 4432.",
+    "line_proposal.code": f"Compte du plan : {Code.CHARGES}, {Code.OVERPAID} ou {Code.ADVANCES}.",
     "line_proposal.reason": "Pourquoi, dans les mots de qui propose.",
     "line_refund.execution_on": "Jour d’exécution demandé à la banque.",
     "file_name": "Nom du fichier transmis.",

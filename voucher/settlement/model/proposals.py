@@ -7,6 +7,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
+from voucher.ledger.chart import Code
+from voucher.settlement.words.states import ProposalKind
 
 
 class LineProposal(Base):
@@ -20,7 +23,7 @@ class LineProposal(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)  # made by the form
     line_id: Mapped[UUID] = mapped_column(ForeignKey("bank_line.id"), index=True)
-    kind: Mapped[str] = mapped_column(String(8))
+    kind: Mapped[ProposalKind] = mapped_column(OneOf(ProposalKind, 8))
     amount_cents: Mapped[int] = mapped_column(BigInt)
     reason: Mapped[str] = mapped_column(String(200))
     code: Mapped[str | None] = mapped_column(String(4))
@@ -51,14 +54,13 @@ class LineProposal(Base):
             sqlite_where=text("confirmed_at IS NULL AND withdrawn_at IS NULL"),
             postgresql_where=text("confirmed_at IS NULL AND withdrawn_at IS NULL"),
         ),
-        CheckConstraint("kind IN ('account', 'undo', 'refund')", name="kind_is_known"),
         CheckConstraint("amount_cents > 0", name="amount_is_positive"),
         # Each account with what it is kept by, and no other account.
         CheckConstraint(
             "CASE WHEN code IS NULL THEN agreement_id IS NULL AND structure_id IS NULL AND funder_id IS NULL "
-            "WHEN code = '6270' THEN agreement_id IS NULL AND structure_id IS NULL AND funder_id IS NULL "
-            "WHEN code = '4671' THEN agreement_id IS NOT NULL AND structure_id IS NOT NULL AND funder_id IS NULL "
-            "WHEN code = '4432' THEN agreement_id IS NOT NULL AND structure_id IS NULL AND funder_id IS NOT NULL "
+            f"WHEN code = '{Code.CHARGES}' THEN agreement_id IS NULL AND structure_id IS NULL AND funder_id IS NULL "
+            f"WHEN code = '{Code.OVERPAID}' THEN agreement_id IS NOT NULL AND structure_id IS NOT NULL AND funder_id IS NULL "
+            f"WHEN code = '{Code.ADVANCES}' THEN agreement_id IS NOT NULL AND structure_id IS NULL AND funder_id IS NOT NULL "
             "ELSE 1 = 0 END",
             name="account_has_its_dimensions",
         ),

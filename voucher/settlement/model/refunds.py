@@ -7,6 +7,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
+from voucher.programme.model import SettlementChannel
+from voucher.settlement.words.states import RefundState
 
 
 class LineRefund(Base):
@@ -21,11 +24,11 @@ class LineRefund(Base):
     id: Mapped[UUID] = mapped_column(ForeignKey("line_proposal.id"), primary_key=True)
     reference: Mapped[str] = mapped_column(String(35), unique=True)  # EndToEndId
     paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
-    channel: Mapped[str] = mapped_column(String(20))
+    channel: Mapped[SettlementChannel] = mapped_column(OneOf(SettlementChannel, 20))
     holder_name: Mapped[str] = mapped_column(String(70))
     iban: Mapped[str] = mapped_column(String(34))
     amount_cents: Mapped[int] = mapped_column(BigInt)
-    state: Mapped[str] = mapped_column(String(10))
+    state: Mapped[RefundState] = mapped_column(OneOf(RefundState, 10))
     execution_on: Mapped[date | None]
     file_name: Mapped[str | None] = mapped_column(String(120))
     file_sha256: Mapped[str | None] = mapped_column(String(64))
@@ -34,9 +37,6 @@ class LineRefund(Base):
     return_line_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_line.id"))  # the credit that brought it back
 
     __table_args__ = (
-        CheckConstraint(
-            "state IN ('proposed', 'withdrawn', 'in_file', 'paid', 'returned', 'rejected')", name="state_is_known"
-        ),
         CheckConstraint("amount_cents > 0", name="amount_is_positive"),
         # What left has its file, what did not has none.
         CheckConstraint(

@@ -14,7 +14,7 @@ from voucher.funding.receive import BookedMoney, receive_funds, refund_advance
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.ledger.chart import Dimension, EventType
+from voucher.ledger.chart import Code, Dimension, EventType
 from voucher.ledger.post import Event, post_event
 from voucher.programme.model import Agreement
 from voucher.settlement.formats_in.camt_charges import is_charge
@@ -22,7 +22,7 @@ from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.reconciliation.apply_match import Line, Match, MatchOf, is_made, line_to_use, take, write_match
 from voucher.settlement.reconciliation.bank_turn import take_bank_turn
-from voucher.settlement.recoveries.recover import open_claims, repay_from_line
+from voucher.settlement.recoveries.repay_or_write_off import open_claims, repay_from_line
 from voucher.settlement.words.states import MatchKind
 
 
@@ -42,7 +42,7 @@ def match_with_charges(
         if not is_charge(line.domain_code):
             raise Refused(
                 "not_said_a_charge",
-                "La banque ne dit pas que ce sont ses frais. Proposez le compte 6270 : une autre personne confirmera.",
+                f"La banque ne dit pas que ce sont ses frais. Proposez le compte {Code.CHARGES} : une autre personne confirmera.",
             )
         take(session, line, line.amount_cents)
         write_match(session, match, line, MatchKind.CHARGE, line.amount_cents)

@@ -23,8 +23,8 @@ from voucher.ledger.model import Account
 from voucher.ledger.post import Event, post_event
 from voucher.programme.model import Agreement, Funder
 from voucher.settlement.reconciliation.apply_match import Line, Match, line_to_use, take, write_match
-from voucher.settlement.recoveries.overpayments import OpenOverpayment, net_of
-from voucher.settlement.recoveries.recover import Claim, open_claims, repay_from_line
+from voucher.settlement.recoveries.net_overpayments import OpenOverpayment, net_of
+from voucher.settlement.recoveries.repay_or_write_off import Claim, open_claims, repay_from_line
 from voucher.settlement.words.states import MatchKind
 
 
@@ -81,7 +81,7 @@ def account_choice(session: Session, line: Line, wanted: ChartAccount, amount_ce
 def account_name(code: Code, whose: str | None = None, agreement_number: str | None = None, *, is_credit: bool) -> str:
     """Return how an account is called to who chooses it: its code, what it holds, whose it is and of which agreement."""
     if code == Code.CHARGES:
-        return "6270, frais de la banque rendus" if is_credit else "6270, frais de la banque"
+        return f"{code}, frais de la banque{' rendus' if is_credit else ''}"
     what = "trop-perçus" if code == Code.OVERPAID else "avance"
     return f"{code}, {what} de {whose}, convention {agreement_number}"
 

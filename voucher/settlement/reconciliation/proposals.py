@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.orm import Session
 
+from voucher.kernel.calendar import not_before
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import is_replay
@@ -108,7 +109,7 @@ def confirm_proposal(
     with database.write() as session:
         take_bank_turn(session)
         proposal = _proposal(session, proposal_id, issuer_id)
-        kind = ProposalKind(proposal.kind)
+        kind: ProposalKind = proposal.kind
         if proposal.proposed_by == by:
             raise Refused("four_eyes", "Vous avez proposé ce rapprochement. Une autre personne doit le confirmer.")
         confirm = (
@@ -120,7 +121,7 @@ def confirm_proposal(
                 LineProposal.proposed_by != by,
             )
             # A step is never dated before the one it follows, whatever the clocks say.
-            .values(confirmed_at=max(now, proposal.proposed_at), confirmed_by=by)
+            .values(confirmed_at=not_before(now, proposal.proposed_at), confirmed_by=by)
             .execution_options(synchronize_session=False)
         )
         if changed(session, confirm) == 0:
@@ -147,7 +148,7 @@ def withdraw_proposal(
                 LineProposal.confirmed_at.is_(None),
                 LineProposal.withdrawn_at.is_(None),
             )
-            .values(withdrawn_at=max(now, proposal.proposed_at), withdrawn_by=by)
+            .values(withdrawn_at=not_before(now, proposal.proposed_at), withdrawn_by=by)
             .execution_options(synchronize_session=False)
         )
         if changed(session, withdraw) == 1:

@@ -116,7 +116,7 @@ def _proposals() -> Select[*tuple[Any, ...]]:
 
 
 def _row(row: Row[*tuple[Any, ...]]) -> ProposalRow:
-    kind = ProposalKind(row.kind)
+    kind = row.kind
     return ProposalRow(
         id=row.id,
         line_id=row.line_id,

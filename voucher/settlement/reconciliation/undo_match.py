@@ -28,7 +28,7 @@ from voucher.settlement.reconciliation.bank_turn import close_ended_batches, tak
 from voucher.settlement.reconciliation.line_entries import DIRECT, IDENTIFIED
 from voucher.settlement.reconciliation.refund_line import reject_refund, undo_refund_debit
 from voucher.settlement.reconciliation.withdraw_rejections import reject_again
-from voucher.settlement.recoveries.recover import undo_repayment
+from voucher.settlement.recoveries.repay_or_write_off import undo_repayment
 from voucher.settlement.words.states import AdviceState, BatchState, MatchKind
 from voucher.settlement.words.transitions import PaymentWhy
 
@@ -71,7 +71,7 @@ def undo_in(
     )
     if changed(session, undo) == 0:
         return
-    kind = MatchKind(parts[0].kind)
+    kind = parts[0].kind
     if kind is MatchKind.PAYMENT:
         _put_back_in_transit(session, parts, line, by, now)
     elif kind is MatchKind.RETURN:

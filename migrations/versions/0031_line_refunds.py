@@ -3,8 +3,10 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0029"
-down_revision = "0028"
+from voucher.kernel.hold_values import hold_values
+
+revision = "0031"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 
@@ -15,8 +17,14 @@ FILE_FITS_STATE = (
 )
 
 
+MATCH_KINDS = (
+    "payment", "return", "charge", "funds", "advance_refund", "advance_return", "overpayment", "refund", "refund_debit", "offset",
+)  # fmt: skip
+
+
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables; let a match be a refund or its debit."""
+    hold_values("bank_match", {"kind": MATCH_KINDS}, instead_of=("ck_bank_match_kind_is_known",))
     op.create_table(
         "line_refund",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -36,6 +44,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "state IN ('proposed', 'withdrawn', 'in_file', 'paid', 'returned', 'rejected')",
             name=op.f("ck_line_refund_state_is_known"),
+        ),
+        sa.CheckConstraint(
+            "channel IN ('public_accountant', 'mandated_operator')", name=op.f("ck_line_refund_channel_is_known")
         ),
         sa.CheckConstraint("amount_cents > 0", name=op.f("ck_line_refund_amount_is_positive")),
         sa.CheckConstraint(FILE_FITS_STATE, name=op.f("ck_line_refund_file_fits_state")),
