@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField
 from wtforms.validators import Length
 
-from issuer_portal.finance.folder import blueprint, flash_refusal, id_of, scope
+from issuer_portal.finance.folder import blueprint, scope
 from voucher.access.read import holders
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -17,6 +17,7 @@ from voucher.settlement.reconciliation.line_notes import NOTE_LENGTH_MAX, NoteRo
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SelectField
 from voucher.web.services import services
+from voucher.web.views import flash_refusal, id_of
 
 
 class NoteForm(HouseForm):

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.finance.folder import READERS, blueprint, download, id_of, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -19,6 +19,7 @@ from voucher.settlement.reconciliation.refund_line import REASON_LENGTH_MAX, New
 from voucher.web.access import staff, viewer
 from voucher.web.forms import EurosField, HouseForm, IbanField, show_refusal
 from voucher.web.services import services
+from voucher.web.views import download, id_of
 
 
 class RefundForm(HouseForm):
