@@ -157,10 +157,10 @@ def _matched_with(row: LineRow) -> str:
 
 
 def _assignee(row: LineRow) -> str:
-    """Return the name of who is on a line; few lines have somebody."""
+    """Say who is on a line; few lines have somebody."""
     if row.assignee_id is None:
         return ""
-    return names_of(services().database, {row.assignee_id}).get(row.assignee_id, "")
+    return f"{names_of(services().database, {row.assignee_id}).get(row.assignee_id, 'Une personne')} s’en occupe"
 
 
 def _advice_url(row: LineRow) -> str | None:
@@ -188,7 +188,7 @@ LINES = Table(
         Column("matched_with", "Rapprochée avec", value=_matched_with, under="state", link=_advice_url),
         Column("structure_name", "Structure", under="state"),
         Column("why", "Pourquoi", under="state"),
-        Column("assignee", "Qui s’en occupe", value=_assignee, under="state"),
+        Column("assignee", "Suivi", value=_assignee, under="state"),
         Column("written_note", "Note", under="state"),
         Column("amount", "Montant", Kind.EUROS, lambda row: row.signed_cents, is_sorted=True, is_summed=True),
         Column(
