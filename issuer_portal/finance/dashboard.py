@@ -235,7 +235,15 @@ def cash_page() -> str | Response:
 
 
 def _cash_file(found: Cash) -> Response:
-    heads = ["Convention", "Scénario", "Mois", "Utilisé (€)", "Payé (€)", "Reçu (€)", "Trésorerie à la fin (€)"]
+    heads = [
+        "Convention",
+        "Scénario",
+        "Mois",
+        "Utilisation prévue (€)",
+        "Paiement prévu (€)",
+        "Recette prévue (€)",
+        "Trésorerie à la fin (€)",
+    ]
     months = (
         (
             one.number,

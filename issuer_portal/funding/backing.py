@@ -24,7 +24,7 @@ def backing() -> str | Response:
     day, before = _asked()
     rows = _rows(day, before)
     if request.args.get("format") in FILE_FORMATS:
-        heads = ["Convention", "Collectivité", "Détenu (€)", "À recevoir (€)", "En retard (€)", "En circulation (€)", "Dû (€)",
+        heads = ["Convention", "Collectivité", "Détenu (€)", "À recevoir (€)", "Appels en retard (€)", "En circulation (€)", "Dû (€)",
                  "En banque, sur le dû et la circulation (€)", "Avec l’argent promis (€)", "Crédit libre (€)"]  # fmt: skip
         lines = [_cells(one) for one in rows]
         return file_response(f"fonds-disponibles-{day.isoformat()}", heads, lines)

@@ -116,7 +116,7 @@ def funder(funder_id: UUID) -> str | Response:
     name, rows = found
     if request.args.get("format") in FILE_FORMATS:
         heads = ["Convention", "Plafond (€)", "Engagé (€)", "En circulation (€)", "Utilisé (€)", "Appelé (€)", "Reçu (€)",
-                 "À recevoir (€)", "En retard (€)", "Avance (€)"]  # fmt: skip
+                 "À recevoir (€)", "Appels en retard (€)", "Avance (€)"]  # fmt: skip
         lines = [_cells(row) for row in rows]
         return file_response(f"financeur-{name}", heads, lines)
     return render_template("funding/funder.html", name=name, rows=rows)
