@@ -11,12 +11,11 @@ from sqlalchemy import select
 
 from tests.builders import SOMEONE
 from tests.funding.money import PERSON, a_funded_town, balance, received, wrong_funds
+from tests.listed import listed
 from tests.settlement.town import NOW, Town
 from voucher.funding.call import Called, call_advance, call_funds
 from voucher.funding.cancel import cancel_call
 from voucher.funding.documents import (
-    CALL_PDF,
-    USES_CSV,
     call_pdf,
     documents_of,
     keep_call_documents,
@@ -24,12 +23,13 @@ from voucher.funding.documents import (
     parties_of,
     uses_csv,
 )
-from voucher.funding.model import FundsCall
+from voucher.funding.model import DocumentKind, FundsCall
 from voucher.funding.uses import uses_of_call, uses_to_call
 from voucher.issuing.model import IssueBatch
 from voucher.issuing.shares import shares_of_batch
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.money import shares_of
 from voucher.kernel.refusals import Refused
 from voucher.network.names import names_of_structures
@@ -193,15 +193,17 @@ def test_the_list_behind_a_call_sums_up_to_it(database: Database) -> None:
     town = a_funded_town(database, shares=(3333, 6667))
     for count in (3, 1, 2):
         town.redeem(voucher_count=count)
-    waiting, waiting_count = uses_to_call(database, town.agreement_id, town.agreed.funder_ids[0], limit=2)
+    waiting, waiting_count = listed(
+        uses_to_call(database, town.agreement_id, town.agreed.funder_ids[0], Asked(limit=2))
+    )
     assert (len(waiting), waiting_count) == (2, 3)
     done = call(town)
-    lines, count = uses_of_call(database, done.call_id, names_of_structures, limit=10)
+    lines, count = listed(uses_of_call(database, done.call_id, Asked(limit=10), names_of_structures))
     assert count == 3
     assert sum(line.cents for line in lines) == done.used_cents
     assert {line.structure_id for line in lines} == {town.structure_ids[0]}
     assert all(line.structure_name.startswith("Association du Numérique") for line in lines)
-    assert uses_of_call(database, done.call_id, limit=10, issuer_id=new_id()) == ([], 0)
+    assert listed(uses_of_call(database, done.call_id, Asked(limit=10), issuer_id=new_id())) == ([], 0)
 
 
 def test_a_calls_documents_are_made_once_and_kept(database: Database) -> None:
@@ -213,10 +215,10 @@ def test_a_calls_documents_are_made_once_and_kept(database: Database) -> None:
     again = keep_call_documents(database, done.call_id, now=LATER + timedelta(days=40))
     assert first == again == documents_of(database, done.call_id)
     kinds = {one.kind: one for one in first}
-    assert set(kinds) == {CALL_PDF, USES_CSV}
-    assert kinds[CALL_PDF].content.startswith(b"%PDF")
+    assert set(kinds) == {DocumentKind.CALL_PDF, DocumentKind.USES_CSV}
+    assert kinds[DocumentKind.CALL_PDF].content.startswith(b"%PDF")
     assert all(hashlib.sha256(one.content).hexdigest() == one.sha256 for one in first)
-    assert ";20,00\r\n" in kinds[USES_CSV].content.decode("utf-8-sig")
+    assert ";20,00\r\n" in kinds[DocumentKind.USES_CSV].content.decode("utf-8-sig")
     assert wrong_funds(database) == []
 
 

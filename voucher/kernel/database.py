@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    Table,
     any_,
     bindparam,
     create_engine,
@@ -36,6 +37,7 @@ from sqlalchemy.types import TypeDecorator
 
 from voucher.kernel.bounded_connection import BoundedConnection
 from voucher.kernel.identifiers import derived_number
+from voucher.kernel.known_values import OneOf, check_of
 from voucher.kernel.time_limits import COMMANDS, TimeLimits, milliseconds, takes_long
 
 POOL_SIZE = 32
@@ -84,6 +86,14 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Make the table, and let the database hold the values of its columns that are of an enumeration."""
+        super().__init_subclass__(**options)
+        assert isinstance(cls.__table__, Table)
+        for column in cls.__table__.columns:
+            if isinstance(column.type, OneOf):
+                cls.__table__.append_constraint(check_of(column, column.type.words))
 
 
 class Database:
@@ -239,7 +249,7 @@ def whole_turn(database: Database, name: str) -> Iterator[bool]:
         return
     number = derived_number(f"whole turn {name}")
     with database.ask() as connection:
-        # Held by the connection: whoever dies loses it.
+        # An advisory lock of the session: the server releases it when the connection ends.
         is_ours = bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
         try:
             yield is_ours
@@ -259,8 +269,8 @@ def insert_new(session: Session, table: type[Base], values: Mapping[str, object]
     return session.execute(statement).first() is not None
 
 
-def count_anew(session: Session, *tables: type[Base]) -> None:
-    """Tell PostgreSQL's planner how much a transaction has just written into these tables: it would think them as they were.
+def analyze_tables(session: Session, *tables: type[Base]) -> None:
+    """Run ANALYZE on PostgreSQL: the planner's statistics do not count the rows that this transaction has written.
 
     Where the role does not own the tables, PostgreSQL warns and goes on.
     """

@@ -14,6 +14,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import SUBJECT_CHARACTERS_MAX, Letter, is_address, queue
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
@@ -22,7 +23,6 @@ from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.letters import PaymentLetter
 
-PAYMENT_LETTER = "payment_letter"
 BODY_LENGTH_MAX = 4_000
 
 
@@ -81,7 +81,7 @@ def write_letter(database: Database, new: NewLetter, *, by: UUID, now: datetime,
         taken = Refused("letter_exists", "Ce message est déjà écrit. Voyez-le sur la page de la structure.")
         if insert_once(session, PaymentLetter, row, also, taken):
             letter = Letter(
-                kind=PAYMENT_LETTER,
+                kind=LetterKind.PAYMENT_LETTER,
                 about_id=new.id,
                 issuer_id=found.issuer_id,
                 recipient=found.contact_email,

@@ -17,6 +17,7 @@ from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.mail.again import send_again
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.model import OutboxMessage
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import BankDetails, Structure
@@ -31,8 +32,10 @@ from voucher.settlement.words.causes import Holder
 from voucher.settlement.words.payment_sentences import Said, said
 from voucher.settlement.words.states import AdviceState
 
-SENT = "advice_sent"
-FAILED = {AdviceState.REJECTED: "advice_rejected", AdviceState.RETURNED: "advice_returned"}
+FAILED = {
+    AdviceState.REJECTED: LetterKind.ADVICE_REJECTED,
+    AdviceState.RETURNED: LetterKind.ADVICE_RETURNED,
+}
 
 
 def notify_sent(session: Session, batch_id: UUID, now: datetime) -> None:
@@ -126,7 +129,7 @@ def _sent_letter(row: Row[*tuple[Any, ...]], told: Said, now: datetime) -> Lette
         "Le détail de ce règlement est sur cette page :",
     )
     return Letter(
-        kind=SENT,
+        kind=LetterKind.ADVICE_SENT,
         about_id=row.id,
         issuer_id=row.issuer_id,
         recipient=row.contact_email,
@@ -136,7 +139,7 @@ def _sent_letter(row: Row[*tuple[Any, ...]], told: Said, now: datetime) -> Lette
     )
 
 
-def _failed_letter(row: Row[*tuple[Any, ...]], told: Said, kind: str, now: datetime) -> Letter:
+def _failed_letter(row: Row[*tuple[Any, ...]], told: Said, kind: LetterKind, now: datetime) -> Letter:
     amount = format_euros(row.amount_cents)
     asks_rib = told.holder is Holder.STRUCTURE
     body = (
