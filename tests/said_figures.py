@@ -8,7 +8,7 @@ from lxml import html
 NUMBER = "\\d[\\d\u202f\u00a0]*(?:,\\d+)?(?:[\u202f\u00a0](?:€|%))?"
 WORD = "[A-Za-zÀ-ÿœŒ’'-]+"
 AMOUNT_THEN_WORDS = re.compile(f"({NUMBER})[ \u00a0]({WORD}(?: {WORD})*)")
-WORDS_THEN_AMOUNT = re.compile(f"({WORD}(?: {WORD})*)[ \u00a0]: ({NUMBER})")
+WORDS_THEN_AMOUNT = re.compile(f"(?:^|[.!?] )({WORD}(?: {WORD})*)[ \u00a0]: ({NUMBER})")
 
 
 def said_figures(page: str) -> Iterator[tuple[str, str]]:
