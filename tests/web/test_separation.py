@@ -202,6 +202,7 @@ def test_no_hidden_field_reaches_what_is_another_s(two: Two) -> None:
     assert two.clients[Role.ISSUER].get(f"/emetteur/bordereaux/nouveau?de={theirs.prescriber_id}").status_code == 404
 
 
+@pytest.mark.long
 def test_no_list_and_no_export_says_a_word_of_another_s(two: Two) -> None:
     theirs = two.theirs
     asked = (
