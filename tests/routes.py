@@ -25,6 +25,7 @@ CLASSES = {
         "GET/POST /finances/reglements/<uuid:advice_id>",
         "GET /finances/reglements/<uuid:advice_id>/bordereau.pdf",
         "GET/POST /finances/reglements/<uuid:advice_id>/doublon",
+        "GET /finances/structures/<uuid:structure_id>",
         "GET /finances/tableau-de-bord",
         "GET /finances/tableau-de-bord/dettes",
         "GET /finances/tableau-de-bord/dettes/lignes",
@@ -115,6 +116,7 @@ CLASSES = {
         "POST /finances/remplacements/<uuid:deputyship_id>/arreter",
     ),
     "finance_approver finance_preparer": (
+        "GET/POST /finances/reglements/<uuid:advice_id>/ecrire",
         "POST /comptabilite/exercices/<int:year>/renoncer",
         "POST /finances/banque/lignes/<uuid:line_id>/propositions/<uuid:proposal_id>/retirer",
         "GET/POST /finances/lots/<uuid:batch_id>/doublons/<uuid:answer_id>/retirer",

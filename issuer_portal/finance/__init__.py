@@ -20,6 +20,7 @@ from issuer_portal.finance import line_proposals as line_proposals
 from issuer_portal.finance import messages as messages
 from issuer_portal.finance import overpayments as overpayments
 from issuer_portal.finance import ribs as ribs
+from issuer_portal.finance import structures as structures
 from issuer_portal.finance import urgent as urgent
 from issuer_portal.finance.folder import READERS
 from issuer_portal.finance.folder import blueprint as blueprint

@@ -16,10 +16,12 @@ from voucher.access.rules import Role
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.advice_document import advice_document
+from voucher.settlement.batches.freeze_urgent import UrgentOffer, urgent_offers
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.batches.read_advice import AdvicePage, advice
 from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.formats_out.documents import Contact
+from voucher.settlement.payable.owed import CARRIED_STATES
 from voucher.settlement.payable.payment_history import HistoryEvent, payment_history
 from voucher.settlement.reports.read_duplicates import duplicates_of
 from voucher.settlement.reports.read_payees import ASK_NAME, MAY_WAIT, payee_checks
@@ -71,6 +73,7 @@ def advice_page(advice_id: UUID) -> str | Response:
         payee=payee_checks(here.database, page.batch_id, advice_id=advice_id).get(advice_id),
         may_wait=MAY_WAIT,
         ask_name=ASK_NAME,
+        offer=_offer(page),
         history=_history(advice_id),
     )
 
@@ -87,6 +90,15 @@ def advice_pdf(advice_id: UUID) -> Response:
     name, content = advice_document(page, contact)
     note_access(here.database, viewer().account_id, "Bordereau téléchargé", f"règlement {page.reference}", here.now())
     return download(name, content, "application/pdf")
+
+
+def _offer(page: AdvicePage) -> UrgentOffer | None:
+    """Return what an urgent batch would pay again of what failed, or None where this payment did not fail."""
+    if page.state not in CARRIED_STATES:
+        return None
+    here = services()
+    offers = urgent_offers(here.database, {page.agreement_id}, now=here.now(), issuer_id=scope())
+    return offers.get((page.agreement_id, page.structure_id))
 
 
 def _history(advice_id: UUID) -> list[dict[str, object]]:

@@ -360,4 +360,4 @@ def file(batch_id: UUID, kind: str) -> Response:
     if found is None:
         abort(404)
     note_access(here.database, viewer().account_id, "Fichier de règlement téléchargé", found.name, here.now())
-    return download(found.name, found.content, FILE_KINDS[kind][1])
+    return download(found.name, found.content, FILE_KINDS[found.kind][1])

@@ -7,6 +7,7 @@ from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.kernel.calendar import french_month
 from voucher.reporting import rejects
 from voucher.reporting.timeline import STEP_WORDS, Step, Timeline, timeline
+from voucher.settlement.batches.freeze_urgent import urgent_offers
 from voucher.settlement.deadlines.payment_deadlines import late_now
 from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.web.access import staff
@@ -177,6 +178,12 @@ def failure_rows() -> str | Response:
         listing=listing,
         rows=shown,
         told=told,
+        offers=urgent_offers(
+            services().database,
+            {one.agreement_id for one in shown if one.is_open},
+            now=services().now(),
+            issuer_id=scope(),
+        ),
         total=len(rows),
         total_cents=sum(one.amount_cents for one in rows),
         reasons=[(group.key, f"{group.key} · {group.first.reason.sentence}") for group in rejects.by_reason(found)],

@@ -18,21 +18,13 @@ from voucher.kernel.calendar import french_date
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.deputies import NewDeputy, Person, decide_deputy, end_deputy, name_deputy
-from voucher.settlement.batches.read_deputies import Deputyship, DeputyState, deputyship, deputyships
+from voucher.settlement.batches.read_deputies import Deputyship, deputyship, deputyships
 from voucher.web.access import staff, viewer
 from voucher.web.forms import DateField, HouseForm, SelectField, show_refusal
 from voucher.web.services import services
+from voucher.web.tags import DEPUTY_TAGS
 
 DEPUTY_READERS = (*READERS, Role.PROGRAMME)
-STATES = {
-    DeputyState.WAITING: ("À accepter", "wait"),
-    DeputyState.COMING: ("À venir", "neutral"),
-    DeputyState.LASTING: ("En cours", "success"),
-    DeputyState.OVER: ("Terminé", "neutral"),
-    DeputyState.ENDED: ("Arrêté", "neutral"),
-    DeputyState.REFUSED: ("Refusé", "neutral"),
-}
-"""The word of each state, and the kind of its tag."""
 
 
 class PasswordAgain(HouseForm):
@@ -61,7 +53,7 @@ def all_deputies() -> str:
         live=[row for row in rows if row.may_end],
         past=[row for row in rows if not row.may_end],
         names=_names(rows),
-        states=STATES,
+        states=DEPUTY_TAGS,
         may_name=viewer().may(Role.FINANCE_APPROVER),
         may_decide=viewer().may(Role.PROGRAMME),
     )
@@ -200,8 +192,8 @@ def _page(row: Deputyship, form: Any, *, refusal: Any = None, ending: Any = None
         names=_names([row]),
         address=deputy.email if deputy else "",
         is_preparer=deputy is not None and any(role is Role.FINANCE_PREPARER for role, _ in deputy.roles),
-        state=STATES[row.state],
-        may_decide=row.state is DeputyState.WAITING
+        state=DEPUTY_TAGS[row.state],
+        may_decide=row.is_waiting
         and viewer().may(Role.PROGRAMME)
         and viewer().account_id not in (row.approver_id, row.deputy_id),
         may_end=row.may_end and _may_end(row),

@@ -15,7 +15,7 @@ from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.settlement.deadlines.finance_calendar import calendar
-from voucher.settlement.payable.block_payments import (
+from voucher.settlement.payable.hold_by_hand import (
     REASON_CHARACTERS_MAX,
     HoldRow,
     NewHold,

@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.finance.folder import READERS, blueprint, flash_refusal
+from issuer_portal.finance.folder import READERS, blueprint, flash_refusal, scope
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
@@ -22,7 +22,7 @@ STATE_CHOICES = [(str(state), word) for state, word in read.STATE_WORDS.items()]
 
 
 def _scope() -> UUID | None:
-    return viewer().scope(*MESSAGE_READERS)
+    return scope(Role.PROGRAMME)
 
 
 def _with_accounts() -> bool:
@@ -81,7 +81,7 @@ def message(message_id: UUID) -> str:
         word=MESSAGE_TAGS[found.state],
         page=f"{here.settings.base_url.rstrip('/')}{found.path}" if found.path else "",
         may_send=viewer().may(*MAY_SEND),
-        is_for_account=found.kind.startswith(read.ACCOUNT_KINDS),
+        is_for_account=found.kind in read.ACCOUNT_LETTERS,
     )
 
 

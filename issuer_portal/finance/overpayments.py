@@ -16,7 +16,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.settlement.recoveries import read_overpayments as read
-from voucher.settlement.recoveries.recover import REASON_LENGTH_MAX, ask_write_off, write_off
+from voucher.settlement.recoveries.repay_or_write_off import REASON_LENGTH_MAX, ask_write_off, write_off
 from voucher.settlement.recoveries.revenue_order import claim_overpayment
 from voucher.settlement.words.labels import DISPUTE_REASONS, OVERPAYMENT_STATES, RECOVERY_KINDS
 from voucher.web.access import staff, viewer

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import abort, flash, redirect, render_template, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
@@ -41,6 +41,9 @@ def urgent(agreement_id: UUID) -> str | Response:
     form.structures.choices = [
         (str(line.structure_id), f"{line.name}, {format_euros(line.amount_cents)}. {line.why_failed}") for line in ready
     ]
+    if request.method == "GET":
+        asked = request.args.get("structure", "")
+        form.structures.data = [asked] if asked in {str(line.structure_id) for line in ready} else []
     if form.validate_on_submit():
         try:
             frozen = freeze_urgent_batch(

@@ -128,7 +128,7 @@ def call_file(call_id: UUID, kind: str) -> Response:
     if found is None:
         abort(404)
     note_access(here.database, viewer().account_id, "Appel de fonds téléchargé", found.name, here.now())
-    return download(found.name, found.content, MEDIA_TYPES[kind])
+    return download(found.name, found.content, MEDIA_TYPES[found.kind])
 
 
 @blueprint.post("/appels/<uuid:call_id>/annuler")

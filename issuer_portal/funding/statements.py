@@ -18,7 +18,7 @@ from issuer_portal.funding.folder import (
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.funding.close import close_funding, close_preview
-from voucher.funding.documents import BALANCE_PDF, MEDIA_TYPES, keep_balance_document, keep_call_documents
+from voucher.funding.documents import MEDIA_TYPES, keep_balance_document, keep_call_documents
 from voucher.funding.statement import Statement, receipt_steps, statement, statement_pdf, statements_of_funder
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
@@ -103,7 +103,7 @@ def balance_file(agreement_id: UUID, funder_id: UUID, balance_id: UUID) -> Respo
         abort(404)
     kept = keep_balance_document(here.database, balance_id, now=here.now())
     note_access(here.database, viewer().account_id, "Décompte final téléchargé", kept.name, here.now())
-    return download(kept.name, kept.content, MEDIA_TYPES[BALANCE_PDF])
+    return download(kept.name, kept.content, MEDIA_TYPES[kept.kind])
 
 
 @blueprint.get("/financeurs/<uuid:funder_id>")

@@ -12,8 +12,8 @@ from voucher.distribution import read, read_stock
 from voucher.distribution.hand_over import ReadyBooklet, look_up
 from voucher.distribution.hand_over import hand_over as hand_booklet_over
 from voucher.distribution.words import BOOKLET_STATES
-from voucher.issuing.codes import Distrust
-from voucher.issuing.wrong_codes import Door
+from voucher.issuing.doors import Door
+from voucher.issuing.recognise_code import Distrust
 from voucher.kernel.characters import compact
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused

@@ -5,11 +5,11 @@ from flask import render_template
 from issuer_portal.programme.folder import blueprint
 from voucher.access.rules import Role
 from voucher.funding.stop import agreement_backings
-from voucher.issuing.wrong_codes import alarms
+from voucher.issuing.wrong_code_alarm import alarms
 from voucher.kernel.calendar import paris_day
 from voucher.network.read_structures import structures
 from voucher.programme.read import key_figures
-from voucher.redemption.wrong_codes import guessing_places
+from voucher.redemption.guessing_places import guessing_places
 from voucher.settlement.batches.read_deputies import waiting_count
 from voucher.settlement.payable.ribs_to_confirm import rib_count
 from voucher.web.access import staff

@@ -3,19 +3,24 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from tests.faults.table import FAULTS, PARTS
 from tests.faults.words import badly_said, english
 from tests.faults.world import a_full_world, planted
+from tests.test_known_values import enumerated
 from voucher.issuing.checks_signatures import Sample, draw_sample
 from voucher.kernel.database import Database
 from voucher.ledger.checks_seals import Witness, hear_witness
 from voucher.reporting.names import in_words
 from voucher.reporting.verify import ROOMS, verify
 
+NOT_KNOWN = r"(CHECK constraint failed|violates check constraint)"
+REFUSED = rf"{NOT_KNOWN}|only grows"
 CHECKS = {check.__name__.removeprefix("check_"): check for _, checks in ROOMS for check in checks}
 
 
@@ -53,6 +58,22 @@ def test_the_whole_world_is_right(world: World) -> None:
     results = list(verify(world.database, world.witness))
     assert [violation for result in results for violation in result.violations] == []
     assert len(results) == len(CHECKS)
+
+
+def test_no_column_of_an_enumeration_takes_another_value(world: World) -> None:
+    columns = {name: column for name, (column, _) in enumerated().items()}
+    foreign = []
+    for name, column in columns.items():
+        others = [one.name for one in column.table.columns if one is not column]
+        again = f"INSERT INTO {column.table} ({column.name}, {', '.join(others)}) SELECT 'payd', {', '.join(others)} FROM {column.table} LIMIT 1"
+        # A table that only grows refuses the first as any change, and the second for its value.
+        for statement, why in ((f"UPDATE {column.table} SET {column.name} = 'payd'", REFUSED), (again, NOT_KNOWN)):
+            with pytest.raises(IntegrityError, match=why), world.database.write() as session:
+                session.execute(text(statement))
+        with world.database.read() as session:
+            found = session.scalars(select(column).distinct()).all()
+        foreign += [name for one in found if one is not None and not isinstance(one, StrEnum)]
+    assert foreign == [], "these come back as plain text"
 
 
 def test_every_planted_fault_is_named_by_its_checks_in_french(world: World) -> None:

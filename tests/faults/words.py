@@ -15,8 +15,8 @@ CODE = re.compile(
 # Codes of the house that are French words too, or names that others gave.
 FRENCH_TOO = frozenset({
     "action", "association", "attendu", "attente", "autre", "batch", "ccas", "client", "code", "complaint",
-    "comptable", "department", "direct", "europe", "finance", "france", "impossible", "locale", "message",
-    "mission", "mobile", "note", "operator", "page", "paris", "part", "period", "programme", "public", "region",
+    "comptable", "csv", "department", "direct", "europe", "finance", "france", "impossible", "json", "locale", "message",
+    "mission", "mobile", "note", "operator", "page", "paris", "part", "pdf", "period", "programme", "public", "region",
     "report", "rna", "services", "siret", "state", "stock", "structure", "tout", "transit", "transmis",
     "travail",
 })  # fmt: skip

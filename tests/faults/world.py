@@ -24,12 +24,15 @@ from tests.settlement.stand_in import ALICE, accepted, standing
 from tests.settlement.test_disputes import claw_back, contest, decide, freeze, sent
 from tests.settlement.test_overpayments import LATER, a_credit, a_debit, claim, overpaid
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town
+from tests.web.separated import write_to
 from voucher.accounting.stock_count import NewCount, record_count, sign_count
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.void_stock import NewStockVoid, void_stock
 from voucher.funding.call import call_advance
 from voucher.funding.documents import keep_balance_document, keep_call_documents
 from voucher.funding.model import CallKind, FundingClose, FundsCall
+from voucher.issuing.doors import Door
+from voucher.issuing.wrong_code_alarm import count_wrong_code
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import Code
@@ -43,8 +46,9 @@ from voucher.redemption.redeem import redeem
 from voucher.settlement.bank_in.import_report import import_report
 from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.batches.leave_out import set_aside
+from voucher.settlement.batches.write_letter import NewLetter, write_letter
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
-from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
+from voucher.settlement.payable.hold_by_hand import NewHold, lift_hold, place_hold
 from voucher.settlement.reconciliation.match_other_money import match_with_call, match_with_overpayment
 from voucher.settlement.reconciliation.match_with_account import ChartAccount
 from voucher.settlement.reconciliation.proposals import (
@@ -53,7 +57,7 @@ from voucher.settlement.reconciliation.proposals import (
     propose_undo,
     withdraw_proposal,
 )
-from voucher.settlement.recoveries.recover import ask_write_off, write_off
+from voucher.settlement.recoveries.repay_or_write_off import ask_write_off, write_off
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates
 from voucher.settlement.words.states import BatchState, DuplicateOutcome
 
@@ -133,8 +137,18 @@ def _hold(town: Town) -> None:
         pivot = session.scalars(select(Structure.pivot).where(Structure.id == town.structure_ids[1])).one()
     lifted, standing = new_id(), new_id()
     place_hold(town.database, NewHold(lifted, pivot, None, "Contrôle en cours"), by=PREPARER, now=NOW)
+    _write(town)
     lift_hold(town.database, lifted, "Contrôle terminé", by=APPROVER, now=NOW)
     place_hold(town.database, NewHold(standing, pivot, town.agreement_id, "Contrôle en cours"), by=PREPARER, now=NOW)
+
+
+def _write(town: Town) -> None:
+    """Write to a structure about a payment."""
+    write_to(town.database, town.structure_ids[1], "tresor@association.example")
+    with town.database.read() as session:
+        of_structure = select(PaymentAdvice.id).where(PaymentAdvice.structure_id == town.structure_ids[1])
+        advice_id = session.scalars(of_structure.order_by(PaymentAdvice.reference).limit(1)).one()
+    write_letter(town.database, NewLetter(new_id(), advice_id, "votre règlement", "Bonjour."), by=PREPARER, now=NOW)
 
 
 def _decide_by_two(town: Town) -> None:
@@ -162,11 +176,13 @@ def _decide_by_two(town: Town) -> None:
 
 
 def _refuse(town: Town) -> None:
-    """Refuse a voucher whose first use stands: the attempt is kept."""
+    """Refuse a voucher whose first use stands: the attempt is kept. Count a wrong code."""
     issued = handed_over_booklets(town.database, agreed=town.agreed, now=NOW)
     code = scanned_codes(town.database, issued.first_booklet_number)[:1]
     for _ in range(2):
         redeem(town.database, new_id(), code, "everyday_digital_tools", town.counters[0], by=SOMEONE, now=NOW)
+    with town.database.write() as session:
+        count_wrong_code(session, Door.DESK, NOW)
 
 
 def _stand_in(town: Town) -> None:

@@ -15,8 +15,6 @@ from tests.settlement.town import NOW, Town
 from voucher.funding.call import Called, call_advance, call_funds
 from voucher.funding.cancel import cancel_call
 from voucher.funding.documents import (
-    CALL_PDF,
-    USES_CSV,
     call_pdf,
     documents_of,
     keep_call_documents,
@@ -24,7 +22,7 @@ from voucher.funding.documents import (
     parties_of,
     uses_csv,
 )
-from voucher.funding.model import FundsCall
+from voucher.funding.model import DocumentKind, FundsCall
 from voucher.funding.uses import uses_of_call, uses_to_call
 from voucher.issuing.model import IssueBatch
 from voucher.issuing.shares import shares_of_batch
@@ -213,10 +211,10 @@ def test_a_calls_documents_are_made_once_and_kept(database: Database) -> None:
     again = keep_call_documents(database, done.call_id, now=LATER + timedelta(days=40))
     assert first == again == documents_of(database, done.call_id)
     kinds = {one.kind: one for one in first}
-    assert set(kinds) == {CALL_PDF, USES_CSV}
-    assert kinds[CALL_PDF].content.startswith(b"%PDF")
+    assert set(kinds) == {DocumentKind.CALL_PDF, DocumentKind.USES_CSV}
+    assert kinds[DocumentKind.CALL_PDF].content.startswith(b"%PDF")
     assert all(hashlib.sha256(one.content).hexdigest() == one.sha256 for one in first)
-    assert ";20,00\r\n" in kinds[USES_CSV].content.decode("utf-8-sig")
+    assert ";20,00\r\n" in kinds[DocumentKind.USES_CSV].content.decode("utf-8-sig")
     assert wrong_funds(database) == []
 
 

@@ -44,7 +44,7 @@ ACTS: dict[str, tuple[str, set[Role]]] = {
     "settlement/reconciliation/proposals.py": ("finance.confirm_line", FINANCE),
     "settlement/batches/deputies.py": ("finance.one_deputy", {Role.PROGRAMME, Role.FINANCE_APPROVER}),
     "settlement/recoveries/dispute.py": ("finance.dispute", FINANCE),
-    "settlement/recoveries/recover.py": ("finance.give_up", FINANCE),
+    "settlement/recoveries/repay_or_write_off.py": ("finance.give_up", FINANCE),
 }
 """Where one is refused for being the first person: the page of the second one, and the roles of the two."""
 

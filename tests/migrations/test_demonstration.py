@@ -1,7 +1,8 @@
 """The filled demonstration of revision 0017 comes to today's head: no row lost, nothing that guards it gone, its books right."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid5
@@ -30,15 +31,23 @@ DUMP = Path(__file__).with_name("demonstration_0017.jsonl.xz")
 CHANGED: Mapping[tuple[str, str], str] = {}
 """Columns whose values a migration changes on purpose, each with its reason."""
 
-REPLACED: Mapping[str, str] = {}
-"""Triggers and indexes that a migration takes away on purpose, each with its reason."""
+_BY_THE_COLUMN = "its values are held by the check that bears the column's name (0030)"
+REPLACED: Mapping[str, str] = {
+    "uq_bank_details_current": "a RIB is used once it is confirmed (0023)",
+    "ck_account_link_origin_is_known": _BY_THE_COLUMN,
+    "ck_agreement_rhythm_is_known": _BY_THE_COLUMN,
+    "ck_paying_account_schema_is_known": _BY_THE_COLUMN,
+}
+"""Triggers, indexes and constraints that a migration takes away on purpose, each with its reason."""
 
 GUARDS = {
-    "sqlite": "SELECT type || ' ' || name || ' on ' || tbl_name FROM sqlite_master"
-    " WHERE type IN ('trigger', 'index') AND name NOT LIKE 'sqlite_autoindex_%'",
-    "postgresql": "SELECT 'trigger ' || tgname || ' on ' || tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal"
-    " UNION ALL SELECT 'index ' || indexname || ' on ' || tablename FROM pg_indexes WHERE schemaname = 'public'",
+    "sqlite": "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_autoindex_%'",
+    "postgresql": "SELECT 'trigger', tgname, tgrelid::regclass, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
+    " UNION ALL SELECT 'index', indexname, tablename::regclass, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    " UNION ALL SELECT 'constraint', conname, conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE conrelid <> 0",
 }
+"""What stands on tables: kind, name, table, and the SQL that says it."""
 
 
 def test_a_filled_database_of_an_earlier_revision_comes_to_the_head_with_its_rows_its_guards_and_right_books(
@@ -47,6 +56,7 @@ def test_a_filled_database_of_an_earlier_revision_comes_to_the_head_with_its_row
     old = empty_database
     tables = load_dump(old.url, DUMP)
     before = _guards(old)
+    assert {guard.split()[0] for guard in before} == {"trigger", "index", "constraint"}
     denied = _deny_rejections(old)
     upgrade(old.url)
 
@@ -150,8 +160,20 @@ def _rows_now(database: Database, table: DumpedTable) -> list[str]:
 
 
 def _guards(database: Database) -> set[str]:
+    """Return « trigger account_never_updated on account: … » for each trigger, index and constraint, with what it says."""
     with database.engine.connect() as connection:
-        return set(connection.execute(text(GUARDS[connection.dialect.name])).scalars())
+        rows = connection.execute(text(GUARDS[connection.dialect.name])).all()
+    return {
+        f"{kind} {name} on {table}: {' '.join(said.replace(chr(34), '').split())}"
+        for row in rows
+        for kind, name, table, said in (_constraints(*row) if row[0] == "table" else (row,))
+    }
+
+
+def _constraints(_: str, __: str, table: str, sql: str) -> Iterator[tuple[str, str, str, str]]:
+    """Give the constraints of a table as SQLite keeps them: in the statement that makes it, one a line."""
+    for name, said in re.findall(r"^\s*CONSTRAINT (\w+) (.*?),?\s*$", sql, re.MULTILINE):
+        yield "constraint", name, table, said
 
 
 def _assert_refuses_change(database: Database, table: DumpedTable) -> None:

@@ -17,10 +17,10 @@ from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.model import OutboxMessage
-from voucher.network.confirm_rib import RIB_CONFIRMED
 from voucher.network.model import Structure
-from voucher.network.structures import RIB_RECORDED, suspend_structure
+from voucher.network.structures import suspend_structure
 from voucher.programme.change_payment_terms import PaymentTerms, change_payment_terms
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.bank_in.import_bank_file import import_bank_file
@@ -33,7 +33,7 @@ from voucher.settlement.batches.write_to_structures import notify_failed, notify
 from voucher.settlement.deadlines.finance_calendar import calendar
 from voucher.settlement.deadlines.payment_deadlines import Due, Stage, clock_counts, dues, structure_dues
 from voucher.settlement.model.batches import PaymentAdvice
-from voucher.settlement.payable.block_payments import NewHold, lift_hold, payment_holds, place_hold
+from voucher.settlement.payable.hold_by_hand import NewHold, lift_hold, payment_holds, place_hold
 
 NOVEMBER_3 = datetime(2026, 11, 3, 9, tzinfo=UTC)
 DECEMBER_2 = datetime(2026, 12, 2, 9, tzinfo=UTC)
@@ -248,7 +248,7 @@ def give_address(town: Town, rank: int, address: str) -> None:
 def letters(database: Database) -> list[OutboxMessage]:
     with database.read() as session:
         told = select(OutboxMessage).where(
-            OutboxMessage.kind.not_in((RIB_RECORDED, RIB_CONFIRMED))
+            OutboxMessage.kind.not_in((LetterKind.RIB_RECORDED, LetterKind.RIB_CONFIRMED))
         )  # a RIB that tests change is told too
         found = list(session.scalars(told.order_by(OutboxMessage.created_at, OutboxMessage.kind)))
         session.expunge_all()

@@ -92,6 +92,7 @@ def test_a_base_that_has_tables_takes_no_archive_of_an_earlier_version(database:
     [
         ("redemption", lambda lines: lines[:-1], "écart|contredit|désigne"),
         ("movement", lambda lines: [*lines[:-1], lines[-1].replace(",1000", ",2000")], "solde|contredit|trouve"),
+        ("funder", lambda lines: [one.replace(",state,", ",payd,") for one in lines], "« funder ».*« kind ».*« payd »"),
         (
             "settlement_batch",
             lambda lines: [lines[0], *(one.replace(",9000,", ",9100,") for one in lines[1:])],

@@ -25,8 +25,8 @@ from tests.clients import PASSWORD, a_person, app_for, csrf_token, settings_for,
 from voucher.access import accounts, sessions
 from voucher.access.rules import FAILURES_BEFORE_LOCK, Role
 from voucher.cli.main import main
+from voucher.issuing.doors import Door
 from voucher.issuing.typing_code import read_typing_code, typing_code
-from voucher.issuing.wrong_codes import Door
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused

@@ -55,18 +55,15 @@ FREE = frozenset({
     "remittance", "service_code", "state_reason", "subject", "summary", "undone_reason", "vat_regime",
     "website", "why", "withdrawn_reason", "words", "write_off_reason",
 })  # fmt: skip
-# What has a form of its own, that the system makes or checks: codes, states, identifiers, hashes, addresses one signs in with.
+# What has a form of its own, that the system makes or checks: codes, identifiers, hashes, addresses one signs in with. (The database
+# holds the words of enumerations.)
 FORMED = frozenset({
-    "action", "answer", "asked_from", "bank_file", "bic", "body", "book", "channel", "code",
-    "counterparty_iban", "csv_sha256", "decided_from", "department_code", "domain_code", "door", "email",
-    "ended_how", "event_type", "external_id", "iban", "insee_code", "item", "journal", "key", "kind",
-    "known_email", "level", "message_id", "nature", "new_email", "note", "opening_hours", "other_columns",
-    "outcome", "password_hash", "path", "payment_information_id", "pdf_sha256", "phone", "pivot", "postcode",
-    "purpose", "ranges", "refusal", "region_code", "report", "return_reason", "role", "rule", "service",
-    "services", "settlement_channel", "settlement_rhythm", "sha256", "side", "siren", "state", "text",
-    "transfer_schema", "vouchers_became",
+    "action", "answer", "bank_file", "bic", "body", "book", "code", "counterparty_iban", "csv_sha256",
+    "department_code", "domain_code", "email", "event_type", "external_id", "iban", "insee_code", "journal", "key",
+    "known_email", "message_id", "new_email", "note", "opening_hours", "other_columns", "password_hash", "path",
+    "payment_information_id", "pdf_sha256", "phone", "pivot", "postcode", "ranges", "region_code", "report",
+    "return_reason", "role", "rule", "services", "sha256", "siren", "text",
 })  # fmt: skip
-CODES = {"dispute.reason", "stop_order.reason"}  # not of the others
 # Endpoints of which no cell is a free text, with what they hold.
 OURS_ALONE = {
     "board.table": "what is to decide, in our sentences, with counts, days and euros",
@@ -115,7 +112,7 @@ def write_as_formulas(database: Database) -> None:
     with unguarded(database) as session:
         for table in Base.metadata.sorted_tables:
             for column in table.columns:
-                if not isinstance(column.type, String) or column.name not in FREE or str(column) in CODES:
+                if not isinstance(column.type, String) or column.name not in FREE:
                     continue
                 changed = text(f"UPDATE {table.name} SET {column.name} = :sign || {column.name}")
                 session.execute(changed, {"sign": signs[column.name]})

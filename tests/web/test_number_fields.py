@@ -22,9 +22,9 @@ from voucher.web.forms import CountField, EurosField, HouseForm, PercentField, S
 
 NUMBERS = (EurosField, CountField, PercentField, SerialField, SeenNumberField)
 WORDS = {
-    "address", "address_complement", "call", "city", "code", "code_postal", "commitment_number", "confirmed", "decision", "email", "facts",
+    "address", "address_complement", "body", "call", "city", "code", "code_postal", "commitment_number", "confirmed", "decision", "email", "facts",
     "holder_name", "id", "insee_code", "name", "number", "opening_hours", "pivot", "postcode", "ranges", "reason", "reference", "seen",
-    "seen_cents", "seen_number", "service_code", "summary", "vat_regime", "website", "contact_email", "first_name", "last_name",
+    "seen_cents", "seen_number", "service_code", "subject", "summary", "vat_regime", "website", "contact_email", "first_name", "last_name",
 }  # fmt: skip
 """Every field that is a plain text: words, identifiers, what a page showed. A new one is named here, or is one of NUMBERS.
 `number` is an agreement's (« 2026/12 »); `ranges` are booklets, read one by one by `parse_serial`; `seen_cents` is compared, never read."""

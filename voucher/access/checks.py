@@ -4,7 +4,7 @@ from sqlalchemy import Row, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.access.model import AccountChange, AccountLink, RoleGrant, StaffAccount, StaffSession
-from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, ChangeKind, ChangeOutcome, Role
+from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, ChangeKind, ChangeOutcome
 from voucher.kernel.checks import Check, Violation
 
 ROWS_MAX = 100
@@ -38,7 +38,7 @@ def check_two_people_gave_roles(session: Session) -> list[Violation]:
     return [
         Violation(
             "two_people_gave_roles",
-            f"compte {row.email}, rôle « {ROLE_NAMES[Role(row.role)]} »",
+            f"compte {row.email}, rôle « {ROLE_NAMES[row.role]} »",
             "aucune demande confirmée par une autre personne ne le donne",
         )
         for row in rows.fetchmany(ROWS_MAX)

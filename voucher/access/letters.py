@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access.rules import LINK_LIVES, LinkPurpose, Origin
 from voucher.kernel.identifiers import new_id
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue
 
 NOT_YOU = "Si ce n’est pas ce que vous attendiez, prévenez tout de suite la personne qui gère le programme."
@@ -24,7 +25,7 @@ def write_to_person(
         session,
         [
             Letter(
-                kind="account_news",
+                kind=LetterKind.ACCOUNT_NEWS,
                 about_id=about_id,
                 issuer_id=None,
                 recipient=email,
@@ -41,7 +42,7 @@ def tell_second_people(session: Session, people: Sequence[tuple[str, str]], whos
     """Tell each of `people` (address, name) that a demand on the account of `whose` waits for one of them."""
     letters = [
         Letter(
-            kind="account_to_confirm",
+            kind=LetterKind.ACCOUNT_TO_CONFIRM,
             about_id=new_id(),
             issuer_id=None,
             recipient=email,
@@ -79,7 +80,7 @@ def send_link(
         session,
         [
             Letter(
-                kind="account_link",
+                kind=LetterKind.ACCOUNT_LINK,
                 about_id=link_id,
                 issuer_id=None,
                 recipient=email,

@@ -118,7 +118,7 @@ def make_path(database: Database, link_id: UUID, recipient: str, now: datetime) 
         row = session.execute(
             select(AccountLink.account_id, AccountLink.purpose, AccountLink.asked_at).where(AccountLink.id == link_id)
         ).one_or_none()
-        if row is None or now > row.asked_at + LINK_LIVES[LinkPurpose(row.purpose)]:
+        if row is None or now > row.asked_at + LINK_LIVES[row.purpose]:
             return None
         locked_account(session, row.account_id)
         is_wanted = session.scalar(
@@ -129,7 +129,7 @@ def make_path(database: Database, link_id: UUID, recipient: str, now: datetime) 
         )
         if is_wanted is None:
             return None
-        token = _make_token(session, link_id, LinkPurpose(row.purpose), now)
+        token = _make_token(session, link_id, row.purpose, now)
     return f"{LINK_FOLDER}/{token}"
 
 
@@ -137,7 +137,7 @@ def open_link(database: Database, token: str, *, now: datetime) -> OpenLink | No
     """Return what a link's page says, or None where it serves no more. It reads only: what looks at mail may follow links."""
     with database.read() as session:
         row = _live_row(session, token, now)
-    return None if row is None else OpenLink(row.name, row.email, LinkPurpose(row.purpose), row.ends_at)
+    return None if row is None else OpenLink(row.name, row.email, row.purpose, row.ends_at)
 
 
 def use_link(database: Database, token: str, wanted: str, *, now: datetime, programme_name: str = "") -> None:

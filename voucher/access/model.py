@@ -6,7 +6,9 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from voucher.access.rules import ChangeKind, ChangeOutcome, LinkEnd, LinkPurpose, Origin, Role
 from voucher.kernel.database import Base
+from voucher.kernel.known_values import OneOf, known_values
 
 
 class StaffAccount(Base):
@@ -31,7 +33,7 @@ class RoleGrant(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"))
-    role: Mapped[str] = mapped_column(String(20))
+    role: Mapped[Role] = mapped_column(OneOf(Role, 20))
     scope_id: Mapped[UUID | None]  # issuer, prescriber or structure, as the role asks
     granted_at: Mapped[datetime]
     granted_by: Mapped[UUID | None]
@@ -76,16 +78,14 @@ class AccountLink(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
-    purpose: Mapped[str] = mapped_column(String(10))  # LinkPurpose
-    asked_from: Mapped[str] = mapped_column(String(10))  # Origin
+    purpose: Mapped[LinkPurpose] = mapped_column(OneOf(LinkPurpose, 10))
+    asked_from: Mapped[Origin] = mapped_column(OneOf(Origin, 10))
     asked_by: Mapped[UUID | None]  # the person of the programme who asked
     asked_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    ended_how: Mapped[str | None] = mapped_column(String(10))  # LinkEnd
+    ended_how: Mapped[LinkEnd | None] = mapped_column(OneOf(LinkEnd, 10))
 
     __table_args__ = (
-        CheckConstraint("purpose IN ('invitation', 'reset')", name="purpose_is_known"),
-        CheckConstraint("asked_from IN ('office', 'person', 'host')", name="origin_is_known"),
         # Somebody asked in the office; the person alone, or the host, has no name there.
         CheckConstraint("(asked_from = 'office') = (asked_by IS NOT NULL)", name="office_says_who"),
         CheckConstraint("(ended_at IS NULL) = (ended_how IS NULL)", name="end_says_how"),
@@ -115,7 +115,7 @@ class AccountChange(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
-    kind: Mapped[str] = mapped_column(String(10))  # ChangeKind
+    kind: Mapped[ChangeKind] = mapped_column(OneOf(ChangeKind, 10))
     role: Mapped[str] = mapped_column(String(20), default="")  # of a role
     scope_id: Mapped[UUID | None]
     new_email: Mapped[str] = mapped_column(String(200), default="")  # of an address
@@ -125,14 +125,13 @@ class AccountChange(Base):
     asked_at: Mapped[datetime]
     decided_by: Mapped[UUID | None]  # None: the host, where the programme has nobody else
     decided_at: Mapped[datetime | None]
-    outcome: Mapped[str | None] = mapped_column(String(10))  # ChangeOutcome
-    decided_from: Mapped[str | None] = mapped_column(String(10))  # Origin
+    outcome: Mapped[ChangeOutcome | None] = mapped_column(OneOf(ChangeOutcome, 10))
+    decided_from: Mapped[Origin | None] = mapped_column(OneOf(Origin, 10))
 
     __table_args__ = (
-        CheckConstraint("kind IN ('role', 'address')", name="kind_is_known"),
+        CheckConstraint(known_values("role", ("", *Role)), name="role_is_known"),
         # A role, or an address: not both.
         CheckConstraint("(kind = 'role') = (role <> '') AND (kind = 'address') = (new_email <> '')", name="kind_says_what"),
-        CheckConstraint("outcome IN ('confirmed', 'refused', 'dropped', 'before', 'alone')", name="outcome_is_known"),
         CheckConstraint("(decided_at IS NULL) = (outcome IS NULL)", name="decided_or_waiting"),
         CheckConstraint("(outcome IS NULL) = (decided_from IS NULL)", name="decision_says_from"),
         # Four eyes: who asked does not confirm.

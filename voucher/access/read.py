@@ -71,7 +71,7 @@ def people(
         ).all()
     roles: dict[UUID, list[tuple[Role, UUID | None]]] = {}
     for grant in granted:
-        roles.setdefault(grant.account_id, []).append((Role(grant.role), grant.scope_id))
+        roles.setdefault(grant.account_id, []).append((grant.role, grant.scope_id))
     found = [
         Person(
             id=row.id,
@@ -98,7 +98,7 @@ def person(database: Database, account_id: UUID) -> Person | None:
         ).all()
     if row is None:
         return None
-    roles = tuple((Role(grant.role), grant.scope_id) for grant in granted)
+    roles = tuple((grant.role, grant.scope_id) for grant in granted)
     return Person(
         id=row.id,
         name=row.name,

@@ -60,7 +60,7 @@ def links_of(database: Database, account_ids: Collection[UUID]) -> dict[UUID, Li
     )
     with database.read() as session:
         return {
-            row.account_id: LinkState(LinkPurpose(row.purpose), row.asked_at, row.sent_at, row.ends_at)
+            row.account_id: LinkState(row.purpose, row.asked_at, row.sent_at, row.ends_at)
             for row in session.execute(query)
         }
 

@@ -123,7 +123,7 @@ def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None
     if now - first.seen_at > SEEN_EVERY:
         with database.write() as session:
             session.execute(update(StaffSession).where(StaffSession.token_sha256 == hashed).values(seen_at=now))
-    grants = tuple((Role(row.role), row.scope_id) for row in rows if row.role is not None)
+    grants = tuple((row.role, row.scope_id) for row in rows if row.role is not None)
     return Viewer(first.id, first.name, first.email, grants, first.place_id, hashed)
 
 

@@ -93,7 +93,7 @@ def _signed(session: Session, proposal_id: UUID) -> list[Signed]:
             table.proposal_id == proposal_id
         )
     )
-    return [Signed(CloseItem(row.item), *row[1:]) for row in rows]
+    return [Signed(row.item, *row[1:]) for row in rows]
 
 
 def _refuse_blocking(year: int, lines: list[CloseLine]) -> None:

@@ -145,7 +145,7 @@ def count_pdf(count: CountPage, names: Signatures) -> bytes:
 
 
 def _gap_rows(count: CountPage) -> Sequence[Sequence[str]]:
-    return [[booklet_label(gap.booklet_number), GAP_WORDS[GapKind(gap.kind)], gap.known_as] for gap in count.gaps]
+    return [[booklet_label(gap.booklet_number), GAP_WORDS[gap.kind], gap.known_as] for gap in count.gaps]
 
 
 def _row(name: str, line: Line) -> list[str]:

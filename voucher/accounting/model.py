@@ -7,7 +7,10 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from voucher.accounting.close_items import CloseItem
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
+from voucher.ledger.chart import Side
 
 
 class MatchingLetter(Base):
@@ -39,10 +42,8 @@ class LetteredMovement(Base):
 
     entry_id: Mapped[UUID] = mapped_column(primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
-    side: Mapped[str] = mapped_column(String(6), primary_key=True)
+    side: Mapped[Side] = mapped_column(OneOf(Side, 6), primary_key=True)
     letter_id: Mapped[UUID] = mapped_column(ForeignKey("matching_letter.id"), primary_key=True, index=True)
-
-    __table_args__ = (CheckConstraint("side IN ('debit', 'credit')", name="side_is_known"),)
 
 
 class LetteredPeriod(Base):
@@ -121,10 +122,8 @@ class StockCountGap(Base):
 
     count_id: Mapped[UUID] = mapped_column(ForeignKey("stock_count.id"), primary_key=True)
     booklet_number: Mapped[int] = mapped_column(BigInt, primary_key=True)
-    kind: Mapped[str] = mapped_column(String(8))
+    kind: Mapped[GapKind] = mapped_column(OneOf(GapKind, 8))
     known_as: Mapped[str] = mapped_column(String(120))  # in words, at the time
-
-    __table_args__ = (CheckConstraint("kind IN ('missing', 'extra')", name="kind_is_known"),)
 
 
 class CloseCheck(Base):
@@ -136,7 +135,7 @@ class CloseCheck(Base):
     __tablename__ = "close_check"
 
     proposal_id: Mapped[UUID] = mapped_column(primary_key=True)
-    item: Mapped[str] = mapped_column(String(24), primary_key=True)
+    item: Mapped[CloseItem] = mapped_column(OneOf(CloseItem, 24), primary_key=True)
     said_by: Mapped[UUID] = mapped_column(primary_key=True)
     year: Mapped[int]
     said_at: Mapped[datetime]
@@ -145,11 +144,6 @@ class CloseCheck(Base):
     reason: Mapped[str] = mapped_column(String(500))
 
     __table_args__ = (
-        CheckConstraint(
-            "item IN ('open_periods', 'statement_gaps', 'no_recent_statement', 'lines_to_identify', 'uses_not_called', "
-            "'in_transit')",
-            name="item_is_known",
-        ),
         CheckConstraint("found_count >= 0", name="found_is_counted"),
         # What is left is accepted with a reason; what is clear needs none.
         CheckConstraint("(found_count = 0) = (reason = '')", name="left_with_a_reason"),

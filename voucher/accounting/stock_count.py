@@ -49,7 +49,7 @@ class Gap:
     """A booklet that lacks or is in excess, with what the system said of it."""
 
     booklet_number: int
-    kind: str
+    kind: GapKind
     known_as: str
 
     @property

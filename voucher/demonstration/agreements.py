@@ -9,6 +9,7 @@ from voucher.demonstration.story import Story, invented_iban, invented_siren
 from voucher.issuing.keys import make_key
 from voucher.kernel.calendar import start_of_day
 from voucher.programme.commit import NewCommitment, commit
+from voucher.programme.model import TransferSchema
 from voucher.programme.open_envelope import NewEnvelope, open_envelope
 from voucher.programme.parties import (
     NewFunder,
@@ -18,7 +19,7 @@ from voucher.programme.parties import (
     register_funder,
     register_issuer,
 )
-from voucher.programme.paying_terms import PayingTerms, TransferSchema, change_paying_terms
+from voucher.programme.paying_account import PayingTerms, change_paying_terms
 from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agreement
 
 TRANSFERS_PER_FILE = 10_000

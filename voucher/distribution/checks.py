@@ -52,7 +52,7 @@ def check_stages_hold_their_vouchers(session: Session) -> list[Violation]:
 def _expected(session: Session) -> Iterator[tuple[Key, int]]:
     totals: dict[Key, int] = {}
     for row in session.execute(amounts_by_agreement(Voucher.state.in_(STAGES))):
-        totals[STAGES[VoucherState(row.state)], row.agreement_id, row.funder_id] = row.cents
+        totals[STAGES[row.state], row.agreement_id, row.funder_id] = row.cents
     for batch in session.scalars(select(IssueBatch).where(IssueBatch.made_booklet_count < IssueBatch.booklet_count)):
         made = batch.made_booklet_count * batch.booklet_size
         unmade = shares_of_batch(session, batch.id).amounts(made, batch.voucher_count - made)

@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
 
 
 class PrescriberKind(StrEnum):
@@ -38,7 +39,7 @@ class Prescriber(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     issuer_id: Mapped[UUID] = mapped_column(ForeignKey("issuer.id"), index=True)
     name: Mapped[str] = mapped_column(String(150))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[PrescriberKind] = mapped_column(OneOf(PrescriberKind, 20))
     address: Mapped[str] = mapped_column(String(200), default="")
     postcode: Mapped[str] = mapped_column(String(5))
     city: Mapped[str] = mapped_column(String(80))
@@ -86,7 +87,7 @@ class StopOrder(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     booklet_number: Mapped[int] = mapped_column(ForeignKey("booklet.number"), unique=True)
-    reason: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[StopReason] = mapped_column(OneOf(StopReason, 12))
     stopped_count: Mapped[int]
     released_cents: Mapped[int] = mapped_column(BigInt)
     stopped_at: Mapped[datetime]

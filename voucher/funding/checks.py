@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from voucher.funding.documents import USES_CSV
 from voucher.funding.model import (
     AdvanceRefund,
     AdvanceReturn,
@@ -19,6 +18,7 @@ from voucher.funding.model import (
     BackingLine,
     CallKind,
     CallState,
+    DocumentKind,
     FundingClose,
     FundingDocument,
     FundsCall,
@@ -220,7 +220,7 @@ def check_documents_are_whole(session: Session) -> list[Violation]:
     for document in session.scalars(select(FundingDocument).execution_options(yield_per=20)):
         if hashlib.sha256(document.content).hexdigest() != document.sha256:
             found.append(Violation("documents_are_whole", f"document {document.name}", "son empreinte est une autre"))
-        elif document.kind == USES_CSV:
+        elif document.kind == DocumentKind.USES_CSV:
             call = references.get(document.subject_id)
             listed = _listed_cents(document.content)
             if call is None or listed != call.used_cents:

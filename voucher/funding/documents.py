@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from voucher.funding.accounts import account
-from voucher.funding.model import CallKind, FundingClose, FundingDocument, FundsCall
+from voucher.funding.model import CallKind, DocumentKind, FundingClose, FundingDocument, FundsCall
 from voucher.funding.uses import StructureNames, UseLine, lines_of, named_lines, no_names, taken_by
 from voucher.kernel.calendar import french_date
 from voucher.kernel.database import Database, insert_new
@@ -26,8 +26,11 @@ from voucher.ledger.chart import Code
 from voucher.ledger.model import Entry
 from voucher.programme.model import Agreement, Funder, Issuer, PayingAccount
 
-CALL_PDF, USES_CSV, BALANCE_PDF = "call_pdf", "uses_csv", "balance_pdf"
-MEDIA_TYPES = {CALL_PDF: "application/pdf", USES_CSV: "text/csv; charset=utf-8", BALANCE_PDF: "application/pdf"}
+MEDIA_TYPES = {
+    DocumentKind.CALL_PDF: "application/pdf",
+    DocumentKind.USES_CSV: "text/csv; charset=utf-8",
+    DocumentKind.BALANCE_PDF: "application/pdf",
+}
 _PRINT = Path(__file__).parent / "print"
 _CSV_HEADER = ("Appel", "Rang", "Écriture", "Jour", "Nature", "SIRET ou RNA", "Structure", "Montant en euros")
 
@@ -36,7 +39,7 @@ _CSV_HEADER = ("Appel", "Rang", "Écriture", "Jour", "Nature", "SIRET ou RNA", "
 class KeptDocument:
     """A document as it was made."""
 
-    kind: str
+    kind: DocumentKind
     name: str
     sha256: str
     content: bytes
@@ -45,7 +48,7 @@ class KeptDocument:
     @property
     def is_call(self) -> bool:
         """Whether it is the call itself, and not the list of what it calls."""
-        return self.kind == CALL_PDF
+        return self.kind == DocumentKind.CALL_PDF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +76,9 @@ def keep_call_documents(
         parties = parties_of(session, call)
         lines = lines_of_call(session, call, names)
         stem = _stem(call.reference)
-        made = {CALL_PDF: (f"appel-{stem}.pdf", call_pdf(call, parties, lines))}
+        made = {DocumentKind.CALL_PDF: (f"appel-{stem}.pdf", call_pdf(call, parties, lines))}
         if call.kind == CallKind.USE:
-            made[USES_CSV] = (f"appel-{stem}-usages.csv", uses_csv(call.reference, lines))
+            made[DocumentKind.USES_CSV] = (f"appel-{stem}-usages.csv", uses_csv(call.reference, lines))
     _keep(database, call_id, made, now)
     return documents_of(database, call_id)
 
@@ -95,7 +98,7 @@ def keep_balance_document(database: Database, close_id: UUID, *, now: datetime) 
             rank = "" if close.number == 1 else f"-{close.number}"
             name = f"decompte-final{rank}-{_stem(parties.agreement_number)}-{_stem(parties.funder_name)}.pdf"
             content = balance_pdf(close, parties, [call for call in calls if call.cancelled_at is None])
-        _keep(database, close_id, {BALANCE_PDF: (name, content)}, now)
+        _keep(database, close_id, {DocumentKind.BALANCE_PDF: (name, content)}, now)
         kept = documents_of(database, close_id)
     return kept[0]
 
@@ -218,7 +221,7 @@ def lines_of_call(session: Session, call: FundsCall, names: StructureNames) -> l
     return named_lines(session, rows, names)
 
 
-def _keep(database: Database, subject_id: UUID, made: dict[str, tuple[str, bytes]], now: datetime) -> None:
+def _keep(database: Database, subject_id: UUID, made: dict[DocumentKind, tuple[str, bytes]], now: datetime) -> None:
     with database.write() as session:
         for kind, (name, content) in made.items():
             row: dict[str, object] = {

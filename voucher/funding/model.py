@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
 
 
 class CallKind(StrEnum):
@@ -26,6 +27,14 @@ class CallState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class DocumentKind(StrEnum):
+    """What is written for a funder: a call and the uses behind it, or a final balance."""
+
+    CALL_PDF = "call_pdf"
+    USES_CSV = "uses_csv"
+    BALANCE_PDF = "balance_pdf"
+
+
 class FundsCall(Base):
     """A call for funds on one funder for one agreement, numbered without a gap."""
 
@@ -36,12 +45,12 @@ class FundsCall(Base):
     funder_id: Mapped[UUID] = mapped_column(ForeignKey("funder.id"))
     number: Mapped[int]
     reference: Mapped[str] = mapped_column(String(60), unique=True)
-    kind: Mapped[str] = mapped_column(String(10))
+    kind: Mapped[CallKind] = mapped_column(OneOf(CallKind, 10))
     used_cents: Mapped[int] = mapped_column(BigInt)  # the uses behind the call; 0 for an advance
     advance_used_cents: Mapped[int] = mapped_column(BigInt)  # paid by an advance given before
     called_cents: Mapped[int] = mapped_column(BigInt)  # what the funder is to transfer
     received_cents: Mapped[int] = mapped_column(BigInt, default=0)
-    state: Mapped[str] = mapped_column(String(12))
+    state: Mapped[CallState] = mapped_column(OneOf(CallState, 12))
     used_until: Mapped[date | None]  # uses of later days wait for the next call; None: all those known
     called_on: Mapped[date]
     due_on: Mapped[date]
@@ -54,7 +63,6 @@ class FundsCall(Base):
         # A number is given once to a funder of an agreement.
         UniqueConstraint("agreement_id", "funder_id", "number"),
         Index("ix_funds_call_funder_id", "funder_id"),
-        CheckConstraint("kind IN ('use', 'advance')", name="kind_is_known"),
         CheckConstraint("number > 0", name="number_is_positive"),
         # What was used is paid by the advance first, and called for the rest.
         CheckConstraint(
@@ -192,7 +200,7 @@ class FundingDocument(Base):
     __tablename__ = "funding_document"
 
     subject_id: Mapped[UUID] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(12), primary_key=True)  # call_pdf, uses_csv, balance_pdf
+    kind: Mapped[DocumentKind] = mapped_column(OneOf(DocumentKind, 12), primary_key=True)
     name: Mapped[str] = mapped_column(String(120))
     sha256: Mapped[str] = mapped_column(String(64))
     content: Mapped[bytes] = mapped_column(LargeBinary)

@@ -4,10 +4,12 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from voucher.issuing.doors import Door
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
 
 
 class KeyState(StrEnum):
@@ -48,7 +50,7 @@ class IssuerKey(Base):
     algorithm: Mapped[int]
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
     sealed_private_key: Mapped[bytes] = mapped_column(LargeBinary)
-    state: Mapped[str] = mapped_column(String(8))
+    state: Mapped[KeyState] = mapped_column(OneOf(KeyState, 8))
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
@@ -138,7 +140,7 @@ class Booklet(Base):
     size: Mapped[int]
     tag: Mapped[int]
     signature: Mapped[bytes] = mapped_column(LargeBinary)
-    state: Mapped[str] = mapped_column(String(12))
+    state: Mapped[BookletState] = mapped_column(OneOf(BookletState, 12))
     prescriber_id: Mapped[UUID | None] = mapped_column(index=True)  # who holds it in stock, or handed it over
 
     __table_args__ = (Index(None, "batch_id"),)
@@ -151,15 +153,9 @@ class Voucher(Base):
 
     serial: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=False)
     booklet_number: Mapped[int] = mapped_column(ForeignKey("booklet.number"))
-    state: Mapped[str] = mapped_column(String(12))
+    state: Mapped[VoucherState] = mapped_column(OneOf(VoucherState, 12))
     tag: Mapped[int]
     signature: Mapped[bytes] = mapped_column(LargeBinary)
-
-    __table_args__ = (
-        CheckConstraint(
-            "state IN ('issued', 'handed_over', 'redeemed', 'stopped', 'lapsed', 'void')", name="state_is_known"
-        ),
-    )
 
 
 class WrongCodes(Base):
@@ -168,6 +164,6 @@ class WrongCodes(Base):
     __tablename__ = "wrong_codes"
 
     began_at: Mapped[datetime] = mapped_column(primary_key=True)
-    door: Mapped[str] = mapped_column(String(10), primary_key=True)
+    door: Mapped[Door] = mapped_column(OneOf(Door, 10), primary_key=True)
     count: Mapped[int]
     told_at: Mapped[datetime | None]

@@ -24,6 +24,17 @@ def required_text(text: str, field: str, length_max: int) -> str:
     return plain
 
 
+def required_lines(text: str, field: str, length_max: int) -> str:
+    """Return a text of several lines, its ends and what no screen shows taken away. Raises Refused when it is empty or too long."""
+    lines = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    plain = "\n".join("".join(mark for mark in line if mark.isprintable()).rstrip() for line in lines).strip()
+    if not plain:
+        raise Refused("missing", "Remplissez ce champ.", field)
+    if len(plain) > length_max:
+        raise Refused("too_long", f"Écrivez {length_max} caractères au plus.", field)
+    return plain
+
+
 def optional_text(text: str, field: str, length_max: int) -> str:
     """Return a text on one line, perhaps empty. Raises Refused when it is too long."""
     # PostgreSQL refuses a NUL in a text.

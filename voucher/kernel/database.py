@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    Table,
     any_,
     bindparam,
     create_engine,
@@ -36,6 +37,7 @@ from sqlalchemy.types import TypeDecorator
 
 from voucher.kernel.bounded_connection import BoundedConnection
 from voucher.kernel.identifiers import derived_number
+from voucher.kernel.known_values import OneOf, check_of
 from voucher.kernel.time_limits import COMMANDS, TimeLimits, milliseconds, takes_long
 
 POOL_SIZE = 32
@@ -84,6 +86,14 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Make the table, and let the database hold the values of its columns that are of an enumeration."""
+        super().__init_subclass__(**options)
+        assert isinstance(cls.__table__, Table)
+        for column in cls.__table__.columns:
+            if isinstance(column.type, OneOf):
+                cls.__table__.append_constraint(check_of(column, column.type.words))
 
 
 class Database:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, String, TextClause, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from voucher.kernel.database import Base
+from voucher.kernel.known_values import OneOf
 
 
 @lru_cache(maxsize=256)
@@ -59,7 +60,8 @@ def _insert_json(table: type[Base], names: tuple[str, ...], or_leave: bool) -> T
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     # Texts are taken as they are: one that is too long is refused by its column, not cut here.
     types = (
-        "text" if isinstance(columns[name].type, String) else columns[name].type.compile(dialect) for name in names
+        "text" if isinstance(columns[name].type, String | OneOf) else columns[name].type.compile(dialect)
+        for name in names
     )
     taken = ", ".join(f"{name} {kind}" for name, kind in zip(names, types, strict=True))
     listed, conflict = ", ".join(names), " ON CONFLICT DO NOTHING" if or_leave else ""

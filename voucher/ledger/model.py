@@ -8,6 +8,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
+from voucher.ledger.chart import Book
 
 
 class Account(Base):
@@ -18,7 +20,7 @@ class Account(Base):
     id: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=False)
     key: Mapped[str] = mapped_column(String(200))
     code: Mapped[str] = mapped_column(String(8), index=True)
-    book: Mapped[str] = mapped_column(String(8))
+    book: Mapped[Book] = mapped_column(OneOf(Book, 8))
     funder_id: Mapped[UUID | None] = mapped_column(index=True)
     agreement_id: Mapped[UUID | None] = mapped_column(index=True)
     structure_id: Mapped[UUID | None] = mapped_column(index=True)
@@ -29,7 +31,6 @@ class Account(Base):
         UniqueConstraint("key"),
         # A movement names its book with each of its accounts, so that none crosses books.
         UniqueConstraint("id", "book"),
-        CheckConstraint("book IN ('budget', 'general')", name="book_is_known"),
     )
 
 

@@ -7,6 +7,8 @@ from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint, t
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base
+from voucher.kernel.known_values import OneOf
+from voucher.mail.letter_kinds import LetterKind
 
 _WAITS = "sent_at IS NULL AND given_up_at IS NULL"
 
@@ -17,7 +19,7 @@ class OutboxMessage(Base):
     __tablename__ = "outbox_message"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)  # its Message-ID too: sent twice, it is the same message
-    kind: Mapped[str] = mapped_column(String(30))
+    kind: Mapped[LetterKind] = mapped_column(OneOf(LetterKind, 30))
     about_id: Mapped[UUID]  # the fact: an advice
     issuer_id: Mapped[UUID | None]  # whose finance may read it
     recipient: Mapped[str] = mapped_column(String(200))

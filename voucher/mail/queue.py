@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from voucher.kernel.identifiers import new_id
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.model import OutboxMessage
 
 SUBJECT_CHARACTERS_MAX = 150
@@ -24,7 +25,7 @@ class Letter:
     `issuer_id`: whose finance may read it.
     """
 
-    kind: str
+    kind: LetterKind
     about_id: UUID
     issuer_id: UUID | None
     recipient: str

@@ -8,8 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, case, func, or_, select, true
+from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.model import OutboxMessage
 
 
@@ -36,7 +38,7 @@ class MessageRow:
     """A message of the outbox."""
 
     id: UUID
-    kind: str
+    kind: LetterKind
     about_id: UUID
     recipient: str
     subject: str
@@ -60,8 +62,8 @@ class MessageRow:
         return self.state in (MessageState.GIVEN_UP, MessageState.RETRYING)
 
 
-ACCOUNT_KINDS = "account_"
-"""How the kinds of messages to people about their own accounts begin."""
+ACCOUNT_LETTERS = tuple(kind for kind in LetterKind if kind.startswith("account_"))
+"""Letters to people about their own accounts, which are the programme's affair alone."""
 
 _STATE: Any = case(
     (OutboxMessage.sent_at.is_not(None), MessageState.SENT.value),
@@ -122,10 +124,21 @@ def message(
     return None if row is None else _row(row)
 
 
+def messages_about(session: Session, about: Any, *, issuer_id: UUID | None = None, limit: int) -> list[MessageRow]:
+    """Return the newest messages about some facts (a statement of their ids), in the scope."""
+    rows = session.execute(
+        select(*OutboxMessage.__table__.columns, _STATE)
+        .where(OutboxMessage.about_id.in_(about), _in_scope(issuer_id, with_accounts=False))
+        .order_by(OutboxMessage.created_at.desc(), OutboxMessage.id)
+        .limit(limit)
+    )
+    return [_row(row) for row in rows]
+
+
 def _in_scope(issuer_id: UUID | None, with_accounts: bool) -> ColumnElement[bool]:
     if issuer_id is not None:
         return OutboxMessage.issuer_id == issuer_id
-    return true() if with_accounts else OutboxMessage.kind.not_like(f"{ACCOUNT_KINDS}%")
+    return true() if with_accounts else OutboxMessage.kind.not_in(ACCOUNT_LETTERS)
 
 
 def _row(row: Row[*tuple[Any, ...]]) -> MessageRow:

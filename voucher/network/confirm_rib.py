@@ -11,12 +11,9 @@ from voucher.kernel.calendar import french_instant, not_before
 from voucher.kernel.database import Database, changed
 from voucher.kernel.labels import iban_end
 from voucher.kernel.refusals import Refused
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import BankDetails, Structure
-
-RIB_CONFIRMED = "rib_confirmed"
-RIB_DISMISSED = "rib_dismissed"
-"""The kinds of the e-mails that tell a structure what became of a RIB recorded for it; they are about that one."""
 
 
 def confirm_bank_details(database: Database, details_id: UUID, *, by: UUID, now: datetime) -> None:
@@ -53,7 +50,7 @@ def confirm_bank_details(database: Database, details_id: UUID, *, by: UUID, now:
             f"Le RIB qui finit par {iban_end(row.iban)} a été confirmé le {french_instant(now)}.",
             "Vos prochains règlements iront sur ce compte. Ce n’est pas le vôtre ? Appelez-nous tout de suite.",
         )
-        queue(session, [_letter(RIB_CONFIRMED, row, "Votre RIB est confirmé", said)], now)
+        queue(session, [_letter(LetterKind.RIB_CONFIRMED, row, "Votre RIB est confirmé", said)], now)
 
 
 def dismiss_bank_details(database: Database, details_id: UUID, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - a use case says who acts
@@ -73,7 +70,7 @@ def dismiss_bank_details(database: Database, details_id: UUID, *, by: UUID, now:
             f"Le RIB qui finit par {iban_end(row.iban)} n’a pas été confirmé : il ne servira pas.",
             "Appelez-nous, ou enregistrez le bon RIB sur cette page.",
         )
-        queue(session, [_letter(RIB_DISMISSED, row, "Votre RIB n’est pas confirmé", said)], now)
+        queue(session, [_letter(LetterKind.RIB_DISMISSED, row, "Votre RIB n’est pas confirmé", said)], now)
 
 
 def _held(session: Session, details_id: UUID) -> Row[*tuple[Any, ...]]:
@@ -111,7 +108,7 @@ def _refuse_unless_waiting(row: Row[*tuple[Any, ...]]) -> None:
         raise Refused("details_ended", "Ce RIB n’attend plus : il a été écarté ou remplacé. Revenez à la liste.")
 
 
-def _letter(kind: str, row: Row[*tuple[Any, ...]], subject: str, said: tuple[str, ...]) -> Letter:
+def _letter(kind: LetterKind, row: Row[*tuple[Any, ...]], subject: str, said: tuple[str, ...]) -> Letter:
     body = "\n\n".join(("Bonjour,", *said, "Vos RIB sont sur cette page :"))
     return Letter(
         kind=kind,

@@ -4,10 +4,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, and_, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base
+from voucher.kernel.known_values import OneOf
 
 
 class StructureState(StrEnum):
@@ -26,14 +27,12 @@ class Structure(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     pivot: Mapped[str] = mapped_column(String(14), unique=True)  # SIRET or RNA, as the standard calls it
     name: Mapped[str] = mapped_column(String(150))
-    state: Mapped[str] = mapped_column(String(12))
+    state: Mapped[StructureState] = mapped_column(OneOf(StructureState, 12))
     contact_email: Mapped[str] = mapped_column(String(200), default="")
     vat_regime: Mapped[str] = mapped_column(String(60), default="non communiqué")
     created_at: Mapped[datetime]
     state_changed_at: Mapped[datetime]
     state_reason: Mapped[str] = mapped_column(String(200), default="")
-
-    __table_args__ = (CheckConstraint("state IN ('proposed', 'qualified', 'suspended')", name="state_is_known"),)
 
 
 IN_USE = "ended_at IS NULL AND confirmed_at IS NOT NULL"

@@ -13,19 +13,13 @@ from voucher.kernel.idempotency import insert_once
 from voucher.kernel.identifiers import check_iban
 from voucher.kernel.labels import iban_end
 from voucher.kernel.refusals import Refused
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue
 from voucher.network.lieux_cells import BadCell, pivot_of
 from voucher.network.model import BankDetails, Structure, StructureState
 
 NETWORK_TURN = "network"
 """The turn that whoever writes structures or places takes, so that an import and a hand never meet."""
-
-
-ADDRESS_CHANGED = "address_changed"
-"""The kind of the e-mail that tells an address that another one took its place."""
-
-RIB_RECORDED = "rib_recorded"
-"""The kind of the e-mail that tells a structure that a RIB was recorded for it; it is about that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +166,7 @@ def _address_changed(structure_id: UUID, recipient: str, now: datetime) -> Lette
     # Each change is a fact of its own.
     about_id = uuid5(structure_id, now.isoformat())
     return Letter(
-        kind=ADDRESS_CHANGED,
+        kind=LetterKind.ADDRESS_CHANGED,
         about_id=about_id,
         issuer_id=None,
         recipient=recipient,
@@ -193,7 +187,7 @@ def _rib_recorded(details_id: UUID, recipient: str, iban: str, now: datetime) ->
     )
     subject = "Un RIB est enregistré pour votre structure"
     return Letter(
-        kind=RIB_RECORDED,
+        kind=LetterKind.RIB_RECORDED,
         about_id=details_id,
         issuer_id=None,
         recipient=recipient,

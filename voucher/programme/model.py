@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.calendar import LAST_DAY
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
 
 
 class FunderKind(StrEnum):
@@ -39,6 +40,13 @@ class SettlementChannel(StrEnum):
     MANDATED_OPERATOR = "mandated_operator"
 
 
+class TransferSchema(StrEnum):
+    """The versions of the credit-transfer file that banks take."""
+
+    NEW = "pain.001.001.09"
+    OLD = "pain.001.001.03"
+
+
 class Funder(Base):
     """Who gives money: the State, Europe, a collectivité, a foundation."""
 
@@ -46,7 +54,7 @@ class Funder(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(120), unique=True)
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[FunderKind] = mapped_column(OneOf(FunderKind, 20))
     siren: Mapped[str | None] = mapped_column(String(9))
     created_at: Mapped[datetime]
 
@@ -80,7 +88,7 @@ class Issuer(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     siren: Mapped[str] = mapped_column(String(9), unique=True)
     name: Mapped[str] = mapped_column(String(120))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[IssuerKind] = mapped_column(OneOf(IssuerKind, 20))
     address: Mapped[str] = mapped_column(String(200))
     postcode: Mapped[str] = mapped_column(String(5))
     city: Mapped[str] = mapped_column(String(80))
@@ -100,16 +108,15 @@ class PayingAccount(Base):
     holder_name: Mapped[str] = mapped_column(String(70))
     iban: Mapped[str] = mapped_column(String(34), unique=True)
     bic: Mapped[str | None] = mapped_column(String(11))
-    channel: Mapped[str] = mapped_column(String(20))
+    channel: Mapped[SettlementChannel] = mapped_column(OneOf(SettlementChannel, 20))
     siren: Mapped[str | None] = mapped_column(String(9))  # of the holder: its FEC bears it
-    transfer_schema: Mapped[str] = mapped_column(String(20), default="pain.001.001.09")  # what its bank takes
+    transfer_schema: Mapped[TransferSchema] = mapped_column(
+        OneOf(TransferSchema, 20), default=TransferSchema.NEW
+    )  # what its bank takes
     transfers_per_file: Mapped[int] = mapped_column(default=10_000)
     created_at: Mapped[datetime]
 
-    __table_args__ = (
-        CheckConstraint("transfer_schema IN ('pain.001.001.09', 'pain.001.001.03')", name="schema_is_known"),
-        CheckConstraint("transfers_per_file BETWEEN 1 AND 100000", name="file_is_bounded"),
-    )
+    __table_args__ = (CheckConstraint("transfers_per_file BETWEEN 1 AND 100000", name="file_is_bounded"),)
 
 
 class SettlementRhythm(StrEnum):
@@ -129,10 +136,12 @@ class Agreement(Base):
     name: Mapped[str] = mapped_column(String(120))
     issuer_id: Mapped[UUID] = mapped_column(ForeignKey("issuer.id"), index=True)
     paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
-    settlement_channel: Mapped[str] = mapped_column(String(20))
+    settlement_channel: Mapped[SettlementChannel] = mapped_column(OneOf(SettlementChannel, 20))
     commitment_number: Mapped[str] = mapped_column(String(30), default="")  # numéro d'engagement of the accountant
     service_code: Mapped[str] = mapped_column(String(30), default="")  # code service of the accountant
-    settlement_rhythm: Mapped[str] = mapped_column(String(10), default=SettlementRhythm.MONTHLY)
+    settlement_rhythm: Mapped[SettlementRhythm] = mapped_column(
+        OneOf(SettlementRhythm, 10), default=SettlementRhythm.MONTHLY
+    )
     # The last day of the month that a monthly period takes; LAST_DAY: the month's own.
     cut_off_day: Mapped[int] = mapped_column(default=LAST_DAY)
     minimum_payment_cents: Mapped[int] = mapped_column(default=0)  # less than this waits for the next batch
@@ -166,7 +175,6 @@ class Agreement(Base):
         # The three ends follow each other.
         CheckConstraint("use_by <= grace_until AND grace_until <= present_by", name="dates_follow"),
         CheckConstraint("signed_on <= use_by", name="signed_before_use_by"),
-        CheckConstraint("settlement_rhythm IN ('monthly', 'on_demand')", name="rhythm_is_known"),
         CheckConstraint("cut_off_day BETWEEN 1 AND 31", name="cut_off_day_is_a_day"),
         CheckConstraint("minimum_payment_cents >= 0", name="minimum_is_not_negative"),
         CheckConstraint("payment_days BETWEEN 1 AND 60", name="payment_days_fit"),

@@ -24,6 +24,7 @@ from voucher.settlement.model import bank as _bank  # noqa: F401
 from voucher.settlement.model import bank_reports as _reports  # noqa: F401
 from voucher.settlement.model import batches as _settlement  # noqa: F401
 from voucher.settlement.model import deputies as _deputies  # noqa: F401
+from voucher.settlement.model import letters as _letters  # noqa: F401
 from voucher.settlement.model import proposals as _proposals  # noqa: F401
 from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
 from voucher.settlement.model import states as _payment_states  # noqa: F401
@@ -115,6 +116,7 @@ LEFT_OUT: Mapping[str, str] = {
     "letter_undone": "the same",
     "bank_set_aside": "what a bank file held that is counted nowhere; words of the bank's file",
     "outbox_message": "e-mails: persons",
+    "payment_letter": "e-mails that persons wrote to structures",
     "seal_node": "recomputed from the seals",
     "bank_details": "bank details; each payment names its structure",
     "prescriber": "who hands over is no part of the money's proof; contacts of persons",

@@ -66,11 +66,11 @@ def written(refusal: Refusal) -> str:
     )
 
 
-def read_again(reason: str, answer: str) -> Refusal:
+def read_again(reason: CounterRefusal, answer: str) -> Refusal:
     """Return a refusal that `written` kept."""
     kept = json.loads(answer)
     return Refusal(
-        CounterRefusal(reason),
+        reason,
         serial=kept["serial"],
         is_one_of_several=kept["is_one_of_several"],
         at=datetime.fromisoformat(kept["at"]) if kept["at"] else None,

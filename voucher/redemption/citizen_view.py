@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from voucher.distribution.model import Prescriber
 from voucher.issuing.code import Kind
-from voucher.issuing.codes import find_code, key_is_revoked
 from voucher.issuing.model import Booklet, BookletState, Voucher, VoucherState
+from voucher.issuing.recognise_code import find_code, key_is_revoked
 from voucher.kernel.calendar import ThreeDates, paris_day
 from voucher.kernel.database import Database
 from voucher.programme.model import Issuer
 from voucher.redemption.batch_cache import BatchFacts, find_batch
-from voucher.redemption.check import remaining_of
+from voucher.redemption.check_voucher import remaining_of
 from voucher.redemption.model import RedeemedVoucher, Redemption
 from voucher.redemption.rules import CounterRefusal, Refusal, end_of_life
 from voucher.redemption.tray import read_any_code
@@ -90,7 +90,7 @@ def _view(session: Session, batch: BatchFacts, serial: int, is_booklet: bool, no
     # After the last day nothing is left to use, whether the nightly job has declared it lapsed or not.
     remaining_count = 0 if is_over else remaining_of(session, batch, serial)
     if is_booklet:
-        state = _booklet_state(BookletState(booklet.state), batch, remaining_count)
+        state = _booklet_state(booklet.state, batch, remaining_count)
         if state is HolderState.USED and is_over and _is_unused(session, batch, serial):
             state = HolderState.ENDED
     else:
@@ -118,8 +118,8 @@ def _view(session: Session, batch: BatchFacts, serial: int, is_booklet: bool, no
     )
 
 
-def _voucher_state(state: str, batch: BatchFacts) -> HolderState:
-    match VoucherState(state):
+def _voucher_state(state: VoucherState, batch: BatchFacts) -> HolderState:
+    match state:
         case VoucherState.ISSUED:
             return HolderState.NOT_HANDED_OVER if batch.is_handover_required else HolderState.USABLE
         case VoucherState.HANDED_OVER:

@@ -8,6 +8,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
+from voucher.network.services import Service
+from voucher.redemption.rules import CounterRefusal
 
 
 class RedemptionState(StrEnum):
@@ -65,7 +68,7 @@ class Redemption(Base):
     structure_id: Mapped[UUID]
     place_id: Mapped[UUID] = mapped_column(ForeignKey("place.id"))
     period_id: Mapped[UUID] = mapped_column(ForeignKey("period.id"))
-    service: Mapped[str] = mapped_column(String(40))
+    service: Mapped[Service] = mapped_column(OneOf(Service, 40))
     mediator_id: Mapped[UUID]
     redeemed_at: Mapped[datetime]
     voucher_count: Mapped[int]
@@ -73,7 +76,7 @@ class Redemption(Base):
     remaining_count: Mapped[
         int
     ]  # vouchers of the booklet still usable just after: the receipt says so, again and again
-    state: Mapped[str] = mapped_column(String(10))
+    state: Mapped[RedemptionState] = mapped_column(OneOf(RedemptionState, 10))
     undone_at: Mapped[datetime | None]
     undone_by: Mapped[UUID | None]
 
@@ -110,7 +113,7 @@ class RefusedAttempt(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)  # the client's id of the request
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
-    refusal: Mapped[str] = mapped_column(String(40))
+    refusal: Mapped[CounterRefusal] = mapped_column(OneOf(CounterRefusal, 40))
     answer: Mapped[str] = mapped_column(String(2000))  # JSON: what is needed to say the same sentence again
     place_id: Mapped[UUID]
     mediator_id: Mapped[UUID]

@@ -14,7 +14,6 @@ from voucher.kernel.paging import page_of
 from voucher.kernel.typed_days import asked_day
 from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
-from voucher.network.services import Service
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.answers import Counter
 from voucher.redemption.model import USED_STATES, Period, RedeemedVoucher, Redemption, RedemptionState
@@ -246,7 +245,7 @@ def _line(row: Row[*tuple[object, ...]], undo_minutes: int, now: datetime) -> Re
         booklet_number=row.booklet_number,
         voucher_count=row.voucher_count,
         amount_cents=row.amount_cents,
-        service=Service(row.service).label,
+        service=row.service.label,
         agreement_id=row.agreement_id,
         period_id=row.period_id,
         is_undone=is_undone,

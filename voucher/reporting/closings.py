@@ -20,14 +20,14 @@ AHEAD = timedelta(days=366)
 
 
 class Close(StrEnum):
-    """What closes, in the order in which a day shows them; the values are what the calendar file says."""
+    """What closes, in the order in which a day shows them."""
 
-    MONTH = "mois"
-    USE_BY = "utilisation"
-    GRACE = "tolerance"
-    PRESENT_BY = "presentation"
-    FISCAL_YEAR = "exercice"
-    ANNUAL_ACCOUNT = "compte-annuel"
+    MONTH = "month"
+    USE_BY = "use_by"
+    GRACE = "grace_until"
+    PRESENT_BY = "present_by"
+    FISCAL_YEAR = "fiscal_year"
+    ANNUAL_ACCOUNT = "annual_account"
 
 
 CLOSE_WORDS: dict[Close, str] = {

@@ -172,7 +172,7 @@ def _advices(session: Session) -> list[Debt]:
     )
     return [
         Debt(
-            state=_OF_ADVICE[AdviceState(row.state)],
+            state=_OF_ADVICE[row.state],
             agreement_id=row.agreement_id,
             structure_id=row.structure_id,
             since=part.since,

@@ -33,6 +33,8 @@ class Failure:
     advice_id: UUID
     reference: str
     batch_number: str
+    agreement_id: UUID
+    structure_id: UUID
     structure_name: str
     pivot: str
     on: date
@@ -68,6 +70,8 @@ def failures(database: Database, *, issuer_id: UUID | None = None) -> list[Failu
             advice_id=row.id,
             reference=row.reference,
             batch_number=row.number,
+            agreement_id=row.agreement_id,
+            structure_id=row.structure_id,
             structure_name=row.name,
             pivot=row.pivot,
             on=row.on,
@@ -163,6 +167,8 @@ def _query(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
             PaymentAdvice.iban,
             PaymentAdvice.bic,
             SettlementBatch.number,
+            SettlementBatch.agreement_id,
+            PaymentAdvice.structure_id,
             Structure.name,
             Structure.pivot,
             failed.c.on,

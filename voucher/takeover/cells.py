@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, Column, Date, Float, Integer, LargeBinary, String, Uuid
 
 from voucher.kernel.database import BigInt, Instant
+from voucher.kernel.known_values import OneOf
 
 ABSENT = "\\N"
 
@@ -47,6 +48,7 @@ _KINDS: tuple[tuple[Any, str, Callable[[Any], str], Callable[[str], Any]], ...] 
     (Integer, "integer", str, int),
     (Float, "float", repr, float),
     (String, "text", str, str),
+    (OneOf, "text", str, str),
 )
 
 

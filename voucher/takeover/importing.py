@@ -28,6 +28,7 @@ from voucher.issuing.keys import forget_keys
 from voucher.issuing.signing import seal_private_key
 from voucher.kernel.database import Database, take_turn
 from voucher.kernel.migrations import broken_references, schema_transaction, upgrade_within
+from voucher.kernel.refusals import Refused
 from voucher.ledger.checkpoint import BadNote, read_checkpoint, verifier_key
 from voucher.ledger.operator_change import Handover, countersign_handover, is_signed_by, read_handover, sign_handover
 from voucher.ledger.seal_model import CheckpointRow, SealHandover
@@ -124,7 +125,10 @@ def _tables_of_archive(
             if broken := broken_references(connection):
                 raise RefusedArchive(f"Une ligne de la table {broken[0]} désigne ce qui n’existe pas.")
             _compare_balances(session, archive)
-            upgrade_within(connection)
+            try:
+                upgrade_within(connection)
+            except Refused as refused:
+                raise RefusedArchive(refused.sentence) from refused
             yield session, count
 
 

@@ -29,6 +29,7 @@ from voucher.settlement.model import bank as _bank  # noqa: F401
 from voucher.settlement.model import bank_reports as _reports  # noqa: F401
 from voucher.settlement.model import batches as _settlement  # noqa: F401
 from voucher.settlement.model import deputies as _deputies  # noqa: F401
+from voucher.settlement.model import letters as _letters  # noqa: F401
 from voucher.settlement.model import proposals as _proposals  # noqa: F401
 from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
 from voucher.settlement.model import states as _payment_states  # noqa: F401
@@ -123,6 +124,7 @@ LEFT_OUT: Mapping[str, str] = {
     "link_secret": "De quoi reconnaître ces liens.",
     "account_change": "Les rôles et adresses de ces personnes, et qui les a confirmés.",
     "audit_line": "Le journal des accès : il reste chez celui qui en répond.",
+    "payment_letter": "Les courriels écrits aux structures sur un règlement : le nouvel opérateur écrit les siens.",
     "outbox_message": "Les courriels en attente : le nouvel opérateur écrit les siens.",
     "refused_attempt": "Les encaissements refusés : rien n’a été débité, et ce qui fut tapé peut être un morceau de code.",
     "try_count": "Les essais comptés depuis peu : ils ne valent que quelques minutes.",

@@ -11,6 +11,7 @@ from voucher.distribution.words import BOOKLET_STATES
 from voucher.funding.read import STATES as CALL_STATES
 from voucher.mail.read import STATE_WORDS as MESSAGE_STATES
 from voucher.redemption.read import STANDINGS
+from voucher.settlement.batches.read_deputies import DEPUTY_STATES
 from voucher.settlement.deadlines.payment_deadlines import STAGE_WORDS
 from voucher.settlement.reports.read_duplicates import DUPLICATE_STANDINGS
 from voucher.settlement.reports.read_payees import PAYEE_WORDS
@@ -36,6 +37,15 @@ ADVICE_TAGS = _tags(
     returned="danger",
     taken_up="neutral",
     settled="success",
+)
+DEPUTY_TAGS = _tags(
+    DEPUTY_STATES,
+    waiting="wait",
+    coming="neutral",
+    lasting="success",
+    over="neutral",
+    ended="neutral",
+    refused="neutral",
 )
 DISPUTE_TAGS = _tags(DISPUTE_STATES, open="wait", dismissed="success", upheld="warn")
 OVERPAYMENT_TAGS = _tags(

@@ -40,7 +40,7 @@ from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.bank_reports import TransferReport
 from voucher.settlement.model.batches import BankLine, BankStatement, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
-from voucher.settlement.payable.announced_duplicates import open_duplicates
+from voucher.settlement.payable.undecided_duplicates import open_duplicates
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices, say_why_rejected
 from voucher.settlement.reconciliation.withdraw_rejections import lock_rejected, withdraw_rejections
@@ -165,7 +165,7 @@ def _checked(
     unanswered = open_duplicates(session, ids)
     errors: list[FileError] = []
     new: list[ReturnLine] = []
-    states: dict[str, tuple[str, date | None]] = {}
+    states: dict[str, tuple[AdviceState, date | None]] = {}
     # What was paid comes before what came back, wherever the file says it.
     for line in sorted(lines, key=lambda one: (one.status is not ReturnStatus.PAID, one.line)):
         advice = advices.get(line.reference)
@@ -195,7 +195,7 @@ def _wrong(
     line: ReturnLine,
     advice: Row[*tuple[Any, ...]],
     ours: Row[*tuple[Any, ...]],
-    standing: tuple[str, date | None],
+    standing: tuple[AdviceState, date | None],
     today: date,
     proved_until: date | None,
 ) -> str:
@@ -221,7 +221,7 @@ def _wrong(
         return f"Le lot a été transmis le {french_date(paris_day(advice.exported_at))}, après le {french_date(line.on)}. Corrigez la date."
     if _is_known(line, standing):
         return ""
-    return _unexpected(line, AdviceState(state), paid_on, proved_until)
+    return _unexpected(line, state, paid_on, proved_until)
 
 
 def _unexpected(line: ReturnLine, state: AdviceState, paid_on: date | None, proved_until: date | None) -> str:
@@ -249,7 +249,7 @@ def _unexpected(line: ReturnLine, state: AdviceState, paid_on: date | None, prov
     return "" if may_be else "Ce règlement n’attend rien du comptable. Vérifiez la référence."
 
 
-def _is_known(line: ReturnLine, standing: tuple[str, date | None]) -> bool:
+def _is_known(line: ReturnLine, standing: tuple[AdviceState, date | None]) -> bool:
     """Whether what a line says is what stands already: accountants send the same lines again, with new ones."""
     state, paid_on = standing
     if line.status is ReturnStatus.PAID:

@@ -274,7 +274,7 @@ class EntryStore:
                 .where(among(self._session, PaymentAdvice.reference, some))
             )
             for row in rows:
-                state = self._states.get(row.id) or AdviceState(row.state)
+                state = self._states.get(row.id) or row.state
                 found[row.reference] = _Advice(row.id, row.paying_account_id, Expected(row.amount_cents, state))
         return found
 

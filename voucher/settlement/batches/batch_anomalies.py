@@ -105,7 +105,7 @@ def _carried(session: Session, batch_id: UUID) -> dict[UUID, list[Carried]]:
             batch_number=row.number,
             amount_cents=row.amount_cents,
             voucher_count=row.voucher_count,
-            state=AdviceState(row.state),
+            state=row.state,
             state_reason=row.state_reason,
             iban=row.iban,
             due_on=row.due_on,

@@ -20,6 +20,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.deputies import ApproverDeputy
@@ -92,10 +93,10 @@ def name_deputy(
             return
         days = _days(new.from_on, new.until_on)
         said = f"{by.name} vous demande de valider des lots de règlement à sa place {days}. Une personne du programme doit encore accepter."
-        letters = [_letter("account_deputy_named", new.id, deputy, "remplacer une personne qui valide", said)]
+        letters = [_letter(LetterKind.DEPUTY_NAMED, new.id, deputy, "remplacer une personne qui valide", said)]
         asked = f"{by.name} demande que {deputy.name} valide des lots de règlement à sa place {days}. Acceptez ou refusez sur cette page."
         letters += [
-            _letter("account_deputy_to_accept", new_id(), one, "un remplacement attend votre accord", asked)
+            _letter(LetterKind.DEPUTY_TO_ACCEPT, new_id(), one, "un remplacement attend votre accord", asked)
             for one in programme
         ]
         queue(session, letters, now)
@@ -146,7 +147,7 @@ def decide_deputy(
         assert changed(session, decision) == 1, "the turn orders who decides"
         what = "est accepté" if is_accepted else "est refusé : rien ne change"
         said = f"Le remplacement de {approver.name} par {deputy.name}, {_days(row.from_on, row.until_on)}, {what}."
-        _tell(session, "decided", deputyship_id, (approver, deputy), said, now)
+        _tell(session, _DECIDED, deputyship_id, (approver, deputy), said, now)
 
 
 def end_deputy(
@@ -178,7 +179,7 @@ def end_deputy(
             .execution_options(synchronize_session=False)
         )
         said = f"Le remplacement de {approver.name} par {deputy.name} a pris fin le {french_date(paris_day(now))}."
-        _tell(session, "ended", deputyship_id, (approver, deputy), said, now)
+        _tell(session, _ENDED, deputyship_id, (approver, deputy), said, now)
 
 
 def refuse_unless_deputy(
@@ -252,7 +253,7 @@ def tell_approver(
     """Tell an approver what their deputy approved."""
     said = f"{deputy_name} a validé le lot {batch_number} en remplacement de vous."
     subject, path = "un lot est validé à votre place", f"/finances/lots/{batch_id}"
-    letter = _letter("account_deputy_approved", batch_id, approver, subject, said, path)
+    letter = _letter(LetterKind.DEPUTY_APPROVED, batch_id, approver, subject, said, path)
     queue(session, [letter], now)
 
 
@@ -284,13 +285,23 @@ def _row(session: Session, deputyship_id: UUID, *, lock: bool = False) -> Row[An
     return row
 
 
-def _tell(session: Session, what: str, deputyship_id: UUID, people: Sequence[Person], said: str, now: datetime) -> None:
-    kinds = (f"account_deputy_{what}", f"account_deputy_{what}_too")
+_DECIDED = (LetterKind.DEPUTY_DECIDED, LetterKind.DEPUTY_DECIDED_TOO)
+_ENDED = (LetterKind.DEPUTY_ENDED, LetterKind.DEPUTY_ENDED_TOO)
+
+
+def _tell(
+    session: Session,
+    kinds: Sequence[LetterKind],
+    deputyship_id: UUID,
+    people: Sequence[Person],
+    said: str,
+    now: datetime,
+) -> None:
     letters = [_letter(kind, deputyship_id, one, "remplacement", said) for kind, one in zip(kinds, people, strict=True)]
     queue(session, letters, now)
 
 
-def _letter(kind: str, about_id: UUID, to: Person, subject: str, said: str, path: str = PATH) -> Letter:
+def _letter(kind: LetterKind, about_id: UUID, to: Person, subject: str, said: str, path: str = PATH) -> Letter:
     return Letter(
         kind=kind,
         about_id=about_id,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.refusals import Refused
 from voucher.kernel.sepa import WrongPayment
-from voucher.programme.model import Agreement, Issuer, IssuerKind, PayingAccount
+from voucher.programme.model import Agreement, Issuer, PayingAccount
 from voucher.redemption.model import Period
 from voucher.settlement.batches.even_parts import even_parts, part_count_of
 from voucher.settlement.batches.supporting_lines import supporting_lines
@@ -28,13 +28,14 @@ from voucher.settlement.formats_out.liquidation import (
 from voucher.settlement.formats_out.pain001 import Debtor, Transfer, write_credit_transfers
 from voucher.settlement.formats_out.references import PARTS_MAX, file_stem, message_id, payment_information_id
 from voucher.settlement.words.labels import SIGNATORIES
+from voucher.settlement.words.states import PaymentFileKind
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """A kept file: its kind (one of words.FILE_KINDS), its name, its bytes, and its rank among those of its kind, from 1."""
+    """A kept file: its kind, its name, its bytes, and its rank among those of its kind, from 1."""
 
-    kind: str
+    kind: PaymentFileKind
     name: str
     content: bytes
     part: int = 1
@@ -83,7 +84,9 @@ def _for_a_bank(
     for part, some in enumerate(even_parts(advices, part_count), 1):
         rank = "" if part_count == 1 else f"-{part}-sur-{part_count}"
         content = _credit_transfers(batch, account, some, execution_on, part)
-        files.append(ExportedFile(account.transfer_schema, f"virements-{stem}{rank}.xml", content, part))
+        files.append(
+            ExportedFile(PaymentFileKind(account.transfer_schema), f"virements-{stem}{rank}.xml", content, part)
+        )
     return tuple(files)
 
 
@@ -128,7 +131,7 @@ def _for_an_accountant(
         batch_number=batch.number,
         agreement_name=agreement.name,
         authority_name=agreement.issuer_name,
-        signatory=SIGNATORIES[IssuerKind(agreement.kind)],
+        signatory=SIGNATORIES[agreement.kind],
         commitment_number=agreement.commitment_number or None,
         service_code=agreement.service_code or None,
         drawn_up_on=paris_day(batch.approved_at),
@@ -150,9 +153,12 @@ def _for_an_accountant(
     lines = supporting_lines(session, batch.id)
     content = supporting_csv(batch.number, lines)
     supporting = KeptList(f"piece-justificative-{stem}.csv", hashlib.sha256(content).hexdigest(), len(lines))
+    kind = PaymentFileKind
     return (
-        ExportedFile("liquidation_csv", f"etat-liquidatif-{stem}.csv", liquidation_csv(liquidation)),
-        ExportedFile("liquidation_json", f"etat-liquidatif-{stem}.json", liquidation_json(liquidation, supporting)),
-        ExportedFile("liquidation_pdf", f"etat-liquidatif-{stem}.pdf", liquidation_pdf(liquidation, lines, supporting)),
-        ExportedFile("supporting_csv", supporting.name, content),
+        ExportedFile(kind.LIQUIDATION_CSV, f"etat-liquidatif-{stem}.csv", liquidation_csv(liquidation)),
+        ExportedFile(kind.LIQUIDATION_JSON, f"etat-liquidatif-{stem}.json", liquidation_json(liquidation, supporting)),
+        ExportedFile(
+            kind.LIQUIDATION_PDF, f"etat-liquidatif-{stem}.pdf", liquidation_pdf(liquidation, lines, supporting)
+        ),
+        ExportedFile(kind.SUPPORTING_CSV, supporting.name, content),
     )

@@ -96,6 +96,40 @@ def urgent_preview(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrgentOffer:
+    """What failed for a structure in an agreement, and why it cannot be paid again now; empty where it can."""
+
+    agreement_id: UUID
+    agreement_number: str
+    structure_id: UUID
+    amount_cents: int
+    why_not: str
+
+
+def urgent_offers(
+    database: Database, agreement_ids: Collection[UUID], *, now: datetime, issuer_id: UUID | None = None
+) -> dict[tuple[UUID, UUID], UrgentOffer]:
+    """Return what failed in these agreements of the scope, by agreement and structure, as an urgent batch would take it."""
+    with database.read() as session:
+        rows = session.execute(
+            select(Agreement.id, Agreement.number).where(
+                Agreement.id.in_(list(agreement_ids)), in_scope(Agreement.issuer_id, issuer_id)
+            )
+        ).all()
+        return {
+            (row.id, one.structure_id): UrgentOffer(
+                agreement_id=row.id,
+                agreement_number=row.number,
+                structure_id=one.structure_id,
+                amount_cents=one.amount_cents,
+                why_not=why_not(one),
+            )
+            for row in rows
+            for one in _failed(session, row.id, now)
+        }
+
+
 def freeze_urgent_batch(
     database: Database,
     batch_id: UUID,

@@ -202,7 +202,7 @@ def batches(
             agreement_name=row.agreement_name,
             issuer_name=row.issuer_name,
             channel=row.channel,
-            state=BatchState(row.state),
+            state=row.state,
             advice_count=row.advice_count,
             total_cents=row.total_cents,
             frozen_at=row.frozen_at,
@@ -237,7 +237,7 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
         if row is None:
             return None
         states = {
-            AdviceState(state): (count, int(cents))
+            state: (count, int(cents))
             for state, count, cents in session.execute(
                 select(PaymentAdvice.state, func.count(), func.sum(PaymentAdvice.amount_cents))
                 .where(PaymentAdvice.batch_id == batch_id)
@@ -278,7 +278,7 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
         agreement_name=row.agreement_name,
         issuer_name=row.issuer_name,
         channel=row.channel,
-        state=BatchState(row.state),
+        state=row.state,
         advice_count=row.advice_count,
         total_cents=row.total_cents,
         period_opened_at=row.opened_at,

@@ -19,7 +19,7 @@ from voucher.settlement.model.batches import AdviceLine, BankLine, PaymentAdvice
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery
 from voucher.settlement.payable.read_payment_facts import payment_facts
-from voucher.settlement.recoveries.overpayments import in_period_line
+from voucher.settlement.recoveries.net_overpayments import in_period_line
 from voucher.settlement.words.payment_facts import PaymentFacts
 from voucher.settlement.words.payment_sentences import Said, said
 from voucher.settlement.words.states import AdviceState, LineNature
@@ -83,6 +83,7 @@ class AdvicePage:
     paid_on: date | None
     batch_id: UUID
     batch_number: str
+    agreement_id: UUID
     channel: str
     agreement_name: str
     issuer_name: str
@@ -142,6 +143,7 @@ def advice(
             Structure.name.label("structure_name"),
             Structure.pivot,
             SettlementBatch.number,
+            SettlementBatch.agreement_id,
             SettlementBatch.channel,
             SettlementBatch.period_id,
             SettlementBatch.frozen_at,
@@ -183,11 +185,12 @@ def advice(
             holder_name=row.holder_name,
             iban=row.iban,
             bic=row.bic,
-            state=AdviceState(row.state),
+            state=row.state,
             amount_cents=row.amount_cents,
             voucher_count=row.voucher_count,
             paid_on=row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None,
             batch_id=row.batch_id,
+            agreement_id=row.agreement_id,
             batch_number=row.number,
             channel=row.channel,
             agreement_name=row.agreement_name,
@@ -261,7 +264,7 @@ def _adjusted(session: Session, advice_id: UUID) -> tuple[AdjustedLine, ...]:
         for query in (from_dispute, from_recovery)
         for row in session.execute(query.where(AdviceLine.advice_id == advice_id).order_by(Redemption.redeemed_at))
     ]
-    return tuple(AdjustedLine(LineNature(row[0]), *row[1:]) for row in rows)
+    return tuple(AdjustedLine(row[0], *row[1:]) for row in rows)
 
 
 def _taken_up_by(session: Session, advice_id: UUID) -> CarriedLine | None:

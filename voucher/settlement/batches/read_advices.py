@@ -111,6 +111,6 @@ def advice_row(row: Any) -> AdviceRow:
         pivot=row.pivot,
         voucher_count=row.voucher_count,
         amount_cents=row.amount_cents,
-        state=AdviceState(row.state),
+        state=row.state,
         paid_on=row.paid_on if row.state in (AdviceState.PAID, AdviceState.SETTLED) else None,
     )

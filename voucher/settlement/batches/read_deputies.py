@@ -26,6 +26,17 @@ class DeputyState(StrEnum):
     REFUSED = "refused"
 
 
+DEPUTY_STATES: dict[DeputyState, str] = {
+    DeputyState.WAITING: "À accepter",
+    DeputyState.COMING: "À venir",
+    DeputyState.LASTING: "En cours",
+    DeputyState.OVER: "Terminé",
+    DeputyState.ENDED: "Arrêté",
+    DeputyState.REFUSED: "Refusé",
+}
+"""The word of each state."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deputyship:
     """Who stands in for which approver, for one issuer or for all (None), from a day to another, both included."""

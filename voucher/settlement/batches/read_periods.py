@@ -16,7 +16,7 @@ from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.owed import CARRIED_STATES
-from voucher.settlement.recoveries.overpayments import released_unpaid
+from voucher.settlement.recoveries.net_overpayments import released_unpaid
 from voucher.settlement.words.states import AdviceState
 
 
@@ -134,7 +134,7 @@ def to_do(database: Database, *, issuer_id: UUID | None = None) -> ToDo:
         periods = _to_settle(session, issuer_id)
         waits = waiting_batches(session, in_scope(Agreement.issuer_id, issuer_id))
         carried = {
-            AdviceState(row[0]): (row[1], int(row[2]))
+            row[0]: (row[1], int(row[2]))
             for row in session.execute(
                 select(PaymentAdvice.state, func.count(), func.sum(PaymentAdvice.amount_cents))
                 .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)

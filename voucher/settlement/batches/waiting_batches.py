@@ -50,7 +50,7 @@ def waiting_batches(session: Session, *conditions: ColumnElement[bool]) -> Waiti
         .where(SettlementBatch.state.in_((BatchState.FROZEN, BatchState.APPROVED)), *conditions)
         .group_by(SettlementBatch.state)
     ).all()
-    found = {BatchState(row[0]): (row[1], int(row[2])) for row in rows}
+    found = {row[0]: (row[1], int(row[2])) for row in rows}
     approve, export = found.get(BatchState.FROZEN, (0, 0)), found.get(BatchState.APPROVED, (0, 0))
     return WaitingBatches(
         approve_count=approve[0],

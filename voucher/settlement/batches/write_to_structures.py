@@ -17,6 +17,7 @@ from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.mail.again import send_again
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.model import OutboxMessage
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import BankDetails, Structure
@@ -24,14 +25,17 @@ from voucher.programme.model import Agreement
 from voucher.redemption.model import Period
 from voucher.redemption.period import last_day
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.letters import PaymentLetter
 from voucher.settlement.model.recoveries import Dispute
 from voucher.settlement.payable.read_payment_facts import payment_facts
 from voucher.settlement.words.causes import Holder
 from voucher.settlement.words.payment_sentences import Said, said
 from voucher.settlement.words.states import AdviceState
 
-SENT = "advice_sent"
-FAILED = {AdviceState.REJECTED: "advice_rejected", AdviceState.RETURNED: "advice_returned"}
+FAILED = {
+    AdviceState.REJECTED: LetterKind.ADVICE_REJECTED,
+    AdviceState.RETURNED: LetterKind.ADVICE_RETURNED,
+}
 
 
 def notify_sent(session: Session, batch_id: UUID, now: datetime) -> None:
@@ -55,6 +59,18 @@ def notify_failed(session: Session, now: datetime) -> None:
         queue(session, [_failed_letter(row, said(facts[row.id]), kind, now) for row in rows], now)
 
 
+def facts_told_to(structure_id: UUID) -> Any:
+    """Return the statement of the ids of all that a structure may be written about: payments, letters, disputes, RIBs."""
+    return union(
+        select(PaymentAdvice.id).where(PaymentAdvice.structure_id == structure_id),
+        select(PaymentLetter.id)
+        .join(PaymentAdvice, PaymentAdvice.id == PaymentLetter.advice_id)
+        .where(PaymentAdvice.structure_id == structure_id),
+        select(Dispute.id).where(Dispute.structure_id == structure_id),
+        select(BankDetails.id).where(BankDetails.structure_id == structure_id),
+    )
+
+
 def send_again_to_structure(
     database: Database, message_id: UUID, *, by: UUID, now: datetime, issuer_id: UUID | None = None
 ) -> None:
@@ -63,6 +79,9 @@ def send_again_to_structure(
         about = select(OutboxMessage.about_id).where(OutboxMessage.id == message_id).scalar_subquery()
         told = union(
             select(PaymentAdvice.structure_id).where(PaymentAdvice.id == about),
+            select(PaymentAdvice.structure_id)
+            .join(PaymentLetter, PaymentLetter.advice_id == PaymentAdvice.id)
+            .where(PaymentLetter.id == about),
             select(Dispute.structure_id).where(Dispute.id == about),
             select(BankDetails.structure_id).where(BankDetails.id == about),
         )
@@ -110,7 +129,7 @@ def _sent_letter(row: Row[*tuple[Any, ...]], told: Said, now: datetime) -> Lette
         "Le détail de ce règlement est sur cette page :",
     )
     return Letter(
-        kind=SENT,
+        kind=LetterKind.ADVICE_SENT,
         about_id=row.id,
         issuer_id=row.issuer_id,
         recipient=row.contact_email,
@@ -120,7 +139,7 @@ def _sent_letter(row: Row[*tuple[Any, ...]], told: Said, now: datetime) -> Lette
     )
 
 
-def _failed_letter(row: Row[*tuple[Any, ...]], told: Said, kind: str, now: datetime) -> Letter:
+def _failed_letter(row: Row[*tuple[Any, ...]], told: Said, kind: LetterKind, now: datetime) -> Letter:
     amount = format_euros(row.amount_cents)
     asks_rib = told.holder is Holder.STRUCTURE
     body = (

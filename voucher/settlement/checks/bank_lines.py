@@ -249,7 +249,7 @@ def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]
         Violation(
             "an_advice_says_what_the_bank_said",
             f"règlement {row.reference}",
-            f"« {ADVICE_STATES[AdviceState(row.state)]} », contraire à ce que dit la banque",
+            f"« {ADVICE_STATES[row.state]} », contraire à ce que dit la banque",
         )
         for row in rows
     ]

@@ -33,7 +33,7 @@ from voucher.settlement.model.batches import AdviceLine, PaymentAdvice
 from voucher.settlement.model.batches import SettlementBatch as Batch
 from voucher.settlement.model.recoveries import Recovery
 from voucher.settlement.payable.next_period import IN_A_BATCH
-from voucher.settlement.recoveries.overpayments import in_period_line, released_unpaid
+from voucher.settlement.recoveries.net_overpayments import in_period_line, released_unpaid
 from voucher.settlement.words.labels import BATCH_STATES
 from voucher.settlement.words.states import AdviceState, BatchState, LineNature
 
@@ -123,7 +123,7 @@ def check_a_batch_says_who_did_what(session: Session) -> list[Violation]:
         Violation(
             "a_batch_says_who_did_what",
             f"lot {row.number}",
-            f"« {BATCH_STATES[BatchState(row.state)]} », contraire à ses signatures et à ses règlements",
+            f"« {BATCH_STATES[row.state]} », contraire à ses signatures et à ses règlements",
         )
         for row in rows
         if not _is_signed(row)
@@ -143,7 +143,7 @@ def _is_signed(row: Row[*tuple[Any, ...]]) -> bool:
         and not row.is_awaited
         and ((approved and exported) or row.advice_count == 0),
     }
-    return expected[BatchState(row.state)] and row.approved_by != row.frozen_by and steps == sorted(steps)
+    return expected[row.state] and row.approved_by != row.frozen_by and steps == sorted(steps)
 
 
 def check_an_advice_is_its_lines(session: Session) -> list[Violation]:

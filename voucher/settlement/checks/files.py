@@ -14,12 +14,19 @@ from voucher.kernel.checks import Check, Violation
 from voucher.kernel.money import format_euros
 from voucher.programme.model import Agreement, PayingAccount, SettlementChannel
 from voucher.settlement.formats_in.bank_content import sha256_of
-from voucher.settlement.formats_out.files_read_back import PAYING_KINDS, amount_of, liquidation_rows, read_back
-from voucher.settlement.formats_out.pain001 import SCHEMA_NAMES, namespace_of
+from voucher.settlement.formats_out.files_read_back import (
+    PAYING_KINDS,
+    TRANSFER_KINDS,
+    amount_of,
+    liquidation_rows,
+    read_back,
+)
+from voucher.settlement.formats_out.pain001 import namespace_of
 from voucher.settlement.model.batches import BankFile, PaymentAdvice, PaymentFile, SettlementBatch
 from voucher.settlement.words.labels import FILE_KINDS
+from voucher.settlement.words.states import PaymentFileKind
 
-_FOR_AN_ACCOUNTANT = frozenset({"liquidation_csv", "liquidation_json", "liquidation_pdf", "supporting_csv"})
+_FOR_AN_ACCOUNTANT = frozenset(PaymentFileKind) - frozenset(TRANSFER_KINDS)
 
 
 def check_kept_files_are_whole(session: Session) -> list[Violation]:
@@ -33,7 +40,7 @@ def check_kept_files_are_whole(session: Session) -> list[Violation]:
 
 def check_files_fit_their_channel(session: Session) -> list[Violation]:
     """Un lot transmis a les fichiers de son circuit, toutes les parties : jamais un fichier bancaire pour le comptable public."""
-    kinds: defaultdict[UUID, set[str]] = defaultdict(set)
+    kinds: defaultdict[UUID, set[PaymentFileKind]] = defaultdict(set)
     parts: defaultdict[UUID, list[int]] = defaultdict(list)
     for row in session.execute(select(PaymentFile.batch_id, PaymentFile.kind, PaymentFile.part)):
         kinds[row.batch_id].add(row.kind)
@@ -53,13 +60,13 @@ def check_files_fit_their_channel(session: Session) -> list[Violation]:
     ]
 
 
-def _fit(batch: Row[*tuple[Any, ...]], kinds: set[str], parts: list[int]) -> bool:
+def _fit(batch: Row[*tuple[Any, ...]], kinds: set[PaymentFileKind], parts: list[int]) -> bool:
     if batch.exported_at is None:
         return not kinds
     if batch.channel == SettlementChannel.PUBLIC_ACCOUNTANT:
         return kinds == _FOR_AN_ACCOUNTANT and set(parts) == {1}
     # One version of the schema in a batch, its parts numbered without a gap.
-    return len(kinds) == 1 and kinds <= set(SCHEMA_NAMES) and parts == list(range(1, len(parts) + 1))
+    return len(kinds) == 1 and kinds <= set(TRANSFER_KINDS) and parts == list(range(1, len(parts) + 1))
 
 
 def check_files_pay_their_batch(session: Session) -> list[Violation]:
@@ -97,7 +104,7 @@ def check_a_file_debits_one_account(session: Session) -> list[Violation]:
         .join(SettlementBatch, SettlementBatch.id == PaymentFile.batch_id)
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
         .join(PayingAccount, PayingAccount.id == Agreement.paying_account_id)
-        .where(PaymentFile.kind.in_(SCHEMA_NAMES))
+        .where(PaymentFile.kind.in_(TRANSFER_KINDS))
     )
     violations = []
     for file in files:
@@ -118,14 +125,14 @@ def check_a_file_debits_one_account(session: Session) -> list[Violation]:
 def check_the_supporting_list_supports(session: Session) -> list[Violation]:
     """La pièce justificative d’un état liquidatif donne, ligne à ligne, chaque somme de cet état."""
     violations = []
-    for batch, files in _batches_with_files(session, ("liquidation_csv", "supporting_csv")):
+    for batch, files in _batches_with_files(session, (PaymentFileKind.LIQUIDATION_CSV, PaymentFileKind.SUPPORTING_CSV)):
         content = {file.kind: file.content for file in files}
         if len(content) < 2:
             continue
         sums: defaultdict[str, int] = defaultdict(int)
-        for row in liquidation_rows(content["supporting_csv"]):
+        for row in liquidation_rows(content[PaymentFileKind.SUPPORTING_CSV]):
             sums[row.get("Référence du règlement", "")] += amount_of(row)
-        state = {row["Référence"]: amount_of(row) for row in liquidation_rows(content["liquidation_csv"])}
+        state = {row["Référence"]: amount_of(row) for row in liquidation_rows(content[PaymentFileKind.LIQUIDATION_CSV])}
         if state != dict(sums):
             detail = f"pièce de {format_euros(sum(sums.values()))}, état de {format_euros(sum(state.values()))}"
             violations.append(Violation("the_supporting_list_supports", f"lot {batch.number}", detail))
@@ -133,7 +140,7 @@ def check_the_supporting_list_supports(session: Session) -> list[Violation]:
 
 
 def _batches_with_files(
-    session: Session, kinds: tuple[str, ...] = PAYING_KINDS
+    session: Session, kinds: tuple[PaymentFileKind, ...] = PAYING_KINDS
 ) -> Iterator[tuple[Row[*tuple[Any, ...]], list[Row[*tuple[Any, ...]]]]]:
     batches = session.execute(
         select(SettlementBatch.id, SettlementBatch.number, SettlementBatch.total_cents).where(

@@ -84,7 +84,7 @@ def check_a_history_is_a_chain_of_known_changes(session: Session) -> list[Violat
         Violation(
             "a_history_is_a_chain_of_known_changes",
             f"règlement {row.reference}",
-            f"de {_said(row.from_state)} à {_said(row.to_state)}, « {PAYMENT_WHYS[PaymentWhy(row.why)]} » : {why}",
+            f"de {_said(row.from_state)} à {_said(row.to_state)}, « {PAYMENT_WHYS[row.why]} » : {why}",
         )
         for rows, why in ((broken, "l’état d’avant est un autre"), (unknown, "ce changement n’existe pas"))
         for row in rows
@@ -103,7 +103,7 @@ def check_an_event_names_what_made_it(session: Session) -> list[Violation]:
         Violation(
             "an_event_names_what_made_it",
             f"règlement {row.reference}",
-            f"{_said(row.to_state)}, « {PAYMENT_WHYS[PaymentWhy(row.why)]} » : ce qui l’a fait manque, ou parle d’autre chose",
+            f"{_said(row.to_state)}, « {PAYMENT_WHYS[row.why]} » : ce qui l’a fait manque, ou parle d’autre chose",
         )
         for row in rows
     ]
@@ -131,8 +131,8 @@ def _is_gone(named: Any, key: Any) -> ColumnElement[bool]:
     return and_(named.is_not(None), ~exists().where(key == named))
 
 
-def _said(state: str | None) -> str:
-    return "rien" if state is None else f"« {ADVICE_STATES[AdviceState(state)]} »"
+def _said(state: AdviceState | None) -> str:
+    return "rien" if state is None else f"« {ADVICE_STATES[state]} »"
 
 
 CHECKS: tuple[Check, ...] = (

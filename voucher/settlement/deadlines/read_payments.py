@@ -18,12 +18,13 @@ from voucher.redemption.model import Period, Redemption, RedemptionState
 from voucher.settlement.deadlines.payment_deadlines import Due, Stage, structure_dues
 from voucher.settlement.deadlines.payment_steps import PaymentStep, advice_steps, done_step, step_of
 from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
+from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute, Overpayment
 from voucher.settlement.payable.due_day import is_late, period_due_on
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.read_payment_facts import payment_facts
 from voucher.settlement.payable.why_not_paid import Payee, payees
-from voucher.settlement.recoveries.overpayments import released_unpaid
+from voucher.settlement.recoveries.net_overpayments import released_unpaid
 from voucher.settlement.words.causes import Holder
 from voucher.settlement.words.dispute_sentences import DisputeFacts, dispute_said
 from voucher.settlement.words.payment_facts import PaymentFacts
@@ -77,36 +78,49 @@ class Owing:
     suspended_cents: int
     overpaid_cents: int
 
+    @property
+    def owed_cents(self) -> int:
+        """All that is owed and can be paid: what is contested waits for a decision."""
+        return self.open_cents + self.on_the_way_cents + self.waiting_cents
 
-def owing(database: Database, structure_id: UUID) -> Owing:
-    """Sum up a structure's money: not yet in a batch, on the way, waiting for something, paid."""
+
+def owing(database: Database, structure_id: UUID, *, issuer_id: UUID | None = None) -> Owing:
+    """Sum up a structure's money, of all or of one issuer: not yet in a batch, on the way, waiting for something, paid."""
+    of_scope = select(Agreement.id).where(in_scope(Agreement.issuer_id, issuer_id))
     with database.read() as session:
         open_cents = session.scalar(
             select(func.sum(Redemption.amount_cents))
             .join(Period, Period.id == Redemption.period_id)
             .where(
                 Redemption.structure_id == structure_id,
+                Redemption.agreement_id.in_(of_scope),
                 Redemption.state == RedemptionState.CONFIRMED,
                 ~IN_A_BATCH,
             )
         )
-        freed = released_unpaid().where(Dispute.structure_id == structure_id).subquery()
+        freed = (
+            released_unpaid().where(Dispute.structure_id == structure_id, Dispute.agreement_id.in_(of_scope)).subquery()
+        )
         freed_cents = session.scalar(select(func.sum(freed.c.cents)))
         suspended_cents = session.scalar(
             select(func.sum(Dispute.amount_cents)).where(
-                Dispute.structure_id == structure_id, Dispute.outcome.is_(None), Dispute.is_suspending
+                Dispute.structure_id == structure_id,
+                Dispute.agreement_id.in_(of_scope),
+                Dispute.outcome.is_(None),
+                Dispute.is_suspending,
             )
         )
         overpaid_cents = session.scalar(
             select(func.sum(Overpayment.amount_cents - Overpayment.recovered_cents)).where(
-                Overpayment.structure_id == structure_id
+                Overpayment.structure_id == structure_id, Overpayment.agreement_id.in_(of_scope)
             )
         )
         states = {
-            AdviceState(state): int(cents)
+            state: int(cents)
             for state, cents in session.execute(
                 select(PaymentAdvice.state, func.sum(PaymentAdvice.amount_cents))
-                .where(PaymentAdvice.structure_id == structure_id)
+                .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
+                .where(PaymentAdvice.structure_id == structure_id, SettlementBatch.agreement_id.in_(of_scope))
                 .group_by(PaymentAdvice.state)
             )
         }

@@ -8,23 +8,29 @@ from lxml import etree
 
 from voucher.kernel.typed_numbers import parse_euros
 from voucher.settlement.formats_in.camt_fields import cents_of
-from voucher.settlement.formats_out.pain001 import SCHEMA_NAMES, namespace_of
+from voucher.settlement.formats_out.pain001 import namespace_of
+from voucher.settlement.words.states import PaymentFileKind
 
-PAYING_KINDS = (*SCHEMA_NAMES, "liquidation_csv")
+TRANSFER_KINDS = (PaymentFileKind.TRANSFERS, PaymentFileKind.OLD_TRANSFERS)
+PAYING_KINDS = (*TRANSFER_KINDS, PaymentFileKind.LIQUIDATION_CSV)
 """The kinds of files that pay; the others only accompany them."""
 
 Payment = tuple[str, str, int]
 """Its reference, its IBAN, its cents."""
 
 
-def file_total_cents(kind: str, content: bytes) -> int | None:
+def file_total_cents(kind: PaymentFileKind, content: bytes) -> int | None:
     """Return the control sum that a kept file carries, or None for a kind that pays nothing by itself."""
     return read_back(kind, content)[0] if kind in PAYING_KINDS else None
 
 
-def read_back(kind: str, content: bytes) -> tuple[int, list[Payment]]:
+def read_back(kind: PaymentFileKind, content: bytes) -> tuple[int, list[Payment]]:
     """Return the control sum, in cents, that a kept file of a paying kind carries, and its payments, sorted."""
-    return _of_liquidation(content) if kind == "liquidation_csv" else _of_transfers(content, namespace_of(kind))
+    return (
+        _of_liquidation(content)
+        if kind == PaymentFileKind.LIQUIDATION_CSV
+        else _of_transfers(content, namespace_of(kind))
+    )
 
 
 def _of_transfers(content: bytes, namespace: str) -> tuple[int, list[Payment]]:

@@ -7,6 +7,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
+from voucher.settlement.words.states import MatchKind
 
 
 class BankMatch(Base):
@@ -21,7 +23,7 @@ class BankMatch(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     part: Mapped[int] = mapped_column(primary_key=True)
     line_id: Mapped[UUID] = mapped_column(ForeignKey("bank_line.id"), index=True)
-    kind: Mapped[str] = mapped_column(String(14))
+    kind: Mapped[MatchKind] = mapped_column(OneOf(MatchKind, 14))
     advice_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_advice.id"))
     target_id: Mapped[UUID | None]  # the call, the final balance or the overpayment, whose room keeps what was taken
     amount_cents: Mapped[int] = mapped_column(BigInt)

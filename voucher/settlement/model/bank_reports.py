@@ -7,6 +7,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base
+from voucher.kernel.known_values import OneOf
+from voucher.settlement.words.states import DuplicateOutcome, ReportKind, ReportLevel
 
 
 class TransferReport(Base):
@@ -16,8 +18,8 @@ class TransferReport(Base):
 
     bank_file: Mapped[str] = mapped_column(ForeignKey("bank_file.sha256"), primary_key=True)
     advice_id: Mapped[UUID] = mapped_column(ForeignKey("payment_advice.id"), primary_key=True, index=True)
-    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
-    level: Mapped[str] = mapped_column(String(8))
+    kind: Mapped[ReportKind] = mapped_column(OneOf(ReportKind, 10), primary_key=True)
+    level: Mapped[ReportLevel] = mapped_column(OneOf(ReportLevel, 8))
     code: Mapped[str] = mapped_column(String(35))  # of ISO 20022's external code sets, or the bank's own
     words: Mapped[str] = mapped_column(String(500), default="")  # the bank's; of a payee that nearly matches, its name
 
@@ -29,7 +31,7 @@ class DuplicateAnswer(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)  # of the act, made by the form: it may answer for a whole file
     advice_id: Mapped[UUID] = mapped_column(ForeignKey("payment_advice.id"), primary_key=True, index=True)
-    outcome: Mapped[str] = mapped_column(String(10))
+    outcome: Mapped[DuplicateOutcome] = mapped_column(OneOf(DuplicateOutcome, 10))
     reason: Mapped[str] = mapped_column(String(200))
     answered_at: Mapped[datetime]
     answered_by: Mapped[UUID]

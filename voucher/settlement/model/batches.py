@@ -7,6 +7,16 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
+from voucher.programme.model import SettlementChannel
+from voucher.settlement.words.states import (
+    AdviceState,
+    BankFileKind,
+    BatchState,
+    LineNature,
+    LineOrigin,
+    PaymentFileKind,
+)
 
 
 class SettlementBatch(Base):
@@ -23,8 +33,8 @@ class SettlementBatch(Base):
     )  # agreement's number and the period's: « 2026-33-01/04 »; urgent, with its rank after that period: « 2026-33-01/04-U1 »
     agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"), index=True)
     period_id: Mapped[UUID | None] = mapped_column(ForeignKey("period.id"), unique=True)  # None: urgent
-    channel: Mapped[str] = mapped_column(String(20))
-    state: Mapped[str] = mapped_column(String(10))
+    channel: Mapped[SettlementChannel] = mapped_column(OneOf(SettlementChannel, 20))
+    state: Mapped[BatchState] = mapped_column(OneOf(BatchState, 10))
     advice_count: Mapped[int]  # those that are paid by it, the held ones left out
     total_cents: Mapped[int] = mapped_column(BigInt)
     execution_on: Mapped[date | None]
@@ -64,7 +74,7 @@ class PaymentAdvice(Base):
     iban: Mapped[str | None] = mapped_column(String(34))
     bic: Mapped[str | None] = mapped_column(String(11))
     part: Mapped[int | None]  # which file of its batch holds it, once it left
-    state: Mapped[str] = mapped_column(String(10))
+    state: Mapped[AdviceState] = mapped_column(OneOf(AdviceState, 10))
     state_reason: Mapped[str] = mapped_column(String(200), default="")  # code of a reject or return, or why it is held
     is_payable: Mapped[bool]  # counted in the batch's total; False once held, whatever becomes of it
     # when its period's money had to be paid; of an advice that only carries others over, when the first of them had to
@@ -95,7 +105,7 @@ class AdviceLine(Base):
     __tablename__ = "advice_line"
 
     advice_id: Mapped[UUID] = mapped_column(ForeignKey("payment_advice.id"), primary_key=True)
-    nature: Mapped[str] = mapped_column(String(14), primary_key=True)
+    nature: Mapped[LineNature] = mapped_column(OneOf(LineNature, 14), primary_key=True)
     source_id: Mapped[UUID] = mapped_column(
         primary_key=True
     )  # the period, the advice taken up, the dispute or recovery
@@ -142,7 +152,7 @@ class PaymentFile(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     batch_id: Mapped[UUID] = mapped_column(ForeignKey("settlement_batch.id"))
-    kind: Mapped[str] = mapped_column(String(20))  # one of words.FILE_KINDS
+    kind: Mapped[PaymentFileKind] = mapped_column(OneOf(PaymentFileKind, 20))
     part: Mapped[int] = mapped_column(default=1)  # a batch of many transfers leaves in several files, from 1
     name: Mapped[str] = mapped_column(String(120))
     sha256: Mapped[str] = mapped_column(String(64))
@@ -165,7 +175,7 @@ class BankFile(Base):
     __tablename__ = "bank_file"
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[BankFileKind] = mapped_column(OneOf(BankFileKind, 20))
     name: Mapped[str] = mapped_column(String(200))
     content: Mapped[bytes] = mapped_column(LargeBinary)
     imported_at: Mapped[datetime]
@@ -209,7 +219,7 @@ class BankLine(Base):
     bank_file: Mapped[str] = mapped_column(ForeignKey("bank_file.sha256"), index=True)  # the one that brought it first
     paying_account_id: Mapped[UUID] = mapped_column(ForeignKey("paying_account.id"))
     bank_reference: Mapped[str] = mapped_column(String(40), index=True)  # the bank's for the entry, or « ~ » and ours
-    origin: Mapped[str] = mapped_column(String(10))  # who says the line; whose that reference is
+    origin: Mapped[LineOrigin] = mapped_column(OneOf(LineOrigin, 10))  # who says the line; whose that reference is
     part: Mapped[int] = mapped_column(default=1)  # its rank in the bank's entry, from 1
     booked_on: Mapped[date]  # the bank's booking date, on which it counts
     valued_on: Mapped[date | None]  # the bank's value date: shown, never posted

@@ -7,7 +7,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
 from voucher.ledger.chart import Code
+from voucher.settlement.words.states import ProposalKind
 
 
 class LineProposal(Base):
@@ -21,7 +23,7 @@ class LineProposal(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)  # made by the form
     line_id: Mapped[UUID] = mapped_column(ForeignKey("bank_line.id"), index=True)
-    kind: Mapped[str] = mapped_column(String(8))
+    kind: Mapped[ProposalKind] = mapped_column(OneOf(ProposalKind, 8))
     amount_cents: Mapped[int] = mapped_column(BigInt)
     reason: Mapped[str] = mapped_column(String(200))
     code: Mapped[str | None] = mapped_column(String(4))
@@ -52,7 +54,6 @@ class LineProposal(Base):
             sqlite_where=text("confirmed_at IS NULL AND withdrawn_at IS NULL"),
             postgresql_where=text("confirmed_at IS NULL AND withdrawn_at IS NULL"),
         ),
-        CheckConstraint("kind IN ('account', 'undo', 'refund')", name="kind_is_known"),
         CheckConstraint("amount_cents > 0", name="amount_is_positive"),
         # Each account with what it is kept by, and no other account.
         CheckConstraint(

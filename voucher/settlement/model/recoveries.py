@@ -6,7 +6,10 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from voucher.issuing.model import VoucherState
 from voucher.kernel.database import Base, BigInt
+from voucher.kernel.known_values import OneOf
+from voucher.settlement.words.states import DisputeOutcome, DisputeReason, RecoveryKind
 
 
 class Dispute(Base):
@@ -20,19 +23,20 @@ class Dispute(Base):
     structure_id: Mapped[UUID] = mapped_column(ForeignKey("structure.id"), index=True)
     voucher_count: Mapped[int]
     amount_cents: Mapped[int] = mapped_column(BigInt)
-    reason: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[DisputeReason] = mapped_column(OneOf(DisputeReason, 20))
     facts: Mapped[str] = mapped_column(String(500))
     is_suspending: Mapped[bool]
     opened_at: Mapped[datetime]
     opened_by: Mapped[UUID]
-    outcome: Mapped[str | None] = mapped_column(String(10))
+    outcome: Mapped[DisputeOutcome | None] = mapped_column(OneOf(DisputeOutcome, 10))
     decision: Mapped[str] = mapped_column(String(500), default="")
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[UUID | None]
     is_released: Mapped[bool] = mapped_column(
         default=False
     )  # dismissed after its period was settled: a later batch pays
-    vouchers_became: Mapped[str | None] = mapped_column(String(12))  # the state its vouchers went back to, once upheld
+    # The state its vouchers went back to, once upheld.
+    vouchers_became: Mapped[VoucherState | None] = mapped_column(OneOf(VoucherState, 12))
 
     __table_args__ = (
         # A redemption is contested once at a time, and reversed once for ever.
@@ -98,7 +102,7 @@ class Recovery(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     overpayment_id: Mapped[UUID] = mapped_column(ForeignKey("overpayment.id"), index=True)
-    kind: Mapped[str] = mapped_column(String(12))
+    kind: Mapped[RecoveryKind] = mapped_column(OneOf(RecoveryKind, 12))
     amount_cents: Mapped[int] = mapped_column(BigInt)
     advice_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_advice.id"), index=True)
     bank_line_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_line.id"))

@@ -31,6 +31,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Base, changed, count_anew
+from voucher.kernel.known_values import OneOf
 from voucher.kernel.rows import insert_many
 from voucher.settlement.model.batches import PaymentAdvice
 from voucher.settlement.words.states import AdviceState
@@ -47,9 +48,9 @@ class PaymentEvent(Base):
 
     advice_id: Mapped[UUID] = mapped_column(ForeignKey("payment_advice.id"), primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)  # from 1; `payment_advice.event_count` is the last one's
-    from_state: Mapped[str | None] = mapped_column(String(10))
-    to_state: Mapped[str] = mapped_column(String(10))
-    why: Mapped[str] = mapped_column(String(20))
+    from_state: Mapped[AdviceState | None] = mapped_column(OneOf(AdviceState, 10))
+    to_state: Mapped[AdviceState] = mapped_column(OneOf(AdviceState, 10))
+    why: Mapped[PaymentWhy] = mapped_column(OneOf(PaymentWhy, 20))
     reason: Mapped[str] = mapped_column(String(REASON_LENGTH_MAX))  # a bank's code, or the words of a person
     effective_on: Mapped[date]  # the day on which it counts: the bank's where a line or a report says it
     line_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_line.id"))

@@ -18,7 +18,7 @@ from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.due_day import advice_due_on, due_on, is_below_minimum, minimum_now
 from voucher.settlement.payable.possible_double_payments import maybe_paid
 from voucher.settlement.payable.why_not_paid import payees
-from voucher.settlement.recoveries.overpayments import (
+from voucher.settlement.recoveries.net_overpayments import (
     OpenOverpayment,
     Released,
     net_of,
@@ -219,7 +219,7 @@ def _carried(session: Session, agreement_id: UUID) -> list[Carried]:
         .where(SettlementBatch.agreement_id == agreement_id, PaymentAdvice.state.in_(CARRIED_STATES))
         .order_by(SettlementBatch.frozen_at, PaymentAdvice.id)
     )
-    return [Carried(**row._asdict() | {"state": AdviceState(row.state)}) for row in rows]
+    return [Carried(**row._asdict()) for row in rows]
 
 
 def carried_words(one: Carried) -> str:

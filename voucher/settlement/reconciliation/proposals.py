@@ -108,7 +108,7 @@ def confirm_proposal(
     with database.write() as session:
         take_bank_turn(session)
         proposal = _proposal(session, proposal_id, issuer_id)
-        kind = ProposalKind(proposal.kind)
+        kind: ProposalKind = proposal.kind
         if proposal.proposed_by == by:
             raise Refused("four_eyes", "Vous avez proposé ce rapprochement. Une autre personne doit le confirmer.")
         confirm = (

@@ -213,7 +213,7 @@ def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
             ).one_or_none()
             if found is not None:
                 is_again = row.is_credit and bool(debited_again(session, [found.id]))
-                expected = Expected(found.amount_cents, AdviceState(found.state), is_again)
+                expected = Expected(found.amount_cents, found.state, is_again)
         why = decide(row.amount_cents, row.is_credit, row.end_to_end_id is not None, expected).why
     return LineRow(
         id=row.id,
@@ -234,7 +234,7 @@ def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
         structure_name=None if row.part_count > 1 else row.structure_name,
         why=why,
         left_cents=row.amount_cents - row.matched_cents,
-        kind=None if row.kind is None else MatchKind(row.kind),
+        kind=row.kind,
         part_count=row.part_count,
         on_statement=row.statement_id is not None,
     )
@@ -276,7 +276,7 @@ def _candidates(session: Session, one: LineRow) -> list[Candidate]:
             reference=row.reference,
             structure_name=row.name,
             batch_number=row.number,
-            state=AdviceState(row.state),
+            state=row.state,
             amount_cents=row.amount_cents,
             reasons=_reasons(one, row),
         )

@@ -94,7 +94,7 @@ def _proposals() -> Select[*tuple[Any, ...]]:
 def _row(row: Row[*tuple[Any, ...]]) -> ProposalRow:
     code = Code(row.code or row.undone_code)
     name = account_name(code, row.structure_name or row.funder_name, row.agreement_number, is_credit=row.is_credit)
-    kind = ProposalKind(row.kind)
+    kind = row.kind
     return ProposalRow(
         id=row.id,
         line_id=row.line_id,

@@ -27,7 +27,7 @@ from voucher.settlement.reconciliation.apply_match import Line, line_to_use
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.line_entries import DIRECT, IDENTIFIED
 from voucher.settlement.reconciliation.withdraw_rejections import reject_again
-from voucher.settlement.recoveries.recover import undo_repayment
+from voucher.settlement.recoveries.repay_or_write_off import undo_repayment
 from voucher.settlement.words.states import AdviceState, BatchState, MatchKind
 from voucher.settlement.words.transitions import PaymentWhy
 
@@ -70,7 +70,7 @@ def undo_in(
     )
     if changed(session, undo) == 0:
         return
-    kind = MatchKind(parts[0].kind)
+    kind = parts[0].kind
     if kind is MatchKind.PAYMENT:
         _put_back_in_transit(session, parts, line, by, now)
     elif kind is MatchKind.RETURN:

@@ -81,7 +81,7 @@ def open_dispute(
         if is_replay(session, Dispute, row):
             return session.execute(select(Dispute.is_suspending).where(Dispute.id == new.id)).scalar_one()
         if found.state != RedemptionState.CONFIRMED:
-            state = RedemptionState(found.state)
+            state = found.state
             raise Refused(f"redemption_{state}", _NOT_CONTESTABLE[state])
         is_suspending = not _is_in_a_batch(session, found.period_id)
         told = {
@@ -131,7 +131,7 @@ def decide_dispute(
         session.execute(select(Dispute.id).where(Dispute.id == dispute_id).with_for_update())
         _refuse_decided(session, dispute_id, end, by)
         if (standing := session.scalar(select(Dispute.outcome).where(Dispute.id == dispute_id))) is not None:
-            return DisputeOutcome(standing)
+            return standing
         if end is DisputeOutcome.UPHELD:
             expected = RedemptionState.DISPUTED if found.is_suspending else RedemptionState.CONFIRMED
             reversal = reverse_redemption(session, found.redemption_id, expected)

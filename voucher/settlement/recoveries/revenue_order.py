@@ -23,13 +23,13 @@ from voucher.kernel.money import format_euros, thousands
 from voucher.kernel.paper import euros_cell, safe_cell
 from voucher.kernel.refusals import Refused
 from voucher.network.model import Place, Structure
-from voucher.programme.model import Agreement, Issuer, IssuerKind
+from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.model import Redemption
 from voucher.settlement.formats_out.amount_in_words import euros_in_words
 from voucher.settlement.formats_out.paper import pdf
 from voucher.settlement.model.batches import PaymentAdvice
 from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery, RevenueOrder
-from voucher.settlement.recoveries.overpayments import find_overpayment
+from voucher.settlement.recoveries.net_overpayments import find_overpayment
 from voucher.settlement.words.labels import DISPUTE_REASONS, SIGNATORIES
 from voucher.settlement.words.states import AdviceState
 
@@ -206,7 +206,7 @@ def _pdf(facts: Row[*tuple[Any, ...]], number: str, left_cents: int, claimed_at:
         "recovered": recovered,
         "total": format_euros(left_cents),
         "total_in_words": euros_in_words(left_cents),
-        "signatory": SIGNATORIES[IssuerKind(facts.kind)],
+        "signatory": SIGNATORIES[facts.kind],
     }
     return pdf("revenue_order.typ", values, paris_day(claimed_at))
 

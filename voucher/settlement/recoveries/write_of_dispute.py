@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.money import format_euros
+from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement
@@ -16,8 +17,6 @@ from voucher.settlement.model.recoveries import Dispute, Overpayment
 from voucher.settlement.words.dispute_sentences import DisputeFacts, dispute_said
 from voucher.settlement.words.labels import DISPUTE_REASONS
 from voucher.settlement.words.states import DisputeOutcome
-
-OPENED, DECIDED = "dispute_opened", "dispute_decided"
 
 
 def notify_dispute(session: Session, dispute_id: UUID, now: datetime) -> None:
@@ -56,7 +55,7 @@ def notify_dispute(session: Session, dispute_id: UUID, now: datetime) -> None:
         "Vous n’êtes pas d’accord ? Appelez-nous et gardez vos pièces. Le détail est sur cette page :",
     )
     letter = Letter(
-        kind=OPENED if row.outcome is None else DECIDED,
+        kind=LetterKind.DISPUTE_OPENED if row.outcome is None else LetterKind.DISPUTE_DECIDED,
         about_id=dispute_id,
         issuer_id=row.issuer_id,
         recipient=row.contact_email,

@@ -23,7 +23,7 @@ from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
 from voucher.settlement.model.bank_reports import DuplicateAnswer, TransferReport
 from voucher.settlement.model.batches import BankFile, PaymentAdvice, SettlementBatch
-from voucher.settlement.payable.announced_duplicates import ANSWERS_NEEDED, decision, is_decided, is_open
+from voucher.settlement.payable.undecided_duplicates import ANSWERS_NEEDED, decision, is_decided, is_open
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices
 from voucher.settlement.reconciliation.withdraw_rejections import withdraw_rejections
@@ -201,9 +201,9 @@ def _offer_again(session: Session, ids: Sequence[UUID], by: UUID, now: datetime)
         reject_advices(session, reasons, on=paris_day(now), by=by, now=now, why=PaymentWhy.NEVER_CAME)
 
 
-def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, str]]:
+def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, DuplicateOutcome]]:
     """Return the answers that stand for each of these transfers, by person."""
-    found: dict[UUID, dict[UUID, str]] = {one: {} for one in ids}
+    found: dict[UUID, dict[UUID, DuplicateOutcome]] = {one: {} for one in ids}
     for some in chunks(ids):
         for row in session.execute(
             select(DuplicateAnswer.advice_id, DuplicateAnswer.answered_by, DuplicateAnswer.outcome).where(

@@ -20,7 +20,7 @@ from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.model.bank_reports import DuplicateAnswer, TransferReport
 from voucher.settlement.model.batches import BankFile, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
-from voucher.settlement.payable.announced_duplicates import is_announced, is_open
+from voucher.settlement.payable.undecided_duplicates import is_announced, is_open
 from voucher.settlement.words.states import AdviceState, DuplicateOutcome, ReportKind, ReportLevel
 
 LEVELS = {
@@ -269,10 +269,10 @@ def _rows(session: Session, rows: Sequence[Any]) -> tuple[DuplicateRow, ...]:
             reference=row.reference,
             structure_name=row.name,
             amount_cents=row.amount_cents,
-            state=AdviceState(row.state),
+            state=row.state,
             paid_on=row.paid_on,
             announced_at=announced[row.id].imported_at,
-            level=ReportLevel(announced[row.id].level),
+            level=announced[row.id].level,
             code=announced[row.id].code,
             rejected_since=rejected.get(row.id, ""),
             is_open=bool(row.is_open),
@@ -291,7 +291,7 @@ def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Duplicat
             .where(DuplicateAnswer.advice_id.in_(some), DuplicateAnswer.withdrawn_at.is_(None))
             .order_by(DuplicateAnswer.answered_at)
         ):
-            found[row.advice_id].append(DuplicateOutcome(row.outcome))
+            found[row.advice_id].append(row.outcome)
     return found
 
 
@@ -319,7 +319,4 @@ def _given(session: Session, conditions: Sequence[ColumnElement[bool]]) -> tuple
         .group_by(*columns)
         .order_by(DuplicateAnswer.answered_at)
     )
-    return tuple(
-        GivenAnswer(**columns_of(row, "amount_cents") | {"outcome": DuplicateOutcome(row.outcome)})
-        for row in session.execute(query)
-    )
+    return tuple(GivenAnswer(**columns_of(row, "amount_cents")) for row in session.execute(query))

@@ -1,7 +1,14 @@
 """How settlement speaks: states, channels and kinds of files in French, one word for one thing."""
 
 from voucher.programme.model import IssuerKind, SettlementChannel
-from voucher.settlement.words.states import AdviceState, BatchState, DisputeReason, MatchKind, RecoveryKind
+from voucher.settlement.words.states import (
+    AdviceState,
+    BatchState,
+    DisputeReason,
+    MatchKind,
+    PaymentFileKind,
+    RecoveryKind,
+)
 
 BATCH_STATES: dict[BatchState, str] = {
     BatchState.FROZEN: "À valider",
@@ -40,13 +47,13 @@ CHANNELS: dict[str, str] = {
     SettlementChannel.MANDATED_OPERATOR: "Opérateur mandaté",
 }
 
-FILE_KINDS: dict[str, tuple[str, str]] = {
-    "pain.001.001.09": ("Fichier de virements pour la banque", "application/xml"),
-    "pain.001.001.03": ("Fichier de virements pour la banque, ancienne version", "application/xml"),
-    "liquidation_csv": ("État liquidatif (CSV)", "text/csv; charset=utf-8"),
-    "liquidation_json": ("État liquidatif (JSON)", "application/json"),
-    "supporting_csv": ("Pièce justificative : les encaissements (CSV)", "text/csv; charset=utf-8"),
-    "liquidation_pdf": ("État liquidatif (PDF à signer)", "application/pdf"),
+FILE_KINDS: dict[PaymentFileKind, tuple[str, str]] = {
+    PaymentFileKind.TRANSFERS: ("Fichier de virements pour la banque", "application/xml"),
+    PaymentFileKind.OLD_TRANSFERS: ("Fichier de virements pour la banque, ancienne version", "application/xml"),
+    PaymentFileKind.LIQUIDATION_CSV: ("État liquidatif (CSV)", "text/csv; charset=utf-8"),
+    PaymentFileKind.LIQUIDATION_JSON: ("État liquidatif (JSON)", "application/json"),
+    PaymentFileKind.SUPPORTING_CSV: ("Pièce justificative : les encaissements (CSV)", "text/csv; charset=utf-8"),
+    PaymentFileKind.LIQUIDATION_PDF: ("État liquidatif (PDF à signer)", "application/pdf"),
 }
 """The name of each kind of kept file, and its media type."""
 

@@ -103,6 +103,17 @@ class AdviceState(StrEnum):
     SETTLED = "settled"
 
 
+class PaymentFileKind(StrEnum):
+    """A file that leaves: transfers for a bank, in one of two versions, or what a public accountant pays by."""
+
+    TRANSFERS = "pain.001.001.09"
+    OLD_TRANSFERS = "pain.001.001.03"
+    LIQUIDATION_CSV = "liquidation_csv"
+    LIQUIDATION_JSON = "liquidation_json"
+    LIQUIDATION_PDF = "liquidation_pdf"
+    SUPPORTING_CSV = "supporting_csv"
+
+
 class BankFileKind(StrEnum):
     """What came in: the bank's statements, its reports on our files, the return file of a public accountant."""
 

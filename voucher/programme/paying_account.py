@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -12,19 +11,12 @@ from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import check_siren
 from voucher.kernel.labels import iban_end
 from voucher.kernel.refusals import Refused
-from voucher.programme.model import PayingAccount
+from voucher.programme.model import PayingAccount, TransferSchema
 
 TRANSFERS_MAX = 100_000
 
 
-class TransferSchema(StrEnum):
-    """The versions of the credit-transfer file that banks take."""
-
-    NEW = "pain.001.001.09"
-    OLD = "pain.001.001.03"
-
-
-SCHEMA_WORDS: dict[str, str] = {
+SCHEMA_WORDS: dict[TransferSchema, str] = {
     TransferSchema.NEW: "pain.001.001.09, la version en vigueur",
     TransferSchema.OLD: "pain.001.001.03, pour les banques qui la demandent encore",
 }

@@ -17,10 +17,10 @@ from voucher.settlement.words.states import AdviceState, DuplicateOutcome, Repor
 ANSWERS_NEEDED = 2
 
 
-def decision(answers: Mapping[UUID, str]) -> DuplicateOutcome | None:
+def decision(answers: Mapping[UUID, DuplicateOutcome]) -> DuplicateOutcome | None:
     """Return what people (by account) decided: two of them say the same, and none the contrary; else None. Pure."""
     said = set(answers.values())
-    return DuplicateOutcome(said.pop()) if len(answers) >= ANSWERS_NEEDED and len(said) == 1 else None
+    return said.pop() if len(answers) >= ANSWERS_NEEDED and len(said) == 1 else None
 
 
 def is_announced() -> ColumnElement[bool]:

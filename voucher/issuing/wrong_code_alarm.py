@@ -1,18 +1,18 @@
 """Wrong codes typed anywhere in the programme, counted by hour and by door: many at once are somebody guessing.
 
-Each door limits whoever types (redemption.diagnosis at the counter, web.limits elsewhere). This is what the programme sees of all of
+Each door limits whoever types (redemption.typing_lock at the counter, web.limits elsewhere). This is what the programme sees of all of
 them together, by however many people, addresses or places they come.
 """
 
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from voucher.issuing.doors import Door
 from voucher.issuing.model import WrongCodes
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database
@@ -22,22 +22,6 @@ from voucher.kernel.tries import forget_ended
 KEPT = timedelta(days=90)
 SHOWN = timedelta(days=7)
 log = logging.getLogger(__name__)
-
-
-class Door(StrEnum):
-    """Where a code is typed."""
-
-    COUNTER = "counter"
-    CITIZEN = "citizen"
-    DESK = "desk"
-
-    @property
-    def words(self) -> str:
-        """Where that is, in French."""
-        return _WORDS[self]
-
-
-_WORDS = {Door.COUNTER: "au comptoir", Door.CITIZEN: "sur la page publique", Door.DESK: "au guichet d’un prescripteur"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +83,6 @@ def _alarms(session: Session, count_min: int, now: datetime) -> list[Alarm]:
     ).all()
     hours: dict[datetime, list[tuple[Door, int]]] = {}
     for began_at, door, count in rows:
-        hours.setdefault(began_at, []).append((Door(door), count))
+        hours.setdefault(began_at, []).append((door, count))
     found = [Alarm(began_at, sum(count for _, count in doors), tuple(doors)) for began_at, doors in hours.items()]
     return [one for one in found if one.count >= count_min]

@@ -1,0 +1,83 @@
+"""A structure as finance reads it: what it is owed and was paid, what was written to it, what is contested, its RIBs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import exists, or_, select
+
+from voucher.kernel.database import Database
+from voucher.mail.read import MessageRow, messages_about
+from voucher.network.read_structures import StructurePage, structure
+from voucher.programme.model import Agreement
+from voucher.redemption.model import Redemption
+from voucher.settlement.batches.freeze_urgent import UrgentOffer, urgent_offers
+from voucher.settlement.batches.read_advices import AdviceRow, advices
+from voucher.settlement.batches.write_to_structures import facts_told_to
+from voucher.settlement.deadlines.payment_deadlines import Due, all_dues
+from voucher.settlement.deadlines.read_payments import Owing, owing
+from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
+from voucher.settlement.model.issuer_scope import in_scope
+from voucher.settlement.recoveries.read_disputes import DisputeLine, disputes
+
+SHOWN_MAX = 50
+"""How many payments, disputes and messages are shown, the newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructureAccount:
+    """All of it, in a scope. `offers` say, by agreement, what failed and may be paid again now, or why not."""
+
+    page: StructurePage
+    sums: Owing
+    dues: tuple[Due, ...]
+    offers: tuple[UrgentOffer, ...]
+    payments: tuple[AdviceRow, ...]
+    payment_count: int
+    disputes: tuple[DisputeLine, ...]
+    dispute_count: int
+    messages: tuple[MessageRow, ...]
+
+
+def structure_account(
+    database: Database, structure_id: UUID, *, now: datetime, issuer_id: UUID | None = None
+) -> StructureAccount | None:
+    """Return a structure's account, or None where it does not exist or never used a voucher of the scope."""
+    page = structure(database, structure_id)
+    with database.read() as session:
+        if page is None or (issuer_id is not None and not session.scalar(select(_has_used(structure_id, issuer_id)))):
+            return None
+        of_scope = set(session.scalars(select(Agreement.id).where(in_scope(Agreement.issuer_id, issuer_id))))
+        dues = tuple(one for one in all_dues(session, now, structure_id=structure_id) if one.agreement_id in of_scope)
+        messages = messages_about(session, facts_told_to(structure_id), issuer_id=issuer_id, limit=SHOWN_MAX)
+    failed_in = {one.agreement_id for one in dues if one.advice_id is not None}
+    offers = urgent_offers(database, failed_in, now=now, issuer_id=issuer_id)
+    shown = {"descending": True, "limit": SHOWN_MAX, "offset": 0, "filters": {}, "issuer_id": issuer_id}
+    payments, payment_count = advices(database, sort="frozen_at", structure_id=structure_id, **shown)  # type: ignore[arg-type]
+    contested, dispute_count = disputes(database, sort="opened_at", structure_id=structure_id, **shown)  # type: ignore[arg-type]
+    return StructureAccount(
+        page=page,
+        sums=owing(database, structure_id, issuer_id=issuer_id),
+        dues=dues,
+        offers=tuple(one for one in offers.values() if one.structure_id == structure_id),
+        payments=tuple(payments),
+        payment_count=payment_count,
+        disputes=tuple(contested),
+        dispute_count=dispute_count,
+        messages=tuple(messages),
+    )
+
+
+def _has_used(structure_id: UUID, issuer_id: UUID):  # type: ignore[no-untyped-def]  # a condition
+    redeemed = exists().where(
+        Redemption.structure_id == structure_id,
+        Redemption.agreement_id == Agreement.id,
+        Agreement.issuer_id == issuer_id,
+    )
+    paid = exists().where(
+        PaymentAdvice.structure_id == structure_id,
+        PaymentAdvice.batch_id == SettlementBatch.id,
+        SettlementBatch.agreement_id == Agreement.id,
+        Agreement.issuer_id == issuer_id,
+    )
+    return or_(redeemed, paid)
