@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.finance.folder import READERS, blueprint, download, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
@@ -32,6 +32,7 @@ from voucher.settlement.words.transitions import PaymentWhy, happened
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
+from voucher.web.views import download
 
 
 class SetAsideForm(HouseForm):
@@ -108,7 +109,7 @@ def _history(advice_id: UUID) -> list[dict[str, object]]:
     names = names_of(here.database, {one.made_by for one in events if one.made_by is not None})
     return [
         {
-            "what": f"{happened(one.why, one.after, one.line_origin)} : {ADVICE_STATES[one.after].lower()}",
+            "what": happened(one.why, one.after, one.line_origin),
             "at": one.happened_at,
             "who": "" if one.made_by is None else names.get(one.made_by, ""),
             "detail": " ".join(_details(one)),
@@ -118,8 +119,10 @@ def _history(advice_id: UUID) -> list[dict[str, object]]:
 
 
 def _details(one: HistoryEvent) -> Iterator[str]:
+    if one.why is PaymentWhy.RESUMED:
+        yield f"{ADVICE_STATES[one.after]}."
     if one.effective_on != paris_day(one.happened_at):
-        yield f"Compte au {french_date(one.effective_on)}."
+        yield f"{'Jour de la banque' if one.line_id else 'Jour retenu'} : {french_date(one.effective_on)}."
     if one.batch_number is not None:
         yield f"Lot {one.batch_number}."
     if one.file_name is not None:

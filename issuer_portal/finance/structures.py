@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.finance.folder import READERS, blueprint, id_of, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -18,11 +18,13 @@ from voucher.network.read_structures import STATE_NAMES, structure
 from voucher.reporting.structure_account import structure_account
 from voucher.settlement.batches.read_advice import advice
 from voucher.settlement.batches.write_letter import BODY_LENGTH_MAX, NewLetter, prepared_letter, write_letter
+from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.settlement.words.labels import DISPUTE_REASONS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.tags import DISPUTE_TAGS, MESSAGE_TAGS
+from voucher.web.views import id_of
 
 WRITERS = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 
@@ -48,6 +50,7 @@ def structure_page(structure_id: UUID) -> str:
     return render_template(
         "finance/structure.html",
         found=found,
+        told=said_of(here.database, [one.id for one in found.payments], here.now()),
         line=found.page.line,
         states=STATE_NAMES,
         message_tags=MESSAGE_TAGS,

@@ -53,7 +53,7 @@ def export_command(
     progress = Console(stderr=True)
     settings = settings_of_environment()
     with open_database(settings) as database:
-        # Before the file is there: nobody has an archive that the trail does not know.
+        # The trail is written before the file: no archive exists without its line.
         note_access(database, None, "reprise : archive écrite", f"{path.name}, ligne de commande", datetime.now(UTC))
         done = export_takeover(
             database,
@@ -130,8 +130,8 @@ def import_command(path: Path, identity: Path | None, has_passphrase: bool, expe
             f"{done.retired_key_count} clés ne signent plus : leurs codes restent bons. Faites une clé à chaque collectivité "
             "avant de commander."
         )
-    for one in done.new_violations:
-        click.echo(f"Nouvelle vérification, que l’archive ne connaissait pas : {one}", err=True)
+    for violation in done.new_violations:
+        click.echo(f"Nouvelle vérification, que l’archive ne connaissait pas : {violation}", err=True)
     click.echo("Ouvrez maintenant les comptes de vos équipes, puis lancez « voucher verify ».")
 
 

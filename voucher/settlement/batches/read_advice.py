@@ -113,6 +113,11 @@ class AdvicePage:
         return self.state is AdviceState.DUE
 
     @property
+    def is_in_file(self) -> bool:
+        """Whether it was sent, and the bank is to book it."""
+        return self.state is AdviceState.IN_FILE
+
+    @property
     def is_ended(self) -> bool:
         """Whether nothing more is awaited: it is paid, or needs no transfer."""
         return self.state in (AdviceState.PAID, AdviceState.SETTLED)

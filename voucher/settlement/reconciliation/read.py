@@ -1,21 +1,23 @@
 """What the bank said, against what we expect: lines matched and to identify, and the payments that each could be."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Row, Select, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import account_in_scope
 from voucher.settlement.payable.possible_double_payments import debited_again
+from voucher.settlement.reconciliation.line_notes import last_notes
 from voucher.settlement.reconciliation.rules import MAY_BE_PAID, Expected, decide
 from voucher.settlement.reconciliation.to_identify import WAITS, to_identify
 from voucher.settlement.words.states import AdviceState, MatchKind
@@ -51,6 +53,8 @@ class LineRow:
     kind: MatchKind | None
     part_count: int
     on_statement: bool
+    written_note: str = ""  # what a person wrote beside it last
+    assignee_id: UUID | None = None
 
     @property
     def is_matched(self) -> bool:
@@ -61,6 +65,11 @@ class LineRow:
     def signed_cents(self) -> int:
         """The amount, negative when money went out."""
         return self.amount_cents if self.is_credit else -self.amount_cents
+
+    @property
+    def signed_left_cents(self) -> int:
+        """What waits of it, negative when money went out."""
+        return self.left_cents if self.is_credit else -self.left_cents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,24 +96,19 @@ class LineCounts:
     oldest_on: date | None = None
 
 
-def lines(
-    database: Database,
-    *,
-    sort: str,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
-    issuer_id: UUID | None = None,
-) -> tuple[list[LineRow], int]:
-    """Return a page of booked lines and how many there are.
+_SIGNED = case((BankLine.is_credit, BankLine.amount_cents), else_=-BankLine.amount_cents)
+LINE_SORTS: Mapping[str, Any] = {"booked_on": BankLine.booked_on, "amount": _SIGNED}
 
-    Filters: `etat` (`a-identifier`, `rapprochee`), `texte` (reference, counterparty, remittance). Sorts: booked_on, amount.
+
+def lines(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[LineRow]:
+    """Return a page of booked lines. Sorts: booked_on, amount (as signed).
+
+    Filters: `etat` (`a-identifier`, `rapprochee`), `texte` (reference, counterparty, remittance).
     """
     query = _lines(issuer_id)
-    if state := filters.get("etat"):
+    if state := asked.filters.get("etat"):
         query = query.where(WAITS if state == "a-identifier" else ~WAITS)
-    if words := filters.get("texte"):
+    if words := asked.filters.get("texte"):
         query = query.where(
             or_(
                 BankLine.end_to_end_id == words.upper(),
@@ -112,13 +116,9 @@ def lines(
                 BankLine.remittance.icontains(words, autoescape=True),
             )
         )
-    column: Any = {"booked_on": BankLine.booked_on, "amount": BankLine.amount_cents}[sort]
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        rows = session.execute(
-            query.order_by(column.desc() if descending else column, BankLine.id).limit(limit).offset(offset)
-        ).all()
-        return [_row(session, row) for row in rows], total
+        page = page_of(session, query, LINE_SORTS, [BankLine.id], asked)
+        return page.of(_noted(session, [_row(session, row) for row in page.rows]))
 
 
 def line(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) -> tuple[LineRow, list[Candidate]] | None:
@@ -135,7 +135,7 @@ def waiting(database: Database, *, limit: int, issuer_id: UUID | None = None) ->
     """Return the newest lines to identify, each with the payments it could be."""
     query = _lines(issuer_id).where(WAITS).order_by(BankLine.booked_on.desc(), BankLine.id)
     with database.read() as session:
-        found = [_row(session, row) for row in session.execute(query.limit(limit)).all()]
+        found = _noted(session, [_row(session, row) for row in session.execute(query.limit(limit)).all()])
         return [(one, _candidates(session, one)) for one in found]
 
 
@@ -150,6 +150,17 @@ def line_counts(database: Database, *, issuer_id: UUID | None = None) -> LineCou
             .where(~WAITS, account_in_scope(issuer_id))
         )
     return LineCounts(matched_count or 0, waits.count, waits.credit_cents, waits.debit_cents, waits.oldest_on)
+
+
+def _noted(session: Session, rows: Sequence[LineRow]) -> list[LineRow]:
+    """Give lines what people wrote beside them."""
+    notes = last_notes().subquery()
+    query = select(notes).where(notes.c.line_id.in_([row.id for row in rows]))
+    said = {one.line_id: one for one in session.execute(query)}
+    return [
+        replace(row, written_note=said[row.id].note, assignee_id=said[row.id].assignee_id) if row.id in said else row
+        for row in rows
+    ]
 
 
 def _lines(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
