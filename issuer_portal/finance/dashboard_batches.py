@@ -217,7 +217,7 @@ def _offer(one: ToldFailure) -> str:
     if one.offer is None:
         return ""
     if one.offer.why_not:
-        return f"Payer sans attendre : pas encore. {one.offer.why_not}"
+        return f"{euros(one.offer.amount_cents)} à payer sans attendre : pas encore. {one.offer.why_not}"
     return f"Payer sans attendre {euros(one.offer.amount_cents)}"
 
 
