@@ -17,7 +17,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, paris_day
-from voucher.kernel.database import Database, count_anew
+from voucher.kernel.database import Database, analyze_tables
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import AccountKey, Code
 from voucher.ledger.model import Account
@@ -108,7 +108,7 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     for account_id in is_ours.met:
         open_accounts(session, [AccountKey(code, bank_account_id=account_id) for code in _ACCOUNTS])
     if stored.new_count >= _MANY:
-        count_anew(session, BankLine, BankMatch, Account)
+        analyze_tables(session, BankLine, BankMatch, Account)
     withdraw_rejections(session, stored.debited_again, by=by, now=now)
     pay_and_return(session, found.sha256, by=by, now=now)
     whole_count, whole_lines = match_whole_files(session, found.sha256, by=by, now=now)
