@@ -47,9 +47,9 @@ _PERSON = (
 
 
 def people(database: Database, asked: Asked) -> Page[Person]:
-    """Return a page of staff accounts. Sorts: name, email. Filters: `nom` (name or address), `role`."""
+    """Return a page of staff accounts. Sorts: name, email. Filters: `name` (name or address), `role`."""
     query = select(*_PERSON)
-    if text := asked.filters.get("nom"):
+    if text := asked.filters.get("name"):
         query = query.where(
             or_(StaffAccount.name.icontains(text, autoescape=True), StaffAccount.email.icontains(text, autoescape=True))
         )
@@ -140,12 +140,12 @@ def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:
 
 
 def trail(database: Database, asked: Asked) -> Page[TrailLine]:
-    """Return a page of the audit trail by time. Filters: `qui`, `action`."""
+    """Return a page of the audit trail by time. Filters: `who`, `action`."""
     query = select(
         AuditLine.at, func.coalesce(StaffAccount.name, "le système").label("who"), AuditLine.action, AuditLine.subject
     )
     query = query.outerjoin(StaffAccount, StaffAccount.id == AuditLine.account_id)
-    if text := asked.filters.get("qui"):
+    if text := asked.filters.get("who"):
         query = query.where(StaffAccount.name.icontains(text, autoescape=True))
     if action := asked.filters.get("action"):
         query = query.where(

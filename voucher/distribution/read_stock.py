@@ -109,9 +109,9 @@ def stock(database: Database, issuer_id: UUID, agreement_id: UUID | None = None)
 
 
 def prescribers(database: Database, issuer_id: UUID, filters: Mapping[str, str] | None = None) -> list[PrescriberStock]:
-    """Return an issuer's prescribers with their stock, by name. Filter: `nom` (name or city)."""
+    """Return an issuer's prescribers with their stock, by name. Filter: `name` (name or city)."""
     statement = _prescribers().where(Prescriber.issuer_id == issuer_id).order_by(Prescriber.name)
-    if text := (filters or {}).get("nom"):
+    if text := (filters or {}).get("name"):
         statement = statement.where(
             or_(Prescriber.name.icontains(text, autoescape=True), Prescriber.city.icontains(text, autoescape=True))
         )

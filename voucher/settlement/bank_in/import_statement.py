@@ -40,6 +40,7 @@ from voucher.settlement.reconciliation.bank_turn import close_ended_batches, tak
 from voucher.settlement.reconciliation.match_by_hand import match_parked_returns, post_details
 from voucher.settlement.reconciliation.match_other_money import match_calls
 from voucher.settlement.reconciliation.match_whole_files import match_details, match_whole_files
+from voucher.settlement.reconciliation.refund_line import match_refunds
 from voucher.settlement.reconciliation.rules import Verdict
 from voucher.settlement.reconciliation.withdraw_rejections import withdraw_rejections
 
@@ -117,6 +118,7 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     post_details(session, detailed, by=by, now=now)
     parked = match_parked_returns(session, found.sha256, by=by, now=now)
     funds_count = match_calls(session, found.sha256, by=by, now=now)
+    match_refunds(session, by=by, now=now)
     keep_ignored(session, found.sha256, taken.ignored)
     close_ended_batches(session, now)
     return _imported(

@@ -136,7 +136,7 @@ class BatchPage:
 
 
 def batches(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[BatchLine]:
-    """Return a page of batches. Filters: `etat`, `lot` (number or agreement). Sorts: frozen_at, total, number."""
+    """Return a page of batches. Filters: `state`, `batch` (number or agreement). Sorts: frozen_at, total, number."""
     paid, failed = (AdviceState.PAID,), (AdviceState.REJECTED, AdviceState.RETURNED)
     states = (
         select(
@@ -168,9 +168,9 @@ def batches(database: Database, asked: Asked, *, issuer_id: UUID | None = None) 
         .outerjoin(states, states.c.batch_id == SettlementBatch.id)
         .where(in_scope(Agreement.issuer_id, issuer_id))
     )
-    if state := asked.filters.get("etat"):
+    if state := asked.filters.get("state"):
         query = query.where(SettlementBatch.state == state)
-    if words := asked.filters.get("lot"):
+    if words := asked.filters.get("batch"):
         query = query.where(
             or_(
                 SettlementBatch.number.icontains(words, autoescape=True),

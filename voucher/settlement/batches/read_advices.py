@@ -43,14 +43,14 @@ def advices(
 ) -> Page[AdviceRow]:
     """Return a page of advices, of one batch or one structure.
 
-    Filters: `etat`, `structure` (name, SIRET or reference). Sorts: structure, amount, frozen_at.
+    Filters: `state`, `structure` (name, SIRET or reference). Sorts: structure, amount, frozen_at.
     """
     query = advices_query(issuer_id)
     if batch_id is not None:
         query = query.where(PaymentAdvice.batch_id == batch_id)
     if structure_id is not None:
         query = query.where(PaymentAdvice.structure_id == structure_id)
-    if state := asked.filters.get("etat"):
+    if state := asked.filters.get("state"):
         known = AdviceState(state) if state in set(AdviceState) else None
         query = query.where(PaymentAdvice.state == known if known else false())
     if words := asked.filters.get("structure"):

@@ -126,13 +126,13 @@ class DisputePage:
 
 
 def contestable(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[Contestable]:
-    """Return a page of redemptions. Filters: `structure` (name or SIRET), `carnet`, `jour`. Sort: redeemed_at."""
+    """Return a page of redemptions. Filters: `structure` (name or SIRET), `booklet`, `day`. Sort: redeemed_at."""
     query = _redemptions(issuer_id).where(Redemption.state == RedemptionState.CONFIRMED)
     if words := asked.filters.get("structure"):
         query = query.where(is_structure(words))
-    if number := asked.filters.get("carnet"):
+    if number := asked.filters.get("booklet"):
         query = query.where(Redemption.booklet_number == serial_asked(number))
-    if day := asked.filters.get("jour"):
+    if day := asked.filters.get("day"):
         query = query.where(_on(day))
     with database.read() as session:
         page = page_of(session, query, {"redeemed_at": Redemption.redeemed_at}, [Redemption.id], asked)
@@ -149,11 +149,11 @@ def contested(database: Database, redemption_id: UUID, *, issuer_id: UUID | None
 def disputes(
     database: Database, asked: Asked, *, issuer_id: UUID | None = None, structure_id: UUID | None = None
 ) -> Page[DisputeLine]:
-    """Return a page of disputes. Filters: `etat`, `structure`. Sorts: opened_at, amount."""
+    """Return a page of disputes. Filters: `state`, `structure`. Sorts: opened_at, amount."""
     query = _disputes(issuer_id)
     if structure_id is not None:
         query = query.where(Dispute.structure_id == structure_id)
-    if state := asked.filters.get("etat"):
+    if state := asked.filters.get("state"):
         query = query.where(Dispute.outcome.is_(None) if state == "open" else Dispute.outcome == state)
     if words := asked.filters.get("structure"):
         query = query.where(is_structure(words))
