@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import BigInt, Database
 from voucher.kernel.keyset import Asked, Nullable, Page, page_of
 from voucher.kernel.money import sum_cents
+from voucher.kernel.search import contains
 from voucher.ledger.chart import Book
 from voucher.ledger.chart_file import CARRIED_FORWARD
 from voucher.ledger.fiscal_years import last_closed_year
@@ -160,7 +161,7 @@ def auxiliaries(
         opening = 0 if code[0] in CHARGE_CLASSES else moved.c.opening
         query = _named(code, moved)
         if text := asked.filters.get("third"):
-            query = query.where(_THIRD_NAME.icontains(text, autoescape=True))
+            query = query.where(contains(_THIRD_NAME, text))
         if asked.filters.get("open") == "oui":
             query = query.where(opening + moved.c.debit - moved.c.credit != 0)
         every = query.subquery()

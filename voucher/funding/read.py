@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.funding.model import CallKind, CallState, FundingClose, FundsCall, FundsReceipt
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.programme.model import Agreement, Funder, Issuer
@@ -173,7 +174,7 @@ def calls(
         query = query.where(FundsCall.funder_id == funder_id)
     if text := asked.filters.get("call"):
         columns = (FundsCall.reference, Agreement.name, Funder.name)
-        query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
+        query = query.where(or_(*(contains(column, text) for column in columns)))
     if state := asked.filters.get("state"):
         query = query.where(_in_state(state, today))
     sorts = {

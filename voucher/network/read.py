@@ -9,6 +9,7 @@ from sqlalchemy import Select, case, or_, select
 
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.network.lieux_standard import write_places
 from voucher.network.model import Place, Structure, StructureState
 from voucher.network.opening_hours import opening_hours_in_french
@@ -92,9 +93,7 @@ def places(database: Database, asked: Asked, *, structure_id: UUID | None = None
     if structure_id is not None:
         query = query.where(Place.structure_id == structure_id)
     if text := asked.filters.get("name"):
-        query = query.where(
-            or_(*(column.icontains(text, autoescape=True) for column in (Place.name, Place.city, Structure.name)))
-        )
+        query = query.where(or_(*(contains(column, text) for column in (Place.name, Place.city, Structure.name))))
     if code := asked.filters.get("department"):
         query = query.where(Place.department_code == code)
     if state := asked.filters.get("state"):

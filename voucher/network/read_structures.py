@@ -13,6 +13,7 @@ from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.labels import masked_iban
+from voucher.kernel.search import contains
 from voucher.network.model import BankDetails, Place, Structure, StructureState
 from voucher.network.read import PlaceLine, place_line, places_query
 
@@ -96,9 +97,7 @@ def _filtered(filters: Mapping[str, str]) -> Select[*tuple[Any, ...]]:
     query = _structures()
     if text := filters.get("name"):
         plain = compact(text) or text
-        query = query.where(
-            or_(Structure.name.icontains(text, autoescape=True), Structure.pivot.icontains(plain, autoescape=True))
-        )
+        query = query.where(or_(contains(Structure.name, text), contains(Structure.pivot, plain)))
     if state := filters.get("state"):
         query = query.where(Structure.state == state)
     if rib := filters.get("bank_details"):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.programme.funders import funder_parts
@@ -179,9 +180,7 @@ def agreements(database: Database, asked: Asked, *, issuer_id: UUID | None = Non
     query = _agreements(issuer_id)
     if text := asked.filters.get("name"):
         query = query.where(
-            or_(
-                *(column.icontains(text, autoescape=True) for column in (Agreement.number, Agreement.name, Issuer.name))
-            )
+            or_(*(contains(column, text) for column in (Agreement.number, Agreement.name, Issuer.name)))
         )
     if channel := asked.filters.get("channel"):
         query = query.where(Agreement.settlement_channel == channel)

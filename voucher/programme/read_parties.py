@@ -14,6 +14,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.labels import iban_end
 from voucher.kernel.rows import columns_of
+from voucher.kernel.search import contains
 from voucher.kernel.typed_numbers import whole_number
 from voucher.programme.model import (
     Agreement,
@@ -127,7 +128,7 @@ def funders(database: Database, asked: Asked) -> Page[FunderLine]:
         func.coalesce(sums.c.allocated, 0).label("allocated_cents"),
     ).outerjoin(sums, sums.c.funder_id == Funder.id)
     if text := asked.filters.get("name"):
-        query = query.where(Funder.name.icontains(text, autoescape=True))
+        query = query.where(contains(Funder.name, text))
     if kind := asked.filters.get("kind"):
         query = query.where(Funder.kind == kind)
     with database.read() as session:
@@ -147,9 +148,7 @@ def envelopes(database: Database, asked: Asked) -> Page[EnvelopeLine]:
         Envelope.allocated_cents,
     ).join(Funder, Funder.id == Envelope.funder_id)
     if text := asked.filters.get("name"):
-        query = query.where(
-            or_(Envelope.name.icontains(text, autoescape=True), Funder.name.icontains(text, autoescape=True))
-        )
+        query = query.where(or_(contains(Envelope.name, text), contains(Funder.name, text)))
     if year := asked.filters.get("year"):
         query = query.where(Envelope.fiscal_year == (whole_number(year) or 0))
     sorts = {"name": Envelope.name, "amount": Envelope.amount_cents, "year": Envelope.fiscal_year}
@@ -185,7 +184,7 @@ def issuers(database: Database, asked: Asked) -> Page[IssuerLine]:
     ).outerjoin(sums, sums.c.issuer_id == Issuer.id)
     if text := asked.filters.get("name"):
         plain = compact(text) or text
-        query = query.where(or_(Issuer.name.icontains(text, autoescape=True), Issuer.siren == plain))
+        query = query.where(or_(contains(Issuer.name, text), Issuer.siren == plain))
     if kind := asked.filters.get("kind"):
         query = query.where(Issuer.kind == kind)
     with database.read() as session:

@@ -12,6 +12,7 @@ from voucher.kernel.calendar import end_of_day, paris_day, start_of_day
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.kernel.typed_days import asked_day
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement
@@ -99,5 +100,5 @@ def _redemptions(filters: Mapping[str, str], now: datetime, issuer_id: UUID | No
         query = query.where(Agreement.number == number)
     if words := filters.get("structure"):
         pivot = Structure.pivot.startswith(compact(words) or words, autoescape=True)
-        query = query.where(Structure.name.icontains(words, autoescape=True) | pivot)
+        query = query.where(contains(Structure.name, words) | pivot)
     return query

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.money import sum_cents
+from voucher.kernel.search import contains
 from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement, Issuer, SettlementChannel
@@ -173,8 +174,8 @@ def batches(database: Database, asked: Asked, *, issuer_id: UUID | None = None) 
     if words := asked.filters.get("batch"):
         query = query.where(
             or_(
-                SettlementBatch.number.icontains(words, autoescape=True),
-                Agreement.name.icontains(words, autoescape=True),
+                contains(SettlementBatch.number, words),
+                contains(Agreement.name, words),
             )
         )
     sorts = {

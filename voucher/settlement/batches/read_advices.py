@@ -10,6 +10,7 @@ from sqlalchemy import Select, false, or_, select
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
@@ -56,7 +57,7 @@ def advices(
     if words := asked.filters.get("structure"):
         query = query.where(
             or_(
-                Structure.name.icontains(words, autoescape=True),
+                contains(Structure.name, words),
                 Structure.pivot.startswith(compact(words) or words, autoescape=True),
                 PaymentAdvice.reference == words.upper(),
             )

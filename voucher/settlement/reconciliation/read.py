@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.model.bank import BankMatch
@@ -112,8 +113,8 @@ def lines(database: Database, asked: Asked, *, issuer_id: UUID | None = None) ->
         query = query.where(
             or_(
                 BankLine.end_to_end_id == words.upper(),
-                BankLine.counterparty.icontains(words, autoescape=True),
-                BankLine.remittance.icontains(words, autoescape=True),
+                contains(BankLine.counterparty, words),
+                contains(BankLine.remittance, words),
             )
         )
     with database.read() as session:

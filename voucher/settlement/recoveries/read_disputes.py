@@ -12,6 +12,7 @@ from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.kernel.typed_days import asked_day
 from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
@@ -274,7 +275,7 @@ def _dispute_line(row: Any) -> DisputeLine:
 def is_structure(words: str) -> ColumnElement[bool]:
     """Return the condition that a structure's name holds these words, or that its SIRET or RNA begins so."""
     return or_(
-        Structure.name.icontains(words, autoescape=True),
+        contains(Structure.name, words),
         Structure.pivot.startswith(compact(words) or words, autoescape=True),
     )
 
