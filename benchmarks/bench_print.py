@@ -8,9 +8,9 @@ from pathlib import Path
 from benchmarks.table import Row
 from tests.builders import an_agreement, issued_booklets
 from tests.clients import settings_for
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.print_batch import print_batch
 from voucher.issuing.qr import PAPER, press, symbol
+from voucher.issuing.recognise_code import stored_codes
 from voucher.kernel.database import Database
 
 BOOKLETS = 1_000

@@ -23,9 +23,9 @@ from tests.builders import MASTER_SECRET, NOW, SOMEONE, Issued, a_counter, an_ag
 from tests.clients import MASTER_KEY, a_person, app_for, csrf_token, sign_in
 from tests.engines import postgresql_binaries
 from voucher.access.rules import Role
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.make_batch import make_batch
 from voucher.issuing.order import order_vouchers
+from voucher.issuing.recognise_code import stored_codes
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.redemption.answers import Counter

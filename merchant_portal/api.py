@@ -19,7 +19,7 @@ from merchant_portal.scan import label_of, remember_service
 from voucher.access.rules import Role
 from voucher.kernel.labels import booklet_label
 from voucher.redemption.answers import Redeemed, Usable
-from voucher.redemption.check import check
+from voucher.redemption.check_voucher import check
 from voucher.redemption.redeem import redeem
 from voucher.redemption.rules import VOUCHERS_MAX, Refusal
 from voucher.redemption.undo import undo

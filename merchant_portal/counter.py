@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from voucher.access.rules import Role
 from voucher.access.sessions import choose_place
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.keyset import Asked
 from voucher.kernel.typed_days import asked_day
 from voucher.network import read as network
 from voucher.redemption import read
@@ -16,9 +17,10 @@ from voucher.redemption.answers import Counter, Undone
 from voucher.redemption.undo import undo
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural, round_euros
-from voucher.web.listing import csv_response, euros_cell
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, list_file, read_listing, state_column, whole
 from voucher.web.tags import REDEMPTION_TAGS
+from voucher.web.views import own
 
 blueprint = Blueprint("counter", __name__, url_prefix="/comptoir", template_folder="templates")
 PLACES_MAX = 500
@@ -27,9 +29,7 @@ FIRST_DAY = date(2019, 1, 1)  # of the programme
 
 def own_structure() -> UUID:
     """Return the structure for which the person may redeem."""
-    structure_id = viewer().scope(Role.MEDIATOR)
-    assert structure_id is not None
-    return structure_id
+    return own(Role.MEDIATOR)
 
 
 def own_counter() -> Counter | None:
@@ -50,15 +50,8 @@ def own_place() -> network.PlaceLine | None:
 def places() -> str | Response:
     """Choose one's place among the structure's open ones; the only one is chosen by itself."""
     here = services()
-    rows, _ = network.places(
-        here.database,
-        sort="name",
-        descending=False,
-        limit=PLACES_MAX,
-        offset=0,
-        filters={"etat": "open"},
-        structure_id=own_structure(),
-    )
+    asked = Asked(filters={"etat": "open"}, limit=PLACES_MAX, is_counted=False)
+    rows = network.places(here.database, asked, structure_id=own_structure()).rows
     if len(rows) == 1 and viewer().place_id != rows[0].id:
         choose_place(here.database, viewer(), rows[0].id)
         return redirect(url_for("counter.scan"))
@@ -82,6 +75,19 @@ def choose() -> Response:
     return redirect(url_for("counter.scan"))
 
 
+TODAY = Table(
+    "Encaissements du jour",
+    (
+        Column[read.RedemptionLine]("redeemed_at", "Heure", Kind.INSTANT),
+        Column("booklet_number", "Carnet", Kind.BOOKLET),
+        Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
+        Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),
+        Column("service", "Service"),
+        state_column("standing", "État", REDEMPTION_TAGS, lambda row: row.standing),
+    ),
+)
+
+
 @blueprint.get("/aujourdhui")
 @staff(Role.MEDIATOR)
 def today() -> str | Response:
@@ -93,20 +99,9 @@ def today() -> str | Response:
     now = here.now()
     on = _day(request.args.get("jour", ""), paris_day(now))
     day = read.counter_day(here.database, counter, on, undo_minutes=here.settings.redemption_undo_minutes, now=now)
-    if request.args.get("format") == "csv":
-        headers = ["Heure", "Carnet", "Chèques", "Montant (€)", "Service", "État"]
-        rows = (
-            (
-                line.redeemed_at,
-                line.booklet_number,
-                line.voucher_count,
-                euros_cell(line.amount_cents),
-                line.service,
-                read.STANDINGS[line.standing],
-            )
-            for line in day.lines
-        )
-        return csv_response(f"encaissements-{on.isoformat()}", headers, rows)
+    listing = read_listing(request.args, TODAY)
+    if listing.wants_file:
+        return list_file(TODAY, listing, whole(day.lines), f"encaissements-{on.isoformat()}")
     return render_template(
         "counter/today.html",
         day=day,

@@ -14,7 +14,7 @@ from voucher.kernel.labels import serial_label
 from voucher.kernel.typed_numbers import whole_number
 from voucher.network.services import Service
 from voucher.redemption.answers import Counter, Redeemed
-from voucher.redemption.check import check
+from voucher.redemption.check_voucher import check
 from voucher.redemption.redeem import redeem
 from voucher.redemption.rules import VOUCHERS_MAX, Refusal
 from voucher.web.access import staff, viewer

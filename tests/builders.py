@@ -8,10 +8,10 @@ from uuid import UUID
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.hand_over import hand_over
 from voucher.distribution.prescribers import NewPrescriber, register_prescriber
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.keys import make_key
 from voucher.issuing.make_batch import make_batch
 from voucher.issuing.order import Ordered, order_vouchers
+from voucher.issuing.recognise_code import stored_codes
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,10 +38,13 @@ def classes() -> dict[str, list[tuple[str, ast.ClassDef]]]:
 
 
 def field_names(tree: ast.ClassDef, known: dict[str, list[tuple[str, ast.ClassDef]]]) -> set[str]:
-    """Return a dataclass's fields, those of the dataclasses it extends too."""
+    """Return a dataclass's fields, those of the dataclasses it extends too; what stands after KW_ONLY has no place."""
+    by_place = takewhile(
+        lambda node: not isinstance(node, ast.AnnAssign) or "KW_ONLY" not in ast.unparse(node), tree.body
+    )
     own = {
         ast.unparse(node.target)
-        for node in tree.body
+        for node in by_place
         if isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(node.annotation)
     }
     bases = (known.get(ast.unparse(base).rpartition(".")[2], []) for base in tree.bases)

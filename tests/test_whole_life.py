@@ -15,7 +15,7 @@ from tests.clients import PASSWORD, a_person, app_for
 from tests.desk import Desk, seated, show_to_camera
 from tests.settlement.bank import OUR_IBAN, Bank
 from voucher.access.rules import Role
-from voucher.issuing.codes import stored_codes
+from voucher.issuing.recognise_code import stored_codes
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.database import Database
 from voucher.reporting.verify import verify

@@ -13,9 +13,9 @@ from tests.browser import DESK, PHONE, chromium, serve
 from tests.clients import MASTER_KEY, app_for
 from voucher.access.rules import Role
 from voucher.demonstration import DEMO_PASSWORD, DEMO_STAFF, fill
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.model import Booklet, Voucher
 from voucher.issuing.printing import PrintBatch, PrintBooklet, draw_pages
+from voucher.issuing.recognise_code import stored_codes
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.database import Database
 from voucher.kernel.labels import booklet_label

@@ -1,5 +1,8 @@
 """One page, dated and defined, for the whole programme or one agreement; each of its tables as a CSV file."""
 
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime
 from uuid import UUID
 
 from flask import Blueprint, abort, render_template, request
@@ -8,14 +11,15 @@ from werkzeug.wrappers import Response
 from issuer_portal.board import drawings
 from issuer_portal.board.links import WORDINGS, how_many, link_of
 from voucher.access.rules import Role
+from voucher.kernel.keyset import Asked
 from voucher.programme.read import agreements
 from voucher.reporting import stages
-from voucher.reporting.coverage import coverage
+from voucher.reporting.coverage import RegionCoverage, coverage
 from voucher.reporting.decisions import Decision, decisions
 from voucher.reporting.funnel import ENDS, STEPS, WORDS, funnel
 from voucher.web.access import staff, viewer
-from voucher.web.listing import Cell, Listing, euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Cell, Column, Kind, Listing, Table, list_file, read_listing, whole
 
 READERS = (Role.PROGRAMME, Role.AUDITOR)
 AGREEMENTS_MAX = 1000
@@ -24,10 +28,82 @@ ALL_DECISIONS = 100
 blueprint = Blueprint("board", __name__, url_prefix="/tableau", template_folder="templates")
 
 
+@dataclass(frozen=True, slots=True)
+class BoardLine:
+    """A figure of the board: its name, what it means, when it was read."""
+
+    name: str
+    definition: str
+    read_at: datetime
+    _: KW_ONLY
+    voucher_count: int = 0
+    amount_cents: int = 0
+
+
+STEPS_TABLE = Table(
+    "Étapes",
+    (
+        Column[BoardLine]("name", "Étape"),
+        Column("voucher_count", "Chèques", Kind.COUNT),
+        Column("amount_cents", "Valeur", Kind.EUROS),
+        Column("definition", "Ce que cela veut dire"),
+        Column("read_at", "Lu le", Kind.INSTANT),
+    ),
+    filters=("convention",),
+)
+MONEY_TABLE = Table(
+    "Argent",
+    (
+        Column[BoardLine]("name", "Argent"),
+        Column("amount_cents", "Montant", Kind.EUROS),
+        Column("definition", "Ce que cela veut dire"),
+        Column("read_at", "Lu le", Kind.INSTANT),
+    ),
+)
+DECISIONS_TABLE = Table(
+    "Décisions",
+    (
+        Column[Decision]("title", "À décider"),
+        Column("count", "Nombre", Kind.COUNT),
+        Column("what", "De quoi", value=lambda row: WORDINGS[row.risk].many),
+        Column("amount_cents", "Montant", Kind.EUROS),
+        Column("on", "Depuis ou avant", Kind.DAY),
+        Column("is_urgent", "Urgent"),
+        Column("sentence", "Que faire"),
+    ),
+)
+
+
+def regions_table(read_at: datetime) -> Table[RegionCoverage]:
+    """Return the list of regions; a number that would let somebody be recognised is not said."""
+
+    def used(name: str, hidden: str) -> Callable[[RegionCoverage], Cell]:
+        return lambda row: getattr(row.used, name) if row.used is not None else hidden
+
+    return Table(
+        "Régions",
+        (
+            Column[RegionCoverage]("name", "Région"),
+            Column("code", "Code"),
+            Column("third_place_count", "Tiers-lieux en 2018", Kind.COUNT),
+            Column("place_count", "Lieux ouverts", Kind.COUNT),
+            Column(
+                "redemption_count",
+                "Encaissements",
+                Kind.COUNT,
+                lambda row: used("redemption_count", drawings.SMALL if row.is_small else drawings.HIDDEN)(row),
+            ),
+            Column("voucher_count", "Chèques", Kind.COUNT, used("voucher_count", drawings.HIDDEN)),
+            Column("amount_cents", "Valeur", Kind.EUROS, used("amount_cents", drawings.HIDDEN)),
+            Column("read_at", "Lu le", Kind.INSTANT, lambda _: read_at),
+        ),
+    )
+
+
 def _asked() -> tuple[Listing, UUID | None, list[tuple[str, str]]]:
     """Return what was asked, the agreement chosen (None: the whole programme) and those that may be."""
-    listing = read_listing(request.args, sorts=("step",), default_sort="step", filters=("convention",))
-    lines, _ = agreements(services().database, limit=AGREEMENTS_MAX, filters={})
+    listing = read_listing(request.args, STEPS_TABLE)
+    lines = agreements(services().database, Asked(limit=AGREEMENTS_MAX, is_counted=False)).rows
     choices = [(str(line.id), f"{line.number}, {line.issuer_name}") for line in lines]
     chosen = listing.filters.get("convention")
     return listing, UUID(chosen) if chosen in dict(choices) else None, choices
@@ -72,55 +148,40 @@ def table(name: str) -> Response:
     made = _TABLES.get(name)
     if made is None:
         abort(404)
-    _, agreement_id, _ = _asked()
-    heads, lines = made(agreement_id)
-    return file_response(f"tableau-{name}", heads, lines)
+    listing, agreement_id, _ = _asked()
+    return made(listing, agreement_id, f"tableau-{name}")
 
 
-def _steps(agreement_id: UUID | None) -> tuple[list[str], list[list[Cell]]]:
+def _steps(listing: Listing, agreement_id: UUID | None, name: str) -> Response:
     found = funnel(services().database, now=services().now(), agreement_id=agreement_id)
-    return ["Étape", "Chèques", "Euros", "Ce que cela veut dire", "Lu le"], [
-        [
+    rows = [
+        BoardLine(
             WORDS[step].name,
-            found[step].voucher_count,
-            euros_cell(found[step].amount_cents),
             WORDS[step].definition,
             found.read_at,
-        ]
+            voucher_count=found[step].voucher_count,
+            amount_cents=found[step].amount_cents,
+        )
         for step in (*STEPS, *ENDS)
     ]
+    return list_file(STEPS_TABLE, listing, whole(rows), name)
 
 
-def _money(agreement_id: UUID | None) -> tuple[list[str], list[list[Cell]]]:
+def _money(listing: Listing, agreement_id: UUID | None, name: str) -> Response:
     now = services().now()
     lines = drawings.money_lines(stages.money(services().database, agreement_id=agreement_id))
-    return ["Argent", "Euros", "Ce que cela veut dire", "Lu le"], [
-        [line.name, euros_cell(line.amount_cents), line.definition, now] for line in lines
-    ]
+    rows = [BoardLine(line.name, line.definition, now, amount_cents=line.amount_cents) for line in lines]
+    return list_file(MONEY_TABLE, listing, whole(rows), name)
 
 
-def _regions(agreement_id: UUID | None) -> tuple[list[str], list[list[Cell]]]:
+def _regions(listing: Listing, agreement_id: UUID | None, name: str) -> Response:
     found = coverage(services().database, now=services().now(), agreement_id=agreement_id)
-    heads = ["Région", "Code", "Tiers-lieux en 2018", "Lieux ouverts", "Encaissements", "Chèques", "Euros", "Lu le"]
-    lines: list[list[Cell]] = []
-    for row in (*found.rows, found.total):
-        used: list[Cell] = [drawings.SMALL if row.is_small else drawings.HIDDEN, drawings.HIDDEN, drawings.HIDDEN]
-        if row.used is not None:
-            used = [row.used.redemption_count, row.used.voucher_count, euros_cell(row.used.amount_cents)]
-        lines.append([row.name, row.code, row.third_place_count, row.place_count, *used, found.read_at])
-    return heads, lines
+    return list_file(regions_table(found.read_at), listing, whole((*found.rows, found.total)), name)
 
 
-def _decisions(agreement_id: UUID | None) -> tuple[list[str], list[list[Cell]]]:
+def _decisions(listing: Listing, agreement_id: UUID | None, name: str) -> Response:
     found, _ = decisions(services().database, now=services().now(), agreement_id=agreement_id, limit=ALL_DECISIONS)
-    return ["À décider", "Nombre", "De quoi", "Euros", "Depuis ou avant", "Urgent", "Que faire"], [
-        _decision_cells(one) for one in found
-    ]
-
-
-def _decision_cells(one: Decision) -> list[Cell]:
-    words = WORDINGS[one.risk]
-    return [one.title, one.count, words.many, euros_cell(one.amount_cents), one.on, one.is_urgent, one.sentence]
+    return list_file(DECISIONS_TABLE, listing, whole(found), name)
 
 
 _TABLES = {"etapes": _steps, "argent": _money, "regions": _regions, "decisions": _decisions}

@@ -7,23 +7,24 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
-from issuer_portal.books.folder import READERS, blueprint, download, scope, year_asked, year_choices
+from issuer_portal.books.folder import READERS, blueprint, scope, year_asked, year_choices
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.accounting.annual_account import DEFINITIONS, FIGURES, USED, AgreementAccount, annual_account
 from voucher.accounting.documents import annual_account_csv
-from voucher.accounting.produce import accounts_of_year, kept_accounts, kept_content, produce_account
-from voucher.accounting.uses_of_year import uses_of_year
+from voucher.accounting.produce import DueAccount, accounts_of_year, kept_accounts, kept_content, produce_account
+from voucher.accounting.uses_of_year import UsesRow, uses_of_year
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import YEAR_MAX, YEAR_MIN
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.patience import takes_long
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, whole
+from voucher.web.views import download, flash_refusal, id_of
 
 
 class ProduceForm(HouseForm):
@@ -32,14 +33,59 @@ class ProduceForm(HouseForm):
     id = HiddenField()
 
 
+ACCOUNTS = Table(
+    "Comptes annuels",
+    (
+        Column[DueAccount](
+            "agreement_number",
+            "Convention",
+            link=lambda row: url_for("books.annual", agreement_id=row.agreement_id, year=row.year),
+        ),
+        Column("agreement_name", "Nom", under="agreement_number"),
+        Column("issuer_name", "Collectivité"),
+        Column(
+            "state",
+            "État",
+            Kind.TAG,
+            lambda row: "Produit" if row.produced_at else "À produire",
+            tag=lambda row: "success" if row.produced_at else "wait",
+        ),
+        Column("produced_at", "Produit le", Kind.INSTANT, under="state"),
+    ),
+    filters=("annee",),
+    one="convention",
+)
+USES = Table(
+    "Encaissements",
+    (
+        Column[UsesRow]("vintage", "Millésime", Kind.RANK),
+        Column("first_booklet_number", "Premier carnet", Kind.BOOKLET),
+        Column("period_number", "Période", Kind.RANK),
+        Column("structure_name", "Structure"),
+        Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
+        Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),
+        Column("is_paid", "Payé"),
+        Column("reference", "Règlement"),
+    ),
+)
+
+
 @blueprint.get("/comptes-annuels")
 @staff(*READERS)
-def annual_accounts() -> str:
+def annual_accounts() -> str | Response:
     """List the agreements of a year, with what was produced."""
-    listing = read_listing(request.args, sorts=("number",), default_sort="number", filters=("annee",))
+    listing = read_listing(request.args, ACCOUNTS)
     year = year_asked(listing.filters, default=paris_day(services().now()).year - 1)
-    rows = accounts_of_year(services().database, year, issuer_id=scope())
-    return render_template("books/annual_accounts.html", listing=listing, rows=rows, year=year, years=_choices(year))
+    find = whole(accounts_of_year(services().database, year, issuer_id=scope()))
+    if listing.wants_file:
+        return list_file(ACCOUNTS, listing, find, f"comptes-annuels-{year}")
+    return render_template(
+        "books/annual_accounts.html",
+        listing=listing,
+        lines=drawn(ACCOUNTS, listing, find),
+        year=year,
+        years=_choices(year),
+    )
 
 
 def _choices(year: int) -> list[tuple[str, str]]:
@@ -69,16 +115,13 @@ def annual(agreement_id: UUID, year: int) -> str | Response:
     if form.validate_on_submit():
         if not viewer().may(Role.FINANCE_PREPARER):
             abort(403)
-        try:
-            account_id = UUID(form.id.data)
-        except (TypeError, ValueError):
-            abort(400)
+        account_id = id_of(form)
         try:
             produce_account(
                 here.database, account_id, agreement_id, year, by=viewer().account_id, now=here.now(), issuer_id=scope()
             )
         except Refused as refused:
-            flash(refused.sentence, "danger")
+            flash_refusal(refused)
         else:
             flash(f"Le compte annuel {year} est produit. Il est gardé ici, octet pour octet.", "success")
         return redirect(url_for("books.annual", agreement_id=agreement_id, year=year))
@@ -112,21 +155,9 @@ def annual_csv(agreement_id: UUID, year: int) -> Response:
 def annual_uses(agreement_id: UUID, year: int) -> Response:
     """Download the rows behind what was used: by order, period and structure, with the payment that carries them."""
     page = _account(agreement_id, year)
-    rows = (
-        (
-            row.vintage,
-            row.first_booklet_number,
-            row.period_number,
-            row.structure_name,
-            row.voucher_count,
-            euros_cell(row.amount_cents),
-            row.is_paid,
-            row.reference,
-        )
-        for row in uses_of_year(services().database, agreement_id, year)
-    )
-    headers = ["Millésime", "Premier carnet", "Période", "Structure", "Chèques", "Montant (€)", "Payé", "Règlement"]
-    return file_response(f"encaissements-{page.agreement_number}-{year}", headers, rows)
+    listing = read_listing(request.args, USES)
+    rows = whole(list(uses_of_year(services().database, agreement_id, year)))
+    return list_file(USES, listing, rows, f"encaissements-{page.agreement_number}-{year}")
 
 
 @blueprint.get("/comptes-annuels/fichiers/<uuid:account_id>.pdf")

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, PasswordField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.books.folder import FINANCE, READERS, blueprint, whole_programme
+from issuer_portal.books.folder import FINANCE, READERS, blueprint
 from voucher.access.confirm import confirm_password
 from voucher.access.read import names_of
 from voucher.access.rules import Role
@@ -29,6 +29,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.patience import takes_long
 from voucher.web.services import services
+from voucher.web.views import flash_refusal, whole_programme
 
 
 def close_form(lines: list[CloseLine]) -> Any:
@@ -82,7 +83,7 @@ def withdraw(year: int) -> Response:
     try:
         withdraw_proposal(services().database, year, by=viewer().account_id, now=services().now())
     except Refused as refused:
-        flash(refused.sentence, "danger")
+        flash_refusal(refused)
     else:
         flash(f"La clôture de {year} n’est plus proposée. L’exercice reste ouvert.", "success")
     return redirect(url_for("books.home"))
@@ -112,7 +113,7 @@ def _sign(year: int, *, is_proposal: bool) -> str | Response:
             said = f"L’exercice {year} est clos. {carried} comptes ouvrent {year + 1} avec leur solde."
     except Refused as refused:
         if refused.field is None:  # the list is read again, with its present figures
-            flash(refused.sentence, "danger")
+            flash_refusal(refused)
             return redirect(url_for("books.year", year=year))
         show_refusal(form, refused)
         return _page(state, lines, form)

@@ -1,5 +1,6 @@
 """Inactive stock: what it is worth and who holds it; counts by hand, signed by a second person of the issuer."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,11 +9,11 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.books.folder import READERS, blueprint, download, scope
+from issuer_portal.books.folder import READERS, blueprint, scope
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.accounting.documents import GAP_WORDS, Signatures, count_pdf
-from voucher.accounting.inactive_stock import CountPage, count_page, counts, inactive_stock
+from voucher.accounting.inactive_stock import CountLine, CountPage, Holding, count_page, counts, inactive_stock
 from voucher.accounting.stock_count import NewCount, record_count, sign_count
 from voucher.distribution.read_stock import prescribers
 from voucher.kernel.identifiers import new_id
@@ -20,9 +21,11 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import DateField, HouseForm, SelectField, show_refusal
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, whole
+from voucher.web.views import download, flash_refusal, id_of, own
 
+THE_ISSUER = "La collectivité"
 STATES = [("a-signer", "À signer"), ("signe", "Signé")]
 
 
@@ -41,9 +44,7 @@ class SignForm(HouseForm):
 
 def own_issuer() -> UUID:
     """Return the issuer of the person who counts."""
-    issuer_id = viewer().scope(Role.ISSUER)
-    assert issuer_id is not None  # a role grant of an issuer always has its scope
-    return issuer_id
+    return own(Role.ISSUER)
 
 
 def _readable_scope() -> UUID | None:
@@ -51,53 +52,70 @@ def _readable_scope() -> UUID | None:
     return own_issuer() if viewer().may(Role.ISSUER) else scope()
 
 
+STOCK = Table(
+    "Carnets non remis, par détenteur",
+    (
+        Column[Holding]("holder", "Détenteur", value=lambda row: row.holder_name or THE_ISSUER),
+        Column("issuer_name", "Collectivité"),
+        Column("booklet_count", "Carnets", Kind.COUNT, is_summed=True),
+        Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
+        Column("cents", "Valeur", Kind.EUROS, is_summed=True),
+    ),
+    one="détenteur",
+    file_name="valeurs-inactives",
+)
+COUNTS = Table(
+    "Récolements",
+    (
+        Column[CountLine](
+            "day",
+            "Jour",
+            Kind.DAY,
+            lambda row: row.counted_on,
+            is_sorted=True,
+            link=lambda row: url_for("books.count", count_id=row.id),
+        ),
+        Column("holder", "Chez", value=lambda row: row.holder_name or THE_ISSUER),
+        Column("expected_count", "Attendus", Kind.COUNT),
+        Column("counted_count", "Comptés", Kind.COUNT),
+        Column(
+            "state",
+            "État",
+            Kind.TAG,
+            lambda row: "Signé" if row.signed_at else "À signer",
+            tag=lambda row: "success" if row.signed_at else "wait",
+        ),
+        Column("signed_at", "Signé le", Kind.INSTANT, under="state"),
+    ),
+    default_sort="-day",
+    filters=("etat",),
+    one="récolement",
+)
+
+
 @blueprint.get("/valeurs-inactives")
 @staff(*READERS, Role.ISSUER)
 def stock() -> str | Response:
     """Show the stock that is not handed over, by holder, against the ledger."""
-    listing = read_listing(request.args, sorts=("holder",), default_sort="holder")
     found = inactive_stock(services().database, _readable_scope())
+    listing, find = read_listing(request.args, STOCK), whole(found.holdings)
     if listing.wants_file:
-        lines = (
-            (
-                one.issuer_name,
-                one.holder_name or "la collectivité",
-                one.booklet_count,
-                one.voucher_count,
-                euros_cell(one.cents),
-            )
-            for one in found.holdings
-        )
-        return file_response(
-            "valeurs-inactives", ["Collectivité", "Détenteur", "Carnets", "Chèques", "Valeur (€)"], lines
-        )
-    return render_template("books/stock.html", listing=listing, stock=found, now=services().now())
+        return list_file(STOCK, listing, find)
+    return render_template("books/stock.html", lines=drawn(STOCK, listing, find), stock=found, now=services().now())
 
 
 @blueprint.get("/recolements")
 @staff(*READERS, Role.ISSUER)
 def counts_list() -> str | Response:
     """List the counts."""
-    listing = read_listing(request.args, sorts=("day",), default_sort="-day", filters=("etat",))
-    rows, total = counts(
-        services().database,
-        _readable_scope(),
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-    )
+    listing = read_listing(request.args, COUNTS)
+    find = partial(counts, services().database, _readable_scope())
     if listing.wants_file:
-        lines = (
-            (row.counted_on, row.holder_name or "la collectivité", row.expected_count, row.counted_count, row.signed_at)
-            for row in rows
-        )
-        return file_response("recolements", ["Jour", "Chez", "Attendus", "Comptés", "Signé le"], lines)
+        return list_file(COUNTS, listing, find)
     return render_template(
         "books/counts.html",
         listing=listing,
-        rows=rows,
-        total=total,
+        lines=drawn(COUNTS, listing, find),
         states=STATES,
         may_count=viewer().may(Role.ISSUER),
     )
@@ -113,11 +131,8 @@ def new_count() -> str | Response:
         (str(one.id), one.name) for one in prescribers(here.database, issuer_id)
     ]
     if form.validate_on_submit():
-        try:
-            count_id = UUID(form.id.data)
-            prescriber_id = UUID(form.prescriber_id.data) if form.prescriber_id.data else None
-        except (TypeError, ValueError):
-            abort(400)
+        count_id = id_of(form)
+        prescriber_id = UUID(form.prescriber_id.data) if form.prescriber_id.data else None
         new = NewCount(count_id, issuer_id, prescriber_id, form.counted_on.data, form.ranges.data or "")
         try:
             gaps = record_count(here.database, new, by=viewer().account_id, now=here.now())
@@ -156,7 +171,7 @@ def count(count_id: UUID) -> str | Response:
         try:
             sign_count(here.database, count_id, own_issuer(), by=viewer().account_id, now=here.now())
         except Refused as refused:
-            flash(refused.sentence, "danger")
+            flash_refusal(refused)
         else:
             flash("Le récolement est signé. Le procès-verbal est prêt.", "success")
         return redirect(url_for("books.count", count_id=count_id))

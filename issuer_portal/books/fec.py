@@ -1,9 +1,9 @@
 """The FEC of each holder of paying accounts, for each year; the trail keeps who took it."""
 
-from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import Response, redirect, render_template, request, stream_with_context, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from issuer_portal.books.folder import READERS, blueprint, numbers, whole_programme
+from issuer_portal.books.folder import READERS, blueprint, numbers
 from voucher.access.audit import note_access
 from voucher.accounting.fec import fec_file, holders, years_with_entries
 from voucher.kernel.refusals import Refused
@@ -11,6 +11,7 @@ from voucher.ledger.close_year import years
 from voucher.web.access import staff, viewer
 from voucher.web.patience import takes_long
 from voucher.web.services import services
+from voucher.web.views import flash_refusal, whole_programme
 
 LATIN9 = "iso8859-15"
 
@@ -41,7 +42,7 @@ def fec_download(siren: str, year: int) -> BaseResponse:
     try:
         found = fec_file(here.database, siren, year, numbers=numbers(), now=here.now(), encoding=encoding)
     except Refused as refused:
-        flash(refused.sentence, "danger")
+        flash_refusal(refused)
         return redirect(url_for("books.fec_home"))
     note_access(here.database, viewer().account_id, "FEC téléchargé", found.name, here.now())
     response = Response(stream_with_context(found.chunks), content_type=f"text/plain; charset={encoding}")

@@ -5,7 +5,7 @@ from datetime import date
 from typing import NoReturn
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, flash, g, redirect, request
+from flask import Blueprint, abort, flash, g, redirect, request
 
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
@@ -16,6 +16,7 @@ from voucher.ledger.chart_file import Numbering, chart_numbers
 from voucher.ledger.close_year import years
 from voucher.web.access import viewer
 from voucher.web.services import services
+from voucher.web.views import finance_scope
 
 READERS = (Role.AUDITOR, Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 FINANCE = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
@@ -32,7 +33,7 @@ def shared() -> dict[str, object]:
         "numbers": numbers(),
         "may_prepare": may(Role.FINANCE_PREPARER),
         "may_approve": may(Role.FINANCE_APPROVER),
-        "is_whole": isinstance(found, Viewer) and found.may(*READERS) and scope_of(found) is None,
+        "is_whole": isinstance(found, Viewer) and found.may(*READERS) and finance_scope(found) is None,
     }
 
 
@@ -41,20 +42,9 @@ def numbers() -> Numbering:
     return chart_numbers(services().settings.chart_file)
 
 
-def scope_of(who: Viewer) -> UUID | None:
-    """Return the issuer that a person's finance role is held for; None is the whole programme."""
-    return None if who.may(Role.AUDITOR, Role.PROGRAMME) else who.scope(*FINANCE)
-
-
 def scope() -> UUID | None:
-    """Return the same for who looks."""
-    return scope_of(viewer())
-
-
-def whole_programme() -> None:
-    """Stop a person whose finance role is held for one issuer: these pages hold every issuer's accounts."""
-    if scope() is not None:
-        abort(403)
+    """Return the issuer whose books the person reads; None is the whole programme."""
+    return finance_scope(viewer())
 
 
 def year_asked(filters: Mapping[str, str], default: int | None = None) -> int:
@@ -95,11 +85,3 @@ def _start_again(sentence: str) -> NoReturn:
 def year_choices() -> list[tuple[str, str]]:
     """Return the years that a filter offers."""
     return [(str(one.year), str(one.year)) for one in years(services().database, now=services().now())]
-
-
-def download(name: str, content: bytes, media_type: str) -> Response:
-    """Return a file to save; nothing in between may keep it."""
-    response = Response(content, content_type=media_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
-    return response

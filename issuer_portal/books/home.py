@@ -45,7 +45,7 @@ def chart() -> str:
     return render_template(
         "books/chart.html",
         lines=[
-            (line, SIDES[line.normal_side], ", ".join(DIMENSIONS[one] for one in line.dimensions))
+            (line, SIDES[line.normal_side], ", ".join(DIMENSIONS[dimension] for dimension in line.dimensions))
             for line in PRESENTED.values()
         ],
         events=sorted(RULES.values(), key=lambda rule: (rule.journal, rule.name)),

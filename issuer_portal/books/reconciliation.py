@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.books.folder import FINANCE, READERS, blueprint, download, scope
+from issuer_portal.books.folder import FINANCE, READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.accounting.documents import DIFFERENCE_WORDS, ledger_parts, reconciliation_pdf
@@ -17,48 +17,60 @@ from voucher.accounting.reconciliation import reconciliations as all_accounts
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.labels import iban_end
 from voucher.web.access import staff, viewer
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, whole
+from voucher.web.views import download
+
+RECONCILIATIONS = Table(
+    "États de rapprochement",
+    (
+        Column[Reconciliation](
+            "account_name",
+            "Compte",
+            link=lambda row: url_for("books.reconciliation_page", account_id=row.account_id, jour=row.on.isoformat()),
+        ),
+        Column("statement_on", "Relevé du", Kind.DAY, lambda row: row.statement_on or "Aucun à ce jour"),
+        Column("statement_cents", "Solde du relevé", Kind.EUROS, is_summed=True),
+        Column(
+            "difference_cents",
+            "Différences",
+            Kind.EUROS,
+            lambda row: row.expected_cents - row.statement_cents,
+            is_summed=True,
+        ),
+        Column("ledger_cents", "Solde des livres", Kind.EUROS, is_summed=True),
+        Column(
+            "result",
+            "Résultat",
+            Kind.TAG,
+            lambda row: "Écart non expliqué" if row.unexplained_cents else "Juste au centime",
+            tag=lambda row: "danger" if row.unexplained_cents else "success",
+        ),
+        Column("unexplained_cents", "Non expliqué", Kind.EUROS, is_summed=True, hides_zero=True, under="result"),
+    ),
+    filters=("jour",),
+)
 
 
 @blueprint.get("/rapprochement")
 @staff(*READERS)
 def reconciliations() -> str | Response:
     """Show the état of every account at the end of a day."""
-    listing = read_listing(request.args, sorts=("account",), default_sort="account", filters=("jour",))
+    listing = read_listing(request.args, RECONCILIATIONS)
     on = _day(listing.filters)
-    rows = all_accounts(services().database, on, issuer_id=scope())
-    if listing.descending:
-        rows.reverse()
+    find = whole(all_accounts(services().database, on, issuer_id=scope()))
     if listing.wants_file:
-        heads = [
-            "Compte",
-            "Relevé du",
-            "Solde du relevé (€)",
-            "Différences (€)",
-            "Solde des livres (€)",
-            "Non expliqué (€)",
-        ]
-        cells = (
-            (
-                row.account_name,
-                row.statement_on,
-                euros_cell(row.statement_cents),
-                euros_cell(row.expected_cents - row.statement_cents),
-                euros_cell(row.ledger_cents),
-                euros_cell(row.unexplained_cents),
-            )
-            for row in rows
-        )
-        return file_response(f"rapprochement-{on.isoformat()}", heads, cells)
-    return render_template("books/reconciliations.html", listing=listing, rows=rows, on=on)
+        return list_file(RECONCILIATIONS, listing, find, f"rapprochement-{on.isoformat()}")
+    return render_template(
+        "books/reconciliations.html", listing=listing, lines=drawn(RECONCILIATIONS, listing, find), on=on
+    )
 
 
 @blueprint.get("/rapprochement/<uuid:account_id>")
 @staff(*READERS)
 def reconciliation_page(account_id: UUID) -> str:
     """Show the état of an account at the end of a day, difference by difference."""
-    listing = read_listing(request.args, sorts=("on",), default_sort="on", filters=("jour",))
+    listing = read_listing(request.args, RECONCILIATIONS)
     page = _found(account_id, _day(listing.filters))
     return render_template(
         "books/reconciliation.html",

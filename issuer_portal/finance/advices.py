@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.finance.folder import READERS, blueprint, download, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
@@ -32,6 +32,7 @@ from voucher.settlement.words.transitions import PaymentWhy, happened
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
+from voucher.web.views import download
 
 
 class SetAsideForm(HouseForm):

@@ -1,5 +1,6 @@
 """What the bank sends, and what it means: import, reconciliation, lines one by one."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from voucher.settlement.formats_in.bank_stages import Ignored
 from voucher.settlement.reconciliation import daily_balances as bank_days
 from voucher.settlement.reconciliation import read as read_bank
 from voucher.settlement.reconciliation.missing_pages import missing_pages
+from voucher.settlement.reconciliation.read import LineRow
 from voucher.settlement.reconciliation.read_bank_files import imported_files
 from voucher.settlement.reconciliation.read_ignored_parts import ignored_parts
 from voucher.settlement.reconciliation.read_proposals import waiting_proposals
@@ -26,8 +28,8 @@ from voucher.settlement.words.labels import MATCH_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
 from voucher.web.uploads import takes_files
 
 SHOWN_MAX = 20
@@ -139,54 +141,59 @@ def _returned(done: Returned) -> str:
     return f"Le retour du comptable est importé : {', '.join(parts)}.{known}"
 
 
+def _matched_with(row: LineRow) -> str:
+    if row.kind is None:
+        return ""
+    parts = f", {plural(row.part_count, 'règlement')}" if row.part_count > 1 else ""
+    return row.advice_reference or f"{MATCH_KINDS[row.kind]}{parts}"
+
+
+def _advice_url(row: LineRow) -> str | None:
+    return url_for("finance.advice_page", advice_id=row.advice_id) if row.advice_id else None
+
+
+LINES = Table(
+    "Lignes de banque",
+    (
+        Column[LineRow](
+            "booked_on", "Jour", Kind.DAY, is_sorted=True, link=lambda row: url_for("finance.line", line_id=row.id)
+        ),
+        Column("valued_on", "Date de valeur", Kind.DAY, under="booked_on"),
+        Column("end_to_end_id", "Référence"),
+        Column("account_name", "Compte", under="end_to_end_id"),
+        Column("counterparty", "Autre partie"),
+        Column("remittance", "Libellé", under="counterparty"),
+        Column(
+            "state",
+            "État",
+            Kind.TAG,
+            lambda row: "Rapprochée" if row.is_matched else "À identifier",
+            tag=lambda row: "success" if row.is_matched else "warn",
+        ),
+        Column("matched_with", "Rapprochée avec", value=_matched_with, under="state", link=_advice_url),
+        Column("structure_name", "Structure", under="state"),
+        Column("why", "Pourquoi", under="state"),
+        Column("amount", "Montant", Kind.EUROS, lambda row: row.signed_cents, is_sorted=True, is_summed=True),
+        Column(
+            "left", "Reste à identifier", Kind.EUROS, lambda row: row.signed_left_cents, is_summed=True, hides_zero=True
+        ),
+    ),
+    default_sort="-booked_on",
+    filters=("etat", "texte"),
+    one="ligne",
+)
+
+
 @blueprint.get("/banque/lignes")
 @staff(*READERS, deputies=True)
 def lines() -> str | Response:
     """List the bank's lines."""
-    listing = read_listing(
-        request.args, sorts=("booked_on", "amount"), default_sort="-booked_on", filters=("etat", "texte")
-    )
-    rows, total = read_bank.lines(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-        issuer_id=scope(),
-    )
+    listing = read_listing(request.args, LINES)
+    read = partial(read_bank.lines, services().database, issuer_id=scope())
     if listing.wants_file:
-        headers = [
-            "Jour",
-            "Date de valeur",
-            "Compte",
-            "Montant (€)",
-            "Référence",
-            "Autre partie",
-            "Libellé",
-            "Rapprochée avec",
-            "Structure",
-            "Pourquoi",
-        ]
-        cells = (
-            (
-                row.booked_on,
-                row.valued_on,
-                row.account_name,
-                euros_cell(row.signed_cents),
-                row.end_to_end_id,
-                row.counterparty,
-                row.remittance,
-                row.advice_reference or (MATCH_KINDS[row.kind] if row.kind else ""),
-                row.structure_name,
-                row.why,
-            )
-            for row in rows
-        )
-        return file_response("lignes-de-banque", headers, cells)
-    kinds = {str(kind): word for kind, word in MATCH_KINDS.items()}
+        return list_file(LINES, listing, read)
     return render_template(
-        "finance/lines.html", listing=listing, rows=rows, total=total, choices=LINE_CHOICES, match_words=kinds
+        "finance/lines.html", listing=listing, lines=drawn(LINES, listing, read), choices=LINE_CHOICES
     )
 
 

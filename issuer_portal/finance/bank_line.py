@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import StringField
 from wtforms.validators import DataRequired, Length
 
-from issuer_portal.finance.folder import READERS, blueprint, flash_refusal, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
@@ -35,6 +35,7 @@ from voucher.settlement.words.states import MatchKind
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
+from voucher.web.views import flash_refusal
 
 REASON_LENGTH_MAX = 200
 DONE = "La ligne est rapprochée."

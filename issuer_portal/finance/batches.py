@@ -1,5 +1,6 @@
 """A batch from its preview to its files: frozen by a preparer, approved by another person, sent by a preparer."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -9,12 +10,14 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, PasswordField
 from wtforms.validators import InputRequired
 
-from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, download, flash_refusal, id_of, scope
+from issuer_portal.finance.batch_tables import BATCHES, TO_FREEZE, ToldAdvice, advices_of_batch, payable_cents
+from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.confirm import confirm_password
 from voucher.access.read import names_of, person
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked, Page
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import whole_number
@@ -36,9 +39,10 @@ from voucher.settlement.words.states import AdviceState
 from voucher.web.access import deputyship, staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.patience import takes_long
 from voucher.web.services import services
+from voucher.web.tables import drawn, list_file, read_listing, rows_reader
+from voucher.web.views import download, flash_refusal, id_of
 
 STATE_CHOICES = [(str(state), word) for state, word in BATCH_STATES.items()]
 ADVICE_CHOICES = [(str(state), word) for state, word in ADVICE_STATES.items()]
@@ -62,48 +66,13 @@ class ApproveForm(HouseForm):
 @staff(*READERS, deputies=True)
 def batches() -> str | Response:
     """List the batches, the newest first."""
-    listing = read_listing(
-        request.args, sorts=("frozen_at", "total", "number"), default_sort="-frozen_at", filters=("etat", "lot")
-    )
-    rows, total = read.batches(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-        issuer_id=scope(),
-    )
+    listing = read_listing(request.args, BATCHES)
+    find = partial(read.batches, services().database, issuer_id=scope())
     if listing.wants_file:
-        headers = [
-            "Lot",
-            "Convention",
-            "Collectivité",
-            "État",
-            "Règlements",
-            "Payés",
-            "Refusés",
-            "En attente",
-            "Total (€)",
-            "Arrêté le",
-        ]
-        lines = (
-            (
-                row.number,
-                row.agreement_name,
-                row.issuer_name,
-                BATCH_STATES[row.state],
-                row.advice_count,
-                row.paid_count,
-                row.failed_count,
-                row.held_count,
-                euros_cell(row.total_cents),
-                row.frozen_at,
-            )
-            for row in rows
-        )
-        return file_response("lots-de-reglement", headers, lines)
-    return render_template("finance/batches.html", listing=listing, rows=rows, total=total, choices=STATE_CHOICES)
+        return list_file(BATCHES, listing, find)
+    return render_template(
+        "finance/batches.html", listing=listing, lines=drawn(BATCHES, listing, find), choices=STATE_CHOICES
+    )
 
 
 @blueprint.route("/conventions/<uuid:agreement_id>/arreter", methods=["GET", "POST"])
@@ -132,28 +101,17 @@ def freeze(agreement_id: UUID) -> str | Response:
         else:
             flash(_frozen_sentence(frozen), "success")
             return redirect(url_for("finance.batch", batch_id=frozen.batch_id))
-    listing = read_listing(request.args, sorts=("name", "amount"), default_sort="name")
-    owed = sorted(
+    listing = read_listing(request.args, TO_FREEZE)
+    find = rows_reader(
         preview.owed,
-        key=lambda one: one.amount_cents if listing.sort == "amount" else one.name.casefold(),
-        reverse=listing.descending,
+        {"name": lambda row: row.name.casefold(), "amount": payable_cents},
+        lambda row: (row.name, row.pivot),
     )
     if listing.wants_file:
-        headers = ["Structure", "SIRET ou RNA", "Chèques", "Encaissé (€)", "À payer (€)", "Pourquoi en attente"]
-        lines = (
-            (
-                one.name,
-                one.pivot,
-                one.voucher_count,
-                euros_cell(one.period_cents),
-                euros_cell(one.amount_cents),
-                one.why_held,
-            )
-            for one in owed
-        )
-        return file_response(f"a-regler-{preview.number}", headers, lines)
-    rows = owed[listing.offset : listing.offset + listing.limit]
-    return render_template("finance/freeze.html", form=form, preview=preview, listing=listing, rows=rows)
+        return list_file(TO_FREEZE, listing, find, f"a-regler-{preview.number}")
+    return render_template(
+        "finance/freeze.html", form=form, preview=preview, listing=listing, lines=drawn(TO_FREEZE, listing, find)
+    )
 
 
 def _frozen_sentence(frozen: Frozen) -> str:
@@ -175,68 +133,33 @@ def batch(batch_id: UUID) -> str | Response:
 
 
 def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Response:
-    listing = read_listing(
-        request.args, sorts=("structure", "amount"), default_sort="structure", filters=("etat", "structure")
-    )
-    rows, total = advices(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-        batch_id=page.id,
-        issuer_id=scope(),
-    )
-    waits = batch_waiting(services().database, page.id, services().now())
-    told = said_of(services().database, [row.id for row in rows], services().now())
-    payees = payee_checks(services().database, page.id)
+    here = services()
+    waits = batch_waiting(here.database, page.id, here.now())
+    payees = payee_checks(here.database, page.id)
+    announced = announced_in(here.database, page.id)
+    table = advices_of_batch(waits, payees, announced)
+    listing = read_listing(request.args, table)
+
+    def find(asked: Asked) -> Page[ToldAdvice]:
+        found = advices(here.database, asked, batch_id=page.id, issuer_id=scope())
+        told = said_of(here.database, [row.id for row in found.rows], here.now())
+        return found.of(ToldAdvice(row, told[row.id]) for row in found.rows)
+
     if listing.wants_file:
-        headers = [
-            "Référence",
-            "SIRET",
-            "Structure",
-            "Chèques",
-            "Montant (€)",
-            "État",
-            "Où en est-on",
-            "Qui doit agir, et quoi faire",
-            "Nom du titulaire, selon la banque",
-            "Payé le",
-        ]
-        lines = (
-            (
-                row.reference,
-                row.pivot,
-                row.structure_name,
-                row.voucher_count,
-                euros_cell(row.amount_cents),
-                ADVICE_STATES[row.state],
-                told[row.id].sentence,
-                told[row.id].next_for_office,
-                payees[row.id].sentence if row.id in payees else "",
-                row.paid_on,
-            )
-            for row in rows
-        )
-        return file_response(f"lot-{page.number}", headers, lines)
+        return list_file(table, listing, find, f"lot-{page.number}")
     people = {one for one in (page.frozen_by, page.approved_by, page.approved_for, page.exported_by) if one is not None}
     return render_template(
         "finance/batch.html",
         page=page,
         steps=_steps(page, names_of(services().database, people)),
         listing=listing,
-        rows=rows,
-        total=total,
+        lines=drawn(table, listing, find),
         choices=ADVICE_CHOICES,
         approve_form=approve_form,
-        told=told,
-        waits=waits,
-        payees=payees,
         doubtful_names=doubtful_names(payees.values()),
         may_wait=MAY_WAIT,
         ask_name=ASK_NAME,
-        announced=announced_in(services().database, page.id),
+        announced=announced,
         why_held=by_title(one for one in waits.values() if one.state is AdviceState.HELD),
         why_failed={
             str(state): by_title(one for one in waits.values() if one.state is state)

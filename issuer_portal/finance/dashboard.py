@@ -1,29 +1,28 @@
 """Finance's dashboards of what is owed and what cash it will take; each figure leads to its rows."""
 
-from collections.abc import Iterable
-from itertools import chain
-from typing import Any
+from functools import partial
 
 from flask import render_template, request
 from werkzeug.wrappers import Response
 
+from issuer_portal.finance.dashboard_tables import CASH, DEBTS, OWED_BY_STATE, REDEMPTIONS, cash_rows, owed_by_structure
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.rules import Role
 from voucher.kernel.calendar import french_month
 from voucher.kernel.money import format_euros
 from voucher.reporting import rejects
 from voucher.reporting.ageing import Ageing, ageing
-from voucher.reporting.cash_forecast import Cash, cash, window_days
+from voucher.reporting.cash_forecast import cash, window_days
 from voucher.reporting.cash_rules import SCENARIO_WORDS, CashForecast, Scenario
-from voucher.reporting.debts import AGES, STATE_WORDS, DebtState
-from voucher.reporting.redemption_rows import redemption_rows
+from voucher.reporting.debts import AGES, STATE_WORDS
+from voucher.reporting.redemption_rows import redemption_rows, redemption_sums
 from voucher.reporting.timeline import timeline
 from voucher.settlement.deadlines.payment_deadlines import late_now
 from voucher.web import charts
 from voucher.web.access import staff, viewer
 from voucher.web.filters import euros
-from voucher.web.listing import Cell, euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import drawn, list_file, read_listing, rows_reader, whole
 
 AGE_CHOICES = [(age.key, age.label) for age in AGES]
 STATE_CHOICES = [(str(state), word) for state, (word, _) in STATE_WORDS.items()]
@@ -55,52 +54,34 @@ def dashboard() -> str:
 def owed() -> str | Response:
     """Show the aged balance: by state, then by structure."""
     here = services()
-    listing = read_listing(
-        request.args,
-        sorts=("name", "total", "old"),
-        default_sort="-total",
-        filters=("etat", "age", "convention", "structure"),
-    )
+    table = owed_by_structure(request.args)
+    listing = read_listing(request.args, table)
     found = ageing(here.database, now=here.now(), issuer_id=scope())
-    if request.args.get("tableau") == "etats" and listing.wants_file:
-        return _states_file(found)
     kept = found.kept(listing.filters)
-    keys: dict[str, Any] = {
-        "name": lambda row: row.name.casefold(),
-        "total": lambda row: row.total_cents,
-        "old": lambda row: row.cents[-1],
-    }
-    rows = sorted(kept.by_structure(), key=keys[listing.sort], reverse=listing.descending)
+    states = whole(list(found.matrix().items()))
+    find = rows_reader(
+        kept.by_structure(),
+        {
+            "name": lambda row: row.name.casefold(),
+            "total": lambda row: row.total_cents,
+            "old": lambda row: row.cents[-1],
+        },
+        lambda row: (str(row.structure_id),),
+    )
     if listing.wants_file:
-        heads = ["Structure", "SIRET ou RNA", *(f"{age.label} (€)" for age in AGES), "Total (€)"]
-        lines = ((row.name, row.pivot, *_cells(row.cents), euros_cell(row.total_cents)) for row in rows)
-        return file_response("balance-agee", heads, lines)
+        is_states = listing.part == OWED_BY_STATE.part
+        return list_file(OWED_BY_STATE, listing, states) if is_states else list_file(table, listing, find)
     return render_template(
         "finance/owed.html",
         listing=listing,
         counts=late_now(here.database, here.now(), issuer_id=scope()),
         found=found,
-        kept=kept,
-        rows=rows[listing.offset : listing.offset + listing.limit],
-        total=len(rows),
-        ages=AGES,
-        states=STATE_WORDS,
+        by_state=drawn(OWED_BY_STATE, listing, states),
+        lines=drawn(table, listing, find),
         chart=_ageing_chart(found),
         age_choices=AGE_CHOICES,
         state_choices=STATE_CHOICES,
     )
-
-
-def _states_file(found: Ageing) -> Response:
-    heads = ["État", *(f"{age.label} (€)" for age in AGES), "Total (€)"]
-    lines: list[list[Cell]] = [
-        [STATE_WORDS[state][0], *_cells(cents), euros_cell(sum(cents))] for state, cents in found.matrix().items()
-    ]
-    return file_response("balance-agee-par-etat", heads, lines)
-
-
-def _cells(cents: Iterable[int]) -> tuple[Cell, ...]:
-    return tuple(euros_cell(one) for one in cents)
 
 
 def _ageing_chart(found: Ageing) -> charts.Chart:
@@ -118,44 +99,22 @@ def _ageing_chart(found: Ageing) -> charts.Chart:
 def debts() -> str | Response:
     """List the debts behind the aged balance, the oldest first."""
     here = services()
-    listing = read_listing(
-        request.args,
-        sorts=("days", "amount"),
-        default_sort="-days",
-        filters=("etat", "age", "convention", "structure"),
-    )
+    listing = read_listing(request.args, DEBTS)
     found = ageing(here.database, now=here.now(), issuer_id=scope()).kept(listing.filters)
-    rows = sorted(
+    find = rows_reader(
         found.debts,
-        key=lambda one: one.days if listing.sort == "days" else one.debt.amount_cents,
-        reverse=listing.descending,
+        {"days": lambda row: row.days, "amount": lambda row: row.debt.amount_cents},
+        lambda row: (row.structure_name, row.agreement_number, row.debt.state, row.debt.reference, str(row.debt.since)),
     )
     if listing.wants_file:
-        heads = ["Structure", "SIRET ou RNA", "Convention", "État", "Depuis le", "Jours", "Règlement", "Montant (€)"]
-        lines = (
-            (
-                one.structure_name,
-                one.pivot,
-                one.agreement_number,
-                STATE_WORDS[one.debt.state][0],
-                one.debt.since,
-                one.days,
-                one.debt.reference,
-                euros_cell(one.debt.amount_cents),
-            )
-            for one in rows
-        )
-        return file_response("dettes", heads, lines)
+        return list_file(DEBTS, listing, find)
     return render_template(
         "finance/debts.html",
         listing=listing,
-        rows=rows[listing.offset : listing.offset + listing.limit],
-        total=len(rows),
+        lines=drawn(DEBTS, listing, find),
         total_cents=found.total_cents,
-        states=STATE_WORDS,
         age_choices=AGE_CHOICES,
         state_choices=STATE_CHOICES,
-        not_frozen=DebtState.NOT_FROZEN,
     )
 
 
@@ -164,41 +123,15 @@ def debts() -> str | Response:
 def redemptions() -> str | Response:
     """List redemptions: those that no batch holds, or those of some days."""
     here = services()
-    listing = read_listing(
-        request.args,
-        sorts=("at", "amount"),
-        default_sort="at",
-        filters=("du", "au", "age", "convention", "structure"),
-    )
-    rows, total, cents = redemption_rows(
-        here.database,
-        now=here.now(),
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-        issuer_id=scope(),
-    )
+    listing = read_listing(request.args, REDEMPTIONS)
+    find = partial(redemption_rows, here.database, now=here.now(), issuer_id=scope())
     if listing.wants_file:
-        heads = ["Encaissé le", "Structure", "Lieu", "Convention", "Chèques", "Montant (€)"]
-        lines = (
-            (
-                row.redeemed_at,
-                row.structure_name,
-                row.place_name,
-                row.agreement_number,
-                row.voucher_count,
-                euros_cell(row.amount_cents),
-            )
-            for row in rows
-        )
-        return file_response("encaissements", heads, lines)
+        return list_file(REDEMPTIONS, listing, find)
+    vouchers, cents = redemption_sums(here.database, listing.filters, now=here.now(), issuer_id=scope())
     return render_template(
         "finance/redemptions.html",
         listing=listing,
-        rows=rows,
-        total=total,
+        lines=drawn(REDEMPTIONS, listing, find, totals={"voucher_count": vouchers, "amount": cents}),
         total_cents=cents,
         age_choices=AGE_CHOICES,
         is_open="du" not in listing.filters and "au" not in listing.filters,
@@ -210,11 +143,11 @@ def redemptions() -> str | Response:
 def cash_page() -> str | Response:
     """Show what cash comes and goes until the vouchers are no longer valid, in three scenarios."""
     here = services()
-    listing = read_listing(request.args, sorts=("mois",), default_sort="mois", filters=("convention", "scenario"))
-    whole = cash(here.database, now=here.now(), issuer_id=scope())
-    found = whole.kept(listing.filters.get("convention", ""))
+    listing = read_listing(request.args, CASH)
+    every = cash(here.database, now=here.now(), issuer_id=scope())
+    found = every.kept(listing.filters.get("convention", ""))
     if listing.wants_file:
-        return _cash_file(found)
+        return list_file(CASH, listing, whole(cash_rows(found)))
     asked = listing.filters.get("scenario")
     scenario = Scenario(asked) if asked in set(Scenario) else Scenario.EXPECTED
     forecasts = {one: found.of(one) for one in Scenario}
@@ -228,37 +161,10 @@ def cash_page() -> str | Response:
         scenario=scenario,
         words=SCENARIO_WORDS,
         choices=SCENARIO_CHOICES,
-        agreements=[(one.number, f"{one.number}, {one.name}") for one in whole.agreements],
+        agreements=[(one.number, f"{one.number}, {one.name}") for one in every.agreements],
         windows=[window_days(found.today, rank) for rank in range(3)],
         may_read_ledger=viewer().may(Role.AUDITOR, Role.PROGRAMME) or scope() is None,
     )
-
-
-def _cash_file(found: Cash) -> Response:
-    heads = ["Convention", "Scénario", "Mois", "Utilisé (€)", "Payé (€)", "Reçu (€)", "Trésorerie à la fin (€)"]
-    months = (
-        (
-            one.number,
-            SCENARIO_WORDS[scenario][0],
-            "ensuite" if month.first is None else f"{month.first:%Y-%m}",
-            *_cells((month.used_cents, month.paid_cents, month.received_cents, month.cash_cents)),
-        )
-        for one in found.agreements
-        for scenario, forecast in one.forecasts.items()
-        for month in forecast.months
-    )
-    apart = (
-        (one.number, SCENARIO_WORDS[scenario][0], name, None, *_cells(cents), None)
-        for one in found.agreements
-        for scenario, forecast in one.forecasts.items()
-        for name, cents in (
-            ("aucun : dette bloquée", (forecast.blocked_cents, 0)),
-            ("aucun : appel en retard", (0, forecast.late_cents)),
-        )
-        if any(cents)
-    )
-    lines: Iterable[tuple[Cell, ...]] = chain(months, apart)
-    return file_response("prevision-de-tresorerie", heads, lines)
 
 
 def _cash_chart(forecasts: dict[Scenario, CashForecast]) -> charts.Chart:

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, PasswordField
 from wtforms.validators import InputRequired
 
-from issuer_portal.finance.folder import READERS, blueprint, id_of, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access import read as accounts
 from voucher.access.audit import note_access
 from voucher.access.confirm import confirm_password
@@ -23,6 +23,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import DateField, HouseForm, SelectField, show_refusal
 from voucher.web.services import services
 from voucher.web.tags import DEPUTY_TAGS
+from voucher.web.views import id_of
 
 DEPUTY_READERS = (*READERS, Role.PROGRAMME)
 

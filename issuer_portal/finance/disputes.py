@@ -1,5 +1,6 @@
 """Contested redemptions: choose one, say why on facts, let another person decide."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.finance.folder import READERS, blueprint, id_of, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -17,10 +18,12 @@ from voucher.settlement.recoveries import read_disputes as read
 from voucher.settlement.recoveries.dispute import FACTS_LENGTH_MAX, NewDispute, decide_dispute, open_dispute
 from voucher.settlement.words.labels import DISPUTE_REASONS, DISPUTE_STATES
 from voucher.web.access import staff, viewer
+from voucher.web.filters import instant
 from voucher.web.forms import HouseForm, RadioField, show_refusal
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
 from voucher.web.tags import DISPUTE_TAGS
+from voucher.web.views import id_of
 
 STATE_CHOICES = [(state, word) for state, word in DISPUTE_STATES.items()]
 REASON_CHOICES = [(str(reason), word) for reason, word in DISPUTE_REASONS.items()]
@@ -45,51 +48,59 @@ class DecideForm(HouseForm):
     decision = TextAreaField("Ce qui fonde la décision", validators=[InputRequired(), Length(max=FACTS_LENGTH_MAX)])
 
 
+DISPUTES = Table(
+    "Contestations",
+    (
+        Column[read.DisputeLine](
+            "structure_name", "Structure", link=lambda row: url_for("finance.dispute", dispute_id=row.id)
+        ),
+        Column("redeemed_at", "Encaissé le", Kind.INSTANT, under="structure_name"),
+        Column("place_name", "Lieu", under="structure_name"),
+        Column("agreement_number", "Convention"),
+        Column("reason", "Motif", value=lambda row: DISPUTE_REASONS[row.reason]),
+        state_column("state", "État", DISPUTE_TAGS, lambda row: row.state),
+        Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
+        Column("amount", "Montant", Kind.EUROS, lambda row: row.amount_cents, is_sorted=True, is_summed=True),
+        Column("opened_at", "Ouverte le", Kind.INSTANT, is_sorted=True),
+    ),
+    default_sort="-opened_at",
+    filters=("etat", "structure"),
+    one="contestation",
+)
+CONTESTABLE = Table(
+    "Encaissements confirmés",
+    (
+        Column[read.Contestable]("redeemed_at", "Encaissé le", Kind.INSTANT, is_sorted=True),
+        Column("structure_name", "Structure"),
+        Column("place_name", "Lieu"),
+        Column("service", "Service", under="place_name"),
+        Column("booklet_number", "Carnet", Kind.BOOKLET),
+        Column("voucher_count", "Chèques", Kind.COUNT),
+        Column("amount_cents", "Montant", Kind.EUROS),
+        Column(
+            "act",
+            "Agir",
+            value=lambda _: "Contester",
+            link=lambda row: url_for("finance.contest", redemption_id=row.id),
+            link_label=lambda row: f"Contester l’encaissement du {instant(row.redeemed_at)}, {row.structure_name}",
+        ),
+    ),
+    default_sort="-redeemed_at",
+    filters=("structure", "carnet", "jour"),
+    one="encaissement",
+)
+
+
 @blueprint.get("/contestations")
 @staff(*READERS, deputies=True)
 def disputes() -> str | Response:
     """List the disputes, the newest first."""
-    listing = read_listing(
-        request.args, sorts=("opened_at", "amount"), default_sort="-opened_at", filters=("etat", "structure")
-    )
-    rows, total = read.disputes(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-        issuer_id=scope(),
-    )
+    listing = read_listing(request.args, DISPUTES)
+    find = partial(read.disputes, services().database, issuer_id=scope())
     if listing.wants_file:
-        headers = [
-            "Ouverte le",
-            "Convention",
-            "Structure",
-            "Lieu",
-            "Encaissé le",
-            "Motif",
-            "Chèques",
-            "Montant (€)",
-            "État",
-        ]
-        lines = (
-            (
-                row.opened_at,
-                row.agreement_number,
-                row.structure_name,
-                row.place_name,
-                row.redeemed_at,
-                DISPUTE_REASONS[row.reason],
-                row.voucher_count,
-                euros_cell(row.amount_cents),
-                DISPUTE_STATES[row.state],
-            )
-            for row in rows
-        )
-        return file_response("contestations", headers, lines)
+        return list_file(DISPUTES, listing, find)
     return render_template(
-        "finance/disputes.html", listing=listing, rows=rows, total=total, choices=STATE_CHOICES, **_words()
+        "finance/disputes.html", listing=listing, lines=drawn(DISPUTES, listing, find), choices=STATE_CHOICES
     )
 
 
@@ -97,19 +108,9 @@ def disputes() -> str | Response:
 @staff(Role.FINANCE_PREPARER)
 def contestable() -> str:
     """Find the redemption to contest."""
-    listing = read_listing(
-        request.args, sorts=("redeemed_at",), default_sort="-redeemed_at", filters=("structure", "carnet", "jour")
-    )
-    rows, total = read.contestable(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-        issuer_id=scope(),
-    )
-    return render_template("finance/contestable.html", listing=listing, rows=rows, total=total)
+    listing = read_listing(request.args, CONTESTABLE)
+    find = partial(read.contestable, services().database, issuer_id=scope())
+    return render_template("finance/contestable.html", listing=listing, lines=drawn(CONTESTABLE, listing, find))
 
 
 @blueprint.route("/contestations/encaissements/<uuid:redemption_id>", methods=["GET", "POST"])

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, id_of, scope
+from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, scope
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -27,6 +27,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, RadioField, SeenNumberField, show_refusal
 from voucher.web.services import services
+from voucher.web.views import id_of
 
 SHOWN_MAX = 100
 OUTCOME_CHOICES = [

@@ -1,13 +1,11 @@
 """The folder's blueprint, the scope of who looks, and what its pages share."""
 
-from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, flash, g
+from flask import Blueprint, abort, g
 
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
-from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Code
 from voucher.settlement.batches.read import BatchPage, batch
 from voucher.settlement.words import labels as words
@@ -52,24 +50,3 @@ def batch_or_404(batch_id: UUID) -> BatchPage:
     if found is None:
         abort(404)
     return found
-
-
-def id_of(form: Any) -> UUID:
-    """Return the id that a form was given when it was first shown: the same form sent twice does one thing."""
-    try:
-        return UUID(form.id.data)
-    except (TypeError, ValueError):
-        abort(400)
-
-
-def flash_refusal(refused: Refused) -> None:
-    """Say a refusal on the page that follows, where the act has no field."""
-    flash(refused.sentence, "danger")
-
-
-def download(name: str, content: bytes, media_type: str) -> Response:
-    """Return a file to save; nothing in between may keep it."""
-    response = Response(content, content_type=media_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
-    return response

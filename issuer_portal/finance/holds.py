@@ -8,14 +8,14 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.finance.folder import READERS, blueprint, id_of, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.settlement.deadlines.finance_calendar import calendar
-from voucher.settlement.payable.block_payments import (
+from voucher.settlement.payable.hold_by_hand import (
     REASON_CHARACTERS_MAX,
     HoldRow,
     NewHold,
@@ -26,6 +26,7 @@ from voucher.settlement.payable.block_payments import (
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SelectField, show_refusal
 from voucher.web.services import services
+from voucher.web.views import id_of
 
 
 class HoldForm(HouseForm):

@@ -9,7 +9,7 @@ from voucher.reporting.closings import CLOSE_WORDS, closings
 from voucher.reporting.finance_alerts import finance_alerts
 from voucher.settlement.batches.read_periods import to_do, to_settle
 from voucher.settlement.deadlines.payment_deadlines import late_now
-from voucher.settlement.payable.block_payments import payment_holds
+from voucher.settlement.payable.hold_by_hand import payment_holds
 from voucher.settlement.payable.ribs_to_confirm import rib_count
 from voucher.settlement.reconciliation.read import line_counts
 from voucher.settlement.reconciliation.read_proposals import waiting_proposals

@@ -119,7 +119,7 @@ def _parts(form: Any) -> list[CallPart]:
 
 def _consequences(left_cents: int, form: Any, calls: Sequence[OpenCall]) -> list[str]:
     """Say what parts that can be matched would do."""
-    by_id, parts = {one.id: one for one in calls}, _parts(form)
+    by_id, parts = {call.id: call for call in calls}, _parts(form)
     rest_cents = left_cents - sum(part.amount_cents for part in parts)
     rest = (
         f"Il restera {format_euros(rest_cents)} de la ligne à identifier."

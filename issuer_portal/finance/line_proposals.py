@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.finance.folder import blueprint, flash_refusal, id_of, scope
+from issuer_portal.finance.folder import blueprint, scope
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
@@ -26,6 +26,7 @@ from voucher.settlement.words.states import ProposalKind
 from voucher.web.access import staff, viewer
 from voucher.web.forms import EurosField, HouseForm, SelectField, show_refusal
 from voucher.web.services import services
+from voucher.web.views import flash_refusal, id_of
 
 CONFIRMED = {
     ProposalKind.ACCOUNT: "C’est fait. La ligne est rapprochée de ce compte.",

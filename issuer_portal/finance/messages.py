@@ -1,20 +1,22 @@
 """E-mails to structures: how many wait, were sent or failed; each of them; and sending one again."""
 
+from functools import partial
 from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.finance.folder import READERS, blueprint, flash_refusal, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.mail import read
 from voucher.settlement.batches.write_to_structures import send_again_to_structure
 from voucher.web.access import staff, viewer
-from voucher.web.listing import file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing, state_column
 from voucher.web.tags import MESSAGE_TAGS
+from voucher.web.views import flash_refusal
 
 MESSAGE_READERS = (*READERS, Role.PROGRAMME)
 MAY_SEND = (Role.FINANCE_PREPARER, Role.PROGRAMME)
@@ -29,41 +31,49 @@ def _with_accounts() -> bool:
     return viewer().may(Role.PROGRAMME)
 
 
+MESSAGES = Table(
+    "Messages",
+    (
+        Column[read.MessageRow](
+            "created_at",
+            "Écrit le",
+            Kind.INSTANT,
+            is_sorted=True,
+            link=lambda row: url_for("finance.message", message_id=row.id),
+        ),
+        Column("recipient", "À"),
+        Column("subject", "Objet"),
+        state_column("state", "État", MESSAGE_TAGS, lambda row: row.state),
+        Column("try_count", "Essais", Kind.COUNT),
+        Column("sent_at", "Envoyé le", Kind.INSTANT, under="state"),
+        Column("failure", "Échec", under="state"),
+    ),
+    default_sort="-created_at",
+    filters=("etat", "texte"),
+    one="message",
+)
+
+
 @blueprint.get("/messages")
 @staff(*MESSAGE_READERS, deputies=True)
 def messages() -> str | Response:
     """List the messages, the newest first, with how many stand where."""
     here = services()
-    listing = read_listing(request.args, sorts=("created_at",), default_sort="-created_at", filters=("etat", "texte"))
-    rows, total = read.messages(
-        here.database,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-        issuer_id=_scope(),
-        with_accounts=_with_accounts(),
-    )
+    listing = read_listing(request.args, MESSAGES)
+    find = partial(read.messages, here.database, issuer_id=_scope(), with_accounts=_with_accounts())
     if listing.wants_file:
-        note_access(here.database, viewer().account_id, "Adresses de messages téléchargées", str(total), here.now())
-        headers = ["Écrit le", "À", "Objet", "État", "Essais", "Envoyé le", "Échec"]
-        lines = (
-            (row.created_at, row.recipient, row.subject, read.STATE_WORDS[row.state], row.try_count, row.sent_at,
-             row.failure)
-            for row in rows
-        )  # fmt: skip
-        return file_response("messages", headers, lines)
+        taken = length_text(find, listing)
+        note_access(here.database, viewer().account_id, "Adresses de messages téléchargées", taken, here.now())
+        return list_file(MESSAGES, listing, find)
     counts = read.message_counts(here.database, issuer_id=_scope(), with_accounts=_with_accounts())
     return render_template(
         "finance/messages.html",
         listing=listing,
-        rows=rows,
-        total=total,
+        lines=drawn(MESSAGES, listing, find),
         counts={str(state): count for state, count in counts.items()},
         given_up_count=counts[read.MessageState.GIVEN_UP],
         has_server=here.settings.smtp_url is not None,
         choices=STATE_CHOICES,
-        words=MESSAGE_TAGS,
     )
 
 

@@ -1,5 +1,6 @@
 """What structures owe back: a list, each with what came back of it; the demand of a revenue order; giving up, by two people."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.finance.folder import READERS, blueprint, download, flash_refusal, id_of, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
@@ -16,14 +17,15 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.settlement.recoveries import read_overpayments as read
-from voucher.settlement.recoveries.recover import REASON_LENGTH_MAX, ask_write_off, write_off
+from voucher.settlement.recoveries.repay_or_write_off import REASON_LENGTH_MAX, ask_write_off, write_off
 from voucher.settlement.recoveries.revenue_order import claim_overpayment
 from voucher.settlement.words.labels import DISPUTE_REASONS, OVERPAYMENT_STATES, RECOVERY_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
 from voucher.web.tags import OVERPAYMENT_TAGS
+from voucher.web.views import download, flash_refusal, id_of
 
 STATE_CHOICES = [(state, word) for state, word in OVERPAYMENT_STATES.items()]
 MEDIA_TYPES = {"pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
@@ -47,60 +49,46 @@ class WriteOffForm(HouseForm):
     left_cents = SeenNumberField(validators=[InputRequired()])
 
 
+def _overpayment_url(row: read.OverpaymentLine) -> str:
+    return url_for("finance.overpayment", overpayment_id=row.id)
+
+
+OVERPAYMENTS = Table(
+    "Trop-perçus",
+    (
+        Column[read.OverpaymentLine]("structure_name", "Structure", link=_overpayment_url),
+        Column("redeemed_at", "Encaissé le", Kind.INSTANT, under="structure_name"),
+        Column("agreement_number", "Convention"),
+        Column("reason", "Motif", value=lambda row: DISPUTE_REASONS[row.reason]),
+        state_column("state", "État", OVERPAYMENT_TAGS, lambda row: row.state),
+        Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),
+        Column("recovered_cents", "Revenu", Kind.EUROS, is_summed=True),
+        Column("left", "Reste", Kind.EUROS, lambda row: row.left_cents, is_sorted=True, is_summed=True),
+        Column("decided_at", "Constaté le", Kind.INSTANT, is_sorted=True),
+    ),
+    default_sort="-decided_at",
+    filters=("etat", "structure"),
+    one="trop-perçu",
+    many="trop-perçus",
+)
+
+
 @blueprint.get("/trop-percus")
 @staff(*READERS, deputies=True)
 def overpayments() -> str | Response:
     """List the overpayments, the newest first."""
     here = services()
-    listing = read_listing(
-        request.args, sorts=("decided_at", "left"), default_sort="-decided_at", filters=("etat", "structure")
-    )
-    rows, total = read.overpayments(
-        here.database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-        days=here.settings.revenue_order_days,
-        now=here.now(),
-        issuer_id=scope(),
-    )
+    listing = read_listing(request.args, OVERPAYMENTS)
+    days = here.settings.revenue_order_days
+    find = partial(read.overpayments, here.database, days=days, now=here.now(), issuer_id=scope())
     if listing.wants_file:
-        headers = [
-            "Constaté le",
-            "Convention",
-            "Structure",
-            "Encaissé le",
-            "Motif",
-            "Montant (€)",
-            "Revenu (€)",
-            "Reste (€)",
-            "État",
-        ]
-        lines = (
-            (
-                row.decided_at,
-                row.agreement_number,
-                row.structure_name,
-                row.redeemed_at,
-                DISPUTE_REASONS[row.reason],
-                euros_cell(row.amount_cents),
-                euros_cell(row.recovered_cents),
-                euros_cell(row.left_cents),
-                OVERPAYMENT_STATES[row.state],
-            )
-            for row in rows
-        )
-        return file_response("trop-percus", headers, lines)
+        return list_file(OVERPAYMENTS, listing, find)
     return render_template(
         "finance/overpayments.html",
         listing=listing,
-        rows=rows,
-        total=total,
+        lines=drawn(OVERPAYMENTS, listing, find),
         choices=STATE_CHOICES,
-        days=here.settings.revenue_order_days,
-        **_words(),
+        days=days,
     )
 
 

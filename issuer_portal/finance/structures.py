@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.finance.folder import READERS, blueprint, id_of, scope
+from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -23,6 +23,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.tags import DISPUTE_TAGS, MESSAGE_TAGS
+from voucher.web.views import id_of
 
 WRITERS = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 

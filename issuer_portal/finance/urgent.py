@@ -7,7 +7,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
-from issuer_portal.finance.folder import blueprint, id_of, scope
+from issuer_portal.finance.folder import blueprint, scope
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
@@ -18,6 +18,7 @@ from voucher.web.filters import plural
 from voucher.web.forms import CheckboxesField, HouseForm, show_refusal
 from voucher.web.patience import takes_long
 from voucher.web.services import services
+from voucher.web.views import id_of
 
 
 class UrgentForm(HouseForm):

@@ -3,18 +3,77 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from flask import abort, render_template, request
+from flask import abort, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from issuer_portal.funding.folder import READERS, blueprint, scope, today
-from voucher.funding.backing import sum_of
+from voucher.funding.backing import Backing, sum_of
 from voucher.funding.stop import AgreementBacking, agreement_backings, named_parts, programme_backing
 from voucher.kernel.calendar import end_of_day
 from voucher.kernel.typed_days import asked_day
 from voucher.ledger.chart import CHART
 from voucher.web.access import staff
-from voucher.web.listing import FILE_FORMATS, Cell, euros_cell, file_response
 from voucher.web.services import services
+from voucher.web.tables import Cell, Column, Kind, Table, drawn, list_file, read_listing, whole
+
+NOTHING_DUE = "Rien à payer"
+AMOUNTS = (
+    ("held_cents", "Détenu"),
+    ("undrawn_cents", "À recevoir"),
+    ("overdue_cents", "En retard"),
+    ("outstanding_cents", "En circulation"),
+    ("payable_cents", "Dû aux structures"),
+    ("free_cents", "Crédit libre"),
+)
+
+
+def _rate(basis_points: int | None) -> int | str:
+    return NOTHING_DUE if basis_points is None else basis_points
+
+
+def _amount(name: str, heading: str) -> Column[AgreementBacking]:
+    return Column(name, heading, Kind.EUROS, lambda row: getattr(row.backing, name), is_summed=True)
+
+
+def backing_table(past: date | None) -> Table[AgreementBacking]:
+    """Return the list of agreements with what stands behind their vouchers; `past` is the day shown, where it is not today."""
+    asked = past.isoformat() if past else None
+    return Table(
+        "Fonds par convention",
+        (
+            Column[AgreementBacking](
+                "number",
+                "Convention",
+                link=lambda row: url_for("funding.agreement_backing", agreement_id=row.agreement_id, jour=asked),
+            ),
+            Column("issuer_name", "Collectivité", under="number"),
+            Column("cash", "En banque", Kind.PERCENT, lambda row: _rate(row.backing.cash_basis_points)),
+            Column(
+                "banked_cents", "En banque, en euros", Kind.EUROS, lambda row: row.backing.banked_cents, under="cash"
+            ),
+            Column(
+                "coverage", "Avec l’argent promis", Kind.PERCENT, lambda row: _rate(row.backing.coverage_basis_points)
+            ),
+            Column(
+                "covered_cents",
+                "Avec l’argent promis, en euros",
+                Kind.EUROS,
+                lambda row: row.backing.covered_cents,
+                under="coverage",
+            ),
+            *(_amount(name, heading) for name, heading in AMOUNTS),
+        ),
+        filters=("jour",),
+        total_heading="Ensemble",
+    )
+
+
+def _totals(shown: Backing, total: Backing) -> dict[str, Cell]:
+    return {
+        "cash": _rate(shown.cash_basis_points),
+        "coverage": _rate(shown.coverage_basis_points),
+        **{name: getattr(total, name) for name, _ in AMOUNTS},
+    }
 
 
 @blueprint.get("/fonds")
@@ -23,19 +82,22 @@ def backing() -> str | Response:
     """Show the backing of each agreement and of all, today or on a day that is past."""
     day, before = _asked()
     rows = _rows(day, before)
-    if request.args.get("format") in FILE_FORMATS:
-        heads = ["Convention", "Collectivité", "Détenu (€)", "À recevoir (€)", "En retard (€)", "En circulation (€)", "Dû (€)",
-                 "En banque, sur le dû et la circulation (€)", "Avec l’argent promis (€)", "Crédit libre (€)"]  # fmt: skip
-        lines = [_cells(one) for one in rows]
-        return file_response(f"fonds-disponibles-{day.isoformat()}", heads, lines)
+    table = backing_table(day if before is not None else None)
+    listing, find = read_listing(request.args, table), whole(rows)
+    if listing.wants_file:
+        return list_file(table, listing, find, f"fonds-disponibles-{day.isoformat()}")
     parts = [one.backing for one in rows]
+    total = sum_of(parts)
+    whole_backing = programme_backing(services().database, parts, before) if scope() is None else None
+    shown = whole_backing.backing if whole_backing else total
     return render_template(
         "funding/backing.html",
         day=day,
         is_past=before is not None,
         rows=rows,
-        total=sum_of(parts),
-        whole=programme_backing(services().database, parts, before) if scope() is None else None,
+        lines=drawn(table, listing, find, totals=_totals(shown, total)),
+        total=total,
+        whole=whole_backing,
         alert_percent=services().settings.backing_alert_percent,
         stop_percent=services().settings.backing_stop_percent,
     )
@@ -58,21 +120,6 @@ def agreement_backing(agreement_id: UUID) -> str:
         accounts=accounts,
         funders=named_parts(services().database, found.backing),
     )
-
-
-def _cells(one: AgreementBacking) -> list[Cell]:
-    backing = one.backing
-    figures = (
-        backing.held_cents,
-        backing.undrawn_cents,
-        backing.overdue_cents,
-        backing.outstanding_cents,
-        backing.payable_cents,
-        backing.banked_cents,
-        backing.covered_cents,
-        backing.free_cents,
-    )
-    return [one.number, one.issuer_name, *map(euros_cell, figures)]
 
 
 def _rows(day: date, before: datetime | None) -> list[AgreementBacking]:

@@ -1,6 +1,7 @@
 """Calls for funds: the list, one call with the list behind it and its documents, an advance, a cancellation."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,8 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField
 from wtforms.validators import InputRequired
 
-from issuer_portal.funding.folder import READERS, blueprint, download, flash_refusal, scope, today
+from issuer_portal.funding.folder import READERS, blueprint, scope, today
+from issuer_portal.funding.uses_table import uses_table
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
@@ -18,16 +20,19 @@ from voucher.funding.call import DUE_DAYS, call_advance, refuse_advance
 from voucher.funding.cancel import cancel_call
 from voucher.funding.documents import MEDIA_TYPES, keep_call_documents
 from voucher.funding.statement import Statement, statement
-from voucher.funding.uses import uses_of_call
+from voucher.funding.uses import UseLine, uses_of_call
 from voucher.kernel.calendar import french_date
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked, Page
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.network.names import names_of_structures
 from voucher.web.access import staff, viewer
 from voucher.web.forms import EurosField, HouseForm, show_refusal
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
+from voucher.web.tags import CALL_TAGS
+from voucher.web.views import download, flash_refusal, id_of
 
 STATE_CHOICES = [("due", "À recevoir"), *((state, word) for state, word in read.STATES.items())]
 
@@ -40,47 +45,44 @@ class AdvanceForm(HouseForm):
     amount_cents = EurosField("Montant de l’avance", validators=[InputRequired()])
 
 
+CALLS = Table(
+    "Appels de fonds",
+    (
+        Column[read.CallLine](
+            "reference", "Référence", is_sorted=True, link=lambda row: url_for("funding.call", call_id=row.id)
+        ),
+        Column("agreement_number", "Convention", under="funder_name"),
+        Column(
+            "funder_name",
+            "Financeur",
+            link=lambda row: url_for("funding.statement_page", agreement_id=row.agreement_id, funder_id=row.funder_id),
+        ),
+        Column("kind", "Objet", value=lambda row: "Avance" if row.is_advance else "Usages", under="reference"),
+        state_column("state", "État", CALL_TAGS, lambda row: row.state),
+        Column("called_on", "Appelé le", Kind.DAY, is_sorted=True),
+        Column("due_on", "À payer avant le", Kind.DAY, is_sorted=True),
+        Column("used_cents", "Utilisé", Kind.EUROS, is_summed=True),
+        Column("advance_used_cents", "Payé par l’avance", Kind.EUROS, is_summed=True),
+        Column("amount", "À verser", Kind.EUROS, lambda row: row.called_cents, is_sorted=True, is_summed=True),
+        Column("received_cents", "Reçu", Kind.EUROS, is_summed=True),
+    ),
+    default_sort="-called_on",
+    filters=("etat", "appel"),
+    one="appel",
+)
+
+
 @blueprint.get("/appels")
 @staff(*READERS)
 def calls() -> str | Response:
     """List the calls, the newest first."""
-    listing = read_listing(
-        request.args,
-        sorts=("called_on", "due_on", "reference", "amount"),
-        default_sort="-called_on",
-        filters=("etat", "appel"),
-    )
-    rows, total = read.calls(
-        services().database,
-        today=today(),
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-        issuer_id=scope(),
-    )
+    listing = read_listing(request.args, CALLS)
+    find = partial(read.calls, services().database, today=today(), issuer_id=scope())
     if listing.wants_file:
-        heads = ["Référence", "Convention", "Financeur", "Objet", "État", "Appelé le", "À payer avant le", "Utilisé (€)",
-                 "Payé par l’avance (€)", "À verser (€)", "Reçu (€)"]  # fmt: skip
-        lines = (
-            (
-                row.reference,
-                row.agreement_number,
-                row.funder_name,
-                "Avance" if row.is_advance else "Usages",
-                read.STATES[row.state],
-                row.called_on,
-                row.due_on,
-                euros_cell(row.used_cents),
-                euros_cell(row.advance_used_cents),
-                euros_cell(row.called_cents),
-                euros_cell(row.received_cents),
-            )
-            for row in rows
-        )
-        return file_response("appels-de-fonds", heads, lines)
-    return render_template("funding/calls.html", listing=listing, rows=rows, total=total, choices=STATE_CHOICES)
+        return list_file(CALLS, listing, find)
+    return render_template(
+        "funding/calls.html", listing=listing, lines=drawn(CALLS, listing, find), choices=STATE_CHOICES
+    )
 
 
 @blueprint.get("/appels/<uuid:call_id>")
@@ -89,29 +91,18 @@ def call(call_id: UUID) -> str | Response:
     """Show a call, what was received for it, its documents and the entries behind it."""
     here = services()
     page = _found(call_id)
-    listing = read_listing(request.args, sorts=("day",), default_sort="day")
-    rows, total = uses_of_call(
-        here.database,
-        call_id,
-        names_of_structures,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        issuer_id=scope(),
-    )
+    table = uses_table()
+    listing = read_listing(request.args, table)
+
+    def find(asked: Asked) -> Page[UseLine]:
+        return uses_of_call(here.database, call_id, asked, names_of_structures, issuer_id=scope())
+
     if listing.wants_file:
-        heads = ["Jour", "Nature", "SIRET ou RNA", "Structure", "Montant (€)", "Écriture"]
-        lines = (
-            (row.used_on, row.event_name, row.pivot, row.structure_name, euros_cell(row.cents), str(row.entry_id))
-            for row in rows
-        )
-        return file_response(f"appel-{page.line.reference}", heads, lines)
+        return list_file(table, listing, find, f"appel-{page.line.reference}")
     return render_template(
         "funding/call.html",
         page=page,
-        listing=listing,
-        rows=rows,
-        total=total,
+        lines=drawn(table, listing, find),
         documents=keep_call_documents(here.database, call_id, names_of_structures, now=here.now()),
         names=names_of(here.database, {page.called_by}),
     )
@@ -166,7 +157,7 @@ def advance(agreement_id: UUID, funder_id: UUID) -> str | Response:
                 refuse_advance(amount_cents, page.advance_ceiling_cents, page.present_by, today())
                 consequences, form.seen_cents.data = _consequences(page, amount_cents), str(amount_cents)
             else:
-                called = call_advance(here.database, _id_of(form), agreement_id, funder_id, amount_cents, **act)
+                called = call_advance(here.database, id_of(form), agreement_id, funder_id, amount_cents, **act)
                 amount = format_euros(called.called_cents)
                 flash(f"L’appel {called.reference} demande {amount} d’avance. Envoyez-le au financeur.", "success")
                 return redirect(url_for("funding.call", call_id=called.call_id))
@@ -192,10 +183,3 @@ def _found(call_id: UUID) -> read.CallPage:
     if page is None:
         abort(404)
     return page
-
-
-def _id_of(form: Any) -> UUID:
-    try:
-        return UUID(form.id.data)
-    except (TypeError, ValueError):
-        abort(400)

@@ -5,20 +5,25 @@ from uuid import UUID
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.funding.folder import READERS, blueprint, flash_refusal, posted_cents, posted_id, scope, today
+from issuer_portal.funding.folder import READERS, blueprint, scope, today
+from issuer_portal.funding.uses_table import uses_table
 from voucher.access.rules import Role
 from voucher.funding import read
 from voucher.funding.call import call_funds
 from voucher.funding.documents import keep_call_documents
 from voucher.funding.statement import statement
-from voucher.funding.uses import uses_to_call
+from voucher.funding.uses import UseLine, uses_to_call
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked, Page
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.network.names import names_of_structures
 from voucher.web.access import staff, viewer
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import drawn, list_file, read_listing
+from voucher.web.views import flash_refusal, posted_cents, posted_id
+
+AWAITED_MAX = 20
 
 
 @blueprint.get("/")
@@ -26,14 +31,14 @@ from voucher.web.services import services
 def home() -> str:
     """Show what can be called, one button each with its figure, then the calls that are awaited or late."""
     database, issuer_id = services().database, scope()
-    ask = {"today": today(), "limit": 20, "sort": "due_on", "descending": False, "issuer_id": issuer_id}
-    awaited, awaited_count = read.calls(database, filters={"etat": "due"}, **ask)  # type: ignore[arg-type]
+    asked = Asked(sort="due_on", filters={"etat": "due"}, limit=AWAITED_MAX)
+    awaited = read.calls(database, asked, today=today(), issuer_id=issuer_id)
     return render_template(
         "funding/home.html",
         rows=read.to_call(database, issuer_id=issuer_id),
         ids=new_id,
-        awaited=awaited,
-        awaited_count=awaited_count,
+        awaited=awaited.rows,
+        awaited_count=awaited.count,
     )
 
 
@@ -75,21 +80,12 @@ def uses(agreement_id: UUID, funder_id: UUID) -> str | Response:
     page = statement(database, agreement_id, funder_id, today=today(), issuer_id=scope())
     if page is None:
         abort(404)
-    listing = read_listing(request.args, sorts=("day",), default_sort="day")
-    rows, total = uses_to_call(
-        database,
-        agreement_id,
-        funder_id,
-        names_of_structures,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-    )
+    table = uses_table()
+    listing = read_listing(request.args, table)
+
+    def find(asked: Asked) -> Page[UseLine]:
+        return uses_to_call(database, agreement_id, funder_id, asked, names_of_structures)
+
     if listing.wants_file:
-        heads = ["Jour", "Nature", "SIRET ou RNA", "Structure", "Montant (€)", "Écriture"]
-        lines = (
-            (row.used_on, row.event_name, row.pivot, row.structure_name, euros_cell(row.cents), str(row.entry_id))
-            for row in rows
-        )
-        return file_response(f"a-appeler-{page.agreement_number}-{page.funder_name}", heads, lines)
-    return render_template("funding/uses.html", page=page, listing=listing, rows=rows, total=total)
+        return list_file(table, listing, find, f"a-appeler-{page.agreement_number}-{page.funder_name}")
+    return render_template("funding/uses.html", page=page, lines=drawn(table, listing, find))

@@ -5,16 +5,7 @@ from uuid import UUID
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.funding.folder import (
-    READERS,
-    blueprint,
-    download,
-    flash_refusal,
-    posted_cents,
-    posted_id,
-    scope,
-    today,
-)
+from issuer_portal.funding.folder import READERS, blueprint, scope, today
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.funding.close import close_funding, close_preview
@@ -26,10 +17,41 @@ from voucher.kernel.refusals import Refused
 from voucher.network.names import names_of_structures
 from voucher.web.access import staff, viewer
 from voucher.web.filters import slug
-from voucher.web.listing import FILE_FORMATS, Cell, euros_cell, file_response
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, whole
+from voucher.web.views import download, flash_refusal, posted_cents, posted_id
 
 _PATH = "/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>"
+
+
+FIGURES = Table(
+    "Montants",
+    (
+        Column[tuple[str, int]]("name", "Ligne", value=lambda row: row[0]),
+        Column("cents", "Montant", Kind.EUROS, lambda row: row[1]),
+    ),
+)
+
+
+def _statement_url(row: Statement) -> str:
+    return url_for("funding.statement_page", agreement_id=row.agreement_id, funder_id=row.funder_id)
+
+
+OF_FUNDER = Table(
+    "Conventions du financeur",
+    (
+        Column[Statement]("agreement_number", "Convention", link=_statement_url),
+        Column("ceiling_cents", "Plafond", Kind.EUROS, lambda row: row.part.ceiling_cents, under="agreement_number"),
+        Column("committed_cents", "Engagé", Kind.EUROS, lambda row: row.part.committed_cents, is_summed=True),
+        Column("outstanding_cents", "En circulation", Kind.EUROS, is_summed=True),
+        Column("used_cents", "Utilisé", Kind.EUROS, is_summed=True),
+        Column("called_cents", "Appelé", Kind.EUROS, is_summed=True),
+        Column("received_cents", "Reçu", Kind.EUROS, is_summed=True),
+        Column("due_cents", "À recevoir", Kind.EUROS, is_summed=True),
+        Column("overdue_cents", "En retard", Kind.EUROS, is_summed=True),
+        Column("advance_cents", "Avance", Kind.EUROS, is_summed=True),
+    ),
+)
 
 
 @blueprint.get(_PATH)
@@ -37,9 +59,10 @@ _PATH = "/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>"
 def statement_page(agreement_id: UUID, funder_id: UUID) -> str | Response:
     """Show a funder's statement on an agreement; each figure leads to the list behind it."""
     page = _found(agreement_id, funder_id)
-    if request.args.get("format") in FILE_FORMATS:
-        lines = ((name, euros_cell(cents)) for name, cents in page.figures)
-        return file_response(f"releve-{page.agreement_number}-{page.funder_name}", ["Ligne", "Montant (€)"], lines)
+    listing = read_listing(request.args, FIGURES)
+    if listing.wants_file:
+        name = f"releve-{page.agreement_number}-{page.funder_name}"
+        return list_file(FIGURES, listing, whole(page.figures), name)
     preview = close_preview(services().database, agreement_id, funder_id) if _is_over(page) else None
     return render_template(
         "funding/statement.html",
@@ -114,27 +137,15 @@ def funder(funder_id: UUID) -> str | Response:
     if found is None:
         abort(404)
     name, rows = found
-    if request.args.get("format") in FILE_FORMATS:
-        heads = ["Convention", "Plafond (€)", "Engagé (€)", "En circulation (€)", "Utilisé (€)", "Appelé (€)", "Reçu (€)",
-                 "À recevoir (€)", "En retard (€)", "Avance (€)"]  # fmt: skip
-        lines = [_cells(row) for row in rows]
-        return file_response(f"financeur-{name}", heads, lines)
-    return render_template("funding/funder.html", name=name, rows=rows)
-
-
-def _cells(row: Statement) -> list[Cell]:
-    figures = (
-        row.part.ceiling_cents,
-        row.part.committed_cents,
-        row.outstanding_cents,
-        row.used_cents,
-        row.called_cents,
-        row.received_cents,
-        row.due_cents,
-        row.overdue_cents,
-        row.advance_cents,
+    listing, find = read_listing(request.args, OF_FUNDER), whole(rows)
+    if listing.wants_file:
+        return list_file(OF_FUNDER, listing, find, f"financeur-{name}")
+    return render_template(
+        "funding/funder.html",
+        name=name,
+        lines=drawn(OF_FUNDER, listing, find),
+        due_cents=sum(one.due_cents for one in rows),
     )
-    return [row.agreement_number, *map(euros_cell, figures)]
 
 
 def _found(agreement_id: UUID, funder_id: UUID) -> Statement:

@@ -1,5 +1,7 @@
 """Booklets one by one: find them, stop what is lost, destroy what will not be handed over."""
 
+from functools import partial
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -15,12 +17,34 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
 from voucher.web.tags import BOOKLET_TAGS
 
 STATE_CHOICES = [(state, word) for state, word in BOOKLET_STATES.items()]
-FILTERS = ("numero", "etat", "convention", "prescripteur")
+
+
+BOOKLETS = Table(
+    "Carnets",
+    (
+        Column[read.BookletLine](
+            "number",
+            "Carnet",
+            Kind.BOOKLET,
+            is_sorted=True,
+            link=lambda row: url_for("issuer.booklet", number=row.number),
+        ),
+        state_column("state", "État", BOOKLET_TAGS, lambda row: row.state),
+        Column("size", "Chèques", Kind.COUNT, is_summed=True),
+        Column("value", "Valeur", Kind.EUROS, lambda row: row.size * row.face_value_cents, is_summed=True),
+        Column("agreement_number", "Convention"),
+        Column("prescriber_name", "Prescripteur", value=lambda row: row.prescriber_name or "Chez vous"),
+        Column("use_by", "À utiliser avant le", Kind.DAY),
+    ),
+    default_sort="number",
+    filters=("numero", "etat", "convention", "prescripteur"),
+    one="carnet",
+)
 
 
 @blueprint.get("/carnets")
@@ -28,36 +52,14 @@ FILTERS = ("numero", "etat", "convention", "prescripteur")
 def booklets() -> str | Response:
     """List booklets, by number."""
     database, issuer_id = services().database, own_issuer()
-    listing = read_listing(request.args, sorts=("number",), default_sort="number", filters=FILTERS)
-    rows, total = read.booklets(
-        database,
-        issuer_id=issuer_id,
-        filters=listing.filters,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-    )
+    listing = read_listing(request.args, BOOKLETS)
+    find = partial(read.booklets, database, issuer_id=issuer_id)
     if listing.wants_file:
-        headers = ["Carnet", "État", "Chèques", "Valeur (€)", "Convention", "Prescripteur", "À utiliser avant le"]
-        lines = (
-            (
-                row.number,
-                BOOKLET_STATES[row.state],
-                row.size,
-                euros_cell(row.size * row.face_value_cents),
-                row.agreement_number,
-                row.prescriber_name,
-                row.use_by,
-            )
-            for row in rows
-        )
-        return file_response("carnets", headers, lines)
+        return list_file(BOOKLETS, listing, find)
     return render_template(
         "issuer/booklets.html",
         listing=listing,
-        rows=rows,
-        total=total,
-        states=BOOKLET_TAGS,
+        lines=drawn(BOOKLETS, listing, find),
         state_choices=STATE_CHOICES,
         prescriber_choices=[(row.id, row.name) for row in read_stock.prescribers(database, issuer_id)],
     )

@@ -13,15 +13,14 @@ from voucher.issuing.keys import make_key
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
+from voucher.web.views import flash_refusal, own
 
 blueprint = Blueprint("issuer", __name__, url_prefix="/emetteur", template_folder="templates")
 
 
 def own_issuer() -> UUID:
     """Return the issuer of the person who looks."""
-    issuer_id = viewer().scope(Role.ISSUER)
-    assert issuer_id is not None  # a role grant of an issuer always has its scope
-    return issuer_id
+    return own(Role.ISSUER)
 
 
 @blueprint.get("/")
@@ -71,7 +70,7 @@ def new_key() -> Response:
             now=here.now(),
         )
     except Refused as refused:
-        flash(refused.sentence, "danger")
+        flash_refusal(refused)
     else:
         note_access(here.database, viewer().account_id, "clé de signature créée", f"clé {key_id}", here.now())
         flash(f"La clé de signature n° {key_id} est créée. Vous pouvez commander des carnets.", "success")

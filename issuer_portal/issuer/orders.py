@@ -16,49 +16,64 @@ from voucher.issuing.make_batch import is_being_made, make_batch
 from voucher.issuing.order import order_vouchers
 from voucher.issuing.print_batch import VOUCHERS_PER_DOWNLOAD_MAX, print_range
 from voucher.kernel.labels import booklet_label
+from voucher.kernel.money import thousands
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.headers import shows_code
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader
 
 PARTS_SHOWN_MAX = 20
+
+
+def _is_made(batch: read.Batch) -> str:
+    return (
+        "Fabriqué"
+        if batch.finished_at
+        else f"{thousands(batch.made_booklet_count)} sur {thousands(batch.booklet_count)}"
+    )
+
+
+ORDERS = Table(
+    "Commandes",
+    (
+        Column[read.Batch](
+            "number",
+            "Premier carnet",
+            Kind.BOOKLET,
+            lambda row: row.first_booklet_number,
+            is_sorted=True,
+            link=lambda row: url_for("issuer.batch", batch_id=row.id),
+        ),
+        Column("last_booklet_number", "Dernier carnet", Kind.BOOKLET, under="number"),
+        Column(
+            "agreement_number",
+            "Convention",
+            link=lambda row: url_for("issuer.agreement", agreement_id=row.agreement_id),
+        ),
+        Column("booklet_count", "Carnets", Kind.COUNT, is_summed=True),
+        Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
+        Column("value_cents", "Valeur", Kind.EUROS, is_summed=True),
+        Column("ordered_at", "Commandé le", Kind.INSTANT),
+        Column("making", "Fabrication", Kind.TAG, _is_made, tag=lambda row: "success" if row.finished_at else "wait"),
+        Column("made_booklet_count", "Carnets fabriqués", Kind.COUNT, under="making"),
+    ),
+    default_sort="-number",
+    one="commande",
+)
 
 
 @blueprint.get("/commandes")
 @staff(Role.ISSUER)
 def orders() -> str | Response:
     """List the orders, the newest first."""
-    listing = read_listing(request.args, sorts=("number",), default_sort="-number")
+    listing = read_listing(request.args, ORDERS)
     batches = read.batches(services().database, issuer_id=own_issuer())
-    if not listing.descending:
-        batches.reverse()
+    find = rows_reader(batches, {"number": lambda row: row.first_booklet_number}, lambda _: ())
     if listing.wants_file:
-        headers = [
-            "Premier carnet",
-            "Carnets",
-            "Chèques",
-            "Valeur (€)",
-            "Convention",
-            "Commandé le",
-            "Carnets fabriqués",
-        ]
-        lines = (
-            (
-                batch.first_booklet_number,
-                batch.booklet_count,
-                batch.voucher_count,
-                euros_cell(batch.value_cents),
-                batch.agreement_number,
-                batch.ordered_at,
-                batch.made_booklet_count,
-            )
-            for batch in batches
-        )
-        return file_response("commandes", headers, lines)
-    shown = batches[listing.offset : listing.offset + listing.limit]
-    return render_template("issuer/orders.html", listing=listing, rows=shown, total=len(batches))
+        return list_file(ORDERS, listing, find)
+    return render_template("issuer/orders.html", lines=drawn(ORDERS, listing, find))
 
 
 @blueprint.route("/conventions/<uuid:agreement_id>/commander", methods=["GET", "POST"])

@@ -13,42 +13,48 @@ from voucher.distribution import read, read_stock
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.prescribers import NewPrescriber, register_prescriber
 from voucher.distribution.words import PRESCRIBER_KINDS
+from voucher.kernel.keyset import Asked
 from voucher.kernel.labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
-from voucher.web.listing import file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader
 
 TO_ISSUER = ""  # without a giver it is no choice, and the use case says so
+
+
+PRESCRIBERS = Table(
+    "Prescripteurs",
+    (
+        Column[read_stock.PrescriberStock](
+            "name", "Prescripteur", is_sorted=True, link=lambda row: url_for("issuer.prescriber", prescriber_id=row.id)
+        ),
+        Column("kind", "Genre", value=lambda row: PRESCRIBER_KINDS[row.kind]),
+        Column("city", "Commune"),
+        Column("stock", "Carnets en stock", Kind.COUNT, lambda row: row.stock_count, is_sorted=True, is_summed=True),
+        Column("handed_over_count", "Carnets remis", Kind.COUNT, is_summed=True),
+        Column("last_handover_at", "Dernière remise", Kind.INSTANT),
+    ),
+    default_sort="name",
+    filters=("nom",),
+    one="prescripteur",
+)
 
 
 @blueprint.get("/prescripteurs")
 @staff(Role.ISSUER)
 def prescribers() -> str | Response:
     """List prescribers with their stock."""
-    sorts = {"name": lambda row: row.name.casefold(), "stock": lambda row: row.stock_count}
-    listing = read_listing(request.args, sorts=tuple(sorts), default_sort="name", filters=("nom",))
-    rows = read_stock.prescribers(services().database, own_issuer(), listing.filters)
-    rows.sort(key=sorts[listing.sort], reverse=listing.descending)
-    if listing.wants_file:
-        headers = ["Prescripteur", "Genre", "Commune", "Carnets en stock", "Carnets remis", "Dernière remise"]
-        lines = (
-            (
-                row.name,
-                PRESCRIBER_KINDS[row.kind],
-                row.city,
-                row.stock_count,
-                row.handed_over_count,
-                row.last_handover_at,
-            )
-            for row in rows
-        )
-        return file_response("prescripteurs", headers, lines)
-    shown = rows[listing.offset : listing.offset + listing.limit]
-    return render_template(
-        "issuer/prescribers.html", listing=listing, rows=shown, total=len(rows), kinds=PRESCRIBER_KINDS
+    listing = read_listing(request.args, PRESCRIBERS)
+    find = rows_reader(
+        read_stock.prescribers(services().database, own_issuer(), listing.filters),
+        {"name": lambda row: row.name.casefold(), "stock": lambda row: row.stock_count},
+        lambda row: (row.id,),
     )
+    if listing.wants_file:
+        return list_file(PRESCRIBERS, listing, find)
+    return render_template("issuer/prescribers.html", listing=listing, lines=drawn(PRESCRIBERS, listing, find))
 
 
 @blueprint.route("/prescripteurs/nouveau", methods=["GET", "POST"])
@@ -87,15 +93,16 @@ def prescriber(prescriber_id: UUID) -> str:
         abort(404)
     if found.contact_email:
         note_access(here.database, viewer().account_id, "contact d’un prescripteur vu", str(prescriber_id), here.now())
-    lines, total = read.booklets(here.database, prescriber_id=prescriber_id, filters={"etat": "issued"}, limit=50)
+    in_stock = read.booklets(here.database, Asked(filters={"etat": "issued"}), prescriber_id=prescriber_id)
+    stock = read_stock.prescriber_stock(here.database, prescriber_id)
     return render_template(
         "issuer/prescriber.html",
         prescriber=found,
         kind=PRESCRIBER_KINDS[found.kind],
-        stock=read_stock.prescriber_stock(here.database, prescriber_id),
+        stock=stock,
         slips=read_stock.slips(here.database, prescriber_id),
-        booklets=lines,
-        total=total,
+        booklets=in_stock.rows,
+        total=stock.stock_count,
     )
 
 

@@ -1,8 +1,10 @@
 """Pages of the ledger. Finance held for one issuer sees that issuer's accounts alone."""
 
+from collections.abc import Mapping
+from functools import partial
 from uuid import UUID
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from voucher.access.read import names_of
@@ -13,8 +15,9 @@ from voucher.programme.names import funder_names
 from voucher.reporting import stages as reporting
 from voucher.reporting.account_names import account_names
 from voucher.web.access import staff, viewer
-from voucher.web.listing import FILE_FORMATS, Cell, euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader, whole
+from voucher.web.views import finance_scope, whole_programme
 
 READERS = (Role.AUDITOR, Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 EVENT_CHOICES = [(str(event_type), rule.name) for event_type, rule in RULES.items()]
@@ -22,32 +25,100 @@ EVENT_CHOICES = [(str(event_type), rule.name) for event_type, rule in RULES.item
 blueprint = Blueprint("ledger", __name__, url_prefix="/registre", template_folder="templates")
 
 
-def whole_programme() -> None:
-    """Stop a person whose finance role is held for one issuer: the ledger holds every issuer's accounts."""
-    who = viewer()
-    if (
-        not who.may(Role.AUDITOR, Role.PROGRAMME)
-        and who.scope(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER) is not None
-    ):
-        abort(403)
+def _stage(rank: int) -> Column[reporting.FunderStages]:
+    stage = reporting.BUDGET_STAGES[rank]
+    return Column(f"stage_{stage.code}", stage.name, Kind.EUROS, lambda row: row.cents[rank], is_summed=True)
+
+
+STAGES = Table(
+    "Argent de chaque financeur, par étape",
+    (
+        Column[reporting.FunderStages]("name", "Financeur"),
+        *(_stage(rank) for rank in range(len(reporting.BUDGET_STAGES))),
+        Column("total_cents", "Total", Kind.EUROS, is_summed=True),
+    ),
+    file_name="argent-par-etape",
+)
+
+
+def accounts_table(names: Mapping[int, str]) -> Table[read.AccountBalance]:
+    """Return the list of accounts with their balances; `names` say whom each is kept for."""
+    return Table(
+        "Comptes et soldes",
+        (
+            Column[read.AccountBalance](
+                "code", "Compte", is_sorted=True, link=lambda row: url_for("ledger.account", account_id=row.id)
+            ),
+            Column("name", "Nom"),
+            Column("kept_for", "Tenu pour", value=lambda row: names[row.id]),
+            Column("debit_cents", "Débit", Kind.EUROS, is_summed=True),
+            Column("credit_cents", "Crédit", Kind.EUROS, is_summed=True),
+            Column("balance_cents", "Solde", Kind.EUROS, is_summed=True),
+        ),
+        default_sort="code",
+        filters=("compte", "financeur"),
+        one="compte",
+        file_name="comptes",
+    )
+
+
+MOVEMENTS = Table(
+    "Mouvements du compte",
+    (
+        Column[read.AccountMovement](
+            "at",
+            "Date",
+            Kind.INSTANT,
+            lambda row: row.posted_at,
+            is_sorted=True,
+            link=lambda row: url_for("ledger.entry", entry_id=row.entry_id),
+        ),
+        Column("narration", "Libellé"),
+        Column("other_code", "Contrepartie", link=lambda row: url_for("ledger.account", account_id=row.other_id)),
+        Column("debit_cents", "Débit", Kind.EUROS, is_summed=True, hides_zero=True),
+        Column("credit_cents", "Crédit", Kind.EUROS, is_summed=True, hides_zero=True),
+    ),
+    default_sort="-at",
+    one="mouvement",
+)
+ENTRIES = Table(
+    "Écritures",
+    (
+        Column[read.EntryLine](
+            "posted_at",
+            "Date",
+            Kind.INSTANT,
+            is_sorted=True,
+            link=lambda row: url_for("ledger.entry", entry_id=row.id),
+        ),
+        Column("id", "Écriture", value=lambda row: str(row.id), under="narration"),
+        Column("effective_on", "Jour d’effet", Kind.DAY),
+        Column("journal", "Journal"),
+        Column("event_name", "Événement"),
+        Column("narration", "Libellé"),
+        Column("total", "Montant", Kind.EUROS, lambda row: row.total_cents, is_sorted=True, is_summed=True),
+    ),
+    default_sort="-posted_at",
+    filters=search.FILTERS,
+    one="écriture",
+)
 
 
 @blueprint.get("/")
 @staff(*READERS)
 def stages() -> str | Response:
     """Show the money by stage and by funder."""
-    who = viewer()
-    issuer_id = None
-    if not who.may(Role.AUDITOR, Role.PROGRAMME):
-        issuer_id = who.scope(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
-    money = reporting.money(services().database, issuer_id)
-    if request.args.get("format") in FILE_FORMATS:
-        headers = ["Financeur", *(f"{stage.name} (€)" for stage in reporting.BUDGET_STAGES), "Total (€)"]
-        lines: list[list[Cell]] = [
-            [one.name, *(euros_cell(cents) for cents in (*one.cents, one.total_cents))] for one in money.funders
-        ]
-        return file_response("argent-par-etape", headers, lines)
-    return render_template("ledger/stages.html", money=money, stages=reporting.BUDGET_STAGES, now=services().now())
+    money = reporting.money(services().database, finance_scope(viewer()))
+    listing, find = read_listing(request.args, STAGES), whole(money.funders)
+    if listing.wants_file:
+        return list_file(STAGES, listing, find)
+    return render_template(
+        "ledger/stages.html",
+        money=money,
+        lines=drawn(STAGES, listing, find),
+        stages=reporting.BUDGET_STAGES,
+        now=services().now(),
+    )
 
 
 @blueprint.get("/comptes")
@@ -56,42 +127,25 @@ def accounts() -> str | Response:
     """List accounts with their balances, by class or in full."""
     whole_programme()
     database = services().database
-    listing = read_listing(request.args, sorts=("code",), default_sort="code", filters=("compte", "financeur"))
+    every = read.balances(database)
+    table = accounts_table(account_names(database, every))
+    listing = read_listing(request.args, table)
     found = [
         one
-        for one in read.balances(database)
+        for one in every
         if one.code.startswith(listing.filters.get("compte", ""))
         and listing.filters.get("financeur", str(one.funder_id)) == str(one.funder_id)
     ]
-    if listing.descending:
-        found.reverse()
-    names = account_names(database, found)
+    find = rows_reader(found, {"code": lambda row: row.code}, lambda row: (row.id,))
     if listing.wants_file:
-        lines = (
-            (
-                one.code,
-                one.name,
-                names[one.id],
-                euros_cell(one.debit_cents),
-                euros_cell(one.credit_cents),
-                euros_cell(one.balance_cents),
-            )
-            for one in found
-        )
-        return file_response("comptes", ["Compte", "Nom", "Tenu pour", "Débit (€)", "Crédit (€)", "Solde (€)"], lines)
-    page = found[listing.offset : listing.offset + listing.limit]
-    classes = [(code, f"{code} {line.name}") for code, line in CHART.items()]
-    funders = [(str(one.id), one.name) for one in funder_names(database)]
+        return list_file(table, listing, find)
     return render_template(
         "ledger/accounts.html",
         listing=listing,
-        rows=page,
-        total=len(found),
-        names=names,
-        classes=classes,
-        funders=funders,
-        debit_cents=sum(one.debit_cents for one in found),
-        credit_cents=sum(one.credit_cents for one in found),
+        lines=drawn(table, listing, find),
+        classes=[(code, f"{code} {line.name}") for code, line in CHART.items()],
+        funders=[(str(one.id), one.name) for one in funder_names(database)],
+        is_balanced=sum(one.debit_cents for one in found) == sum(one.credit_cents for one in found),
     )
 
 
@@ -104,25 +158,20 @@ def account(account_id: int) -> str | Response:
     found = read.account(database, account_id)
     if found is None:
         abort(404)
-    listing = read_listing(request.args, sorts=("at",), default_sort="-at")
-    rows, total = read.account_movements(
-        database, account_id, descending=listing.descending, limit=listing.limit, offset=listing.offset
-    )
+    listing = read_listing(request.args, MOVEMENTS)
+    find = partial(read.account_movements, database, account_id)
     if listing.wants_file:
-        lines = (
-            (row.posted_at, row.narration, row.other_code, euros_cell(row.debit_cents), euros_cell(row.credit_cents))
-            for row in rows
-        )
-        return file_response(
-            f"compte-{found.code}", ["Date", "Libellé", "Contrepartie", "Débit (€)", "Crédit (€)"], lines
-        )
+        return list_file(MOVEMENTS, listing, find, f"compte-{found.code}")
     return render_template(
         "ledger/account.html",
-        listing=listing,
         account=found,
         kept_for=account_names(database, [found])[found.id],
-        rows=rows,
-        total=total,
+        lines=drawn(
+            MOVEMENTS,
+            listing,
+            find,
+            totals={"debit_cents": found.debit_cents, "credit_cents": found.credit_cents},
+        ),
     )
 
 
@@ -131,28 +180,14 @@ def account(account_id: int) -> str | Response:
 def entries() -> str | Response:
     """Search entries."""
     whole_programme()
-    listing = read_listing(
-        request.args, sorts=("posted_at", "total"), default_sort="-posted_at", filters=search.FILTERS
-    )
-    rows, total = read.entries(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-    )
+    listing = read_listing(request.args, ENTRIES)
+    find = partial(read.entries, services().database)
     if listing.wants_file:
-        lines = (
-            (row.posted_at, row.journal, row.event_name, row.narration, euros_cell(row.total_cents), str(row.id))
-            for row in rows
-        )
-        return file_response("ecritures", ["Date", "Journal", "Événement", "Libellé", "Montant (€)", "Écriture"], lines)
+        return list_file(ENTRIES, listing, find)
     return render_template(
         "ledger/entries.html",
         listing=listing,
-        rows=rows,
-        total=total,
+        lines=drawn(ENTRIES, listing, find),
         unreadable=search.unreadable(listing.filters),
         events=EVENT_CHOICES,
         journals=[(str(one), str(one)) for one in Journal],

@@ -1,40 +1,63 @@
 """Pages of proof: the checkpoints that left the house, the proof of one entry, the audit archive."""
 
+from functools import partial
 from tempfile import TemporaryFile
 from uuid import UUID
 
-from flask import abort, make_response, render_template, request, send_file
+from flask import abort, make_response, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.ledger.pages import READERS, blueprint, whole_programme
+from issuer_portal.ledger.pages import READERS, blueprint
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.ledger import read_seals
 from voucher.proof.export_audit import export_audit
 from voucher.proof.sealing import journal_key, published_key, seal_now
 from voucher.web.access import staff, viewer
-from voucher.web.listing import read_listing
 from voucher.web.patience import takes_long
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.views import whole_programme
 
 OLD_AFTER_HOURS = 48
 
 
+CHECKPOINTS = Table(
+    "Points de contrôle, jour après jour",
+    (
+        Column[read_seals.CheckpointLine]("sealed_at", "Jour", Kind.INSTANT),
+        Column(
+            "size",
+            "Écritures scellées",
+            Kind.COUNT,
+            is_sorted=True,
+            link=lambda row: url_for("wallet.journal_checkpoint_of", size=row.size),
+            link_label=lambda row: f"Note signée du point {row.size}",
+        ),
+        Column("root", "Racine"),
+    ),
+    default_sort="-size",
+    one="point de contrôle",
+    many="points de contrôle",
+    file_name="points-de-controle",
+)
+
+
 @blueprint.get("/preuves")
 @staff(*READERS)
-def proofs() -> str:
+def proofs() -> str | Response:
     """Show the last checkpoint, what waits to be sealed, checkpoints by day, and how to verify."""
     whole_programme()
     here = services()
-    listing = read_listing(request.args, sorts=("size",), default_sort="-size")
-    rows, total = read_seals.checkpoints(here.database, limit=listing.limit, offset=listing.offset)
+    listing = read_listing(request.args, CHECKPOINTS)
+    find = partial(read_seals.checkpoints, here.database)
+    if listing.wants_file:
+        return list_file(CHECKPOINTS, listing, find)
     waiting = read_seals.waiting(here.database)
     age_hours = (here.now() - waiting.oldest_at).total_seconds() // 3600 if waiting.oldest_at else 0
     return render_template(
         "ledger/proofs.html",
-        listing=listing,
-        rows=rows,
-        total=total,
+        lines=drawn(CHECKPOINTS, listing, find),
         latest=read_seals.latest_checkpoint(here.database),
         waiting=waiting,
         age_hours=int(age_hours),

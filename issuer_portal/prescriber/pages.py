@@ -1,5 +1,6 @@
 """Scan, hand over, print: the three gestures of a desk with a queue."""
 
+from functools import partial
 from uuid import UUID
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -12,8 +13,8 @@ from voucher.distribution import read, read_stock
 from voucher.distribution.hand_over import ReadyBooklet, look_up
 from voucher.distribution.hand_over import hand_over as hand_booklet_over
 from voucher.distribution.words import BOOKLET_STATES
-from voucher.issuing.codes import Distrust
 from voucher.issuing.doors import Door
+from voucher.issuing.recognise_code import Distrust
 from voucher.kernel.characters import compact
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -21,10 +22,11 @@ from voucher.network.read import places_near
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, SerialField, show_refusal
 from voucher.web.headers import scanner_page, shows_code
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
 from voucher.web.tags import BOOKLET_TAGS
 from voucher.web.typed_codes import TooMany, TypedCodes
+from voucher.web.views import flash_refusal, id_of, own
 
 PLACES_IN_LETTER = 6
 CODE_LENGTH_MAX = 300
@@ -53,9 +55,7 @@ class HandoverForm(HouseForm):
 
 def own_prescriber() -> UUID:
     """Return the prescriber of the person who looks."""
-    prescriber_id = viewer().scope(Role.PRESCRIBER)
-    assert prescriber_id is not None  # a role grant of a prescriber always has its scope
-    return prescriber_id
+    return own(Role.PRESCRIBER)
 
 
 @blueprint.route("/", methods=["GET", "POST"])
@@ -106,10 +106,7 @@ def hand_over() -> str | Response:
     if not form.validate_on_submit() or number is None:
         flash("Scannez de nouveau le carnet. Rien n’a changé.", "warn")
         return redirect(url_for("prescriber.home"))
-    try:
-        handover_id = UUID(str(form.id.data))
-    except ValueError:
-        abort(400)
+    handover_id = id_of(form)
     try:
         done = hand_booklet_over(
             here.database,
@@ -120,7 +117,7 @@ def hand_over() -> str | Response:
             now=here.now(),
         )
     except Refused as refused:
-        flash(refused.sentence, "danger")
+        flash_refusal(refused)
         return redirect(url_for("prescriber.home"))
     return redirect(url_for("prescriber.receipt", handover_id=done.handover_id))
 
@@ -145,38 +142,35 @@ def receipt(handover_id: UUID) -> str:
     )
 
 
+STOCK = Table(
+    "Carnets",
+    (
+        Column[read.BookletLine]("number", "Carnet", Kind.BOOKLET, is_sorted=True),
+        state_column("state", "État", BOOKLET_TAGS, lambda row: row.state),
+        Column("size", "Chèques", Kind.COUNT, is_summed=True),
+        Column("value", "Valeur", Kind.EUROS, lambda row: row.size * row.face_value_cents, is_summed=True),
+        Column("use_by", "À utiliser avant le", Kind.DAY),
+    ),
+    default_sort="number",
+    filters=("numero", "etat"),
+    one="carnet",
+    file_name="stock",
+)
+
+
 @blueprint.get("/stock")
 @staff(Role.PRESCRIBER)
 def stock() -> str | Response:
     """List the booklets of this prescriber."""
-    listing = read_listing(request.args, sorts=("number",), default_sort="number", filters=("numero", "etat"))
+    listing = read_listing(request.args, STOCK)
     prescriber_id, database = own_prescriber(), services().database
-    rows, total = read.booklets(
-        database,
-        prescriber_id=prescriber_id,
-        filters=listing.filters,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-    )
+    find = partial(read.booklets, database, prescriber_id=prescriber_id)
     if listing.wants_file:
-        lines = (
-            (
-                row.number,
-                BOOKLET_STATES[row.state],
-                row.size,
-                euros_cell(row.size * row.face_value_cents),
-                row.use_by,
-            )
-            for row in rows
-        )
-        return file_response("stock", ["Carnet", "État", "Chèques", "Valeur (€)", "À utiliser avant le"], lines)
+        return list_file(STOCK, listing, find)
     return render_template(
         "prescriber/stock.html",
         listing=listing,
-        rows=rows,
-        total=total,
+        lines=drawn(STOCK, listing, find),
         stock=read_stock.prescriber_stock(database, prescriber_id),
-        states=BOOKLET_TAGS,
         state_choices=[(state, word) for state, word in BOOKLET_STATES.items()],
     )

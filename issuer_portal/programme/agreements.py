@@ -1,6 +1,7 @@
 """Agreements: list, sign, follow stage by stage, commit."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +10,11 @@ from werkzeug.wrappers import Response
 from wtforms import BooleanField, FieldList, FormField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.programme.folder import blueprint, id_of, is_seen
+from issuer_portal.programme.folder import blueprint, is_seen
 from voucher.access.rules import Role
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.programme import read, read_parties
@@ -30,10 +32,11 @@ from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agr
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import CountField, DateField, EurosField, HouseForm, PercentField, SelectField, show_refusal
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.views import id_of
 
-CHOICES_MAX = 1_000
+ALL_CHOICES = Asked(limit=1_000, is_counted=False)
 
 
 class ShareForm(HouseForm):
@@ -77,43 +80,38 @@ class CommitForm(HouseForm):
     reference = StringField("Référence de la décision", validators=[InputRequired(), Length(max=60)])
 
 
+AGREEMENTS = Table(
+    "Conventions",
+    (
+        Column[read.AgreementLine](
+            "number", "Numéro", is_sorted=True, link=lambda row: url_for("programme.agreement", agreement_id=row.id)
+        ),
+        Column("name", "Nom"),
+        Column("issuer", "Collectivité", value=lambda row: row.issuer_name, is_sorted=True),
+        Column("channel", "Circuit", value=lambda row: CHANNELS[row.settlement_channel]),
+        Column("signed_on", "Signée le", Kind.DAY, under="number"),
+        Column("use_by", "À utiliser avant", Kind.DAY),
+        Column("ceiling", "Plafond", Kind.EUROS, lambda row: row.ceiling_cents, is_sorted=True, is_summed=True),
+        Column("committed", "Engagé", Kind.EUROS, lambda row: row.committed_cents, is_sorted=True, is_summed=True),
+        Column("issued_cents", "Émis", Kind.EUROS, is_summed=True),
+    ),
+    default_sort="number",
+    filters=("nom", "circuit"),
+    one="convention",
+)
+
+
 @blueprint.get("/conventions")
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def agreements() -> str | Response:
     """List agreements."""
-    listing = read_listing(
-        request.args,
-        sorts=("number", "issuer", "ceiling", "committed"),
-        default_sort="number",
-        filters=("nom", "circuit"),
-    )
-    rows, total = read.agreements(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-    )
+    listing = read_listing(request.args, AGREEMENTS)
+    find = partial(read.agreements, services().database)
     if listing.wants_file:
-        lines = (
-            (row.number, row.name, row.issuer_name, CHANNELS[row.settlement_channel], row.signed_on, row.use_by,
-             euros_cell(row.ceiling_cents), euros_cell(row.committed_cents), euros_cell(row.issued_cents))
-            for row in rows
-        )  # fmt: skip
-        heads = [
-            "Numéro",
-            "Nom",
-            "Collectivité",
-            "Circuit",
-            "Signée le",
-            "À utiliser avant",
-            "Plafond (€)",
-            "Engagé (€)",
-            "Émis (€)",
-        ]
-        return file_response("conventions", heads, lines)
-    return render_template("programme/agreements.html", listing=listing, rows=rows, total=total, channels=CHANNELS)
+        return list_file(AGREEMENTS, listing, find)
+    return render_template(
+        "programme/agreements.html", listing=listing, lines=drawn(AGREEMENTS, listing, find), channels=CHANNELS
+    )
 
 
 @blueprint.route("/conventions/nouvelle", methods=["GET", "POST"])
@@ -201,7 +199,7 @@ def _commitment_consequences(page: read.AgreementPage, amount_cents: int) -> lis
 def _signature_consequences(agreement: NewAgreement) -> list[str]:
     """Say what a signature will reserve in which envelope. Raises Refused where the terms cannot stand."""
     refuse_bad_terms(terms_of(agreement))
-    known, _ = read_parties.envelopes(services().database, limit=CHOICES_MAX, filters={})
+    known = read_parties.envelopes(services().database, ALL_CHOICES).rows
     labels = {row.id: f"{row.funder_name}, enveloppe « {row.name} »" for row in known}
     parts = parts_of(
         agreement.ceiling_cents, agreement.face_value_cents, [share.share_basis_points for share in agreement.shares]
@@ -227,7 +225,7 @@ def _agreement_form() -> Any:
         grace_until=usual.grace_until,
         present_by=usual.present_by,
     )
-    issuers, _ = read_parties.issuers(database, limit=CHOICES_MAX, filters={})
+    issuers = read_parties.issuers(database, ALL_CHOICES).rows
     accounts = read_parties.paying_accounts(database)
     form.issuer_id.choices = _choices((row.id, row.name) for row in issuers)
     form.paying_account_id.choices = _choices((row.id, f"{row.name} — {CHANNELS[row.channel]}") for row in accounts)
@@ -238,7 +236,7 @@ def _agreement_form() -> Any:
 
 
 def _envelope_labels() -> dict[str, str]:
-    envelopes, _ = read_parties.envelopes(services().database, limit=CHOICES_MAX, filters={})
+    envelopes = read_parties.envelopes(services().database, ALL_CHOICES).rows
     return {str(row.id): f"{row.funder_name} — {row.name} (reste {format_euros(row.left_cents)})" for row in envelopes}
 
 

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import FieldList, Form, FormField, HiddenField
 from wtforms.validators import InputRequired
 
-from issuer_portal.programme.folder import blueprint, id_of, is_seen
+from issuer_portal.programme.folder import blueprint, is_seen
 from voucher.access.rules import Role
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.identifiers import new_id
@@ -20,6 +20,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.filters import basis_points
 from voucher.web.forms import DateField, HouseForm, PercentField, show_refusal
 from voucher.web.services import services
+from voucher.web.views import id_of
 
 
 class PartForm(Form):  # type: ignore[misc]  # WTForms ships no types

@@ -3,9 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
-from flask import Blueprint, abort, g
+from flask import Blueprint, g
 
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
@@ -28,11 +27,3 @@ def is_seen(form: Any, consequences: Sequence[str]) -> bool:
     fingerprint = hashlib.sha256("\n".join(consequences).encode()).hexdigest()
     sent, form.seen.data = str(form.seen.data), fingerprint
     return sent == fingerprint
-
-
-def id_of(form: Any) -> UUID:
-    """Return the id that a form was given when it was first shown: the same form sent twice does one thing."""
-    try:
-        return UUID(form.id.data)
-    except (TypeError, ValueError):
-        abort(400)

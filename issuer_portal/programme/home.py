@@ -5,11 +5,11 @@ from flask import render_template
 from issuer_portal.programme.folder import blueprint
 from voucher.access.rules import Role
 from voucher.funding.stop import agreement_backings
-from voucher.issuing.wrong_codes import alarms
+from voucher.issuing.wrong_code_alarm import alarms
 from voucher.kernel.calendar import paris_day
-from voucher.network.read_structures import structures
+from voucher.network.read_structures import structure_count
 from voucher.programme.read import key_figures
-from voucher.redemption.wrong_codes import guessing_places
+from voucher.redemption.guessing_places import guessing_places
 from voucher.settlement.batches.read_deputies import waiting_count
 from voucher.settlement.payable.ribs_to_confirm import rib_count
 from voucher.web.access import staff
@@ -21,13 +21,12 @@ from voucher.web.services import services
 def home() -> str:
     """Show the key figures and what needs an act."""
     database = services().database
-    ask = {"sort": "name", "descending": False, "limit": 1, "offset": 0}
     waiting = {
-        "proposed": structures(database, **ask, filters={"etat": "proposed"})[1],  # type: ignore[arg-type]
-        "without_rib": structures(database, **ask, filters={"etat": "qualified", "rib": "without"})[1],  # type: ignore[arg-type]
+        "proposed": structure_count(database, {"etat": "proposed"}),
+        "without_rib": structure_count(database, {"etat": "qualified", "rib": "without"}),
+        "ribs": rib_count(database),
+        "deputies": waiting_count(database),
     }
-    waiting["ribs"] = rib_count(database)
-    waiting["deputies"] = waiting_count(database)
     here = services()
     backed = agreement_backings(
         database,

@@ -1,5 +1,6 @@
 """Import a file of places; read the report, line by line."""
 
+from functools import partial
 from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -7,25 +8,32 @@ from flask_wtf.file import FileField, FileRequired
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
-from issuer_portal.programme.folder import blueprint, id_of
+from issuer_portal.programme.folder import blueprint
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.network import read_imports
 from voucher.network.import_places import import_places
-from voucher.network.import_report import Outcome
+from voucher.network.import_report import Outcome, ReportLine
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, show_refusal
-from voucher.web.listing import file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader
 from voucher.web.uploads import takes_files
+from voucher.web.views import id_of
 
 OUTCOMES = {
     Outcome.CREATED: "Ajouté",
     Outcome.UPDATED: "Mis à jour",
     Outcome.UNCHANGED: "Inchangé",
     Outcome.REFUSED: "Refusé",
+}
+OUTCOME_TAGS = {
+    Outcome.CREATED: "success",
+    Outcome.UPDATED: "success",
+    Outcome.UNCHANGED: "neutral",
+    Outcome.REFUSED: "danger",
 }
 
 
@@ -36,13 +44,52 @@ class ImportForm(HouseForm):
     file = FileField("Fichier CSV des lieux", validators=[FileRequired("Choisissez un fichier.")])
 
 
+IMPORTS = Table(
+    "Imports de lieux",
+    (
+        Column[read_imports.ImportLine](
+            "file_name", "Fichier", link=lambda row: url_for("programme.import_report", import_id=row.id)
+        ),
+        Column("imported_at", "Le", Kind.INSTANT, is_sorted=True),
+        Column("taken_count", "Lignes prises", Kind.COUNT),
+        Column("unchanged_count", "Inchangées", Kind.COUNT),
+        Column("refused_count", "Refusées", Kind.COUNT),
+    ),
+    default_sort="-imported_at",
+    one="import",
+)
+REPORT = Table(
+    "Lignes du fichier",
+    (
+        Column[ReportLine]("line", "Ligne", Kind.RANK, lambda row: row.number, is_sorted=True),
+        Column("external_id", "Identifiant", under="name"),
+        Column("name", "Lieu"),
+        Column(
+            "outcome",
+            "Résultat",
+            Kind.TAG,
+            lambda row: OUTCOMES[row.outcome],
+            tag=lambda row: OUTCOME_TAGS[row.outcome],
+        ),
+        Column("sentences", "Remarques", value=lambda row: " ".join(row.sentences)),
+    ),
+    default_sort="line",
+    filters=("issue", "dit"),
+    one="ligne",
+    file_name="compte-rendu-import",
+    what="ce compte rendu",
+)
+
+
 @blueprint.get("/lieux/imports")
 @staff(Role.PROGRAMME, Role.AUDITOR)
-def imports() -> str:
+def imports() -> str | Response:
     """List imports, the newest first."""
-    listing = read_listing(request.args, sorts=("imported_at",), default_sort="-imported_at")
-    rows, total = read_imports.imports(services().database, limit=listing.limit, offset=listing.offset)
-    return render_template("programme/imports.html", listing=listing, rows=rows, total=total)
+    listing = read_listing(request.args, IMPORTS)
+    find = partial(read_imports.imports, services().database)
+    if listing.wants_file:
+        return list_file(IMPORTS, listing, find)
+    return render_template("programme/imports.html", lines=drawn(IMPORTS, listing, find))
 
 
 @blueprint.route("/lieux/importer", methods=["GET", "POST"])
@@ -79,21 +126,22 @@ def import_file() -> str | Response:
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def import_report(import_id: UUID) -> str | Response:
     """Show the report of an import, line by line."""
-    listing = read_listing(request.args, sorts=("line",), default_sort="line", filters=("issue", "dit"))
+    listing = read_listing(request.args, REPORT)
     page = read_imports.import_report(
         services().database,
         import_id,
-        limit=listing.limit,
-        offset=listing.offset,
         outcome=listing.filters.get("issue", ""),
         only_told=listing.filters.get("dit") == "oui",
     )
     if page is None:
         abort(404)
+    find = rows_reader(page.report, {"line": lambda row: row.number}, lambda _: ())
     if listing.wants_file:
-        lines = (
-            (line.number, line.external_id, line.name, OUTCOMES[line.outcome], " ".join(line.sentences))
-            for line in page.report
-        )
-        return file_response("compte-rendu-import", ["Ligne", "Identifiant", "Lieu", "Résultat", "Remarques"], lines)
-    return render_template("programme/import_report.html", listing=listing, page=page, outcomes=OUTCOMES)
+        return list_file(REPORT, listing, find)
+    return render_template(
+        "programme/import_report.html",
+        listing=listing,
+        page=page,
+        lines=drawn(REPORT, listing, find),
+        outcomes=OUTCOMES,
+    )

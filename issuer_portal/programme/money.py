@@ -1,5 +1,6 @@
 """Funders and the envelopes they open."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,10 +9,11 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.programme.folder import blueprint, id_of
+from issuer_portal.programme.folder import blueprint
 from voucher.access.rules import Role
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.programme import read_parties
@@ -20,8 +22,9 @@ from voucher.programme.parties import NewFunder, register_funder
 from voucher.programme.read_parties import FUNDER_KINDS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import CountField, EurosField, HouseForm, SelectField, SirenField, show_refusal
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.views import id_of
 
 CHOICES_MAX = 1_000
 
@@ -45,38 +48,53 @@ class EnvelopeForm(HouseForm):
     amount_cents = EurosField("Montant", validators=[InputRequired()])
 
 
+ENVELOPES = Table(
+    "Enveloppes",
+    (
+        Column[read_parties.EnvelopeLine]("name", "Enveloppe", is_sorted=True),
+        Column("funder_name", "Financeur"),
+        Column("year", "Exercice", value=lambda row: str(row.fiscal_year), is_sorted=True),
+        Column("amount", "Montant", Kind.EUROS, lambda row: row.amount_cents, is_sorted=True, is_summed=True),
+        Column("allocated_cents", "Plafonds signés", Kind.EUROS, is_summed=True),
+        Column("committed_cents", "Engagé", Kind.EUROS, is_summed=True),
+        Column("left_cents", "Reste à signer", Kind.EUROS, is_summed=True),
+    ),
+    default_sort="-year",
+    filters=("nom", "annee"),
+    one="enveloppe",
+)
+FUNDERS = Table(
+    "Financeurs",
+    (
+        Column[read_parties.FunderLine]("name", "Financeur", is_sorted=True),
+        Column("kind", "Type", value=lambda row: FUNDER_KINDS[row.kind]),
+        Column("siren", "SIREN"),
+        Column("envelope_count", "Enveloppes", Kind.COUNT, is_summed=True),
+        Column("amount", "Montant", Kind.EUROS, lambda row: row.amount_cents, is_sorted=True, is_summed=True),
+        Column("allocated_cents", "Plafonds signés", Kind.EUROS, is_summed=True),
+    ),
+    default_sort="name",
+    filters=("nom", "type"),
+    one="financeur",
+)
+
+
 @blueprint.get("/enveloppes")
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def envelopes() -> str | Response:
     """List envelopes."""
-    listing = read_listing(
-        request.args, sorts=("name", "year", "amount"), default_sort="-year", filters=("nom", "annee")
-    )
-    rows, total = read_parties.envelopes(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-    )
+    listing = read_listing(request.args, ENVELOPES)
+    find = partial(read_parties.envelopes, services().database)
     if listing.wants_file:
-        lines = (
-            (row.name, row.funder_name, row.fiscal_year,
-             euros_cell(row.amount_cents), euros_cell(row.allocated_cents), euros_cell(row.committed_cents),
-             euros_cell(row.left_cents))
-            for row in rows
-        )  # fmt: skip
-        heads = ["Enveloppe", "Financeur", "Exercice", "Montant (€)", "Plafonds signés (€)", "Engagé (€)", "Reste (€)"]
-        return file_response("enveloppes", heads, lines)
-    return render_template("programme/envelopes.html", listing=listing, rows=rows, total=total)
+        return list_file(ENVELOPES, listing, find)
+    return render_template("programme/envelopes.html", listing=listing, lines=drawn(ENVELOPES, listing, find))
 
 
 @blueprint.route("/enveloppes/nouvelle", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
 def new_envelope() -> str | Response:
     """Open an envelope."""
-    known, _ = read_parties.funders(services().database, limit=CHOICES_MAX, filters={})
+    known = read_parties.funders(services().database, Asked(limit=CHOICES_MAX, is_counted=False)).rows
     form: Any = EnvelopeForm(id=str(new_id()), fiscal_year=paris_day(services().now()).year)
     form.funder_id.choices = [("", "Choisissez"), *((str(row.id), row.name) for row in known)]
     if form.validate_on_submit():
@@ -97,23 +115,13 @@ def new_envelope() -> str | Response:
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def funders() -> str | Response:
     """List funders."""
-    listing = read_listing(request.args, sorts=("name", "amount"), default_sort="name", filters=("nom", "type"))
-    rows, total = read_parties.funders(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-    )
+    listing = read_listing(request.args, FUNDERS)
+    find = partial(read_parties.funders, services().database)
     if listing.wants_file:
-        lines = (
-            (row.name, FUNDER_KINDS[row.kind], row.siren, row.envelope_count, euros_cell(row.amount_cents), euros_cell(row.allocated_cents))
-            for row in rows
-        )  # fmt: skip
-        heads = ["Financeur", "Type", "SIREN", "Enveloppes", "Montant (€)", "Plafonds signés (€)"]
-        return file_response("financeurs", heads, lines)
-    return render_template("programme/funders.html", listing=listing, rows=rows, total=total, kinds=FUNDER_KINDS)
+        return list_file(FUNDERS, listing, find)
+    return render_template(
+        "programme/funders.html", listing=listing, lines=drawn(FUNDERS, listing, find), kinds=FUNDER_KINDS
+    )
 
 
 @blueprint.route("/financeurs/nouveau", methods=["GET", "POST"])

@@ -1,5 +1,6 @@
 """Issuers, and the accounts from which structures are paid."""
 
+from functools import partial
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -7,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, HiddenField, StringField, TelField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.programme.folder import blueprint, id_of
+from issuer_portal.programme.folder import blueprint
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -20,8 +21,9 @@ from voucher.programme.rules import LONE_COMMUNE
 from voucher.programme.territories import REGIONS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import BicField, HouseForm, IbanField, SelectField, SirenField, show_refusal
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing
+from voucher.web.views import id_of
 
 
 class IssuerForm(HouseForm):
@@ -59,31 +61,39 @@ class PayingAccountForm(HouseForm):
     )
 
 
+ISSUERS = Table(
+    "Collectivités émettrices",
+    (
+        Column[read_parties.IssuerLine]("name", "Collectivité", is_sorted=True),
+        Column("contact_email", "Contact", under="name"),
+        Column("siren", "SIREN"),
+        Column("kind", "Type", value=lambda row: ISSUER_KINDS[row.kind]),
+        Column("city", "Ville"),
+        Column("agreement_count", "Conventions", Kind.COUNT, is_summed=True),
+        Column("ceiling", "Plafonds", Kind.EUROS, lambda row: row.ceiling_cents, is_sorted=True, is_summed=True),
+        Column("committed_cents", "Engagé", Kind.EUROS, is_summed=True),
+    ),
+    default_sort="name",
+    filters=("nom", "type"),
+    one="collectivité",
+    file_name="emetteurs",
+)
+
+
 @blueprint.get("/emetteurs")
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def issuers() -> str | Response:
     """List the collectivités."""
-    listing = read_listing(request.args, sorts=("name", "ceiling"), default_sort="name", filters=("nom", "type"))
-    rows, total = read_parties.issuers(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-    )
+    here = services()
+    listing = read_listing(request.args, ISSUERS)
+    find = partial(read_parties.issuers, here.database)
     if listing.wants_file:
-        note_access(
-            services().database, viewer().account_id, "Export des émetteurs", f"{total} lignes", services().now()
-        )
-        lines = (
-            (row.name, row.siren, ISSUER_KINDS[row.kind], row.city, row.contact_email, row.agreement_count,
-             euros_cell(row.ceiling_cents), euros_cell(row.committed_cents))
-            for row in rows
-        )  # fmt: skip
-        heads = ["Collectivité", "SIREN", "Type", "Ville", "Contact", "Conventions", "Plafonds (€)", "Engagé (€)"]
-        return file_response("emetteurs", heads, lines)
-    return render_template("programme/issuers.html", listing=listing, rows=rows, total=total, kinds=ISSUER_KINDS)
+        taken = f"{length_text(find, listing)} lignes"
+        note_access(here.database, viewer().account_id, "Export des émetteurs", taken, here.now())
+        return list_file(ISSUERS, listing, find)
+    return render_template(
+        "programme/issuers.html", listing=listing, lines=drawn(ISSUERS, listing, find), kinds=ISSUER_KINDS
+    )
 
 
 @blueprint.route("/emetteurs/nouveau", methods=["GET", "POST"])

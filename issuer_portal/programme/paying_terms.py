@@ -11,7 +11,7 @@ from issuer_portal.programme.folder import blueprint
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
-from voucher.programme.paying_terms import SCHEMA_WORDS, PayingTerms, change_paying_terms, paying_account
+from voucher.programme.paying_account import SCHEMA_WORDS, PayingTerms, change_paying_terms, paying_account
 from voucher.programme.read import CHANNELS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import CountField, HouseForm, SelectField, SirenField, show_refusal

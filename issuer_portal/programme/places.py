@@ -1,5 +1,6 @@
 """Places: list, detail, the same as CSV or as a file of the national standard."""
 
+from functools import partial
 from uuid import UUID
 
 from flask import Response as StreamedResponse
@@ -14,45 +15,64 @@ from voucher.network import read
 from voucher.network.places import close_place, reopen_place
 from voucher.network.read import DEPARTMENT_NAMES, SERVICE_NAMES
 from voucher.web.access import staff, viewer
-from voucher.web.listing import file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing
+from voucher.web.views import flash_refusal
 
 STATES = (("open", "Ouvert"), ("closed", "Fermé"))
+
+
+PLACES = Table(
+    "Lieux",
+    (
+        Column[read.PlaceLine](
+            "name", "Lieu", is_sorted=True, link=lambda row: url_for("programme.place", place_id=row.id)
+        ),
+        Column("external_id", "Identifiant", under="name"),
+        Column(
+            "structure_name",
+            "Structure",
+            link=lambda row: url_for("programme.structure", structure_id=row.structure_id),
+        ),
+        Column("city", "Ville", is_sorted=True),
+        Column("postcode", "Code postal", under="city"),
+        Column("address", "Adresse", under="city"),
+        Column("department_name", "Département", value=lambda row: row.department_name or "Non situé"),
+        Column("phone", "Téléphone", under="structure_name"),
+        Column("emails", "Courriels", value=lambda row: ", ".join(row.emails), under="structure_name"),
+        Column("opening_hours", "Horaires", value=lambda row: row.opening_hours or "Non renseignés"),
+        Column("services", "Services", value=lambda row: ", ".join(row.services), under="opening_hours"),
+        Column(
+            "is_open",
+            "État",
+            Kind.TAG,
+            lambda row: "Ouvert" if row.is_open else "Fermé",
+            tag=lambda row: "success" if row.is_open else "neutral",
+        ),
+        Column("updated_on", "Mis à jour le", Kind.DAY, is_sorted=True),
+    ),
+    default_sort="name",
+    filters=("nom", "departement", "service", "etat"),
+    one="lieu",
+    many="lieux",
+)
 
 
 @blueprint.get("/lieux")
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def places() -> str | Response:
     """List places."""
-    listing = read_listing(
-        request.args,
-        sorts=("name", "city", "updated_on"),
-        default_sort="name",
-        filters=("nom", "departement", "service", "etat"),
-    )
-    rows, total = read.places(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-    )
+    here = services()
+    listing = read_listing(request.args, PLACES)
+    find = partial(read.places, here.database)
     if listing.wants_file:
-        note_access(services().database, viewer().account_id, "Export des lieux", f"{total} lignes", services().now())
-        lines = (
-            (row.external_id, row.name, row.structure_name, row.address, row.postcode, row.city, row.department_name,
-             row.phone, ", ".join(row.emails), ", ".join(row.services), row.is_open, row.updated_on)
-            for row in rows
-        )  # fmt: skip
-        heads = ["Identifiant", "Lieu", "Structure", "Adresse", "Code postal", "Ville", "Département", "Téléphone",
-                 "Courriels", "Services", "Ouvert", "Mis à jour le"]  # fmt: skip
-        return file_response("lieux", heads, lines)
+        taken = f"{length_text(find, listing)} lignes"
+        note_access(here.database, viewer().account_id, "Export des lieux", taken, here.now())
+        return list_file(PLACES, listing, find)
     return render_template(
         "programme/places.html",
         listing=listing,
-        rows=rows,
-        total=total,
+        lines=drawn(PLACES, listing, find),
         departments=DEPARTMENT_NAMES,
         services=SERVICE_NAMES,
         states=STATES,
@@ -101,7 +121,7 @@ def _changed(place_id: UUID, *, is_open: bool) -> Response:
     except Refused as refused:
         if refused.code == "unknown_place":
             abort(404)
-        flash(refused.sentence, "danger")
+        flash_refusal(refused)
     else:
         flash(
             "Le lieu est rouvert." if is_open else "Le lieu est fermé. Il n’est plus proposé aux habitants.", "success"

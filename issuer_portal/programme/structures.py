@@ -1,5 +1,6 @@
 """Structures: list, detail with places and RIB (masked), proposal, qualification, suspension."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.programme.folder import blueprint, id_of
+from issuer_portal.programme.folder import blueprint
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -24,9 +25,10 @@ from voucher.network.structures import (
 )
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
-from voucher.web.listing import file_response, read_listing
 from voucher.web.rib_form import RibForm, record_rib
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.views import flash_refusal, id_of
 
 READERS = (Role.PROGRAMME, Role.AUDITOR, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 
@@ -55,40 +57,42 @@ class SuspensionForm(HouseForm):
     reason = StringField("Raison", validators=[InputRequired(), Length(max=200)])
 
 
+STATE_TAGS = {"proposed": "wait", "qualified": "success", "suspended": "danger"}
+
+
+def _rib(row: read_structures.StructureLine) -> str:
+    return "À confirmer" if row.is_rib_waiting else "Enregistré" if row.has_bank_details else "Manquant"
+
+
+STRUCTURES = Table(
+    "Structures",
+    (
+        Column[read_structures.StructureLine](
+            "name", "Nom", is_sorted=True, link=lambda row: url_for("programme.structure", structure_id=row.id)
+        ),
+        Column("pivot", "SIRET ou RNA"),
+        Column("state", "État", Kind.TAG, lambda row: STATE_NAMES[row.state], tag=lambda row: STATE_TAGS[row.state]),
+        Column("state_changed_at", "État depuis", Kind.INSTANT, is_sorted=True),
+        Column("place_count", "Lieux ouverts", Kind.COUNT, is_summed=True),
+        Column("rib", "RIB", value=_rib),
+    ),
+    default_sort="name",
+    filters=("nom", "etat", "rib"),
+    one="structure",
+)
+
+
 @blueprint.get("/structures")
 @staff(*READERS)
 def structures() -> str | Response:
     """List structures."""
-    listing = read_listing(
-        request.args, sorts=("name", "state_changed_at"), default_sort="name", filters=("nom", "etat", "rib")
-    )
-    rows, total = read_structures.structures(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-    )
+    listing = read_listing(request.args, STRUCTURES)
+    find = partial(read_structures.structures, services().database)
     if listing.wants_file:
-        lines = (
-            (
-                row.pivot,
-                row.name,
-                STATE_NAMES[row.state],
-                row.place_count,
-                row.has_bank_details,
-                row.is_rib_waiting,
-                row.state_changed_at,
-            )
-            for row in rows
-        )
-        return file_response(
-            "structures",
-            ["SIRET ou RNA", "Nom", "État", "Lieux ouverts", "RIB en service", "RIB à confirmer", "État depuis"],
-            lines,
-        )
-    return render_template("programme/structures.html", listing=listing, rows=rows, total=total, states=STATE_NAMES)
+        return list_file(STRUCTURES, listing, find)
+    return render_template(
+        "programme/structures.html", listing=listing, lines=drawn(STRUCTURES, listing, find), states=STATE_NAMES
+    )
 
 
 @blueprint.route("/structures/nouvelle", methods=["GET", "POST"])
@@ -151,7 +155,7 @@ def qualify(structure_id: UUID) -> Response:
     try:
         qualify_structure(services().database, structure_id, by=viewer().account_id, now=services().now())
     except Refused as refused:
-        flash(refused.sentence, "danger")
+        flash_refusal(refused)
     else:
         _note("Structure qualifiée", structure_id)
         flash("La structure est qualifiée. Ses lieux peuvent encaisser des chèques.", "success")

@@ -1,5 +1,7 @@
 """The programme opens accounts, sees who works here, takes roles; the programme and the auditor read the audit trail."""
 
+from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -10,16 +12,19 @@ from wtforms.validators import InputRequired
 from issuer_portal.staff.accounts import blueprint
 from issuer_portal.staff.acts import PasswordAgain, confirm_actor
 from issuer_portal.staff.scopes import scope_names
+from issuer_portal.staff.state import AccountState, account_state
 from voucher.access import accounts, links, read
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
 from voucher.access.rules import ROLE_NAMES, Role
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked, Page
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
-from voucher.web.listing import file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
 from voucher.web.tags import CHANGE_TAGS
+from voucher.web.views import id_of
 
 ROLE_CHOICES = [(str(role), name) for role, name in ROLE_NAMES.items()]
 
@@ -32,33 +37,57 @@ class PersonForm(PasswordAgain):
     email = EmailField("Adresse électronique", validators=[InputRequired()])
 
 
+@dataclass(frozen=True, slots=True)
+class PersonLine:
+    """A person in the list, and where their account stands."""
+
+    person: read.Person
+    state: AccountState
+
+
+PEOPLE = Table(
+    "Personnes",
+    (
+        Column[PersonLine](
+            "name",
+            "Nom",
+            value=lambda row: row.person.name,
+            is_sorted=True,
+            link=lambda row: url_for("staff.person", account_id=row.person.id),
+        ),
+        Column("email", "Adresse", value=lambda row: row.person.email, is_sorted=True),
+        Column(
+            "roles", "Rôles", value=lambda row: ", ".join(ROLE_NAMES[role] for role, _ in row.person.roles) or "aucun"
+        ),
+        Column("state", "État", Kind.TAG, lambda row: row.state.word, tag=lambda row: row.state.tag),
+        Column("state_at", "Invitation, le", Kind.INSTANT, lambda row: row.state.at, under="state"),
+    ),
+    default_sort="name",
+    filters=("nom", "role"),
+    one="personne",
+)
+
+
+def _people(asked: Asked) -> Page[PersonLine]:
+    database, now = services().database, services().now()
+    page = read.people(database, asked)
+    sent = links_of(database, [row.id for row in page.rows])
+    return page.of(PersonLine(row, account_state(row, sent.get(row.id), now)) for row in page.rows)
+
+
 @blueprint.get("/")
 @staff(Role.PROGRAMME)
 def people() -> str | Response:
     """List who works here."""
-    listing = read_listing(request.args, sorts=("name", "email"), default_sort="name", filters=("nom", "role"))
-    rows, total = read.people(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-    )
+    listing = read_listing(request.args, PEOPLE)
     if listing.wants_file:
-        lines = ((row.name, row.email, ", ".join(ROLE_NAMES[role] for role, _ in row.roles)) for row in rows)
-        return file_response("personnes", ["Nom", "Adresse", "Rôles"], lines)
-    database = services().database
+        return list_file(PEOPLE, listing, _people)
     return render_template(
         "staff/people.html",
         listing=listing,
-        rows=rows,
-        total=total,
-        role_names=ROLE_NAMES,
+        lines=drawn(PEOPLE, listing, _people),
         role_choices=ROLE_CHOICES,
-        links=links_of(database, [row.id for row in rows]),
-        waiting_count=len(waiting_changes(database)),
-        now=services().now(),
+        waiting_count=len(waiting_changes(services().database)),
     )
 
 
@@ -68,11 +97,7 @@ def open_person() -> str | Response:
     """Open an account."""
     form = PersonForm(id=str(new_id()))
     if form.validate_on_submit():
-        try:
-            account_id = UUID(str(form.id.data))
-        except ValueError:
-            abort(400)
-        account = accounts.NewAccount(account_id, form.email.data, form.name.data)
+        account = accounts.NewAccount(id_of(form), form.email.data, form.name.data)
         try:
             confirm_actor(form)
             accounts.open_account(services().database, account, by=viewer().account_id, now=services().now())
@@ -95,7 +120,7 @@ def person(account_id: UUID) -> str:
     return render_template(
         "staff/person.html",
         person=found,
-        link=links_of(database, [account_id]).get(account_id),
+        state=account_state(found, links_of(database, [account_id]).get(account_id), services().now()),
         changes=changes_of(database, account_id),
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
@@ -127,19 +152,26 @@ def take_role(account_id: UUID, role: str) -> Response:
     return redirect(url_for("staff.person", account_id=account_id))
 
 
+TRAIL = Table(
+    "Journal des accès",
+    (
+        Column[read.TrailLine]("at", "Quand", Kind.INSTANT, is_sorted=True),
+        Column("who", "Qui"),
+        Column("action", "Quoi"),
+        Column("subject", "Sur quoi"),
+    ),
+    default_sort="-at",
+    filters=("qui", "action"),
+    one="ligne",
+)
+
+
 @blueprint.get("/journal")
 @staff(Role.PROGRAMME, Role.AUDITOR)
 def trail() -> str | Response:
     """List who saw or changed what."""
-    listing = read_listing(request.args, sorts=("at",), default_sort="-at", filters=("qui", "action"))
-    rows, total = read.trail(
-        services().database,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-    )
+    listing = read_listing(request.args, TRAIL)
+    find = partial(read.trail, services().database)
     if listing.wants_file:
-        lines = ((row.at, row.who, row.action, row.subject) for row in rows)
-        return file_response("journal-des-acces", ["Quand", "Qui", "Quoi", "Sur quoi"], lines)
-    return render_template("staff/trail.html", listing=listing, rows=rows, total=total)
+        return list_file(TRAIL, listing, find)
+    return render_template("staff/trail.html", listing=listing, lines=drawn(TRAIL, listing, find))

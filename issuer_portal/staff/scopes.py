@@ -31,7 +31,7 @@ _HELD_FOR = {
 def misfit(database: Database, role: Role, scope_id: UUID) -> str | None:
     """Return a French sentence when a role is not held for such an organisation, or None when it may be."""
     kind, names = _HELD_FOR.get(role, ("", None))
-    if names is None or any(one.id == scope_id for one in names(database)):
+    if names is None or any(name.id == scope_id for name in names(database)):
         return None
     return f"Ce rôle se tient pour {kind}. Cherchez dans la liste l’organisme de cette sorte."
 

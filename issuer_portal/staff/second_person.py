@@ -15,6 +15,7 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.services import services
+from voucher.web.views import flash_refusal
 
 
 @blueprint.get("/a-confirmer")
@@ -61,7 +62,7 @@ def refuse(change_id: UUID) -> Response:
     try:
         changes.refuse_change(here.database, change_id, by=viewer().account_id, now=here.now())
     except Refused as refused:
-        flash(refused.sentence, "danger")
+        flash_refusal(refused)
     else:
         flash("La demande est refusée. Rien n’a changé.", "success")
     return redirect(url_for("staff.waiting"))

@@ -1,26 +1,31 @@
 """Pages of a structure's payments. The structure comes from the person's role, never from the address."""
 
+from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
+from voucher.kernel.keyset import Asked, Page
 from voucher.settlement.batches.advice_document import advice_document
 from voucher.settlement.batches.read_advice import AdvicePage, advice
-from voucher.settlement.batches.read_advices import advices
+from voucher.settlement.batches.read_advices import AdviceRow, advices
 from voucher.settlement.deadlines.read_payments import RedemptionPayment, owing, redemption_payments, waiting_payments
 from voucher.settlement.formats_out.documents import Contact
 from voucher.settlement.payable.read_payment_facts import said_of
-from voucher.settlement.recoveries.read_disputes import dispute, disputes
+from voucher.settlement.recoveries.read_disputes import DisputeLine, dispute, disputes
 from voucher.settlement.words.causes import Holder
 from voucher.settlement.words.labels import ADVICE_STATES, DISPUTE_REASONS, DISPUTE_STATES
 from voucher.settlement.words.past_sentences import past_sentences
+from voucher.settlement.words.payment_sentences import Said
 from voucher.web.access import staff, viewer
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.services import services
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
 from voucher.web.tags import ADVICE_TAGS, DISPUTE_TAGS, STAGE_TAGS
+from voucher.web.views import download, own
 
 STATE_CHOICES = [(str(state), word) for state, word in ADVICE_STATES.items()]
 DISPUTE_CHOICES = [(state, word) for state, word in DISPUTE_STATES.items()]
@@ -37,10 +42,100 @@ def words() -> dict[str, object]:
 
 def own_structure() -> UUID:
     """Return the structure that the person manages."""
-    structure_id = viewer().scope(Role.PLACE_MANAGER)
-    if structure_id is None:
-        abort(404)
-    return structure_id
+    return own(Role.PLACE_MANAGER)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldAdvice:
+    """A payment of the structure, and what is said of it."""
+
+    row: AdviceRow
+    said: Said
+
+
+PAYMENTS = Table(
+    "Règlements",
+    (
+        Column[ToldAdvice](
+            "reference",
+            "Référence",
+            value=lambda one: one.row.reference,
+            link=lambda one: url_for("payments.payment", advice_id=one.row.id),
+        ),
+        Column("frozen_at", "Lot", value=lambda one: one.row.batch_number, is_sorted=True),
+        state_column("state", "État", ADVICE_TAGS, lambda one: one.row.state),
+        Column("sentence", "Où en est-on", value=lambda one: one.said.sentence, under="state"),
+        Column(
+            "next_act", "Qui doit agir, et quoi faire", value=lambda one: one.said.next_for_structure, under="state"
+        ),
+        Column("paid_on", "Payé le", Kind.DAY, lambda one: one.row.paid_on, under="frozen_at"),
+        Column("voucher_count", "Chèques", Kind.COUNT, lambda one: one.row.voucher_count, is_summed=True),
+        Column("amount", "Montant", Kind.EUROS, lambda one: one.row.amount_cents, is_sorted=True, is_summed=True),
+    ),
+    default_sort="-frozen_at",
+    filters=("etat",),
+    one="règlement",
+    file_name="nos-paiements",
+)
+
+
+def _tag(row: RedemptionPayment) -> tuple[str, str]:
+    if row.is_clawed_back:
+        return "Repris", "warn"
+    if row.paid_on and not row.dispute_id:
+        return "", ""
+    return ("En retard", "warn") if row.is_late else ("", "")
+
+
+REDEMPTIONS = Table(
+    "Encaissements",
+    (
+        Column[RedemptionPayment](
+            "redeemed_at",
+            "Encaissé le",
+            Kind.INSTANT,
+            is_sorted=True,
+            link=lambda row: url_for("payments.why", redemption_id=row.redemption_id),
+        ),
+        Column("place_name", "Lieu"),
+        Column("what", "Où en est le paiement", value=lambda row: row.now.what),
+        Column("state", "État", Kind.TAG, lambda row: _tag(row)[0], tag=lambda row: _tag(row)[1], under="what"),
+        Column("paid_on", "Payé le", Kind.DAY, under="what"),
+        Column(
+            "who",
+            "Qui doit agir",
+            value=lambda row: row.now.who or ("" if row.paid_on or row.is_clawed_back else "Personne pour le moment"),
+        ),
+        Column("next", "Que faire", value=lambda row: f"{row.now.next} {row.due_sentence}".strip(), under="who"),
+        Column("due_on", "Au plus tard le", Kind.DAY),
+        Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
+        Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),
+    ),
+    default_sort="-redeemed_at",
+    filters=("lieu",),
+    one="encaissement",
+)
+CONTESTED = Table(
+    "Encaissements contestés",
+    (
+        Column[DisputeLine](
+            "redeemed_at",
+            "Encaissé le",
+            Kind.INSTANT,
+            link=lambda row: url_for("payments.contested_one", dispute_id=row.id),
+        ),
+        Column("place_name", "Lieu"),
+        Column("reason", "Motif", value=lambda row: DISPUTE_REASONS[row.reason]),
+        state_column("state", "État", DISPUTE_TAGS, lambda row: row.state),
+        Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
+        Column("amount", "Montant", Kind.EUROS, lambda row: row.amount_cents, is_sorted=True, is_summed=True),
+        Column("opened_at", "Ouverte le", Kind.INSTANT, is_sorted=True),
+    ),
+    default_sort="-opened_at",
+    filters=("etat",),
+    one="contestation",
+    file_name="encaissements-contestes",
+)
 
 
 @blueprint.get("/")
@@ -48,50 +143,21 @@ def own_structure() -> UUID:
 def home() -> str | Response:
     """Show what is owed and the payments, the newest first."""
     database, structure_id = services().database, own_structure()
-    listing = read_listing(request.args, sorts=("frozen_at", "amount"), default_sort="-frozen_at", filters=("etat",))
-    rows, total = advices(
-        database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-        structure_id=structure_id,
-    )
-    told = said_of(database, [row.id for row in rows], services().now())
+    listing = read_listing(request.args, PAYMENTS)
+
+    def find(asked: Asked) -> Page[ToldAdvice]:
+        page = advices(database, asked, structure_id=structure_id)
+        told = said_of(database, [row.id for row in page.rows], services().now())
+        return page.of(ToldAdvice(row, told[row.id]) for row in page.rows)
+
     if listing.wants_file:
-        headers = [
-            "Référence",
-            "Lot",
-            "Chèques",
-            "Montant (€)",
-            "État",
-            "Où en est-on",
-            "Qui doit agir, et quoi faire",
-            "Payé le",
-        ]
-        lines = (
-            (
-                row.reference,
-                row.batch_number,
-                row.voucher_count,
-                euros_cell(row.amount_cents),
-                ADVICE_STATES[row.state],
-                told[row.id].sentence,
-                told[row.id].next_for_structure,
-                row.paid_on,
-            )
-            for row in rows
-        )
-        return file_response("nos-paiements", headers, lines)
+        return list_file(PAYMENTS, listing, find)
     waiting = waiting_payments(database, structure_id, services().now())
     yours_cents = sum(one.due.amount_cents for one in waiting if one.step.holder is Holder.STRUCTURE)
     return render_template(
         "payments/home.html",
         listing=listing,
-        rows=rows,
-        told=told,
-        total=total,
+        lines=drawn(PAYMENTS, listing, find),
         owing=owing(database, structure_id),
         waiting=waiting,
         yours_cents=yours_cents,
@@ -124,70 +190,28 @@ def payment_pdf(advice_id: UUID) -> Response:
     contact = Contact(here.settings.programme_name, here.settings.help_contact, here.settings.help_phone)
     name, content = advice_document(page, contact)
     note_access(here.database, viewer().account_id, "Bordereau téléchargé", f"règlement {page.reference}", here.now())
-    response = Response(content, content_type="application/pdf")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return download(name, content, "application/pdf")
 
 
 @blueprint.get("/encaissements")
 @staff(Role.PLACE_MANAGER)
 def redemptions() -> str | Response:
     """List every redemption with where its payment stands."""
-    listing = read_listing(request.args, sorts=("redeemed_at",), default_sort="-redeemed_at", filters=("lieu",))
-    rows, total = redemption_payments(
-        services().database,
-        own_structure(),
-        now=services().now(),
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-    )
+    listing = read_listing(request.args, REDEMPTIONS)
+    find = partial(redemption_payments, services().database, own_structure(), now=services().now())
     if listing.wants_file:
-        headers = [
-            "Encaissé le",
-            "Lieu",
-            "Chèques",
-            "Montant (€)",
-            "Où en est le paiement",
-            "Qui doit agir",
-            "Que faire",
-            "À payer au plus tard le",
-            "Payé le",
-        ]
-        lines = (
-            (
-                row.redeemed_at,
-                row.place_name,
-                row.voucher_count,
-                euros_cell(row.amount_cents),
-                row.now.what,
-                row.now.who,
-                f"{row.now.next} {row.due_sentence}".strip(),
-                row.due_on,
-                row.paid_on,
-            )
-            for row in rows
-        )
-        return file_response("encaissements", headers, lines)
-    return render_template("payments/redemptions.html", listing=listing, rows=rows, total=total)
+        return list_file(REDEMPTIONS, listing, find)
+    return render_template("payments/redemptions.html", lines=drawn(REDEMPTIONS, listing, find))
 
 
 @blueprint.get("/encaissements/<uuid:redemption_id>")
 @staff(Role.PLACE_MANAGER)
 def why(redemption_id: UUID) -> str:
     """Say why a redemption is not paid yet: who holds it, until when, what they must do."""
-    rows, _ = redemption_payments(
-        services().database,
-        own_structure(),
-        now=services().now(),
-        descending=True,
-        limit=1,
-        offset=0,
-        filters={},
-        redemption_id=redemption_id,
-    )
+    asked = Asked(limit=1, is_counted=False)
+    rows = redemption_payments(
+        services().database, own_structure(), asked, now=services().now(), redemption_id=redemption_id
+    ).rows
     if not rows:
         abort(404)
     return render_template("payments/why.html", one=rows[0], events=_events(rows[0]), nobody=Holder.NOBODY)
@@ -197,32 +221,11 @@ def why(redemption_id: UUID) -> str:
 @staff(Role.PLACE_MANAGER)
 def contested() -> str | Response:
     """List what was contested, and what was clawed back."""
-    listing = read_listing(request.args, sorts=("opened_at", "amount"), default_sort="-opened_at", filters=("etat",))
-    rows, total = disputes(
-        services().database,
-        sort=listing.sort,
-        descending=listing.descending,
-        limit=listing.limit,
-        offset=listing.offset,
-        filters=listing.filters,
-        structure_id=own_structure(),
-    )
+    listing = read_listing(request.args, CONTESTED)
+    find = partial(disputes, services().database, structure_id=own_structure())
     if listing.wants_file:
-        headers = ["Ouverte le", "Lieu", "Encaissé le", "Motif", "Chèques", "Montant (€)", "État"]
-        lines = (
-            (
-                row.opened_at,
-                row.place_name,
-                row.redeemed_at,
-                DISPUTE_REASONS[row.reason],
-                row.voucher_count,
-                euros_cell(row.amount_cents),
-                DISPUTE_STATES[row.state],
-            )
-            for row in rows
-        )
-        return file_response("encaissements-contestes", headers, lines)
-    return render_template("payments/contested.html", listing=listing, rows=rows, total=total)
+        return list_file(CONTESTED, listing, find)
+    return render_template("payments/contested.html", listing=listing, lines=drawn(CONTESTED, listing, find))
 
 
 @blueprint.get("/contestations/<uuid:dispute_id>")

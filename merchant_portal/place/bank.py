@@ -5,7 +5,7 @@ from typing import Any
 from flask import abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from merchant_portal.place.folder import blueprint, id_of, own_structure
+from merchant_portal.place.folder import blueprint, own_structure
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -15,6 +15,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.rib_form import RibForm, record_rib
 from voucher.web.services import services
+from voucher.web.views import id_of
 
 
 @blueprint.route("/rib", methods=["GET", "POST"])

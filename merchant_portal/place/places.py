@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField, TelField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
-from merchant_portal.place.folder import blueprint, id_of, own_structure
+from merchant_portal.place.folder import blueprint, own_structure
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -19,6 +19,7 @@ from voucher.network.read_structures import STATE_NAMES
 from voucher.web.access import staff, viewer
 from voucher.web.forms import CheckboxesField, HouseForm, show_refusal
 from voucher.web.services import services
+from voucher.web.views import flash_refusal, id_of
 
 
 class PlaceForm(HouseForm):
@@ -131,7 +132,7 @@ def _changed(place_id: UUID, *, is_open: bool) -> Response:
     try:
         act(services().database, place_id, structure_id=own_structure(), by=viewer().account_id, now=services().now())
     except Refused as refused:
-        flash(refused.sentence, "danger")
+        flash_refusal(refused)
     else:
         flash(
             "Le lieu est rouvert." if is_open else "Le lieu est fermé. Il n’est plus proposé aux habitants.", "success"

@@ -11,12 +11,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tests.clients import PASSWORD, a_person
+from tests.listed import listed
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.model import AuditLine, StaffAccount, StaffSession
 from voucher.access.read import people, person, trail
 from voucher.access.rules import FAILURES_BEFORE_LOCK, LOCK_DURATION, SESSION_DURATION, Role, incompatible_with
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
@@ -210,13 +212,13 @@ def test_the_audit_trail_tells_and_only_grows(database: Database) -> None:
         database, accounts.NewAccount(new_id(), "lea@lieu.example", "Léa Roy"), by=None, now=NOW
     )
     changes.grant_role(database, lea, Role.AUDITOR, None, by=None, now=NOW)
-    lines, total = trail(database, descending=False, limit=10, offset=0, filters={})
+    lines, total = listed(trail(database, Asked(limit=10)))
     assert [(line.action, line.subject) for line in lines] == [
         ("Compte ouvert", "lea@lieu.example"),
         ("Rôle donné", "lea@lieu.example : Contrôle"),
     ]
     assert total == 2
-    found, _ = trail(database, descending=False, limit=10, offset=0, filters={"action": "rôle"})
+    found, _ = listed(trail(database, Asked(limit=10, filters={"action": "rôle"})))
     assert [line.action for line in found] == ["Rôle donné"]
     for statement in ("DELETE FROM audit_line", "UPDATE audit_line SET action = 'nothing'"):
         with pytest.raises(Exception, match="only grows"), database.engine.begin() as connection:
@@ -228,7 +230,7 @@ def test_the_audit_trail_tells_and_only_grows(database: Database) -> None:
 def test_people_are_found_by_name_and_by_role(database: Database) -> None:
     a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
     a_person(database, Role.PROGRAMME, now=NOW, email="marc_100%@lieu.example")
-    found, total = people(database, sort="email", descending=False, limit=10, offset=0, filters={"role": "auditor"})
+    found, total = listed(people(database, Asked(sort="email", limit=10, filters={"role": "auditor"})))
     assert ([one.email for one in found], total) == (["lea@lieu.example"], 1)
-    found, _ = people(database, sort="email", descending=False, limit=10, offset=0, filters={"nom": "100%"})
+    found, _ = listed(people(database, Asked(sort="email", limit=10, filters={"nom": "100%"})))
     assert [one.email for one in found] == ["marc_100%@lieu.example"]

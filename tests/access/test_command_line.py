@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.clients import MASTER_KEY, a_person
+from tests.listed import listed
 from voucher.access import changes, links, sessions
 from voucher.access.read import people, trail
 from voucher.access.read_changes import waiting_changes
@@ -15,6 +16,7 @@ from voucher.access.rules import Role
 from voucher.cli.account import account
 from voucher.cli.main import main
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked
 
 Command = Callable[..., Result]
 CHOSEN = "trois noix sous la lanterne"
@@ -38,7 +40,7 @@ def use_printed(database: Database, said: Result) -> None:
 
 
 def roles_of(database: Database) -> dict[str, list[Role]]:
-    found, _ = people(database, sort="email", descending=False, limit=9, offset=0, filters={})
+    found, _ = listed(people(database, Asked(sort="email", limit=9)))
     return {row.email: [role for role, _ in row.roles] for row in found}
 
 
@@ -60,12 +62,12 @@ def test_the_host_confirms_for_a_programme_of_one_and_the_trail_says_so(database
     pat = a_person(database, Role.PROGRAMME, email="pat@lieu.example")
     assert voucher("confirm").output == "Rien n’attend.\n"
     use_printed(database, voucher("open", "alice@lieu.example", "Alice Roy"))
-    found, _ = people(database, sort="email", descending=False, limit=9, offset=0, filters={"nom": "alice"})
+    found, _ = listed(people(database, Asked(sort="email", limit=9, filters={"nom": "alice"})))
     waiting = changes.grant_role(database, found[0].id, Role.FINANCE_PREPARER, None, by=pat, now=datetime.now(UTC))
     assert f"{waiting}  Alice Roy (alice@lieu.example) : le rôle « Finances, préparation »" in voucher("confirm").output
     assert voucher("confirm", str(waiting)).exit_code == 0
     assert roles_of(database)["alice@lieu.example"] == [Role.FINANCE_PREPARER]
-    lines, _ = trail(database, descending=True, limit=9, offset=0, filters={"action": "confirmée"})
+    lines, _ = listed(trail(database, Asked(descending=True, limit=9, filters={"action": "confirmée"})))
     assert [line.who for line in lines] == ["le système"]
 
 
@@ -73,7 +75,7 @@ def test_a_lost_password_is_a_printed_link_and_the_trail_says_so(database: Datab
     a_person(database, Role.AUDITOR, email="lea@lieu.example")
     use_printed(database, voucher("link", "Lea@lieu.example"))
     assert sessions.sign_in(database, "lea@lieu.example", CHOSEN, now=datetime.now(UTC))
-    lines, _ = trail(database, descending=True, limit=9, offset=0, filters={"action": "affiché"})
+    lines, _ = listed(trail(database, Asked(descending=True, limit=9, filters={"action": "affiché"})))
     assert [line.subject for line in lines] == ["lea@lieu.example"]
     unknown = voucher("link", "personne@lieu.example")
     assert unknown.exit_code == 1

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.clients import PASSWORD, a_person, settings_for
+from tests.listed import listed
 from tests.mail.post_office import PostOffice, open_post_office
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.model import AccountLink, LinkSecret, StaffAccount
@@ -19,6 +20,7 @@ from voucher.access.rules import LINK_LIVES, RESETS_ASKED_MAX, LinkPurpose, Role
 from voucher.access.sessions import token_hash
 from voucher.kernel.database import Base, Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
 from voucher.mail.model import OutboxMessage
 from voucher.mail.send import NO_MORE_LINK, send_waiting
@@ -297,7 +299,7 @@ def test_a_forgotten_password_is_answered_alike_whether_the_account_exists_or_no
         links.ask_forgotten(database, email, now=NOW)
     assert [one.recipient for one in outbox(database, "account_link")] == ["lea@lieu.example"]
     # One line each time, and the address of nobody is not kept.
-    lines, _ = trail(database, descending=False, limit=9, offset=0, filters={"action": "oublié"})
+    lines, _ = listed(trail(database, Asked(limit=9, filters={"action": "oublié"})))
     assert [line.subject for line in lines] == ["lea@lieu.example", "sans suite", "sans suite"]
     assert "personne@lieu.example" not in everything(database)
 
@@ -315,7 +317,7 @@ def test_a_printed_link_is_in_the_trail_and_its_person_is_told(database: Databas
     a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
     path = links.print_link(database, EMAIL, now=NOW)
     assert path.startswith("/personnes/lien/")
-    lines, _ = trail(database, descending=False, limit=9, offset=0, filters={})
+    lines, _ = listed(trail(database, Asked(limit=9)))
     assert [(line.who, line.action, line.subject) for line in lines] == [
         ("le système", "Lien affiché sur le serveur", EMAIL)
     ]

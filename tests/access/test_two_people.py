@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from tests.clients import a_person
+from tests.listed import listed
 from voucher.access import accounts, changes, links
 from voucher.access.checks import CHECKS
 from voucher.access.model import AccountChange, RoleGrant, StaffAccount, StaffSession
@@ -16,6 +17,7 @@ from voucher.access.read_changes import changes_of, had_hand_in, waiting_changes
 from voucher.access.rules import TWO_PEOPLE_ROLES, Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
 from voucher.mail.model import OutboxMessage
 
@@ -122,7 +124,7 @@ def test_the_host_stands_in_only_where_the_programme_has_nobody_else(database: D
     accounts.close_account(database, quentin, by=pat, now=NOW)
     changes.stand_in(database, preparer, now=NOW)
     assert roles(database, luce) == [Role.FINANCE_PREPARER]
-    lines, _ = trail(database, descending=True, limit=9, offset=0, filters={"action": "confirmée"})
+    lines, _ = listed(trail(database, Asked(descending=True, limit=9, filters={"action": "confirmée"})))
     assert [(line.who, line.subject) for line in lines] == [("le système", "luce@lieu.example : Finances, préparation")]
     assert violations(database) == []
 

@@ -21,6 +21,7 @@ from voucher.accounting.fec_checker import check_fec
 from voucher.accounting.year_end import before_closing
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.ledger.chart import Book
 from voucher.ledger.chart_file import WrongChart
 from voucher.ledger.model import Account
@@ -160,11 +161,9 @@ def test_each_book_has_its_totals_and_each_balance_its_side(app: Flask, office: 
     assert general.is_balanced
     assert budget.is_balanced
     assert general.closing_debit_cents != budget.closing_debit_cents
-    rows, count, total = auxiliaries(
-        office.database, "4670", 2026, sort="tiers", descending=False, limit=50, offset=0, filters={}
-    )
-    assert len(rows) == count
-    assert total == totals(row.sums for row in rows)
+    accounts, total = auxiliaries(office.database, "4670", 2026, None, Asked(sort="tiers"))
+    assert len(accounts.rows) == accounts.count
+    assert total == totals(row.sums for row in accounts.rows)
 
 
 def test_a_balance_stops_today_and_says_which_year_or_day_it_cannot_show(app: Flask, office: Office) -> None:
@@ -338,7 +337,7 @@ def test_the_reconciliation_of_each_account_is_shown_at_any_day_and_downloaded(a
     with office.database.read() as session:
         acts = session.scalars(select(AuditLine.action)).all()
     assert "État de rapprochement téléchargé" in acts
-    assert "Juste" not in client.get("/comptabilite/rapprochement?jour=2026-10-06&format=csv").get_data(as_text=True)
+    assert ";Juste au centime;0,00" in page(client, "/comptabilite/rapprochement?jour=2026-10-06&format=csv")
     for asked, said in (("demain", "ne se lit pas"), ("2027-04-03", "n’est pas encore venu")):
         answer = client.get(f"{account}?jour={asked}", follow_redirects=True).get_data(as_text=True)
         assert said in answer

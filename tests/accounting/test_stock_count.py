@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from tests.builders import SOMEONE, Issued, a_prescriber, entrusted_booklets, issued_booklets
+from tests.listed import listed
 from tests.settlement.town import APPROVER, PREPARER
 from voucher.accounting.checks import check_counts_add_up
 from voucher.accounting.documents import Signatures, count_pdf
@@ -16,6 +17,7 @@ from voucher.distribution.stop import stop_booklet
 from voucher.distribution.void_stock import NewStockVoid, void_stock
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
 
 MARCH = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -125,7 +127,7 @@ def test_a_count_is_signed_by_a_second_person_of_the_issuer(database: Database) 
     assert page.signed_by == APPROVER
     assert count_page(database, new.id, new_id()) is None
     assert count_pdf(page, Signatures("Camille", "Dominique")).startswith(b"%PDF")
-    rows, total = counts(database, issuer_id, descending=True, limit=10, offset=0, filters={"etat": "signe"})
+    rows, total = listed(counts(database, issuer_id, Asked(descending=True, limit=10, filters={"etat": "signe"})))
     assert ([row.id for row in rows], total) == ([new.id], 1)
 
 

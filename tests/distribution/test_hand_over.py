@@ -24,9 +24,9 @@ from voucher.distribution.lapse import lapse
 from voucher.distribution.model import Handover, StockSlip
 from voucher.distribution.stop import stop_booklet
 from voucher.distribution.void_stock import NewStockVoid, void_stock
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.keys import revoke_key
 from voucher.issuing.model import Voucher
+from voucher.issuing.recognise_code import stored_codes
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused

@@ -32,7 +32,7 @@ from voucher.funding.call import call_advance
 from voucher.funding.documents import keep_balance_document, keep_call_documents
 from voucher.funding.model import CallKind, FundingClose, FundsCall
 from voucher.issuing.doors import Door
-from voucher.issuing.wrong_codes import count_wrong_code
+from voucher.issuing.wrong_code_alarm import count_wrong_code
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import Code
@@ -48,7 +48,7 @@ from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.batches.write_letter import NewLetter, write_letter
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
-from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
+from voucher.settlement.payable.hold_by_hand import NewHold, lift_hold, place_hold
 from voucher.settlement.reconciliation.match_other_money import match_with_call, match_with_overpayment
 from voucher.settlement.reconciliation.match_with_account import ChartAccount
 from voucher.settlement.reconciliation.proposals import (
@@ -57,7 +57,7 @@ from voucher.settlement.reconciliation.proposals import (
     propose_undo,
     withdraw_proposal,
 )
-from voucher.settlement.recoveries.recover import ask_write_off, write_off
+from voucher.settlement.recoveries.repay_or_write_off import ask_write_off, write_off
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates
 from voucher.settlement.words.states import BatchState, DuplicateOutcome
 

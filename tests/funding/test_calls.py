@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from tests.builders import SOMEONE
 from tests.funding.money import PERSON, a_funded_town, balance, received, wrong_funds
+from tests.listed import listed
 from tests.settlement.town import NOW, Town
 from voucher.funding.call import Called, call_advance, call_funds
 from voucher.funding.cancel import cancel_call
@@ -28,6 +29,7 @@ from voucher.issuing.model import IssueBatch
 from voucher.issuing.shares import shares_of_batch
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.money import shares_of
 from voucher.kernel.refusals import Refused
 from voucher.network.names import names_of_structures
@@ -191,15 +193,17 @@ def test_the_list_behind_a_call_sums_up_to_it(database: Database) -> None:
     town = a_funded_town(database, shares=(3333, 6667))
     for count in (3, 1, 2):
         town.redeem(voucher_count=count)
-    waiting, waiting_count = uses_to_call(database, town.agreement_id, town.agreed.funder_ids[0], limit=2)
+    waiting, waiting_count = listed(
+        uses_to_call(database, town.agreement_id, town.agreed.funder_ids[0], Asked(limit=2))
+    )
     assert (len(waiting), waiting_count) == (2, 3)
     done = call(town)
-    lines, count = uses_of_call(database, done.call_id, names_of_structures, limit=10)
+    lines, count = listed(uses_of_call(database, done.call_id, Asked(limit=10), names_of_structures))
     assert count == 3
     assert sum(line.cents for line in lines) == done.used_cents
     assert {line.structure_id for line in lines} == {town.structure_ids[0]}
     assert all(line.structure_name.startswith("Association du Numérique") for line in lines)
-    assert uses_of_call(database, done.call_id, limit=10, issuer_id=new_id()) == ([], 0)
+    assert listed(uses_of_call(database, done.call_id, Asked(limit=10), issuer_id=new_id())) == ([], 0)
 
 
 def test_a_calls_documents_are_made_once_and_kept(database: Database) -> None:

@@ -11,8 +11,8 @@ from voucher.access.rules import Role
 from voucher.access.sessions import sign_in
 from voucher.distribution.hand_over import hand_over
 from voucher.issuing.code import Kind
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.order import order_vouchers
+from voucher.issuing.recognise_code import stored_codes
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id

@@ -18,12 +18,14 @@ from sqlalchemy import select
 
 import voucher
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in
+from tests.listed import listed
 from voucher.access import links, sessions
 from voucher.access.read import Person, people
 from voucher.access.read_changes import had_hand_in, waiting_changes
 from voucher.access.rules import TWO_PEOPLE_ROLES, Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
 from voucher.mail.model import OutboxMessage
 from voucher.settlement.batches import deputies
@@ -44,7 +46,7 @@ ACTS: dict[str, tuple[str, set[Role]]] = {
     "settlement/reconciliation/proposals.py": ("finance.confirm_line", FINANCE),
     "settlement/batches/deputies.py": ("finance.one_deputy", {Role.PROGRAMME, Role.FINANCE_APPROVER}),
     "settlement/recoveries/dispute.py": ("finance.dispute", FINANCE),
-    "settlement/recoveries/recover.py": ("finance.give_up", FINANCE),
+    "settlement/recoveries/repay_or_write_off.py": ("finance.give_up", FINANCE),
 }
 """Where one is refused for being the first person: the page of the second one, and the roles of the two."""
 
@@ -105,7 +107,7 @@ class World:
 
     def as_quentin(self) -> FlaskClient:
         """Return a client signed in as the other person of the programme."""
-        found, _ = people(self.database, sort="name", descending=False, limit=9, offset=0, filters={"nom": "quentin"})
+        found, _ = listed(people(self.database, Asked(sort="name", limit=9, filters={"nom": "quentin"})))
         return sign_in(self.app, self.database, found[0].id)
 
     def confirm_as_quentin(self) -> None:
@@ -114,7 +116,7 @@ class World:
 
     def with_role(self, role: Role) -> list[Person]:
         """Return who holds a role."""
-        return people(self.database, sort="name", descending=False, limit=9, offset=0, filters={"role": role})[0]
+        return listed(people(self.database, Asked(sort="name", limit=9, filters={"role": role})))[0]
 
     def read_mail(self) -> None:
         """Follow every link that reaches a mailbox of Pat's, and choose a password there."""
@@ -134,12 +136,12 @@ class World:
 
     def controlled(self) -> list[set[Role]]:
         """Return the roles of each account that Pat can sign in to: with a password chosen by a link, and Pat's own."""
-        found, _ = people(self.database, sort="name", descending=False, limit=99, offset=0, filters={})
+        found, _ = listed(people(self.database, Asked(sort="name", limit=99)))
         return [{role for role, _ in row.roles} for row in found if row.id == self.pat or self._opens(row.email)]
 
     def others(self) -> list[UUID]:
         """Return the accounts beside Pat's own that Pat can sign in to."""
-        found, _ = people(self.database, sort="name", descending=False, limit=99, offset=0, filters={})
+        found, _ = listed(people(self.database, Asked(sort="name", limit=99)))
         return [row.id for row in found if row.id != self.pat and self._opens(row.email)]
 
     def _opens(self, email: str) -> bool:
@@ -279,7 +281,7 @@ def coming_back_through_a_closed_account(world: World) -> None:
 def closing_the_other_person_of_the_programme(world: World) -> None:
     other = world.invite(PATS_OTHER)
     world.ask(other, Role.FINANCE_APPROVER)
-    quentin, _ = people(world.database, sort="name", descending=False, limit=9, offset=0, filters={"nom": "quentin"})
+    quentin, _ = listed(people(world.database, Asked(sort="name", limit=9, filters={"nom": "quentin"})))
     assert world.post(f"/personnes/{quentin[0].id}/fermer") == 302
     world.read_mail()
     world.confirm_all(world.client)

@@ -9,7 +9,7 @@ from tests.builders import NOW, Issued, a_prescriber, entrusted_booklets
 from tests.clients import app_for, csrf_token, signed_in_client
 from voucher.access.rules import Role
 from voucher.issuing.code import Kind
-from voucher.issuing.codes import stored_codes
+from voucher.issuing.recognise_code import stored_codes
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id

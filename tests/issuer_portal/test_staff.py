@@ -9,11 +9,13 @@ from flask.testing import FlaskClient
 
 from issuer_portal.staff.links import FORGOTTEN_SECONDS
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
+from tests.listed import listed
 from voucher.access import links
 from voucher.access.read import people
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.mail.read import messages
 from voucher.web.services import utc_now
 
@@ -21,7 +23,7 @@ WANTED = "cinq autres mots très longs"
 
 
 def everybody(database: Database) -> dict[str, list[Role]]:
-    rows, _ = people(database, sort="name", descending=False, limit=50, offset=0, filters={})
+    rows, _ = listed(people(database, Asked(sort="name", limit=50)))
     return {row.email: [role for role, _ in row.roles] for row in rows}
 
 
@@ -92,7 +94,7 @@ def test_no_page_takes_or_shows_somebody_else_s_password(sqlite_database: Databa
         fields = re.findall(r'<input[^>]*type="password"[^>]*>', text)
         assert all('autocomplete="current-password"' in field for field in fields), page
         assert token_of[0] not in text
-    rows, _ = messages(sqlite_database, descending=True, limit=9, offset=0, filters={}, with_accounts=True)
+    rows, _ = listed(messages(sqlite_database, Asked(descending=True, limit=9), with_accounts=True))
     for row in rows:
         assert token_of[0] not in client.get(f"/finances/messages/{row.id}").text
 
@@ -107,7 +109,7 @@ def test_each_act_takes_the_actor_s_own_password(database: Database, act: str) -
     assert everybody(database) == before
     page = client.get(f"/personnes/{luce}").text
     assert "fermé" not in page
-    rows, total = messages(database, descending=True, limit=9, offset=0, filters={}, with_accounts=True)
+    rows, total = listed(messages(database, Asked(descending=True, limit=9), with_accounts=True))
     assert (rows, total) == ([], 0)
 
 
@@ -178,7 +180,7 @@ def test_a_forgotten_password_says_the_same_words_for_everybody(database: Databa
         said.append((answer.status_code, answer.location, client.get(answer.location).text))
     assert said[0] == said[1]
     assert "Si cette adresse a un compte" in said[0][2]
-    rows, _ = messages(database, descending=True, limit=9, offset=0, filters={}, with_accounts=True)
+    rows, _ = listed(messages(database, Asked(descending=True, limit=9), with_accounts=True))
     assert [row.recipient for row in rows] == ["lea@lieu.example"]
 
 
@@ -201,7 +203,7 @@ def test_finance_does_not_read_the_messages_on_accounts(database: Database) -> N
     app = app_for(database)
     programme = signed_in_client(app, database, Role.PROGRAMME)
     invite(programme)
-    (row,), _ = messages(database, descending=True, limit=9, offset=0, filters={}, with_accounts=True)
+    (row,), _ = listed(messages(database, Asked(descending=True, limit=9), with_accounts=True))
     page = programme.get(f"/finances/messages/{row.id}").text
     assert "Le lien est fait à l’envoi." in page
     assert "Renvoyer ce message" not in page

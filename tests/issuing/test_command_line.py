@@ -9,12 +9,14 @@ from sqlalchemy import func, select
 
 from tests.builders import NOW, SOMEONE, Agreed, an_agreement
 from tests.clients import MASTER_KEY
+from tests.listed import listed
 from voucher.access.read import trail
 from voucher.cli.main import main
 from voucher.issuing.model import IssueBatch, Voucher
 from voucher.issuing.order import order_vouchers
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.programme.model import Agreement
 
 Command = Callable[..., Result]
@@ -119,6 +121,6 @@ def test_printing_codes_and_revoking_a_key_leave_a_line_in_the_trail(
     voucher("issue", number_of(sqlite_database, agreed), "--booklets", "1", "--order", order_id)
     voucher("print", order_id, "--processes", "1")
     voucher("revoke-key", str(agreed.key_id), "--yes")
-    lines, _ = trail(sqlite_database, descending=False, limit=10, offset=0, filters={})
+    lines, _ = listed(trail(sqlite_database, Asked(limit=10)))
     assert [line.action for line in lines] == ["carnets imprimés", "clé de signature révoquée"]
     assert order_id in lines[0].subject

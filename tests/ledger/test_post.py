@@ -10,8 +10,10 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from tests.listed import listed
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.ledger import checks, model, read
 from voucher.ledger.chart import (
     CHART,
@@ -223,7 +225,7 @@ def test_the_ledger_of_an_account_shows_each_movement_against_the_other_account(
         again = entry_of(session, EventType.CREDITS_COMMITTED, session.get_one(model.Entry, entry_id).event_id)
     assert again == entry_id
     key = account_of("8020", {Dimension.FUNDER: STATE})
-    rows, total = read.account_movements(database, key.id, descending=False, limit=10, offset=0)
+    rows, total = listed(read.account_movements(database, key.id, Asked(limit=10)))
     assert total == 2
     assert {(row.debit_cents, row.credit_cents, row.other_code) for row in rows} == {
         (1000, 0, "8010"),
@@ -234,11 +236,13 @@ def test_the_ledger_of_an_account_shows_each_movement_against_the_other_account(
     assert [(move.debit_code, move.credit_code, move.amount_cents) for move in page.movements] == [
         ("8030", "8020", 1000)
     ]
-    found, total = read.entries(
-        database, sort="posted_at", descending=True, limit=10, offset=0, filters={"quoi": "credits_committed"}
+    found, total = listed(
+        read.entries(
+            database, Asked(sort="posted_at", descending=True, limit=10, filters={"quoi": "credits_committed"})
+        )
     )
     assert (total, found[0].id) == (1, entry_id)
-    assert read.entries(database, sort="total", descending=False, limit=10, offset=0, filters={"jour": "demain"}) == (
+    assert listed(read.entries(database, Asked(sort="total", limit=10, filters={"jour": "demain"}))) == (
         [],
         0,
     )

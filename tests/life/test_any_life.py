@@ -64,7 +64,7 @@ from voucher.settlement.model.batches import BankLine, PaymentAdvice, Settlement
 from voucher.settlement.reconciliation.match_other_money import match_with_overpayment
 from voucher.settlement.reconciliation.undo_match import undo_match
 from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
-from voucher.settlement.recoveries.recover import ask_write_off, open_claims, write_off
+from voucher.settlement.recoveries.repay_or_write_off import ask_write_off, open_claims, write_off
 from voucher.settlement.recoveries.revenue_order import claim_overpayment
 
 PREPARER, APPROVER = UUID(int=11), UUID(int=12)

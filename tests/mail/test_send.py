@@ -17,9 +17,11 @@ from sqlalchemy import select
 from tests.acts import send_mail
 from tests.clients import settings_for
 from tests.killing import Killer, When
+from tests.listed import listed
 from tests.mail.post_office import free_port, open_post_office
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
 from voucher.mail.again import send_again
@@ -217,8 +219,8 @@ def test_the_list_finds_by_state_and_words(sqlite_database: Database) -> None:
     put(sqlite_database, a_letter(issuer_id=mine, subject="Avril"), a_letter(issuer_id=other, subject="Mai"))
 
     def found(issuer_id: UUID | None = None, **filters: str) -> list[str]:
-        page, total = messages(
-            sqlite_database, descending=True, limit=10, offset=0, filters=filters, issuer_id=issuer_id
+        page, total = listed(
+            messages(sqlite_database, Asked(descending=True, limit=10, filters=filters), issuer_id=issuer_id)
         )
         assert total == len(page)
         return sorted(row.subject for row in page)

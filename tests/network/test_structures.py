@@ -12,6 +12,7 @@ from tests.builders import CONFIRMER, NOW, SOMEONE, an_iban
 from tests.parties import a_rank, a_structure
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import check_iban, new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
 from voucher.kernel.sepa import checked_bic_of
 from voucher.mail.model import OutboxMessage
@@ -347,7 +348,6 @@ def test_places_near_somebody_are_those_of_the_commune_then_around_then_of_the_d
 def test_lists_are_filtered_sorted_and_paged(database: Database) -> None:
     with_rib, without = a_structure(database, "Atelier 100 %"), a_structure(database, "Zinc", has_rib=False)
     add_place(database, new_id(), with_rib, LAVOIR, **ACT)
-    ask = {"sort": "name", "descending": False, "limit": 10, "offset": 0}
     for filters, expected in (
         ({"nom": "100 %"}, [with_rib]),
         ({"nom": "%"}, [with_rib]),
@@ -355,12 +355,12 @@ def test_lists_are_filtered_sorted_and_paged(database: Database) -> None:
         ({"etat": "proposed"}, []),
         ({}, [with_rib, without]),
     ):
-        assert [row.id for row in structures(database, **ask, filters=filters)[0]] == expected
-    rows, total = structures(database, sort="name", descending=True, limit=1, offset=1, filters={})
-    assert ([row.id for row in rows], total) == ([with_rib], 2)
-    assert (
-        places(database, **ask, filters={"service": "everyday_digital_tools", "departement": "51", "etat": "open"})[1]
-        == 1
-    )
-    assert places(database, **ask, filters={"service": "digital"})[1] == 0
-    assert places(database, **ask, filters={}, structure_id=without)[1] == 0
+        assert [row.id for row in structures(database, Asked(filters=filters)).rows] == expected
+    backward = Asked(sort="name", descending=True, limit=1)
+    first = structures(database, backward)
+    second = structures(database, replace(backward, after=first.next))
+    assert ([row.id for row in second.rows], second.count) == ([with_rib], 2)
+    wanted = {"service": "everyday_digital_tools", "departement": "51", "etat": "open"}
+    assert places(database, Asked(filters=wanted)).count == 1
+    assert places(database, Asked(filters={"service": "digital"})).count == 0
+    assert places(database, Asked(), structure_id=without).count == 0

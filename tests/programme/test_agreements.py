@@ -9,9 +9,11 @@ from uuid import UUID
 import pytest
 
 from tests.builders import NOW, SOMEONE, a_siren
+from tests.listed import listed
 from tests.parties import a_funder, a_paying_account, an_envelope, halves, new_agreement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
 from voucher.ledger import checks as ledger_checks
 from voucher.programme import checks
@@ -32,7 +34,7 @@ def violations(database: Database) -> list[str]:
 
 
 def envelope_lines(database: Database) -> dict[UUID, tuple[int, int, int]]:
-    rows, _ = envelopes(database, limit=100, filters={})
+    rows, _ = listed(envelopes(database, Asked(limit=100)))
     return {row.id: (row.amount_cents, row.allocated_cents, row.committed_cents) for row in rows}
 
 
@@ -92,7 +94,7 @@ def test_an_issuer_reads_only_its_own_agreements(database: Database) -> None:
     mine, theirs = new_agreement(database), new_agreement(database)
     for terms in (mine, theirs):
         sign_agreement(database, terms, **ACT)
-    rows, total = agreements(database, limit=10, filters={}, issuer_id=mine.issuer_id)
+    rows, total = listed(agreements(database, Asked(limit=10), issuer_id=mine.issuer_id))
     assert ([row.id for row in rows], total) == ([mine.id], 1)
     assert agreement(database, theirs.id, mine.issuer_id) is None
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from tests.parties import a_funder, a_structure, an_envelope, an_issuer, new_agr
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.network.places import PlaceDescription, add_place
 from voucher.network.read import places as read_places
 from voucher.network.read_structures import structure, structures
@@ -23,7 +25,7 @@ from voucher.programme.sign_agreement import sign_agreement
 
 EXAMPLE = (Path(__file__).parents[1] / "network" / "files" / "lieux-exemple.csv").read_bytes()
 LISTS = ("enveloppes", "financeurs", "emetteurs", "conventions", "structures", "lieux")
-EVERYTHING = {"limit": 100, "filters": {}}
+EVERYTHING = Asked(limit=100)
 
 
 def client_of(database: Database, role: Role, scope_id: UUID | None = None) -> FlaskClient:
@@ -59,7 +61,7 @@ def test_the_programme_goes_from_an_envelope_to_committed_credits(database: Data
     assert "Il manque de quoi signer." in client.get("/programme/conventions/nouvelle").get_data(as_text=True)
 
     send(client, "/programme/financeurs/nouveau", {"name": "État", "kind": "state", "siren": ""})
-    [state] = read_parties.funders(database, **EVERYTHING)[0]
+    [state] = read_parties.funders(database, EVERYTHING).rows
     _, page = send(
         client,
         "/programme/enveloppes/nouvelle",
@@ -80,8 +82,8 @@ def test_the_programme_goes_from_an_envelope_to_committed_credits(database: Data
     assert an_iban(3) not in page
     assert an_iban(3)[-4:] in page
 
-    [envelope] = read_parties.envelopes(database, **EVERYTHING)[0]
-    [issuer] = read_parties.issuers(database, **EVERYTHING)[0]
+    [envelope] = read_parties.envelopes(database, EVERYTHING).rows
+    [issuer] = read_parties.issuers(database, EVERYTHING).rows
     [payer] = read_parties.paying_accounts(database)
     terms = {
         "number": "PN-1", "name": "Pass de la Rive", "issuer_id": str(issuer.id), "paying_account_id": str(payer.id),
@@ -97,11 +99,11 @@ def test_the_programme_goes_from_an_envelope_to_committed_credits(database: Data
     _, page = send(client, "/programme/conventions/nouvelle", terms | {"shares-0-share": "100"})
     assert "100 000,00 € seront réservés : État, enveloppe « Pass 2019 »" in page
     assert "Signer pour 100 000,00 €" in page
-    assert read.agreements(database, **EVERYTHING)[1] == 0
+    assert read.agreements(database, EVERYTHING).count == 0
     page = send_seen(client, "/programme/conventions/nouvelle", terms | {"shares-0-share": "100"})
     assert "La convention PN-1 est signée" in page
 
-    [agreement] = read.agreements(database, **EVERYTHING)[0]
+    [agreement] = read.agreements(database, EVERYTHING).rows
     address = f"/programme/conventions/{agreement.id}"
     _, page = send(client, address, {"amount_cents": "15", "reference": "Délib. 1"}, f"{address}/engager")
     assert "Écrivez 10,00 € ou 20,00 €" in page
@@ -124,7 +126,7 @@ def test_a_form_sent_twice_does_one_thing(database: Database) -> None:
     fields = {"csrf_token": csrf_token(page), "id": found[1], "name": "État", "kind": "state", "siren": ""}
     for _ in range(2):
         assert client.post("/programme/financeurs/nouveau", data=fields).status_code == 302
-    assert read_parties.funders(database, **EVERYTHING)[1] == 1
+    assert read_parties.funders(database, EVERYTHING).count == 1
     assert client.post("/programme/financeurs/nouveau", data=fields | {"id": "not-an-id"}).status_code == 400
 
 
@@ -174,7 +176,7 @@ def test_a_structure_is_proposed_qualified_paid_and_suspended(database: Database
     client = client_of(database, Role.PROGRAMME)
     _, page = send(client, "/programme/structures/nouvelle", {"pivot": "434 933 123 00029", "name": "Anonymal"})
     assert "Qualifier cette structure" in page
-    [line] = structures(database, sort="name", descending=False, offset=0, **EVERYTHING)[0]
+    [line] = structures(database, EVERYTHING).rows
     address = f"/programme/structures/{line.id}"
     assert "est qualifiée" in send(client, address, {}, f"{address}/qualifier")[1]
     rib = {"holder_name": "ANONYMAL", "iban": an_iban(8), "iban_again": an_iban(9), "password": PASSWORD}
@@ -266,7 +268,12 @@ def test_lists_page_sort_and_filter(sqlite_database: Database) -> None:
     assert "Financeur 000" in first
     assert "Financeur 059" not in first
     assert "Financeur 059" in client.get("/programme/financeurs?tri=-name").get_data(as_text=True)
-    assert "Financeur 059" in client.get("/programme/financeurs?page=2").get_data(as_text=True)
+    assert client.get("/programme/financeurs?page=2").get_data(as_text=True).count("Financeur 000") == 1
+    (following,) = re.findall(r'rel="next" href="([^"]+)"', first)
+    second = client.get("/programme/financeurs" + unescape(following)).get_data(as_text=True)
+    assert "Financeur 059" in second
+    assert "Financeur 050" in second
+    assert "Financeur 049" not in second
     only = client.get("/programme/financeurs?type=europe").get_data(as_text=True)
     assert only.count("Financeur 0") == 1
     assert "ne correspond" in client.get("/programme/financeurs?nom=personne").get_data(as_text=True)
@@ -280,5 +287,5 @@ def test_a_place_is_closed_and_opened_again_from_its_page(sqlite_database: Datab
     assert "déjà fermé" in send(client, address, {}, f"{address}/fermer")[1]
     assert "Fermer ce lieu" in send(client, address, {}, f"{address}/rouvrir")[1]
     assert send(client, address, {}, f"/programme/lieux/{new_id()}/fermer")[0] == 404
-    [line] = read_places(sqlite_database, sort="name", descending=False, offset=0, **EVERYTHING)[0]
+    [line] = read_places(sqlite_database, EVERYTHING).rows
     assert line.is_open

@@ -7,8 +7,10 @@ from zipfile import ZipFile
 
 from tests.builders import NOW, an_agreement
 from tests.clients import app_for, csrf_token, signed_in_client
+from tests.listed import listed
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked
 from voucher.ledger import read, read_seals
 from voucher.ledger.checkpoint import open_checkpoint
 from voucher.proof.sealing import journal_key, published_key, seal_daily, seal_now
@@ -57,7 +59,7 @@ def test_an_entry_shows_its_leaf_and_gives_its_proof(database: Database) -> None
     an_agreement(database)
     app = app_for(database, NOW)
     auditor = signed_in_client(app, database, Role.AUDITOR)
-    rows, _ = read.entries(database, sort="posted_at", descending=False, limit=1, offset=0, filters={})
+    rows, _ = listed(read.entries(database, Asked(sort="posted_at", limit=1)))
     address = f"/registre/ecritures/{rows[0].id}"
     assert "pas encore" in auditor.get(address).text
     assert auditor.get(f"{address}/preuve.tlog-proof").status_code == 404

@@ -17,15 +17,15 @@ from tests.redemption.test_refusals import wrong
 from voucher.access.rules import Role
 from voucher.issuing.doors import Door
 from voucher.issuing.typing_code import typing_code
-from voucher.issuing.wrong_codes import alarms, count_wrong_code, watch_wrong_codes
+from voucher.issuing.wrong_code_alarm import alarms, count_wrong_code, watch_wrong_codes
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.tries import Limit, TryCount, forget_ended
 from voucher.redemption.answers import Counter
-from voucher.redemption.check import check
+from voucher.redemption.check_voucher import check
+from voucher.redemption.guessing_places import GuessingPlace, guessing_places
 from voucher.redemption.redeem import redeem
 from voucher.redemption.rules import WRONG_CODES_BY_MEDIATOR_MAX, WRONG_CODES_BY_VOUCHER_MAX, Refusal
-from voucher.redemption.wrong_codes import GuessingPlace, guessing_places
 
 AT_ONCE = 64
 PROCESSES = 4

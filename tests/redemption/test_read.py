@@ -5,6 +5,7 @@ from datetime import timedelta
 from tests.builders import NOW, SOMEONE, a_counter, handed_over_booklets, scanned_codes
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.redemption import read
 from voucher.redemption.redeem import redeem
 
@@ -24,12 +25,10 @@ def test_a_structure_s_redemptions_are_listed_sorted_and_filtered(database: Data
         )  # fmt: skip
 
     def listed(sort: str = "at", descending: bool = True, **filters: str) -> list[int]:
-        rows, total = read.redemptions(
-            database, structure_id=first.structure_id, sort=sort, descending=descending, limit=50, offset=0,
-            filters=filters, **SEEN,  # type: ignore[arg-type]
-        )  # fmt: skip
-        assert total == len(rows)
-        return [row.voucher_count for row in rows]
+        asked = Asked(sort=sort, descending=descending, filters=filters)
+        page = read.redemptions(database, asked, structure_id=first.structure_id, **SEEN)
+        assert page.count == len(page.rows)
+        return [row.voucher_count for row in page.rows]
 
     assert listed() == [3, 2, 1]
     assert listed("amount", False) == [1, 2, 3]

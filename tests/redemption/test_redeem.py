@@ -24,7 +24,7 @@ from voucher.ledger.chart import EventType
 from voucher.ledger.checks import CHECKS as LEDGER_CHECKS
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.redemption.answers import Counter, Redeemed, Usable
-from voucher.redemption.check import check
+from voucher.redemption.check_voucher import check
 from voucher.redemption.checks import CHECKS
 from voucher.redemption.model import Redemption
 from voucher.redemption.redeem import redeem

@@ -17,9 +17,9 @@ from tests.builders import (
     typed_codes,
 )
 from voucher.issuing.code import Kind, Payload, SignedCode, read_code
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.keys import make_key, revoke_key
 from voucher.issuing.model import Voucher
+from voucher.issuing.recognise_code import stored_codes
 from voucher.issuing.signing import new_private_key, sign
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.database import Database
@@ -27,7 +27,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.network.places import close_place
 from voucher.network.structures import suspend_structure
 from voucher.redemption.answers import Counter, Redeemed
-from voucher.redemption.check import check
+from voucher.redemption.check_voucher import check
 from voucher.redemption.model import RefusedAttempt
 from voucher.redemption.redeem import redeem
 from voucher.redemption.rules import CounterRefusal, Refusal

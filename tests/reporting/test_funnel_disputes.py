@@ -9,7 +9,7 @@ from voucher.distribution.lapse import lapse
 from voucher.kernel.database import Database
 from voucher.reporting.funnel import Step, funnel
 from voucher.reporting.stages import money
-from voucher.settlement.recoveries.recover import ask_write_off, write_off
+from voucher.settlement.recoveries.repay_or_write_off import ask_write_off, write_off
 
 END = NOW + timedelta(days=120)
 

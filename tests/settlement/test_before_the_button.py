@@ -25,7 +25,7 @@ from voucher.settlement.batches.freeze import freeze_batch
 from voucher.settlement.batches.freeze_urgent import urgent_preview
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.model.batches import PaymentAdvice
-from voucher.settlement.payable.block_payments import NewHold, place_hold
+from voucher.settlement.payable.hold_by_hand import NewHold, place_hold
 
 
 @pytest.mark.parametrize("what", ["rib", "suspension", "block"])

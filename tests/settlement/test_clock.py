@@ -33,7 +33,7 @@ from voucher.settlement.batches.write_to_structures import notify_failed, notify
 from voucher.settlement.deadlines.finance_calendar import calendar
 from voucher.settlement.deadlines.payment_deadlines import Due, Stage, clock_counts, dues, structure_dues
 from voucher.settlement.model.batches import PaymentAdvice
-from voucher.settlement.payable.block_payments import NewHold, lift_hold, payment_holds, place_hold
+from voucher.settlement.payable.hold_by_hand import NewHold, lift_hold, payment_holds, place_hold
 
 NOVEMBER_3 = datetime(2026, 11, 3, 9, tzinfo=UTC)
 DECEMBER_2 = datetime(2026, 12, 2, 9, tzinfo=UTC)

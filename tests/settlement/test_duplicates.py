@@ -25,7 +25,7 @@ from voucher.settlement.formats_in.iso_reasons import DUPLICATES, duplicate_code
 from voucher.settlement.formats_out.references import message_id
 from voucher.settlement.model.bank_reports import TransferReport
 from voucher.settlement.model.batches import BankLine, PaymentAdvice
-from voucher.settlement.payable.announced_duplicates import decision
+from voucher.settlement.payable.undecided_duplicates import decision
 from voucher.settlement.payable.why_waiting import batch_waiting
 from voucher.settlement.reconciliation.undo_match import undo_match
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer

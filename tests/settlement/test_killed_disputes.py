@@ -24,12 +24,12 @@ from voucher.settlement.batches.freeze_urgent import freeze_urgent_batch
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.model.batches import BankLine, PaymentAdvice
 from voucher.settlement.model.recoveries import Overpayment
-from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
+from voucher.settlement.payable.hold_by_hand import NewHold, lift_hold, place_hold
 from voucher.settlement.reconciliation.match_by_hand import match_line
 from voucher.settlement.reconciliation.match_other_money import match_with_overpayment
 from voucher.settlement.reconciliation.undo_match import undo_match
 from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
-from voucher.settlement.recoveries.recover import ask_write_off, write_off
+from voucher.settlement.recoveries.repay_or_write_off import ask_write_off, write_off
 from voucher.settlement.recoveries.revenue_order import claim_overpayment
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates, withdraw_answer
 from voucher.settlement.words.states import DuplicateOutcome

@@ -28,7 +28,7 @@ from voucher.settlement.model.recoveries import Overpayment
 from voucher.settlement.reconciliation.match_other_money import match_with_overpayment
 from voucher.settlement.reconciliation.undo_match import undo_match
 from voucher.settlement.recoveries.read_overpayments import order_file, overpayment, overpayment_sums
-from voucher.settlement.recoveries.recover import ask_write_off, open_claims, repay_from_line, write_off
+from voucher.settlement.recoveries.repay_or_write_off import ask_write_off, open_claims, repay_from_line, write_off
 from voucher.settlement.recoveries.revenue_order import claim_overpayment
 
 DAYS = 60

@@ -19,7 +19,7 @@ from voucher.ledger.chart import AccountKey, EventType, Movement
 from voucher.ledger.post import Event, post
 from voucher.network.model import BankDetails, Structure
 from voucher.programme.model import PayingAccount
-from voucher.programme.paying_terms import PayingTerms, change_paying_terms
+from voucher.programme.paying_account import PayingTerms, change_paying_terms
 from voucher.settlement.bank_in.import_report import import_report
 from voucher.settlement.batches import read
 from voucher.settlement.batches.approve import approve_batch

@@ -26,7 +26,7 @@ from voucher.settlement.batches.freeze import freeze_batch
 from voucher.settlement.batches.freeze_urgent import freeze_urgent_batch
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.model.batches import PaymentAdvice
-from voucher.settlement.payable.block_payments import NewHold, place_hold
+from voucher.settlement.payable.hold_by_hand import NewHold, place_hold
 from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.settlement.words.payment_sentences import Said
 from voucher.settlement.words.states import AdviceState

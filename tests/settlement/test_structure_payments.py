@@ -7,11 +7,13 @@ from uuid import UUID
 from flask.testing import FlaskClient
 
 from tests.clients import app_for, signed_in_client
+from tests.listed import listed
 from tests.settlement.test_clock import DECEMBER_2, NOVEMBER_3, freeze, sent
 from tests.settlement.test_disputes import claw_back
 from tests.settlement.town import NOW, PREPARER, Town, a_town
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.deadlines.read_payments import redemption_payments, waiting_payments
 from voucher.settlement.words.causes import Holder
@@ -58,8 +60,8 @@ def test_a_payment_that_finance_set_aside_asks_nothing_of_the_structure(database
     town = a_town(database, structure_count=1)
     redemption_id = town.redeem(0, 2, now=NOVEMBER_3)
     freeze(town)
-    batch_advices, _ = redemption_payments(
-        database, town.structure_ids[0], now=DECEMBER_2, descending=True, limit=1, offset=0, filters={}
+    batch_advices, _ = listed(
+        redemption_payments(database, town.structure_ids[0], Asked(descending=True, limit=1), now=DECEMBER_2)
     )
     advice_id = batch_advices[0].advice_id
     assert advice_id is not None

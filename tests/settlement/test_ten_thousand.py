@@ -19,7 +19,7 @@ from voucher.ledger.model import Entry, Movement
 from voucher.ledger.post import open_accounts
 from voucher.network.model import BankDetails, Place, Structure
 from voucher.programme.model import PayingAccount
-from voucher.programme.paying_terms import PayingTerms, change_paying_terms
+from voucher.programme.paying_account import PayingTerms, change_paying_terms
 from voucher.redemption.answers import Redeemed
 from voucher.redemption.model import RedeemedVoucher, Redemption
 from voucher.redemption.redeem import redeem

@@ -14,6 +14,7 @@ from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town, give_ri
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.network.structures import qualify_structure, suspend_structure
 from voucher.programme.change_payment_terms import PaymentTerms, change_payment_terms
 from voucher.settlement.bank_in.import_report import import_report
@@ -130,8 +131,7 @@ def test_what_is_held_has_not_failed(database: Database) -> None:
     for rank in range(3):
         town.redeem(rank, 3)
     frozen = freeze(town)
-    options = {"sort": "number", "descending": False, "limit": 10, "offset": 0, "filters": {}}
-    (row,), _ = read.batches(database, **options)  # type: ignore[arg-type]
+    (row,) = read.batches(database, Asked()).rows
     assert (row.failed_count, row.held_count) == (0, 1)
     approve_batch(database, frozen.batch_id, by=APPROVER, now=NOW)
     export_batch(database, frozen.batch_id, by=PREPARER, now=NOW)
@@ -141,7 +141,7 @@ def test_what_is_held_has_not_failed(database: Database) -> None:
         ).one()
     report = status_report(frozen.batch_id, transfers={reference: "AC04"})
     import_report(database, "rapport.xml", report, by=PREPARER, now=NOW)
-    (row,), _ = read.batches(database, **options)  # type: ignore[arg-type]
+    (row,) = read.batches(database, Asked()).rows
     assert (row.failed_count, row.held_count) == (1, 1)
 
 

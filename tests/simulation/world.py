@@ -8,10 +8,10 @@ from voucher.access.rules import Role
 from voucher.demonstration.story import Story, invented_iban, invented_siren, invented_siret
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.prescribers import NewPrescriber, register_prescriber
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.keys import make_key
 from voucher.issuing.make_batch import make_batch
 from voucher.issuing.order import order_vouchers
+from voucher.issuing.recognise_code import stored_codes
 from voucher.kernel.calendar import start_of_day
 from voucher.kernel.identifiers import new_id
 from voucher.network.confirm_rib import confirm_bank_details
@@ -33,7 +33,7 @@ from voucher.programme.parties import (
     register_funder,
     register_issuer,
 )
-from voucher.programme.paying_terms import PayingTerms, change_paying_terms
+from voucher.programme.paying_account import PayingTerms, change_paying_terms
 from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agreement
 from voucher.redemption.answers import Counter
 

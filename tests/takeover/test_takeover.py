@@ -45,7 +45,7 @@ from voucher.settlement.batches.export import export_batch
 from voucher.settlement.batches.freeze import freeze_batch
 from voucher.settlement.model.batches import PaymentAdvice, PaymentHold
 from voucher.settlement.model.recoveries import Dispute
-from voucher.settlement.payable.block_payments import lift_hold
+from voucher.settlement.payable.hold_by_hand import lift_hold
 from voucher.settlement.recoveries.dispute import decide_dispute
 from voucher.settlement.words.states import AdviceState
 from voucher.takeover.export import Exported, For, export_takeover, violations_in

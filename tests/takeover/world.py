@@ -21,7 +21,7 @@ from voucher.redemption.undo import undo
 from voucher.settlement.bank_in.import_bank_file import import_bank_file
 from voucher.settlement.batches.freeze import freeze_batch
 from voucher.settlement.model.batches import PaymentAdvice
-from voucher.settlement.payable.block_payments import NewHold, lift_hold, place_hold
+from voucher.settlement.payable.hold_by_hand import NewHold, lift_hold, place_hold
 from voucher.settlement.recoveries.dispute import NewDispute, open_dispute
 from voucher.settlement.words.states import AdviceState
 

@@ -22,9 +22,9 @@ from tests.redemption.test_undo_after_lapse import LAST_DAY, MIDNIGHT
 from voucher.distribution.lapse import lapse
 from voucher.distribution.stop import stop_booklet
 from voucher.distribution.void_stock import NewStockVoid, void_stock
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.keys import revoke_key
 from voucher.issuing.model import IssueBatch
+from voucher.issuing.recognise_code import stored_codes
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.redemption.redeem import redeem

@@ -25,8 +25,8 @@ from tests.clients import app_for
 from voucher import wallet
 from voucher.distribution.stop import stop_booklet
 from voucher.funding.publish import publish_backing
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.keys import revoke_key
+from voucher.issuing.recognise_code import stored_codes
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.proof.sealing import seal_now

@@ -21,10 +21,10 @@ from tests.builders import (
 )
 from tests.clients import app_for
 from voucher.issuing.code import SignedCode, read_code
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.doors import Door
 from voucher.issuing.key_document import verify_key_document
 from voucher.issuing.keys import make_key
+from voucher.issuing.recognise_code import stored_codes
 from voucher.issuing.signing import public_key_of
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id

@@ -35,8 +35,8 @@ from voucher.web.forms import (
     show_refusal,
 )
 from voucher.web.headers import scanner_page
-from voucher.web.listing import euros_cell, file_response, read_listing
 from voucher.web.shell import Link, Person, Shell
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader
 
 AT = datetime(2026, 8, 2, 12, 5, tzinfo=UTC)
 NAV = (
@@ -52,6 +52,23 @@ ROWS = [
     ("Tiers-lieu La Fabrique à Souris", "Saint-Étienne", 12_730_50, "Rejeté", "danger"),
     ("Centre social Les Mirabelles", "Toul", 90_00, "À vérifier", "warn"),
 ]
+
+ADVICES = Table(
+    "Bordereaux",
+    (
+        Column[tuple[str, str, int, str, str]](
+            "name", "Structure", value=lambda row: row[0], is_sorted=True, link=lambda _: "#"
+        ),
+        Column("city", "Commune", value=lambda row: row[1], under="name"),
+        Column("department", "Département", value=lambda _: "Vosges"),
+        Column("amount", "Montant", Kind.EUROS, lambda row: row[2], is_sorted=True, is_summed=True),
+        Column("state", "État", Kind.TAG, lambda row: row[3], tag=lambda row: row[4]),
+    ),
+    default_sort="-amount",
+    filters=("nom", "etat"),
+    one="bordereau",
+    many="bordereaux",
+)
 
 
 class ContactForm(HouseForm):
@@ -146,13 +163,8 @@ OFFICE = """
 {% endcall %}
 {% call ui.filter_form(listing) %}{{ ui.filter_text(listing, "nom", "Nom") }}
 {{ ui.filter_choice(listing, "etat", "État", [("due", "À payer"), ("paid", "Payé")]) }}{% endcall %}
-{% set columns = [{"label": "Structure", "sort": "name"}, "Commune", {"label": "Montant", "sort": "amount", "number": true}, "État"] %}
-{% call(row) ui.table("Bordereaux", columns, rows, listing=listing, totals=["Total", none, 1471050|euros, none]) %}
-<th scope="row"><a href="#">{{ row[0] }}</a></th><td>{{ row[1] }}</td><td class="number">{{ row[2]|euros }}</td>
-<td>{{ ui.tag(row[3], row[4]) }}</td>
-{% endcall %}
-{{ ui.pagination(listing, 128, "bordereau", "bordereaux") }}
-{{ ui.csv_link(listing) }}
+{{ ui.listing(lines) }}
+{% set columns = ["Structure", "Commune", {"label": "Montant", "number": true}, "État"] %}
 {% call(row) ui.table("Rejets", columns, [], empty=ui.empty("Aucun rejet.", "Les virements rejetés apparaîtront ici.", "#", "Importer un relevé")) %}{% endcall %}
 <h2>Où en sont les chèques</h2>
 {{ ui.chart(funnel) }}{{ ui.chart(bars) }}{{ ui.chart(line) }}
@@ -204,11 +216,10 @@ def create_gallery() -> Flask:
 
 
 def _office() -> object:
-    listing = read_listing(request.args, sorts=("name", "amount"), default_sort="-amount", filters=("nom", "etat"))
+    listing = read_listing(request.args, ADVICES)
+    find = rows_reader(ROWS, {"name": lambda row: row[0], "amount": lambda row: row[2]}, lambda row: (row[0],))
     if listing.wants_file:
-        return file_response(
-            "Bordereaux de juillet", ["Structure", "Montant (€)"], ((row[0], euros_cell(row[2])) for row in ROWS)
-        )
+        return list_file(ADVICES, listing, find, "Bordereaux de juillet")
     flash("Le lot est gelé.", "success")
     stages = [Bar("Émis", 5000), Bar("Remis", 3200), Bar("Encaissés", 1900), Bar("Payés", 1500)]
     points = [
@@ -218,7 +229,7 @@ def _office() -> object:
     return render_template_string(
         OFFICE,
         listing=listing,
-        rows=ROWS,
+        lines=drawn(ADVICES, listing, find),
         breadcrumbs=[Link("Règlements", "/office"), Link("Lot de juillet", "")],
         funnel=funnel("Du chèque émis au chèque payé", "Un chèque émis sur trois est payé.", stages),
         bars=bars(

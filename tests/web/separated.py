@@ -31,7 +31,7 @@ from voucher.settlement.batches.export import export_batch
 from voucher.settlement.batches.freeze import freeze_batch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.recoveries import Overpayment
-from voucher.settlement.payable.block_payments import NewHold, place_hold
+from voucher.settlement.payable.hold_by_hand import NewHold, place_hold
 from voucher.settlement.reconciliation.match_with_account import account_choices
 from voucher.settlement.reconciliation.proposals import propose_account
 from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute

@@ -133,7 +133,7 @@ def confirm_change(database: Database, change_id: UUID, *, by: UUID, now: dateti
             raise Refused(
                 "four_eyes", "Vous avez fait cette demande. Une autre personne du programme doit la confirmer."
             )
-        if by not in {one.id for one in _second_people(session, change.asked_by)}:
+        if by not in {person.id for person in _second_people(session, change.asked_by)}:
             raise Refused("not_of_programme", "Seule une personne du programme confirme une demande. Prévenez-la.")
         _confirm(session, change, Origin.OFFICE, by, now)
 
@@ -145,7 +145,7 @@ def stand_in(database: Database, change_id: UUID, *, now: datetime) -> None:
         change = _change(session, change_id)
         _refuse_decided(change)
         if others := _second_people(session, change.asked_by):
-            names = ", ".join(one.name for one in others)
+            names = ", ".join(other.name for other in others)
             raise Refused(
                 "somebody_else", f"Une autre personne du programme doit confirmer, sur sa page « Personnes » : {names}."
             )
@@ -202,7 +202,9 @@ def _ask(
     session.execute(
         insert(AccountChange).values(id=change_id, account_id=account.id, asked_by=by, asked_at=now, **values)
     )
-    tell_second_people(session, [(one.email, one.name) for one in _second_people(session, by)], account.name, now)
+    tell_second_people(
+        session, [(person.email, person.name) for person in _second_people(session, by)], account.name, now
+    )
     return change_id
 
 

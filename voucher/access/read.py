@@ -1,6 +1,5 @@
 """What pages ask of access: people, their roles, the audit trail."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +10,7 @@ from voucher.access.model import AccountLink, AuditLine, RoleGrant, StaffAccount
 from voucher.access.rules import SLEEPS_FOR_DEPUTIES, LinkEnd, Role
 from voucher.access.words import ACTIONS, codes_of
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,33 +46,28 @@ _PERSON = (
 )
 
 
-def people(
-    database: Database, *, sort: str, descending: bool, limit: int, offset: int, filters: Mapping[str, str]
-) -> tuple[list[Person], int]:
-    """Return a page of staff accounts and how many there are. Filters: `nom` (name or address), `role`."""
+def people(database: Database, asked: Asked) -> Page[Person]:
+    """Return a page of staff accounts. Sorts: name, email. Filters: `nom` (name or address), `role`."""
     query = select(*_PERSON)
-    if text := filters.get("nom"):
+    if text := asked.filters.get("nom"):
         query = query.where(
             or_(StaffAccount.name.icontains(text, autoescape=True), StaffAccount.email.icontains(text, autoescape=True))
         )
-    if role := filters.get("role"):
+    if role := asked.filters.get("role"):
         held = select(RoleGrant.account_id).where(RoleGrant.role == role, RoleGrant.revoked_at.is_(None))
         query = query.where(StaffAccount.id.in_(held))
-    column = {"name": StaffAccount.name, "email": StaffAccount.email}[sort]
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        rows = session.execute(
-            query.order_by(column.desc() if descending else column, StaffAccount.id).limit(limit).offset(offset)
-        ).all()
+        sorts = {"name": StaffAccount.name, "email": StaffAccount.email}
+        page = page_of(session, query, sorts, [StaffAccount.id], asked)
         granted = session.execute(
             select(RoleGrant.account_id, RoleGrant.role, RoleGrant.scope_id)
-            .where(RoleGrant.account_id.in_([row.id for row in rows]), RoleGrant.revoked_at.is_(None))
+            .where(RoleGrant.account_id.in_([row.id for row in page.rows]), RoleGrant.revoked_at.is_(None))
             .order_by(RoleGrant.granted_at)
         ).all()
     roles: dict[UUID, list[tuple[Role, UUID | None]]] = {}
     for grant in granted:
         roles.setdefault(grant.account_id, []).append((grant.role, grant.scope_id))
-    found = [
+    return page.of(
         Person(
             id=row.id,
             name=row.name,
@@ -82,9 +77,8 @@ def people(
             closed_at=row.closed_at,
             has_password=row.has_password,
         )
-        for row in rows
-    ]
-    return found, total
+        for row in page.rows
+    )
 
 
 def person(database: Database, account_id: UUID) -> Person | None:
@@ -145,22 +139,18 @@ def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:
     return {row.id: row.name for row in rows}
 
 
-def trail(
-    database: Database, *, descending: bool, limit: int, offset: int, filters: Mapping[str, str]
-) -> tuple[list[TrailLine], int]:
-    """Return a page of the audit trail by time, and how many lines there are. Filters: `qui`, `action`."""
+def trail(database: Database, asked: Asked) -> Page[TrailLine]:
+    """Return a page of the audit trail by time. Filters: `qui`, `action`."""
     query = select(
         AuditLine.at, func.coalesce(StaffAccount.name, "le système").label("who"), AuditLine.action, AuditLine.subject
     )
     query = query.outerjoin(StaffAccount, StaffAccount.id == AuditLine.account_id)
-    if text := filters.get("qui"):
+    if text := asked.filters.get("qui"):
         query = query.where(StaffAccount.name.icontains(text, autoescape=True))
-    if action := filters.get("action"):
+    if action := asked.filters.get("action"):
         query = query.where(
             or_(AuditLine.action.in_(codes_of(action)), AuditLine.action.icontains(action, autoescape=True))
         )
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        order = (AuditLine.at.desc(), AuditLine.id.desc()) if descending else (AuditLine.at, AuditLine.id)
-        rows = session.execute(query.order_by(*order).limit(limit).offset(offset)).all()
-    return [TrailLine(row.at, row.who, ACTIONS.get(row.action, row.action), row.subject) for row in rows], total
+        page = page_of(session, query, {"at": AuditLine.at}, [AuditLine.id], asked)
+    return page.of(TrailLine(row.at, row.who, ACTIONS.get(row.action, row.action), row.subject) for row in page.rows)

@@ -61,7 +61,7 @@ def account_books(session: Session, account_id: UUID, *, is_summed: bool = False
     agreements = select(Agreement.id).where(Agreement.paying_account_id == account_id)
     return AccountBooks(
         days,
-        [one for one in _lines(session, account_id, is_summed=is_summed) if one.in_books_from >= opened_on],
+        [line for line in _lines(session, account_id, is_summed=is_summed) if line.in_books_from >= opened_on],
         spells_in_transit(session, account_id),
         {
             day: cents

@@ -140,8 +140,8 @@ class AgreementAccount:
     def total(self) -> Line:
         """All vintages together."""
         line = Line()
-        for one in self.vintages.values():
-            line.add(one)
+        for vintage in self.vintages.values():
+            line.add(vintage)
         return line
 
     @property
@@ -170,8 +170,8 @@ def annual_account(
             return None
         orders = _orders(session, agreement_id, year)
         vintages: dict[int, Line] = {}
-        for one in orders:
-            vintages.setdefault(one.vintage, Line()).add(one.line)
+        for order in orders:
+            vintages.setdefault(order.vintage, Line()).add(order.line)
         proofs = _proofs(session, agreement_id, year, vintages.values())
     return AgreementAccount(
         agreement_id=agreement.id,

@@ -4,7 +4,7 @@ One pass over the movements of the year (and of the years before it that are sti
 `opening_balance`. An account asked alone reads its own movements by their index.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, litera
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import BigInt, Database
+from voucher.kernel.keyset import Asked, Nullable, Page, page_of
 from voucher.kernel.money import sum_cents
 from voucher.ledger.chart import Book
 from voucher.ledger.chart_file import CARRIED_FORWARD
@@ -147,15 +148,10 @@ def auxiliaries(
     database: Database,
     code: str,
     year: int,
-    until: date | None = None,
-    *,
-    sort: str,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
-) -> tuple[list[AuxiliaryLine], int, Totals]:
-    """Return a page of the accounts of a code, how many there are, and the totals of them all.
+    until: date | None,
+    asked: Asked,
+) -> tuple[Page[AuxiliaryLine], Totals]:
+    """Return a page of the accounts of a code, and the totals of them all.
 
     Sorts: `tiers`, `solde`. Filters: `tiers` (a part of the name), `ouverts` (« oui »: those that do not close on zero).
     """
@@ -163,16 +159,15 @@ def auxiliaries(
         moved = sums_by_account(session, year, until, [Account.code == code])
         opening = 0 if code[0] in CHARGE_CLASSES else moved.c.opening
         query = _named(code, moved)
-        if text := filters.get("tiers"):
+        if text := asked.filters.get("tiers"):
             query = query.where(_THIRD_NAME.icontains(text, autoescape=True))
-        if filters.get("ouverts") == "oui":
+        if asked.filters.get("ouverts") == "oui":
             query = query.where(opening + moved.c.debit - moved.c.credit != 0)
         every = query.subquery()
         opens = _ZERO if code[0] in CHARGE_CLASSES else every.c.opening
         closes = opens + every.c.debit - every.c.credit
         total = session.execute(
             select(
-                func.count().label("found"),
                 func.sum(case((opens > 0, opens), else_=0)),
                 func.sum(case((opens < 0, -opens), else_=0)),
                 func.sum(every.c.debit),
@@ -182,11 +177,10 @@ def auxiliaries(
             ).select_from(every)
         ).one()
         balance = moved.c.opening + moved.c.debit - moved.c.credit
-        key = balance if sort == "solde" else _THIRD_NAME
-        order = (key.desc(), Account.id.desc()) if descending else (key, Account.id)
-        rows = session.execute(query.order_by(*order).limit(limit).offset(offset)).all()
-    lines = [AuxiliaryLine(row.id, row.third_name or "", row.number, _sums(row, code)) for row in rows]
-    return lines, total.found, Totals(*(sum_cents(cents) for cents in total[1:]))
+        sorts = {"tiers": Nullable(_THIRD_NAME), "solde": balance}
+        page = page_of(session, query, sorts, [Account.id], asked)
+    lines = page.of(AuxiliaryLine(row.id, row.third_name or "", row.number, _sums(row, code)) for row in page.rows)
+    return lines, Totals(*(sum_cents(cents) for cents in total))
 
 
 def sums_by_account(

@@ -1,6 +1,5 @@
 """What pages ask of inactive stock (valeurs inactives): booklets issued and not handed over, by who holds them; their counts."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,8 +13,8 @@ from voucher.accounting.stock_count import Gap, gaps_of, ranges_label
 from voucher.distribution.model import Prescriber
 from voucher.issuing.model import Booklet, IssueBatch, Voucher, VoucherState
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.money import sum_cents
-from voucher.kernel.paging import page_of
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_query
@@ -127,21 +126,19 @@ def _ledger_cents(session: Session, scope: list[Any]) -> int:
     return sum_cents(session.scalar(select(func.sum(sums.c.balance_cents))))
 
 
-def counts(
-    database: Database, issuer_id: UUID | None, *, descending: bool, limit: int, offset: int, filters: Mapping[str, str]
-) -> tuple[list[CountLine], int]:
-    """Return a page of counts by day, and how many there are. Filter: `etat` (« signe » or « a-signer »)."""
+def counts(database: Database, issuer_id: UUID | None, asked: Asked) -> Page[CountLine]:
+    """Return a page of counts by day. Filter: `etat` (« signe » or « a-signer »)."""
     query = select(
         StockCount.id, StockCount.counted_on, Prescriber.name.label("holder_name"), StockCount.expected_count,
         StockCount.counted_count, StockCount.recorded_at, StockCount.signed_at,
     ).outerjoin(Prescriber, Prescriber.id == StockCount.prescriber_id)  # fmt: skip
     if issuer_id is not None:
         query = query.where(StockCount.issuer_id == issuer_id)
-    if (state := filters.get("etat")) in ("signe", "a-signer"):
+    if (state := asked.filters.get("etat")) in ("signe", "a-signer"):
         query = query.where(StockCount.signed_at.is_not(None) if state == "signe" else StockCount.signed_at.is_(None))
     with database.read() as session:
-        rows, total = page_of(session, query, StockCount.counted_on, StockCount.id, descending, limit, offset)
-    return [CountLine(**row._asdict()) for row in rows], total
+        page = page_of(session, query, {"day": StockCount.counted_on}, [StockCount.id], asked)
+    return page.of(CountLine(**row._asdict()) for row in page.rows)
 
 
 def count_page(database: Database, count_id: UUID, issuer_id: UUID | None = None) -> CountPage | None:

@@ -6,13 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, String, and_, cast, func, literal, select, union_all
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from voucher.accounting.balance import CHARGE_CLASSES, Sums, sums_by_account
 from voucher.accounting.fec_format import letters
 from voucher.accounting.letters import USES, undone_letters
 from voucher.accounting.model import LetteredMovement, LetteredPeriod, MatchingLetter
 from voucher.kernel.database import BigInt, Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.money import sum_cents
 from voucher.ledger.chart import Journal
 from voucher.ledger.model import Account, Entry, Movement
@@ -47,15 +48,6 @@ class LedgerLine:
     letter: str
 
 
-@dataclass(frozen=True, slots=True)
-class AccountLedger:
-    """A page of the ledger of an account for a year, with what it opened with and moved."""
-
-    sums: Sums
-    lines: tuple[LedgerLine, ...]
-    line_count: int
-
-
 def journal_months(database: Database, year: int) -> list[JournalMonth]:
     """Return each journal month by month, for a year, in the order of the journals."""
     month = func.substr(cast(Entry.effective_on, String), 1, 7)
@@ -85,19 +77,21 @@ def journal_months(database: Database, year: int) -> list[JournalMonth]:
     return found
 
 
-def account_ledger(
-    database: Database, account_id: int, year: int, *, is_open_only: bool = False, limit: int, offset: int
-) -> AccountLedger:
+def account_sums(database: Database, account_id: int, year: int) -> Sums:
+    """Return what an account opened a year with and moved; charges start from nothing."""
+    with database.read() as session:
+        return _sums(session, account_id, year)
+
+
+def account_lines(
+    database: Database, account_id: int, year: int, asked: Asked, *, is_open_only: bool = False
+) -> Page[LedgerLine]:
     """Return a page of the ledger of an account, in the order of its days; `is_open_only` leaves lettered movements out.
 
-    The running balance starts from what the account opened the year with; charges start from nothing.
+    The running balance starts from what the account opened the year with.
     """
     with database.read() as session:
-        moved = sums_by_account(session, year, None, [Account.id == account_id])
-        row = session.execute(select(moved)).one_or_none()
-        code = session.execute(select(Account.code).where(Account.id == account_id)).scalar_one()
-        opening = 0 if row is None or code[0] in CHARGE_CLASSES else sum_cents(row.opening)
-        sums = Sums(opening, int(row.debit), int(row.credit)) if row is not None else Sums()
+        opening = _sums(session, account_id, year).opening_cents
         sides = union_all(*(_side(account_id, year, side) for side in ("debit", "credit"))).subquery()
         order = (sides.c.effective_on, sides.c.posted_at, sides.c.entry_id, sides.c.rank)
         running = func.sum(sides.c.debit - sides.c.credit).over(order_by=order)
@@ -110,10 +104,9 @@ def account_ledger(
         )
         if is_open_only:
             query = query.where(every.c.letter_id.is_(None))
-        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        order = (every.c.effective_on, every.c.posted_at, every.c.entry_id, every.c.rank)
-        rows = session.execute(query.order_by(*order).limit(limit).offset(offset)).all()
-    lines = tuple(
+        ties = [every.c.posted_at, every.c.entry_id, every.c.rank, every.c.debit]
+        page = page_of(session, query, {"day": every.c.effective_on}, ties, asked)
+    return page.of(
         LedgerLine(
             entry_id=one.entry_id,
             effective_on=one.effective_on,
@@ -127,9 +120,16 @@ def account_ledger(
             balance_cents=opening + int(one.running),
             letter=letters(one.number) if one.number is not None else "",
         )
-        for one in rows
+        for one in page.rows
     )
-    return AccountLedger(sums, lines, total)
+
+
+def _sums(session: Session, account_id: int, year: int) -> Sums:
+    row = session.execute(select(sums_by_account(session, year, None, [Account.id == account_id]))).one_or_none()
+    if row is None:
+        return Sums()
+    code = session.execute(select(Account.code).where(Account.id == account_id)).scalar_one()
+    return Sums(0 if code[0] in CHARGE_CLASSES else sum_cents(row.opening), int(row.debit), int(row.credit))
 
 
 def _side(account_id: int, year: int, side: str) -> Any:

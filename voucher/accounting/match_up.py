@@ -200,22 +200,23 @@ def _write(session: Session, groups: list[_Group], day: date) -> None:
         )
     }
     letters, movements, periods = [], [], []
-    for one in groups:
-        number = numbers.setdefault(one.code, 0)
-        numbers[one.code] += 1
+    for group in groups:
+        number = numbers.setdefault(group.code, 0)
+        numbers[group.code] += 1
         letter_id = new_id()
         letters.append(
             {
-                "id": letter_id, "code": one.code, "number": number, "account_id": one.account_id,
-                "source_id": one.source_id, "amount_cents": one.debit_cents, "lettered_on": day,
+                "id": letter_id, "code": group.code, "number": number, "account_id": group.account_id,
+                "source_id": group.source_id, "amount_cents": group.debit_cents, "lettered_on": day,
             }
         )  # fmt: skip
         movements += [
             {"letter_id": letter_id, "entry_id": entry_id, "rank": rank, "side": side}
-            for entry_id, rank, side in one.sides
+            for entry_id, rank, side in group.sides
         ]
         periods += [
-            {"letter_id": letter_id, "account_id": one.account_id, "period_id": period_id} for period_id in one.periods
+            {"letter_id": letter_id, "account_id": group.account_id, "period_id": period_id}
+            for period_id in group.periods
         ]
     for table, rows in ((MatchingLetter, letters), (LetteredMovement, movements), (LetteredPeriod, periods)):
         if rows:

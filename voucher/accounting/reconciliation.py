@@ -77,7 +77,7 @@ class Reconciliation:
     @property
     def expected_cents(self) -> int:
         """What they should say: the bank's balance with every difference."""
-        return self.statement_cents + sum(one.cents for one in self.differences)
+        return self.statement_cents + sum(difference.cents for difference in self.differences)
 
     @property
     def unexplained_cents(self) -> int:
@@ -86,7 +86,7 @@ class Reconciliation:
 
     def of_kind(self, kind: DifferenceKind) -> list[Difference]:
         """Return the differences of one kind, the oldest first."""
-        return [one for one in self.differences if one.kind is kind]
+        return [difference for difference in self.differences if difference.kind is kind]
 
 
 def reconciliation(
@@ -132,7 +132,7 @@ def reconciliations(database: Database, on: date, *, issuer_id: UUID | None = No
             .where(pays, account_in_scope(issuer_id))
             .order_by(PayingAccount.name, PayingAccount.id)
         ).all()
-    found = (reconciliation(database, one, on, issuer_id=issuer_id) for one in ids)
+    found = (reconciliation(database, each_id, on, issuer_id=issuer_id) for each_id in ids)
     return [one for one in found if one is not None]
 
 

@@ -14,7 +14,7 @@ from voucher.accounting.match_up import match_up_job
 from voucher.distribution.lapse import lapse
 from voucher.funding.publish import publish_backing
 from voucher.issuing.resume import resume_makings
-from voucher.issuing.wrong_codes import watch_wrong_codes
+from voucher.issuing.wrong_code_alarm import watch_wrong_codes
 from voucher.kernel.database import Database, whole_turn
 from voucher.kernel.money import format_euros
 from voucher.kernel.settings import Settings

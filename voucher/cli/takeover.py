@@ -130,8 +130,8 @@ def import_command(path: Path, identity: Path | None, has_passphrase: bool, expe
             f"{done.retired_key_count} clés ne signent plus : leurs codes restent bons. Faites une clé à chaque collectivité "
             "avant de commander."
         )
-    for one in done.new_violations:
-        click.echo(f"Nouvelle vérification, que l’archive ne connaissait pas : {one}", err=True)
+    for violation in done.new_violations:
+        click.echo(f"Nouvelle vérification, que l’archive ne connaissait pas : {violation}", err=True)
     click.echo("Ouvrez maintenant les comptes de vos équipes, puis lancez « voucher verify ».")
 
 

@@ -19,7 +19,7 @@ from voucher.programme.parties import (
     register_funder,
     register_issuer,
 )
-from voucher.programme.paying_terms import PayingTerms, change_paying_terms
+from voucher.programme.paying_account import PayingTerms, change_paying_terms
 from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agreement
 
 TRANSFERS_PER_FILE = 10_000

@@ -37,7 +37,7 @@ from voucher.demonstration.people import give_role, open_accounts
 from voucher.demonstration.places import WITHOUT_BANK_DETAILS, give_a_new_rib, import_sixty_places, suspend_one
 from voucher.demonstration.story import Story, next_month
 from voucher.distribution.lapse import lapse
-from voucher.issuing.codes import stored_codes
+from voucher.issuing.recognise_code import stored_codes
 from voucher.kernel.calendar import start_of_day
 from voucher.kernel.database import Database
 from voucher.redemption.answers import Counter, Redeemed

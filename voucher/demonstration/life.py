@@ -15,9 +15,9 @@ from voucher.distribution.hand_over import hand_over
 from voucher.distribution.prescribers import NewPrescriber, register_prescriber
 from voucher.distribution.stop import stop_booklet
 from voucher.distribution.void_stock import NewStockVoid, void_stock
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.make_batch import make_batch
 from voucher.issuing.order import order_vouchers
+from voucher.issuing.recognise_code import stored_codes
 from voucher.kernel.calendar import start_of_day
 from voucher.kernel.database import Database
 from voucher.network.model import Place

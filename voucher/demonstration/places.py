@@ -48,7 +48,7 @@ def import_sixty_places(story: Story) -> list[UUID]:
     by, now = story.by[Role.PROGRAMME], start_of_day(story.days_ago(640))
     content = b"".join(write_places(_lines(story)))
     import_places(story.database, story.some_id(), "lieux-demonstration.csv", content, by=by, now=now)
-    structures = [one.id for one in structure_names(story.database)]
+    structures = [name.id for name in structure_names(story.database)]
     for rank, structure_id in enumerate(structures):
         qualify_structure(story.database, structure_id, by=by, now=now + timedelta(hours=1))
         if rank < len(structures) - WITHOUT_BANK_DETAILS:
@@ -83,7 +83,8 @@ def give_a_new_rib(story: Story, structure_id: UUID) -> None:
 def _lines(story: Story) -> list[PlaceLine]:
     lines: list[PlaceLine] = []
     departments = {
-        region: [one for one in DEPARTMENTS if one.region_code == region] for region in places_in_proportion(60)
+        region: [department for department in DEPARTMENTS if department.region_code == region]
+        for region in places_in_proportion(60)
     }
     for region, count in places_in_proportion(PLACE_COUNT).items():
         for rank in range(count):

@@ -19,7 +19,7 @@ _NAME = "booklets_are_where_slips_led_them"
 
 def check_booklets_are_where_slips_led_them(session: Session) -> list[Violation]:
     """Chaque carnet est chez qui ses bordereaux de stock, suivis l’un après l’autre, l’ont confié ; chaque bordereau part d’où il dit."""
-    names = {one.id: one.name for one in session.execute(select(Prescriber.id, Prescriber.name))}
+    names = {row.id: row.name for row in session.execute(select(Prescriber.id, Prescriber.name))}
 
     def named(prescriber_id: UUID | None) -> str:
         return "l’émetteur" if prescriber_id is None else names.get(prescriber_id, "un prescripteur inconnu")
@@ -44,7 +44,7 @@ def check_booklets_are_where_slips_led_them(session: Session) -> list[Violation]
             waiting.remove(slip)
             first, end = slip.first_booklet_number, slip.first_booklet_number + slip.booklet_count
             if not _leaves_from_here(holders, slip):
-                here = sorted({named(one) for one in holders[first:end]})
+                here = sorted({named(holder) for holder in holders[first:end]})
                 detail = f"il part de chez {named(slip.from_prescriber_id)}, les carnets étaient chez {', '.join(here) or 'personne'}"
                 subject = f"bordereau de stock du {french_date(paris_day(slip.made_at))}, carnets {first} à {end - 1}"
                 found.append(Violation(_NAME, subject, detail))

@@ -10,8 +10,15 @@ from sqlalchemy.orm import Session
 from voucher.distribution.booklets import BookletFacts, amounts_of, booklet_facts, change_vouchers
 from voucher.distribution.model import Handover, Prescriber
 from voucher.issuing.code import Kind, UnreadableCode
-from voucher.issuing.codes import Distrust, DistrustedCode, find_code, key_is_revoked, recognise, refusal_sentence
 from voucher.issuing.model import Booklet, BookletState, VoucherState
+from voucher.issuing.recognise_code import (
+    Distrust,
+    DistrustedCode,
+    find_code,
+    key_is_revoked,
+    recognise,
+    refusal_sentence,
+)
 from voucher.kernel.calendar import french_date, french_instant, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once, is_replay

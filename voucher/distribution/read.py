@@ -13,6 +13,7 @@ from voucher.distribution.booklets import UNUSED
 from voucher.distribution.model import Handover, Prescriber, StopOrder
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.typed_numbers import serial_asked
 from voucher.programme.model import Agreement
 
@@ -97,16 +98,9 @@ def handovers(database: Database, prescriber_id: UUID, limit: int = 10) -> list[
 
 
 def booklets(
-    database: Database,
-    *,
-    issuer_id: UUID | None = None,
-    prescriber_id: UUID | None = None,
-    filters: Mapping[str, str] | None = None,
-    descending: bool = False,
-    limit: int,
-    offset: int = 0,
-) -> tuple[list[BookletLine], int]:
-    """Return a page of booklets by number, and how many there are.
+    database: Database, asked: Asked, *, issuer_id: UUID | None = None, prescriber_id: UUID | None = None
+) -> Page[BookletLine]:
+    """Return a page of booklets by number.
 
     Filters: `numero`, `etat` (of BookletState), `convention` (its number), `prescripteur` (an id).
     """
@@ -115,12 +109,10 @@ def booklets(
         statement = statement.where(Agreement.issuer_id == issuer_id)
     if prescriber_id is not None:
         statement = statement.where(Booklet.prescriber_id == prescriber_id)
-    statement = _filtered(statement, filters or {})
-    order = Booklet.number.desc() if descending else Booklet.number
+    statement = _filtered(statement, asked.filters)
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(statement.subquery())) or 0
-        rows = session.execute(statement.order_by(order).limit(limit).offset(offset))
-        return [BookletLine(**row._asdict()) for row in rows], total
+        page = page_of(session, statement, {"number": Booklet.number}, [], asked)
+        return page.of(BookletLine(**row._asdict()) for row in page.rows)
 
 
 def booklet(

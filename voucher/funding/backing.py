@@ -173,7 +173,7 @@ def backing_of(balances: Mapping[tuple[str, UUID | None], int], overdue: Mapping
     for (code, _), cents in balances.items():
         codes[code] += cents
     funder_ids = {funder_id for _, funder_id in balances if funder_id is not None}
-    by_funder = {one: _of_funder(balances, one, overdue.get(one, 0)) for one in sorted(funder_ids)}
+    by_funder = {each_id: _of_funder(balances, each_id, overdue.get(each_id, 0)) for each_id in sorted(funder_ids)}
     held = -sum(cents for code, cents in codes.items() if CHART[code].book == Book.GENERAL)
     undrawn = sum(one.undrawn_cents for one in by_funder.values())
     outstanding, payable = sum(codes[code] for code in OUTSTANDING), -sum(codes[code] for code in OWED_CODES)

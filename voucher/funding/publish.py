@@ -154,7 +154,7 @@ def figures_at(
     found = backings(session, before=taken_at, on=day)
     rows = session.execute(select(Agreement.id, Agreement.number).where(Agreement.created_at < taken_at))
     numbers = {row.id: row.number for row in rows if row.id in found}
-    found = {one: found[one] for one in numbers}
+    found = {number: found[number] for number in numbers}
     return found, whole(session, found.values(), taken_at), numbers
 
 

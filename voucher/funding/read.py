@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from voucher.funding.model import CallKind, CallState, FundingClose, FundsCall, FundsReceipt
 from voucher.kernel.database import Database
-from voucher.kernel.paging import page_of
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.programme.model import Agreement, Funder, Issuer
@@ -155,18 +155,14 @@ def to_call(database: Database, *, issuer_id: UUID | None = None) -> list[ToCall
 
 def calls(
     database: Database,
+    asked: Asked,
     *,
     today: date,
-    sort: str = "called_on",
-    descending: bool = True,
-    limit: int,
-    offset: int = 0,
-    filters: Mapping[str, str],
     issuer_id: UUID | None = None,
     agreement_id: UUID | None = None,
     funder_id: UUID | None = None,
-) -> tuple[list[CallLine], int]:
-    """Return a page of calls and how many there are. Sorts: called_on, due_on, reference, amount.
+) -> Page[CallLine]:
+    """Return a page of calls. Sorts: called_on, due_on, reference, amount.
 
     Filters: `etat` (a state, `overdue`, or `due` for all that is awaited), `appel` (reference, agreement or funder).
     """
@@ -175,20 +171,20 @@ def calls(
         query = query.where(FundsCall.agreement_id == agreement_id)
     if funder_id is not None:
         query = query.where(FundsCall.funder_id == funder_id)
-    if text := filters.get("appel"):
+    if text := asked.filters.get("appel"):
         columns = (FundsCall.reference, Agreement.name, Funder.name)
         query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
-    if state := filters.get("etat"):
+    if state := asked.filters.get("etat"):
         query = query.where(_in_state(state, today))
-    column = {
+    sorts = {
         "called_on": FundsCall.called_at,
         "due_on": FundsCall.due_on,
         "reference": FundsCall.reference,
         "amount": FundsCall.called_cents,
-    }[sort]
+    }
     with database.read() as session:
-        rows, total = page_of(session, query, column, FundsCall.id, descending, limit, offset)
-    return [_call_line(row, today) for row in rows], total
+        page = page_of(session, query, sorts, [FundsCall.id], asked)
+    return page.of(_call_line(row, today) for row in page.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,11 +46,14 @@ class ReceiptStep:
 
 def receipt_steps(receipts: Sequence[ReceiptLine]) -> list[ReceiptStep]:
     """Return what is to be said of receipts in the order in which it became known; it sums to what is received."""
-    came = [ReceiptStep(one.booked_on, paris_day(one.received_at), one.reference, one.amount_cents) for one in receipts]
+    came = [
+        ReceiptStep(receipt.booked_on, paris_day(receipt.received_at), receipt.reference, receipt.amount_cents)
+        for receipt in receipts
+    ]
     undone = [
-        ReceiptStep(one.booked_on, paris_day(one.undone_at), one.reference, -one.amount_cents)
-        for one in receipts
-        if one.undone_at is not None
+        ReceiptStep(receipt.booked_on, paris_day(receipt.undone_at), receipt.reference, -receipt.amount_cents)
+        for receipt in receipts
+        if receipt.undone_at is not None
     ]
     return sorted([*came, *undone], key=lambda step: (step.said_on, step.booked_on, -step.signed_cents))
 
@@ -147,7 +150,7 @@ def statements_of_funder(
     with database.read() as session:
         name = session.scalar(select(Funder.name).where(Funder.id == funder_id))
         ids = session.scalars(select(Agreement.id).order_by(Agreement.number)).all()
-        found = [_statement(session, one, funder_id, today, issuer_id) for one in ids]
+        found = [_statement(session, each_id, funder_id, today, issuer_id) for each_id in ids]
     known = [one for one in found if one is not None]
     return (name, known) if name is not None and known else None
 
@@ -176,12 +179,12 @@ def statement_pdf(statement: Statement, drawn_on: date) -> bytes:
         ],
         "receipts": [
             [
-                french_date(one.booked_on),
-                french_date(one.said_on),
-                f"{one.reference}, correction" if one.is_correction else one.reference,
-                format_euros(one.signed_cents),
+                french_date(step.booked_on),
+                french_date(step.said_on),
+                f"{step.reference}, correction" if step.is_correction else step.reference,
+                format_euros(step.signed_cents),
             ]
-            for one in receipt_steps(statement.receipts)
+            for step in receipt_steps(statement.receipts)
         ],
     }
     return pdf(_PRINT / "statement.typ", values, drawn_on)

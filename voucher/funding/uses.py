@@ -14,7 +14,7 @@ from voucher.funding.call import uncalled_uses
 from voucher.funding.model import FundsCall, FundsCallUse
 from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database
-from voucher.kernel.paging import page_of
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.ledger.chart import RULES, Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement
@@ -45,14 +45,12 @@ class UseLine:
 def uses_of_call(
     database: Database,
     call_id: UUID,
+    asked: Asked,
     names: StructureNames = no_names,
     *,
-    descending: bool = False,
-    limit: int,
-    offset: int = 0,
     issuer_id: UUID | None = None,
-) -> tuple[list[UseLine], int]:
-    """Return a page of the entries that a call took, by instant, and how many there are."""
+) -> Page[UseLine]:
+    """Return a page of the entries that a call took, by instant."""
     with database.read() as session:
         call = session.execute(
             select(FundsCall.agreement_id, FundsCall.funder_id, Agreement.issuer_id)
@@ -60,28 +58,25 @@ def uses_of_call(
             .where(FundsCall.id == call_id)
         ).one_or_none()
         if call is None or issuer_id not in (None, call.issuer_id):
-            return [], 0
+            return Page.whole(())
         query = lines_of(taken_by(call_id), account(Code.TO_CALL, call.agreement_id, call.funder_id).id)
-        rows, total = page_of(session, query, Entry.posted_at, Entry.id, descending, limit, offset)
-        return named_lines(session, rows, names), total
+        page = page_of(session, query, {"day": Entry.posted_at}, [Entry.id], asked)
+        return page.of(named_lines(session, page.rows, names))
 
 
 def uses_to_call(
     database: Database,
     agreement_id: UUID,
     funder_id: UUID,
+    asked: Asked,
     names: StructureNames = no_names,
-    *,
-    descending: bool = False,
-    limit: int,
-    offset: int = 0,
-) -> tuple[list[UseLine], int]:
-    """Return a page of the entries that no call has taken yet, by instant, and how many there are."""
+) -> Page[UseLine]:
+    """Return a page of the entries that no call has taken yet, by instant."""
     with database.read() as session:
         uses = uncalled_uses(agreement_id, funder_id)
         query = lines_of(uses, account(Code.TO_CALL, agreement_id, funder_id).id)
-        rows, total = page_of(session, query, Entry.posted_at, Entry.id, descending, limit, offset)
-        return named_lines(session, rows, names), total
+        page = page_of(session, query, {"day": Entry.posted_at}, [Entry.id], asked)
+        return page.of(named_lines(session, page.rows, names))
 
 
 def taken_by(call_id: UUID) -> Select[*tuple[Any, ...]]:

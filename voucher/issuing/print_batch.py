@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from voucher.issuing.codes import stored_codes
 from voucher.issuing.model import IssueBatch, IssuerKey, KeyState
 from voucher.issuing.printing import (
     VOUCHERS_AT_ONCE_MAX,
@@ -17,6 +16,7 @@ from voucher.issuing.printing import (
     print_batch_to_folder,
     print_booklets,
 )
+from voucher.issuing.recognise_code import stored_codes
 from voucher.kernel.database import Database
 from voucher.kernel.labels import booklet_label
 from voucher.kernel.refusals import Refused

@@ -43,7 +43,7 @@ def shares_of(
     end = before_count + count
     return _between(
         up_to * end // BASIS_POINTS - up_to * before_count // BASIS_POINTS
-        for up_to in accumulate(face_value_cents * one for one in share_basis_points)
+        for up_to in accumulate(face_value_cents * point for point in share_basis_points)
     )
 
 

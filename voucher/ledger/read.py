@@ -1,6 +1,5 @@
 """What pages and checks ask of the ledger: balances, an account's movements, an entry with its own."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -11,6 +10,7 @@ from sqlalchemy import Select, cast, func, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.money import sum_cents
 from voucher.ledger.chart import CHART, RULES, EventType
 from voucher.ledger.model import Account, Entry, Movement
@@ -173,17 +173,12 @@ def _entry_line(row: Any) -> EntryLine:
     )
 
 
-def entries(
-    database: Database, *, sort: str, descending: bool, limit: int, offset: int, filters: Mapping[str, str]
-) -> tuple[list[EntryLine], int]:
-    """Return a page of entries and how many there are; the filters are those of `ledger.search`."""
-    query = search(filters)
-    column = {"posted_at": Entry.posted_at, "total": Entry.total_cents}[sort]
+def entries(database: Database, asked: Asked) -> Page[EntryLine]:
+    """Return a page of entries. Sorts: posted_at, total; the filters are those of `ledger.search`."""
+    sorts = {"posted_at": Entry.posted_at, "total": Entry.total_cents}
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        order = (column.desc(), Entry.id.desc()) if descending else (column, Entry.id)
-        rows = session.execute(query.order_by(*order).limit(limit).offset(offset)).all()
-    return [_entry_line(row) for row in rows], total
+        page = page_of(session, search(asked.filters), sorts, [Entry.id], asked)
+    return page.of(_entry_line(row) for row in page.rows)
 
 
 def entry(database: Database, entry_id: UUID) -> EntryPage | None:
@@ -235,10 +230,8 @@ def account(database: Database, account_id: int) -> AccountBalance | None:
     )
 
 
-def account_movements(
-    database: Database, account_id: int, *, descending: bool, limit: int, offset: int
-) -> tuple[list[AccountMovement], int]:
-    """Return a page of an account's movements by time, and how many there are."""
+def account_movements(database: Database, account_id: int, asked: Asked) -> Page[AccountMovement]:
+    """Return a page of an account's movements by time. Sort: at."""
     zero = cast(0, Movement.amount_cents.type)
     sides = union_all(
         select(
@@ -270,11 +263,5 @@ def account_movements(
         .join(Account, Account.id == sides.c.other_id)
     )
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(sides)) or 0
-        order = (
-            (Entry.posted_at.desc(), Entry.id.desc(), sides.c.rank)
-            if descending
-            else (Entry.posted_at, Entry.id, sides.c.rank)
-        )
-        rows = session.execute(query.order_by(*order).limit(limit).offset(offset)).all()
-    return [AccountMovement(**row._asdict()) for row in rows], total
+        page = page_of(session, query, {"at": Entry.posted_at}, [Entry.id, sides.c.rank], asked)
+    return page.of(AccountMovement(**row._asdict()) for row in page.rows)

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.ledger.canonical import canonical_entries, canonical_query
 from voucher.ledger.entry_proof import proof_text
 from voucher.ledger.merkle import inclusion_path
@@ -46,16 +47,16 @@ _COLUMNS = (
 
 def latest_checkpoint(database: Database) -> CheckpointLine | None:
     """Return the last checkpoint, or None where nothing was ever sealed."""
-    found, _ = checkpoints(database, limit=1)
-    return found[0] if found else None
+    return next(iter(checkpoints(database, Asked(limit=1, descending=True, is_counted=False)).rows), None)
 
 
-def checkpoints(database: Database, *, limit: int, offset: int = 0) -> tuple[list[CheckpointLine], int]:
-    """Return a page of checkpoints, the last first, and how many there are."""
+def checkpoints(database: Database, asked: Asked) -> Page[CheckpointLine]:
+    """Return a page of checkpoints. Sort: size."""
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(CheckpointRow)) or 0
-        rows = session.execute(select(*_COLUMNS).order_by(CheckpointRow.size.desc()).limit(limit).offset(offset)).all()
-    return [CheckpointLine(row.size, row.root.hex(), row.sealed_at, row.sealed_on, row.note) for row in rows], total
+        page = page_of(session, select(*_COLUMNS), {"size": CheckpointRow.size}, [], asked)
+    return page.of(
+        CheckpointLine(row.size, row.root.hex(), row.sealed_at, row.sealed_on, row.note) for row in page.rows
+    )
 
 
 def checkpoint_note(database: Database, size: int) -> str | None:

@@ -56,8 +56,8 @@ def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: dateti
             session, select(Entry.__table__).where(is_unsealed(), Entry.posted_at <= now), Entry.posted_at, Entry.id
         )
         # Nothing is written while a statement is read: the hashes wait in a file, in memory while they are few.
-        for one in canonical_entries(session, unsealed):
-            waiting.write(one.entry_id.encode() + leaf_hash(one.data))
+        for entry in canonical_entries(session, unsealed):
+            waiting.write(entry.entry_id.encode() + leaf_hash(entry.data))
         nodes: list[tuple[int, int, bytes]] = []
         # COPY takes an id as text.
         id_of: Callable[[str], object] = str if database.is_postgresql else UUID

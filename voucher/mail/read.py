@@ -1,6 +1,5 @@
 """What the page of messages asks: how many wait, were sent or failed, and each of them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.model import OutboxMessage
 
@@ -86,29 +86,24 @@ def message_counts(
 
 def messages(
     database: Database,
+    asked: Asked,
     *,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
     issuer_id: UUID | None = None,
     with_accounts: bool = False,
-) -> tuple[list[MessageRow], int]:
-    """Return a page of messages by time and how many there are. Filters: `etat`, `texte` (address or subject).
+) -> Page[MessageRow]:
+    """Return a page of messages by time. Filters: `etat`, `texte` (address or subject).
 
     `with_accounts`: with those to people about their own accounts, which are the programme's affair alone.
     """
     query = select(*OutboxMessage.__table__.columns, _STATE).where(_in_scope(issuer_id, with_accounts))
-    if state := filters.get("etat"):
+    if state := asked.filters.get("etat"):
         query = query.where(_STATE.in_([state]))
-    if words := filters.get("texte"):
+    if words := asked.filters.get("texte"):
         like = f"%{words}%"
         query = query.where(or_(OutboxMessage.recipient.ilike(like), OutboxMessage.subject.ilike(like)))
-    at = OutboxMessage.created_at.desc() if descending else OutboxMessage.created_at
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        rows = session.execute(query.order_by(at, OutboxMessage.id).limit(limit).offset(offset)).all()
-    return [_row(row) for row in rows], total
+        page = page_of(session, query, {"created_at": OutboxMessage.created_at}, [OutboxMessage.id], asked)
+    return page.of(_row(row) for row in page.rows)
 
 
 def message(

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, case, or_, select
 
 from voucher.kernel.database import Database
-from voucher.kernel.paging import page_of
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.network.lieux_standard import write_places
 from voucher.network.model import Place, Structure, StructureState
 from voucher.network.opening_hours import opening_hours_in_french
@@ -83,37 +83,28 @@ def places_near(
         return [place_line(place, name) for place, name in rows]
 
 
-def places(
-    database: Database,
-    *,
-    sort: str,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
-    structure_id: UUID | None = None,
-) -> tuple[list[PlaceLine], int]:
-    """Return a page of places and how many there are. Sorts: name, city, updated_on.
+def places(database: Database, asked: Asked, *, structure_id: UUID | None = None) -> Page[PlaceLine]:
+    """Return a page of places. Sorts: name, city, updated_on.
 
     Filters: `nom` (name, town or structure), `departement` (code), `etat` (open, closed), `service` (code).
     """
     query = places_query()
     if structure_id is not None:
         query = query.where(Place.structure_id == structure_id)
-    if text := filters.get("nom"):
+    if text := asked.filters.get("nom"):
         query = query.where(
             or_(*(column.icontains(text, autoescape=True) for column in (Place.name, Place.city, Structure.name)))
         )
-    if code := filters.get("departement"):
+    if code := asked.filters.get("departement"):
         query = query.where(Place.department_code == code)
-    if state := filters.get("etat"):
+    if state := asked.filters.get("etat"):
         query = query.where(Place.is_open.is_(state == "open"))
-    if service := filters.get("service"):
+    if service := asked.filters.get("service"):
         query = query.where(("|" + Place.services + "|").contains(f"|{service}|", autoescape=True))
-    column = {"name": Place.name, "city": Place.city, "updated_on": Place.updated_on}[sort]
+    sorts = {"name": Place.name, "city": Place.city, "updated_on": Place.updated_on}
     with database.read() as session:
-        rows, total = page_of(session, query, column, Place.id, descending, limit, offset)
-        return [place_line(place, name) for place, name in rows], total
+        page = page_of(session, query, sorts, [Place.id], asked)
+        return page.of(place_line(place, name) for place, name in page.rows)
 
 
 def place(database: Database, place_id: UUID, structure_id: UUID | None = None) -> PlacePage | None:

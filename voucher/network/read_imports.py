@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.network.import_report import Outcome, ReportLine, read_report
 from voucher.network.model import PlacesImport
 
@@ -25,12 +26,11 @@ class ImportLine:
 
 @dataclass(frozen=True, slots=True)
 class ImportPage:
-    """An import with a page of its report; `line_count` counts the lines that the filter keeps."""
+    """An import with the lines of its report that a filter keeps."""
 
     line: ImportLine
     sha256: str
     report: tuple[ReportLine, ...]
-    line_count: int
 
 
 _COLUMNS = (
@@ -43,19 +43,18 @@ _COLUMNS = (
 )
 
 
-def imports(database: Database, *, limit: int, offset: int) -> tuple[list[ImportLine], int]:
-    """Return a page of imports, the newest first, and how many there are."""
+def imports(database: Database, asked: Asked) -> Page[ImportLine]:
+    """Return a page of imports. Sort: imported_at."""
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(PlacesImport)) or 0
-        newest = (PlacesImport.imported_at.desc(), PlacesImport.id.desc())
-        rows = session.execute(select(*_COLUMNS).order_by(*newest).limit(limit).offset(offset)).all()
-    return [ImportLine(*row) for row in rows], total
+        sorts = {"imported_at": PlacesImport.imported_at}
+        page = page_of(session, select(*_COLUMNS), sorts, [PlacesImport.id], asked)
+    return page.of(ImportLine(*row) for row in page.rows)
 
 
 def import_report(
-    database: Database, import_id: UUID, *, limit: int, offset: int, outcome: str = "", only_told: bool = False
+    database: Database, import_id: UUID, *, outcome: str = "", only_told: bool = False
 ) -> ImportPage | None:
-    """Return an import with a page of its report, or None.
+    """Return an import with its report, or None.
 
     `outcome` keeps the lines that ended so; `only_told` those of which something is said (refused, or with a warning).
     """
@@ -70,4 +69,4 @@ def import_report(
         lines = [line for line in lines if line.outcome == outcome]
     if only_told:
         lines = [line for line in lines if line.sentences]
-    return ImportPage(ImportLine(*row[:6]), row.sha256, tuple(lines[offset : offset + limit]), len(lines))
+    return ImportPage(ImportLine(*row[:6]), row.sha256, tuple(lines))

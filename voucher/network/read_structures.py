@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.labels import masked_iban
-from voucher.kernel.paging import page_of
 from voucher.network.model import BankDetails, Place, Structure, StructureState
 from voucher.network.read import PlaceLine, place_line, places_query
 
@@ -75,13 +75,24 @@ class StructurePage:
     places: tuple[PlaceLine, ...]
 
 
-def structures(
-    database: Database, *, sort: str, descending: bool, limit: int, offset: int, filters: Mapping[str, str]
-) -> tuple[list[StructureLine], int]:
-    """Return a page of structures and how many there are. Sorts: name, state_changed_at.
+def structures(database: Database, asked: Asked) -> Page[StructureLine]:
+    """Return a page of structures. Sorts: name, state_changed_at.
 
     Filters: `nom` (name or number), `etat` (state), `rib` (with, without, waiting). One that waits is a RIB; `has_bank_details` is of the one in use.
     """
+    sorts = {"name": Structure.name, "state_changed_at": Structure.state_changed_at}
+    with database.read() as session:
+        page = page_of(session, _filtered(asked.filters), sorts, [Structure.id], asked)
+    return page.of(_structure_line(row) for row in page.rows)
+
+
+def structure_count(database: Database, filters: Mapping[str, str]) -> int:
+    """Return how many structures a list has; the filters are those of `structures`."""
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(_filtered(filters).subquery())) or 0
+
+
+def _filtered(filters: Mapping[str, str]) -> Select[*tuple[Any, ...]]:
     query = _structures()
     if text := filters.get("nom"):
         plain = compact(text) or text
@@ -94,10 +105,7 @@ def structures(
         has_one = exists().where(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None))
         waits = exists().where(BankDetails.structure_id == Structure.id, BankDetails.is_waiting())
         query = query.where({"with": has_one, "waiting": waits}.get(rib, ~has_one))
-    column = {"name": Structure.name, "state_changed_at": Structure.state_changed_at}[sort]
-    with database.read() as session:
-        rows, total = page_of(session, query, column, Structure.id, descending, limit, offset)
-    return [_structure_line(row) for row in rows], total
+    return query
 
 
 def structure(database: Database, structure_id: UUID) -> StructurePage | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
-from voucher.kernel.paging import page_of
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.programme.funders import funder_parts
@@ -171,38 +171,29 @@ def key_figures(database: Database) -> KeyFigures:
     return KeyFigures(**{name: int(value or 0) for name, value in figures.items()})
 
 
-def agreements(
-    database: Database,
-    *,
-    sort: str = "number",
-    descending: bool = False,
-    limit: int,
-    offset: int = 0,
-    filters: Mapping[str, str],
-    issuer_id: UUID | None = None,
-) -> tuple[list[AgreementLine], int]:
-    """Return a page of agreements and how many there are; with an `issuer_id`, only that issuer's.
+def agreements(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[AgreementLine]:
+    """Return a page of agreements; with an `issuer_id`, only that issuer's.
 
     Sorts: number, issuer, ceiling, committed. Filters: `nom` (number, name or issuer), `circuit` (channel).
     """
     query = _agreements(issuer_id)
-    if text := filters.get("nom"):
+    if text := asked.filters.get("nom"):
         query = query.where(
             or_(
                 *(column.icontains(text, autoescape=True) for column in (Agreement.number, Agreement.name, Issuer.name))
             )
         )
-    if channel := filters.get("circuit"):
+    if channel := asked.filters.get("circuit"):
         query = query.where(Agreement.settlement_channel == channel)
-    column = {
+    sorts = {
         "number": Agreement.number,
         "issuer": Issuer.name,
         "ceiling": Agreement.ceiling_cents,
         "committed": Agreement.committed_cents,
-    }[sort]
+    }
     with database.read() as session:
-        rows, total = page_of(session, query, column, Agreement.id, descending, limit, offset)
-    return [AgreementLine(**row._asdict()) for row in rows], total
+        page = page_of(session, query, sorts, [Agreement.id], asked)
+    return page.of(AgreementLine(**row._asdict()) for row in page.rows)
 
 
 def agreement(database: Database, agreement_id: UUID, issuer_id: UUID | None = None) -> AgreementPage | None:

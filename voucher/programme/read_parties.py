@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.labels import iban_end
-from voucher.kernel.paging import page_of
 from voucher.kernel.rows import columns_of
 from voucher.kernel.typed_numbers import whole_number
 from voucher.programme.model import (
@@ -104,51 +104,39 @@ class PayingAccountLine:
     channel: str
 
 
-def funders(
-    database: Database,
-    *,
-    sort: str = "name",
-    descending: bool = False,
-    limit: int,
-    offset: int = 0,
-    filters: Mapping[str, str],
-) -> tuple[list[FunderLine], int]:
-    """Return a page of funders and how many there are. Sorts: name, amount. Filters: `nom`, `type`."""
-    amount = func.coalesce(func.sum(Envelope.amount_cents), 0)
-    query = (
+def funders(database: Database, asked: Asked) -> Page[FunderLine]:
+    """Return a page of funders. Sorts: name, amount. Filters: `nom`, `type`."""
+    sums = (
         select(
-            Funder.id,
-            Funder.name,
-            Funder.kind,
-            Funder.siren,
-            func.count(Envelope.id).label("envelope_count"),
-            amount.label("amount_cents"),
-            func.coalesce(func.sum(Envelope.allocated_cents), 0).label("allocated_cents"),
+            Envelope.funder_id,
+            func.count(Envelope.id).label("envelopes"),
+            func.sum(Envelope.amount_cents).label("amount"),
+            func.sum(Envelope.allocated_cents).label("allocated"),
         )
-        .outerjoin(Envelope, Envelope.funder_id == Funder.id)
-        .group_by(Funder.id, Funder.name, Funder.kind, Funder.siren)
+        .group_by(Envelope.funder_id)
+        .subquery()
     )
-    if text := filters.get("nom"):
+    amount = func.coalesce(sums.c.amount, 0)
+    query = select(
+        Funder.id,
+        Funder.name,
+        Funder.kind,
+        Funder.siren,
+        func.coalesce(sums.c.envelopes, 0).label("envelope_count"),
+        amount.label("amount_cents"),
+        func.coalesce(sums.c.allocated, 0).label("allocated_cents"),
+    ).outerjoin(sums, sums.c.funder_id == Funder.id)
+    if text := asked.filters.get("nom"):
         query = query.where(Funder.name.icontains(text, autoescape=True))
-    if kind := filters.get("type"):
+    if kind := asked.filters.get("type"):
         query = query.where(Funder.kind == kind)
     with database.read() as session:
-        rows, total = page_of(
-            session, query, {"name": Funder.name, "amount": amount}[sort], Funder.id, descending, limit, offset
-        )
-    return [FunderLine(**columns_of(row, "amount_cents", "allocated_cents")) for row in rows], total
+        page = page_of(session, query, {"name": Funder.name, "amount": amount}, [Funder.id], asked)
+    return page.of(FunderLine(**columns_of(row, "amount_cents", "allocated_cents")) for row in page.rows)
 
 
-def envelopes(
-    database: Database,
-    *,
-    sort: str = "name",
-    descending: bool = False,
-    limit: int,
-    offset: int = 0,
-    filters: Mapping[str, str],
-) -> tuple[list[EnvelopeLine], int]:
-    """Return a page of envelopes and how many there are. Sorts: name, amount, year. Filters: `nom` (its own or its funder's), `annee`."""
+def envelopes(database: Database, asked: Asked) -> Page[EnvelopeLine]:
+    """Return a page of envelopes. Sorts: name, amount, year. Filters: `nom` (its own or its funder's), `annee`."""
     query = select(
         Envelope.id,
         Envelope.name,
@@ -158,51 +146,51 @@ def envelopes(
         Envelope.amount_cents,
         Envelope.allocated_cents,
     ).join(Funder, Funder.id == Envelope.funder_id)
-    if text := filters.get("nom"):
+    if text := asked.filters.get("nom"):
         query = query.where(
             or_(Envelope.name.icontains(text, autoescape=True), Funder.name.icontains(text, autoescape=True))
         )
-    if year := filters.get("annee"):
+    if year := asked.filters.get("annee"):
         query = query.where(Envelope.fiscal_year == (whole_number(year) or 0))
-    column = {"name": Envelope.name, "amount": Envelope.amount_cents, "year": Envelope.fiscal_year}[sort]
+    sorts = {"name": Envelope.name, "amount": Envelope.amount_cents, "year": Envelope.fiscal_year}
     with database.read() as session:
-        rows, total = page_of(session, query, column, Envelope.id, descending, limit, offset)
-        committed = _committed_by_envelope(session, [row.id for row in rows])
-    return [EnvelopeLine(**row._asdict(), committed_cents=committed[row.id]) for row in rows], total
+        page = page_of(session, query, sorts, [Envelope.id], asked)
+        committed = _committed_by_envelope(session, [row.id for row in page.rows])
+    return page.of(EnvelopeLine(**row._asdict(), committed_cents=committed[row.id]) for row in page.rows)
 
 
-def issuers(
-    database: Database,
-    *,
-    sort: str = "name",
-    descending: bool = False,
-    limit: int,
-    offset: int = 0,
-    filters: Mapping[str, str],
-) -> tuple[list[IssuerLine], int]:
-    """Return a page of issuers and how many there are. Sorts: name, ceiling. Filters: `nom` (name or SIREN), `type`."""
-    ceiling = func.coalesce(func.sum(Agreement.ceiling_cents), 0)
-    columns = (Issuer.id, Issuer.siren, Issuer.name, Issuer.kind, Issuer.city, Issuer.contact_email)
-    query = (
+def issuers(database: Database, asked: Asked) -> Page[IssuerLine]:
+    """Return a page of issuers. Sorts: name, ceiling. Filters: `nom` (name or SIREN), `type`."""
+    sums = (
         select(
-            *columns,
-            func.count(Agreement.id).label("agreement_count"),
-            ceiling.label("ceiling_cents"),
-            func.coalesce(func.sum(Agreement.committed_cents), 0).label("committed_cents"),
+            Agreement.issuer_id,
+            func.count(Agreement.id).label("agreements"),
+            func.sum(Agreement.ceiling_cents).label("ceiling"),
+            func.sum(Agreement.committed_cents).label("committed"),
         )
-        .outerjoin(Agreement, Agreement.issuer_id == Issuer.id)
-        .group_by(*columns)
+        .group_by(Agreement.issuer_id)
+        .subquery()
     )
-    if text := filters.get("nom"):
+    ceiling = func.coalesce(sums.c.ceiling, 0)
+    query = select(
+        Issuer.id,
+        Issuer.siren,
+        Issuer.name,
+        Issuer.kind,
+        Issuer.city,
+        Issuer.contact_email,
+        func.coalesce(sums.c.agreements, 0).label("agreement_count"),
+        ceiling.label("ceiling_cents"),
+        func.coalesce(sums.c.committed, 0).label("committed_cents"),
+    ).outerjoin(sums, sums.c.issuer_id == Issuer.id)
+    if text := asked.filters.get("nom"):
         plain = compact(text) or text
         query = query.where(or_(Issuer.name.icontains(text, autoescape=True), Issuer.siren == plain))
-    if kind := filters.get("type"):
+    if kind := asked.filters.get("type"):
         query = query.where(Issuer.kind == kind)
     with database.read() as session:
-        rows, total = page_of(
-            session, query, {"name": Issuer.name, "ceiling": ceiling}[sort], Issuer.id, descending, limit, offset
-        )
-    return [IssuerLine(**columns_of(row, "ceiling_cents", "committed_cents")) for row in rows], total
+        page = page_of(session, query, {"name": Issuer.name, "ceiling": ceiling}, [Issuer.id], asked)
+    return page.of(IssuerLine(**columns_of(row, "ceiling_cents", "committed_cents")) for row in page.rows)
 
 
 def paying_accounts(database: Database) -> list[PayingAccountLine]:

@@ -84,7 +84,7 @@ def write_archive(
         files = [_write_table(archive, f"{name}.csv", *_rows_of(session, name, size, until)) for name in tables]
         if until is None:
             files.append(_write_table(archive, f"{TRANSFERS}.csv", *transfers_in(session)))
-        entry_count = next(one.rows or 0 for one in files if one.name == "entry.csv")
+        entry_count = next(file.rows or 0 for file in files if file.name == "entry.csv")
         schema = [schema_of(name) for name in tables] + ([] if until else [transfers_schema()])
         public_key = key.public_key().public_bytes_raw()
         files += [
@@ -103,7 +103,7 @@ def write_archive(
                 "size": size,
                 "root": last.root.hex() if last else None,
                 "entries": entry_count,
-                "files": [{name: value for name, value in asdict(one).items() if value is not None} for one in files],
+                "files": [{name: value for name, value in asdict(file).items() if value is not None} for file in files],
             }
         )
         _write(archive, "manifest.json", manifest)

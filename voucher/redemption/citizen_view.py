@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from voucher.distribution.model import Prescriber
 from voucher.issuing.code import Kind
-from voucher.issuing.codes import find_code, key_is_revoked
 from voucher.issuing.model import Booklet, BookletState, Voucher, VoucherState
+from voucher.issuing.recognise_code import find_code, key_is_revoked
 from voucher.kernel.calendar import ThreeDates, paris_day
 from voucher.kernel.database import Database
 from voucher.programme.model import Issuer
 from voucher.redemption.batch_cache import BatchFacts, find_batch
-from voucher.redemption.check import remaining_of
+from voucher.redemption.check_voucher import remaining_of
 from voucher.redemption.model import RedeemedVoucher, Redemption
 from voucher.redemption.rules import CounterRefusal, Refusal, end_of_life
 from voucher.redemption.tray import read_any_code

@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, select
 
 from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.database import Database
-from voucher.kernel.paging import page_of
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.typed_days import asked_day
 from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
@@ -165,35 +165,31 @@ def receipt(
 
 def redemptions(
     database: Database,
+    asked: Asked,
     *,
     structure_id: UUID,
-    sort: str,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
     undo_minutes: int,
     now: datetime,
-) -> tuple[list[RedemptionLine], int]:
-    """Return a page of a structure's redemptions and how many there are. Sorts: at, place, amount.
+) -> Page[RedemptionLine]:
+    """Return a page of a structure's redemptions. Sorts: at, place, amount.
 
     Filters: `lieu` (a place's id), `etat` (`confirmed`, `undone`, `disputed`, `reversed`), `du` and `au` (Paris days, AAAA-MM-JJ), `carnet` (number).
     """
     query = _lines().where(Redemption.structure_id == structure_id)
-    if place_id := _uuid(filters.get("lieu", "")):
+    if place_id := _uuid(asked.filters.get("lieu", "")):
         query = query.where(Redemption.place_id == place_id)
-    if state := filters.get("etat"):
+    if state := asked.filters.get("etat"):
         query = query.where(Redemption.state == state)
-    if first_on := asked_day(filters.get("du", "")):
+    if first_on := asked_day(asked.filters.get("du", "")):
         query = query.where(Redemption.redeemed_at >= start_of_day(first_on))
-    if last_on := asked_day(filters.get("au", "")):
+    if last_on := asked_day(asked.filters.get("au", "")):
         query = query.where(Redemption.redeemed_at < end_of_day(last_on))
-    if number := filters.get("carnet"):
+    if number := asked.filters.get("carnet"):
         query = query.where(Redemption.booklet_number == serial_asked(number))
-    column = {"at": Redemption.redeemed_at, "place": Place.name, "amount": Redemption.amount_cents}[sort]
+    sorts = {"at": Redemption.redeemed_at, "place": Place.name, "amount": Redemption.amount_cents}
     with database.read() as session:
-        rows, total = page_of(session, query, column, Redemption.id, descending, limit, offset)
-        return [_line(row, undo_minutes, now) for row in rows], total
+        page = page_of(session, query, sorts, [Redemption.id], asked)
+        return page.of(_line(row, undo_minutes, now) for row in page.rows)
 
 
 def _lines() -> Select[*tuple[object, ...]]:

@@ -37,7 +37,6 @@ from voucher.ledger.post import Event, post_event
 from voucher.network.model import Place, Structure, StructureState
 from voucher.network.services import Service
 from voucher.redemption.answers import Counter, Redeemed
-from voucher.redemption.diagnosis import tags_are_right, typing_lock, usable_states, why_not
 from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
 from voucher.redemption.period import close_ended_period, open_period, period_lock_key
 from voucher.redemption.replayed_requests import (
@@ -50,6 +49,8 @@ from voucher.redemption.replayed_requests import (
 )
 from voucher.redemption.rules import VOUCHERS_MAX, CounterRefusal, Refusal, end_of_life
 from voucher.redemption.tray import Tray, read_tray
+from voucher.redemption.typing_lock import typing_lock
+from voucher.redemption.why_not_redeemed import tags_are_right, usable_states, why_not
 
 SERVICES = frozenset(service.value for service in Service)
 _TRIES = 3  # a voucher that another counter frees or takes between our two looks is looked at again

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from voucher.issuing.doors import Door
-from voucher.issuing.wrong_codes import count_wrong_code
+from voucher.issuing.wrong_code_alarm import count_wrong_code
 from voucher.kernel.identifiers import derived_number
 from voucher.redemption.answers import Counter, Redeemed, read_again, written
 from voucher.redemption.model import RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from voucher.issuing.code import Kind, UnreadableCode
-from voucher.issuing.codes import Distrust, DistrustedCode, Recognised, recognise
+from voucher.issuing.recognise_code import Distrust, DistrustedCode, Recognised, recognise
 from voucher.kernel.database import Database
 from voucher.redemption.batch_cache import BatchFacts, find_batch
 from voucher.redemption.rules import VOUCHERS_MAX, CounterRefusal, Refusal

@@ -16,17 +16,17 @@ def account_names(database: Database, accounts: Sequence[AccountBalance]) -> dic
         words = {row.id: row.name for row in session.execute(select(Funder.id, Funder.name))}
         words |= {row.id: f"convention {row.number}" for row in session.execute(select(Agreement.id, Agreement.number))}
         words |= {row.id: row.name for row in session.execute(select(PayingAccount.id, PayingAccount.name))}
-        wanted = {one.structure_id for one in accounts if one.structure_id is not None}
+        wanted = {account.structure_id for account in accounts if account.structure_id is not None}
         if wanted:
             words |= {
                 row.id: row.name for row in session.execute(select(Structure.id, Structure.name)) if row.id in wanted
             }
     names = {
-        one.id: ", ".join(
+        account.id: ", ".join(
             words.get(dimension, str(dimension))
-            for dimension in (one.funder_id, one.agreement_id, one.structure_id, one.bank_account_id)
+            for dimension in (account.funder_id, account.agreement_id, account.structure_id, account.bank_account_id)
             if dimension is not None
         )
-        for one in accounts
+        for account in accounts
     }
     return {account_id: name[:1].upper() + name[1:] for account_id, name in names.items()}

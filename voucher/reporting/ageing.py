@@ -55,7 +55,7 @@ class Ageing:
     @property
     def total_cents(self) -> int:
         """All that is owed."""
-        return sum(one.debt.amount_cents for one in self.debts)
+        return sum(debt.debt.amount_cents for debt in self.debts)
 
     @property
     def gap_cents(self) -> int:
@@ -65,8 +65,8 @@ class Ageing:
     def matrix(self) -> dict[DebtState, tuple[int, ...]]:
         """Return cents by state and by column of `AGES`, states without a debt left out."""
         sums: dict[DebtState, list[int]] = {}
-        for one in self.debts:
-            sums.setdefault(one.debt.state, [0] * len(AGES))[AGES.index(one.age)] += one.debt.amount_cents
+        for debt in self.debts:
+            sums.setdefault(debt.debt.state, [0] * len(AGES))[AGES.index(debt.age)] += debt.debt.amount_cents
         return {state: tuple(sums[state]) for state in DebtState if state in sums}
 
     def column_totals(self) -> tuple[int, ...]:
@@ -79,12 +79,12 @@ class Ageing:
         return Ageing(
             self.today,
             tuple(
-                one
-                for one in self.debts
-                if filters.get("etat", one.debt.state) == one.debt.state
-                and filters.get("age", one.age.key) == one.age.key
-                and filters.get("convention", one.agreement_number) == one.agreement_number
-                and (words in one.structure_name.casefold() or one.pivot.startswith(compact(words) or words))
+                debt
+                for debt in self.debts
+                if filters.get("etat", debt.debt.state) == debt.debt.state
+                and filters.get("age", debt.age.key) == debt.age.key
+                and filters.get("convention", debt.agreement_number) == debt.agreement_number
+                and (words in debt.structure_name.casefold() or debt.pivot.startswith(compact(words) or words))
             ),
             self.ledger_cents,
         )
@@ -92,7 +92,7 @@ class Ageing:
     def by_structure(self) -> list[StructureAge]:
         """Return one row for each structure, by name."""
         sums: dict[UUID, list[int]] = {}
-        names = {one.debt.structure_id: (one.structure_name, one.pivot) for one in self.debts}
+        names = {debt.debt.structure_id: (debt.structure_name, debt.pivot) for debt in self.debts}
         for one in self.debts:
             sums.setdefault(one.debt.structure_id, [0] * len(AGES))[AGES.index(one.age)] += one.debt.amount_cents
         rows = [StructureAge(key, *names[key], tuple(cents)) for key, cents in sums.items()]

@@ -36,7 +36,7 @@ from voucher.settlement.model.recoveries import Dispute
 from voucher.settlement.payable.due_day import due_on, period_due_on
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.why_waiting import why_waiting
-from voucher.settlement.recoveries.overpayments import released_unpaid
+from voucher.settlement.recoveries.net_overpayments import released_unpaid
 
 BANK_CODES = (Code.BANK, Code.UNIDENTIFIED)
 WAITING = {DebtState.HELD, DebtState.REJECTED}

@@ -66,12 +66,12 @@ class CashFacts:
     @property
     def to_call_cents(self) -> int:
         """What was used and no funder was called for yet."""
-        return sum(one.to_call_cents for one in self.funders)
+        return sum(funder.to_call_cents for funder in self.funders)
 
     @property
     def advance_cents(self) -> int:
         """What funders advance, each for itself."""
-        return sum(one.advance_cents for one in self.funders)
+        return sum(funder.advance_cents for funder in self.funders)
 
     @property
     def called_cents(self) -> int:
@@ -81,7 +81,7 @@ class CashFacts:
     @property
     def is_over(self) -> bool:
         """Whether no money is to move: nothing outstanding, owed, held, or awaited from a funder or a structure."""
-        awaited = (self.called_cents, self.overpaid_cents, *(one.to_call_cents for one in self.funders))
+        awaited = (self.called_cents, self.overpaid_cents, *(funder.to_call_cents for funder in self.funders))
         return not any((self.outstanding_cents, self.owed, self.blocked_cents, self.held_cents, *awaited))
 
     def late_cents(self, today: date) -> int:
@@ -168,7 +168,7 @@ def used_by_funder(facts: CashFacts, used_cents: Sequence[int]) -> list[list[int
     """Split what is used month by month among funders, as the vouchers outstanding are: to the cent, by cumulative rounding."""
     if not facts.outstanding_cents:
         return [[0] * len(used_cents) for _ in facts.funders]
-    edges = [0, *accumulate(one.outstanding_cents for one in facts.funders)]
+    edges = [0, *accumulate(funder.outstanding_cents for funder in facts.funders)]
     sums = [0, *accumulate(used_cents)]
     up_to = [[cents * edge // facts.outstanding_cents for cents in sums] for edge in edges]
     return [

@@ -177,7 +177,10 @@ _NAMED_ALONE = (
 
 def in_words(session: Session, violations: Iterable[Violation]) -> tuple[Violation, ...]:
     """Return violations as people read them: names for identifiers, accounts and events in French."""
-    plain = [Violation(one.check, _without_codes(one.subject), _without_codes(one.detail)) for one in violations]
+    plain = [
+        Violation(violation.check, _without_codes(violation.subject), _without_codes(violation.detail))
+        for violation in violations
+    ]
     ids = {UUID(found) for one in plain for found in _ID.findall(f"{one.subject} {one.detail}")}
     if not ids:
         return tuple(plain)

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from voucher.kernel.calendar import end_of_day, paris_day, start_of_day
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.typed_days import asked_day
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement
@@ -34,22 +35,35 @@ class RedemptionRow:
 
 
 def redemption_rows(
-    database: Database,
-    *,
-    now: datetime,
-    sort: str,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
-    issuer_id: UUID | None = None,
-) -> tuple[list[RedemptionRow], int, int]:
-    """Return a page of confirmed redemptions, how many there are and their cents in all.
+    database: Database, asked: Asked, *, now: datetime, issuer_id: UUID | None = None
+) -> Page[RedemptionRow]:
+    """Return a page of confirmed redemptions. Sorts: at, amount.
 
     Filters: `du` and `au` (Paris days, ISO), `age`, `convention` (number), `structure` (name or number). Without days, those
-    that no batch holds. Sorts: at, amount.
+    that no batch holds.
     """
-    query = (
+    sorts = {"at": Redemption.redeemed_at, "amount": Redemption.amount_cents}
+    with database.read() as session:
+        page = page_of(session, _redemptions(asked.filters, now, issuer_id), sorts, [Redemption.id], asked)
+    return page.of(RedemptionRow(**row._asdict()) for row in page.rows)
+
+
+def redemption_sums(
+    database: Database, filters: Mapping[str, str], *, now: datetime, issuer_id: UUID | None = None
+) -> tuple[int, int]:
+    """Return how many vouchers the redemptions of a list are of, and their cents; the filters are those of `redemption_rows`."""
+    listed = _redemptions(filters, now, issuer_id).subquery()
+    with database.read() as session:
+        vouchers, cents = session.execute(
+            select(
+                func.coalesce(func.sum(listed.c.voucher_count), 0), func.coalesce(func.sum(listed.c.amount_cents), 0)
+            )
+        ).one()
+    return int(vouchers), int(cents)
+
+
+def _redemptions(filters: Mapping[str, str], now: datetime, issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:
+    query: Select[*tuple[Any, ...]] = (
         select(
             Redemption.id,
             Redemption.redeemed_at,
@@ -86,11 +100,4 @@ def redemption_rows(
     if words := filters.get("structure"):
         pivot = Structure.pivot.startswith(compact(words) or words, autoescape=True)
         query = query.where(Structure.name.icontains(words, autoescape=True) | pivot)
-    column: Any = {"at": Redemption.redeemed_at, "amount": Redemption.amount_cents}[sort]
-    with database.read() as session:
-        matched = query.subquery()
-        count, cents = session.execute(select(func.count(), func.coalesce(func.sum(matched.c.amount_cents), 0))).one()
-        rows = session.execute(
-            query.order_by(column.desc() if descending else column, Redemption.id).limit(limit).offset(offset)
-        ).all()
-    return [RedemptionRow(**row._asdict()) for row in rows], count, int(cents)
+    return query

@@ -100,7 +100,7 @@ def money(database: Database, issuer_id: UUID | None = None, agreement_id: UUID 
     owed = tuple((stage, -_sum(accounts, stage.code)) for stage in DEBT_STAGES)
     used_cents = _sum(accounts, Code.USED)
     return Money(
-        tuple(one for one in funders if any(one.cents)),
+        tuple(funder for funder in funders if any(funder.cents)),
         owed,
         used_cents - sum(cents for _, cents in owed),
         _sum(accounts, Code.BANK) if agreement_ids is None else None,
@@ -109,5 +109,7 @@ def money(database: Database, issuer_id: UUID | None = None, agreement_id: UUID 
 
 def _sum(accounts: Iterable[AccountBalance], code: str, funder_id: UUID | None = None) -> int:
     return sum(
-        one.balance_cents for one in accounts if one.code == code and (funder_id is None or one.funder_id == funder_id)
+        account.balance_cents
+        for account in accounts
+        if account.code == code and (funder_id is None or account.funder_id == funder_id)
     )

@@ -1,12 +1,13 @@
 """A structure as finance reads it: what it is owed and was paid, what was written to it, what is contested, its RIBs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import exists, or_, select
 
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked
 from voucher.mail.read import MessageRow, messages_about
 from voucher.network.read_structures import StructurePage, structure
 from voucher.programme.model import Agreement
@@ -52,18 +53,19 @@ def structure_account(
         messages = messages_about(session, facts_told_to(structure_id), issuer_id=issuer_id, limit=SHOWN_MAX)
     failed_in = {one.agreement_id for one in dues if one.advice_id is not None}
     offers = urgent_offers(database, failed_in, now=now, issuer_id=issuer_id)
-    shown = {"descending": True, "limit": SHOWN_MAX, "offset": 0, "filters": {}, "issuer_id": issuer_id}
-    payments, payment_count = advices(database, sort="frozen_at", structure_id=structure_id, **shown)  # type: ignore[arg-type]
-    contested, dispute_count = disputes(database, sort="opened_at", structure_id=structure_id, **shown)  # type: ignore[arg-type]
+    newest = Asked(sort="frozen_at", descending=True, limit=SHOWN_MAX)
+    payments = advices(database, newest, structure_id=structure_id, issuer_id=issuer_id)
+    opened = replace(newest, sort="opened_at")
+    contested = disputes(database, opened, structure_id=structure_id, issuer_id=issuer_id)
     return StructureAccount(
         page=page,
         sums=owing(database, structure_id, issuer_id=issuer_id),
         dues=dues,
         offers=tuple(one for one in offers.values() if one.structure_id == structure_id),
-        payments=tuple(payments),
-        payment_count=payment_count,
-        disputes=tuple(contested),
-        dispute_count=dispute_count,
+        payments=tuple(payments.rows),
+        payment_count=payments.count,
+        disputes=tuple(contested.rows),
+        dispute_count=contested.count,
         messages=tuple(messages),
     )
 

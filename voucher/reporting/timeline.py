@@ -77,18 +77,18 @@ class Timeline:
     @property
     def late(self) -> tuple[BatchLife, ...]:
         """Batches not paid by their day, or paid after it."""
-        return tuple(one for one in self.batches if one.is_late)
+        return tuple(batch for batch in self.batches if batch.is_late)
 
     def kept(self, filters: Mapping[str, str]) -> tuple[BatchLife, ...]:
         """Return some batches. Filters: `retard` (oui, non), `etape` (what it waits for), `lot` (part of a number)."""
         is_late = {"oui": True, "non": False}.get(filters.get("retard", ""))
         words = filters.get("lot", "").casefold()
         return tuple(
-            one
-            for one in self.batches
-            if (is_late is None or one.is_late is is_late)
-            and filters.get("etape", one.waits) == one.waits
-            and words in one.number.casefold()
+            batch
+            for batch in self.batches
+            if (is_late is None or batch.is_late is is_late)
+            and filters.get("etape", batch.waits) == batch.waits
+            and words in batch.number.casefold()
         )
 
 
@@ -150,8 +150,8 @@ def timeline(database: Database, *, now: datetime, issuer_id: UUID | None = None
         )
         for row in rows
     )
-    ended = {step: [one.days[step] for one in batches if step in one.days] for step in Step}
-    totals = [one.total_days for one in batches if one.total_days is not None]
+    ended = {step: [batch.days[step] for batch in batches if step in batch.days] for step in Step}
+    totals = [batch.total_days for batch in batches if batch.total_days is not None]
     return Timeline(
         batches,
         {step: float(median(days)) for step, days in ended.items() if days},

@@ -59,7 +59,7 @@ class Archive:
 
     def rows(self, table: Table) -> Iterator[tuple[int, dict[str, Any]]]:
         """Give a table's rows with their line in the file. Raises RefusedArchive at the first that is wrong."""
-        entry = next(one for one in self.manifest.files if one.table == table.name)
+        entry = next(file for file in self.manifest.files if file.table == table.name)
         columns = columns_of(table)
         readers = [(column.name, reader_of(column)) for column in columns]
         count = 0
@@ -77,7 +77,7 @@ class Archive:
 
     def name_of(self, table: Table) -> str:
         """Return the name of a table's file."""
-        return next(one.name for one in self.manifest.files if one.table == table.name)
+        return next(file.name for file in self.manifest.files if file.table == table.name)
 
     def balances(self) -> list[list[str]]:
         """Return the balances of the ledger's accounts, header first."""
@@ -86,7 +86,7 @@ class Archive:
 
     def handover(self) -> str | None:
         """Return the note by which the operator before names who takes over, None where it did not know."""
-        is_there = any(one.name == form.HANDOVER for one in self.manifest.files)
+        is_there = any(file.name == form.HANDOVER for file in self.manifest.files)
         if not is_there:
             return None
         raw = self._zip.read(form.HANDOVER)
@@ -154,7 +154,7 @@ def _checked(found: ZipFile) -> Archive:
         signed = form.check_signature(said, found.read(form.SIGNATURE))
     except ValueError as wrong:
         raise RefusedArchive("Son manifeste n’est pas de ce format, ou n’est pas signé.", form.MANIFEST) from wrong
-    told = [form.MANIFEST, form.SIGNATURE, *(one.name for one in manifest.files)]
+    told = [form.MANIFEST, form.SIGNATURE, *(file.name for file in manifest.files)]
     if sorted(names) != sorted(told):
         odd = sorted(set(names).symmetric_difference(told))
         raise RefusedArchive(f"Ses fichiers ne sont pas ceux du manifeste : {', '.join(odd[:3])}.")
@@ -193,8 +193,8 @@ def _tables(found: ZipFile, manifest: form.Manifest) -> tuple[Table, ...]:
         _check_schema(theirs)
         names = [table.name for table in carried_tables()]
     else:
-        names = [str(one.table) for one in manifest.files if one.table]
-    if sorted(str(one.table) for one in manifest.files if one.table) != sorted(theirs) or set(names) != set(theirs):
+        names = [str(file.table) for file in manifest.files if file.table]
+    if sorted(str(file.table) for file in manifest.files if file.table) != sorted(theirs) or set(names) != set(theirs):
         raise RefusedArchive("Il manque le fichier d’une table.", form.MANIFEST)
     if manifest.revision == revisions()[-1]:
         return carried_tables()

@@ -2,6 +2,7 @@
 
 from flask import Response, abort, url_for
 
+from voucher.kernel.keyset import Asked
 from voucher.ledger import read_seals
 from voucher.proof.sealing import published_key
 from voucher.wallet.pages import blueprint
@@ -42,7 +43,7 @@ def journal_checkpoint_of(size: int) -> Response:
 @cacheable(LATEST_SECONDS)
 def journal_checkpoints() -> Response:
     """List checkpoints, the last first: day, size, root in hexadecimal, address; tab-separated."""
-    found, _ = read_seals.checkpoints(services().database, limit=DAYS_MAX)
+    found = read_seals.checkpoints(services().database, Asked(descending=True, limit=DAYS_MAX, is_counted=False)).rows
     base_url = services().settings.base_url
     lines = (
         f"{one.sealed_on}\t{one.size}\t{one.root}\t"

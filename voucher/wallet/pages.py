@@ -7,9 +7,9 @@ from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
 from voucher.issuing.code import Unreadable
-from voucher.issuing.codes import is_typed
 from voucher.issuing.doors import Door
 from voucher.issuing.keys import keys_document
+from voucher.issuing.recognise_code import is_typed
 from voucher.network import read as network
 from voucher.redemption.citizen_view import HolderState, HolderView, look_at
 from voucher.redemption.rules import CounterRefusal, Refusal

@@ -33,7 +33,10 @@ class PlacesForm(HouseForm):
     )
     departement = SelectField(
         "Ou département",
-        choices=[("", "Choisissez"), *((one.code, f"{one.code} {one.name}") for one in DEPARTMENTS)],
+        choices=[
+            ("", "Choisissez"),
+            *((department.code, f"{department.code} {department.name}") for department in DEPARTMENTS),
+        ],
         default="",
     )
     service = SelectField(

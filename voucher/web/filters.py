@@ -20,6 +20,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from voucher.kernel.calendar import french_date, french_instant, french_month
+from voucher.kernel.keyset import COUNT_MAX
 from voucher.kernel.labels import booklet_label, iban_label, serial_label
 from voucher.kernel.money import NO_BREAK_SPACE, format_euros, format_round_euros, thousands
 
@@ -86,9 +87,14 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{thousands(count)}{NO_BREAK_SPACE}{word}"
 
 
+def counted(count: int) -> str:
+    """Return the length of a list as it was counted: « 128 », « plus de 1 000 » beyond what is counted."""
+    return f"plus de {thousands(COUNT_MAX)}" if count > COUNT_MAX else thousands(count)
+
+
 def slug(text: str) -> str:
     """Return a text as an HTML id or a file name holds it: ASCII letters, digits and hyphens."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", text.replace("’", "'")).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
@@ -136,6 +142,7 @@ def install(app: Flask) -> None:
         byte_size=byte_size,
         serial=serial_label,
         booklet=booklet_label,
+        counted=counted,
         iban=iban_label,
         percent=percent,
         basis_points=basis_points,

@@ -1,16 +1,16 @@
 """Codes typed on a page: at most ten wrong ones in ten minutes by whoever types, and twenty in an hour for one voucher.
 
-The counter has limits of its own (redemption.diagnosis). A text that cannot be read as a code is no guess and is not counted.
+The counter has limits of its own (redemption.typing_lock). A text that cannot be read as a code is no guess and is not counted.
 """
 
 from datetime import datetime, timedelta
 from enum import Enum
 
 from voucher.issuing.code import UnreadableCode
-from voucher.issuing.codes import is_typed
 from voucher.issuing.doors import Door
+from voucher.issuing.recognise_code import is_typed
 from voucher.issuing.typing_code import read_typing_code
-from voucher.issuing.wrong_codes import note_wrong_code
+from voucher.issuing.wrong_code_alarm import note_wrong_code
 from voucher.web.limits import Limiter
 from voucher.web.services import services
 

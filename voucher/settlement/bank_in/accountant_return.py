@@ -40,7 +40,7 @@ from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.bank_reports import TransferReport
 from voucher.settlement.model.batches import BankLine, BankStatement, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
-from voucher.settlement.payable.announced_duplicates import open_duplicates
+from voucher.settlement.payable.undecided_duplicates import open_duplicates
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices, say_why_rejected
 from voucher.settlement.reconciliation.withdraw_rejections import lock_rejected, withdraw_rejections

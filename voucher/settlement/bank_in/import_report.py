@@ -24,7 +24,7 @@ from voucher.settlement.formats_in.safe_xml import RefusedXml, unpacked
 from voucher.settlement.formats_out.references import part_of_message, payment_information_id
 from voucher.settlement.model.bank_reports import TransferReport
 from voucher.settlement.model.batches import PaymentAdvice
-from voucher.settlement.payable.announced_duplicates import open_duplicates
+from voucher.settlement.payable.undecided_duplicates import open_duplicates
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices, say_why_rejected
 from voucher.settlement.reports.said_of_transfers import Said, fates, payees

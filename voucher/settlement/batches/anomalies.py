@@ -250,7 +250,7 @@ def _last_payments(
     session: Session, structure_ids: Sequence[UUID], batch_id: UUID | None, issuer_id: UUID
 ) -> dict[UUID, list[str]]:
     """Return the last payments of structures by one issuer: those of others are compared with, never shown."""
-    found: dict[UUID, list[str]] = {one: [] for one in structure_ids}
+    found: dict[UUID, list[str]] = {each_id: [] for each_id in structure_ids}
     rows = session.execute(
         select(PaymentAdvice.structure_id, SettlementBatch.number, PaymentAdvice.amount_cents)
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)

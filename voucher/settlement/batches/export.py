@@ -155,8 +155,8 @@ def _depart(
         raise Refused("batch_changed", "Ce lot vient de changer. Rien n’est parti. Relisez-le, puis recommencez.")
     event = Event(EventType.BATCH_EXPORTED, batch.id, now, f"Lot {batch.number}", by)
     movements = []
-    for one in advices:
-        of = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: one.structure_id}
-        movements += movements_of(event.event_type, of, {one.structure_id: one.amount_cents})
+    for advice in advices:
+        of = {Dimension.AGREEMENT: batch.agreement_id, Dimension.STRUCTURE: advice.structure_id}
+        movements += movements_of(event.event_type, of, {advice.structure_id: advice.amount_cents})
     post(session, event, movements)
     notify_sent(session, batch.id, now)

@@ -19,7 +19,7 @@ from voucher.settlement.batches.deputies import refuse_if_deputy
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.states import Cause, change
-from voucher.settlement.recoveries.overpayments import restore_netted
+from voucher.settlement.recoveries.net_overpayments import restore_netted
 from voucher.settlement.words.states import AdviceState, BatchState
 from voucher.settlement.words.transitions import PaymentWhy
 

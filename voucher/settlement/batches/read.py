@@ -10,6 +10,7 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.money import sum_cents
 from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
@@ -134,17 +135,8 @@ class BatchPage:
         )
 
 
-def batches(
-    database: Database,
-    *,
-    sort: str,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
-    issuer_id: UUID | None = None,
-) -> tuple[list[BatchLine], int]:
-    """Return a page of batches and how many there are. Filters: `etat`, `lot` (number or agreement). Sorts: frozen_at, total, number."""
+def batches(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[BatchLine]:
+    """Return a page of batches. Filters: `etat`, `lot` (number or agreement). Sorts: frozen_at, total, number."""
     paid, failed = (AdviceState.PAID,), (AdviceState.REJECTED, AdviceState.RETURNED)
     states = (
         select(
@@ -176,26 +168,23 @@ def batches(
         .outerjoin(states, states.c.batch_id == SettlementBatch.id)
         .where(in_scope(Agreement.issuer_id, issuer_id))
     )
-    if state := filters.get("etat"):
+    if state := asked.filters.get("etat"):
         query = query.where(SettlementBatch.state == state)
-    if words := filters.get("lot"):
+    if words := asked.filters.get("lot"):
         query = query.where(
             or_(
                 SettlementBatch.number.icontains(words, autoescape=True),
                 Agreement.name.icontains(words, autoescape=True),
             )
         )
-    column: Any = {
+    sorts = {
         "frozen_at": SettlementBatch.frozen_at,
         "total": SettlementBatch.total_cents,
         "number": SettlementBatch.number,
-    }[sort]
+    }
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        rows = session.execute(
-            query.order_by(column.desc() if descending else column, SettlementBatch.id).limit(limit).offset(offset)
-        ).all()
-    found = [
+        page = page_of(session, query, sorts, [SettlementBatch.id], asked)
+    return page.of(
         BatchLine(
             id=row.id,
             number=row.number,
@@ -210,9 +199,8 @@ def batches(
             paid_count=int(row.paid or 0),
             held_count=int(row.held or 0),
         )
-        for row in rows
-    ]
-    return found, total
+        for row in page.rows
+    )
 
 
 def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) -> BatchPage | None:

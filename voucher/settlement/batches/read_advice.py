@@ -19,7 +19,7 @@ from voucher.settlement.model.batches import AdviceLine, BankLine, PaymentAdvice
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery
 from voucher.settlement.payable.read_payment_facts import payment_facts
-from voucher.settlement.recoveries.overpayments import in_period_line
+from voucher.settlement.recoveries.net_overpayments import in_period_line
 from voucher.settlement.words.payment_facts import PaymentFacts
 from voucher.settlement.words.payment_sentences import Said, said
 from voucher.settlement.words.states import AdviceState, LineNature
@@ -111,6 +111,11 @@ class AdvicePage:
     def is_due(self) -> bool:
         """Whether its batch is still to be sent."""
         return self.state is AdviceState.DUE
+
+    @property
+    def is_in_file(self) -> bool:
+        """Whether it was sent, and the bank is to book it."""
+        return self.state is AdviceState.IN_FILE
 
     @property
     def is_ended(self) -> bool:

@@ -1,15 +1,15 @@
 """Advices in lists: of a batch, of a structure, or all of a scope."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, false, func, or_, select
+from sqlalchemy import Select, false, or_, select
 
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
@@ -35,17 +35,13 @@ class AdviceRow:
 
 def advices(
     database: Database,
+    asked: Asked,
     *,
-    sort: str,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
     batch_id: UUID | None = None,
     structure_id: UUID | None = None,
     issuer_id: UUID | None = None,
-) -> tuple[list[AdviceRow], int]:
-    """Return a page of advices, of one batch or one structure, and how many there are.
+) -> Page[AdviceRow]:
+    """Return a page of advices, of one batch or one structure.
 
     Filters: `etat`, `structure` (name, SIRET or reference). Sorts: structure, amount, frozen_at.
     """
@@ -54,10 +50,10 @@ def advices(
         query = query.where(PaymentAdvice.batch_id == batch_id)
     if structure_id is not None:
         query = query.where(PaymentAdvice.structure_id == structure_id)
-    if state := filters.get("etat"):
+    if state := asked.filters.get("etat"):
         known = AdviceState(state) if state in set(AdviceState) else None
         query = query.where(PaymentAdvice.state == known if known else false())
-    if words := filters.get("structure"):
+    if words := asked.filters.get("structure"):
         query = query.where(
             or_(
                 Structure.name.icontains(words, autoescape=True),
@@ -65,17 +61,14 @@ def advices(
                 PaymentAdvice.reference == words.upper(),
             )
         )
-    column: Any = {
+    sorts = {
         "structure": Structure.name,
         "amount": PaymentAdvice.amount_cents,
         "frozen_at": SettlementBatch.frozen_at,
-    }[sort]
+    }
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        rows = session.execute(
-            query.order_by(column.desc() if descending else column, PaymentAdvice.id).limit(limit).offset(offset)
-        ).all()
-    return [advice_row(row) for row in rows], total
+        page = page_of(session, query, sorts, [PaymentAdvice.id], asked)
+    return page.of(advice_row(row) for row in page.rows)
 
 
 def advices_query(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:

@@ -16,7 +16,7 @@ from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.owed import CARRIED_STATES
-from voucher.settlement.recoveries.overpayments import released_unpaid
+from voucher.settlement.recoveries.net_overpayments import released_unpaid
 from voucher.settlement.words.states import AdviceState
 
 

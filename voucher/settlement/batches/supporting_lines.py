@@ -13,7 +13,7 @@ from voucher.network.services import Service
 from voucher.redemption.model import Redemption
 from voucher.settlement.formats_out.liquidation import SupportingLine
 from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
-from voucher.settlement.recoveries.overpayments import in_period_line
+from voucher.settlement.recoveries.net_overpayments import in_period_line
 from voucher.settlement.words.states import AdviceState, LineNature
 
 

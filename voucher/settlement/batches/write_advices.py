@@ -14,7 +14,7 @@ from voucher.settlement.formats_out.references import end_to_end_id
 from voucher.settlement.model.batches import AdviceLine
 from voucher.settlement.model.states import Cause, write_first
 from voucher.settlement.payable.owed import Owed
-from voucher.settlement.recoveries.overpayments import net_advice
+from voucher.settlement.recoveries.net_overpayments import net_advice
 from voucher.settlement.words.states import AdviceState, LineNature
 from voucher.settlement.words.transitions import PaymentWhy
 

@@ -33,7 +33,7 @@ from voucher.settlement.model.batches import AdviceLine, PaymentAdvice
 from voucher.settlement.model.batches import SettlementBatch as Batch
 from voucher.settlement.model.recoveries import Recovery
 from voucher.settlement.payable.next_period import IN_A_BATCH
-from voucher.settlement.recoveries.overpayments import in_period_line, released_unpaid
+from voucher.settlement.recoveries.net_overpayments import in_period_line, released_unpaid
 from voucher.settlement.words.labels import BATCH_STATES
 from voucher.settlement.words.states import AdviceState, BatchState, LineNature
 

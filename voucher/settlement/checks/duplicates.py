@@ -11,7 +11,7 @@ from voucher.ledger.model import Entry
 from voucher.settlement.formats_in.iso_reasons import DUPLICATES
 from voucher.settlement.model.bank_reports import DuplicateAnswer, TransferReport
 from voucher.settlement.model.batches import BankFile, PaymentAdvice
-from voucher.settlement.payable.announced_duplicates import ANSWERS_NEEDED, is_announced
+from voucher.settlement.payable.undecided_duplicates import ANSWERS_NEEDED, is_announced
 from voucher.settlement.words.causes import NEVER_CAME
 from voucher.settlement.words.states import AdviceState, DuplicateOutcome, ReportKind
 

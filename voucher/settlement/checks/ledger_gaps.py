@@ -29,7 +29,7 @@ def gaps(
         .join(balances, balances.c.id == Account.id)
         .where(Account.code == code)
     )
-    told = [one.add_columns(literal(0).label("is_ledger")) for one in sources]
+    told = [source.add_columns(literal(0).label("is_ledger")) for source in sources]
     both = union_all(*told, ledger).subquery()
     by = [both.c[name] for name in dimensions]
     gap = func.sum(both.c.cents)

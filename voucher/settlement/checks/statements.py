@@ -48,8 +48,8 @@ def check_statements_are_what_the_bank_said(session: Session) -> list[Violation]
     for file in files:
         try:
             told = {
-                (accounts[one.account_iban], one.closed_on, *_balances(one)): one
-                for one in _heads(file.content, accounts)
+                (accounts[head.account_iban], head.closed_on, *_balances(head)): head
+                for head in _heads(file.content, accounts)
             }
         except (RefusedXml, OSError, EOFError, zlib.error):
             found.append(Violation(_NAME, f"fichier {file.name}", "il ne se lit plus"))
@@ -97,9 +97,9 @@ def _balances(statement: Statement) -> tuple[int, int]:
 def _heads(content: bytes, accounts: dict[str, UUID]) -> Iterator[Statement]:
     """Give the statements with balances, of accounts of ours, of a kept file."""
     yield from (
-        one
-        for one in kept_statements(io.BytesIO(content), accounts.__contains__)
-        if one.has_balances and one.closed_on is not None
+        statement
+        for statement in kept_statements(io.BytesIO(content), accounts.__contains__)
+        if statement.has_balances and statement.closed_on is not None
     )
 
 

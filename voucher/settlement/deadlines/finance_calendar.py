@@ -43,11 +43,11 @@ class AgreementCalendar:
     @property
     def late_cents(self) -> int:
         """How much of it is late."""
-        return sum(one.amount_cents for one in self.steps if one.is_late)
+        return sum(step.amount_cents for step in self.steps if step.is_late)
 
     def groups(self, stages: Collection[Stage]) -> list[DueGroup]:
         """Return its steps of some stages, gathered by batch or by cause."""
-        return by_cause(one for one in self.steps if one.stage in stages)
+        return by_cause(step for step in self.steps if step.stage in stages)
 
     @property
     def next_due_on(self) -> date | None:
@@ -57,7 +57,7 @@ class AgreementCalendar:
     @property
     def may_freeze(self) -> bool:
         """Whether a period waits to be frozen."""
-        return any(one.stage is Stage.NOT_FROZEN for one in self.steps)
+        return any(step.stage is Stage.NOT_FROZEN for step in self.steps)
 
 
 def calendar(database: Database, now: datetime, *, issuer_id: UUID | None = None) -> list[AgreementCalendar]:

@@ -23,13 +23,13 @@ from voucher.redemption.period import last_day
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.model.recoveries import Dispute
-from voucher.settlement.payable.announced_duplicates import is_open
 from voucher.settlement.payable.debt_by_due_day import UNPAID, Part, unpaid_parts
 from voucher.settlement.payable.due_day import days_left, due_on, period_due_on
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.owed import CARRIED_STATES
+from voucher.settlement.payable.undecided_duplicates import is_open
 from voucher.settlement.payable.why_waiting import Waiting, why_waiting
-from voucher.settlement.recoveries.overpayments import released_unpaid
+from voucher.settlement.recoveries.net_overpayments import released_unpaid
 from voucher.settlement.words.payment_facts import PaymentFacts
 from voucher.settlement.words.payment_sentences import said
 from voucher.settlement.words.states import AdviceState, BatchState

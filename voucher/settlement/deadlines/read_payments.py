@@ -1,6 +1,5 @@
 """What a structure asks: what it was paid, what it will be, and why not yet."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.money import sum_cents
 from voucher.network.model import Place
 from voucher.programme.model import Agreement, Issuer
@@ -24,7 +24,7 @@ from voucher.settlement.payable.due_day import is_late, period_due_on
 from voucher.settlement.payable.next_period import IN_A_BATCH
 from voucher.settlement.payable.read_payment_facts import payment_facts
 from voucher.settlement.payable.why_not_paid import Payee, payees
-from voucher.settlement.recoveries.overpayments import released_unpaid
+from voucher.settlement.recoveries.net_overpayments import released_unpaid
 from voucher.settlement.words.causes import Holder
 from voucher.settlement.words.dispute_sentences import DisputeFacts, dispute_said
 from voucher.settlement.words.payment_facts import PaymentFacts
@@ -184,15 +184,12 @@ def _in_no_batch(
 def redemption_payments(
     database: Database,
     structure_id: UUID,
+    asked: Asked,
     *,
     now: datetime,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
     redemption_id: UUID | None = None,
-) -> tuple[list[RedemptionPayment], int]:
-    """Return a page of a structure's redemptions by time, each with its payment, and how many there are. Filter: `lieu` (place id)."""
+) -> Page[RedemptionPayment]:
+    """Return a page of a structure's redemptions by time, each with its payment. Filter: `lieu` (place id)."""
     freed, standing = aliased(Dispute), aliased(Dispute)
     in_period = and_(
         freed.id.is_(None),
@@ -246,14 +243,12 @@ def redemption_payments(
     )
     if redemption_id is not None:
         query = query.where(Redemption.id == redemption_id)
-    if place := filters.get("lieu"):
+    if place := asked.filters.get("lieu"):
         query = query.where(Place.name == place)
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        at = Redemption.redeemed_at.desc() if descending else Redemption.redeemed_at
-        rows = session.execute(query.order_by(at, Redemption.id).limit(limit).offset(offset)).all()
+        page = page_of(session, query, {"redeemed_at": Redemption.redeemed_at}, [Redemption.id], asked)
         steps = _Steps(session, structure_id, now)
-        return [_payment(row, steps, now) for row in rows], total
+        return page.of(_payment(row, steps, now) for row in page.rows)
 
 
 def _payment(row: Any, steps: "_Steps", now: datetime) -> RedemptionPayment:

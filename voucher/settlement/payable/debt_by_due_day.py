@@ -90,7 +90,7 @@ def parts_of(amount_cents: int, origins: Iterable[Part], otherwise: Part) -> lis
     What `origins` has beyond the amount was netted, the oldest first; what they lack has the days of `otherwise`.
     """
     parts = sorted(origins, key=lambda one: (one.due_on, one.since))
-    rest = amount_cents - sum(one.amount_cents for one in parts)
+    rest = amount_cents - sum(part.amount_cents for part in parts)
     if rest > 0:
         return [*parts, replace(otherwise, amount_cents=rest)]
     kept = []

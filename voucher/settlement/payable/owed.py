@@ -18,7 +18,7 @@ from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.due_day import advice_due_on, due_on, is_below_minimum, minimum_now
 from voucher.settlement.payable.possible_double_payments import maybe_paid
 from voucher.settlement.payable.why_not_paid import payees
-from voucher.settlement.recoveries.overpayments import (
+from voucher.settlement.recoveries.net_overpayments import (
     OpenOverpayment,
     Released,
     net_of,

@@ -80,7 +80,9 @@ def debited_again(session: Session, advice_ids: Collection[UUID]) -> set[UUID]:
 
 def maybe_paid(session: Session, advice_ids: Collection[UUID]) -> set[UUID]:
     """Return those of these advices that such a debit may have paid, or what they carry over, however far back."""
-    carried: dict[UUID, set[UUID]] = {one: {one} for one in advice_ids}  # each advice, and those of ours that carry it
+    carried: dict[UUID, set[UUID]] = {
+        each_id: {each_id} for each_id in advice_ids
+    }  # each advice, and those of ours that carry it
     newest = set(carried)
     while newest:
         rows = [

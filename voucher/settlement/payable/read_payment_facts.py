@@ -17,13 +17,13 @@ from voucher.programme.model import Agreement, Issuer, SettlementChannel
 from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.formats_out.target_days import next_target_day
 from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
-from voucher.settlement.payable.announced_duplicates import is_open
 from voucher.settlement.payable.changed_since_freeze import Change, changes
 from voucher.settlement.payable.due_day import minimum_now
 from voucher.settlement.payable.next_period import next_period
 from voucher.settlement.payable.owed import CARRIED_STATES, owed_by
 from voucher.settlement.payable.payment_history import HistoryEvent, histories, taken_up_from
 from voucher.settlement.payable.possible_double_payments import maybe_paid
+from voucher.settlement.payable.undecided_duplicates import is_open
 from voucher.settlement.payable.why_not_paid import Payee, payees
 from voucher.settlement.words.causes import Cause, duplicate_announced, maybe_paid_already
 from voucher.settlement.words.payment_facts import Past, PaymentFacts

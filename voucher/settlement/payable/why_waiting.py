@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
 from voucher.settlement.model.batches import PaymentAdvice
-from voucher.settlement.payable.announced_duplicates import is_open
 from voucher.settlement.payable.owed import CARRIED_STATES
 from voucher.settlement.payable.read_payment_facts import payment_facts
+from voucher.settlement.payable.undecided_duplicates import is_open
 from voucher.settlement.words.causes import Held
 from voucher.settlement.words.payment_facts import PaymentFacts
 from voucher.settlement.words.payment_sentences import Said, said

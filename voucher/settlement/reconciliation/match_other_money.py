@@ -22,7 +22,7 @@ from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.reconciliation.apply_match import Line, Match, MatchOf, is_made, line_to_use, take, write_match
 from voucher.settlement.reconciliation.bank_turn import take_bank_turn
-from voucher.settlement.recoveries.recover import open_claims, repay_from_line
+from voucher.settlement.recoveries.repay_or_write_off import open_claims, repay_from_line
 from voucher.settlement.words.states import MatchKind
 
 

@@ -116,11 +116,11 @@ def file_named(
 ) -> FileInTransit | None:
     """Return the file that a line names by the identifiers that we gave it, if it is in transit."""
     named = None if message is None else part_of_message(message)
-    for one in files:
-        if named == (one.batch_id, one.part) or (
-            named is None and payment_information == payment_information_id(one.batch_id, one.part)
+    for file in files:
+        if named == (file.batch_id, file.part) or (
+            named is None and payment_information == payment_information_id(file.batch_id, file.part)
         ):
-            return one
+            return file
     return None
 
 

@@ -23,8 +23,8 @@ from voucher.ledger.model import Account
 from voucher.ledger.post import Event, post_event
 from voucher.programme.model import Agreement, Funder
 from voucher.settlement.reconciliation.apply_match import Line, Match, line_to_use, take, write_match
-from voucher.settlement.recoveries.overpayments import OpenOverpayment, net_of
-from voucher.settlement.recoveries.recover import Claim, open_claims, repay_from_line
+from voucher.settlement.recoveries.net_overpayments import OpenOverpayment, net_of
+from voucher.settlement.recoveries.repay_or_write_off import Claim, open_claims, repay_from_line
 from voucher.settlement.words.states import MatchKind
 
 

@@ -6,10 +6,11 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Row, Select, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import Database
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.model.bank import BankMatch
@@ -62,6 +63,11 @@ class LineRow:
         """The amount, negative when money went out."""
         return self.amount_cents if self.is_credit else -self.amount_cents
 
+    @property
+    def signed_left_cents(self) -> int:
+        """What waits of it, negative when money went out."""
+        return self.left_cents if self.is_credit else -self.left_cents
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -87,24 +93,19 @@ class LineCounts:
     oldest_on: date | None = None
 
 
-def lines(
-    database: Database,
-    *,
-    sort: str,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
-    issuer_id: UUID | None = None,
-) -> tuple[list[LineRow], int]:
-    """Return a page of booked lines and how many there are.
+_SIGNED = case((BankLine.is_credit, BankLine.amount_cents), else_=-BankLine.amount_cents)
+LINE_SORTS: Mapping[str, Any] = {"booked_on": BankLine.booked_on, "amount": _SIGNED}
 
-    Filters: `etat` (`a-identifier`, `rapprochee`), `texte` (reference, counterparty, remittance). Sorts: booked_on, amount.
+
+def lines(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[LineRow]:
+    """Return a page of booked lines. Sorts: booked_on, amount (as signed).
+
+    Filters: `etat` (`a-identifier`, `rapprochee`), `texte` (reference, counterparty, remittance).
     """
     query = _lines(issuer_id)
-    if state := filters.get("etat"):
+    if state := asked.filters.get("etat"):
         query = query.where(WAITS if state == "a-identifier" else ~WAITS)
-    if words := filters.get("texte"):
+    if words := asked.filters.get("texte"):
         query = query.where(
             or_(
                 BankLine.end_to_end_id == words.upper(),
@@ -112,13 +113,9 @@ def lines(
                 BankLine.remittance.icontains(words, autoescape=True),
             )
         )
-    column: Any = {"booked_on": BankLine.booked_on, "amount": BankLine.amount_cents}[sort]
     with database.read() as session:
-        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-        rows = session.execute(
-            query.order_by(column.desc() if descending else column, BankLine.id).limit(limit).offset(offset)
-        ).all()
-        return [_row(session, row) for row in rows], total
+        page = page_of(session, query, LINE_SORTS, [BankLine.id], asked)
+        return page.of(_row(session, row) for row in page.rows)
 
 
 def line(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) -> tuple[LineRow, list[Candidate]] | None:

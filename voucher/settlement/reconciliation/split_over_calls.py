@@ -167,7 +167,7 @@ def proposed_parts(left_cents: int, calls: Sequence[OpenCall]) -> Mapping[UUID, 
 
     The calls that the bank's words name, the first due first; else the only few calls of one funder that make the very amount.
     """
-    named = [one for one in calls if one.is_named]
+    named = [call for call in calls if call.is_named]
     if named:
         parts: dict[UUID, int] = {}
         for one in named:

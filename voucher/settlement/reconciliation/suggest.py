@@ -22,7 +22,7 @@ from voucher.settlement.reconciliation.apply_match import Line, line_to_use
 from voucher.settlement.reconciliation.match_other_money import mentions
 from voucher.settlement.reconciliation.match_whole_files import file_named, whole_debits
 from voucher.settlement.reconciliation.split_over_calls import open_calls_of, proposed_parts
-from voucher.settlement.recoveries.recover import open_claims
+from voucher.settlement.recoveries.repay_or_write_off import open_claims
 from voucher.settlement.words.states import MatchKind
 
 SUGGESTED_MAX = 10

@@ -27,7 +27,7 @@ from voucher.settlement.reconciliation.apply_match import Line, line_to_use
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.line_entries import DIRECT, IDENTIFIED
 from voucher.settlement.reconciliation.withdraw_rejections import reject_again
-from voucher.settlement.recoveries.recover import undo_repayment
+from voucher.settlement.recoveries.repay_or_write_off import undo_repayment
 from voucher.settlement.words.states import AdviceState, BatchState, MatchKind
 from voucher.settlement.words.transitions import PaymentWhy
 

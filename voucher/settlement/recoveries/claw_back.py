@@ -1,7 +1,7 @@
 """Reprendre un encaissement déjà dans un lot: what the structure received, or is about to, is an overpayment (4671).
 
 The funders owe nothing any more for it, in the very parts that its own entry called. It is netted from the structure's next
-advices of the same agreement (`overpayments`), and claimed by a revenue order when that takes too long (`revenue_order`).
+advices of the same agreement (`net_overpayments`), and claimed by a revenue order when that takes too long (`revenue_order`).
 """
 
 from datetime import datetime

@@ -1,6 +1,5 @@
 """Disputes as pages ask for them: what can be contested, in lists, each whole."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,7 @@ from voucher.issuing.model import VoucherState
 from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
-from voucher.kernel.paging import page_of
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.typed_days import asked_day
 from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
@@ -126,28 +125,18 @@ class DisputePage:
         return self.vouchers_became == VoucherState.ISSUED
 
 
-def contestable(
-    database: Database,
-    *,
-    sort: str,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
-    issuer_id: UUID | None = None,
-) -> tuple[list[Contestable], int]:
-    """Return a page of redemptions and how many there are. Filters: `structure` (name or SIRET), `carnet`, `jour`. Sort: redeemed_at."""
+def contestable(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[Contestable]:
+    """Return a page of redemptions. Filters: `structure` (name or SIRET), `carnet`, `jour`. Sort: redeemed_at."""
     query = _redemptions(issuer_id).where(Redemption.state == RedemptionState.CONFIRMED)
-    if words := filters.get("structure"):
+    if words := asked.filters.get("structure"):
         query = query.where(is_structure(words))
-    if number := filters.get("carnet"):
+    if number := asked.filters.get("carnet"):
         query = query.where(Redemption.booklet_number == serial_asked(number))
-    if day := filters.get("jour"):
+    if day := asked.filters.get("jour"):
         query = query.where(_on(day))
     with database.read() as session:
-        rows, total = page_of(session, query, Redemption.redeemed_at, Redemption.id, descending, limit, offset)
-    del sort  # there is one
-    return [_contestable(row) for row in rows], total
+        page = page_of(session, query, {"redeemed_at": Redemption.redeemed_at}, [Redemption.id], asked)
+    return page.of(_contestable(row) for row in page.rows)
 
 
 def contested(database: Database, redemption_id: UUID, *, issuer_id: UUID | None = None) -> Contestable | None:
@@ -158,28 +147,20 @@ def contested(database: Database, redemption_id: UUID, *, issuer_id: UUID | None
 
 
 def disputes(
-    database: Database,
-    *,
-    sort: str,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
-    issuer_id: UUID | None = None,
-    structure_id: UUID | None = None,
-) -> tuple[list[DisputeLine], int]:
-    """Return a page of disputes and how many there are. Filters: `etat`, `structure`. Sorts: opened_at, amount."""
+    database: Database, asked: Asked, *, issuer_id: UUID | None = None, structure_id: UUID | None = None
+) -> Page[DisputeLine]:
+    """Return a page of disputes. Filters: `etat`, `structure`. Sorts: opened_at, amount."""
     query = _disputes(issuer_id)
     if structure_id is not None:
         query = query.where(Dispute.structure_id == structure_id)
-    if state := filters.get("etat"):
+    if state := asked.filters.get("etat"):
         query = query.where(Dispute.outcome.is_(None) if state == "open" else Dispute.outcome == state)
-    if words := filters.get("structure"):
+    if words := asked.filters.get("structure"):
         query = query.where(is_structure(words))
-    column = {"opened_at": Dispute.opened_at, "amount": Dispute.amount_cents}[sort]
+    sorts = {"opened_at": Dispute.opened_at, "amount": Dispute.amount_cents}
     with database.read() as session:
-        rows, total = page_of(session, query, column, Dispute.id, descending, limit, offset)
-    return [_dispute_line(row) for row in rows], total
+        page = page_of(session, query, sorts, [Dispute.id], asked)
+    return page.of(_dispute_line(row) for row in page.rows)
 
 
 def dispute(

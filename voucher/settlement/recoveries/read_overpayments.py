@@ -1,6 +1,5 @@
 """Overpayments as pages ask for them: in a list, each whole with what came back of it, the papers of its claim."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
-from voucher.kernel.paging import page_of
+from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Redemption
@@ -117,33 +116,29 @@ class OverpaymentSums:
 
 def overpayments(
     database: Database,
+    asked: Asked,
     *,
-    sort: str,
-    descending: bool,
-    limit: int,
-    offset: int,
-    filters: Mapping[str, str],
     days: int,
     now: datetime,
     issuer_id: UUID | None = None,
     structure_id: UUID | None = None,
-) -> tuple[list[OverpaymentLine], int]:
-    """Return a page of overpayments and how many there are. Filters: `etat`, `structure`. Sorts: decided_at, left.
+) -> Page[OverpaymentLine]:
+    """Return a page of overpayments. Filters: `etat`, `structure`. Sorts: decided_at, left.
 
     `days` is how long netting is given before a revenue order may be asked for.
     """
     query = _overpayments(days, now, issuer_id)
     if structure_id is not None:
         query = query.where(Overpayment.structure_id == structure_id)
-    if state := filters.get("etat"):
+    if state := asked.filters.get("etat"):
         query = query.where(_state(days, now) == state)
-    if words := filters.get("structure"):
+    if words := asked.filters.get("structure"):
         query = query.where(is_structure(words))
     left = Overpayment.amount_cents - Overpayment.recovered_cents
-    column: Any = {"decided_at": Overpayment.decided_at, "left": left}[sort]
+    sorts = {"decided_at": Overpayment.decided_at, "left": left}
     with database.read() as session:
-        rows, total = page_of(session, query, column, Overpayment.id, descending, limit, offset)
-    return [OverpaymentLine(**row._asdict()) for row in rows], total
+        page = page_of(session, query, sorts, [Overpayment.id], asked)
+    return page.of(OverpaymentLine(**row._asdict()) for row in page.rows)
 
 
 def overpayment(

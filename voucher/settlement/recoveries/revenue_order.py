@@ -29,7 +29,7 @@ from voucher.settlement.formats_out.amount_in_words import euros_in_words
 from voucher.settlement.formats_out.paper import pdf
 from voucher.settlement.model.batches import PaymentAdvice
 from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery, RevenueOrder
-from voucher.settlement.recoveries.overpayments import find_overpayment
+from voucher.settlement.recoveries.net_overpayments import find_overpayment
 from voucher.settlement.words.labels import DISPUTE_REASONS, SIGNATORIES
 from voucher.settlement.words.states import AdviceState
 

@@ -23,7 +23,7 @@ from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.find_batch import batch_row, unknown_batch
 from voucher.settlement.model.bank_reports import DuplicateAnswer, TransferReport
 from voucher.settlement.model.batches import BankFile, PaymentAdvice, SettlementBatch
-from voucher.settlement.payable.announced_duplicates import ANSWERS_NEEDED, decision, is_decided, is_open
+from voucher.settlement.payable.undecided_duplicates import ANSWERS_NEEDED, decision, is_decided, is_open
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.reject_payments import reject_advices
 from voucher.settlement.reconciliation.withdraw_rejections import withdraw_rejections

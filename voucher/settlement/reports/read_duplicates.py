@@ -20,7 +20,7 @@ from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.model.bank_reports import DuplicateAnswer, TransferReport
 from voucher.settlement.model.batches import BankFile, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import in_scope
-from voucher.settlement.payable.announced_duplicates import is_announced, is_open
+from voucher.settlement.payable.undecided_duplicates import is_announced, is_open
 from voucher.settlement.words.states import AdviceState, DuplicateOutcome, ReportKind, ReportLevel
 
 LEVELS = {

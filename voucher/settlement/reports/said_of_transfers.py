@@ -28,16 +28,16 @@ def fates(report: StatusReport, advices: Mapping[str, UUID], block_id: str) -> d
     found = {} if whole is None else dict.fromkeys(advices.values(), whole)
     if whole is not None and whole.kind is ReportKind.DUPLICATE:
         return found
-    for one in report.transfers:
-        if one.end_to_end_id in advices and (one.is_rejected or one.is_duplicate):
-            said = _said(one, ReportLevel.TRANSFER, line=one.line, otherwise=whole.code if whole else "")
-            found[advices[one.end_to_end_id]] = said
+    for transfer in report.transfers:
+        if transfer.end_to_end_id in advices and (transfer.is_rejected or transfer.is_duplicate):
+            said = _said(transfer, ReportLevel.TRANSFER, line=transfer.line, otherwise=whole.code if whole else "")
+            found[advices[transfer.end_to_end_id]] = said
     return found
 
 
 def payees(report: StatusReport, advices: Mapping[str, UUID], block_id: str) -> dict[UUID, Said]:
     """Return what the bank says of payees' names; said of the whole file or block, it counts when no transfer is named."""
-    named = [one for one in report.transfers if one.payee]
+    named = [transfer for transfer in report.transfers if transfer.payee]
     if not named:
         wholes = [(report, ReportLevel.FILE), (report.blocks.get(block_id, report), ReportLevel.BLOCK)]
         said = next((_payee(one, level, 0) for one, level in wholes if one.payee), None)

@@ -18,7 +18,7 @@ from voucher.network.model import Structure
 from voucher.programme.model import Agreement
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.model.recoveries import Overpayment, Recovery
-from voucher.settlement.recoveries.overpayments import find_overpayment, insert_recovery, recover, unrecover
+from voucher.settlement.recoveries.net_overpayments import find_overpayment, insert_recovery, recover, unrecover
 from voucher.settlement.words.states import RecoveryKind
 
 REASON_LENGTH_MAX = 500

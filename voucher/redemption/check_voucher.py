@@ -11,10 +11,11 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.redemption.answers import Counter, Usable
 from voucher.redemption.batch_cache import BatchFacts
-from voucher.redemption.diagnosis import typing_lock, usable_states, why_not
 from voucher.redemption.replayed_requests import Attempt, fingerprint_of, record_refusal
 from voucher.redemption.rules import CounterRefusal, Refusal
 from voucher.redemption.tray import read_tray
+from voucher.redemption.typing_lock import typing_lock
+from voucher.redemption.why_not_redeemed import usable_states, why_not
 
 
 def check(database: Database, code: str, counter: Counter, *, by: UUID, now: datetime) -> Usable | Refusal:

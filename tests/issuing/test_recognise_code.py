@@ -10,10 +10,10 @@ from tests.builders import MASTER_SECRET, NOW, SOMEONE, an_agreement, issued_boo
 from tests.clients import settings_for
 from voucher.issuing import keys
 from voucher.issuing.code import Kind, SignedCode, UnreadableCode
-from voucher.issuing.codes import DistrustedCode, StoredCodes, find_code, recognise, stored_codes
 from voucher.issuing.key_document import verify_key_document
 from voucher.issuing.keys import find_key, keys_document, make_key, retire_key, revoke_key
 from voucher.issuing.print_batch import print_batch, print_range
+from voucher.issuing.recognise_code import DistrustedCode, StoredCodes, find_code, recognise, stored_codes
 from voucher.issuing.signing import new_private_key, sign
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.database import Database

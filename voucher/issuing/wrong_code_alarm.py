@@ -1,6 +1,6 @@
 """Wrong codes typed anywhere in the programme, counted by hour and by door: many at once are somebody guessing.
 
-Each door limits whoever types (redemption.diagnosis at the counter, web.limits elsewhere). This is what the programme sees of all of
+Each door limits whoever types (redemption.typing_lock at the counter, web.limits elsewhere). This is what the programme sees of all of
 them together, by however many people, addresses or places they come.
 """
 

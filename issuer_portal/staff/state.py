@@ -1,0 +1,32 @@
+"""Where an account stands: closed, open, or its invitation."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from voucher.access.read import Person
+from voucher.access.read_changes import LinkState
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """A word and the shape of its tag; for an invitation, what happened to it last and when."""
+
+    word: str
+    tag: str
+    heading: str = ""
+    at: datetime | None = None
+
+
+def account_state(person: Person, link: LinkState | None, now: datetime) -> AccountState:
+    """Return where an account stands; `link` is the newest that its person was sent, if any."""
+    if person.closed_at:
+        return AccountState("Fermé", "neutral")
+    if person.has_password:
+        return AccountState("Ouvert", "success")
+    if link is None:
+        return AccountState("Sans invitation", "warn")
+    if link.sent_at is None:
+        return AccountState("Invitation à envoyer", "wait", "demandée le", link.asked_at)
+    if link.ends_at is None or link.ends_at <= now:
+        return AccountState("Invitation expirée", "warn", "le", link.ends_at)
+    return AccountState("Invitation envoyée", "wait", "le", link.sent_at)
