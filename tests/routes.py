@@ -11,6 +11,7 @@ CLASSES = {
         "GET /finances/banque",
         "GET /finances/banque/lignes",
         "GET /finances/banque/lignes/<uuid:line_id>",
+        "GET /finances/banque/lignes/<uuid:line_id>/renvois/<uuid:proposal_id>/fichier",
         "GET /finances/banque/soldes/<uuid:account_id>/<day>",
         "GET /finances/blocages",
         "GET /finances/calendrier",
@@ -119,6 +120,7 @@ CLASSES = {
         "GET/POST /finances/reglements/<uuid:advice_id>/ecrire",
         "POST /comptabilite/exercices/<int:year>/renoncer",
         "POST /finances/banque/lignes/<uuid:line_id>/propositions/<uuid:proposal_id>/retirer",
+        "POST /finances/banque/lignes/<uuid:line_id>/note",
         "GET/POST /finances/lots/<uuid:batch_id>/doublons/<uuid:answer_id>/retirer",
     ),
     "finance_approver finance_preparer programme": (
@@ -134,6 +136,7 @@ CLASSES = {
         "GET/POST /finances/banque/importer",
         "GET/POST /finances/banque/lignes/<uuid:line_id>/appels",
         "GET/POST /finances/banque/lignes/<uuid:line_id>/compte",
+        "GET/POST /finances/banque/lignes/<uuid:line_id>/renvoi",
         "POST /finances/banque/lignes/<uuid:line_id>/rapprochements/<uuid:match_id>/defaire",
         "POST /finances/banque/lignes/<uuid:line_id>/rapprocher",
         "GET/POST /finances/blocages/<uuid:hold_id>/lever",

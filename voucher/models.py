@@ -13,7 +13,7 @@ from voucher.mail import model as mail
 from voucher.network import model as network
 from voucher.programme import model as programme
 from voucher.redemption import model as redemption
-from voucher.settlement.model import bank, deputies, letters, proposals
+from voucher.settlement.model import bank, deputies, letters, proposals, refunds
 from voucher.settlement.model import bank_reports as reports
 from voucher.settlement.model import batches as settlement
 from voucher.settlement.model import recoveries as overpayments
@@ -37,6 +37,7 @@ __all__ = [
     "programme",
     "proposals",
     "redemption",
+    "refunds",
     "reports",
     "seals",
     "settlement",

@@ -16,7 +16,9 @@ from issuer_portal.finance import duplicates as duplicates
 from issuer_portal.finance import holds as holds
 from issuer_portal.finance import home as home
 from issuer_portal.finance import line_calls as line_calls
+from issuer_portal.finance import line_notes as line_notes
 from issuer_portal.finance import line_proposals as line_proposals
+from issuer_portal.finance import line_refunds as line_refunds
 from issuer_portal.finance import messages as messages
 from issuer_portal.finance import overpayments as overpayments
 from issuer_portal.finance import ribs as ribs

@@ -109,7 +109,7 @@ def _history(advice_id: UUID) -> list[dict[str, object]]:
     names = names_of(here.database, {one.made_by for one in events if one.made_by is not None})
     return [
         {
-            "what": f"{happened(one.why, one.after, one.line_origin)} : {ADVICE_STATES[one.after].lower()}",
+            "what": happened(one.why, one.after, one.line_origin),
             "at": one.happened_at,
             "who": "" if one.made_by is None else names.get(one.made_by, ""),
             "detail": " ".join(_details(one)),
@@ -119,8 +119,10 @@ def _history(advice_id: UUID) -> list[dict[str, object]]:
 
 
 def _details(one: HistoryEvent) -> Iterator[str]:
+    if one.why is PaymentWhy.RESUMED:
+        yield f"{ADVICE_STATES[one.after]}."
     if one.effective_on != paris_day(one.happened_at):
-        yield f"Compte au {french_date(one.effective_on)}."
+        yield f"{'Jour de la banque' if one.line_id else 'Jour retenu'} : {french_date(one.effective_on)}."
     if one.batch_number is not None:
         yield f"Lot {one.batch_number}."
     if one.file_name is not None:

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from issuer_portal.finance.report_receipt import has_doubtful_names, report_receipt
+from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.calendar import paris_day
 from voucher.settlement.bank_in.accountant_return import Returned
@@ -25,6 +26,7 @@ from voucher.settlement.reconciliation.read_bank_files import imported_files
 from voucher.settlement.reconciliation.read_ignored_parts import ignored_parts
 from voucher.settlement.reconciliation.read_proposals import waiting_proposals
 from voucher.settlement.words.labels import MATCH_KINDS
+from voucher.settlement.words.states import MatchKind
 from voucher.web.access import staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm
@@ -50,11 +52,13 @@ class BankFilesForm(HouseForm):
 def reconciliation() -> str:
     """Show what waits to be identified, what each line could be, and the balance of each day."""
     database, issuer_id = services().database, scope()
+    waiting = read_bank.waiting(database, limit=SHOWN_MAX, issuer_id=issuer_id)
     return render_template(
         "finance/reconciliation.html",
+        people=names_of(database, {line.assignee_id for line, _ in waiting if line.assignee_id}),
         counts=read_bank.line_counts(database, issuer_id=issuer_id),
         proposals=waiting_proposals(database, issuer_id=issuer_id),
-        waiting=read_bank.waiting(database, limit=SHOWN_MAX, issuer_id=issuer_id),
+        waiting=waiting,
         days=bank_days.days(database, issuer_id=issuer_id)[:DAYS_SHOWN_MAX],
         aside=ignored_parts(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         files=imported_files(database, limit=SHOWN_MAX, issuer_id=issuer_id),
@@ -144,8 +148,19 @@ def _returned(done: Returned) -> str:
 def _matched_with(row: LineRow) -> str:
     if row.kind is None:
         return ""
-    parts = f", {plural(row.part_count, 'règlement')}" if row.part_count > 1 else ""
+    parts = (
+        f", {plural(row.part_count, 'règlement' if row.kind is MatchKind.PAYMENT else 'part')}"
+        if row.part_count > 1
+        else ""
+    )
     return row.advice_reference or f"{MATCH_KINDS[row.kind]}{parts}"
+
+
+def _assignee(row: LineRow) -> str:
+    """Say who is on a line; few lines have somebody."""
+    if row.assignee_id is None:
+        return ""
+    return f"{names_of(services().database, {row.assignee_id}).get(row.assignee_id, 'Une personne')} s’en occupe"
 
 
 def _advice_url(row: LineRow) -> str | None:
@@ -173,6 +188,8 @@ LINES = Table(
         Column("matched_with", "Rapprochée avec", value=_matched_with, under="state", link=_advice_url),
         Column("structure_name", "Structure", under="state"),
         Column("why", "Pourquoi", under="state"),
+        Column("assignee", "Suivi", value=_assignee, under="state"),
+        Column("written_note", "Note", under="state"),
         Column("amount", "Montant", Kind.EUROS, lambda row: row.signed_cents, is_sorted=True, is_summed=True),
         Column(
             "left", "Reste à identifier", Kind.EUROS, lambda row: row.signed_left_cents, is_summed=True, hides_zero=True

@@ -10,6 +10,7 @@ from wtforms import StringField
 from wtforms.validators import DataRequired, Length
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
+from issuer_portal.finance.line_notes import note_form
 from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
@@ -18,6 +19,7 @@ from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import whole_number
 from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.reconciliation import read as read_bank
+from voucher.settlement.reconciliation.line_notes import notes_of
 from voucher.settlement.reconciliation.match_by_hand import match_line, match_with_file
 from voucher.settlement.reconciliation.match_opposite_lines import match_with_opposite
 from voucher.settlement.reconciliation.match_other_money import (
@@ -28,9 +30,10 @@ from voucher.settlement.reconciliation.match_other_money import (
 )
 from voucher.settlement.reconciliation.proposals import propose_undo
 from voucher.settlement.reconciliation.read_proposals import proposals_of
+from voucher.settlement.reconciliation.refund_line import match_with_sent_refund
 from voucher.settlement.reconciliation.suggest import matches, suggestions
 from voucher.settlement.reconciliation.undo_match import undo_match
-from voucher.settlement.words.labels import MATCH_KINDS
+from voucher.settlement.words.labels import MATCH_KINDS, REFUND_STATES
 from voucher.settlement.words.states import MatchKind
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
@@ -70,6 +73,10 @@ def _page(line_id: UUID, form: Any) -> str:
     proposals = proposals_of(here.database, line_id, issuer_id=issuer_id)
     people = {match.made_by for match in made} | {match.undone_by for match in made if match.undone_by}
     people |= {one.proposed_by for one in proposals}
+    notes = notes_of(here.database, line_id, issuer_id=issuer_id)
+    people |= {one.written_by for one in notes} | {one.assignee_id for one in notes if one.assignee_id}
+    if any(one.refund for one in proposals):
+        note_access(here.database, viewer().account_id, "Lecture d’un IBAN", f"renvoi de la ligne {one.id}", here.now())
     return render_template(
         "finance/line.html",
         line=one,
@@ -80,6 +87,9 @@ def _page(line_id: UUID, form: Any) -> str:
         proposed={one.id: one for one in proposals},
         is_asked={one.undoes_id for one in proposals if one.is_waiting and one.undoes_id},
         me=viewer().account_id,
+        refund_words=REFUND_STATES,
+        notes=notes,
+        note_form=note_form(notes[0] if notes else None),
         people=names_of(here.database, people),
         match_words={str(kind): word for kind, word in MATCH_KINDS.items()},
         match_id=new_id(),
@@ -132,6 +142,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     MatchKind.ADVANCE_REFUND: match_with_refund,
     MatchKind.OVERPAYMENT: match_with_overpayment,
     MatchKind.OFFSET: match_with_opposite,
+    MatchKind.REFUND_DEBIT: match_with_sent_refund,
 }
 
 

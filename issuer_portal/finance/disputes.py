@@ -16,6 +16,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.settlement.recoveries import read_disputes as read
 from voucher.settlement.recoveries.dispute import FACTS_LENGTH_MAX, NewDispute, decide_dispute, open_dispute
+from voucher.settlement.words.dispute_sentences import DisputeFacts, dispute_said
 from voucher.settlement.words.labels import DISPUTE_REASONS, DISPUTE_STATES
 from voucher.web.access import staff, viewer
 from voucher.web.filters import instant
@@ -129,12 +130,8 @@ def contest(redemption_id: UUID) -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            money = (
-                "Le paiement est suspendu."
-                if is_suspending
-                else "Cet encaissement est déjà dans un lot : rien n’est retiré."
-            )
-            flash(f"L’encaissement est contesté. {money} Une autre personne doit décider.", "success")
+            told = dispute_said(DisputeFacts(is_upheld=None, is_suspending=is_suspending))
+            flash(f"L’encaissement est contesté. {told.money} Une autre personne doit décider.", "success")
             return redirect(url_for("finance.dispute", dispute_id=new.id))
     return render_template("finance/contest.html", one=found, form=form)
 

@@ -30,6 +30,7 @@ from voucher.web.views import flash_refusal, id_of
 
 CONFIRMED = {
     ProposalKind.ACCOUNT: "C’est fait. La ligne est rapprochée de ce compte.",
+    ProposalKind.REFUND: "C’est fait. Le renvoi est prêt : téléchargez son fichier, puis donnez-le à la banque ou au comptable.",
     ProposalKind.UNDO: "C’est défait. L’argent de la ligne attend de nouveau.",
 }
 

@@ -13,6 +13,12 @@ def has_doubtful_names(done: Reported) -> bool:
 
 def report_receipt(done: Reported) -> str:
     """Say what a report of the bank changed, and what it left as it was."""
+    if done.is_refund:
+        return (
+            f"Renvoi {done.batch_number} : la banque le refuse. L’argent attend de nouveau sur sa ligne."
+            if done.rejected_count
+            else f"Renvoi {done.batch_number} : la banque ne le refuse pas. Il reste à attendre le relevé."
+        )
     parts = []
     if done.rejected_count:
         rejected = plural(done.rejected_count, "virement rejeté", "virements rejetés")

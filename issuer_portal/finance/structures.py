@@ -18,6 +18,7 @@ from voucher.network.read_structures import STATE_NAMES, structure
 from voucher.reporting.structure_account import structure_account
 from voucher.settlement.batches.read_advice import advice
 from voucher.settlement.batches.write_letter import BODY_LENGTH_MAX, NewLetter, prepared_letter, write_letter
+from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.settlement.words.labels import DISPUTE_REASONS
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
@@ -49,6 +50,7 @@ def structure_page(structure_id: UUID) -> str:
     return render_template(
         "finance/structure.html",
         found=found,
+        told=said_of(here.database, [one.id for one in found.payments], here.now()),
         line=found.page.line,
         states=STATE_NAMES,
         message_tags=MESSAGE_TAGS,

@@ -220,6 +220,20 @@ BANK = {
         "UPDATE line_proposal SET confirmed_by = proposed_by WHERE confirmed_by IS NOT NULL",
         {"two_people_did_what_was_proposed"},
     ),
+    "a refund that the bank debited for more": (
+        "UPDATE line_refund SET amount_cents = amount_cents + 1 WHERE state = 'paid'",
+        {"a_refund_is_what_the_bank_said"},
+    ),
+    "a file of a refund changed after it left": (
+        "UPDATE line_refund SET file_sha256 = 'f' || substr(file_sha256, 2, 62) || '0'",
+        {"a_refund_is_what_the_bank_said"},
+    ),
+    "a refund that one line pays no more": (
+        (
+            "UPDATE bank_match SET undone_at = made_at, undone_by = made_by, undone_reason = 'x' WHERE kind = 'refund_debit'"
+        ),
+        {"a_refund_is_what_the_bank_said", "a_line_is_what_it_was_matched_with"},
+    ),
     "an advance given back that nobody proposed": (
         "UPDATE line_proposal SET id = line_id WHERE code = '4432' AND amount_cents = 6000",
         {"two_people_did_what_was_proposed"},

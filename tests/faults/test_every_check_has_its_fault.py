@@ -76,6 +76,7 @@ def test_no_column_of_an_enumeration_takes_another_value(world: World) -> None:
     assert foreign == [], "these come back as plain text"
 
 
+@pytest.mark.long
 def test_every_planted_fault_is_named_by_its_checks_in_french(world: World) -> None:
     silent: dict[str, set[str]] = {}
     mumbled: dict[str, list[str]] = {}

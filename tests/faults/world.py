@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from tests.builders import (
     SOMEONE,
     an_agreement,
+    an_iban,
     entrusted_booklets,
     handed_over_booklets,
     issued_booklets,
@@ -49,6 +50,7 @@ from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.batches.write_letter import NewLetter, write_letter
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
 from voucher.settlement.payable.hold_by_hand import NewHold, lift_hold, place_hold
+from voucher.settlement.reconciliation.line_notes import write_note
 from voucher.settlement.reconciliation.match_other_money import match_with_call, match_with_overpayment
 from voucher.settlement.reconciliation.match_with_account import ChartAccount
 from voucher.settlement.reconciliation.proposals import (
@@ -57,6 +59,7 @@ from voucher.settlement.reconciliation.proposals import (
     propose_undo,
     withdraw_proposal,
 )
+from voucher.settlement.reconciliation.refund_line import NewRefund, match_with_sent_refund, propose_refund
 from voucher.settlement.recoveries.repay_or_write_off import ask_write_off, write_off
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates
 from voucher.settlement.words.states import BatchState, DuplicateOutcome
@@ -173,6 +176,18 @@ def _decide_by_two(town: Town) -> None:
     credit_id = a_credit(town, 707)
     propose_account(database, dropped, credit_id, ChartAccount(Code.CHARGES), 7, "Doute", by=PREPARER, **act)
     withdraw_proposal(database, dropped, by=PREPARER, **act)
+    sent_back = NewRefund(
+        id=new_id(),
+        line_id=credit_id,
+        amount_cents=600,
+        holder_name="Mairie",
+        iban=an_iban(4242),
+        reason="Versé deux fois",
+    )
+    propose_refund(database, sent_back, by=PREPARER, **act)
+    confirm_proposal(database, sent_back.id, by=APPROVER, **act)
+    match_with_sent_refund(database, new_id(), a_debit(town, 600), sent_back.id, by=PREPARER, **act)
+    write_note(database, new_id(), credit_id, "Le reste est à chercher", APPROVER, by=PREPARER, **act)
 
 
 def _refuse(town: Town) -> None:

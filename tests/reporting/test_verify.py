@@ -18,6 +18,7 @@ def demonstration(
         yield database
 
 
+@pytest.mark.long
 def test_the_demonstration_is_right(demonstration: Database) -> None:
     results = list(verify(demonstration))
     assert [violation for result in results for violation in result.violations] == []

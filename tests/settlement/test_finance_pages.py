@@ -163,6 +163,10 @@ def test_a_payment_set_aside_from_its_page_lowers_the_batch(office: Office) -> N
     said = office.post(office.preparer, changed[0], changed[0], reason="RIB changé")
     assert "mis de côté" in said
     assert format_euros(3_000) in said
+    history = office.preparer.get(changed[0]).get_data(as_text=True).partition("Ce qui s’est passé")[2]
+    events = re.findall(r"<strong>(.*?)</strong>", history)
+    assert events == ["Arrêté dans un lot", "Mis de côté"]
+    assert "« RIB changé »" in history
 
 
 def test_a_rib_is_confirmed_from_its_page_by_another_person_who_types_the_password(office: Office) -> None:

@@ -128,6 +128,7 @@ def test_a_long_annex_gives_sums_and_refers_to_the_list() -> None:
     assert "Médiathèque du Port" not in text
 
 
+@pytest.mark.long
 def test_two_thousand_structures_fit() -> None:
     payees = [
         replace(CLIC, reference=f"PN-{rank}", name=f"Structure {rank}", amount_cents=rank) for rank in range(1, 2_001)

@@ -136,6 +136,10 @@ def pages_papers_and_files_say_the_same(world: World, now: datetime) -> None:
             assert plain(told[kind].what) in page
             assert plain(f"{told[kind].when} {following}") in page
         assert sentence in plain(manager.get("/comptoir/paiements/").get_data(as_text=True))
+        account = finance.get(f"/finances/structures/{world.structure(kind)}")
+        assert sentence in plain(account.get_data(as_text=True))
+        letter = plain(finance.get(f"/finances/reglements/{advice_id}/ecrire").get_data(as_text=True))
+        assert plain(told[kind].what)[1:] in letter
         ours = rows_of(manager, "/comptoir/paiements/?format=csv")[world.reference[kind]]
         assert sentence in ours
         assert plain(told[kind].next_for_structure) in ours

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import pytest
 from lxml import etree
 from sqlalchemy import func, select, update
 
@@ -36,6 +37,7 @@ FACE_CENTS = 1_000
 TABLES = (Structure, Place, BankDetails, Redemption, RedeemedVoucher, Entry)
 
 
+@pytest.mark.long
 def test_ten_thousand_structures_with_one_redemption_each_are_paid_whole(database: Database) -> None:
     agreement_id = ten_thousand_redemptions(database)
     with database.read() as session:

@@ -33,7 +33,8 @@ from voucher.settlement.model.batches import BankLine, PaymentAdvice, Settlement
 from voucher.settlement.model.recoveries import Overpayment
 from voucher.settlement.payable.hold_by_hand import NewHold, place_hold
 from voucher.settlement.reconciliation.match_with_account import account_choices
-from voucher.settlement.reconciliation.proposals import propose_account
+from voucher.settlement.reconciliation.proposals import confirm_proposal, propose_account
+from voucher.settlement.reconciliation.refund_line import NewRefund, propose_refund
 from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
 from voucher.settlement.recoveries.revenue_order import claim_overpayment
 from voucher.settlement.reports.answer_duplicates import NewAnswer, answer_duplicates
@@ -82,6 +83,7 @@ class World:
     advice_id: UUID
     line_id: UUID
     proposal_id: UUID
+    refund_id: UUID
     message_id: UUID
     hold_id: UUID
     account_id: UUID
@@ -115,6 +117,8 @@ class World:
             "day": NOW.date().isoformat(),
             "match_id": self.line_id,
         }
+        if (endpoint, name) == ("finance.line_refund_file", "proposal_id"):
+            return self.refund_id
         return fixed[name] if name in fixed else getattr(self, name)
 
 
@@ -193,6 +197,12 @@ def a_world(database: Database, rank: int) -> World:
         pivot = session.get_one(Structure, counter.structure_id).pivot
     proposal_id, (account,) = new_id(), account_choices(database, line_id)
     propose_account(database, proposal_id, line_id, account.account, 100, "Vu", by=PREPARER, now=NOW)
+    refund_id = new_id()
+    refund = NewRefund(
+        id=refund_id, line_id=line_id, amount_cents=34, holder_name="Inconnue", iban=an_iban(800 + rank), reason="Vu"
+    )
+    propose_refund(database, refund, by=PREPARER, now=NOW)
+    confirm_proposal(database, refund_id, by=APPROVER, now=NOW)
     report = status_report(batch_id, transfers={advice.reference: "DU03"})
     import_report(database, "rapport.xml", report, by=PREPARER, now=NOW)
     answer_id = new_id()
@@ -213,6 +223,6 @@ def a_world(database: Database, rank: int) -> World:
     return World(
         town, agreed.issuer_id, prescriber_id, counter.structure_id, counter.place_id, agreed.agreement_id,
         issued.batch_id, issued.first_booklet_number + 1, handover_id, redemption_id, batch_id, advice.id, line_id,
-        proposal_id, message_id, hold_id, account_id, dispute_id, overpayment_id, call_id, funder_id, count_id, annual_account_id,
+        proposal_id, refund_id, message_id, hold_id, account_id, dispute_id, overpayment_id, call_id, funder_id, count_id, annual_account_id,
         balance_id, answer_id, details_id, deputyship_id, agreement_number, office, counter_words,
     )  # fmt: skip

@@ -55,6 +55,7 @@ def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staff_pages, "failed_sign_ins", Limiter("sign_ins", 8, timedelta(minutes=10)))
 
 
+@pytest.mark.long
 def test_no_odd_question_breaks_a_page(database: Database) -> None:
     app = app_for(database, NOW)
     app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)

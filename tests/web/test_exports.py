@@ -162,6 +162,7 @@ def test_every_text_of_a_table_is_free_or_has_a_form_of_its_own() -> None:
     assert set() == FREE & FORMED
 
 
+@pytest.mark.long
 def test_nothing_that_people_wrote_runs_in_a_spreadsheet_and_each_list_is_its_files(
     hostile_world: Hostile, monkeypatch: pytest.MonkeyPatch
 ) -> None:

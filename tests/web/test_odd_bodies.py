@@ -169,6 +169,7 @@ def strict_world(postgresql_database: Database) -> World:
     return World(postgresql_database)
 
 
+@pytest.mark.long
 def test_no_body_breaks_a_page(world: World) -> None:
     broken = []
     for rule, address in world.rules("POST"):

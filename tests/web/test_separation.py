@@ -164,6 +164,9 @@ def test_no_hidden_field_reaches_what_is_another_s(two: Two) -> None:
         (Role.FINANCE_PREPARER, f"/finances/banque/lignes/{ours.line_id}/compte", {
             "account": f"4671 {theirs.agreement_id} {theirs.structure_id}", "amount_cents": "1", "reason": "Vu",
         }),
+        (Role.FINANCE_PREPARER, f"/finances/banque/lignes/{ours.line_id}/rapprocher", {
+            "kind": MatchKind.REFUND_DEBIT, "target_id": theirs.refund_id,
+        }),
         *(
             (role, f"/finances/banque/lignes/{ours.line_id}/propositions/{theirs.proposal_id}/{act}", {})
             for role, act in ((Role.FINANCE_APPROVER, "confirmer"), (Role.FINANCE_PREPARER, "retirer"))
@@ -202,6 +205,7 @@ def test_no_hidden_field_reaches_what_is_another_s(two: Two) -> None:
     assert two.clients[Role.ISSUER].get(f"/emetteur/bordereaux/nouveau?de={theirs.prescriber_id}").status_code == 404
 
 
+@pytest.mark.long
 def test_no_list_and_no_export_says_a_word_of_another_s(two: Two) -> None:
     theirs = two.theirs
     asked = (

@@ -16,6 +16,7 @@ from voucher.redemption.model import Redemption, RedemptionState
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import AdviceLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.recoveries import Dispute, Recovery
+from voucher.settlement.model.refunds import LineRefund
 from voucher.settlement.model.states import PaymentEvent
 from voucher.settlement.words.states import AdviceState, LineNature
 
@@ -156,6 +157,11 @@ class Sources:
             first = self._paid.setdefault(row.id, row.advice_id)
             if row.undone_at is None and self._root(first) != self._root(row.advice_id):
                 self._with[self._root(row.advice_id)] = self._root(first)
+        # A credit sent back and the debit that sends it undo each other.
+        sent = select(LineRefund.id, LineRefund.debit_match_id).where(LineRefund.debit_match_id.is_not(None))
+        for refund_id, debit_id in self._session.execute(sent):
+            if debit_id is not None:
+                self._opposites[self._lines[debit_id]] = self._lines[refund_id]
         repaid = select(Recovery.id, Recovery.bank_line_id).where(Recovery.bank_line_id.is_not(None))
         self._lines |= {row.id: row.bank_line_id for row in self._session.execute(repaid)}
 

@@ -51,7 +51,7 @@ def _fill_whole(database: Database, settings: Settings) -> None:
         master_secret = bytes.fromhex(settings.master_key.get_secret_value())
         fill(database, master_secret=master_secret, base_url=settings.base_url, now=started)
     except BaseException:
-        # Half a story would be taken for a whole one at the next start.
+        # A demonstration that is cut short is deleted: the next start would take it for complete.
         database.dispose()
         shutil.rmtree(DEMO_FOLDER, ignore_errors=True)
         raise

@@ -53,7 +53,7 @@ def export_command(
     progress = Console(stderr=True)
     settings = settings_of_environment()
     with open_database(settings) as database:
-        # Before the file is there: nobody has an archive that the trail does not know.
+        # The trail is written before the file: no archive exists without its line.
         note_access(database, None, "reprise : archive écrite", f"{path.name}, ligne de commande", datetime.now(UTC))
         done = export_takeover(
             database,

@@ -28,7 +28,7 @@ from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
 from voucher.startup import settings_of_environment
 
-# Who acts when a command is typed on the server: nobody who signed in. Its system account is the system's affair.
+# The actor of a command typed on the server: no account of ours; the operating system knows whose it is.
 COMMAND_LINE = UUID(int=0)
 
 

@@ -21,6 +21,7 @@ from voucher.demonstration.finance import (
     last_at,
     mistake,
     receive_advance,
+    send_back,
     settle,
 )
 from voucher.demonstration.life import (
@@ -104,6 +105,7 @@ def _this_year(
     visits = [visit for plan in plans.values() for visit in plan]
     bank = DemonstrationBank(story, signed)
     receive_advance(story, bank, signed.signed_on + timedelta(days=10), ADVANCE_CENTS)
+    send_back(story, bank, signed.signed_on + timedelta(days=18), 45_000, "COMMUNE DE BELLEGARDE")
     fund(bank, signed.signed_on + timedelta(days=30), 12_345, "EXPEDITEUR INCONNU")
     receipts: list[Redeemed] = []
     for month in _months(signed.signed_on, story.today):

@@ -11,7 +11,7 @@ from sqlalchemy import Row, select
 from voucher.access.rules import Role
 from voucher.demonstration.agreements import Signed
 from voucher.demonstration.bank import BookedLine, statement
-from voucher.demonstration.story import Story
+from voucher.demonstration.story import Story, invented_iban
 from voucher.funding.call import Called, call_advance, call_funds
 from voucher.funding.close import close_funding
 from voucher.kernel.refusals import Refused
@@ -23,9 +23,12 @@ from voucher.settlement.bank_in.import_bank_file import import_bank_file
 from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.batches.export import export_batch
 from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.formats_out.references import refund_reference
 from voucher.settlement.model.batches import BankLine, PaymentAdvice
 from voucher.settlement.reconciliation.match_opposite_lines import match_with_opposite
 from voucher.settlement.reconciliation.match_other_money import match_with_refund
+from voucher.settlement.reconciliation.proposals import confirm_proposal
+from voucher.settlement.reconciliation.refund_line import NewRefund, propose_refund
 from voucher.settlement.reconciliation.split_over_calls import CallPart, match_with_calls
 from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
 
@@ -78,6 +81,29 @@ def fund(bank: DemonstrationBank, day: date, amount_cents: int, payer: str) -> N
         remittance="Versement Pass",
     )
     bank.book(day, [line])
+
+
+def send_back(story: Story, bank: DemonstrationBank, day: date, amount_cents: int, payer: str) -> None:
+    """Let a payment arrive that was not for this account: the preparer asks to send it back, the approver confirms, the bank debits it."""
+    fund(bank, day, amount_cents, payer)
+    line_id = _line_of(story, bank, f"V{bank.statement_count - 1}")
+    new = NewRefund(
+        id=story.some_id(),
+        line_id=line_id,
+        amount_cents=amount_cents,
+        holder_name=payer,
+        iban=invented_iban(3000),
+        reason="Loyer versé par erreur, vu avec la mairie.",
+    )
+    propose_refund(story.database, new, by=story.by[Role.FINANCE_PREPARER], now=story.hour_of(day + timedelta(days=2)))
+    now = story.hour_of(day + timedelta(days=3))
+    confirm_proposal(story.database, new.id, by=story.by[Role.FINANCE_APPROVER], now=now)
+    label = f"V{bank.statement_count}"
+    reference = refund_reference(new.id)
+    line = BookedLine(
+        reference=label, amount_cents=amount_cents, is_credit=False, end_to_end_id=reference, counterparty=payer
+    )
+    bank.book(day + timedelta(days=5), [line])
 
 
 def mistake(bank: DemonstrationBank, day: date, amount_cents: int) -> None:

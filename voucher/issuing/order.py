@@ -195,7 +195,7 @@ def _take_credit(session: Session, agreement: Agreement, count: int) -> Mapping[
 
 def _locked_credits(session: Session, agreement_id: UUID) -> Sequence[Row[*tuple[Any, ...]]]:
     """Return the agreement's credits by rank of their funders, kept as they are until the end of the transaction."""
-    # In the order of the funders' ids, as whoever gives credit back does: nobody waits for each other in a circle.
+    # Rows are locked in the order of the funders' ids, as `return_credit` locks them: no deadlock.
     locked = session.execute(
         select(
             Credit.funder_id,

@@ -97,7 +97,7 @@ def amounts_by_agreement(*conditions: ColumnElement[bool]) -> Executable:
 
 def return_credit(session: Session, agreement_id: UUID, amounts_cents: Mapping[UUID, int]) -> None:
     """Add to the credit of an agreement what its vouchers no longer hold, funder by funder in the order of their ids."""
-    # One that gets nothing is touched too: whoever changes an agreement's credit meets its funders in the same order.
+    # Rows are locked in the order of the funders' ids, those that get nothing too: no deadlock.
     for funder_id in sorted(amounts_cents):
         session.execute(
             update(Credit)

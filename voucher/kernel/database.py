@@ -249,7 +249,7 @@ def whole_turn(database: Database, name: str) -> Iterator[bool]:
         return
     number = derived_number(f"whole turn {name}")
     with database.ask() as connection:
-        # Held by the connection: whoever dies loses it.
+        # An advisory lock of the session: the server releases it when the connection ends.
         is_ours = bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
         try:
             yield is_ours
@@ -269,8 +269,8 @@ def insert_new(session: Session, table: type[Base], values: Mapping[str, object]
     return session.execute(statement).first() is not None
 
 
-def count_anew(session: Session, *tables: type[Base]) -> None:
-    """Tell PostgreSQL's planner how much a transaction has just written into these tables: it would think them as they were.
+def analyze_tables(session: Session, *tables: type[Base]) -> None:
+    """Run ANALYZE on PostgreSQL: the planner's statistics do not count the rows that this transaction has written.
 
     Where the role does not own the tables, PostgreSQL warns and goes on.
     """

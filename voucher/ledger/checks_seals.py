@@ -169,7 +169,7 @@ def check_old_entries_are_sealed(session: Session) -> list[Violation]:
     last_posted_at = session.scalar(select(func.max(Entry.posted_at)))
     if last_sealed_at is None or last_posted_at is None:
         return []
-    # The ledger's own time: the day of what was done last, whatever the hour of whoever verifies.
+    # Counted from the last posting or sealing, not from the clock of the machine that verifies.
     before = max(last_sealed_at, last_posted_at) - UNSEALED_FOR_MAX
     rows = session.execute(
         select(Entry.id, Entry.posted_at)

@@ -27,6 +27,7 @@ from voucher.settlement.model import deputies as _deputies  # noqa: F401
 from voucher.settlement.model import letters as _letters  # noqa: F401
 from voucher.settlement.model import proposals as _proposals  # noqa: F401
 from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
+from voucher.settlement.model import refunds as _refunds  # noqa: F401
 from voucher.settlement.model import states as _payment_states  # noqa: F401
 
 LEDGER: Mapping[str, frozenset[str]] = {
@@ -87,6 +88,7 @@ STATE: Mapping[str, frozenset[str]] = {
     "bank_line": frozenset({"counterparty", "counterparty_iban", "remittance", "note"}),
     "bank_match": frozenset({"why", "undone_reason"}),
     "line_proposal": frozenset({"reason"}),
+    "line_refund": frozenset({"holder_name", "iban", "file_content"}),
     "transfer_report": frozenset({"words"}),
     "duplicate_answer": frozenset({"reason", "withdrawn_reason"}),
     "funds_call": frozenset(),
@@ -110,6 +112,7 @@ STATE: Mapping[str, frozenset[str]] = {
 """The facts that the journal tells, as they stand when the archive is made."""
 
 LEFT_OUT: Mapping[str, str] = {
+    "line_note": "what people write to each other beside a bank line; no money moves by it",
     "matching_letter": "letters put on the movements of an account; no money moves by them",
     "lettered_movement": "the same",
     "lettered_period": "the same",

@@ -186,7 +186,7 @@ def _tables(found: ZipFile, manifest: form.Manifest) -> tuple[Table, ...]:
             form.MANIFEST,
         )
     theirs = json.loads(found.read(form.SCHEMA))["tables"]
-    # Whatever its version: a table that is left out, people's accounts first, would let somebody in.
+    # Whatever its version: an archive may not bring tables that a take-over leaves out, people's accounts first.
     if odd := sorted(set(theirs) - set(CARRIED)):
         raise RefusedArchive(f"La table {odd[0]} n’est pas de celles qu’une reprise porte.", form.SCHEMA)
     if manifest.revision == revisions()[-1]:

@@ -119,7 +119,7 @@ def _tables_of_archive(
         return
     with schema_transaction(database) as connection:
         upgrade_within(connection, archive.manifest.revision)
-        # It only rolls back: the transaction is ended by whoever began it.
+        # The session may roll back, not commit: the connection's transaction is ended by `schema_transaction`.
         with Session(bind=connection, join_transaction_mode="rollback_only") as session:
             count = load(session)
             if broken := broken_references(connection):

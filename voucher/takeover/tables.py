@@ -32,6 +32,7 @@ from voucher.settlement.model import deputies as _deputies  # noqa: F401
 from voucher.settlement.model import letters as _letters  # noqa: F401
 from voucher.settlement.model import proposals as _proposals  # noqa: F401
 from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
+from voucher.settlement.model import refunds as _refunds  # noqa: F401
 from voucher.settlement.model import states as _payment_states  # noqa: F401
 from voucher.takeover.cells import column_of
 
@@ -85,6 +86,8 @@ CARRIED: Mapping[str, str] = {
     "bank_line": "Les lignes de banque.",
     "bank_match": "De quoi chaque ligne de banque a été rapprochée.",
     "line_proposal": "Ce que deux personnes décident d’une part de ligne : qui propose, qui confirme.",
+    "line_refund": "Ce qui est renvoyé à qui l’avait envoyé, et où en est ce virement.",
+    "line_note": "Ce que des personnes écrivent à côté d’une ligne de banque.",
     "bank_set_aside": "Ce qu’un fichier de banque contient et qui n’est compté nulle part.",
     "transfer_report": "Ce que la banque a dit de chaque virement avant de le débiter.",
     "duplicate_answer": "Les réponses aux doublons annoncés : qui, quand, laquelle.",

@@ -86,7 +86,7 @@ def install(app: Flask) -> None:
     without = sorted(rule.endpoint for rule in app.url_map.iter_rules() if access_of(app, rule.endpoint) is None)
     if without:
         raise RuntimeError(f"these views do not say who may come: {', '.join(without)}")
-    # Before everything else: whoever may not come is told so before anything of what they bring is read.
+    # The first to run: access is refused before the body of a request is read.
     app.before_request_funcs.setdefault(None, []).insert(0, _guard)
     app.context_processor(_shell)
 

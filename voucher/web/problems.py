@@ -87,7 +87,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(OperationalError, _answer_unavailable)
     app.register_error_handler(InterfaceError, _answer_unavailable)
     app.register_error_handler(NoConnectionFree, _answer_unavailable)
-    # Before it is asked who comes, and after: noting when somebody was last seen is no demand of theirs.
+    # Twice: the commit that notes when the person was last seen, in between, is not one of the request.
     request_started.connect(_note_commits, app)
     app.before_request(_note_commits)
 

@@ -26,6 +26,7 @@ SINCE = {
     "approver_deputy": 3,
     "advance_return": 3,
     "line_proposal": 3,
+    "line_refund": 3,
     "payment_event": 3,
 }
 SCOPES = ("whole", "journal")

@@ -164,8 +164,20 @@ def proposals(archive: Archive, report: Report) -> None:
         people = {row[4] for row in made} | {row[1] for row in made}
         if (found, people) != ((int(amount), {confirmed_by, line}) if confirmed_by else (0, set())):
             report.wrong("deux personnes", "line_proposal", f"{one} : {amount} centimes proposés, {found} rapprochés")
-        if any(row[5] and row[6] != undone.get(one) for row in made):
+        # What a bank refuses to send back is undone by its report alone.
+        if kind != "refund" and any(row[5] and row[6] != undone.get(one) for row in made):
             report.wrong("deux personnes", "line_proposal", f"{one} : défait sans une seconde personne")
     for one, made in matches.items():
-        if any(row[2] == "advance_return" for row in made) and one not in known:
-            report.wrong("deux personnes", "bank_match", f"{one} : une avance rendue que personne n’a proposée")
+        if any(row[2] in ("advance_return", "refund") for row in made) and one not in known:
+            report.wrong("deux personnes", "bank_match", f"{one} : rendu ou renvoyé sans que personne l’ait proposé")
+    sent = archive.rows("line_refund", "id amount_cents state debit_match_id")
+    for one, amount, state, debit in sent:
+        taken = sum(int(row[3]) for row in matches[one] if not row[5])
+        debited = sum(int(row[3]) for row in matches.get(debit, ()) if not row[5])
+        wanted = (
+            int(amount) if state in ("in_file", "paid", "returned") else 0,
+            int(amount) if state in ("paid", "returned") else 0,
+        )
+        if (taken, debited) != wanted:
+            detail = f"{one} : {amount} centimes « {state} », {taken} pris à la ligne, {debited} débités"
+            report.wrong("renvoi", "line_refund", detail)

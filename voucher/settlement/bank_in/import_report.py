@@ -19,16 +19,20 @@ from voucher.kernel.database import Database
 from voucher.settlement.bank_in.keep_file_once import RefusedBankFile, keep_file, keep_ignored
 from voucher.settlement.batches.find_batch import batch_row
 from voucher.settlement.formats_in.bank_stages import FileError, Ignored
+from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.formats_in.pain002 import StatusReport, read_status_report
 from voucher.settlement.formats_in.safe_xml import RefusedXml, unpacked
 from voucher.settlement.formats_out.references import part_of_message, payment_information_id
 from voucher.settlement.model.bank_reports import TransferReport
 from voucher.settlement.model.batches import PaymentAdvice
+from voucher.settlement.model.refunds import LineRefund
 from voucher.settlement.payable.undecided_duplicates import open_duplicates
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
+from voucher.settlement.reconciliation.refund_line import sent_refund
 from voucher.settlement.reconciliation.reject_payments import reject_advices, say_why_rejected
+from voucher.settlement.reconciliation.undo_match import REASON_LENGTH_MAX, undo_in
 from voucher.settlement.reports.said_of_transfers import Said, fates, payees
-from voucher.settlement.words.states import AdviceState, BankFileKind, ReportKind
+from voucher.settlement.words.states import AdviceState, BankFileKind, RefundState, ReportKind
 
 _CODE_LENGTH_MAX, _WORDS_LENGTH_MAX = 35, 500
 
@@ -48,6 +52,7 @@ class Reported:
     duplicate_count: int
     payee_counts: Mapping[str, int]
     ignored: tuple[Ignored, ...] = ()
+    is_refund: bool = False  # it speaks of money sent back to its sender, whose reference stands for the number
 
 
 def import_report(
@@ -66,6 +71,10 @@ def import_report(
     with database.write() as session:
         take_bank_turn(session)
         batch = None if batch_id is None else batch_row(session, batch_id, issuer_id)
+        refund = None if batch_id is None or batch else sent_refund(session, batch_id, issuer_id)
+        if refund is not None:
+            is_new = keep_file(session, report.sha256, name=name, content=xml, by=by, now=now, kind=BankFileKind.REPORT)
+            return _of_refund(session, report, refund, is_new=is_new, by=by, now=now)
         if batch is None or batch.exported_at is None:
             reason = (
                 f"Ce compte rendu répond au fichier « {report.original_message_id} », qui n’est pas l’un de vos lots."
@@ -104,6 +113,33 @@ def import_report(
         duplicate_count=len(doubled),
         payee_counts=payee_counts,
         ignored=ignored,
+    )
+
+
+def _of_refund(
+    session: Session, report: StatusReport, refund: LineRefund, *, is_new: bool, by: UUID, now: datetime
+) -> Reported:
+    """Let the line of a refund that the bank refuses wait again."""
+    said = fates(report, {refund.reference: refund.id}, payment_information_id(refund.id)).get(refund.id)
+    is_rejected = (
+        is_new and said is not None and said.kind is ReportKind.REJECTION and refund.state == RefundState.IN_FILE
+    )
+    if is_rejected and said is not None:
+        undo_in(
+            session,
+            refund.id,
+            f"Refusé par la banque : {explain(said.code).sentence}"[:REASON_LENGTH_MAX],
+            by=by,
+            now=now,
+        )
+    return Reported(
+        is_known=not is_new,
+        batch_id=refund.id,
+        batch_number=refund.reference,
+        rejected_count=int(is_rejected),
+        duplicate_count=0,
+        payee_counts={},
+        is_refund=True,
     )
 
 

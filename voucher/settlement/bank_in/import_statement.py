@@ -15,7 +15,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, paris_day
-from voucher.kernel.database import Database, count_anew
+from voucher.kernel.database import Database, analyze_tables
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart import AccountKey, Code
 from voucher.ledger.model import Account
@@ -38,6 +38,7 @@ from voucher.settlement.reconciliation.bank_turn import close_ended_batches, tak
 from voucher.settlement.reconciliation.match_by_hand import match_parked_returns, post_details
 from voucher.settlement.reconciliation.match_other_money import match_calls
 from voucher.settlement.reconciliation.match_whole_files import match_details, match_whole_files
+from voucher.settlement.reconciliation.refund_line import match_refunds
 from voucher.settlement.reconciliation.rules import Verdict
 from voucher.settlement.reconciliation.withdraw_rejections import withdraw_rejections
 
@@ -125,7 +126,7 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     for account_id in is_ours.met:
         open_accounts(session, [AccountKey(code, bank_account_id=account_id) for code in _ACCOUNTS])
     if stored.new_count >= _MANY:
-        count_anew(session, BankLine, BankMatch, Account)
+        analyze_tables(session, BankLine, BankMatch, Account)
     withdraw_rejections(session, stored.debited_again, by=by, now=now)
     pay_and_return(session, found.sha256, by=by, now=now)
     whole_count, whole_lines = match_whole_files(session, found.sha256, by=by, now=now)
@@ -134,6 +135,7 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
     post_details(session, detailed, by=by, now=now)
     parked = match_parked_returns(session, found.sha256, by=by, now=now)
     funds_count = match_calls(session, found.sha256, by=by, now=now)
+    match_refunds(session, by=by, now=now)
     keep_ignored(session, found.sha256, taken.ignored)
     close_ended_batches(session, now)
     return _imported(

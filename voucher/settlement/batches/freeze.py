@@ -71,7 +71,7 @@ def freeze_batch(
         ).one_or_none()
         if agreement is None:
             raise Refused("unknown_agreement", "Cette convention n’existe pas. Choisissez-la dans la liste.")
-        # Under the lock, whoever raced us has finished.
+        # The lock is taken: a concurrent freeze of this agreement has committed or rolled back.
         lock_periods(session, agreement_id)
         if (standing := standing_batch(session, batch_id, agreement_id)) is not None:
             return standing

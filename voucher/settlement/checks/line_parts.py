@@ -19,14 +19,15 @@ from voucher.settlement.model.batches import BankLine
 from voucher.settlement.model.recoveries import Recovery
 from voucher.settlement.words.states import MatchKind
 
-_OF_CREDITS = (MatchKind.RETURN, MatchKind.FUNDS, MatchKind.OVERPAYMENT)
-_OF_DEBITS = (MatchKind.PAYMENT, MatchKind.ADVANCE_REFUND, MatchKind.ADVANCE_RETURN)
+_MOVE_NOTHING = (MatchKind.OFFSET, MatchKind.REFUND, MatchKind.REFUND_DEBIT)
+_OF_CREDITS = (MatchKind.RETURN, MatchKind.FUNDS, MatchKind.OVERPAYMENT, MatchKind.REFUND)
+_OF_DEBITS = (MatchKind.PAYMENT, MatchKind.ADVANCE_REFUND, MatchKind.ADVANCE_RETURN, MatchKind.REFUND_DEBIT)
 
 
 def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
     """Les parts d’une ligne de banque et ce qui en reste au compte 4711 font son montant ; chaque part va dans le sens de la ligne."""
-    # Two lines that undo each other use their cents and move nothing.
-    posted = case((BankMatch.kind == MatchKind.OFFSET, 0), else_=BankMatch.amount_cents)
+    # Two lines that undo each other use their cents and move nothing; so do a credit that is sent back and its debit.
+    posted = case((BankMatch.kind.in_(_MOVE_NOTHING), 0), else_=BankMatch.amount_cents)
     parts = (
         select(BankMatch.line_id, func.sum(posted).label("cents"))
         .where(BankMatch.undone_at.is_(None))

@@ -1,5 +1,7 @@
 """What must be true of what two people did to a bank line: another person confirmed it, and it is what was proposed."""
 
+import hashlib
+
 from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
@@ -9,9 +11,10 @@ from voucher.settlement.checks.ledger_gaps import LINE_COLUMNS, ROWS_MAX, line_n
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.model.proposals import LineProposal
-from voucher.settlement.words.states import MatchKind, ProposalKind
+from voucher.settlement.model.refunds import LineRefund
+from voucher.settlement.words.states import MatchKind, ProposalKind, RefundState
 
-_BY_TWO_ALONE = (MatchKind.ADVANCE_RETURN,)
+_BY_TWO_ALONE = (MatchKind.ADVANCE_RETURN, MatchKind.REFUND)
 
 
 def check_two_people_did_what_was_proposed(session: Session) -> list[Violation]:
@@ -45,7 +48,11 @@ def check_two_people_did_what_was_proposed(session: Session) -> list[Violation]:
                         made.c.cents != LineProposal.amount_cents,
                         made.c.is_elsewhere == 1,
                         made.c.is_other == 1,
-                        (func.coalesce(made.c.undone, 0) > 0) != undo.id.is_not(None),
+                        # What a bank refuses to send back is undone by its report alone.
+                        and_(
+                            LineProposal.kind != ProposalKind.REFUND,
+                            (func.coalesce(made.c.undone, 0) > 0) != undo.id.is_not(None),
+                        ),
                     ),
                 ),
             )
@@ -79,4 +86,38 @@ def check_two_people_did_what_was_proposed(session: Session) -> list[Violation]:
     ]
 
 
-CHECKS: tuple[Check, ...] = (check_two_people_did_what_was_proposed,)
+def check_a_refund_is_what_the_bank_said(session: Session) -> list[Violation]:
+    """Un renvoi transmis a son fichier, entier, et sa part de la ligne ; débité, il a sa ligne au débit, de son montant, sur son compte."""
+    taken, debit, line = aliased(BankMatch), aliased(BankMatch), aliased(BankLine)
+    stands = (RefundState.IN_FILE, RefundState.PAID, RefundState.RETURNED)
+    rows = session.execute(
+        select(
+            LineRefund.reference, LineRefund.amount_cents, debit.amount_cents.label("debited"), LineRefund.file_content,
+            LineRefund.file_sha256, taken.amount_cents.label("taken"), LineRefund.state, line.is_credit,
+            (line.paying_account_id != LineRefund.paying_account_id).label("is_elsewhere"), LineProposal.amount_cents.label("asked"),
+        )
+        .join(LineProposal, LineProposal.id == LineRefund.id)
+        .outerjoin(taken, and_(taken.id == LineRefund.id, taken.undone_at.is_(None)))
+        .outerjoin(debit, and_(debit.id == LineRefund.debit_match_id, debit.undone_at.is_(None)))
+        .outerjoin(line, line.id == debit.line_id)
+    )  # fmt: skip
+    found = []
+    for row in rows:
+        is_debited = row.state in (RefundState.PAID, RefundState.RETURNED)
+        is_right = (
+            row.asked == row.amount_cents
+            and row.taken == (row.amount_cents if row.state in stands else None)
+            and row.debited == (row.amount_cents if is_debited else None)
+            and not (is_debited and (row.is_credit or row.is_elsewhere))
+            and (row.file_content is None or hashlib.sha256(row.file_content).hexdigest() == row.file_sha256)
+        )
+        if not is_right:
+            detail = f"{format_euros(row.amount_cents)} à renvoyer, {format_euros(sum_cents(row.debited))} débités, ou un autre fichier"
+            found.append(Violation("a_refund_is_what_the_bank_said", f"renvoi {row.reference}", detail))
+    return found[:ROWS_MAX]
+
+
+CHECKS: tuple[Check, ...] = (
+    check_a_refund_is_what_the_bank_said,
+    check_two_people_did_what_was_proposed,
+)

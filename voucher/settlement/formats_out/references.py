@@ -17,9 +17,18 @@ PARTS_MAX = 999
 
 def end_to_end_id(batch_id: UUID, structure_id: UUID) -> str:
     """Return the reference of one structure's payment, « PN-7KQ4-M2XW-9TBD-03FA »: 80 bits that say nothing of anybody."""
-    digest = int.from_bytes(hashlib.sha256(b"advice" + batch_id.bytes + structure_id.bytes).digest()[:10])
+    return _reference("PN", b"advice" + batch_id.bytes + structure_id.bytes)
+
+
+def refund_reference(refund_id: UUID) -> str:
+    """Return the reference of money sent back to its sender, « RV-7KQ4-M2XW-9TBD-03FA »."""
+    return _reference("RV", b"refund" + refund_id.bytes)
+
+
+def _reference(head: str, named: bytes) -> str:
+    digest = int.from_bytes(hashlib.sha256(named).digest()[:10])
     letters = "".join(_ALPHABET[digest >> 5 * place & 31] for place in range(_GROUPS * _GROUP))
-    return "-".join(["PN", *fours(letters)])
+    return "-".join([head, *fours(letters)])
 
 
 def message_id(batch_id: UUID, part: int = 1) -> str:

@@ -30,7 +30,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.chunks import chunks
-from voucher.kernel.database import Base, changed, count_anew
+from voucher.kernel.database import Base, analyze_tables, changed
 from voucher.kernel.known_values import OneOf
 from voucher.kernel.rows import insert_many
 from voucher.settlement.model.batches import PaymentAdvice
@@ -176,7 +176,7 @@ def _change(session: Session, fact: Subquery, before: AdviceState, after: Advice
     if not count:
         return 0
     if count >= _MANY:
-        count_anew(session, PaymentAdvice)
+        analyze_tables(session, PaymentAdvice)
     # Those that just changed are those whose last event is not written yet.
     is_written = exists().where(
         PaymentEvent.advice_id == PaymentAdvice.id, PaymentEvent.rank == PaymentAdvice.event_count

@@ -23,6 +23,7 @@ from voucher.settlement.model.proposals import LineProposal
 from voucher.settlement.reconciliation.apply_match import Line, Match, line_to_use
 from voucher.settlement.reconciliation.bank_turn import take_bank_turn
 from voucher.settlement.reconciliation.match_with_account import ChartAccount, account_choice, put_on_account
+from voucher.settlement.reconciliation.refund_line import send_refund, withdraw_refund
 from voucher.settlement.reconciliation.undo_match import undo_in
 from voucher.settlement.words.states import ProposalKind
 
@@ -150,7 +151,10 @@ def withdraw_proposal(
             .values(withdrawn_at=not_before(now, proposal.proposed_at), withdrawn_by=by)
             .execution_options(synchronize_session=False)
         )
-        if changed(session, withdraw) == 0 and _proposal(session, proposal_id, issuer_id).withdrawn_at is None:
+        if changed(session, withdraw) == 1:
+            if proposal.kind == ProposalKind.REFUND:
+                withdraw_refund(session, proposal_id)
+        elif _proposal(session, proposal_id, issuer_id).withdrawn_at is None:
             raise Refused(
                 "already_decided", "Cette proposition est déjà confirmée. Demandez de défaire le rapprochement."
             )
@@ -174,6 +178,7 @@ def _undo(session: Session, proposal: Row[Any], by: UUID, now: datetime) -> None
 _ACTS: Mapping[ProposalKind, Callable[[Session, Row[Any], UUID, datetime], None]] = {
     ProposalKind.ACCOUNT: _put_on_account,
     ProposalKind.UNDO: _undo,
+    ProposalKind.REFUND: send_refund,
 }
 
 

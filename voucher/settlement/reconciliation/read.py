@@ -1,7 +1,7 @@
 """What the bank said, against what we expect: lines matched and to identify, and the payments that each could be."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import account_in_scope
 from voucher.settlement.payable.possible_double_payments import debited_again
+from voucher.settlement.reconciliation.line_notes import last_notes
 from voucher.settlement.reconciliation.rules import MAY_BE_PAID, Expected, decide
 from voucher.settlement.reconciliation.to_identify import WAITS, to_identify
 from voucher.settlement.words.states import AdviceState, MatchKind
@@ -52,6 +53,8 @@ class LineRow:
     kind: MatchKind | None
     part_count: int
     on_statement: bool
+    written_note: str = ""  # what a person wrote beside it last
+    assignee_id: UUID | None = None
 
     @property
     def is_matched(self) -> bool:
@@ -115,7 +118,7 @@ def lines(database: Database, asked: Asked, *, issuer_id: UUID | None = None) ->
         )
     with database.read() as session:
         page = page_of(session, query, LINE_SORTS, [BankLine.id], asked)
-        return page.of(_row(session, row) for row in page.rows)
+        return page.of(_noted(session, [_row(session, row) for row in page.rows]))
 
 
 def line(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) -> tuple[LineRow, list[Candidate]] | None:
@@ -132,7 +135,7 @@ def waiting(database: Database, *, limit: int, issuer_id: UUID | None = None) ->
     """Return the newest lines to identify, each with the payments it could be."""
     query = _lines(issuer_id).where(WAITS).order_by(BankLine.booked_on.desc(), BankLine.id)
     with database.read() as session:
-        found = [_row(session, row) for row in session.execute(query.limit(limit)).all()]
+        found = _noted(session, [_row(session, row) for row in session.execute(query.limit(limit)).all()])
         return [(one, _candidates(session, one)) for one in found]
 
 
@@ -147,6 +150,17 @@ def line_counts(database: Database, *, issuer_id: UUID | None = None) -> LineCou
             .where(~WAITS, account_in_scope(issuer_id))
         )
     return LineCounts(matched_count or 0, waits.count, waits.credit_cents, waits.debit_cents, waits.oldest_on)
+
+
+def _noted(session: Session, rows: Sequence[LineRow]) -> list[LineRow]:
+    """Give lines what people wrote beside them."""
+    notes = last_notes().subquery()
+    query = select(notes).where(notes.c.line_id.in_([row.id for row in rows]))
+    said = {one.line_id: one for one in session.execute(query)}
+    return [
+        replace(row, written_note=said[row.id].note, assignee_id=said[row.id].assignee_id) if row.id in said else row
+        for row in rows
+    ]
 
 
 def _lines(issuer_id: UUID | None) -> Select[*tuple[Any, ...]]:

@@ -15,8 +15,23 @@ from voucher.programme.model import Agreement, Funder, PayingAccount
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.model.issuer_scope import account_in_scope
 from voucher.settlement.model.proposals import LineProposal
+from voucher.settlement.model.refunds import LineRefund
 from voucher.settlement.reconciliation.match_with_account import account_name
-from voucher.settlement.words.states import ProposalKind
+from voucher.settlement.reconciliation.refund_line import sent_refund
+from voucher.settlement.words.states import ProposalKind, RefundState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRow:
+    """Money sent back: to whom, on which account (the line's, or another that the second person confirms), where it stands."""
+
+    reference: str
+    holder_name: str
+    iban: str
+    is_lines_iban: bool
+    state: RefundState
+    file_name: str | None
+    return_line_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +52,7 @@ class ProposalRow:
     confirmed_by: UUID | None
     withdrawn_at: datetime | None
     undoes_id: UUID | None
+    refund: "RefundRow | None"
 
     @property
     def is_undoing(self) -> bool:
@@ -80,11 +96,19 @@ def _proposals() -> Select[*tuple[Any, ...]]:
             Funder.name.label("funder_name"),
             agreement.number.label("agreement_number"),
             undone.code.label("undone_code"),
+            BankLine.counterparty_iban,
+            LineRefund.reference,
+            LineRefund.holder_name,
+            LineRefund.iban,
+            LineRefund.state,
+            LineRefund.file_name,
+            LineRefund.return_line_id,
         )
         .join(BankLine, BankLine.id == LineProposal.line_id)
         .join(PayingAccount, PayingAccount.id == BankLine.paying_account_id)
         # What undoes a proposal speaks of the same account.
         .outerjoin(undone, undone.id == LineProposal.undoes_id)
+        .outerjoin(LineRefund, LineRefund.id == func.coalesce(LineProposal.undoes_id, LineProposal.id))
         .outerjoin(agreement, agreement.id == func.coalesce(LineProposal.agreement_id, undone.agreement_id))
         .outerjoin(Structure, Structure.id == func.coalesce(LineProposal.structure_id, undone.structure_id))
         .outerjoin(Funder, Funder.id == func.coalesce(LineProposal.funder_id, undone.funder_id))
@@ -92,8 +116,6 @@ def _proposals() -> Select[*tuple[Any, ...]]:
 
 
 def _row(row: Row[*tuple[Any, ...]]) -> ProposalRow:
-    code = Code(row.code or row.undone_code)
-    name = account_name(code, row.structure_name or row.funder_name, row.agreement_number, is_credit=row.is_credit)
     kind = row.kind
     return ProposalRow(
         id=row.id,
@@ -102,7 +124,7 @@ def _row(row: Row[*tuple[Any, ...]]) -> ProposalRow:
         counterparty=row.counterparty,
         kind=kind,
         amount_cents=row.amount_cents,
-        what=f"Défaire : compte {name}" if kind is ProposalKind.UNDO else f"Compte {name}",
+        what=f"Défaire : {_what(row)}" if kind is ProposalKind.UNDO else _what(row),
         reason=row.reason,
         proposed_at=row.proposed_at,
         proposed_by=row.proposed_by,
@@ -110,4 +132,34 @@ def _row(row: Row[*tuple[Any, ...]]) -> ProposalRow:
         confirmed_by=row.confirmed_by,
         withdrawn_at=row.withdrawn_at,
         undoes_id=row.undoes_id,
+        refund=None if row.reference is None else _refund(row),
     )
+
+
+def _what(row: Row[*tuple[Any, ...]]) -> str:
+    code = row.code or row.undone_code
+    if code is None:
+        return f"renvoi à {row.holder_name}"
+    whose = row.structure_name or row.funder_name
+    return f"compte {account_name(Code(code), whose, row.agreement_number, is_credit=row.is_credit)}"
+
+
+def _refund(row: Row[*tuple[Any, ...]]) -> RefundRow:
+    return RefundRow(
+        reference=row.reference,
+        holder_name=row.holder_name,
+        iban=row.iban,
+        is_lines_iban=row.iban == row.counterparty_iban,
+        state=RefundState(row.state),
+        file_name=row.file_name,
+        return_line_id=row.return_line_id,
+    )
+
+
+def refund_file(database: Database, refund_id: UUID, *, issuer_id: UUID | None = None) -> tuple[str, bytes] | None:
+    """Return the name and bytes of what asks for a refund, as written when it was confirmed; None before, or out of scope."""
+    with database.read() as session:
+        found = sent_refund(session, refund_id, issuer_id)
+        if found is None or found.file_name is None or found.file_content is None:
+            return None
+        return found.file_name, found.file_content

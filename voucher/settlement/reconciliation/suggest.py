@@ -18,12 +18,13 @@ from voucher.programme.model import Agreement, Funder
 from voucher.settlement.formats_in.camt_charges import is_charge
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine
+from voucher.settlement.model.refunds import LineRefund
 from voucher.settlement.reconciliation.apply_match import Line, line_to_use
 from voucher.settlement.reconciliation.match_other_money import mentions
 from voucher.settlement.reconciliation.match_whole_files import file_named, whole_debits
 from voucher.settlement.reconciliation.split_over_calls import open_calls_of, proposed_parts
 from voucher.settlement.recoveries.repay_or_write_off import open_claims
-from voucher.settlement.words.states import MatchKind
+from voucher.settlement.words.states import MatchKind, RefundState
 
 SUGGESTED_MAX = 10
 
@@ -75,6 +76,7 @@ def suggestions(database: Database, line_id: UUID, *, issuer_id: UUID | None = N
             *(_several_calls(session, line, left_cents) if line.is_credit else ()),
             *(_calls(session, line, left_cents) if line.is_credit else _files(session, line)),
             *(_claims(session, line, left_cents) if line.is_credit else _refunds(session, line, left_cents)),
+            *(() if line.is_credit else _sent_refunds(session, line)),
             *_opposites(session, line, left_cents),
         ]
     found = sorted(found, key=lambda one: (-len(one.reasons), -one.taken_cents))[:SUGGESTED_MAX]
@@ -132,6 +134,28 @@ def _files(session: Session, line: Line) -> Iterator[Suggestion]:
         reasons = tuple(sentence for is_seen, sentence in signs if is_seen)
         name = f"Lot {one.batch_number}, fichier {one.part}"
         yield Suggestion(MatchKind.PAYMENT, one.batch_id, one.part, name, one.total_cents, reasons)
+
+
+def _sent_refunds(session: Session, line: Line) -> Iterator[Suggestion]:
+    if line.matched_cents:
+        return
+    rows = session.execute(
+        select(LineRefund.id, LineRefund.reference, LineRefund.holder_name)
+        .where(
+            LineRefund.paying_account_id == line.paying_account_id,
+            LineRefund.state == RefundState.IN_FILE,
+            LineRefund.amount_cents == line.amount_cents,
+        )
+        .limit(SUGGESTED_MAX)
+    )
+    for row in rows:
+        signs = (
+            (True, "même montant"),
+            (mentions(f"{line.remittance} {line.end_to_end_id or ''}", row.reference), "sa référence"),
+        )
+        reasons = tuple(sentence for is_seen, sentence in signs if is_seen)
+        name = f"Renvoi {row.reference} à {row.holder_name}"
+        yield Suggestion(MatchKind.REFUND_DEBIT, row.id, None, name, line.amount_cents, reasons)
 
 
 def _opposites(session: Session, line: Line, left_cents: int) -> Iterator[Suggestion]:

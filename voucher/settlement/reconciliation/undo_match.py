@@ -4,7 +4,7 @@ Refused when something rests on it since: a payment that came back, a return tha
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from voucher.settlement.model.states import Cause, change
 from voucher.settlement.reconciliation.apply_match import Line, line_to_use
 from voucher.settlement.reconciliation.bank_turn import close_ended_batches, take_bank_turn
 from voucher.settlement.reconciliation.line_entries import DIRECT, IDENTIFIED
+from voucher.settlement.reconciliation.refund_line import reject_refund, undo_refund_debit
 from voucher.settlement.reconciliation.withdraw_rejections import reject_again
 from voucher.settlement.recoveries.repay_or_write_off import undo_repayment
 from voucher.settlement.words.states import AdviceState, BatchState, MatchKind
@@ -76,17 +77,23 @@ def undo_in(
     elif kind is MatchKind.RETURN:
         _pay_again(session, parts, line, by, now)
     _let_wait_again(session, parts)
-    if kind is MatchKind.FUNDS:
-        undo_receipt(session, match_id, by=by, now=now)
-    elif kind is MatchKind.ADVANCE_REFUND:
-        undo_refund(session, match_id, by=by, now=now)
-    elif kind is MatchKind.ADVANCE_RETURN:
-        undo_return(session, match_id, by=by, now=now)
+    if kind in _ELSEWHERE:
+        _ELSEWHERE[kind](session, match_id, by=by, now=now)
     elif kind is MatchKind.OVERPAYMENT:
         for part in parts:
             undo_repayment(session, line.id, part.target_id, by=by, now=now)
     elif kind is not MatchKind.OFFSET:
         _reverse(session, parts[0], line, by, now)
+
+
+_ELSEWHERE: Mapping[MatchKind, Callable[..., None]] = {
+    MatchKind.FUNDS: undo_receipt,
+    MatchKind.ADVANCE_REFUND: undo_refund,
+    MatchKind.ADVANCE_RETURN: undo_return,
+    MatchKind.REFUND: reject_refund,
+    MatchKind.REFUND_DEBIT: undo_refund_debit,
+}
+"""What a match says elsewhere than on its line, and who takes it back there."""
 
 
 def _let_wait_again(session: Session, parts: Sequence[Line]) -> None:

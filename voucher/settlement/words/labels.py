@@ -8,6 +8,7 @@ from voucher.settlement.words.states import (
     MatchKind,
     PaymentFileKind,
     RecoveryKind,
+    RefundState,
 )
 
 BATCH_STATES: dict[BatchState, str] = {
@@ -38,9 +39,21 @@ MATCH_KINDS: dict[MatchKind, str] = {
     MatchKind.ADVANCE_REFUND: "Avance rendue à un financeur",
     MatchKind.ADVANCE_RETURN: "Avance rendue avant le décompte",
     MatchKind.OVERPAYMENT: "Trop-perçu remboursé",
+    MatchKind.REFUND: "Renvoi à l’expéditeur",
+    MatchKind.REFUND_DEBIT: "Renvoi exécuté",
     MatchKind.OFFSET: "Annulée par une autre ligne",
 }
 """What a bank line was matched with, in French."""
+
+REFUND_STATES: dict[RefundState, str] = {
+    RefundState.PROPOSED: "à confirmer",
+    RefundState.WITHDRAWN: "retiré",
+    RefundState.IN_FILE: "transmis, la banque ne l’a pas encore débité",
+    RefundState.PAID: "débité par la banque",
+    RefundState.RETURNED: "revenu : l’argent attend sur une autre ligne",
+    RefundState.REJECTED: "refusé : l’argent attend de nouveau sur cette ligne",
+}
+"""Where a refund stands, in French."""
 
 CHANNELS: dict[str, str] = {
     SettlementChannel.PUBLIC_ACCOUNTANT: "Comptable public",

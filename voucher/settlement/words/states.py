@@ -66,6 +66,8 @@ class MatchKind(StrEnum):
     ADVANCE_REFUND = "advance_refund"
     ADVANCE_RETURN = "advance_return"
     OVERPAYMENT = "overpayment"
+    REFUND = "refund"
+    REFUND_DEBIT = "refund_debit"
     OFFSET = "offset"
 
 
@@ -75,6 +77,17 @@ class ProposalKind(StrEnum):
     ACCOUNT = "account"
     UNDO = "undo"
     REFUND = "refund"
+
+
+class RefundState(StrEnum):
+    """Money sent back to its sender: asked for, in a file once another person confirmed, then paid, come back or refused."""
+
+    PROPOSED = "proposed"
+    WITHDRAWN = "withdrawn"
+    IN_FILE = "in_file"
+    PAID = "paid"
+    RETURNED = "returned"
+    REJECTED = "rejected"
 
 
 class BatchState(StrEnum):
