@@ -57,7 +57,7 @@ def owed() -> str | Response:
     table = owed_by_structure(request.args)
     listing = read_listing(request.args, table)
     found = ageing(here.database, now=here.now(), issuer_id=scope())
-    kept = found.kept(listing.filters)
+    kept = found.kept(listing.asked.filters)
     states = whole(list(found.matrix().items()))
     find = rows_reader(
         kept.by_structure(),
@@ -100,7 +100,7 @@ def debts() -> str | Response:
     """List the debts behind the aged balance, the oldest first."""
     here = services()
     listing = read_listing(request.args, DEBTS)
-    found = ageing(here.database, now=here.now(), issuer_id=scope()).kept(listing.filters)
+    found = ageing(here.database, now=here.now(), issuer_id=scope()).kept(listing.asked.filters)
     find = rows_reader(
         found.debts,
         {"days": lambda row: row.days, "amount": lambda row: row.debt.amount_cents},
@@ -127,7 +127,7 @@ def redemptions() -> str | Response:
     find = partial(redemption_rows, here.database, now=here.now(), issuer_id=scope())
     if listing.wants_file:
         return list_file(REDEMPTIONS, listing, find)
-    vouchers, cents = redemption_sums(here.database, listing.filters, now=here.now(), issuer_id=scope())
+    vouchers, cents = redemption_sums(here.database, listing.asked.filters, now=here.now(), issuer_id=scope())
     return render_template(
         "finance/redemptions.html",
         listing=listing,

@@ -118,7 +118,7 @@ def lives() -> str | Response:
     found = timeline(here.database, now=here.now(), issuer_id=scope())
     steps = whole(_step_lines(found))
     find = rows_reader(
-        found.kept(listing.filters),
+        found.kept(listing.asked.filters),
         {
             "frozen": lambda row: row.frozen_on,
             "days": lambda row: (
@@ -217,7 +217,7 @@ def _offer(one: ToldFailure) -> str:
     if one.offer is None:
         return ""
     if one.offer.why_not:
-        return f"Payer sans attendre : pas encore. {one.offer.why_not}"
+        return f"{euros(one.offer.amount_cents)} à payer sans attendre : pas encore. {one.offer.why_not}"
     return f"Payer sans attendre {euros(one.offer.amount_cents)}"
 
 
@@ -276,7 +276,7 @@ def failure_rows() -> str | Response:
     """List the transfers that did not arrive."""
     listing = read_listing(request.args, FAILURES)
     found = rejects.failures(services().database, issuer_id=scope())
-    kept = rejects.kept(found, listing.filters)
+    kept = rejects.kept(found, listing.asked.filters)
     rows = rows_reader(
         kept,
         {"on": lambda row: row.on, "amount": lambda row: row.amount_cents},

@@ -56,6 +56,7 @@ def structure_page(structure_id: UUID) -> str:
         message_tags=MESSAGE_TAGS,
         dispute_tags=DISPUTE_TAGS,
         may_write=viewer().may(*WRITERS),
+        lots={one.id: one.batch_number for one in found.payments},
         reasons=DISPUTE_REASONS,
         now=here.now(),
     )

@@ -20,9 +20,9 @@ NOTHING_DUE = "Rien à payer"
 AMOUNTS = (
     ("held_cents", "Détenu"),
     ("undrawn_cents", "À recevoir"),
-    ("overdue_cents", "En retard"),
+    ("overdue_cents", "Appels en retard"),
     ("outstanding_cents", "En circulation"),
-    ("payable_cents", "Dû aux structures"),
+    ("payable_cents", "Dû, trop-perçus déduits"),
     ("free_cents", "Crédit libre"),
 )
 

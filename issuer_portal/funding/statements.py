@@ -48,7 +48,7 @@ OF_FUNDER = Table(
         Column("called_cents", "Appelé", Kind.EUROS, is_summed=True),
         Column("received_cents", "Reçu", Kind.EUROS, is_summed=True),
         Column("due_cents", "À recevoir", Kind.EUROS, is_summed=True),
-        Column("overdue_cents", "En retard", Kind.EUROS, is_summed=True),
+        Column("overdue_cents", "Appels en retard", Kind.EUROS, is_summed=True),
         Column("advance_cents", "Avance", Kind.EUROS, is_summed=True),
     ),
 )

@@ -48,7 +48,7 @@ def prescribers() -> str | Response:
     """List prescribers with their stock."""
     listing = read_listing(request.args, PRESCRIBERS)
     find = rows_reader(
-        read_stock.prescribers(services().database, own_issuer(), listing.filters),
+        read_stock.prescribers(services().database, own_issuer(), listing.asked.filters),
         {"name": lambda row: row.name.casefold(), "stock": lambda row: row.stock_count},
         lambda row: (row.id,),
     )

@@ -99,7 +99,7 @@ ENTRIES = Table(
         Column("total", "Montant", Kind.EUROS, lambda row: row.total_cents, is_sorted=True, is_summed=True),
     ),
     default_sort="-posted_at",
-    filters=search.FILTERS,
+    filters=("quoi", "texte", "jour", "du", "au", "journal", "montant", "de", "a", "compte", "tiers"),
     one="écriture",
 )
 
@@ -188,7 +188,7 @@ def entries() -> str | Response:
         "ledger/entries.html",
         listing=listing,
         lines=drawn(ENTRIES, listing, find),
-        unreadable=search.unreadable(listing.filters),
+        unreadable=search.unreadable(listing.asked.filters),
         events=EVENT_CHOICES,
         journals=[(str(one), str(one)) for one in Journal],
         codes=[(code, f"{code} {line.name}") for code, line in CHART.items()],

@@ -232,5 +232,5 @@ def test_people_are_found_by_name_and_by_role(database: Database) -> None:
     a_person(database, Role.PROGRAMME, now=NOW, email="marc_100%@lieu.example")
     found, total = listed(people(database, Asked(sort="email", limit=10, filters={"role": "auditor"})))
     assert ([one.email for one in found], total) == (["lea@lieu.example"], 1)
-    found, _ = listed(people(database, Asked(sort="email", limit=10, filters={"nom": "100%"})))
+    found, _ = listed(people(database, Asked(sort="email", limit=10, filters={"name": "100%"})))
     assert [one.email for one in found] == ["marc_100%@lieu.example"]

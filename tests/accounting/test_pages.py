@@ -161,7 +161,7 @@ def test_each_book_has_its_totals_and_each_balance_its_side(app: Flask, office: 
     assert general.is_balanced
     assert budget.is_balanced
     assert general.closing_debit_cents != budget.closing_debit_cents
-    accounts, total = auxiliaries(office.database, "4670", 2026, None, Asked(sort="tiers"))
+    accounts, total = auxiliaries(office.database, "4670", 2026, None, Asked(sort="third"))
     assert len(accounts.rows) == accounts.count
     assert total == totals(row.sums for row in accounts.rows)
 

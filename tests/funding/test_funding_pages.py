@@ -236,7 +236,7 @@ def test_the_backing_of_a_day_that_is_past_leads_to_its_accounts(town: Town) -> 
     assert "tableau-de-bord/dettes" not in past, "debts are those of today"
     today = person.get(f"/financement/fonds/{town.agreement_id}").get_data(as_text=True)
     figures = today.split('<dl class="definitions">')[1].split("</dl>")[0]
-    for name in ("En circulation", "Dû aux structures", "Détenu", "À recevoir des financeurs"):
+    for name in ("En circulation", "Dû, trop-perçus déduits", "Détenu", "À recevoir des financeurs"):
         link = re.search(rf'<dt>{name}</dt><dd><a href="([^"]+)"', figures)
         assert link, name
         if link[1].startswith("#"):

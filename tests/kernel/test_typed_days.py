@@ -77,5 +77,5 @@ def test_every_reader_of_days_says_the_same(text: str, sqlite_database: Database
         found.append(day_of(text))
     except BadCell:
         found.append(None)
-    found.append(None if unreadable({"jour": text}) else asked_day(text))
+    found.append(None if unreadable({"day": text}) else asked_day(text))
     assert set(found) == {asked_day(text)}

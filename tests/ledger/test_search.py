@@ -5,6 +5,7 @@ import pytest
 from tests.ledger.test_post import DIMENSIONS, NOW, STATE
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.labels import booklet_label
 from voucher.ledger import read
 from voucher.ledger.chart import EventType
@@ -17,6 +18,6 @@ def test_a_booklet_is_found_by_its_number_however_it_is_typed(database: Database
         for number in (12_345, 67_890):
             event = Event(EventType.BOOKLET_HANDED_OVER, new_id(), NOW, f"Remise du carnet {booklet_label(number)}")
             post_event(session, event, DIMENSIONS, {STATE: 1_000})
-    rows, count = read.entries(database, sort="posted_at", descending=False, limit=9, offset=0, filters={"texte": text})
-    assert [row.narration for row in rows][:1] == [f"Remise du carnet {booklet_label(12_345)}"]
-    assert count == 1
+    page = read.entries(database, Asked(sort="posted_at", filters={"text": text}))
+    assert [row.narration for row in page.rows] == [f"Remise du carnet {booklet_label(12_345)}"]
+    assert page.count == 1

@@ -227,9 +227,9 @@ def test_the_list_finds_by_state_and_words(sqlite_database: Database) -> None:
 
     assert found() == ["Avril", "Mai"]
     assert found(mine) == ["Avril"]
-    assert found(texte="mai") == ["Mai"]
-    assert found(etat="attente") == ["Avril", "Mai"]
-    assert found(etat="envoye") == found(etat="rien de tel") == []
+    assert found(text="mai") == ["Mai"]
+    assert found(state="attente") == ["Avril", "Mai"]
+    assert found(state="envoye") == found(state="rien de tel") == []
 
 
 def certificate(folder: Path) -> ssl.SSLContext:

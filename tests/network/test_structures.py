@@ -349,10 +349,10 @@ def test_lists_are_filtered_sorted_and_paged(database: Database) -> None:
     with_rib, without = a_structure(database, "Atelier 100 %"), a_structure(database, "Zinc", has_rib=False)
     add_place(database, new_id(), with_rib, LAVOIR, **ACT)
     for filters, expected in (
-        ({"nom": "100 %"}, [with_rib]),
-        ({"nom": "%"}, [with_rib]),
-        ({"rib": "without"}, [without]),
-        ({"etat": "proposed"}, []),
+        ({"name": "100 %"}, [with_rib]),
+        ({"name": "%"}, [with_rib]),
+        ({"bank_details": "without"}, [without]),
+        ({"state": "proposed"}, []),
         ({}, [with_rib, without]),
     ):
         assert [row.id for row in structures(database, Asked(filters=filters)).rows] == expected
@@ -360,7 +360,7 @@ def test_lists_are_filtered_sorted_and_paged(database: Database) -> None:
     first = structures(database, backward)
     second = structures(database, replace(backward, after=first.next))
     assert ([row.id for row in second.rows], second.count) == ([with_rib], 2)
-    wanted = {"service": "everyday_digital_tools", "departement": "51", "etat": "open"}
+    wanted = {"service": "everyday_digital_tools", "department": "51", "state": "open"}
     assert places(database, Asked(filters=wanted)).count == 1
     assert places(database, Asked(filters={"service": "digital"})).count == 0
     assert places(database, Asked(), structure_id=without).count == 0

@@ -32,8 +32,8 @@ def test_a_structure_s_redemptions_are_listed_sorted_and_filtered(database: Data
 
     assert listed() == [3, 2, 1]
     assert listed("amount", False) == [1, 2, 3]
-    assert listed(lieu=str(second.place_id)) == [3]
-    assert listed(du="2026-03-03", au="2026-03-03") == [2]
-    assert listed(carnet="0001") == [3, 2, 1]
-    assert listed(etat="undone") == []
-    assert listed(lieu="nonsense", du="hier") == [3, 2, 1]
+    assert listed(place=str(second.place_id)) == [3]
+    assert listed(since="2026-03-03", until="2026-03-03") == [2]
+    assert listed(booklet="0001") == [3, 2, 1]
+    assert listed(state="undone") == []
+    assert listed(place="nonsense", since="hier") == [3, 2, 1]

@@ -82,7 +82,7 @@ def test_every_state_of_a_debt_has_its_rows_and_their_total_is_the_ledgers(datab
     assert found.total_cents == owed_by_the_ledger(database) == 14_000
     assert sum(sum(cents) for cents in found.matrix().values()) == 14_000
     assert sum(row.total_cents for row in found.by_structure()) == 14_000
-    assert found.kept({"etat": "arrete", "age": "0-30"}).total_cents == 5_000
+    assert found.kept({"state": "arrete", "age": "0-30"}).total_cents == 5_000
 
 
 def test_what_is_paid_is_owed_no_more(database: Database) -> None:

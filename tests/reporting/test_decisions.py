@@ -22,6 +22,7 @@ from voucher.network.structures import NewBankDetails, record_bank_details
 from voucher.reporting.decisions import Decision, Risk, decisions
 from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.reconciliation.read import line_counts
 
 EARLY = datetime(2026, 3, 2, 9, tzinfo=UTC)  # far from the last day of the builders' vouchers
 
@@ -85,6 +86,10 @@ def test_lines_of_the_bank_that_nothing_explains_are_seen(database: Database) ->
     assert (lines.count, lines.amount_cents, lines.on) == (1, 250_000, NOW.date())
     later = NOW + timedelta(days=9)
     assert [one.risk for one in decisions(database, now=later, agreement_id=town.agreement_id)[0]] == [Risk.BANK_LINES]
+    # One is old: all that wait are told, as finance reads them.
+    book(town, [BookedLine(reference="V2", amount_cents=1_000, is_credit=True, counterparty="DGE")], now=later)
+    lines, counts = found(database, later)[Risk.BANK_LINES], line_counts(database)
+    assert (lines.count, lines.amount_cents) == (counts.waiting_count, counts.waiting_credit_cents) == (2, 251_000)
     assert decisions(database, now=later, agreement_id=other.agreement_id) == ([], 0)
 
 

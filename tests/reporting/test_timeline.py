@@ -46,8 +46,8 @@ def test_batches_are_measured_and_the_late_ones_named(database: Database) -> Non
     assert (waiting.id, waiting.waits, waiting.waited_days) == (waiting_id, Step.APPROVAL, 54)
     assert [one.id for one in found.late] == [waiting_id]
     assert found.medians == {Step.APPROVAL: 0.0, Step.EXPORT: 0.0, Step.PAYMENT: 4.0}
-    assert found.kept({"retard": "oui"}) == (waiting,)
-    assert found.kept({"etape": "validation"}) == (waiting,)
+    assert found.kept({"late": "oui"}) == (waiting,)
+    assert found.kept({"step": "validation"}) == (waiting,)
     assert timeline(database, now=NOW, issuer_id=new_id()).batches == ()
 
 
@@ -89,7 +89,7 @@ def test_rejects_and_returns_are_told_by_reason_by_bank_and_by_month(database: D
     assert [group.key for group in rejects.by_month(found)] == ["2026-11", "2026-12"]
     (bank,) = rejects.by_bank(found)
     assert (bank.key, bank.count, bank.open_cents) == ("BDFEFRPP", 2, first_cents + second_cents)
-    assert rejects.kept(found, {"mois": "2026-12"}) == found[:1]
+    assert rejects.kept(found, {"month": "2026-12"}) == found[:1]
     for rank, structure_id in enumerate(town.structure_ids):
         give_rib(database, structure_id, 90 + rank, now=back)
     freeze_batch(database, new_id(), town.agreement_id, by=PREPARER, now=back)

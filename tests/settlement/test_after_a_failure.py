@@ -121,7 +121,7 @@ def test_pay_without_waiting_stands_where_the_failure_is_read_once_it_can_be_pai
     )
     for page in pages:
         said = desk.read(page)
-        assert "Payer sans attendre : pas encore." in said, page
+        assert "30,00 € à payer sans attendre : pas encore." in said, page
         assert failed.why_not()[failed.first] in said, page
     give_rib(database, failed.first, 50, now=LATER - timedelta(hours=1))
     urgent = f"/finances/conventions/{failed.town.agreement_id}/urgence?structure={failed.first}"

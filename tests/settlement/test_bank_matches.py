@@ -135,6 +135,11 @@ def test_one_debit_of_another_amount_waits_and_a_person_may_choose_the_file(paid
     match_id = new_id()
     assert match_with_file(paid.database, match_id, small, batch.id, 1, by=PREPARER, now=NOW) == 2
     assert match_with_file(paid.database, match_id, small, batch.id, 1, by=PREPARER, now=NOW) == 0
+    for line_id, batch_id, part in ((large, batch.id, 1), (small, new_id(), 1), (small, batch.id, 2)):
+        with pytest.raises(Refused, match="same_id_other_content"):
+            match_with_file(paid.database, match_id, line_id, batch_id, part, by=PREPARER, now=NOW)
+    with pytest.raises(Refused, match="same_id_other_content"):
+        match_with_charges(paid.database, match_id, small, by=PREPARER, now=NOW)
     assert paid.states() == ["paid", "paid"]
     assert wrong_books(paid.database) == []
     undo_match(paid.database, match_id, WRONG, by=PREPARER, now=NOW)

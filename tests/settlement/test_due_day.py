@@ -11,6 +11,7 @@ from tests.settlement.test_disputes import contest
 from tests.settlement.town import APPROVER, PREPARER, a_town, wrong_books
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.programme.change_payment_terms import PaymentTerms, change_payment_terms
 from voucher.reporting.cash_forecast import cash
 from voucher.reporting.timeline import timeline
@@ -75,9 +76,8 @@ def test_each_reader_says_the_day_that_the_batch_wrote_whatever_the_agreement_sa
     town.redeem(0, 3, now=NOVEMBER_3)
     freeze_batch(database, new_id(), town.agreement_id, by=PREPARER, now=DECEMBER_2)
     change_payment_terms(database, town.agreement_id, PaymentTerms("monthly", 0, 45), by=PREPARER, now=DECEMBER_2)
-    (use,), _ = redemption_payments(
-        database, town.structure_ids[0], now=DECEMBER_2, descending=True, limit=1, offset=0, filters={}
-    )
+    asked = Asked(descending=True, limit=1)
+    (use,) = redemption_payments(database, town.structure_ids[0], asked, now=DECEMBER_2).rows
     (batch,) = timeline(database, now=DECEMBER_2).batches
     (clock,) = dues(database, DECEMBER_2, within_days=None)
     ((forecast, cents),) = cash(database, now=DECEMBER_2).agreements[0].facts.owed

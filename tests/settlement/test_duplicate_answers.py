@@ -39,7 +39,11 @@ def doubt(database: Database) -> Doubt:
 
 def test_an_answer_withdrawn_puts_the_transfer_back_in_transit_and_asks_again(doubt: Doubt) -> None:
     doubt.report(group="DU01")
-    doubt.answer(NEVER, PREPARER)
+    sent_id = doubt.answer(NEVER, PREPARER)
+    doubt.answer(NEVER, PREPARER, answer_id=sent_id)
+    for other in ({"outcome": STANDS}, {"by": THIRD}, {"of": doubt.first}, {"why": "Autre chose."}):
+        with pytest.raises(Refused, match="same_id_other_content"):
+            doubt.answer(**{"outcome": NEVER, "by": PREPARER, "answer_id": sent_id} | other)
     last = doubt.answer(NEVER, APPROVER)
     with doubt.database.read() as session:
         assert session.execute(select(SettlementBatch.state)).scalar_one() == "closed"

@@ -56,6 +56,8 @@ def test_a_line_that_the_bank_corrects_waits_with_its_correction_until_a_person_
     for again in (900, 0):
         cents = match_with_opposite(paid.database, match_id, lines[900], lines[-900], by=PREPARER, now=NOW)
         assert cents == again
+    with pytest.raises(Refused, match="same_id_other_content"):
+        match_with_opposite(paid.database, match_id, lines[900], lines[500], by=PREPARER, now=NOW)
     assert set(paid.waiting()) == {500}
     assert wrong_books(paid.database) == []
     for line_id in (lines[900], lines[-900]):

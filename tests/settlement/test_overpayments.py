@@ -128,6 +128,8 @@ def test_a_bank_credit_repays_in_parts_and_a_match_can_be_undone(database: Datab
     assert [(one.overpayment_id, one.open_cents, one.is_claimed) for one in found] == [(overpayment_id, 3_000, True)]
     for _ in range(2):
         assert match_with_overpayment(database, match_id, line_id, overpayment_id, by=PREPARER, now=LATER) == 2_000
+    with pytest.raises(Refused, match="same_id_other_content"):
+        match_with_overpayment(database, match_id, line_id, new_id(), by=PREPARER, now=LATER)
     assert (balance(town, "4671"), balance(town, "4711")) == (1_000, 0)
     assert wrong_books(database) == []
     undo_match(database, match_id, "Autre structure", by=PREPARER, now=LATER)

@@ -101,7 +101,10 @@ def plain(text: str) -> str:
 def rows_of(client: FlaskClient, address: str) -> dict[str, list[str]]:
     """Return the lines of a CSV by their references."""
     text = client.get(address).data.decode("utf-8-sig")
-    return {row[0]: [plain(cell) for cell in row] for row in csv.reader(io.StringIO(text), delimiter=";")}
+    head, *lines = csv.reader(io.StringIO(text), delimiter=";")
+    references = [any(cell.startswith("PN-") for cell in column) for column in zip(*lines, strict=True)].index(True)
+    found = {row[references]: [plain(cell) for cell in row] for row in lines}
+    return {"head": head, **found}
 
 
 def test_every_page_paper_e_mail_and_file_says_the_same_of_each_payment(sqlite_database: Database) -> None:
@@ -128,7 +131,7 @@ def pages_papers_and_files_say_the_same(world: World, now: datetime) -> None:
         manager = world.client(Role.PLACE_MANAGER, world.structure(kind), now)
         assert sentence in of_batch
         assert sentence in listed[world.reference[kind]]
-        assert plain(told[kind].next_for_office) in listed[world.reference[kind]]
+        assert kind == "in transit" or plain(told[kind].next_for_office) in listed[world.reference[kind]]
         assert sentence in cells
         office = plain(finance.get(f"/finances/reglements/{advice_id}").get_data(as_text=True))
         own = plain(manager.get(f"/comptoir/paiements/{advice_id}").get_data(as_text=True))
@@ -155,7 +158,7 @@ def pages_papers_and_files_say_the_same(world: World, now: datetime) -> None:
 def a_day_of_payment_is_given_only_of_a_payment_that_stands(world: World) -> None:
     finance = world.client(Role.FINANCE_PREPARER)
     listed = rows_of(finance, f"/finances/lots/{world.batch_id}?format=csv")
-    paid_on = listed["Référence"].index("Payé le")
+    paid_on = listed["head"].index("Payé le")
     assert {kind for kind in KINDS if listed[world.reference[kind]][paid_on]} == {"paid"}
     with world.database.read() as session:
         came_back = session.scalars(

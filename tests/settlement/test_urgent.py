@@ -132,6 +132,10 @@ def test_the_same_command_twice_makes_one_batch_and_four_eyes_hold(database: Dat
     failed = Failed(database, "AB05")
     batch_id = failed.freeze(failed.first)
     assert failed.freeze(failed.first, batch_id=batch_id) == batch_id
+    with pytest.raises(Refused, match="same_id_other_content"):
+        failed.freeze(failed.first, failed.second, batch_id=batch_id)
+    with pytest.raises(Refused, match="same_id_other_content"):
+        freeze_batch(database, batch_id, failed.town.agreement_id, by=PREPARER, now=LATER)
     with pytest.raises(Refused, match="Une autre personne"):
         approve_batch(database, batch_id, by=PREPARER, now=LATER)
     with pytest.raises(Refused, match="n’attend plus rien"):

@@ -14,8 +14,8 @@ PACKAGES = ("voucher", "merchant_portal", "issuer_portal", "tools")
 ELISION = re.compile(
     r"(?<![\w'])(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu|quelqu|presqu|aujourd)'(?=[\w{«<]|\"+$)", re.IGNORECASE
 )
-# A word of the standard of places, as its schema writes it; names of places and towns, as people type them.
-AS_THEY_ARE = ("voucher/network/lieux_schema.py", "voucher/demonstration/")
+# A word of the standard of places, as its schema writes it.
+AS_THEY_ARE = ("voucher/network/lieux_schema.py",)
 
 
 def shown(path: Path) -> Iterator[tuple[int, str]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, nodes
 
 ROOT = Path(__file__).resolve().parents[2]
+LINE_LENGTH_MAX = 240
 FOLDERS = ("voucher", "issuer_portal", "merchant_portal")
 # Words of the pieces themselves: which drawing a tag has, how a field is drawn, where a step stands, how a column is sorted.
 OF_THE_PIECES = {
@@ -42,3 +43,14 @@ def words_compared(path: Path) -> set[str]:
 def test_a_template_compares_nothing_with_a_word() -> None:
     found = {named(path): words_compared(path) - OF_THE_PIECES.get(named(path), set()) for path in TEMPLATES}
     assert {name: words for name, words in found.items() if words} == {}
+
+
+def test_the_lines_of_templates_are_short_enough_to_be_read() -> None:
+    found = [
+        f"{named(path)}:{number} ({len(line)})"
+        for path in TEMPLATES
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if len(line) > LINE_LENGTH_MAX
+    ]
+    assert len(TEMPLATES) > 100
+    assert found == []

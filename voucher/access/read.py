@@ -11,6 +11,7 @@ from voucher.access.rules import SLEEPS_FOR_DEPUTIES, LinkEnd, Role
 from voucher.access.words import ACTIONS, codes_of
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +48,10 @@ _PERSON = (
 
 
 def people(database: Database, asked: Asked) -> Page[Person]:
-    """Return a page of staff accounts. Sorts: name, email. Filters: `nom` (name or address), `role`."""
+    """Return a page of staff accounts. Sorts: name, email. Filters: `name` (name or address), `role`."""
     query = select(*_PERSON)
-    if text := asked.filters.get("nom"):
-        query = query.where(
-            or_(StaffAccount.name.icontains(text, autoescape=True), StaffAccount.email.icontains(text, autoescape=True))
-        )
+    if text := asked.filters.get("name"):
+        query = query.where(or_(contains(StaffAccount.name, text), contains(StaffAccount.email, text)))
     if role := asked.filters.get("role"):
         held = select(RoleGrant.account_id).where(RoleGrant.role == role, RoleGrant.revoked_at.is_(None))
         query = query.where(StaffAccount.id.in_(held))
@@ -140,17 +139,15 @@ def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:
 
 
 def trail(database: Database, asked: Asked) -> Page[TrailLine]:
-    """Return a page of the audit trail by time. Filters: `qui`, `action`."""
+    """Return a page of the audit trail by time. Filters: `who`, `action`."""
     query = select(
         AuditLine.at, func.coalesce(StaffAccount.name, "le système").label("who"), AuditLine.action, AuditLine.subject
     )
     query = query.outerjoin(StaffAccount, StaffAccount.id == AuditLine.account_id)
-    if text := asked.filters.get("qui"):
-        query = query.where(StaffAccount.name.icontains(text, autoescape=True))
+    if text := asked.filters.get("who"):
+        query = query.where(contains(StaffAccount.name, text))
     if action := asked.filters.get("action"):
-        query = query.where(
-            or_(AuditLine.action.in_(codes_of(action)), AuditLine.action.icontains(action, autoescape=True))
-        )
+        query = query.where(or_(AuditLine.action.in_(codes_of(action)), contains(AuditLine.action, action)))
     with database.read() as session:
         page = page_of(session, query, {"at": AuditLine.at}, [AuditLine.id], asked)
     return page.of(TrailLine(row.at, row.who, ACTIONS.get(row.action, row.action), row.subject) for row in page.rows)

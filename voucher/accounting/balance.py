@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import BigInt, Database
 from voucher.kernel.keyset import Asked, Nullable, Page, page_of
 from voucher.kernel.money import sum_cents
+from voucher.kernel.search import contains
 from voucher.ledger.chart import Book
 from voucher.ledger.chart_file import CARRIED_FORWARD
 from voucher.ledger.fiscal_years import last_closed_year
@@ -153,15 +154,15 @@ def auxiliaries(
 ) -> tuple[Page[AuxiliaryLine], Totals]:
     """Return a page of the accounts of a code, and the totals of them all.
 
-    Sorts: `tiers`, `solde`. Filters: `tiers` (a part of the name), `ouverts` (« oui »: those that do not close on zero).
+    Sorts: third, balance. Filters: `third` (a part of the name), `open` (« oui »: those that do not close on zero).
     """
     with database.read() as session:
         moved = sums_by_account(session, year, until, [Account.code == code])
         opening = 0 if code[0] in CHARGE_CLASSES else moved.c.opening
         query = _named(code, moved)
-        if text := asked.filters.get("tiers"):
-            query = query.where(_THIRD_NAME.icontains(text, autoescape=True))
-        if asked.filters.get("ouverts") == "oui":
+        if text := asked.filters.get("third"):
+            query = query.where(contains(_THIRD_NAME, text))
+        if asked.filters.get("open") == "oui":
             query = query.where(opening + moved.c.debit - moved.c.credit != 0)
         every = query.subquery()
         opens = _ZERO if code[0] in CHARGE_CLASSES else every.c.opening
@@ -177,7 +178,7 @@ def auxiliaries(
             ).select_from(every)
         ).one()
         balance = moved.c.opening + moved.c.debit - moved.c.credit
-        sorts = {"tiers": Nullable(_THIRD_NAME), "solde": balance}
+        sorts = {"third": Nullable(_THIRD_NAME), "balance": balance}
         page = page_of(session, query, sorts, [Account.id], asked)
     lines = page.of(AuxiliaryLine(row.id, row.third_name or "", row.number, _sums(row, code)) for row in page.rows)
     return lines, Totals(*(sum_cents(cents) for cents in total))

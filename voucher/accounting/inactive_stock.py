@@ -127,14 +127,14 @@ def _ledger_cents(session: Session, scope: list[Any]) -> int:
 
 
 def counts(database: Database, issuer_id: UUID | None, asked: Asked) -> Page[CountLine]:
-    """Return a page of counts by day. Filter: `etat` (« signe » or « a-signer »)."""
+    """Return a page of counts by day. Filter: `state` (« signe » or « a-signer »)."""
     query = select(
         StockCount.id, StockCount.counted_on, Prescriber.name.label("holder_name"), StockCount.expected_count,
         StockCount.counted_count, StockCount.recorded_at, StockCount.signed_at,
     ).outerjoin(Prescriber, Prescriber.id == StockCount.prescriber_id)  # fmt: skip
     if issuer_id is not None:
         query = query.where(StockCount.issuer_id == issuer_id)
-    if (state := asked.filters.get("etat")) in ("signe", "a-signer"):
+    if (state := asked.filters.get("state")) in ("signe", "a-signer"):
         query = query.where(StockCount.signed_at.is_not(None) if state == "signe" else StockCount.signed_at.is_(None))
     with database.read() as session:
         page = page_of(session, query, {"day": StockCount.counted_on}, [StockCount.id], asked)

@@ -60,7 +60,7 @@ def open_money(story: Story) -> dict[str, UUID]:
         ("state", "État", "state", None, "Pass numérique 2019", 2019, STATE_ENVELOPE_CENTS),
         ("europe", "Union européenne (FSE+)", "europe", None, "Inclusion", now.year, 60_000_000),
         ("department", "Département de la Vèze", "department", invented_siren(1), "Autonomie", now.year, 40_000_000),
-        ("epci", "Communauté du Val d'Orme", "intercommunal", invented_siren(2), "Aller vers", now.year, 20_000_000),
+        ("epci", "Communauté du Val d’Orme", "intercommunal", invented_siren(2), "Aller vers", now.year, 20_000_000),
         ("region", "Région Grand Littoral", "region", invented_siren(3), "Chèques numériques", now.year, 80_000_000),
     )
     envelopes = {}
@@ -113,7 +113,7 @@ def sign_agreements(story: Story) -> tuple[Signed, Signed, Signed]:
                 issuer=NewIssuer(
                     id=story.some_id(),
                     siren=invented_siren(2),
-                    name="Communauté du Val d'Orme",
+                    name="Communauté du Val d’Orme",
                     kind="epci",
                     address="12 rue des Tilleuls",
                     postcode="35000",
@@ -124,7 +124,7 @@ def sign_agreements(story: Story) -> tuple[Signed, Signed, Signed]:
                 ),
                 account=NewPayingAccount(
                     story.some_id(),
-                    "Trésorerie du Val d'Orme",
+                    "Trésorerie du Val d’Orme",
                     "TRESORERIE DU VAL D ORME",
                     invented_iban(2),
                     "public_accountant",

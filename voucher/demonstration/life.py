@@ -53,9 +53,9 @@ class Visit:
 
 
 PRESCRIBERS = (
-    ("CCAS de Villeneuve-l'Essai", "ccas"),
+    ("CCAS de Villeneuve-l’Essai", "ccas"),
     ("France Services de Bellerive", "france_services"),
-    ("Mission locale du Val d'Orme", "mission_locale"),
+    ("Mission locale du Val d’Orme", "mission_locale"),
     ("Association Le Fil", "association"),
 )
 
@@ -83,7 +83,7 @@ def issue_and_entrust(story: Story, signed: Signed, booklet_count: int, entruste
             name=name,
             kind=kind,
             postcode="51000",
-            city="Villeneuve-l'Essai",
+            city="Villeneuve-l’Essai",
             address=f"{rank + 1} place des Essais",
         )
         register_prescriber(database, prescriber, by=by, now=now)

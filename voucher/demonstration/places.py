@@ -19,14 +19,14 @@ PLACE_COUNT = 60
 PLACES_A_STRUCTURE = 1.35
 WITHOUT_BANK_DETAILS = 3  # structures at the end of the list that have not sent their RIB
 
-KINDS = ("Médiathèque", "Espace numérique", "Maison des usages", "Atelier connecté", "Tiers-lieu", "Point d'accueil")
+KINDS = ("Médiathèque", "Espace numérique", "Maison des usages", "Atelier connecté", "Tiers-lieu", "Point d’accueil")
 NAMES = (
     "des Tilleuls", "du Moulin Bleu", "de la Passerelle", "des Trois Ponts", "de la Clairière", "du Vieux Lavoir", "des Genêts",
-    "de l'Étang Clair", "du Grand Cerisier", "de la Boussole", "des Quatre Vents", "du Fil d'Ariane",
+    "de l’Étang Clair", "du Grand Cerisier", "de la Boussole", "des Quatre Vents", "du Fil d’Ariane",
 )  # fmt: skip
 CITIES = (
-    "Villeneuve-l'Essai", "Saint-Exemple", "Bellerive-les-Prés", "Orme-le-Val", "Port-Modèle", "Clairfontaine-la-Fiction",
-    "Montfictif", "La Ferté-l'Exemple", "Pont-Imaginaire", "Sainte-Esquisse",
+    "Villeneuve-l’Essai", "Saint-Exemple", "Bellerive-les-Prés", "Orme-le-Val", "Port-Modèle", "Clairfontaine-la-Fiction",
+    "Montfictif", "La Ferté-l’Exemple", "Pont-Imaginaire", "Sainte-Esquisse",
 )  # fmt: skip
 STREETS = (
     "rue des Essais",

@@ -102,7 +102,7 @@ def booklets(
 ) -> Page[BookletLine]:
     """Return a page of booklets by number.
 
-    Filters: `numero`, `etat` (of BookletState), `convention` (its number), `prescripteur` (an id).
+    Filters: `number`, `state` (of BookletState), `agreement` (its number), `prescriber` (an id).
     """
     statement = _booklets()
     if issuer_id is not None:
@@ -211,13 +211,13 @@ def _booklets() -> Any:
 
 
 def _filtered(statement: Any, filters: Mapping[str, str]) -> Any:
-    if text := filters.get("numero"):
+    if text := filters.get("number"):
         statement = statement.where(Booklet.number == serial_asked(text))
-    if state := filters.get("etat"):
+    if state := filters.get("state"):
         statement = statement.where(Booklet.state == state)
-    if number := filters.get("convention"):
+    if number := filters.get("agreement"):
         statement = statement.where(Agreement.number == number)
-    if prescriber_id := filters.get("prescripteur"):
+    if prescriber_id := filters.get("prescriber"):
         try:
             statement = statement.where(Booklet.prescriber_id == UUID(prescriber_id))
         except ValueError:

@@ -11,6 +11,7 @@ from sqlalchemy import case, func, or_, select
 from voucher.distribution.model import Handover, Prescriber, StockSlip
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.kernel.database import Database
+from voucher.kernel.search import contains
 from voucher.programme.model import Agreement
 
 STILL_DAYS = 30  # stock that has not moved for so long is said on the issuer's first page
@@ -109,12 +110,10 @@ def stock(database: Database, issuer_id: UUID, agreement_id: UUID | None = None)
 
 
 def prescribers(database: Database, issuer_id: UUID, filters: Mapping[str, str] | None = None) -> list[PrescriberStock]:
-    """Return an issuer's prescribers with their stock, by name. Filter: `nom` (name or city)."""
+    """Return an issuer's prescribers with their stock, by name. Filter: `name` (name or city)."""
     statement = _prescribers().where(Prescriber.issuer_id == issuer_id).order_by(Prescriber.name)
-    if text := (filters or {}).get("nom"):
-        statement = statement.where(
-            or_(Prescriber.name.icontains(text, autoescape=True), Prescriber.city.icontains(text, autoescape=True))
-        )
+    if text := (filters or {}).get("name"):
+        statement = statement.where(or_(contains(Prescriber.name, text), contains(Prescriber.city, text)))
     with database.read() as session:
         return [PrescriberStock(**row._asdict()) for row in session.execute(statement)]
 

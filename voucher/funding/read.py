@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.funding.model import CallKind, CallState, FundingClose, FundsCall, FundsReceipt
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.programme.model import Agreement, Funder, Issuer
@@ -164,17 +165,17 @@ def calls(
 ) -> Page[CallLine]:
     """Return a page of calls. Sorts: called_on, due_on, reference, amount.
 
-    Filters: `etat` (a state, `overdue`, or `due` for all that is awaited), `appel` (reference, agreement or funder).
+    Filters: `state` (a state, `overdue`, or `due` for all that is awaited), `call` (reference, agreement or funder).
     """
     query = _calls(issuer_id)
     if agreement_id is not None:
         query = query.where(FundsCall.agreement_id == agreement_id)
     if funder_id is not None:
         query = query.where(FundsCall.funder_id == funder_id)
-    if text := asked.filters.get("appel"):
+    if text := asked.filters.get("call"):
         columns = (FundsCall.reference, Agreement.name, Funder.name)
-        query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
-    if state := asked.filters.get("etat"):
+        query = query.where(or_(*(contains(column, text) for column in columns)))
+    if state := asked.filters.get("state"):
         query = query.where(_in_state(state, today))
     sorts = {
         "called_on": FundsCall.called_at,

@@ -145,7 +145,7 @@ def reverse_on_its_day(session: Session, event: Event, entry_id: UUID) -> UUID:
     return reverse(session, replace(event, effective_on=day), entry_id)
 
 
-def close_entry(
+def _close_entry(
     session: Session,
     event: Event,
     entry_id: UUID,
@@ -213,7 +213,7 @@ def _write(
             connection.execute(insert_rows(model.Movement, len(rows)), row_values(rows))
         else:
             insert_many(connection, model.Movement, rows)
-        close_entry(session, event, entry_id, len(lines), sum(line.amount_cents for line in lines), reverses_id)
+        _close_entry(session, event, entry_id, len(lines), sum(line.amount_cents for line in lines), reverses_id)
     return entry_id
 
 

@@ -26,19 +26,15 @@ ENTRY = (
     Entry.movement_count,
 )
 
-FILTERS = ("quoi", "texte", "jour", "du", "au", "journal", "montant", "de", "a", "compte", "tiers")
-"""Event type; words or an id; one day; first and last day; journal; amount to the cent; lowest and highest amount; account
-code; id of a structure or a funder. What cannot be read finds nothing: a wrong filter never widens a search."""
-
 
 def unreadable(filters: Mapping[str, str]) -> str:
     """Return the sentence that says which amount or day of a search cannot be read, empty when all can."""
-    for name in ("montant", "de", "a"):
+    for name in ("amount", "at_least", "at_most"):
         try:
             parse_euros(filters.get(name) or "0", may_be_zero=True)
         except WrongNumber as wrong:
             return str(wrong)
-    for name in ("jour", "du", "au"):
+    for name in ("day", "since", "until"):
         try:
             parse_day(filters.get(name) or "2026-01-01")
         except WrongDay as wrong:
@@ -47,18 +43,23 @@ def unreadable(filters: Mapping[str, str]) -> str:
 
 
 def search(filters: Mapping[str, str]) -> Select[*tuple[Any, ...]]:
-    """Return the statement of the entries that every filter keeps. Amounts are an entry's total, or one of its movements."""
+    """Return the statement of the entries that every filter keeps. Amounts are an entry's total, or one of its movements.
+
+    Filters: `event` (its type), `text` (words, or an id), `day`, `since` and `until`, `journal`, `amount` (to the cent), `at_least`
+    and `at_most`, `account` (its code), `third` (id of a structure or a funder). What cannot be read finds nothing: a wrong filter
+    never widens a search.
+    """
     query: Select[*tuple[Any, ...]] = select(*ENTRY)
-    if event_type := filters.get("quoi"):
+    if event_type := filters.get("event"):
         query = query.where(Entry.event_type == event_type)
-    if text := filters.get("texte"):
+    if text := filters.get("text"):
         query = query.where(_words(text))
     if journal := filters.get("journal"):
         query = query.where(Entry.journal == journal)
-    for name, compare in (("jour", "__eq__"), ("du", "__ge__"), ("au", "__le__")):
+    for name, compare in (("day", "__eq__"), ("since", "__ge__"), ("until", "__le__")):
         if text := filters.get(name):
             query = query.where(*_day(text, compare))
-    for name, compare in (("montant", "__eq__"), ("de", "__ge__"), ("a", "__le__")):
+    for name, compare in (("amount", "__eq__"), ("at_least", "__ge__"), ("at_most", "__le__")):
         if text := filters.get(name):
             query = query.where(_amount(text, compare))
     if accounts := _accounts(filters):
@@ -120,9 +121,9 @@ def _amount(text: str, compare: str) -> ColumnElement[bool]:
 
 def _accounts(filters: Mapping[str, str]) -> list[ColumnElement[bool]]:
     kept: list[ColumnElement[bool]] = []
-    if code := filters.get("compte"):
+    if code := filters.get("account"):
         kept.append(Account.code == code if code in CHART else false())
-    if third := filters.get("tiers"):
+    if third := filters.get("third"):
         try:
             asked = UUID(third)
         except ValueError:

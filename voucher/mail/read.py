@@ -91,14 +91,14 @@ def messages(
     issuer_id: UUID | None = None,
     with_accounts: bool = False,
 ) -> Page[MessageRow]:
-    """Return a page of messages by time. Filters: `etat`, `texte` (address or subject).
+    """Return a page of messages by time. Filters: `state`, `text` (address or subject).
 
     `with_accounts`: with those to people about their own accounts, which are the programme's affair alone.
     """
     query = select(*OutboxMessage.__table__.columns, _STATE).where(_in_scope(issuer_id, with_accounts))
-    if state := asked.filters.get("etat"):
+    if state := asked.filters.get("state"):
         query = query.where(_STATE.in_([state]))
-    if words := asked.filters.get("texte"):
+    if words := asked.filters.get("text"):
         like = f"%{words}%"
         query = query.where(or_(OutboxMessage.recipient.ilike(like), OutboxMessage.subject.ilike(like)))
     with database.read() as session:

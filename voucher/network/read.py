@@ -9,6 +9,7 @@ from sqlalchemy import Select, case, or_, select
 
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.network.lieux_standard import write_places
 from voucher.network.model import Place, Structure, StructureState
 from voucher.network.opening_hours import opening_hours_in_french
@@ -86,18 +87,16 @@ def places_near(
 def places(database: Database, asked: Asked, *, structure_id: UUID | None = None) -> Page[PlaceLine]:
     """Return a page of places. Sorts: name, city, updated_on.
 
-    Filters: `nom` (name, town or structure), `departement` (code), `etat` (open, closed), `service` (code).
+    Filters: `name` (name, town or structure), `department` (code), `state` (open, closed), `service` (code).
     """
     query = places_query()
     if structure_id is not None:
         query = query.where(Place.structure_id == structure_id)
-    if text := asked.filters.get("nom"):
-        query = query.where(
-            or_(*(column.icontains(text, autoescape=True) for column in (Place.name, Place.city, Structure.name)))
-        )
-    if code := asked.filters.get("departement"):
+    if text := asked.filters.get("name"):
+        query = query.where(or_(*(contains(column, text) for column in (Place.name, Place.city, Structure.name))))
+    if code := asked.filters.get("department"):
         query = query.where(Place.department_code == code)
-    if state := asked.filters.get("etat"):
+    if state := asked.filters.get("state"):
         query = query.where(Place.is_open.is_(state == "open"))
     if service := asked.filters.get("service"):
         query = query.where(("|" + Place.services + "|").contains(f"|{service}|", autoescape=True))

@@ -13,6 +13,7 @@ from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.labels import masked_iban
+from voucher.kernel.search import contains
 from voucher.network.model import BankDetails, Place, Structure, StructureState
 from voucher.network.read import PlaceLine, place_line, places_query
 
@@ -78,7 +79,7 @@ class StructurePage:
 def structures(database: Database, asked: Asked) -> Page[StructureLine]:
     """Return a page of structures. Sorts: name, state_changed_at.
 
-    Filters: `nom` (name or number), `etat` (state), `rib` (with, without, waiting). One that waits is a RIB; `has_bank_details` is of the one in use.
+    Filters: `name` (name or number), `state` (state), `bank_details` (with, without, waiting). One that waits is a RIB; `has_bank_details` is of the one in use.
     """
     sorts = {"name": Structure.name, "state_changed_at": Structure.state_changed_at}
     with database.read() as session:
@@ -94,14 +95,12 @@ def structure_count(database: Database, filters: Mapping[str, str]) -> int:
 
 def _filtered(filters: Mapping[str, str]) -> Select[*tuple[Any, ...]]:
     query = _structures()
-    if text := filters.get("nom"):
+    if text := filters.get("name"):
         plain = compact(text) or text
-        query = query.where(
-            or_(Structure.name.icontains(text, autoescape=True), Structure.pivot.icontains(plain, autoescape=True))
-        )
-    if state := filters.get("etat"):
+        query = query.where(or_(contains(Structure.name, text), contains(Structure.pivot, plain)))
+    if state := filters.get("state"):
         query = query.where(Structure.state == state)
-    if rib := filters.get("rib"):
+    if rib := filters.get("bank_details"):
         has_one = exists().where(BankDetails.structure_id == Structure.id, BankDetails.ended_at.is_(None))
         waits = exists().where(BankDetails.structure_id == Structure.id, BankDetails.is_waiting())
         query = query.where({"with": has_one, "waiting": waits}.get(rib, ~has_one))

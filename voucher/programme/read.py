@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.programme.funders import funder_parts
@@ -174,16 +175,14 @@ def key_figures(database: Database) -> KeyFigures:
 def agreements(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[AgreementLine]:
     """Return a page of agreements; with an `issuer_id`, only that issuer's.
 
-    Sorts: number, issuer, ceiling, committed. Filters: `nom` (number, name or issuer), `circuit` (channel).
+    Sorts: number, issuer, ceiling, committed. Filters: `name` (number, name or issuer), `channel` (channel).
     """
     query = _agreements(issuer_id)
-    if text := asked.filters.get("nom"):
+    if text := asked.filters.get("name"):
         query = query.where(
-            or_(
-                *(column.icontains(text, autoescape=True) for column in (Agreement.number, Agreement.name, Issuer.name))
-            )
+            or_(*(contains(column, text) for column in (Agreement.number, Agreement.name, Issuer.name)))
         )
-    if channel := asked.filters.get("circuit"):
+    if channel := asked.filters.get("channel"):
         query = query.where(Agreement.settlement_channel == channel)
     sorts = {
         "number": Agreement.number,

@@ -14,6 +14,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.labels import iban_end
 from voucher.kernel.rows import columns_of
+from voucher.kernel.search import contains
 from voucher.kernel.typed_numbers import whole_number
 from voucher.programme.model import (
     Agreement,
@@ -105,7 +106,7 @@ class PayingAccountLine:
 
 
 def funders(database: Database, asked: Asked) -> Page[FunderLine]:
-    """Return a page of funders. Sorts: name, amount. Filters: `nom`, `type`."""
+    """Return a page of funders. Sorts: name, amount. Filters: `name`, `kind`."""
     sums = (
         select(
             Envelope.funder_id,
@@ -126,9 +127,9 @@ def funders(database: Database, asked: Asked) -> Page[FunderLine]:
         amount.label("amount_cents"),
         func.coalesce(sums.c.allocated, 0).label("allocated_cents"),
     ).outerjoin(sums, sums.c.funder_id == Funder.id)
-    if text := asked.filters.get("nom"):
-        query = query.where(Funder.name.icontains(text, autoescape=True))
-    if kind := asked.filters.get("type"):
+    if text := asked.filters.get("name"):
+        query = query.where(contains(Funder.name, text))
+    if kind := asked.filters.get("kind"):
         query = query.where(Funder.kind == kind)
     with database.read() as session:
         page = page_of(session, query, {"name": Funder.name, "amount": amount}, [Funder.id], asked)
@@ -136,7 +137,7 @@ def funders(database: Database, asked: Asked) -> Page[FunderLine]:
 
 
 def envelopes(database: Database, asked: Asked) -> Page[EnvelopeLine]:
-    """Return a page of envelopes. Sorts: name, amount, year. Filters: `nom` (its own or its funder's), `annee`."""
+    """Return a page of envelopes. Sorts: name, amount, year. Filters: `name` (its own or its funder's), `year`."""
     query = select(
         Envelope.id,
         Envelope.name,
@@ -146,11 +147,9 @@ def envelopes(database: Database, asked: Asked) -> Page[EnvelopeLine]:
         Envelope.amount_cents,
         Envelope.allocated_cents,
     ).join(Funder, Funder.id == Envelope.funder_id)
-    if text := asked.filters.get("nom"):
-        query = query.where(
-            or_(Envelope.name.icontains(text, autoescape=True), Funder.name.icontains(text, autoescape=True))
-        )
-    if year := asked.filters.get("annee"):
+    if text := asked.filters.get("name"):
+        query = query.where(or_(contains(Envelope.name, text), contains(Funder.name, text)))
+    if year := asked.filters.get("year"):
         query = query.where(Envelope.fiscal_year == (whole_number(year) or 0))
     sorts = {"name": Envelope.name, "amount": Envelope.amount_cents, "year": Envelope.fiscal_year}
     with database.read() as session:
@@ -160,7 +159,7 @@ def envelopes(database: Database, asked: Asked) -> Page[EnvelopeLine]:
 
 
 def issuers(database: Database, asked: Asked) -> Page[IssuerLine]:
-    """Return a page of issuers. Sorts: name, ceiling. Filters: `nom` (name or SIREN), `type`."""
+    """Return a page of issuers. Sorts: name, ceiling. Filters: `name` (name or SIREN), `kind`."""
     sums = (
         select(
             Agreement.issuer_id,
@@ -183,10 +182,10 @@ def issuers(database: Database, asked: Asked) -> Page[IssuerLine]:
         ceiling.label("ceiling_cents"),
         func.coalesce(sums.c.committed, 0).label("committed_cents"),
     ).outerjoin(sums, sums.c.issuer_id == Issuer.id)
-    if text := asked.filters.get("nom"):
+    if text := asked.filters.get("name"):
         plain = compact(text) or text
-        query = query.where(or_(Issuer.name.icontains(text, autoescape=True), Issuer.siren == plain))
-    if kind := asked.filters.get("type"):
+        query = query.where(or_(contains(Issuer.name, text), Issuer.siren == plain))
+    if kind := asked.filters.get("kind"):
         query = query.where(Issuer.kind == kind)
     with database.read() as session:
         page = page_of(session, query, {"name": Issuer.name, "ceiling": ceiling}, [Issuer.id], asked)

@@ -173,18 +173,18 @@ def redemptions(
 ) -> Page[RedemptionLine]:
     """Return a page of a structure's redemptions. Sorts: at, place, amount.
 
-    Filters: `lieu` (a place's id), `etat` (`confirmed`, `undone`, `disputed`, `reversed`), `du` and `au` (Paris days, AAAA-MM-JJ), `carnet` (number).
+    Filters: `place` (a place's id), `state` (`confirmed`, `undone`, `disputed`, `reversed`), `since` and `until` (Paris days, AAAA-MM-JJ), `booklet` (number).
     """
     query = _lines().where(Redemption.structure_id == structure_id)
-    if place_id := _uuid(asked.filters.get("lieu", "")):
+    if place_id := _uuid(asked.filters.get("place", "")):
         query = query.where(Redemption.place_id == place_id)
-    if state := asked.filters.get("etat"):
+    if state := asked.filters.get("state"):
         query = query.where(Redemption.state == state)
-    if first_on := asked_day(asked.filters.get("du", "")):
+    if first_on := asked_day(asked.filters.get("since", "")):
         query = query.where(Redemption.redeemed_at >= start_of_day(first_on))
-    if last_on := asked_day(asked.filters.get("au", "")):
+    if last_on := asked_day(asked.filters.get("until", "")):
         query = query.where(Redemption.redeemed_at < end_of_day(last_on))
-    if number := asked.filters.get("carnet"):
+    if number := asked.filters.get("booklet"):
         query = query.where(Redemption.booklet_number == serial_asked(number))
     sorts = {"at": Redemption.redeemed_at, "place": Place.name, "amount": Redemption.amount_cents}
     with database.read() as session:

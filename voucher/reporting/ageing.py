@@ -74,16 +74,16 @@ class Ageing:
         return tuple(sum(column) for column in zip(*self.matrix().values(), strict=True)) or (0,) * len(AGES)
 
     def kept(self, filters: Mapping[str, str]) -> "Ageing":
-        """Return the same with only some debts. Filters: `etat`, `age`, `convention` (number), `structure` (name or number)."""
+        """Return the same with only some debts. Filters: `state`, `age`, `agreement` (number), `structure` (name or number)."""
         words = filters.get("structure", "").casefold()
         return Ageing(
             self.today,
             tuple(
                 debt
                 for debt in self.debts
-                if filters.get("etat", debt.debt.state) == debt.debt.state
+                if filters.get("state", debt.debt.state) == debt.debt.state
                 and filters.get("age", debt.age.key) == debt.age.key
-                and filters.get("convention", debt.agreement_number) == debt.agreement_number
+                and filters.get("agreement", debt.agreement_number) == debt.agreement_number
                 and (words in debt.structure_name.casefold() or debt.pivot.startswith(compact(words) or words))
             ),
             self.ledger_cents,

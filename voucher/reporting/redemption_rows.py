@@ -12,6 +12,7 @@ from voucher.kernel.calendar import end_of_day, paris_day, start_of_day
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.kernel.typed_days import asked_day
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement
@@ -39,7 +40,7 @@ def redemption_rows(
 ) -> Page[RedemptionRow]:
     """Return a page of confirmed redemptions. Sorts: at, amount.
 
-    Filters: `du` and `au` (Paris days, ISO), `age`, `convention` (number), `structure` (name or number). Without days, those
+    Filters: `since` and `until` (Paris days, ISO), `age`, `agreement` (number), `structure` (name or number). Without days, those
     that no batch holds.
     """
     sorts = {"at": Redemption.redeemed_at, "amount": Redemption.amount_cents}
@@ -83,7 +84,7 @@ def _redemptions(filters: Mapping[str, str], now: datetime, issuer_id: UUID | No
             in_scope(Agreement.issuer_id, issuer_id),
         )
     )
-    today, since, until = paris_day(now), asked_day(filters.get("du")), asked_day(filters.get("au"))
+    today, since, until = paris_day(now), asked_day(filters.get("since")), asked_day(filters.get("until"))
     if since is None and until is None:
         query = query.where(IN_NO_BATCH)
     if since is not None:
@@ -95,9 +96,9 @@ def _redemptions(filters: Mapping[str, str], now: datetime, issuer_id: UUID | No
             query = query.where(end_of_day(today - timedelta(days=age.from_days)) > BEGAN_AT)
         if age.to_days is not None:
             query = query.where(start_of_day(today - timedelta(days=age.to_days)) <= BEGAN_AT)
-    if number := filters.get("convention"):
+    if number := filters.get("agreement"):
         query = query.where(Agreement.number == number)
     if words := filters.get("structure"):
         pivot = Structure.pivot.startswith(compact(words) or words, autoescape=True)
-        query = query.where(Structure.name.icontains(words, autoescape=True) | pivot)
+        query = query.where(contains(Structure.name, words) | pivot)
     return query

@@ -87,14 +87,14 @@ def failures(database: Database, *, issuer_id: UUID | None = None) -> list[Failu
 
 
 def kept(found: Iterable[Failure], filters: Mapping[str, str]) -> list[Failure]:
-    """Return some failures. Filters: `motif` (code, or `aucun`), `banque` (BIC), `mois` (2026-11), `structure` (name or number)."""
+    """Return some failures. Filters: `reason` (code, or `aucun`), `bank` (BIC), `month` (2026-11), `structure` (name or number)."""
     words = filters.get("structure", "").casefold()
     return [
         one
         for one in found
-        if filters.get("motif", _reason(one)) == _reason(one)
-        and filters.get("banque", one.bic) == one.bic
-        and filters.get("mois", one.month) == one.month
+        if filters.get("reason", _reason(one)) == _reason(one)
+        and filters.get("bank", one.bic) == one.bic
+        and filters.get("month", one.month) == one.month
         and (words in one.structure_name.casefold() or one.pivot.startswith(compact(words) or words))
     ]
 

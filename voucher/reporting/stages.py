@@ -23,9 +23,9 @@ class Stage:
 
 BUDGET_STAGES = (
     Stage(Code.AVAILABLE, "Disponible", "Ouvert par le financeur, affecté à aucune convention."),
-    Stage(Code.COMMITTED, "Engagé", "Affecté à une convention ; aucun chèque n’est encore émis."),
-    Stage(Code.ISSUED, "Émis", "Chèques imprimés ou à imprimer, pas encore remis à une personne."),
-    Stage(Code.HANDED_OVER, "Remis", "Chèques remis à une personne, pas encore utilisés."),
+    Stage(Code.COMMITTED, "Engagé, à émettre", "Affecté à une convention ; aucun chèque n’est encore émis."),
+    Stage(Code.ISSUED, "Émis, à remettre", "Chèques imprimés ou à imprimer, pas encore remis à une personne."),
+    Stage(Code.HANDED_OVER, "Remis, à utiliser", "Chèques remis à une personne, pas encore utilisés."),
     Stage(Code.USED, "Utilisé", "Chèques encaissés à un comptoir."),
 )
 DEBT_STAGES = (

@@ -80,14 +80,14 @@ class Timeline:
         return tuple(batch for batch in self.batches if batch.is_late)
 
     def kept(self, filters: Mapping[str, str]) -> tuple[BatchLife, ...]:
-        """Return some batches. Filters: `retard` (oui, non), `etape` (what it waits for), `lot` (part of a number)."""
-        is_late = {"oui": True, "non": False}.get(filters.get("retard", ""))
-        words = filters.get("lot", "").casefold()
+        """Return some batches. Filters: `late` (oui, non), `step` (what it waits for), `batch` (part of a number)."""
+        is_late = {"oui": True, "non": False}.get(filters.get("late", ""))
+        words = filters.get("batch", "").casefold()
         return tuple(
             batch
             for batch in self.batches
             if (is_late is None or batch.is_late is is_late)
-            and filters.get("etape", batch.waits) == batch.waits
+            and filters.get("step", batch.waits) == batch.waits
             and words in batch.number.casefold()
         )
 

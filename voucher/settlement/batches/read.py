@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.money import sum_cents
+from voucher.kernel.search import contains
 from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.programme.model import Agreement, Issuer, SettlementChannel
@@ -136,7 +137,7 @@ class BatchPage:
 
 
 def batches(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[BatchLine]:
-    """Return a page of batches. Filters: `etat`, `lot` (number or agreement). Sorts: frozen_at, total, number."""
+    """Return a page of batches. Filters: `state`, `batch` (number or agreement). Sorts: frozen_at, total, number."""
     paid, failed = (AdviceState.PAID,), (AdviceState.REJECTED, AdviceState.RETURNED)
     states = (
         select(
@@ -168,13 +169,13 @@ def batches(database: Database, asked: Asked, *, issuer_id: UUID | None = None) 
         .outerjoin(states, states.c.batch_id == SettlementBatch.id)
         .where(in_scope(Agreement.issuer_id, issuer_id))
     )
-    if state := asked.filters.get("etat"):
+    if state := asked.filters.get("state"):
         query = query.where(SettlementBatch.state == state)
-    if words := asked.filters.get("lot"):
+    if words := asked.filters.get("batch"):
         query = query.where(
             or_(
-                SettlementBatch.number.icontains(words, autoescape=True),
-                Agreement.name.icontains(words, autoescape=True),
+                contains(SettlementBatch.number, words),
+                contains(Agreement.name, words),
             )
         )
     sorts = {

@@ -10,6 +10,7 @@ from sqlalchemy import Select, false, or_, select
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement
 from voucher.settlement.model.batches import PaymentAdvice, SettlementBatch
@@ -43,20 +44,20 @@ def advices(
 ) -> Page[AdviceRow]:
     """Return a page of advices, of one batch or one structure.
 
-    Filters: `etat`, `structure` (name, SIRET or reference). Sorts: structure, amount, frozen_at.
+    Filters: `state`, `structure` (name, SIRET or reference). Sorts: structure, amount, frozen_at.
     """
     query = advices_query(issuer_id)
     if batch_id is not None:
         query = query.where(PaymentAdvice.batch_id == batch_id)
     if structure_id is not None:
         query = query.where(PaymentAdvice.structure_id == structure_id)
-    if state := asked.filters.get("etat"):
+    if state := asked.filters.get("state"):
         known = AdviceState(state) if state in set(AdviceState) else None
         query = query.where(PaymentAdvice.state == known if known else false())
     if words := asked.filters.get("structure"):
         query = query.where(
             or_(
-                Structure.name.icontains(words, autoescape=True),
+                contains(Structure.name, words),
                 Structure.pivot.startswith(compact(words) or words, autoescape=True),
                 PaymentAdvice.reference == words.upper(),
             )

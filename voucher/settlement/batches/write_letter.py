@@ -12,6 +12,7 @@ from sqlalchemy import select
 from voucher.kernel.clean_input import required_lines, required_text
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once
+from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.mail.letter_kinds import LetterKind
@@ -39,7 +40,7 @@ class NewLetter:
 def prepared_letter(page: AdvicePage, signed: str) -> tuple[str, str]:
     """Return the subject and the text that a person may edit: what happened, what becomes of the money, what to do."""
     amount, told = format_euros(page.amount_cents), page.said
-    account = f" sur le compte dont l’IBAN finit par {page.iban[-4:]}" if page.iban else ""
+    account = f" sur le compte dont l’IBAN finit par {iban_end(page.iban)}" if page.iban else ""
     act = told.next_for_structure
     parts = (
         "Bonjour,",

@@ -189,7 +189,7 @@ def redemption_payments(
     now: datetime,
     redemption_id: UUID | None = None,
 ) -> Page[RedemptionPayment]:
-    """Return a page of a structure's redemptions by time, each with its payment. Filter: `lieu` (place id)."""
+    """Return a page of a structure's redemptions by time, each with its payment. Filter: `place` (place id)."""
     freed, standing = aliased(Dispute), aliased(Dispute)
     in_period = and_(
         freed.id.is_(None),
@@ -243,7 +243,7 @@ def redemption_payments(
     )
     if redemption_id is not None:
         query = query.where(Redemption.id == redemption_id)
-    if place := asked.filters.get("lieu"):
+    if place := asked.filters.get("place"):
         query = query.where(Place.name == place)
     with database.read() as session:
         page = page_of(session, query, {"redeemed_at": Redemption.redeemed_at}, [Redemption.id], asked)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.network.model import Structure
 from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.model.bank import BankMatch
@@ -103,17 +104,17 @@ LINE_SORTS: Mapping[str, Any] = {"booked_on": BankLine.booked_on, "amount": _SIG
 def lines(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[LineRow]:
     """Return a page of booked lines. Sorts: booked_on, amount (as signed).
 
-    Filters: `etat` (`a-identifier`, `rapprochee`), `texte` (reference, counterparty, remittance).
+    Filters: `state` (`a-identifier`, `rapprochee`), `text` (reference, counterparty, remittance).
     """
     query = _lines(issuer_id)
-    if state := asked.filters.get("etat"):
+    if state := asked.filters.get("state"):
         query = query.where(WAITS if state == "a-identifier" else ~WAITS)
-    if words := asked.filters.get("texte"):
+    if words := asked.filters.get("text"):
         query = query.where(
             or_(
                 BankLine.end_to_end_id == words.upper(),
-                BankLine.counterparty.icontains(words, autoescape=True),
-                BankLine.remittance.icontains(words, autoescape=True),
+                contains(BankLine.counterparty, words),
+                contains(BankLine.remittance, words),
             )
         )
     with database.read() as session:

@@ -33,6 +33,11 @@ class RefundRow:
     file_name: str | None
     return_line_id: UUID | None
 
+    @property
+    def is_for_the_bank(self) -> bool:
+        """Whether its file goes to the bank, and not to a public accountant."""
+        return self.file_name is not None and self.file_name.endswith(".xml")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalRow:
@@ -53,6 +58,11 @@ class ProposalRow:
     withdrawn_at: datetime | None
     undoes_id: UUID | None
     refund: "RefundRow | None"
+
+    @property
+    def is_refund(self) -> bool:
+        """Whether it sends money back to its sender."""
+        return self.kind is ProposalKind.REFUND
 
     @property
     def is_undoing(self) -> bool:

@@ -64,6 +64,11 @@ class MatchRow:
     undone_by: UUID | None
     undone_reason: str
 
+    @property
+    def is_payment(self) -> bool:
+        """Whether the line paid advices."""
+        return self.kind is MatchKind.PAYMENT
+
 
 def suggestions(database: Database, line_id: UUID, *, issuer_id: UUID | None = None) -> list[Suggestion]:
     """Return what a line that waits could be, the best first; nothing for one that is used. Raises Refused out of scope."""

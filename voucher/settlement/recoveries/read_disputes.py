@@ -12,6 +12,7 @@ from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.kernel.typed_days import asked_day
 from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
@@ -126,13 +127,13 @@ class DisputePage:
 
 
 def contestable(database: Database, asked: Asked, *, issuer_id: UUID | None = None) -> Page[Contestable]:
-    """Return a page of redemptions. Filters: `structure` (name or SIRET), `carnet`, `jour`. Sort: redeemed_at."""
+    """Return a page of redemptions. Filters: `structure` (name or SIRET), `booklet`, `day`. Sort: redeemed_at."""
     query = _redemptions(issuer_id).where(Redemption.state == RedemptionState.CONFIRMED)
     if words := asked.filters.get("structure"):
         query = query.where(is_structure(words))
-    if number := asked.filters.get("carnet"):
+    if number := asked.filters.get("booklet"):
         query = query.where(Redemption.booklet_number == serial_asked(number))
-    if day := asked.filters.get("jour"):
+    if day := asked.filters.get("day"):
         query = query.where(_on(day))
     with database.read() as session:
         page = page_of(session, query, {"redeemed_at": Redemption.redeemed_at}, [Redemption.id], asked)
@@ -149,11 +150,11 @@ def contested(database: Database, redemption_id: UUID, *, issuer_id: UUID | None
 def disputes(
     database: Database, asked: Asked, *, issuer_id: UUID | None = None, structure_id: UUID | None = None
 ) -> Page[DisputeLine]:
-    """Return a page of disputes. Filters: `etat`, `structure`. Sorts: opened_at, amount."""
+    """Return a page of disputes. Filters: `state`, `structure`. Sorts: opened_at, amount."""
     query = _disputes(issuer_id)
     if structure_id is not None:
         query = query.where(Dispute.structure_id == structure_id)
-    if state := asked.filters.get("etat"):
+    if state := asked.filters.get("state"):
         query = query.where(Dispute.outcome.is_(None) if state == "open" else Dispute.outcome == state)
     if words := asked.filters.get("structure"):
         query = query.where(is_structure(words))
@@ -274,7 +275,7 @@ def _dispute_line(row: Any) -> DisputeLine:
 def is_structure(words: str) -> ColumnElement[bool]:
     """Return the condition that a structure's name holds these words, or that its SIRET or RNA begins so."""
     return or_(
-        Structure.name.icontains(words, autoescape=True),
+        contains(Structure.name, words),
         Structure.pivot.startswith(compact(words) or words, autoescape=True),
     )
 

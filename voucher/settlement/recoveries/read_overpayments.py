@@ -123,14 +123,14 @@ def overpayments(
     issuer_id: UUID | None = None,
     structure_id: UUID | None = None,
 ) -> Page[OverpaymentLine]:
-    """Return a page of overpayments. Filters: `etat`, `structure`. Sorts: decided_at, left.
+    """Return a page of overpayments. Filters: `state`, `structure`. Sorts: decided_at, left.
 
     `days` is how long netting is given before a revenue order may be asked for.
     """
     query = _overpayments(days, now, issuer_id)
     if structure_id is not None:
         query = query.where(Overpayment.structure_id == structure_id)
-    if state := asked.filters.get("etat"):
+    if state := asked.filters.get("state"):
         query = query.where(_state(days, now) == state)
     if words := asked.filters.get("structure"):
         query = query.where(is_structure(words))

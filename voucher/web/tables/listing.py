@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from voucher.kernel.keyset import PER_PAGE, Asked, Key, key_text, read_key
+from voucher.web.tables.address_keys import asked_filters, asked_name
 from voucher.web.tables.columns import Table
 
 FILTER_LENGTH_MAX = 100
@@ -42,9 +43,9 @@ class Listing:
     def asked(self) -> Asked:
         """What the capability is asked."""
         return Asked(
-            sort=self.sort,
+            sort=asked_name(self.sort),
             descending=self.is_descending,
-            filters=self.filters,
+            filters=asked_filters(self.filters),
             limit=self.per_page,
             after=self.after,
             before=self.before,
