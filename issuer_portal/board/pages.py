@@ -136,7 +136,7 @@ def home() -> str:
         coverage=regions,
         coverage_chart=drawings.coverage_chart(regions),
         small=drawings.SMALL,
-        decisions=[(one, how_many(one), WORDINGS[one.risk].amount, link_of(one, viewer())) for one in risks],
+        decisions=[(risk, how_many(risk), WORDINGS[risk.risk].amount, link_of(risk, viewer())) for risk in risks],
         decision_count=risk_count,
     )
 

@@ -128,7 +128,7 @@ def new_count() -> str | Response:
     here, issuer_id = services(), own_issuer()
     form: Any = CountForm(id=str(new_id()))
     form.prescriber_id.choices = [("", "La collectivité elle-même")] + [
-        (str(one.id), one.name) for one in prescribers(here.database, issuer_id)
+        (str(prescriber.id), prescriber.name) for prescriber in prescribers(here.database, issuer_id)
     ]
     if form.validate_on_submit():
         count_id = id_of(form)

@@ -84,4 +84,4 @@ def _start_again(sentence: str) -> NoReturn:
 
 def year_choices() -> list[tuple[str, str]]:
     """Return the years that a filter offers."""
-    return [(str(one.year), str(one.year)) for one in years(services().database, now=services().now())]
+    return [(str(year.year), str(year.year)) for year in years(services().database, now=services().now())]

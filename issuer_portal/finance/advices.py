@@ -106,15 +106,15 @@ def _history(advice_id: UUID) -> list[dict[str, object]]:
     """Return what happened to the payment, the first thing first, for a timeline."""
     here = services()
     events = payment_history(here.database, advice_id, issuer_id=scope())
-    names = names_of(here.database, {one.made_by for one in events if one.made_by is not None})
+    names = names_of(here.database, {event.made_by for event in events if event.made_by is not None})
     return [
         {
-            "what": happened(one.why, one.after, one.line_origin),
-            "at": one.happened_at,
-            "who": "" if one.made_by is None else names.get(one.made_by, ""),
-            "detail": " ".join(_details(one)),
+            "what": happened(event.why, event.after, event.line_origin),
+            "at": event.happened_at,
+            "who": "" if event.made_by is None else names.get(event.made_by, ""),
+            "detail": " ".join(_details(event)),
         }
-        for one in events
+        for event in events
     ]
 
 

@@ -160,9 +160,9 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         may_wait=MAY_WAIT,
         ask_name=ASK_NAME,
         announced=announced,
-        why_held=by_title(one for one in waits.values() if one.state is AdviceState.HELD),
+        why_held=by_title(wait for wait in waits.values() if wait.state is AdviceState.HELD),
         why_failed={
-            str(state): by_title(one for one in waits.values() if one.state is state)
+            str(state): by_title(wait for wait in waits.values() if wait.state is state)
             for state in (AdviceState.REJECTED, AdviceState.RETURNED)
         },
         still_owed=still_owed,

@@ -181,7 +181,7 @@ def cash_rows(found: Cash) -> list[CashRow]:
     """Return all months of all scenarios of each agreement, then what is in no month."""
     months = [
         CashRow(
-            one.number,
+            agreement.number,
             SCENARIO_WORDS[scenario][0],
             "ensuite" if month.first is None else french_month(month.first),
             used_cents=month.used_cents,
@@ -189,13 +189,13 @@ def cash_rows(found: Cash) -> list[CashRow]:
             received_cents=month.received_cents,
             cash_cents=month.cash_cents,
         )
-        for one in found.agreements
-        for scenario, forecast in one.forecasts.items()
+        for agreement in found.agreements
+        for scenario, forecast in agreement.forecasts.items()
         for month in forecast.months
     ]
     apart = [
         CashRow(
-            one.number,
+            agreement.number,
             SCENARIO_WORDS[scenario][0],
             name,
             used_cents=None,
@@ -203,8 +203,8 @@ def cash_rows(found: Cash) -> list[CashRow]:
             received_cents=received_cents,
             cash_cents=None,
         )
-        for one in found.agreements
-        for scenario, forecast in one.forecasts.items()
+        for agreement in found.agreements
+        for scenario, forecast in agreement.forecasts.items()
         for name, paid_cents, received_cents in (
             ("aucun : dette bloquée", forecast.blocked_cents, 0),
             ("aucun : appel en retard", 0, forecast.late_cents),

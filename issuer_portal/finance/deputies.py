@@ -66,7 +66,7 @@ def new_deputy() -> str | Response:
     """Name who approves batches in one's place; it waits for the programme."""
     here = services()
     form: Any = NameForm(id=str(new_id()))
-    people = {str(one.id): one for one in accounts.may_be_deputies(here.database)}
+    people = {str(deputy.id): deputy for deputy in accounts.may_be_deputies(here.database)}
     form.deputy.choices = [("", "Choisissez une personne")] + [
         (key, f"{one.name}, {one.email}") for key, one in people.items()
     ]
@@ -79,7 +79,7 @@ def new_deputy() -> str | Response:
             until_on=form.until_on.data,
             issuer_id=scope(),
         )
-        programme = [_to(one) for one in accounts.holders(here.database, Role.PROGRAMME)]
+        programme = [_to(holder) for holder in accounts.holders(here.database, Role.PROGRAMME)]
         try:
             confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
             by = Person(viewer().account_id, viewer().name, viewer().email)
@@ -224,4 +224,4 @@ def _to(found: accounts.Person) -> Person:
 
 
 def _names(rows: Iterable[Deputyship]) -> dict[UUID, str]:
-    return accounts.names_of(services().database, {one for row in rows for one in row.people})
+    return accounts.names_of(services().database, {person for row in rows for person in row.people})

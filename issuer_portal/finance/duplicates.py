@@ -87,7 +87,7 @@ def withdraw_duplicate_answer(batch_id: UUID, answer_id: UUID) -> str | Response
     """Withdraw an answer, with a reason."""
     here = services()
     page = duplicates_of(here.database, batch_id, limit=SHOWN_MAX, issuer_id=scope())
-    row = next((one for one in page.answers if one.id == answer_id), None) if page else None
+    row = next((answer for answer in page.answers if answer.id == answer_id), None) if page else None
     if row is None:
         abort(404)
     form: Any = WithdrawForm()

@@ -24,7 +24,7 @@ class NoteForm(HouseForm):
     """What to know of the line, and who is on it; it carries the note's id, so that a double click writes one."""
 
     id = HiddenField()
-    note = StringField("Note", validators=[Length(max=NOTE_LENGTH_MAX)])
+    note = StringField("Ce qu’il faut savoir de cette ligne", validators=[Length(max=NOTE_LENGTH_MAX)])
     assignee = SelectField("Qui s’en occupe")
 
 

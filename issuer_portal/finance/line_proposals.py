@@ -55,9 +55,11 @@ def line_account(line_id: UUID) -> str | Response:
     line, _ = found
     choices = account_choices(here.database, line_id, issuer_id=scope())
     form: Any = AccountForm(id=str(new_id()), amount_cents=line.left_cents)
-    form.account.choices = [(_key(one), f"{one.name} : {format_euros(one.limit_cents)} au plus") for one in choices]
+    form.account.choices = [
+        (_key(choice), f"{choice.name} : {format_euros(choice.limit_cents)} au plus") for choice in choices
+    ]
     if form.validate_on_submit():
-        account = next(one.account for one in choices if _key(one) == form.account.data)
+        account = next(choice.account for choice in choices if _key(choice) == form.account.data)
         act: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
         try:
             propose_account(

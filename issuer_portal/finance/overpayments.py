@@ -215,7 +215,7 @@ def _show(page: read.OverpaymentPage, ask_form: Any = None) -> str:
         "finance/overpayment.html",
         page=page,
         line=page.line,
-        events=_events(page, names_of(services().database, {one for one in people if one is not None})),
+        events=_events(page, names_of(services().database, {person for person in people if person is not None})),
         claim_form=ClaimForm(id=str(new_id())),
         ask_form=ask_form or AskWriteOffForm(),
         write_off_form=WriteOffForm(left_cents=page.line.left_cents),
@@ -235,13 +235,16 @@ def _events(page: read.OverpaymentPage, names: dict[UUID, str]) -> list[dict[str
             "detail": page.decision,
         },
     ]
-    for one in page.recoveries:
-        by = f"lot {one.batch_number}" if one.batch_number else ""
-        what = f"{RECOVERY_KINDS[one.kind]} : {format_euros(one.amount_cents)}"
-        events.append({"what": what, "at": one.recovered_at, "detail": by})
-        if one.cancelled_at is not None:
+    for recovery in page.recoveries:
+        by = f"lot {recovery.batch_number}" if recovery.batch_number else ""
+        what = f"{RECOVERY_KINDS[recovery.kind]} : {format_euros(recovery.amount_cents)}"
+        events.append({"what": what, "at": recovery.recovered_at, "detail": by})
+        if recovery.cancelled_at is not None:
             events.append(
-                {"what": f"Annulé : {format_euros(one.amount_cents)} à rendre de nouveau", "at": one.cancelled_at}
+                {
+                    "what": f"Annulé : {format_euros(recovery.amount_cents)} à rendre de nouveau",
+                    "at": recovery.cancelled_at,
+                }
             )
     if page.order is not None:
         events.append(

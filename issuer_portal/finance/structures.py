@@ -50,13 +50,13 @@ def structure_page(structure_id: UUID) -> str:
     return render_template(
         "finance/structure.html",
         found=found,
-        told=said_of(here.database, [one.id for one in found.payments], here.now()),
+        told=said_of(here.database, [payment.id for payment in found.payments], here.now()),
         line=found.page.line,
         states=STATE_NAMES,
         message_tags=MESSAGE_TAGS,
         dispute_tags=DISPUTE_TAGS,
         may_write=viewer().may(*WRITERS),
-        lots={one.id: one.batch_number for one in found.payments},
+        lots={payment.id: payment.batch_number for payment in found.payments},
         reasons=DISPUTE_REASONS,
         now=here.now(),
     )

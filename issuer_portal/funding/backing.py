@@ -86,7 +86,7 @@ def backing() -> str | Response:
     listing, find = read_listing(request.args, table), whole(rows)
     if listing.wants_file:
         return list_file(table, listing, find, f"fonds-disponibles-{day.isoformat()}")
-    parts = [one.backing for one in rows]
+    parts = [row.backing for row in rows]
     total = sum_of(parts)
     whole_backing = programme_backing(services().database, parts, before) if scope() is None else None
     shown = whole_backing.backing if whole_backing else total
@@ -108,7 +108,7 @@ def backing() -> str | Response:
 def agreement_backing(agreement_id: UUID) -> str:
     """Show the accounts behind the backing of an agreement."""
     day, before = _asked()
-    found = next((one for one in _rows(day, before) if one.agreement_id == agreement_id), None)
+    found = next((row for row in _rows(day, before) if row.agreement_id == agreement_id), None)
     if found is None:
         abort(404)
     accounts = [(code, CHART[code].name, cents) for code, cents in sorted(found.backing.by_code.items()) if cents]

@@ -144,7 +144,7 @@ def funder(funder_id: UUID) -> str | Response:
         "funding/funder.html",
         name=name,
         lines=drawn(OF_FUNDER, listing, find),
-        due_cents=sum(one.due_cents for one in rows),
+        due_cents=sum(row.due_cents for row in rows),
     )
 
 

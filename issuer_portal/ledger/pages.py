@@ -144,7 +144,7 @@ def accounts() -> str | Response:
         listing=listing,
         lines=drawn(table, listing, find),
         classes=[(code, f"{code} {line.name}") for code, line in CHART.items()],
-        funders=[(str(one.id), one.name) for one in funder_names(database)],
+        funders=[(str(name.id), name.name) for name in funder_names(database)],
         is_balanced=sum(one.debit_cents for one in found) == sum(one.credit_cents for one in found),
     )
 

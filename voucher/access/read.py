@@ -113,7 +113,7 @@ def holders(database: Database, role: Role) -> list[Person]:
             .where(StaffAccount.closed_at.is_(None), StaffAccount.password_hash.is_not(None))
             .order_by(StaffAccount.name, StaffAccount.id)
         ).all()
-    return [found for one in ids if (found := person(database, one)) is not None]
+    return [found for each_id in ids if (found := person(database, each_id)) is not None]
 
 
 def may_be_deputies(database: Database) -> list[Person]:
@@ -128,7 +128,7 @@ def may_be_deputies(database: Database) -> list[Person]:
             .where(StaffAccount.closed_at.is_(None), StaffAccount.password_hash.is_not(None), used, ~other)
             .order_by(StaffAccount.name, StaffAccount.id)
         ).all()
-    return [found for one in ids if (found := person(database, one)) is not None]
+    return [found for each_id in ids if (found := person(database, each_id)) is not None]
 
 
 def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:

@@ -51,8 +51,13 @@ def annual_account_pdf(account: AgreementAccount, produced_on: date) -> bytes:
         "total": _row("Total", account.total),
         "definitions": [[name, DEFINITIONS[key]] for key, name in FIGURES.items()],
         "proofs": [
-            [one.name, format_euros(one.cents), format_euros(one.ledger_cents), "égal" if one.is_equal else "différent"]
-            for one in account.proofs
+            [
+                proof.name,
+                format_euros(proof.cents),
+                format_euros(proof.ledger_cents),
+                "égal" if proof.is_equal else "différent",
+            ]
+            for proof in account.proofs
         ],
         "is_proven": account.is_proven,
     }
@@ -74,14 +79,14 @@ def reconciliation_pdf(found: Reconciliation, drawn_on: date) -> bytes:
                 "name": DIFFERENCE_WORDS[kind],
                 "rows": [
                     [
-                        french_date(one.on),
-                        french_date(one.valued_on) if one.valued_on else "",
-                        one.label,
-                        format_euros(one.cents),
+                        french_date(row.on),
+                        french_date(row.valued_on) if row.valued_on else "",
+                        row.label,
+                        format_euros(row.cents),
                     ]
-                    for one in rows
+                    for row in rows
                 ],
-                "total": format_euros(sum(one.cents for one in rows)),
+                "total": format_euros(sum(row.cents for row in rows)),
             }
             for kind in DifferenceKind
             if (rows := found.of_kind(kind))

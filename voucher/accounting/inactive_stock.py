@@ -46,7 +46,7 @@ class InactiveStock:
     @property
     def total_cents(self) -> int:
         """What booklets in stock are worth."""
-        return sum(one.cents for one in self.holdings)
+        return sum(holding.cents for holding in self.holdings)
 
     @property
     def is_proven(self) -> bool:

@@ -108,19 +108,19 @@ def account_lines(
         page = page_of(session, query, {"day": every.c.effective_on}, ties, asked)
     return page.of(
         LedgerLine(
-            entry_id=one.entry_id,
-            effective_on=one.effective_on,
-            posted_at=one.posted_at,
-            journal=one.journal,
-            narration=one.narration,
-            other_id=one.other_id,
-            other_code=one.other_code,
-            debit_cents=int(one.debit),
-            credit_cents=int(one.credit),
-            balance_cents=opening + int(one.running),
-            letter=letters(one.number) if one.number is not None else "",
+            entry_id=row.entry_id,
+            effective_on=row.effective_on,
+            posted_at=row.posted_at,
+            journal=row.journal,
+            narration=row.narration,
+            other_id=row.other_id,
+            other_code=row.other_code,
+            debit_cents=int(row.debit),
+            credit_cents=int(row.credit),
+            balance_cents=opening + int(row.running),
+            letter=letters(row.number) if row.number is not None else "",
         )
-        for one in page.rows
+        for row in page.rows
     )
 
 

@@ -164,11 +164,11 @@ def record_count(database: Database, new: NewCount, *, by: UUID, now: datetime) 
                 [
                     {
                         "count_id": new.id,
-                        "booklet_number": one.booklet_number,
-                        "kind": one.kind,
-                        "known_as": one.known_as,
+                        "booklet_number": gap.booklet_number,
+                        "kind": gap.kind,
+                        "known_as": gap.known_as,
                     }
-                    for one in gaps
+                    for gap in gaps
                 ],
             )
     return gaps

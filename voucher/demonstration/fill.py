@@ -63,7 +63,9 @@ def fill(database: Database, *, master_secret: bytes, base_url: str, now: dateti
     structures = import_sixty_places(story)
     counters = open_counters(database)
     # Every structure of the ended agreement could be paid: nothing keeps its accounts open.
-    _last_year(story, region, [one for one in counters if one.structure_id in structures[:-WITHOUT_BANK_DETAILS]])
+    _last_year(
+        story, region, [counter for counter in counters if counter.structure_id in structures[:-WITHOUT_BANK_DETAILS]]
+    )
     # Each of the last two months a transfer came back, one of them paid again since; the accountant's last answer refuses one; the EPCI's last batch waits for its approval.
     stock = _this_year(
         story,

@@ -335,7 +335,9 @@ def last_at(story: Story, receipts: Sequence[Redeemed], counter: Counter) -> UUI
     with story.database.read() as session:
         return session.scalar(
             select(Redemption.id)
-            .where(Redemption.id.in_([one.id for one in receipts]), Redemption.structure_id == counter.structure_id)
+            .where(
+                Redemption.id.in_([receipt.id for receipt in receipts]), Redemption.structure_id == counter.structure_id
+            )
             .where(Redemption.state == RedemptionState.CONFIRMED)
             .order_by(Redemption.redeemed_at.desc())
             .limit(1)

@@ -203,7 +203,7 @@ def overdue_calls(session: Session, *, today: date, issuer_id: UUID | None = Non
     lines = [_call_line(row, today) for row in rows]
     if not lines:
         return None
-    return OverdueCalls(len(lines), sum(one.left_cents for one in lines), min(one.due_on for one in lines))
+    return OverdueCalls(len(lines), sum(line.left_cents for line in lines), min(line.due_on for line in lines))
 
 
 def call(database: Database, call_id: UUID, *, today: date, issuer_id: UUID | None = None) -> CallPage | None:

@@ -17,7 +17,7 @@ def hold_values(table: str, columns: Mapping[str, Sequence[str]], instead_of: Se
     """
     connection = op.get_bind()
     _refuse_unknown(connection, table, columns)
-    stands = {str(one["name"]) for one in inspect(connection).get_check_constraints(table)}
+    stands = {str(constraint["name"]) for constraint in inspect(connection).get_check_constraints(table)}
     named = {f"ck_{table}_{column}_is_known": known_values(column, values) for column, values in columns.items()}
     triggers = _triggers(connection, table)
     _check_deferred_references(connection)

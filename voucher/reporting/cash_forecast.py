@@ -66,11 +66,14 @@ class Cash:
 
     def of(self, scenario: Scenario) -> CashForecast:
         """Return the sum of the agreements in one scenario."""
-        return total([one.forecasts[scenario] for one in self.agreements], scenario)
+        return total([agreement.forecasts[scenario] for agreement in self.agreements], scenario)
 
     def kept(self, number: str) -> "Cash":
         """Return the same for one agreement by its number; all of them when none has it."""
-        return Cash(self.today, tuple(one for one in self.agreements if one.number == number) or self.agreements)
+        return Cash(
+            self.today,
+            tuple(agreement for agreement in self.agreements if agreement.number == number) or self.agreements,
+        )
 
 
 def cash(database: Database, *, now: datetime, issuer_id: UUID | None = None) -> Cash:

@@ -49,9 +49,9 @@ def structure_account(
         if page is None or (issuer_id is not None and not session.scalar(select(_has_used(structure_id, issuer_id)))):
             return None
         of_scope = set(session.scalars(select(Agreement.id).where(in_scope(Agreement.issuer_id, issuer_id))))
-        dues = tuple(one for one in all_dues(session, now, structure_id=structure_id) if one.agreement_id in of_scope)
+        dues = tuple(due for due in all_dues(session, now, structure_id=structure_id) if due.agreement_id in of_scope)
         messages = messages_about(session, facts_told_to(structure_id), issuer_id=issuer_id, limit=SHOWN_MAX)
-    failed_in = {one.agreement_id for one in dues if one.advice_id is not None}
+    failed_in = {due.agreement_id for due in dues if due.advice_id is not None}
     offers = urgent_offers(database, failed_in, now=now, issuer_id=issuer_id)
     newest = Asked(sort="frozen_at", descending=True, limit=SHOWN_MAX)
     payments = advices(database, newest, structure_id=structure_id, issuer_id=issuer_id)
@@ -61,7 +61,7 @@ def structure_account(
         page=page,
         sums=owing(database, structure_id, issuer_id=issuer_id),
         dues=dues,
-        offers=tuple(one for one in offers.values() if one.structure_id == structure_id),
+        offers=tuple(offer for offer in offers.values() if offer.structure_id == structure_id),
         payments=tuple(payments.rows),
         payment_count=payments.count,
         disputes=tuple(contested.rows),

@@ -162,7 +162,8 @@ def hash_of(archive: Archive, name: str, length: int) -> str:
 def check_schema(archive: Archive, report: Report, listed: dict[str, Any]) -> None:
     """See that schema.json describes each table, column for column. It is for people: nothing here is read from it."""
     told = {
-        one["file"]: [column["name"] for column in one["columns"]] for one in json.loads(archive.bytes("schema.json"))
+        load["file"]: [column["name"] for column in load["columns"]]
+        for load in json.loads(archive.bytes("schema.json"))
     }
     for file in sorted(set(told) | {name for name in listed if name.endswith(".csv")}):
         header = []

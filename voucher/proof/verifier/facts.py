@@ -317,7 +317,7 @@ class Facts:
                 detail = f"{used} centimes utilisés, {owed} dus ou en transit, {paid[agreement]} payés, {repaid[agreement]} rendus"
                 self.wrong("étapes", "account", f"convention {agreement} : {detail}")
         shares = self.ledger.sums(lambda account: (account.code, account.funder, account.agreement))
-        for _, funder, agreement in [one for one in shares if one[0] == "8050"]:
+        for _, funder, agreement in [share for share in shares if share[0] == "8050"]:
             used = shares["8050", funder, agreement]
             side = shares["4430", funder, agreement] + called[funder, agreement]
             if used != side:

@@ -57,8 +57,8 @@ class Claims:
         self.roots: dict[int, list[tuple[str, bytes]]] = defaultdict(list)
         self.proofs: dict[int, list[Proof]] = defaultdict(list)
         self.sealed_size, self.sealed_at = 0, ""  # as the archive's last checkpoint has them
-        for one in keys.handovers:
-            self.roots[one.size].append((f"seal_handover.csv, taille {one.size}", one.root))
+        for handover in keys.handovers:
+            self.roots[handover.size].append((f"seal_handover.csv, taille {handover.size}", handover.root))
         for told, hexadecimal, note, at in archive.rows("checkpoint", "size root note sealed_at"):
             where = f"checkpoint.csv, taille {told}"
             try:

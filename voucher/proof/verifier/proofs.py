@@ -217,7 +217,9 @@ class Keys:
             say("⚠ ATTENTION : la clé est prise dans l’archive. Qui a fait l’archive a pu faire la clé : donnez --key.")
         trusted = read_key(given or archive.bytes("programme-key.txt").decode())[1]
         self.handovers = list(read_handovers(archive, report))
-        chain = [one.previous[1] for one in self.handovers[:1]] + [one.next[1] for one in self.handovers]
+        chain = [handover.previous[1] for handover in self.handovers[:1]] + [
+            handover.next[1] for handover in self.handovers
+        ]
         place = chain.index(trusted) if trusted in chain else len(chain)
         self.current = chain[-1] if trusted in chain else trusted
         for rank, one in enumerate(self.handovers):
@@ -238,4 +240,4 @@ class Keys:
             report.wrong("reprise", "seal_handover", "aucune reprise ne mène à la clé donnée, ni ne part d’elle")
 
     def of(self, size: int) -> bytes:
-        return next((one.previous[1] for one in self.handovers if size <= one.size), self.current)
+        return next((handover.previous[1] for handover in self.handovers if size <= handover.size), self.current)

@@ -338,11 +338,12 @@ def _book(
         session.execute(insert(BankMatch), some)
     accounts = {advices[line.reference].paying_account_id for line in booked}
     open_accounts(
-        session, (AccountKey(code, bank_account_id=one) for one in accounts for code in (Code.BANK, Code.UNIDENTIFIED))
+        session,
+        (AccountKey(code, bank_account_id=account) for account in accounts for code in (Code.BANK, Code.UNIDENTIFIED)),
     )
     paid = {advices[line.reference].id: line.on for line in booked if line.status is ReturnStatus.PAID}
     for ids in chunks(paid):
-        withdraw_rejections(session, {one: paid[one] for one in ids}, by=by, now=now)
+        withdraw_rejections(session, {each_id: paid[each_id] for each_id in ids}, by=by, now=now)
     reasons = {advices[line.reference].id: line.reason for line in booked if line.status is ReturnStatus.RETURNED}
     pay_and_return(session, sha256, by=by, now=now, reasons=reasons)
     post_lines(session, sha256, by=by, now=now)

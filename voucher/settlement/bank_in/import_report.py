@@ -175,13 +175,13 @@ def _of_no_transfer(report: StatusReport, by_reference: Mapping[str, UUID]) -> l
         (
             None,
             Ignored(
-                one.line,
-                f"La banque {'annonce un doublon du' if one.is_duplicate else 'rejette le'} virement {one.end_to_end_id}, "
+                transfer.line,
+                f"La banque {'annonce un doublon du' if transfer.is_duplicate else 'rejette le'} virement {transfer.end_to_end_id}, "
                 "qui n’est pas dans ce fichier. Demandez-lui de quoi elle parle.",
             ),
         )
-        for one in report.transfers
-        if (one.is_rejected or one.is_duplicate) and one.end_to_end_id not in by_reference
+        for transfer in report.transfers
+        if (transfer.is_rejected or transfer.is_duplicate) and transfer.end_to_end_id not in by_reference
     ]
 
 

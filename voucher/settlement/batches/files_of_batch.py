@@ -96,14 +96,14 @@ def _credit_transfers(
     # No address: the network knows those of places, not that of who holds an account.
     transfers = [
         Transfer(
-            end_to_end_id=one.reference,
-            creditor_name=one.holder_name,
-            creditor_iban=one.iban,
-            creditor_bic=one.bic,
-            amount_cents=one.amount_cents,
-            remittance=f"Pass numerique, lot {batch.number}, {one.voucher_count} cheques",
+            end_to_end_id=advice.reference,
+            creditor_name=advice.holder_name,
+            creditor_iban=advice.iban,
+            creditor_bic=advice.bic,
+            amount_cents=advice.amount_cents,
+            remittance=f"Pass numerique, lot {batch.number}, {advice.voucher_count} cheques",
         )
-        for one in advices
+        for advice in advices
     ]
     try:
         return write_credit_transfers(

@@ -246,7 +246,7 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
             .where(PaymentFile.batch_id == batch_id)
             .order_by(PaymentFile.kind, PaymentFile.part)
         ).all()
-        file_cents = [one.total_cents for one in files if one.total_cents is not None]
+        file_cents = [file.total_cents for file in files if file.total_cents is not None]
         control = ControlSum(
             sum_cents(
                 session.scalar(
@@ -284,7 +284,9 @@ def batch(database: Database, batch_id: UUID, *, issuer_id: UUID | None = None) 
         control=control,
         states=states,
         changed=tuple(changed),
-        files=tuple(KeptFile(one.kind, one.part, one.name, one.sha256, one.byte_count, one.made_at) for one in files),
+        files=tuple(
+            KeptFile(file.kind, file.part, file.name, file.sha256, file.byte_count, file.made_at) for file in files
+        ),
     )
 
 

@@ -146,7 +146,7 @@ def to_do(database: Database, *, issuer_id: UUID | None = None) -> ToDo:
     held = carried.pop(AdviceState.HELD, (0, 0))
     return ToDo(
         period_count=len(periods),
-        period_cents=sum(one.total_cents for one in periods),
+        period_cents=sum(period.total_cents for period in periods),
         approve_count=waits.approve_count,
         approve_cents=waits.approve_cents,
         export_count=waits.export_count,

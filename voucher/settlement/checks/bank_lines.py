@@ -1,4 +1,4 @@
-"""What must be true of bank lines: each used once, each in the books, and nothing paid without one."""
+"""What must be true of bank lines: each used for what it is worth, each in the books, and nothing paid without one."""
 
 from typing import Any
 

@@ -52,8 +52,8 @@ def check_files_fit_their_channel(session: Session) -> list[Violation]:
         Violation(
             "files_fit_their_channel",
             f"lot {row.number}",
-            f"fichiers : {', '.join(FILE_KINDS[one][0] for one in sorted(kinds[row.id])) or 'aucun'} ; "
-            f"parties : {', '.join(str(one) for one in sorted(parts[row.id])) or 'aucune'}",
+            f"fichiers : {', '.join(FILE_KINDS[kind][0] for kind in sorted(kinds[row.id])) or 'aucun'} ; "
+            f"parties : {', '.join(str(part) for part in sorted(parts[row.id])) or 'aucune'}",
         )
         for row in batches
         if not _fit(row, kinds[row.id], sorted(parts[row.id]))
@@ -84,7 +84,7 @@ def check_files_pay_their_batch(session: Session) -> list[Violation]:
             expected = sorted(
                 (row.reference, row.iban or "", row.amount_cents) for row in advices if row.part == file.part
             )
-            is_right = is_right and payments == expected and cents == sum(one[2] for one in payments)
+            is_right = is_right and payments == expected and cents == sum(payment[2] for payment in payments)
             is_right = is_right and cents == file.total_cents
             announced += cents
         if (

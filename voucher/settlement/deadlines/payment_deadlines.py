@@ -306,7 +306,7 @@ def _advices(
     alone = [row for row in rows if _is_alone(row)]
     waits = why_waiting(session, [row.advice_id for row in alone], now)
     today = paris_day(now)
-    found = [_alone_due(row, waits[row.advice_id], one, today) for row in alone for one in parts[row.advice_id]]
+    found = [_alone_due(row, waits[row.advice_id], part, today) for row in alone for part in parts[row.advice_id]]
     together: defaultdict[tuple[UUID, str, date], list[tuple[Row[*tuple[Any, ...]], Part]]] = defaultdict(list)
     for row in rows:
         if not _is_alone(row):

@@ -134,7 +134,7 @@ def match_with_overpayment(
         if is_made(session, match_id, [MatchOf(line_id, MatchKind.OVERPAYMENT, overpayment_id)]):
             return _taken(session, match_id)
         claims = open_claims(session, paying_account_id=line.paying_account_id)
-        open_cents = next((one.open_cents for one in claims if one.overpayment_id == overpayment_id), 0)
+        open_cents = next((claim.open_cents for claim in claims if claim.overpayment_id == overpayment_id), 0)
         taken_cents: int = min(open_cents, line.amount_cents - line.matched_cents)
         if taken_cents > 0 and _repays(session, line_id, overpayment_id):
             raise Refused(

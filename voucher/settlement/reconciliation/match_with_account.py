@@ -106,7 +106,8 @@ def put_on_account(session: Session, match: Match, line: Line, wanted: ChartAcco
 def _repay(session: Session, match: Match, line: Line, wanted: ChartAccount, amount_cents: int) -> None:
     """Repay a structure's overpayments, the oldest first: each is a part of the match."""
     open_ones = [
-        OpenOverpayment(one.overpayment_id, one.structure_id, one.open_cents) for one in _claims(session, line, wanted)
+        OpenOverpayment(claim.overpayment_id, claim.structure_id, claim.open_cents)
+        for claim in _claims(session, line, wanted)
     ]
     for rank, (overpayment_id, cents) in enumerate(net_of(amount_cents, open_ones), 1):
         repay_from_line(session, line.id, overpayment_id, by=match.by, now=match.at, amount_cents=cents)
@@ -148,7 +149,9 @@ def _overpaid(session: Session, line: Line) -> list[AccountChoice]:
 def _claims(session: Session, line: Line, wanted: ChartAccount) -> list[Claim]:
     claims = open_claims(session, paying_account_id=line.paying_account_id)
     theirs = [
-        one for one in claims if (one.agreement_id, one.structure_id) == (wanted.agreement_id, wanted.structure_id)
+        claim
+        for claim in claims
+        if (claim.agreement_id, claim.structure_id) == (wanted.agreement_id, wanted.structure_id)
     ]
     return sorted(theirs, key=lambda one: (one.decided_at, one.overpayment_id))
 
@@ -186,4 +189,6 @@ def _open_close(session: Session, agreement_id: UUID, funder_id: UUID) -> Any:
         .where(FundingClose.agreement_id == agreement_id, FundingClose.funder_id == funder_id)
         .order_by(FundingClose.number)
     ).all()
-    return next((one for one in closes if one.refunded_cents < one.refund_cents), closes[-1] if closes else None)
+    return next(
+        (close for close in closes if close.refunded_cents < close.refund_cents), closes[-1] if closes else None
+    )

@@ -221,7 +221,7 @@ def _several_calls(session: Session, line: Line, left_cents: int) -> Iterator[Su
     """Give the calls that the line could pay together: named in its words, or of the very amount."""
     calls = open_calls_of(session, line)
     parts = proposed_parts(left_cents, calls)
-    together = [one for one in calls if one.id in parts]
+    together = [call for call in calls if call.id in parts]
     if len(together) < 2:
         return
     signs = (

@@ -66,7 +66,7 @@ def answer_duplicates(
         ids = _replayed(session, new, (outcome, why, by))
         if not ids:
             ids = _to_answer(session, new, by)
-            rows = ((new.id, one, outcome.value, why, now, by, None, None, "") for one in ids)
+            rows = ((new.id, each_id, outcome.value, why, now, by, None, None, "") for each_id in ids)
             copy_rows(session, DuplicateAnswer, rows)
             if outcome is DuplicateOutcome.NEVER_CAME:
                 _offer_again(session, ids, by, now)
@@ -111,7 +111,7 @@ def withdraw_answer(
         if changed(session, withdraw) == 0:
             return
         _refuse_rested_on(advices)
-        back = [one.id for one in advices if one.state == AdviceState.REJECTED]
+        back = [advice.id for advice in advices if advice.state == AdviceState.REJECTED]
         for some in chunks(back):
             days = dict.fromkeys(some, paris_day(now))
             withdraw_rejections(session, days, by=by, now=now, why=PaymentWhy.ANSWER_WITHDRAWN)
@@ -203,7 +203,7 @@ def _offer_again(session: Session, ids: Sequence[UUID], by: UUID, now: datetime)
 
 def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, DuplicateOutcome]]:
     """Return the answers that stand for each of these transfers, by person."""
-    found: dict[UUID, dict[UUID, DuplicateOutcome]] = {one: {} for one in ids}
+    found: dict[UUID, dict[UUID, DuplicateOutcome]] = {each_id: {} for each_id in ids}
     for some in chunks(ids):
         for row in session.execute(
             select(DuplicateAnswer.advice_id, DuplicateAnswer.answered_by, DuplicateAnswer.outcome).where(
@@ -216,16 +216,16 @@ def _standing(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, Du
 
 def _refuse_rested_on(advices: Sequence[Row[*tuple[Any, ...]]]) -> None:
     """Refuse to withdraw an answer on which something rests: a debit, a rejection of the bank, a batch that took the money up."""
-    for one in advices:
-        if one.state == AdviceState.PAID:
-            day = f" le {french_date(one.paid_on)}" if one.paid_on else ""
-            why = f"La banque a débité le virement {one.reference}{day} : le premier envoi tient. Il n’y a plus rien à répondre."
-        elif one.state == AdviceState.IN_FILE or (one.state == AdviceState.REJECTED and one.is_offered_again):
+    for advice in advices:
+        if advice.state == AdviceState.PAID:
+            day = f" le {french_date(advice.paid_on)}" if advice.paid_on else ""
+            why = f"La banque a débité le virement {advice.reference}{day} : le premier envoi tient. Il n’y a plus rien à répondre."
+        elif advice.state == AdviceState.IN_FILE or (advice.state == AdviceState.REJECTED and advice.is_offered_again):
             continue
-        elif one.state == AdviceState.REJECTED:
-            why = f"La banque a rejeté le virement {one.reference} depuis. {still_owed(1)}"
+        elif advice.state == AdviceState.REJECTED:
+            why = f"La banque a rejeté le virement {advice.reference} depuis. {still_owed(1)}"
         else:
-            raise _taken_up(one.reference)
+            raise _taken_up(advice.reference)
         raise Refused("answer_rested_on", why)
 
 

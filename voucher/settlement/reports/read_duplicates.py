@@ -200,7 +200,7 @@ def duplicates_of(
         standing = _standing(session, [row.id for row in rows if row.is_open])
         shown = _rows(session, rows[:limit])
         open_rows = [row for row in rows if row.is_open]
-        said = {one for answers in standing.values() for one in answers}
+        said = {answer for answers in standing.values() for answer in answers}
         return DuplicatePage(
             batch_id=batch_id,
             batch_number=rows[0].number,
