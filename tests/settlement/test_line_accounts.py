@@ -153,6 +153,27 @@ def test_a_credit_repays_a_structures_overpayments_the_oldest_first_never_beyond
     assert wrong_books(database) == []
 
 
+def test_a_line_repays_one_overpayment_by_one_part_at_a_time_whatever_its_cents(database: Database) -> None:
+    town = a_town(database, structure_count=1)
+    overpaid(town)
+    owed = balance(database, "4671")
+    (credit,) = book(database, a_line("C1", owed, True))
+    account = only(account_choices(database, credit), "4671").account
+    rival = new_id()
+    propose_account(database, rival, credit, account, 1_000, WHY, **FIRST)
+    match_id = put(database, credit, account, 1_000)
+    for cents in (1_000, 500):
+        with pytest.raises(Refused, match="nothing_due"):
+            propose_account(database, new_id(), credit, account, cents, WHY, **FIRST)
+    with pytest.raises(Refused, match="nothing_due"):
+        confirm_proposal(database, rival, **SECOND)
+    assert (balance(database, "4671"), left_cents(database)) == (owed - 1_000, 1_000 - owed)
+    assert wrong_books(database) == []
+    undo(database, match_id)
+    put(database, credit, account, owed)
+    assert wrong_books(database) == []
+
+
 def advanced(database: Database) -> tuple[Town, list[UUID]]:
     """Return a town whose first funder advanced 80 € of which 60 came, with a debit of 50 € and one of 90 €."""
     town = a_town(database, structure_count=1)

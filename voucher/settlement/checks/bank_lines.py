@@ -183,6 +183,7 @@ def check_a_match_is_in_the_books(session: Session) -> list[Violation]:
         .where(
             ~exists().where(
                 Recovery.bank_line_id == BankMatch.line_id,
+                Recovery.overpayment_id == BankMatch.target_id,
                 Recovery.amount_cents == BankMatch.amount_cents,
                 Recovery.cancelled_at.is_(None),
             )

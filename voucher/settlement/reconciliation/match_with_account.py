@@ -107,7 +107,8 @@ def _repay(session: Session, match: Match, line: Line, wanted: ChartAccount, amo
     """Repay a structure's overpayments, the oldest first: each is a part of the match."""
     open_ones = [
         OpenOverpayment(claim.overpayment_id, claim.structure_id, claim.open_cents)
-        for claim in _claims(session, line, wanted)
+        for claim in sorted(_claims(session, line), key=lambda one: (one.decided_at, one.overpayment_id))
+        if (claim.agreement_id, claim.structure_id) == (wanted.agreement_id, wanted.structure_id)
     ]
     for rank, (overpayment_id, cents) in enumerate(net_of(amount_cents, open_ones), 1):
         repay_from_line(session, line.id, overpayment_id, by=match.by, now=match.at, amount_cents=cents)
@@ -138,7 +139,7 @@ def _charges(session: Session, line: Line) -> AccountChoice:
 
 def _overpaid(session: Session, line: Line) -> list[AccountChoice]:
     found: dict[ChartAccount, AccountChoice] = {}
-    for claim in open_claims(session, paying_account_id=line.paying_account_id):
+    for claim in _claims(session, line):
         of = ChartAccount(Code.OVERPAID, claim.agreement_id, claim.structure_id)
         before_cents = found[of].limit_cents if of in found else 0
         name = account_name(Code.OVERPAID, claim.structure_name, claim.agreement_number, is_credit=True)
@@ -146,14 +147,9 @@ def _overpaid(session: Session, line: Line) -> list[AccountChoice]:
     return list(found.values())
 
 
-def _claims(session: Session, line: Line, wanted: ChartAccount) -> list[Claim]:
-    claims = open_claims(session, paying_account_id=line.paying_account_id)
-    theirs = [
-        claim
-        for claim in claims
-        if (claim.agreement_id, claim.structure_id) == (wanted.agreement_id, wanted.structure_id)
-    ]
-    return sorted(theirs, key=lambda one: (one.decided_at, one.overpayment_id))
+def _claims(session: Session, line: Line) -> list[Claim]:
+    """Return what the line may repay: no overpayment of which it repays a part, which would be counted once for two parts."""
+    return open_claims(session, paying_account_id=line.paying_account_id, not_repaid_by=line.id)
 
 
 def _advances(session: Session, line: Line) -> list[AccountChoice]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import not_before
@@ -39,11 +39,16 @@ class Claim:
 
 
 def open_claims(
-    session: Session, *, paying_account_id: UUID | None = None, amount_cents: int | None = None
+    session: Session,
+    *,
+    paying_account_id: UUID | None = None,
+    amount_cents: int | None = None,
+    not_repaid_by: UUID | None = None,
 ) -> list[Claim]:
     """Return the overpayments a credit may repay, the likeliest first: claimed ones, then the oldest.
 
-    `paying_account_id` limits to the agreements that this account pays, `amount_cents` to those with as much left or more.
+    `paying_account_id` limits to the agreements that this account pays, `amount_cents` to those with as much left or more,
+    `not_repaid_by` to those of which this line repays no part: a line repays each once at a time.
     """
     left = Overpayment.amount_cents - Overpayment.recovered_cents
     query = (
@@ -66,6 +71,13 @@ def open_claims(
         query = query.where(Agreement.paying_account_id == paying_account_id)
     if amount_cents is not None:
         query = query.where(left >= amount_cents)
+    if not_repaid_by is not None:
+        is_repaid = exists().where(
+            Recovery.overpayment_id == Overpayment.id,
+            Recovery.bank_line_id == not_repaid_by,
+            Recovery.cancelled_at.is_(None),
+        )
+        query = query.where(~is_repaid)
     return [Claim(**row._asdict() | {"is_claimed": bool(row.is_claimed)}) for row in session.execute(query)]
 
 
@@ -75,8 +87,8 @@ def repay_from_line(
     """Let a bank credit that waits in 4711 repay an overpayment (4711 to 4671), whole or in part; return the recovery's id.
 
     `amount_cents` is the part of the line that repays this one, by default all of it. The caller holds the turn of bank files,
-    has checked that the line is in its scope, and keeps that it is used; again, it changes nothing. Raises Refused: a
-    debit, an account that does not pay this agreement, more than is left of the overpayment or of the line.
+    has checked that the line is in its scope, and keeps that it is used. Raises Refused: a debit, an account that does
+    not pay this agreement, more than is left of the overpayment or of the line, a line that repays a part of it already.
     """
     line = session.execute(select(*BankLine.__table__.columns).where(BankLine.id == line_id)).one()
     found = session.execute(
@@ -88,11 +100,9 @@ def repay_from_line(
         raise Refused("unknown_overpayment", "Ce trop-perçu n’attend pas cette ligne. Choisissez dans la liste.")
     cents = line.amount_cents if amount_cents is None else amount_cents
     live = select(Recovery).where(Recovery.bank_line_id == line_id, Recovery.cancelled_at.is_(None))
-    standing = session.scalars(live.where(Recovery.overpayment_id == overpayment_id)).one_or_none()
-    if standing is not None and standing.amount_cents == cents:
-        return standing.id
-    used_cents = sum(one.amount_cents for one in session.scalars(live))
-    if standing is not None or not 0 < cents <= line.amount_cents - used_cents:
+    standing = session.scalars(live).all()
+    used_cents = sum(one.amount_cents for one in standing)
+    if any(one.overpayment_id == overpayment_id for one in standing) or not 0 < cents <= line.amount_cents - used_cents:
         raise Refused("line_used", "Cette ligne rembourse déjà un trop-perçu. Défaites ce rapprochement d’abord.")
     if not recover(session, overpayment_id, cents):
         left = found.amount_cents - found.recovered_cents
