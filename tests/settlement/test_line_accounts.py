@@ -1,6 +1,7 @@
 """A part of a bank line on an account of the chart, by two people: 6270, 4671 and 4432, never beyond what is owed there."""
 
 import re
+import threading
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from tests.settlement.test_line_parts import a_line, at_once, book, left_cents
 from tests.settlement.test_overpayments import overpaid
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town, wrong_books
 from voucher.access.rules import Role
+from voucher.funding.accounts import take_funding_turn
 from voucher.funding.call import call_advance
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -196,6 +198,21 @@ def test_a_debit_gives_back_of_an_advance_what_came_and_was_not_used(database: D
     put(database, small, choice.account, 2_500)
     assert only(account_choices(database, large), "4432").limit_cents == 3_500
     assert wrong_books(database) == []
+
+
+def test_undoing_an_advance_given_back_waits_for_who_draws_up_the_final_balance(database: Database) -> None:
+    town, (_, large) = advanced(database)
+    match_id = put(database, large, only(account_choices(database, large), "4432").account, 6_000)
+    undone: list[None] = []
+    other = threading.Thread(target=lambda: undone.append(undo(database, match_id)))
+    with database.write() as session:
+        take_funding_turn(session, town.agreement_id, town.agreed.funder_ids[0])
+        other.start()
+        other.join(1)
+        assert undone == [], "the balance being drawn up counts what was given back"
+    other.join()
+    assert undone == [None]
+    assert balance(database, "4432") == -8_000
 
 
 def test_people_who_confirm_at_once_never_take_more_than_what_is_owed(database: Database) -> None:

@@ -1,6 +1,7 @@
 """What nobody can identify of a credit goes back to its sender: two people, one transfer, and what the bank says of it."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from voucher.settlement.formats_out.files_read_back import file_total_cents
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.model.refunds import LineRefund
 from voucher.settlement.reconciliation.proposals import confirm_proposal, propose_undo, withdraw_proposal
+from voucher.settlement.reconciliation.read_proposals import refund_file
 from voucher.settlement.reconciliation.refund_line import NewRefund, match_with_sent_refund, propose_refund
 from voucher.settlement.reconciliation.suggest import matches, suggestions
 from voucher.settlement.reconciliation.undo_match import undo_match
@@ -83,6 +85,9 @@ def test_a_credit_is_sent_back_once_by_two_people_in_a_file_and_its_debit_pays_i
     bank = Bank(database)
     new = bank.ask(12_000)
     propose_refund(database, new, **FIRST)
+    for other in (replace(new, iban=an_iban(4243)), replace(new, holder_name="Un autre"), replace(new, amount_cents=1)):
+        with pytest.raises(Refused, match="same_id_other_content"):
+            propose_refund(database, other, **FIRST)
     with pytest.raises(Refused, match="four_eyes"):
         confirm_proposal(database, new.id, **FIRST)
     for _ in range(2):
@@ -110,6 +115,8 @@ def test_a_credit_is_sent_back_once_by_two_people_in_a_file_and_its_debit_pays_i
     match_id = new_id()
     for _ in range(2):
         match_with_sent_refund(database, match_id, debit_id, best.target_id, **FIRST)
+    with pytest.raises(Refused, match="same_id_other_content"):
+        match_with_sent_refund(database, match_id, debit_id, new_id(), **FIRST)
     assert bank.refund(new.id).state == "paid"
     rest = bank.send(345)
     bank.book(345, False, bank.refund(rest).reference)
@@ -147,8 +154,11 @@ def test_a_refund_that_the_bank_refuses_or_two_people_take_back_lets_the_line_wa
     assert bank.refund(refused).state == "rejected"
     assert wrong_books(database) == []
     taken_back = bank.send()
+    assert refund_file(database, taken_back) is not None
     undo(database, taken_back)
     assert bank.refund(taken_back).state == "rejected"
+    for gone in (refused, taken_back):
+        assert refund_file(database, gone) is None, "its line waits again: who still had its page would send it twice"
     dropped = bank.ask()
     withdraw_proposal(database, dropped.id, **FIRST)
     assert bank.refund(dropped.id).state == "withdrawn"

@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import account, balance_cents
+from voucher.funding.accounts import account, balance_cents, take_funding_turn
 from voucher.funding.model import AdvanceReturn, CallKind, CallState, FundingClose, FundsCall
 from voucher.funding.receive import BookedMoney, refuse_other_account
+from voucher.kernel.database import changed
 from voucher.kernel.money import format_euros, sum_cents
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Code, Dimension, EventType
@@ -77,16 +78,20 @@ def return_advance(
 
 def undo_return(session: Session, match_id: UUID, *, by: UUID, now: datetime) -> None:
     """Take back what a match said was given back; again, it changes nothing. Raises Refused once a final balance counts it."""
-    row = session.execute(
+    known = session.execute(
+        select(AdvanceReturn.agreement_id, AdvanceReturn.funder_id).where(AdvanceReturn.id == match_id)
+    ).one()
+    # A final balance that is being drawn up counts it: it comes before, and is seen, or after.
+    take_funding_turn(session, known.agreement_id, known.funder_id)
+    undone = (
         update(AdvanceReturn)
         .where(AdvanceReturn.id == match_id, AdvanceReturn.undone_at.is_(None))
         .values(undone_at=now, undone_by=by)
-        .returning(AdvanceReturn.agreement_id, AdvanceReturn.funder_id, AdvanceReturn.returned_at)
         .execution_options(synchronize_session=False)
-    ).one_or_none()
-    if row is None:
+    )
+    if changed(session, undone) == 0:
         return
-    if _last_close_at(session, row.agreement_id, row.funder_id) is not None:
+    if _last_close_at(session, known.agreement_id, known.funder_id) is not None:
         raise Refused(
             "match_rested_on",
             "Le décompte final de ce financeur compte cette avance rendue. Elle ne peut plus être défaite : appelez le financeur.",

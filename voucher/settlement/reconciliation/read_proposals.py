@@ -172,9 +172,17 @@ def _refund(row: Row[*tuple[Any, ...]]) -> RefundRow:
 
 
 def refund_file(database: Database, refund_id: UUID, *, issuer_id: UUID | None = None) -> tuple[str, bytes] | None:
-    """Return the name and bytes of what asks for a refund, as written when it was confirmed; None before, or out of scope."""
+    """Return the name and bytes of what asks for a refund, as written when it was confirmed; None before, or out of scope.
+
+    None too once it was refused or taken back: its line waits again, and its file would send the money a second time.
+    """
     with database.read() as session:
         found = sent_refund(session, refund_id, issuer_id)
-        if found is None or found.file_name is None or found.file_content is None:
+        if (
+            found is None
+            or found.state == RefundState.REJECTED
+            or found.file_name is None
+            or found.file_content is None
+        ):
             return None
         return found.file_name, found.file_content

@@ -18,7 +18,7 @@ from voucher.kernel import sepa
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.clean_input import account_holder, identifier, required_text
 from voucher.kernel.database import Database, changed
-from voucher.kernel.idempotency import is_replay
+from voucher.kernel.idempotency import is_replay, is_same
 from voucher.kernel.identifiers import check_iban, new_id
 from voucher.kernel.money import format_euros
 from voucher.kernel.paper import euros_cell
@@ -67,17 +67,20 @@ def propose_refund(
             "reason": required_text(new.reason, "reason", REASON_LENGTH_MAX),
             "proposed_by": by,
         }
-        if is_replay(session, LineProposal, proposal):
+        to = {
+            "id": new.id,
+            "holder_name": account_holder(new.holder_name, "holder_name"),
+            "iban": identifier(check_iban, new.iban, "iban"),
+        }
+        if is_replay(session, LineProposal, proposal) and is_replay(session, LineRefund, to):
             return
         _refuse_wrong(line, new.amount_cents)
         account = session.get_one(PayingAccount, line.paying_account_id)
         refund = {
-            "id": new.id,
+            **to,
             "reference": refund_reference(new.id),
             "paying_account_id": account.id,
             "channel": account.channel,
-            "holder_name": account_holder(new.holder_name, "holder_name"),
-            "iban": identifier(check_iban, new.iban, "iban"),
             "amount_cents": new.amount_cents,
             "state": RefundState.PROPOSED,
         }
@@ -179,6 +182,7 @@ def match_with_sent_refund(
         take_bank_turn(session)
         line = line_to_use(session, line_id, issuer_id)
         if is_made(session, match_id, [MatchOf(line_id, MatchKind.REFUND_DEBIT)]):
+            is_same(session.scalar(select(LineRefund.id).where(LineRefund.debit_match_id == match_id)), refund_id)
             return
         refund = session.get(LineRefund, refund_id)
         if line.is_credit or refund is None or refund.paying_account_id != line.paying_account_id:
