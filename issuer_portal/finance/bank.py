@@ -63,6 +63,8 @@ def reconciliation() -> str:
         aside=ignored_parts(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         files=imported_files(database, limit=SHOWN_MAX, issuer_id=issuer_id),
         pages=missing_pages(database, issuer_id=issuer_id),
+        shown_max=SHOWN_MAX,
+        days_max=DAYS_SHOWN_MAX,
         today=paris_day(services().now()),
     )
 

@@ -81,6 +81,7 @@ def _page(line_id: UUID, form: Any) -> str:
         "finance/line.html",
         line=one,
         candidates=candidates,
+        candidates_max=read_bank.CANDIDATES_MAX,
         others=suggestions(here.database, line_id, issuer_id=issuer_id),
         matches=made,
         waiting=[one for one in proposals if one.is_waiting],

@@ -16,6 +16,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.settlement.deadlines.finance_calendar import calendar
 from voucher.settlement.payable.hold_by_hand import (
+    HOLDS_MAX,
     REASON_CHARACTERS_MAX,
     HoldRow,
     NewHold,
@@ -52,7 +53,9 @@ def all_holds() -> str:
     live = payment_holds(database, is_live=True, issuer_id=issuer_id)
     lifted = payment_holds(database, is_live=False, issuer_id=issuer_id)
     people = {one for row in (*live, *lifted) for one in (row.placed_by, row.lifted_by) if one is not None}
-    return render_template("finance/holds.html", live=live, lifted=lifted, names=names_of(database, people))
+    return render_template(
+        "finance/holds.html", live=live, lifted=lifted, holds_max=HOLDS_MAX, names=names_of(database, people)
+    )
 
 
 @blueprint.route("/blocages/nouveau", methods=["GET", "POST"])

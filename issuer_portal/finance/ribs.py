@@ -16,7 +16,7 @@ from voucher.access.read_changes import had_hand_in
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.network.confirm_rib import confirm_bank_details, dismiss_bank_details
-from voucher.settlement.payable.ribs_to_confirm import RibToConfirm, rib_to_confirm, ribs_to_confirm
+from voucher.settlement.payable.ribs_to_confirm import ROWS_MAX, RibToConfirm, rib_to_confirm, ribs_to_confirm
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
@@ -42,6 +42,7 @@ def waiting_ribs() -> str:
     return render_template(
         "finance/ribs.html",
         rows=rows,
+        rows_max=ROWS_MAX,
         names=names_of(here.database, {row.recorded_by for row in rows}),
         may_confirm=viewer().may(*CONFIRMERS),
         me=viewer().account_id,

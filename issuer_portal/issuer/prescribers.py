@@ -101,6 +101,7 @@ def prescriber(prescriber_id: UUID) -> str:
         kind=PRESCRIBER_KINDS[found.kind],
         stock=stock,
         slips=read_stock.slips(here.database, prescriber_id),
+        slips_max=read_stock.SLIPS_SHOWN_MAX,
         booklets=in_stock.rows,
         total=stock.stock_count,
     )

@@ -79,6 +79,7 @@ def home() -> str:
         form=form,
         stock=read_stock.prescriber_stock(here.database, prescriber_id),
         last=read.handovers(here.database, prescriber_id),
+        last_max=read.HANDOVERS_SHOWN_MAX,
     )
 
 

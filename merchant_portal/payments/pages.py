@@ -98,7 +98,7 @@ REDEMPTIONS = Table(
             link=lambda row: url_for("payments.why", redemption_id=row.redemption_id),
         ),
         Column("place_name", "Lieu"),
-        Column("what", "Où en est le paiement", value=lambda row: row.now.what),
+        Column("what", "Où en est-on", value=lambda row: row.now.what),
         Column("state", "État", Kind.TAG, lambda row: _tag(row)[0], tag=lambda row: _tag(row)[1], under="what"),
         Column("paid_on", "Payé le", Kind.DAY, under="what"),
         Column(
@@ -106,7 +106,7 @@ REDEMPTIONS = Table(
             "Qui doit agir",
             value=lambda row: row.now.who or ("" if row.paid_on or row.is_clawed_back else "Personne pour le moment"),
         ),
-        Column("next", "Que faire", value=lambda row: f"{row.now.next} {row.due_sentence}".strip(), under="who"),
+        Column("next", "Que faire", value=lambda row: row.now.next, under="who"),
         Column("due_on", "Au plus tard le", Kind.DAY),
         Column("voucher_count", "Chèques", Kind.COUNT, is_summed=True),
         Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),

@@ -3,15 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pymerkle import InmemoryTree, verify_consistency, verify_inclusion
+from pymerkle import InmemoryTree, verify_inclusion
 from pymerkle.proof import MerkleProof
 
 from voucher.ledger.merkle import (
     EMPTY_ROOT,
     Frontier,
-    consistency_path,
     inclusion_path,
-    is_consistent,
     leaf_hash,
     node_hash,
     peaks_of,
@@ -79,20 +77,6 @@ def test_an_inclusion_proof_leads_to_the_root_and_the_oracle_gives_the_same(size
     assert root_of_inclusion(leaf, size, hashes[leaf], [*path, root]) != root
     if path:
         assert root_of_inclusion(leaf, size, hashes[leaf], path[:-1]) != root
-
-
-@given(SIZES, SIZES)
-def test_a_consistency_proof_is_believed_and_a_fork_is_not(one: int, other: int) -> None:
-    first, second = sorted((one, other))
-    hashes = a_tree(second)
-    path = consistency_path(first, second, lambda start, end: range_root(hashes, start, end))
-    old, new = grown(hashes[:first]).root(), grown(hashes).root()
-    assert is_consistent(first, second, old, new, path)
-    forked = grown([*hashes[: first - 1], leaf_hash(b"fork")]).root()
-    assert not is_consistent(first, second, forked, new, path)
-    if first < second:
-        assert not is_consistent(first, second, old, old, path)
-    verify_consistency(old, new, the_oracle(second).prove_consistency(first, second))
 
 
 def test_kept_nodes_stand_for_256_each() -> None:

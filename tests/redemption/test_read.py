@@ -37,5 +37,3 @@ def test_a_structure_s_redemptions_are_listed_sorted_and_filtered(database: Data
     assert listed(booklet="0001") == [3, 2, 1]
     assert listed(state="undone") == []
     assert listed(place="nonsense", since="hier") == [3, 2, 1]
-    totals = read.place_totals(database, first.structure_id, NOW)
-    assert totals == {first.place_id: (3, 3000), second.place_id: (3, 3000)}

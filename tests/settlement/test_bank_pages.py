@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from issuer_portal.finance import bank
 from tests.clients import app_for, csrf_token, signed_in_client
 from tests.settlement import cfonb_files
 from tests.settlement.camt_files import Account, Booked, Transaction, camt
@@ -126,7 +127,9 @@ def test_a_days_balance_lists_the_lines_that_explain_a_difference(screen: Screen
     assert "9\u00a0jours" in later.get("/finances/banque").get_data(as_text=True)
 
 
-def test_several_files_each_have_their_line_and_each_import_says_its_format(screen: Screen) -> None:
+def test_several_files_each_have_their_line_and_each_import_says_its_format(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paid = screen.paid
     pending = Booked(-900, "P1", status="PDNG")
     first = camt(
@@ -144,6 +147,13 @@ def test_several_files_each_have_their_line_and_each_import_says_its_format(scre
     assert "tout.zip › r3.sta est refusé en entier." in said
     assert "C’est un relevé MT940 (SWIFT). Demandez à la banque un relevé camt.053" in said
     page = screen.get("/finances/banque")
+    assert "seulement" not in page
+    with monkeypatch.context() as patch:
+        patch.setattr(bank, "SHOWN_MAX", 1)
+        patch.setattr(bank, "DAYS_SHOWN_MAX", 1)
+        cut = screen.get("/finances/banque")
+    assert "Les 1 fichiers les plus récents seulement." in cut
+    assert "Les 1 soldes les plus récents seulement." in cut
     assert re.search(r"tout\.zip › dossier/r2\.txt</th>\s*<td[^>]*>CFONB 120</td>", page)
     assert "Choisissez au moins un fichier." in screen.post("/finances/banque/importer", "/finances/banque/importer")
     assert wrong_books(paid.database) == []

@@ -119,6 +119,9 @@ def test_somebody_without_a_role_reads_finance_for_those_days_and_does_nothing_e
         and (access_of(house.app, rule.endpoint) or set()) <= {Role.FINANCE_APPROVER, Role.FINANCE_PREPARER}
     }
     assert acts == ACTS_OF_DEPUTIES
+    for rule in house.app.url_map.iter_rules():
+        if is_open_to_deputies(house.app, rule.endpoint) and not rule.arguments and "GET" in (rule.methods or ()):
+            assert client.get(rule.rule).status_code == 200, rule
     assert client.get("/finances/remplacements/nouveau").status_code == 403
     assert client.get("/comptabilite/").status_code == 403
     assert "est validé" in house.approve(client, batch_id)

@@ -15,11 +15,13 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.model import Entry
 from voucher.programme.model import PayingAccount
+from voucher.settlement.bank_in.import_bank_file import import_bank_file
 from voucher.settlement.bank_in.import_statement import Imported, import_statement
 from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
 from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.batches.export import export_batch
 from voucher.settlement.batches.freeze import freeze_batch
+from voucher.settlement.formats_in import safe_xml
 from voucher.settlement.model.batches import BankFile, BankLine, BankStatement, PaymentAdvice
 from voucher.settlement.reconciliation import daily_balances as bank_days
 from voucher.settlement.reconciliation import read as read_bank
@@ -84,15 +86,20 @@ def test_a_line_with_our_reference_and_amount_pays_its_advice(paid: Paid) -> Non
     assert wrong_books(paid.database) == []
 
 
-def test_the_same_statement_twice_changes_nothing_zipped_or_not(paid: Paid) -> None:
+def test_the_same_statement_twice_changes_nothing_zipped_or_not_and_is_unpacked_once(
+    paid: Paid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gunzip, unpacked = safe_xml._gunzip, []
+    monkeypatch.setattr(safe_xml, "_gunzip", lambda *given: unpacked.append(gunzip(*given)))
     content = statement("R1", paid.iban, TODAY, OPENING_CENTS, [debit("T1", 3_000, paid.first), credit("C1", 500)])
     import_statement(paid.database, "releve.xml", content, by=PREPARER, now=NOW)
     before = counts(paid.database)
     for again in (content, gzip.compress(content)):
-        done = import_statement(paid.database, "encore.xml", again, by=APPROVER, now=NOW + timedelta(days=3))
+        done = import_bank_file(paid.database, "encore.xml", again, by=APPROVER, now=NOW + timedelta(days=3))
         assert done == Imported(
             is_known=True, statement_count=0, line_count=0, new_count=0, paid_count=0, returned_count=0, unknown_count=0
         )
+    assert len(unpacked) == 1
     assert counts(paid.database) == before
     assert wrong_books(paid.database) == []
 

@@ -18,6 +18,7 @@ from voucher.demonstration.bank import statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.reporting.rejects import failures
 from voucher.settlement.bank_in.import_report import Reported, import_report
 from voucher.settlement.bank_in.import_statement import Imported, import_statement
 from voucher.settlement.batches.freeze import Frozen, freeze_batch
@@ -203,6 +204,15 @@ def test_a_rejected_transfer_matched_by_mistake_is_owed_again_once_that_is_undon
     with paid.database.read() as session:
         assert [one for check in CHECKS for one in check(session)] == []
     assert wrong_books(paid.database) == []
+
+
+def test_a_transfer_rejected_then_debited_and_sent_back_failed_once_whichever_batch_takes_it_up(paid: Paid) -> None:
+    report(paid, transfers={paid.first: "MS03"})
+    assert [one.is_return for one in failures(paid.database)] == [False]
+    paid.take(debit("T1", 3_000, paid.first), credit("B1", 3_000, paid.first))
+    freeze(paid)
+    assert "taken_up" in paid.states()
+    assert [one.is_return for one in failures(paid.database)] == [True], "the rejection does not stand"
 
 
 def test_what_is_owed_again_once_a_match_is_undone_is_paid_by_the_next_batch(paid: Paid) -> None:

@@ -276,6 +276,7 @@ SPEAKS = re.compile(
 """How a page spoke that promised a payment, or said one that came back."""
 
 NOT_OF_A_PAYMENT = {
+    "voucher/demonstration/finance.py": "what an invented person wrote of a stranger’s transfer",
     # Of money between funders and the programme, or of what a structure can be paid at all.
     "voucher/funding/close.py": "a convention is not closed while money is in transit",
     "issuer_portal/funding/templates/funding/agreement_backing.html": "what a funder paid in",

@@ -75,6 +75,7 @@ OURS_ALONE = {
     "counter.today": "counts, euros, services and states of a counter's day",
     "finance.failures": "counts and euros by the banks' reason codes",
     "funding.statement_page": "euros by stage",
+    "ledger.proofs": "instants, counts and hashes of checkpoints",
     "prescriber.stock": "booklets by number and state",
 }
 # Views whose files hold what the page draws otherwise: as charts, cards, a definition list, one scenario of three, or not at all.

@@ -24,7 +24,6 @@ from voucher.web.forms import (
     IbanField,
     PercentField,
     RadioField,
-    RnaField,
     SelectField,
     SirenField,
     SiretField,
@@ -45,7 +44,6 @@ class EveryField(HouseForm):
     day = DateField("Jour", validators=[Optional()])
     siren = SirenField("SIREN", validators=[Optional()])
     siret = SiretField("SIRET", validators=[Optional()])
-    rna = RnaField("RNA", validators=[Optional()])
     iban = IbanField("IBAN", validators=[Optional()])
     bic = BicField("BIC", validators=[Optional()])
     name = wtforms.StringField("Nom", validators=[Optional(), Length(max=10)])
@@ -86,7 +84,6 @@ def filled(**typed: str) -> EveryField:
         ("day", "31/12/2026", date(2026, 12, 31)),
         ("siren", "732 829 320", "732829320"),
         ("siret", "732 829 320 00074", "73282932000074"),
-        ("rna", "w751 234 567", "W751234567"),
         ("iban", "FR76 3000 6000 0112 3456 7890 189", "FR7630006000011234567890189"),
         ("bic", "agrifrpp", "AGRIFRPP"),
         ("name", "  Toul\x00 ", "Toul"),
@@ -115,7 +112,6 @@ def test_a_value_is_read_as_a_person_types_it(field: str, typed: str, value: obj
         ("day", "demain", "« demain » n’est pas une date. Écrivez le jour"),
         ("siren", "732829321", "Ce numéro SIREN n’existe pas"),
         ("siret", "73282932000075", "Ce numéro SIRET n’existe pas"),
-        ("rna", "751234567", "Ce numéro RNA n’existe pas"),
         ("iban", "FR7630006000011234567890188", "L’IBAN « FR7630006000011234567890188 » est faux"),
         ("bic", "AGRI", "Le BIC « AGRI » est faux"),
         ("name", "Fontenay-le-Comte", "Écrivez 10 caractères au plus."),

@@ -1,4 +1,4 @@
-"""Work that nobody asks for: what the worker does again and again, each job safe to run twice (ledger.md §5).
+"""Work that nobody asks for: what the worker does again and again, each job safe to run twice (ledger.md §4).
 
 `voucher work` runs these in their order; so does the demonstration beside its pages.
 """

@@ -89,7 +89,10 @@ def handover(database: Database, handover_id: UUID, prescriber_id: UUID) -> Hand
     return HandoverView(**row._asdict()) if row else None
 
 
-def handovers(database: Database, prescriber_id: UUID, limit: int = 10) -> list[HandoverView]:
+HANDOVERS_SHOWN_MAX = 10
+
+
+def handovers(database: Database, prescriber_id: UUID, limit: int = HANDOVERS_SHOWN_MAX) -> list[HandoverView]:
     """Return a prescriber's last hand-overs, the newest first."""
     statement = _handovers().where(Handover.prescriber_id == prescriber_id)
     with database.read() as session:

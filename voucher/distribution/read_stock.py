@@ -153,7 +153,10 @@ def prescriber_stock(database: Database, prescriber_id: UUID) -> PrescriberStock
     return PrescriberStock(**row._asdict())
 
 
-def slips(database: Database, prescriber_id: UUID, limit: int = 20) -> list[Slip]:
+SLIPS_SHOWN_MAX = 20
+
+
+def slips(database: Database, prescriber_id: UUID, limit: int = SLIPS_SHOWN_MAX) -> list[Slip]:
     """Return the last movements of a prescriber's stock, the newest first."""
     giver, taker = _named("giver"), _named("taker")
     with database.read() as session:

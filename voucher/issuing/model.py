@@ -21,7 +21,7 @@ class KeyState(StrEnum):
 
 
 class VoucherState(StrEnum):
-    """A voucher's life (architecture.md §4)."""
+    """A voucher's life: issued, handed over, redeemed; stopped, lapsed or void, it is over. Undone or reversed, it is as before."""
 
     ISSUED = "issued"
     HANDED_OVER = "handed_over"

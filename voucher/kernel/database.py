@@ -107,7 +107,7 @@ class Database:
         self.url = url
         self.limits = limits
         self.is_postgresql = make_url(url).get_backend_name() == "postgresql"
-        # One writer at a time in this process: SQLite's own wait is unfair and starves threads for seconds (ledger.md §7.2).
+        # One writer at a time in this process: SQLite's own wait is unfair and starves threads for seconds (ADR 9).
         self._sqlite_writer = threading.Lock()
         # Turns that threads of this process take, by name, where the engine has no locks of its own.
         self.turns: dict[str, threading.Lock] = {}

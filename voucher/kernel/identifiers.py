@@ -13,8 +13,6 @@ from stdnum.fr import siren, siret
 from voucher.kernel import sepa
 from voucher.kernel.characters import compact
 
-RNA_LENGTH = 10
-
 
 class InvalidIdentifier(ValueError):
     """An identifier that cannot exist; its text is a French sentence for the person who typed it."""
@@ -49,14 +47,6 @@ def check_siret(text: str) -> str:
         return str(siret.validate(compact(text)))
     except stdnum_errors.ValidationError:
         raise InvalidIdentifier("Ce numéro SIRET n’existe pas. Vérifiez ses quatorze chiffres.") from None
-
-
-def check_rna(text: str) -> str:
-    """Return an association's number in the national register: W and nine digits. Raises InvalidIdentifier."""
-    plain = compact(text)
-    if len(plain) != RNA_LENGTH or plain[0] != "W" or not plain[1:].isascii() or not plain[1:].isalnum():
-        raise InvalidIdentifier("Ce numéro RNA n’existe pas. Il commence par W et compte neuf chiffres.")
-    return plain
 
 
 def check_iban(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The chart of accounts and the one table that says which movements an event makes (ledger.md §2).
+"""The chart of accounts and the one table that says which movements an event makes (ledger.md §1).
 
 Two books that no movement crosses. *Budget* follows an envelope's euros through the stages of a voucher's life, so that
 the programme's funnel in money is a list of balances. *General* holds what is owed, to whom, and what the bank did.

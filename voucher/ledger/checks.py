@@ -1,4 +1,4 @@
-"""What must be true of the ledger by itself (architecture.md §7, invariants 1 and 5; ledger.md §9, I1 to I4)."""
+"""What must be true of the ledger by itself (invariants.md §1 to §3 and §6)."""
 
 from sqlalchemy import case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased

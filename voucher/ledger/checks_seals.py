@@ -1,4 +1,4 @@
-"""What must be true of the sealed journal: nothing sealed was removed, changed or renumbered since (ledger.md §9, I16, I17, I20).
+"""What must be true of the sealed journal: nothing sealed was removed, changed or renumbered since (invariants.md §14).
 
 A database that was rewritten whole, seals included, is only told from the true one by a checkpoint kept outside: a `Witness`
 brings those, proofs of entries, and a public key.

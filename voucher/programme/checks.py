@@ -1,4 +1,4 @@
-"""What must be true of envelopes, agreements and commitments (architecture.md §7, invariants 3 and 5)."""
+"""What must be true of envelopes, agreements and commitments (invariants.md §4 and §6)."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -203,7 +203,7 @@ class AgreementShare(Base):
 
 
 class Credit(Base):
-    """What an agreement may still issue, by funder: committed, not reserved. The only guarded balance (ledger.md D3)."""
+    """What an agreement may still issue, by funder: committed, not reserved. The only guarded balance (ledger.md §2)."""
 
     __tablename__ = "credit"
 

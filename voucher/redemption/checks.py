@@ -1,4 +1,4 @@
-"""What must be true at the counter (architecture.md §7: invariants 4, 5, 8 and 9)."""
+"""What must be true at the counter (invariants.md §6, §7, §11 and §12)."""
 
 from datetime import timedelta
 

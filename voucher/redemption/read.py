@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, select
 
 from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.database import Database
@@ -16,7 +16,7 @@ from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.answers import Counter
-from voucher.redemption.model import USED_STATES, Period, RedeemedVoucher, Redemption, RedemptionState
+from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState
 from voucher.redemption.rules import undo_limit
 
 
@@ -190,21 +190,6 @@ def redemptions(
     with database.read() as session:
         page = page_of(session, query, sorts, [Redemption.id], asked)
         return page.of(_line(row, undo_minutes, now) for row in page.rows)
-
-
-def place_totals(database: Database, structure_id: UUID, since: datetime) -> dict[UUID, tuple[int, int]]:
-    """Return, by place of a structure, how many vouchers and cents were redeemed since an instant."""
-    with database.read() as session:
-        rows = session.execute(
-            select(Redemption.place_id, func.sum(Redemption.voucher_count), func.sum(Redemption.amount_cents))
-            .where(
-                Redemption.structure_id == structure_id,
-                Redemption.state.in_(USED_STATES),
-                Redemption.redeemed_at >= since,
-            )
-            .group_by(Redemption.place_id)
-        ).all()
-    return {place_id: (int(count), int(cents)) for place_id, count, cents in rows}
 
 
 def _lines() -> Select[*tuple[object, ...]]:

@@ -1,4 +1,4 @@
-"""What must be true across rooms (architecture.md §7): each side of an equation comes from other tables than the other's."""
+"""What must be true across rooms (invariants.md §5): each side of an equation comes from other tables than the other's."""
 
 from collections.abc import Mapping
 from uuid import UUID

@@ -34,7 +34,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from voucher.kernel.identifiers import InvalidIdentifier, check_bic, check_iban, check_rna, check_siren, check_siret
+from voucher.kernel.identifiers import InvalidIdentifier, check_bic, check_iban, check_siren, check_siret
 from voucher.kernel.money import NO_BREAK_SPACE, format_euros
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_days import parse_day
@@ -238,12 +238,6 @@ class SiretField(_IdentifierField):
     """The fourteen digits of an establishment."""
 
     check = staticmethod(check_siret)
-
-
-class RnaField(_IdentifierField):
-    """An association's number in the national register."""
-
-    check = staticmethod(check_rna)
 
 
 class IbanField(_IdentifierField):

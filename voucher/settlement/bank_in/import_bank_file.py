@@ -3,14 +3,13 @@ public accountant's return file, which is a table. Anything else is refused by i
 """
 
 from datetime import datetime
-from io import BytesIO
 from typing import IO
 from uuid import UUID
 
 from voucher.kernel.database import Database
 from voucher.settlement.bank_in.accountant_return import Returned, import_accountant_return
 from voucher.settlement.bank_in.import_report import Reported, import_report
-from voucher.settlement.bank_in.import_statement import Imported, import_statement
+from voucher.settlement.bank_in.import_statement import Imported, import_unpacked
 from voucher.settlement.bank_in.keep_file_once import RefusedBankFile
 from voucher.settlement.formats_in.accountant_file import is_table
 from voucher.settlement.formats_in.bank_stages import FileError
@@ -34,9 +33,9 @@ def import_bank_file(
 
     Raises RefusedBankFile; then nothing of it is kept.
     """
-    file = BytesIO(content) if isinstance(content, bytes) else content
     try:
-        with unpack(file) as found:
+        # Once: what recognises the file and what imports it read the same bytes.
+        with unpack(content) as found:
             head = found.file.read(HEAD_BYTES)
             found.file.seek(0)
             if (why := refused_as(head)) is not None:
@@ -50,9 +49,8 @@ def import_bank_file(
             if is_return:
                 table = found.file.read()
                 return import_accountant_return(database, name, table, by=by, now=now, issuer_id=issuer_id)
+            if is_report:
+                return import_report(database, name, found.file.read(), by=by, now=now, issuer_id=issuer_id)
+            return import_unpacked(database, name, found, by=by, now=now, issuer_id=issuer_id)
     except RefusedXml as refused:
         raise RefusedBankFile([FileError(refused.line, refused.reason)]) from None
-    file.seek(0)
-    if is_report:
-        return import_report(database, name, file.read(), by=by, now=now, issuer_id=issuer_id)
-    return import_statement(database, name, file, by=by, now=now, issuer_id=issuer_id)

@@ -5,9 +5,7 @@ kept. Each line has one entry: it pays (5115), returns (4670), is the bank's cha
 the bank account of the ledger (5120) always moves as the bank says.
 """
 
-import gc
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import IO
@@ -87,11 +85,31 @@ def import_statement(
     issuer alone.
     """
     try:
-        with unpack(content) as found, database.write() as session:
-            take_bank_turn(session)
-            return _import(session, name, found, by, now, issuer_id)
+        with unpack(content) as found:
+            return import_unpacked(database, name, found, by=by, now=now, issuer_id=issuer_id)
     except RefusedXml as refused:
         raise RefusedBankFile([FileError(refused.line, refused.reason)]) from None
+
+
+def import_unpacked(
+    database: Database, name: str, found: Unpacked, *, by: UUID, now: datetime, issuer_id: UUID | None = None
+) -> Imported:
+    """Do the same with a file out of its packing, at its beginning. Raises RefusedXml too.
+
+    The passes over what was stored come in this order, each taking what those before it left:
+
+    1. Rejections that a debit denies are withdrawn: the debit then finds its payment in transit, not owed again.
+    2. Lines that name one payment pay it or bring it back, payments before returns: a file may hold both of one transfer.
+    3. Debits that are a whole file of ours pay what is still in transit of it, before entries: theirs say « en transit », not « à identifier ».
+    4. Every new line gets its entry: what it is must be known by then.
+    5. Lines that waited as a whole, and that this file details, pay their transfers; their entry stands, and is moved from « à identifier ».
+    6. Returns that came before their debits, in this file or another, use them now that these are paid.
+    7. Funders’ money is looked for among the credits that are left.
+    8. Batches close last: each payment has its state by then.
+    """
+    with database.write() as session:
+        take_bank_turn(session)
+        return _import(session, name, found, by, now, issuer_id)
 
 
 def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetime, issuer_id: UUID | None) -> Imported:
@@ -103,8 +121,7 @@ def _import(session: Session, name: str, found: Unpacked, by: UUID, now: datetim
             is_known=True, statement_count=0, line_count=0, new_count=0, paid_count=0, returned_count=0, unknown_count=0
         )
     taken = _Taking(session=session, reading=reading, bank_file=found.sha256, by=by, now=now, ours=is_ours)
-    with _only_new_objects_searched():
-        taken.take_all()
+    taken.take_all()
     stored = taken.store.stored
     for account_id in is_ours.met:
         open_accounts(session, [AccountKey(code, bank_account_id=account_id) for code in _ACCOUNTS])
@@ -302,16 +319,6 @@ class _Taking:
         }
         self.session.execute(insert(BankStatement).values(**row))
         return UUID(str(row["id"]))
-
-
-@contextmanager
-def _only_new_objects_searched() -> Iterator[None]:
-    """Let the collector of cycles leave aside what stands already: the pieces of a long file make it walk the whole program."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def _had_set_aside(session: Session, bank_file: str) -> bool:

@@ -1,7 +1,7 @@
 """Arrêter un lot: fix what each structure is paid of the oldest closed period, or of the open one, which closes; and where.
 
 One transaction. It takes the lock that every redemption shares, so that none falls between two periods; what comes after
-goes to the next one. Nothing is written on a redemption: a period is summed once (ledger.md D5).
+goes to the next one. Nothing is written on a redemption: a period is summed once (ledger.md §3).
 """
 
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""What must be true of settlement (architecture.md §7: invariants 2, 4, 5, 6, 7; ledger.md §9: I11 to I15, I19, I21).
+"""What must be true of settlement (invariants.md §5 to §10).
 
 Sums on both sides of a promise are put in one list with opposite signs: what does not come to zero is a violation.
 """

@@ -1,6 +1,6 @@
 """What the bank says of a file we sent, before any money moves: ISO 20022 pain.002, versions 001.03 to 001.15.
 
-An acceptance here never means paid (architecture.md, trap 8): only a booked statement line does. A rejection is final for the
+An acceptance here never means paid (domain.md §3): only a booked statement line does. A rejection is final for the
 transfer it names, or for the whole file when the group says RJCT and no transfer is named. A code that says « duplicate » is no
 rejection. What the bank found of the payee's name (from 001.10, Regulation (EU) 2024/886) is neither.
 """

@@ -22,6 +22,7 @@ from voucher.settlement.model.batches import PaymentAdvice, PaymentHold, Settlem
 from voucher.settlement.model.issuer_scope import in_scope
 from voucher.settlement.words.states import AdviceState
 
+HOLDS_MAX = 500
 REASON_CHARACTERS_MAX = 150
 
 
@@ -156,7 +157,7 @@ def payment_holds(database: Database, *, is_live: bool, issuer_id: UUID | None =
             .outerjoin(Issuer, Issuer.id == Agreement.issuer_id)
             .where(PaymentHold.lifted_at.is_(None) if is_live else PaymentHold.lifted_at.is_not(None), _seen(issuer_id))
             .order_by(PaymentHold.placed_at.desc(), PaymentHold.id)
-            .limit(500)
+            .limit(HOLDS_MAX)
         )
         return [HoldRow(**columns_of(row, "waiting_cents")) for row in rows]
 

@@ -34,6 +34,11 @@ class RefundRow:
     return_line_id: UUID | None
 
     @property
+    def is_in_file(self) -> bool:
+        """Whether it was sent, and nothing has come of it yet."""
+        return self.state is RefundState.IN_FILE
+
+    @property
     def is_for_the_bank(self) -> bool:
         """Whether its file goes to the bank, and not to a public accountant."""
         return self.file_name is not None and self.file_name.endswith(".xml")

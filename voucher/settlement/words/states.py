@@ -91,7 +91,7 @@ class RefundState(StrEnum):
 
 
 class BatchState(StrEnum):
-    """The steps of a batch (architecture.md §4); an open period is the step before."""
+    """The steps of a batch, in their order; an open period is the step before."""
 
     FROZEN = "frozen"
     APPROVED = "approved"
