@@ -50,7 +50,7 @@ def own_place() -> network.PlaceLine | None:
 def places() -> str | Response:
     """Choose one's place among the structure's open ones; the only one is chosen by itself."""
     here = services()
-    asked = Asked(filters={"etat": "open"}, limit=PLACES_MAX, is_counted=False)
+    asked = Asked(filters={"state": "open"}, limit=PLACES_MAX, is_counted=False)
     rows = network.places(here.database, asked, structure_id=own_structure()).rows
     if len(rows) == 1 and viewer().place_id != rows[0].id:
         choose_place(here.database, viewer(), rows[0].id)

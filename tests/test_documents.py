@@ -54,6 +54,16 @@ def test_every_decision_that_is_named_was_written() -> None:
     assert {(name, number) for name, number in named if number not in written} == set()
 
 
+def test_every_file_and_room_that_the_house_names_stands_there() -> None:
+    house = (ROOT / "docs/house.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+[a-z](?:/[a-z_0-9]+[a-z0-9])+)(?:\.[a-z_]+)?`", house))
+    places = (ROOT, ROOT / "voucher", ROOT / "voucher/settlement")
+    assert len(named) > 20
+    assert {
+        one for one in named if not any((place / f"{one}{end}").exists() for place in places for end in ("", ".py"))
+    } == set()
+
+
 def test_every_file_of_docs_that_is_named_and_every_link_of_a_document_leads_somewhere() -> None:
     named = {(name, found, ROOT / found) for name, text in texts() for found in A_FILE.findall(text)}
     links = {

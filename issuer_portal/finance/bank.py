@@ -96,10 +96,14 @@ def import_file() -> str | Response:
     return render_template(
         "finance/import.html",
         form=form,
-        reports=[(one, "" if one.done is None else _receipt(one.done), _aside(one)) for one in outcomes],
-        kept_count=sum(one.done is not None for one in outcomes),
+        reports=[
+            (outcome, "" if outcome.done is None else _receipt(outcome.done), _aside(outcome)) for outcome in outcomes
+        ],
+        kept_count=sum(outcome.done is not None for outcome in outcomes),
         duplicates=[
-            one.done.batch_id for one in outcomes if isinstance(one.done, Reported) and one.done.duplicate_count
+            outcome.done.batch_id
+            for outcome in outcomes
+            if isinstance(outcome.done, Reported) and outcome.done.duplicate_count
         ],
         pages=missing_pages(here.database, issuer_id=issuer_id) if outcomes else [],
     )

@@ -72,10 +72,10 @@ def _page(line_id: UUID, form: Any) -> str:
     made = matches(here.database, line_id, issuer_id=issuer_id)
     proposals = proposals_of(here.database, line_id, issuer_id=issuer_id)
     people = {match.made_by for match in made} | {match.undone_by for match in made if match.undone_by}
-    people |= {one.proposed_by for one in proposals}
+    people |= {proposal.proposed_by for proposal in proposals}
     notes = notes_of(here.database, line_id, issuer_id=issuer_id)
-    people |= {one.written_by for one in notes} | {one.assignee_id for one in notes if one.assignee_id}
-    if any(one.refund for one in proposals):
+    people |= {note.written_by for note in notes} | {note.assignee_id for note in notes if note.assignee_id}
+    if any(proposal.refund for proposal in proposals):
         note_access(here.database, viewer().account_id, "Lecture d’un IBAN", f"renvoi de la ligne {one.id}", here.now())
     return render_template(
         "finance/line.html",
@@ -84,9 +84,9 @@ def _page(line_id: UUID, form: Any) -> str:
         candidates_max=read_bank.CANDIDATES_MAX,
         others=suggestions(here.database, line_id, issuer_id=issuer_id),
         matches=made,
-        waiting=[one for one in proposals if one.is_waiting],
-        proposed={one.id: one for one in proposals},
-        is_asked={one.undoes_id for one in proposals if one.is_waiting and one.undoes_id},
+        waiting=[proposal for proposal in proposals if proposal.is_waiting],
+        proposed={proposal.id: proposal for proposal in proposals},
+        is_asked={proposal.undoes_id for proposal in proposals if proposal.is_waiting and proposal.undoes_id},
         me=viewer().account_id,
         refund_words=REFUND_STATES,
         notes=notes,

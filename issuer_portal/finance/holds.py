@@ -106,7 +106,9 @@ def lift(hold_id: UUID) -> str | Response:
 
 def _hold(hold_id: UUID) -> HoldRow:
     database, issuer_id = services().database, scope()
-    known = [one for is_live in (True, False) for one in payment_holds(database, is_live=is_live, issuer_id=issuer_id)]
+    known = [
+        hold for is_live in (True, False) for hold in payment_holds(database, is_live=is_live, issuer_id=issuer_id)
+    ]
     found = next((one for one in known if one.id == hold_id), None)
     if found is None:
         abort(404)

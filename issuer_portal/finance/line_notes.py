@@ -30,7 +30,9 @@ class NoteForm(HouseForm):
 
 def note_form(last: NoteRow | None) -> Any:
     """Return the form, filled with what stands; people are those of finance whom this scope shows."""
-    people = {one.id: one.name for role in (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER) for one in _people(role)}
+    people = {
+        person.id: person.name for role in (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER) for person in _people(role)
+    }
     form: Any = NoteForm(
         id=str(new_id()),
         note=last.note if last else "",
@@ -43,9 +45,9 @@ def note_form(last: NoteRow | None) -> Any:
 def _people(role: Role) -> list[Any]:
     mine = scope()
     return [
-        one
-        for one in holders(services().database, role)
-        if mine is None or (role, mine) in one.roles or one.id == viewer().account_id
+        holder
+        for holder in holders(services().database, role)
+        if mine is None or (role, mine) in holder.roles or holder.id == viewer().account_id
     ]
 
 

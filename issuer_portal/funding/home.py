@@ -31,7 +31,7 @@ AWAITED_MAX = 20
 def home() -> str:
     """Show what can be called, one button each with its figure, then the calls that are awaited or late."""
     database, issuer_id = services().database, scope()
-    asked = Asked(sort="due_on", filters={"etat": "due"}, limit=AWAITED_MAX)
+    asked = Asked(sort="due_on", filters={"state": "due"}, limit=AWAITED_MAX)
     awaited = read.calls(database, asked, today=today(), issuer_id=issuer_id)
     return render_template(
         "funding/home.html",

@@ -93,7 +93,7 @@ def prescriber(prescriber_id: UUID) -> str:
         abort(404)
     if found.contact_email:
         note_access(here.database, viewer().account_id, "contact d’un prescripteur vu", str(prescriber_id), here.now())
-    in_stock = read.booklets(here.database, Asked(filters={"etat": "issued"}), prescriber_id=prescriber_id)
+    in_stock = read.booklets(here.database, Asked(filters={"state": "issued"}), prescriber_id=prescriber_id)
     stock = read_stock.prescriber_stock(here.database, prescriber_id)
     return render_template(
         "issuer/prescriber.html",

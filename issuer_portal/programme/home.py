@@ -22,8 +22,8 @@ def home() -> str:
     """Show the key figures and what needs an act."""
     database = services().database
     waiting = {
-        "proposed": structure_count(database, {"etat": "proposed"}),
-        "without_rib": structure_count(database, {"etat": "qualified", "rib": "without"}),
+        "proposed": structure_count(database, {"state": "proposed"}),
+        "without_rib": structure_count(database, {"state": "qualified", "bank_details": "without"}),
         "ribs": rib_count(database),
         "deputies": waiting_count(database),
     }

@@ -127,7 +127,7 @@ def test_a_count_is_signed_by_a_second_person_of_the_issuer(database: Database) 
     assert page.signed_by == APPROVER
     assert count_page(database, new.id, new_id()) is None
     assert count_pdf(page, Signatures("Camille", "Dominique")).startswith(b"%PDF")
-    rows, total = listed(counts(database, issuer_id, Asked(descending=True, limit=10, filters={"etat": "signe"})))
+    rows, total = listed(counts(database, issuer_id, Asked(descending=True, limit=10, filters={"state": "signe"})))
     assert ([row.id for row in rows], total) == ([new.id], 1)
 
 

@@ -15,7 +15,7 @@ CODE = re.compile(
 # Codes of the house that are French words too, or names that others gave.
 FRENCH_TOO = frozenset({
     "action", "association", "attendu", "attente", "autre", "batch", "ccas", "client", "code", "complaint",
-    "comptable", "csv", "department", "direct", "europe", "finance", "france", "impossible", "json", "locale", "message",
+    "comptable", "csv", "department", "direct", "europe", "euros", "finance", "france", "impossible", "json", "locale", "message",
     "mission", "mobile", "note", "operator", "page", "paris", "part", "pdf", "period", "programme", "public", "region",
     "report", "rna", "services", "siret", "state", "stock", "structure", "tout", "transit", "transmis",
     "travail",

@@ -107,7 +107,7 @@ class World:
 
     def as_quentin(self) -> FlaskClient:
         """Return a client signed in as the other person of the programme."""
-        found, _ = listed(people(self.database, Asked(sort="name", limit=9, filters={"nom": "quentin"})))
+        found, _ = listed(people(self.database, Asked(sort="name", limit=9, filters={"name": "quentin"})))
         return sign_in(self.app, self.database, found[0].id)
 
     def confirm_as_quentin(self) -> None:
@@ -281,7 +281,7 @@ def coming_back_through_a_closed_account(world: World) -> None:
 def closing_the_other_person_of_the_programme(world: World) -> None:
     other = world.invite(PATS_OTHER)
     world.ask(other, Role.FINANCE_APPROVER)
-    quentin, _ = listed(people(world.database, Asked(sort="name", limit=9, filters={"nom": "quentin"})))
+    quentin, _ = listed(people(world.database, Asked(sort="name", limit=9, filters={"name": "quentin"})))
     assert world.post(f"/personnes/{quentin[0].id}/fermer") == 302
     world.read_mail()
     world.confirm_all(world.client)

@@ -238,11 +238,11 @@ def test_the_ledger_of_an_account_shows_each_movement_against_the_other_account(
     ]
     found, total = listed(
         read.entries(
-            database, Asked(sort="posted_at", descending=True, limit=10, filters={"quoi": "credits_committed"})
+            database, Asked(sort="posted_at", descending=True, limit=10, filters={"event": "credits_committed"})
         )
     )
     assert (total, found[0].id) == (1, entry_id)
-    assert listed(read.entries(database, Asked(sort="total", limit=10, filters={"jour": "demain"}))) == (
+    assert listed(read.entries(database, Asked(sort="total", limit=10, filters={"day": "demain"}))) == (
         [],
         0,
     )

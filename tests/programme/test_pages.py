@@ -19,7 +19,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked
 from voucher.network.places import PlaceDescription, add_place
 from voucher.network.read import places as read_places
-from voucher.network.read_structures import structure, structures
+from voucher.network.read_structures import structure, structure_count, structures
 from voucher.programme import read, read_parties
 from voucher.programme.sign_agreement import sign_agreement
 
@@ -289,3 +289,12 @@ def test_a_place_is_closed_and_opened_again_from_its_page(sqlite_database: Datab
     assert send(client, address, {}, f"/programme/lieux/{new_id()}/fermer")[0] == 404
     [line] = read_places(sqlite_database, EVERYTHING).rows
     assert line.is_open
+
+
+def test_the_first_page_counts_what_waits_and_nothing_else(sqlite_database: Database) -> None:
+    a_structure(sqlite_database, "Qualifiée", has_rib=True)
+    a_structure(sqlite_database, "Sans RIB", has_rib=False)
+    assert structure_count(sqlite_database, {"state": "qualified", "bank_details": "without"}) == 1
+    page = plain(client_of(sqlite_database, Role.PROGRAMME).get("/programme/").get_data(as_text=True))
+    assert "1 structure" in page
+    assert "2 structure" not in page

@@ -65,8 +65,7 @@ def _a_line(town: Town, cents: int, *, is_credit: bool) -> UUID:
     )
     book(town, [line], now=NOW)
     with town.database.read() as session:
-        of_cents = select(BankLine.id).where(BankLine.is_credit.is_(is_credit), BankLine.amount_cents == cents)
-        return session.scalars(of_cents).one()
+        return session.scalars(select(BankLine.id).where(BankLine.bank_reference == line.reference)).one()
 
 
 def available_cents(database: Database) -> int:

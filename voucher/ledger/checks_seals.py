@@ -57,9 +57,9 @@ def check_sealed_entries_stand(session: Session) -> list[Violation]:
     frontier, size = Frontier(), 0
     leaves: list[bytes] = []
     sealed = select(Seal.__table__, Entry.__table__).select_from(outerjoin(Seal, Entry, Entry.id == Seal.entry_id))
-    for one in canonical_entries(session, canonical_query(session, sealed, Seal.leaf)):
-        leaf, entry_id, hashed = one.others
-        if wrong := _what_is_wrong(size, leaf, one.data, hashed):
+    for entry in canonical_entries(session, canonical_query(session, sealed, Seal.leaf)):
+        leaf, entry_id, hashed = entry.others
+        if wrong := _what_is_wrong(size, leaf, entry.data, hashed):
             found.append(Violation("sealed_entries_stand", f"écriture {entry_id}", f"feuille {leaf} : {wrong}"))
         leaves.append(hashed)
         size += 1

@@ -265,7 +265,7 @@ def check_an_attempt_has_one_answer(session: Session) -> list[Violation]:
     rows = session.scalars(
         select(Redemption.id).join(RefusedAttempt, RefusedAttempt.id == Redemption.id).limit(ROWS_MAX)
     )
-    return [Violation("an_attempt_has_one_answer", f"encaissement {one}", "encaissée et refusée") for one in rows]
+    return [Violation("an_attempt_has_one_answer", f"encaissement {row}", "encaissée et refusée") for row in rows]
 
 
 CHECKS: tuple[Check, ...] = (

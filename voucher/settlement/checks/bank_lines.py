@@ -275,7 +275,7 @@ def check_the_bank_account_is_the_banks(session: Session) -> list[Violation]:
             .join(balances, balances.c.id == Account.id)
             .where(Account.code == code)
         )
-        both = union_all(*(one.add_columns(literal(0).label("is_ledger")) for one in sources), ledger).subquery()
+        both = union_all(*(source.add_columns(literal(0).label("is_ledger")) for source in sources), ledger).subquery()
         gap = func.sum(both.c.cents)
         kept = func.sum(case((both.c.is_ledger == 1, both.c.cents), else_=0)).label("kept")
         told = func.sum(case((both.c.is_ledger == 0, both.c.cents), else_=0)).label("told")
