@@ -17,7 +17,7 @@ from flask_wtf.csrf import generate_csrf
 from merchant_portal.counter import blueprint, own_counter
 from merchant_portal.scan import label_of, remember_service
 from voucher.access.rules import Role
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.redemption.answers import Redeemed, Usable
 from voucher.redemption.check_voucher import check
 from voucher.redemption.redeem import redeem

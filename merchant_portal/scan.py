@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from merchant_portal.counter import blueprint, own_counter, own_place
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
-from voucher.kernel.labels import serial_label
+from voucher.kernel.number_labels import serial_label
 from voucher.kernel.typed_numbers import whole_number
 from voucher.network.services import Service
 from voucher.redemption.answers import Counter, Redeemed

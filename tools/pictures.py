@@ -18,8 +18,8 @@ from voucher.issuing.printing import PrintBatch, PrintBooklet, draw_pages
 from voucher.issuing.recognise_code import stored_codes
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.database import Database
-from voucher.kernel.labels import booklet_label
 from voucher.kernel.migrations import upgrade
+from voucher.kernel.number_labels import booklet_label
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 WIDTH = 900

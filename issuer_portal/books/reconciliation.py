@@ -15,7 +15,7 @@ from voucher.accounting.documents import DIFFERENCE_WORDS, ledger_parts, reconci
 from voucher.accounting.reconciliation import Difference, DifferenceKind, Reconciliation, reconciliation
 from voucher.accounting.reconciliation import reconciliations as all_accounts
 from voucher.kernel.calendar import french_date, paris_day
-from voucher.kernel.labels import iban_end
+from voucher.kernel.number_labels import iban_end
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, whole

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.funding.folder import READERS, blueprint, scope, today
 from voucher.funding.backing import Backing, sum_of
-from voucher.funding.stop import AgreementBacking, agreement_backings, named_parts, programme_backing
+from voucher.funding.issuing_stop import AgreementBacking, agreement_backings, named_parts, programme_backing
 from voucher.kernel.calendar import end_of_day
 from voucher.kernel.typed_days import asked_day
 from voucher.ledger.chart import CHART

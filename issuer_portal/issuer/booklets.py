@@ -12,8 +12,8 @@ from voucher.distribution import read, read_stock
 from voucher.distribution.stop import stop_booklet
 from voucher.distribution.void_stock import NewStockVoid, void_stock
 from voucher.distribution.words import BOOKLET_STATES, STOP_REASONS, VOUCHER_STATES
-from voucher.kernel.labels import booklet_label
 from voucher.kernel.money import format_euros
+from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal

@@ -15,8 +15,8 @@ from voucher.issuing import read
 from voucher.issuing.make_batch import is_being_made, make_batch
 from voucher.issuing.order import order_vouchers
 from voucher.issuing.print_batch import VOUCHERS_PER_DOWNLOAD_MAX, print_range
-from voucher.kernel.labels import booklet_label
 from voucher.kernel.money import thousands
+from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal

@@ -14,7 +14,7 @@ from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.prescribers import NewPrescriber, register_prescriber
 from voucher.distribution.words import PRESCRIBER_KINDS
 from voucher.kernel.keyset import Asked
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal

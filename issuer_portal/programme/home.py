@@ -4,7 +4,7 @@ from flask import render_template
 
 from issuer_portal.programme.folder import blueprint
 from voucher.access.rules import Role
-from voucher.funding.stop import agreement_backings
+from voucher.funding.issuing_stop import agreement_backings
 from voucher.issuing.wrong_code_alarm import alarms
 from voucher.kernel.calendar import paris_day
 from voucher.network.read_structures import structure_count

@@ -11,7 +11,7 @@ from tests.settlement.town import NOW, Town
 from voucher.funding.backing import Backing, backings, sum_of, whole
 from voucher.funding.call import call_advance, call_funds
 from voucher.funding.cancel import cancel_call
-from voucher.funding.stop import agreement_backings, reason_of, stop_reason
+from voucher.funding.issuing_stop import agreement_backings, reason_of, stop_reason
 from voucher.issuing.order import order_vouchers
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database

@@ -30,8 +30,8 @@ from voucher.issuing.shares import shares_of_batch
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked
-from voucher.kernel.money import shares_of
 from voucher.kernel.refusals import Refused
+from voucher.kernel.share_rounding import shares_of
 from voucher.network.names import names_of_structures
 from voucher.redemption.undo import undo
 

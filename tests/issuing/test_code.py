@@ -26,7 +26,7 @@ from voucher.issuing.code import (
     read_code,
 )
 from voucher.kernel.addresses import code_prefix
-from voucher.kernel.labels import serial_label
+from voucher.kernel.number_labels import serial_label
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text(encoding="utf-8"))
 

@@ -16,8 +16,9 @@ from voucher.issuing.model import IssueBatch
 from voucher.issuing.order import Ordered, order_vouchers
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.kernel.money import BASIS_POINTS, shares_of, shares_of_order, spread
+from voucher.kernel.money import BASIS_POINTS
 from voucher.kernel.refusals import Refused
+from voucher.kernel.share_rounding import shares_of, shares_of_order, spread
 from voucher.programme.model import Credit
 from voucher.reporting.verify import verify
 

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.typed import typed_amounts
-from voucher.kernel.labels import booklet_label
 from voucher.kernel.money import format_euros, format_round_euros, thousands
+from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.typed_numbers import (
     CENTS_MAX,
     COUNT_MAX,

@@ -6,7 +6,7 @@ from tests.ledger.test_post import DIMENSIONS, NOW, STATE
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.ledger import read
 from voucher.ledger.chart import EventType
 from voucher.ledger.post import Event, post_event

@@ -16,8 +16,8 @@ from flask.testing import FlaskClient
 from lxml import html
 
 from voucher.kernel.calendar import PARIS
-from voucher.kernel.labels import booklet_label
 from voucher.kernel.money import thousands
+from voucher.kernel.number_labels import booklet_label
 from voucher.web.filters import basis_points, euros, instant
 from voucher.web.filters import day as french_day
 from voucher.web.tables.columns import Kind

@@ -13,8 +13,8 @@ from voucher.accounting.model import GapKind
 from voucher.accounting.reconciliation import DifferenceKind, Reconciliation
 from voucher.kernel import paper
 from voucher.kernel.calendar import french_date, french_instant
-from voucher.kernel.labels import booklet_label, iban_label
 from voucher.kernel.money import format_euros, thousands
+from voucher.kernel.number_labels import booklet_label, iban_label
 from voucher.ledger.chart import Code
 
 _TEMPLATES = Path(__file__).parent / "print"

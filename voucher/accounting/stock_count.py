@@ -23,7 +23,7 @@ from voucher.kernel.calendar import end_of_day, french_date, not_before, paris_d
 from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import insert_once, is_replay
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.kernel.typed_numbers import WrongNumber, parse_serial
 from voucher.programme.model import Agreement

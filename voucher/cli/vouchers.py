@@ -22,8 +22,8 @@ from voucher.issuing.order import order_vouchers
 from voucher.issuing.print_batch import print_batch
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.kernel.labels import serial_label
 from voucher.kernel.money import format_euros
+from voucher.kernel.number_labels import serial_label
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
 from voucher.startup import settings_of_environment

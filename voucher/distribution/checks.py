@@ -16,8 +16,8 @@ from voucher.distribution.words import BOOKLET_STATES, VOUCHER_STATES
 from voucher.issuing.model import Booklet, BookletState, IssueBatch, Voucher, VoucherState
 from voucher.issuing.shares import amounts_by_agreement, shares_of_batch
 from voucher.kernel.checks import Check, Violation
-from voucher.kernel.labels import booklet_label, serial_label
 from voucher.kernel.money import format_euros
+from voucher.kernel.number_labels import booklet_label, serial_label
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_query

@@ -10,7 +10,7 @@ from voucher.distribution.model import Prescriber, StockSlip
 from voucher.issuing.model import Booklet, IssueBatch
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.checks import Check, Violation
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.programme.model import Agreement
 
 ROWS_MAX = 100

@@ -22,7 +22,7 @@ from voucher.issuing.recognise_code import (
 from voucher.kernel.calendar import french_date, french_instant, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once, is_replay
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.model import Entry

@@ -16,7 +16,7 @@ from voucher.issuing.model import IssueBatch, Voucher, VoucherState
 from voucher.issuing.shares import amounts_by_agreement, return_credit
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, changed
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
 

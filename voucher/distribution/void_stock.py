@@ -14,7 +14,7 @@ from voucher.issuing.shares import amounts_by_agreement, return_credit
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import insert_once, is_replay
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event

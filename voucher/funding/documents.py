@@ -19,8 +19,8 @@ from voucher.funding.model import CallKind, DocumentKind, FundingClose, FundingD
 from voucher.funding.uses import StructureNames, UseLine, lines_of, named_lines, no_names, taken_by
 from voucher.kernel.calendar import french_date
 from voucher.kernel.database import Database, insert_new
-from voucher.kernel.labels import iban_label
 from voucher.kernel.money import format_euros, thousands
+from voucher.kernel.number_labels import iban_label
 from voucher.kernel.paper import euros_cell, pdf, safe_cell
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Entry

@@ -10,8 +10,8 @@ from voucher.issuing import checks_signatures
 from voucher.issuing.model import BatchShare, Booklet, IssueBatch, SerialCounter, Voucher
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.checks import Check, Violation
-from voucher.kernel.labels import booklet_label, serial_label
 from voucher.kernel.money import BASIS_POINTS, format_euros, sum_cents
+from voucher.kernel.number_labels import booklet_label, serial_label
 from voucher.ledger import model as ledger
 from voucher.ledger.chart import EventType
 from voucher.programme.model import Agreement

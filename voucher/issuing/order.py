@@ -12,14 +12,15 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.orm import Session
 
-from voucher.funding.stop import STOP_PERCENT, stop_reason
+from voucher.funding.issuing_stop import STOP_PERCENT, stop_reason
 from voucher.issuing.code import SERIAL_MAX
 from voucher.issuing.model import BatchShare, IssueBatch, IssuerKey, KeyState, SerialCounter
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import is_replay
-from voucher.kernel.money import NO_BREAK_SPACE, format_euros, shares_of, shares_of_order
+from voucher.kernel.money import NO_BREAK_SPACE, format_euros
 from voucher.kernel.refusals import Refused
+from voucher.kernel.share_rounding import shares_of, shares_of_order
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
 from voucher.programme.end_share import apply_endings
@@ -57,7 +58,7 @@ def order_vouchers(
 
     `issuer_id` is the scope of who asks: another issuer's agreement does not exist for them. Raises Refused: unknown
     agreement, no booklet or too many, last day of use passed, no signing key, not enough credit, not enough funds behind what
-    would be in circulation (funding.stop), another order of that id.
+    would be in circulation (funding.issuing_stop), another order of that id.
     """
     with database.write() as session:
         # Orders of one agreement follow each other from here on: each sees the credit that the one before left.

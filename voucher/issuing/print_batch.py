@@ -18,7 +18,7 @@ from voucher.issuing.printing import (
 )
 from voucher.issuing.recognise_code import stored_codes
 from voucher.kernel.database import Database
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
 from voucher.programme.model import Agreement, Issuer

@@ -23,8 +23,8 @@ from voucher.issuing.code import Kind, SignedCode
 from voucher.issuing.qr import PAPER, press, svg_path
 from voucher.issuing.typing_code import typing_code
 from voucher.kernel.calendar import french_date
-from voucher.kernel.labels import serial_label
 from voucher.kernel.money import NO_BREAK_SPACE, format_round_euros
+from voucher.kernel.number_labels import serial_label
 
 VOUCHERS_PER_FILE = 500
 VOUCHERS_AT_ONCE_MAX = 2_000  # one PDF in memory; bigger batches go to a folder, file by file

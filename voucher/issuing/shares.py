@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Executable, Subquery, cast, fu
 from sqlalchemy.orm import Session
 
 from voucher.issuing.model import BatchShare, Booklet, IssueBatch, Voucher
-from voucher.kernel.money import spread
+from voucher.kernel.share_rounding import spread
 from voucher.programme.model import Credit
 
 

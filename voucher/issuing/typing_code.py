@@ -13,7 +13,7 @@ they are. Any other slip passes one time in 64, and then meets the secret tag.
 from typing import NamedTuple
 
 from voucher.issuing.code import SERIAL_MAX, TAG_MAX, Kind, Unreadable, UnreadableCode
-from voucher.kernel.labels import fours
+from voucher.kernel.number_labels import fours
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CHARACTERS = 12

@@ -11,8 +11,8 @@ sentence that says what was read wrong and how to write it.
 import re
 
 from voucher.kernel.characters import plain
-from voucher.kernel.labels import booklet_label
 from voucher.kernel.money import BASIS_POINTS
+from voucher.kernel.number_labels import booklet_label
 
 CENTS_MAX = 10**12
 """Ten thousand million euros: more is a slip of the hand."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, false, or_, select, union
 
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.search import contains
 from voucher.kernel.typed_days import WrongDay, parse_day
 from voucher.kernel.typed_numbers import WrongNumber, parse_euros, parse_serial

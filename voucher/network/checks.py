@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
 from voucher.kernel.identifiers import InvalidIdentifier, check_iban
-from voucher.kernel.labels import iban_end
+from voucher.kernel.number_labels import iban_end
 from voucher.network.import_report import counts_of, read_report
 from voucher.network.lieux_cells import BadCell, pivot_of
 from voucher.network.model import BankDetails, Place, PlacesImport, Structure, StructureState

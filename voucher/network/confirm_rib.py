@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_instant, not_before
 from voucher.kernel.database import Database, changed
-from voucher.kernel.labels import iban_end
+from voucher.kernel.number_labels import iban_end
 from voucher.kernel.refusals import Refused
 from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
-from voucher.kernel.labels import masked_iban
+from voucher.kernel.number_labels import masked_iban
 from voucher.kernel.search import contains
 from voucher.network.model import BankDetails, Place, Structure, StructureState
 from voucher.network.read import PlaceLine, place_line, places_query

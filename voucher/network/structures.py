@@ -11,7 +11,7 @@ from voucher.kernel.clean_input import account_holder, bank_of_account, identifi
 from voucher.kernel.database import Database, changed, take_turn
 from voucher.kernel.idempotency import insert_once
 from voucher.kernel.identifiers import check_iban
-from voucher.kernel.labels import iban_end
+from voucher.kernel.number_labels import iban_end
 from voucher.kernel.refusals import Refused
 from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue

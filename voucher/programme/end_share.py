@@ -16,9 +16,9 @@ from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import is_replay, is_same
 from voucher.kernel.identifiers import new_id
-from voucher.kernel.money import shares_of
 from voucher.kernel.refusals import Refused
 from voucher.kernel.settings import Settings
+from voucher.kernel.share_rounding import shares_of
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event
 from voucher.programme.model import (

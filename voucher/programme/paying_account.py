@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from voucher.kernel.clean_input import identifier, member
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import check_siren
-from voucher.kernel.labels import iban_end
+from voucher.kernel.number_labels import iban_end
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import PayingAccount, TransferSchema
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
-from voucher.kernel.labels import iban_end
+from voucher.kernel.number_labels import iban_end
 from voucher.kernel.rows import columns_of
 from voucher.kernel.search import contains
 from voucher.kernel.typed_numbers import whole_number

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from voucher.kernel.calendar import ThreeDates, french_date
-from voucher.kernel.money import BASIS_POINTS, format_euros, format_round_euros, shares_of
+from voucher.kernel.money import BASIS_POINTS, format_euros, format_round_euros
 from voucher.kernel.refusals import Refused
+from voucher.kernel.share_rounding import shares_of
 from voucher.kernel.typed_numbers import CENTS_MAX
 
 FUNDERS_MAX = 5

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, Subquery, select, union_all
 from sqlalchemy.orm import Session
 
-from voucher.kernel.money import shares_of
+from voucher.kernel.share_rounding import shares_of
 from voucher.programme.model import Agreement, AgreementShare, KeptPart, PastShare
 from voucher.programme.rules import parts_of
 

@@ -9,8 +9,8 @@ from voucher.distribution.words import VOUCHER_STATES
 from voucher.issuing.model import Booklet, IssueBatch, IssuerKey, Voucher, VoucherState
 from voucher.kernel.calendar import end_of_day, french_date, french_instant
 from voucher.kernel.checks import Check, Violation
-from voucher.kernel.labels import serial_label
 from voucher.kernel.money import format_euros
+from voucher.kernel.number_labels import serial_label
 from voucher.ledger.chart import EventType
 from voucher.ledger.model import Entry
 from voucher.redemption import checks_periods

@@ -30,7 +30,7 @@ from sqlalchemy.orm import Session
 from voucher.issuing.model import IssuerKey, KeyState, Voucher, VoucherState
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, sent_together
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.rows import insert_rows, row_values
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post_event

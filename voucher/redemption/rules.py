@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from voucher.kernel.calendar import ThreeDates, french_date, french_instant
-from voucher.kernel.labels import serial_label
+from voucher.kernel.number_labels import serial_label
 
 VOUCHERS_MAX = 31  # what one booklet can hold, and so one act at the counter
 WRONG_CODES_WINDOW = timedelta(hours=1)

@@ -20,7 +20,7 @@ from voucher.issuing.model import IssueBatch
 from voucher.kernel.calendar import french_date, french_instant, paris_day
 from voucher.kernel.checks import Violation
 from voucher.kernel.chunks import chunks
-from voucher.kernel.labels import booklet_label, iban_label, serial_label
+from voucher.kernel.number_labels import booklet_label, iban_label, serial_label
 from voucher.ledger.chart import RULES, EventType
 from voucher.ledger.model import Entry
 from voucher.mail.model import OutboxMessage

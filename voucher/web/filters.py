@@ -21,8 +21,8 @@ from markupsafe import Markup, escape
 
 from voucher.kernel.calendar import french_date, french_instant, french_month
 from voucher.kernel.keyset import COUNT_MAX
-from voucher.kernel.labels import booklet_label, iban_label, serial_label
 from voucher.kernel.money import NO_BREAK_SPACE, format_euros, format_round_euros, thousands
+from voucher.kernel.number_labels import booklet_label, iban_label, serial_label
 
 _CELL = re.compile(r"<(?P<tag>td|th)(?P<rest>[^>]*)>")
 FRENCH_PLURAL_FROM = 2

@@ -7,7 +7,7 @@ from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Optional
 
 from voucher.access.confirm import confirm_password
-from voucher.kernel.labels import iban_end
+from voucher.kernel.number_labels import iban_end
 from voucher.network.structures import NewBankDetails, record_bank_details
 from voucher.web.access import viewer
 from voucher.web.forms import BicField, HouseForm, IbanField

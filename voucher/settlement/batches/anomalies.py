@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import french_date, french_instant
 from voucher.kernel.chunks import chunks
-from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
+from voucher.kernel.number_labels import iban_end
 from voucher.network.model import BankDetails, Place, Structure
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Redemption, RedemptionState

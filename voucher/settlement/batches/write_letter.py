@@ -12,8 +12,8 @@ from sqlalchemy import select
 from voucher.kernel.clean_input import required_lines, required_text
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once
-from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
+from voucher.kernel.number_labels import iban_end
 from voucher.kernel.refusals import Refused
 from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import SUBJECT_CHARACTERS_MAX, Letter, is_address, queue

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
-from voucher.kernel.labels import iban_end
 from voucher.kernel.money import format_euros
+from voucher.kernel.number_labels import iban_end
 from voucher.kernel.refusals import Refused
 from voucher.mail.again import send_again
 from voucher.mail.letter_kinds import LetterKind

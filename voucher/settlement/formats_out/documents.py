@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from voucher.kernel.calendar import french_date
-from voucher.kernel.labels import iban_end, siret_label
 from voucher.kernel.money import format_euros, thousands
+from voucher.kernel.number_labels import iban_end, siret_label
 from voucher.settlement.formats_out.paper import pdf, period_words
 
 

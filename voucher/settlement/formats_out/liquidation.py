@@ -15,8 +15,8 @@ from datetime import date
 from typing import Any
 
 from voucher.kernel.calendar import french_date
-from voucher.kernel.labels import iban_label, siret_label
 from voucher.kernel.money import format_euros, thousands
+from voucher.kernel.number_labels import iban_label, siret_label
 from voucher.kernel.paper import euros_cell, safe_cell
 from voucher.settlement.formats_out.amount_in_words import euros_in_words
 from voucher.settlement.formats_out.paper import pdf, period_words

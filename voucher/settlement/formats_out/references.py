@@ -4,7 +4,7 @@ import hashlib
 import re
 from uuid import UUID
 
-from voucher.kernel.labels import fours
+from voucher.kernel.number_labels import fours
 
 # Crockford's alphabet: what a person reads out on the telephone is not misheard (no I, L, O, U).
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.database import Database
-from voucher.kernel.labels import masked_iban
+from voucher.kernel.number_labels import masked_iban
 from voucher.network.model import BankDetails, Structure
 from voucher.programme.model import Agreement
 from voucher.redemption.model import Redemption

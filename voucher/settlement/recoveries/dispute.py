@@ -17,7 +17,7 @@ from voucher.kernel.calendar import french_instant, not_before
 from voucher.kernel.clean_input import member, required_text
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once, is_replay
-from voucher.kernel.labels import booklet_label
+from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Dimension, EventType
 from voucher.ledger.post import Event, post, post_event

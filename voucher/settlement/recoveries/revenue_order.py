@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from voucher.kernel.calendar import french_date, not_before, paris_day
 from voucher.kernel.database import Database, changed, take_turn
 from voucher.kernel.idempotency import is_replay
-from voucher.kernel.labels import siret_label
 from voucher.kernel.money import format_euros, thousands
+from voucher.kernel.number_labels import siret_label
 from voucher.kernel.paper import euros_cell, safe_cell
 from voucher.kernel.refusals import Refused
 from voucher.network.model import Place, Structure

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from voucher.kernel.keyset import COUNT_MAX, Asked, Page
-from voucher.kernel.labels import booklet_label
 from voucher.kernel.money import NO_BREAK_SPACE, thousands
+from voucher.kernel.number_labels import booklet_label
 from voucher.web import filters
 from voucher.web.tables.columns import Cell, Column, Kind, Table
 from voucher.web.tables.listing import Listing

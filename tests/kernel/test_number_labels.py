@@ -16,12 +16,12 @@ from tests.test_house import ROOT, sources
 from voucher.issuing.code import SERIAL_MAX, Kind
 from voucher.issuing.printing import PrintBooklet, page_values
 from voucher.kernel.database import Database
-from voucher.kernel.labels import booklet_label, fours, iban_label, masked_iban, serial_label, siret_label
+from voucher.kernel.number_labels import booklet_label, fours, iban_label, masked_iban, serial_label, siret_label
 from voucher.kernel.typed_numbers import WrongNumber, parse_serial
 from voucher.redemption.rules import CounterRefusal, Refusal
 
 OURS = ("voucher", "merchant_portal", "issuer_portal")
-LABELS = ROOT / "voucher" / "kernel" / "labels.py"
+LABELS = ROOT / "voucher" / "kernel" / "number_labels.py"
 CHUNKS = ROOT / "voucher" / "kernel" / "chunks.py"
 MONEY = ROOT / "voucher" / "kernel" / "money.py"
 BYTES = ROOT / "voucher" / "ledger" / "seal.py"  # pieces of bytes, read by nobody
