@@ -228,6 +228,7 @@ def test_the_list_finds_by_state_and_words(sqlite_database: Database) -> None:
     assert found() == ["Avril", "Mai"]
     assert found(mine) == ["Avril"]
     assert found(text="mai") == ["Mai"]
+    assert found(text="m_i") == found(text="%") == [], "what is typed is words, not a pattern"
     assert found(state="attente") == ["Avril", "Mai"]
     assert found(state="envoye") == found(state="rien de tel") == []
 

@@ -16,6 +16,7 @@ from tests.web.separated import write_to
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.number_labels import iban_label
 from voucher.kernel.refusals import Refused
 from voucher.mail.model import OutboxMessage
 from voucher.reporting.structure_account import structure_account
@@ -154,6 +155,8 @@ def test_a_person_writes_to_the_structure_from_the_failed_payment(database: Data
         "subject": subject,
         "body": f"{body}\n\nMerci.",
     }
+    spaced = form | {"body": f"{body}\n\nVotre compte {iban_label(page.iban)}"}
+    assert "Un courriel ne porte jamais un IBAN entier." in desk.client.post(path, data=spaced).text
     answer = desk.client.post(path, data=form, follow_redirects=True)
     assert ADDRESS in answer.text
     assert [(one[0], one[2].endswith("Merci.")) for one in letters(database)] == [(ADDRESS, True)]

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.search import contains
 from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.model import OutboxMessage
 
@@ -99,8 +100,7 @@ def messages(
     if state := asked.filters.get("state"):
         query = query.where(_STATE.in_([state]))
     if words := asked.filters.get("text"):
-        like = f"%{words}%"
-        query = query.where(or_(OutboxMessage.recipient.ilike(like), OutboxMessage.subject.ilike(like)))
+        query = query.where(or_(contains(OutboxMessage.recipient, words), contains(OutboxMessage.subject, words)))
     with database.read() as session:
         page = page_of(session, query, {"created_at": OutboxMessage.created_at}, [OutboxMessage.id], asked)
     return page.of(_row(row) for row in page.rows)

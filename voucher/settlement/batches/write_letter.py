@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from voucher.kernel.characters import compact
 from voucher.kernel.clean_input import required_lines, required_text
 from voucher.kernel.database import Database
 from voucher.kernel.idempotency import insert_once
@@ -57,13 +58,13 @@ def prepared_letter(page: AdvicePage, signed: str) -> tuple[str, str]:
 def write_letter(database: Database, new: NewLetter, *, by: UUID, now: datetime, issuer_id: UUID | None = None) -> str:
     """Keep a letter, put it in the outbox, and return the address that it goes to; the same command again changes nothing.
 
-    Raises Refused: an empty or too long text, a payment outside the scope, a structure without a usable address.
+    Raises Refused: an empty or too long text, the whole IBAN of the payment, a payment outside the scope, a structure without a usable address.
     """
     subject = required_text(new.subject, "subject", SUBJECT_CHARACTERS_MAX)
     body = required_lines(new.body, "body", BODY_LENGTH_MAX)
     with database.write() as session:
         found = session.execute(
-            select(Structure.contact_email, Structure.name, Agreement.issuer_id)
+            select(Structure.contact_email, Structure.name, Agreement.issuer_id, PaymentAdvice.iban)
             .join(PaymentAdvice, PaymentAdvice.structure_id == Structure.id)
             .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
             .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
@@ -71,6 +72,12 @@ def write_letter(database: Database, new: NewLetter, *, by: UUID, now: datetime,
         ).one_or_none()
         if found is None:
             raise Refused("unknown_advice", "Ce règlement n’existe pas. Choisissez-le dans la liste.")
+        if found.iban and found.iban in compact(f"{subject} {body}"):
+            raise Refused(
+                "whole_iban",
+                f"Un courriel ne porte jamais un IBAN entier. N’en gardez que la fin : {iban_end(found.iban)}.",
+                "body",
+            )
         if not is_address(found.contact_email):
             raise Refused(
                 "no_address",
