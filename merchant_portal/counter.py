@@ -20,7 +20,7 @@ from voucher.web.filters import plural, round_euros
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, list_file, read_listing, state_column, whole
 from voucher.web.tags import REDEMPTION_TAGS
-from voucher.web.views import own
+from voucher.web.views import own, posted_id
 
 blueprint = Blueprint("counter", __name__, url_prefix="/comptoir", template_folder="templates")
 PLACES_MAX = 500
@@ -63,10 +63,7 @@ def places() -> str | Response:
 def choose() -> Response:
     """Stand at a place of one's structure."""
     here = services()
-    try:
-        place_id = UUID(request.form.get("place_id", ""))
-    except ValueError:
-        abort(400)
+    place_id = posted_id("place_id")
     found = network.place(here.database, place_id, own_structure())
     if found is None or not found.line.is_open:
         abort(404)

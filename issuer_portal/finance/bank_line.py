@@ -16,7 +16,7 @@ from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.kernel.typed_numbers import whole_number
+from voucher.kernel.typed_numbers import rank_number
 from voucher.settlement.formats_in.iso_reasons import explain
 from voucher.settlement.reconciliation import read as read_bank
 from voucher.settlement.reconciliation.line_notes import notes_of
@@ -128,7 +128,7 @@ def _match(line_id: UUID) -> None:
     if not kind:
         match_line(here.database, line_id, posted_id("advice_id"), match_id=match_id, **common)
     elif kind == MatchKind.PAYMENT:
-        part = whole_number(request.form.get("part", ""))
+        part = rank_number(request.form.get("part", ""))
         if part is None:
             abort(400)
         match_with_file(here.database, match_id, line_id, posted_id("target_id"), part, **common)

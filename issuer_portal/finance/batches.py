@@ -19,7 +19,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked, Page
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
-from voucher.kernel.typed_numbers import whole_number
+from voucher.kernel.typed_numbers import rank_number
 from voucher.settlement.batches import read
 from voucher.settlement.batches.approve import Standing, approve_batch
 from voucher.settlement.batches.batch_anomalies import batch_anomalies
@@ -275,7 +275,7 @@ def file(batch_id: UUID, kind: str) -> Response:
     here = services()
     if kind not in FILE_KINDS:
         abort(404)
-    part = whole_number(request.args.get("partie", "1"))
+    part = rank_number(request.args.get("partie", "1"))
     if part is None:
         abort(404)
     found = read.kept_file(here.database, batch_id, kind, part, issuer_id=scope())

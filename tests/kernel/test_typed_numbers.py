@@ -18,6 +18,7 @@ from voucher.kernel.typed_numbers import (
     parse_euros,
     parse_percent,
     parse_serial,
+    rank_number,
     whole_number,
 )
 from voucher.web.filters import basis_points, euros
@@ -160,3 +161,8 @@ def test_no_text_is_read_as_a_number_that_it_does_not_show(text: str) -> None:
     assert re.fullmatch(r"([0-9]{1,2})?", decimals)
     exact = Decimal(f"{whole.replace(' ', '')}.{decimals or 0}") * 100
     assert cents == (-exact if shown.startswith("-") else exact)
+
+
+def test_a_rank_or_a_year_of_an_address_is_one_that_a_column_holds() -> None:
+    assert (rank_number("2026"), rank_number(str(COUNT_MAX))) == (2026, COUNT_MAX)
+    assert rank_number(str(COUNT_MAX + 1)) is rank_number("9" * 17) is rank_number("-1") is rank_number("") is None

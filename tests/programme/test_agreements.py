@@ -162,6 +162,7 @@ def test_a_ceiling_beyond_an_envelope_takes_nothing_from_any(database: Database)
         sign_agreement(database, terms, **ACT)
     assert refused.value.field == "ceiling_cents"
     assert envelope_lines(database)[rich] == (1_000_000_000, 0, 0)
+    assert listed(envelopes(database, Asked(filters={"year": "9" * 12}))) == ([], 0), "no year that a column holds"
 
 
 def test_a_commitment_is_whole_vouchers_below_the_ceiling(database: Database) -> None:

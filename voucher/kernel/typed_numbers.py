@@ -106,6 +106,12 @@ def whole_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= WHOLE_DIGITS_MAX else None
 
 
+def rank_number(text: str) -> int | None:
+    """Return the same for a rank or a year; None too beyond COUNT_MAX: PostgreSQL refuses to compare what its column cannot hold."""
+    number = whole_number(text)
+    return None if number is None or number > COUNT_MAX else number
+
+
 def _hundredths(whole: str, decimals: str | None) -> int:
     return _digits(whole) * 100 + int((decimals or "").ljust(2, "0"))
 

@@ -15,7 +15,7 @@ from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.number_labels import iban_end
 from voucher.kernel.rows import columns_of
 from voucher.kernel.search import contains
-from voucher.kernel.typed_numbers import whole_number
+from voucher.kernel.typed_numbers import rank_number
 from voucher.programme.model import (
     Agreement,
     AgreementShare,
@@ -150,7 +150,7 @@ def envelopes(database: Database, asked: Asked) -> Page[EnvelopeLine]:
     if text := asked.filters.get("name"):
         query = query.where(or_(contains(Envelope.name, text), contains(Funder.name, text)))
     if year := asked.filters.get("year"):
-        query = query.where(Envelope.fiscal_year == (whole_number(year) or 0))
+        query = query.where(Envelope.fiscal_year == (rank_number(year) or 0))
     sorts = {"name": Envelope.name, "amount": Envelope.amount_cents, "year": Envelope.fiscal_year}
     with database.read() as session:
         page = page_of(session, query, sorts, [Envelope.id], asked)
