@@ -37,8 +37,9 @@ from voucher.settlement.words.labels import MATCH_KINDS, REFUND_STATES
 from voucher.settlement.words.states import MatchKind
 from voucher.web.access import staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.password_again import PasswordAgain
 from voucher.web.services import services
-from voucher.web.views import flash_refusal
+from voucher.web.views import flash_refusal, posted_id
 
 REASON_LENGTH_MAX = 200
 DONE = "La ligne est rapprochée."
@@ -87,6 +88,7 @@ def _page(line_id: UUID, form: Any) -> str:
         waiting=[proposal for proposal in proposals if proposal.is_waiting],
         proposed={proposal.id: proposal for proposal in proposals},
         is_asked={proposal.undoes_id for proposal in proposals if proposal.is_waiting and proposal.undoes_id},
+        confirmations={one.id: PasswordAgain(formdata=None, prefix=str(one.id)) for one in proposals if one.is_waiting},
         me=viewer().account_id,
         refund_words=REFUND_STATES,
         notes=notes,
@@ -122,18 +124,18 @@ def _match(line_id: UUID) -> None:
     here = services()
     common: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
     kind = request.form.get("kind", "")
-    match_id = _id("match_id") if request.form.get("match_id") else new_id()
+    match_id = posted_id("match_id") if request.form.get("match_id") else new_id()
     if not kind:
-        match_line(here.database, line_id, _id("advice_id"), match_id=match_id, **common)
+        match_line(here.database, line_id, posted_id("advice_id"), match_id=match_id, **common)
     elif kind == MatchKind.PAYMENT:
         part = whole_number(request.form.get("part", ""))
         if part is None:
             abort(400)
-        match_with_file(here.database, match_id, line_id, _id("target_id"), part, **common)
+        match_with_file(here.database, match_id, line_id, posted_id("target_id"), part, **common)
     elif kind == MatchKind.CHARGE:
         match_with_charges(here.database, match_id, line_id, **common)
     elif kind in _OTHERS:
-        _OTHERS[kind](here.database, match_id, line_id, _id("target_id"), **common)
+        _OTHERS[kind](here.database, match_id, line_id, posted_id("target_id"), **common)
     else:
         abort(400)
 
@@ -164,7 +166,7 @@ def undo(line_id: UUID, match_id: UUID) -> Response | str:
         act: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
         try:
             if is_by_two:
-                propose_undo(here.database, _id("id"), match_id, form.reason.data, **act)
+                propose_undo(here.database, posted_id("id"), match_id, form.reason.data, **act)
             else:
                 undo_match(here.database, match_id, form.reason.data, **act)
         except Refused as refused:
@@ -176,10 +178,3 @@ def undo(line_id: UUID, match_id: UUID) -> Response | str:
             flash(ASKED if is_by_two else "Le rapprochement est défait. La ligne attend de nouveau.", "success")
         return redirect(url_for("finance.line", line_id=line_id))
     return _page(line_id, form)
-
-
-def _id(name: str) -> UUID:
-    try:
-        return UUID(request.form.get(name, ""))
-    except ValueError:
-        abort(400)

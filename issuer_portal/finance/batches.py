@@ -7,13 +7,12 @@ from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import HiddenField, PasswordField
+from wtforms import HiddenField
 from wtforms.validators import InputRequired
 
 from issuer_portal.finance.batch_tables import BATCHES, TO_FREEZE, ToldAdvice, advices_of_batch, payable_cents
 from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, scope
 from voucher.access.audit import note_access
-from voucher.access.confirm import confirm_password
 from voucher.access.read import names_of, person
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -39,6 +38,7 @@ from voucher.settlement.words.states import AdviceState
 from voucher.web.access import deputyship, staff, viewer
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
+from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.patience import takes_long
 from voucher.web.services import services
 from voucher.web.tables import drawn, list_file, read_listing, rows_reader
@@ -55,11 +55,10 @@ class FreezeForm(HouseForm):
     seen_number = HiddenField()
 
 
-class ApproveForm(HouseForm):
+class ApproveForm(PasswordAgain):
     """The act of approving: it carries the total that the person saw, and asks for the password again."""
 
     total_cents = SeenNumberField(validators=[InputRequired()])
-    password = PasswordField("Votre mot de passe", validators=[InputRequired()])
 
 
 @blueprint.get("/lots")
@@ -231,7 +230,7 @@ def approve(batch_id: UUID) -> str | Response:
             abort(400)
         return _batch_page(page, form)
     try:
-        confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
+        confirm_actor(form)
         approve_batch(
             here.database,
             batch_id,

@@ -6,13 +6,12 @@ from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
-from wtforms import HiddenField, PasswordField
+from wtforms import HiddenField
 from wtforms.validators import InputRequired
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access import read as accounts
 from voucher.access.audit import note_access
-from voucher.access.confirm import confirm_password
 from voucher.access.rules import Role
 from voucher.kernel.calendar import french_date
 from voucher.kernel.identifiers import new_id
@@ -20,18 +19,13 @@ from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.deputies import NewDeputy, Person, decide_deputy, end_deputy, name_deputy
 from voucher.settlement.batches.read_deputies import Deputyship, deputyship, deputyships
 from voucher.web.access import staff, viewer
-from voucher.web.forms import DateField, HouseForm, SelectField, show_refusal
+from voucher.web.forms import DateField, SelectField, show_refusal
+from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.services import services
 from voucher.web.tags import DEPUTY_TAGS
 from voucher.web.views import id_of
 
 DEPUTY_READERS = (*READERS, Role.PROGRAMME)
-
-
-class PasswordAgain(HouseForm):
-    """The actor's own password."""
-
-    password = PasswordField("Votre mot de passe", validators=[InputRequired()])
 
 
 class NameForm(PasswordAgain):
@@ -81,7 +75,7 @@ def new_deputy() -> str | Response:
         )
         programme = [_to(holder) for holder in accounts.holders(here.database, Role.PROGRAMME)]
         try:
-            confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
+            confirm_actor(form)
             by = Person(viewer().account_id, viewer().name, viewer().email)
             name_deputy(here.database, new, by=by, deputy=_to(chosen), programme=programme, now=here.now())
         except Refused as refused:
@@ -159,11 +153,6 @@ def stop_deputy(deputyship_id: UUID) -> str | Response:
             flash(f"{deputy.name} ne valide plus à la place de {approver.name}.", "success")
             return redirect(url_for("finance.all_deputies"))
     return _page(row, PasswordAgain(formdata=None), ending=form)
-
-
-def confirm_actor(form: Any) -> None:
-    """Raise Refused unless the form holds the password of who acts."""
-    confirm_password(services().database, viewer().account_id, form.password.data, now=services().now())
 
 
 def _decide(row: Deputyship, approver: Person, deputy: Person, *, is_accepted: bool) -> None:

@@ -5,12 +5,9 @@ from uuid import UUID
 
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import PasswordField
-from wtforms.validators import InputRequired
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
-from voucher.access.confirm import confirm_password
 from voucher.access.read import names_of
 from voucher.access.read_changes import had_hand_in
 from voucher.access.rules import Role
@@ -18,17 +15,12 @@ from voucher.kernel.refusals import Refused
 from voucher.network.confirm_rib import confirm_bank_details, dismiss_bank_details
 from voucher.settlement.payable.ribs_to_confirm import ROWS_MAX, RibToConfirm, rib_to_confirm, ribs_to_confirm
 from voucher.web.access import staff, viewer
-from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.forms import show_refusal
+from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.services import services
 
 RIB_READERS = (*READERS, Role.PROGRAMME)
 CONFIRMERS = (Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
-
-
-class ConfirmForm(HouseForm):
-    """The act of confirming, or of dismissing: who says where money goes types the password again."""
-
-    password = PasswordField("Votre mot de passe", validators=[InputRequired()])
 
 
 @blueprint.get("/ribs-a-confirmer")
@@ -54,10 +46,10 @@ def waiting_ribs() -> str:
 def confirm_rib(details_id: UUID) -> str | Response:
     """Show what a RIB changes, and confirm it."""
     here, row = services(), _row(details_id)
-    form: Any = ConfirmForm()
+    form: Any = PasswordAgain()
     if row is not None and form.validate_on_submit():
         try:
-            confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
+            confirm_actor(form)
             _refuse_own_hand(row)
             confirm_bank_details(here.database, details_id, by=viewer().account_id, now=here.now())
         except Refused as refused:
@@ -78,10 +70,10 @@ def dismiss_rib(details_id: UUID) -> str | Response:
     if request.method == "GET":  # the page of a refusal, asked for again
         return redirect(url_for("finance.confirm_rib", details_id=details_id))
     here, row = services(), _row(details_id)
-    form: Any = ConfirmForm(prefix="ecarter")
+    form: Any = PasswordAgain(prefix="ecarter")
     if row is not None and form.validate_on_submit():
         try:
-            confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
+            confirm_actor(form)
             dismiss_bank_details(here.database, details_id, by=viewer().account_id, now=here.now())
         except Refused as refused:
             show_refusal(form, refused)
@@ -89,7 +81,7 @@ def dismiss_rib(details_id: UUID) -> str | Response:
             note_access(here.database, viewer().account_id, "RIB écarté", f"structure {row.structure_id}", here.now())
             flash(f"Le RIB de {row.structure_name} est écarté. Demandez-lui le bon.", "success")
             return redirect(url_for("finance.waiting_ribs"))
-    return _page(row, ConfirmForm(formdata=None), form)
+    return _page(row, PasswordAgain(formdata=None), form)
 
 
 def _refuse_own_hand(row: RibToConfirm) -> None:
@@ -117,7 +109,7 @@ def _page(row: RibToConfirm | None, form: Any, dismissal: Any = None) -> str | R
         "finance/confirm_rib.html",
         row=row,
         form=form,
-        dismissal=dismissal or ConfirmForm(formdata=None, prefix="ecarter"),
+        dismissal=dismissal or PasswordAgain(formdata=None, prefix="ecarter"),
         recorder=names_of(here.database, {row.recorded_by}).get(row.recorded_by, ""),
         is_recorder=row.recorded_by == viewer().account_id,
         may_approve=viewer().may(Role.FINANCE_APPROVER),

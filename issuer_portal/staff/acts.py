@@ -5,28 +5,22 @@ from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
-from wtforms import EmailField, PasswordField
+from wtforms import EmailField
 from wtforms.validators import InputRequired, Optional
 
 from issuer_portal.staff.accounts import blueprint
 from issuer_portal.staff.scopes import misfit, scope_choices
 from voucher.access import accounts, changes, links, read
-from voucher.access.confirm import confirm_password
 from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, LinkPurpose, Role
 from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.read_deputies import was_named
 from voucher.web.access import staff, viewer
-from voucher.web.forms import HouseForm, SelectField, show_refusal
+from voucher.web.forms import SelectField, show_refusal
+from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.services import services
 
 WAITS = "La demande attend une autre personne du programme : prévenez-la."
 TWO_PEOPLE = f"Il faut deux personnes du programme pour : {', '.join(ROLE_NAMES[one] for one in Role if one in TWO_PEOPLE_ROLES)}."
-
-
-class PasswordAgain(HouseForm):
-    """The actor's own password."""
-
-    password = PasswordField("Votre mot de passe", validators=[InputRequired()])
 
 
 class RoleForm(PasswordAgain):
@@ -42,12 +36,6 @@ class AddressForm(PasswordAgain):
     """The address that replaces the one an account has."""
 
     email = EmailField("Nouvelle adresse électronique", validators=[InputRequired()])
-
-
-def confirm_actor(form: Any) -> None:
-    """Raise Refused unless the form holds the password of who acts."""
-    here = services()
-    confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
 
 
 @blueprint.route("/<uuid:account_id>/roles", methods=["GET", "POST"])

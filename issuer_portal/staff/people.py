@@ -10,7 +10,6 @@ from wtforms import EmailField, HiddenField, StringField
 from wtforms.validators import InputRequired
 
 from issuer_portal.staff.accounts import blueprint
-from issuer_portal.staff.acts import PasswordAgain, confirm_actor
 from issuer_portal.staff.scopes import scope_names
 from issuer_portal.staff.state import AccountState, account_state
 from voucher.access import accounts, links, read
@@ -21,6 +20,7 @@ from voucher.kernel.keyset import Asked, Page
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
+from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
 from voucher.web.tags import CHANGE_TAGS

@@ -6,7 +6,6 @@ from flask import abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from issuer_portal.staff.accounts import blueprint
-from issuer_portal.staff.acts import PasswordAgain, confirm_actor
 from issuer_portal.staff.scopes import scope_names
 from voucher.access import changes
 from voucher.access.read_changes import change, waiting_changes
@@ -14,6 +13,7 @@ from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
+from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.services import services
 from voucher.web.views import flash_refusal
 

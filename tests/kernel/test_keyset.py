@@ -1,10 +1,13 @@
 """Pages by key: one after another they are the list itself, both ways, on both engines, whatever is asked and whatever comes in."""
 
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -213,3 +216,26 @@ def test_whatever_an_address_holds_is_a_key_or_nothing(text: str) -> None:
 @pytest.mark.parametrize("key", [(2**63, 1), ("\x00",), (datetime(2026, 1, 1),)])  # noqa: DTZ001 - a naive one is the point
 def test_what_no_column_takes_is_no_key(key: Key) -> None:
     assert read_key(key_text(key)) is None
+
+
+@pytest.mark.parametrize(
+    ("sort", "value"),
+    [
+        ("cents", 2**40),
+        ("name", "\ud800"),
+        ("seen_at", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))),
+        ("seen_at", datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=12)))),
+        ("paid_on", date(1, 1, 1)),
+    ],
+)
+def test_a_key_beyond_what_a_column_holds_opens_a_page_all_the_same(people: Database, sort: str, value: Any) -> None:
+    address = urlsafe_b64encode(json.dumps([written(value), ["u", UUID(int=1).hex]]).encode()).decode()
+    with people.write() as session:
+        fill(session, [person(number) for number in range(1, 4)])
+        page = read_rows(session, Asked(sort=sort, after=read_key(address)))
+    assert len(page.rows) == 3
+
+
+def written(value: Any) -> list[str]:
+    kind = {int: "i", str: "s", datetime: "t", date: "d"}[type(value)]
+    return [kind, value.isoformat() if isinstance(value, date) else str(value)]

@@ -1,5 +1,6 @@
 """What nobody can identify of a credit goes back to its sender: two people, one transfer, and what the bank says of it."""
 
+import csv
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.builders import an_iban
-from tests.clients import app_for, csrf_token, signed_in_client
+from tests.clients import PASSWORD, app_for, csrf_token, signed_in_client
 from tests.killing import Killer
 from tests.settlement.reports import status_report
 from tests.settlement.test_line_accounts import FIRST, SECOND, undo
@@ -46,11 +47,11 @@ class Bank:
         self.balance_cents, self.count = OPENING_CENTS, 0
         self.line_id = self.book(12_345, True)
 
-    def book(self, cents: int, is_credit: bool, end_to_end_id: str = "NOTPROVIDED") -> UUID:
+    def book(self, cents: int, is_credit: bool, end_to_end_id: str = "NOTPROVIDED", remittance: str = "") -> UUID:
         self.count += 1
         line = BookedLine(
             reference=f"L{self.count}", amount_cents=cents, is_credit=is_credit, end_to_end_id=end_to_end_id,
-            counterparty="EXPEDITEUR INCONNU",
+            counterparty="EXPEDITEUR INCONNU", remittance=remittance,
         )  # fmt: skip
         with self.database.read() as session:
             iban = session.scalars(select(PayingAccount.iban)).one()
@@ -172,6 +173,14 @@ def test_on_the_accountants_channel_a_request_asks_for_it_and_no_bank_file_is_wr
     assert refund.file_name == f"demande-de-renvoi-{refund.reference}.csv"
     assert refund.file_content is not None
     assert "123,45;Expéditeur inconnu" in refund.file_content.decode("utf-8-sig")
+    formula = '=HYPERLINK("x";"y")'
+    with_formula = bank.refund(bank.send(500, bank.book(500, True, remittance=formula)))
+    assert with_formula.file_content is not None
+    _, row = csv.reader(with_formula.file_content.decode("utf-8-sig").splitlines(), delimiter=";")
+    assert row[2:] == ["5,00", "Expéditeur inconnu", IBAN, f"'{formula}"], (
+        "no words of a bank's become a formula or two cells"
+    )
+    bank.book(500, False, with_formula.reference)
     assert refund.execution_on is None
     bank.book(12_345, False, refund.reference)
     assert left_cents(database) == 0
@@ -231,7 +240,11 @@ def test_a_refund_is_asked_confirmed_and_downloaded_on_the_page_of_its_line_with
     assert "Cet IBAN n’est pas celui de la ligne." in page
     address = re.search(r'action="([^"]+/confirmer)"', page)
     assert address is not None
-    said = claire.post(address[1], data={"csrf_token": csrf_token(page)}, follow_redirects=True).text
+    for wrong, refusal in (("", "Écrivez votre mot de passe"), ("pas le bon du tout", "mot de passe")):
+        said = claire.post(address[1], data=typed(page, wrong), follow_redirects=True).text
+        assert refusal in said
+        assert "Le renvoi est prêt" not in said, "money leaves by it: who confirms types the password"
+    said = claire.post(address[1], data=typed(page, PASSWORD), follow_redirects=True).text
     assert "Le renvoi est prêt" in said
     file = re.search(r'href="([^"]+/fichier)"', said)
     assert file is not None
@@ -248,6 +261,12 @@ def test_a_refund_is_asked_confirmed_and_downloaded_on_the_page_of_its_line_with
         assert "J’ai appelé" not in page
     assert "s’en occupe" in claire.get("/finances/banque/lignes").text
     assert wrong_books(sqlite_database) == []
+
+
+def typed(page: str, password: str) -> dict[str, str]:
+    """Return the form that confirms what the page says, with this password."""
+    (name,) = re.findall(r'name="([^"]+-password)"', page)
+    return {"csrf_token": csrf_token(page), name: password}
 
 
 def person_of(page: str) -> str:

@@ -9,13 +9,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
@@ -231,8 +231,13 @@ def _beyond(columns: Sequence[Any], key: Key, *, is_up: bool, may_lack: bool, ba
 
 
 def _compared(columns: Sequence[Any], key: Key, *, is_up: bool) -> ColumnElement[bool]:
-    # Row values: both engines follow an index on the columns.
-    values = tuple_(*(literal(value, column.type) for value, column in zip(key, columns, strict=True)))
+    # Row values: both engines follow an index on the columns. An integer of an address may be larger than a column holds.
+    values = tuple_(
+        *(
+            literal(value, BigInteger() if isinstance(value, int) else column.type)
+            for value, column in zip(key, columns, strict=True)
+        )
+    )
     return tuple_(*columns) > values if is_up else tuple_(*columns) < values
 
 
@@ -304,9 +309,12 @@ def _value(part: Any) -> Value:
     kind, text = part
     if not isinstance(text, str) or "\x00" in text:
         raise ValueError("not a value of a key")
+    text.encode()  # half a surrogate pair, which JSON can hold, is no text of a database
     value = _READERS[kind](text)
     if isinstance(value, int) and abs(value) > _INTEGER_MAX:
         raise ValueError("an integer that no column holds")
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise ValueError("an instant without its zone")
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("an instant without its zone")
+        return value.astimezone(UTC)
     return value

@@ -4,7 +4,9 @@ On the mandated operator's channel it leaves in a payment file; on the public ac
 is sent back waits in 4711 until the bank debits it: the debit and the credit then undo each other there, as two opposite lines do.
 """
 
+import csv
 import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +23,7 @@ from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import is_replay, is_same
 from voucher.kernel.identifiers import check_iban, new_id
 from voucher.kernel.money import format_euros
-from voucher.kernel.paper import euros_cell
+from voucher.kernel.paper import euros_cell, safe_cell
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import PayingAccount, SettlementChannel
 from voucher.settlement.formats_out.pain001 import Debtor, Transfer, write_credit_transfers
@@ -148,10 +150,12 @@ def _request(refund: LineRefund, line: Line) -> tuple[str, bytes]:
     """Return the request to the public accountant, as a table that a spreadsheet opens."""
     rows = (
         ("Référence", "Reçu le", "Montant (€)", "Bénéficiaire", "IBAN", "Libellé reçu"),
-        (refund.reference, french_date(line.booked_on), euros_cell(refund.amount_cents), refund.holder_name, refund.iban, line.remittance),
+        (refund.reference, french_date(line.booked_on), euros_cell(refund.amount_cents), safe_cell(refund.holder_name), refund.iban,
+         safe_cell(line.remittance)),
     )  # fmt: skip
-    text = "".join(";".join(cell.replace(";", ",") for cell in row) + "\r\n" for row in rows)
-    return f"demande-de-renvoi-{refund.reference}.csv", text.encode("utf-8-sig")
+    out = io.StringIO()
+    csv.writer(out, delimiter=";", lineterminator="\r\n").writerows(rows)
+    return f"demande-de-renvoi-{refund.reference}.csv", out.getvalue().encode("utf-8-sig")
 
 
 def withdraw_refund(session: Session, refund_id: UUID) -> None:
