@@ -246,6 +246,10 @@ BANK = {
         "UPDATE advance_return SET amount_cents = amount_cents + 1",
         {"receipts_are_posted", "called_is_what_funders_owe", "a_match_is_in_the_books", "the_bank_account_is_the_banks"},
     ),
+    "a part of a line that says it repays another overpayment": (
+        "UPDATE bank_match SET target_id = line_id WHERE kind = 'overpayment' AND undone_at IS NULL",
+        {"a_match_is_in_the_books"},
+    ),
     "a match undone without its entry": (
         (
             "UPDATE bank_match SET undone_at = made_at, undone_by = made_by, undone_reason = 'x' "

@@ -1,7 +1,9 @@
 """Money of funders: received in parts or too much, undone, and the final balance that gives back what an advance left."""
 
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
+import pypdf
 import pytest
 from sqlalchemy import select
 
@@ -16,6 +18,8 @@ from voucher.funding.close import ClosePreview, close_funding, close_preview
 from voucher.funding.documents import keep_balance_document
 from voucher.funding.model import CallState, FundingClose, FundsCall
 from voucher.funding.receive import receive_funds, refund_advance, undo_receipt, undo_refund
+from voucher.funding.return_advance import return_advance, undo_return
+from voucher.funding.statement import statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -152,6 +156,36 @@ def test_what_remains_of_an_advance_is_given_back(database: Database) -> None:
         (EventType.ADVANCE_REFUNDED, OVER.date()),
         (EventType.MATCH_UNDONE, OVER.date()),
     }
+    assert wrong_funds(database) == []
+
+
+def test_what_was_given_back_before_the_final_balance_is_counted_and_said_by_it(database: Database) -> None:
+    town = over(database)
+    funder_id = town.agreed.funder_ids[0]
+    advance = call_advance(database, new_id(), town.agreement_id, funder_id, 10_000, by=PERSON, now=NOW)
+    received(town, advance.call_id, 10_000)
+    line, undone_id, match_id = booked(town, 4_000, is_credit=False), new_id(), new_id()
+    for each_id in (undone_id, match_id):
+        with database.write() as session:
+            return_advance(session, each_id, town.agreement_id, funder_id, line, 4_000, by=PERSON, now=NOW)
+        found = statement(database, town.agreement_id, funder_id, today=NOW.date())
+        assert found is not None
+        assert dict(found.figures)["Avance rendue avant le décompte"] == 4_000
+        assert (found.received_cents - found.returned_cents, found.advance_cents) == (6_000, 6_000)
+        if each_id == undone_id:
+            with database.write() as session:
+                undo_return(session, each_id, by=PERSON, now=NOW)
+    settled(town, OVER)
+    done = close(town)
+    assert (done.used_cents, done.received_cents, done.due_cents, done.refund_cents) == (3_000, 6_000, 0, 3_000)
+    document = keep_balance_document(database, done.id, now=OVER)
+    said = " ".join(page.extract_text() for page in pypdf.PdfReader(BytesIO(document.content)).pages)
+    assert "40,00\u00a0€ d’avance déjà rendus déduits" in said.replace("\n", " ")
+    with pytest.raises(Refused, match="match_rested_on"), database.write() as session:
+        undo_return(session, match_id, by=PERSON, now=OVER)
+    with pytest.raises(Refused, match="nothing_to_refund"), database.write() as session:
+        return_advance(session, new_id(), town.agreement_id, funder_id, line, 1, by=PERSON, now=OVER)
+    assert balance(town, "4432") == -3_000
     assert wrong_funds(database) == []
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from voucher.funding.accounts import account
 from voucher.funding.model import CallKind, DocumentKind, FundingClose, FundingDocument, FundsCall
+from voucher.funding.return_advance import returned_cents
 from voucher.funding.uses import StructureNames, UseLine, lines_of, named_lines, no_names, taken_by
 from voucher.kernel.calendar import french_date
 from voucher.kernel.database import Database, insert_new
@@ -97,7 +98,9 @@ def keep_balance_document(database: Database, close_id: UUID, *, now: datetime) 
             ).all()
             rank = "" if close.number == 1 else f"-{close.number}"
             name = f"decompte-final{rank}-{_stem(parties.agreement_number)}-{_stem(parties.funder_name)}.pdf"
-            content = balance_pdf(close, parties, [call for call in calls if call.cancelled_at is None])
+            returned = returned_cents(session, close.agreement_id, close.funder_id)
+            live = [call for call in calls if call.cancelled_at is None]
+            content = balance_pdf(close, parties, live, returned)
         _keep(database, close_id, {DocumentKind.BALANCE_PDF: (name, content)}, now)
         kept = documents_of(database, close_id)
     return kept[0]
@@ -152,13 +155,17 @@ def uses_csv(reference: str, lines: Sequence[UseLine]) -> bytes:
     return ("\ufeff" + out.getvalue()).encode()
 
 
-def balance_pdf(close: FundingClose, parties: Parties, calls: Sequence[FundsCall]) -> bytes:
-    """Return a final balance as a tagged PDF: what is owed to whom first, then every call."""
+def balance_pdf(close: FundingClose, parties: Parties, calls: Sequence[FundsCall], returned_before_cents: int) -> bytes:
+    """Return a final balance as a tagged PDF: what is owed to whom first, then every call.
+
+    `returned_before_cents` is what was given back of advances before it: what is said received is less by as much.
+    """
     values = {
         "number": close.number,
         "closed_on": french_date(close.closed_on),
         "used": format_euros(close.used_cents),
         "received": format_euros(close.received_cents),
+        "returned": format_euros(returned_before_cents) if returned_before_cents else None,
         "due": format_euros(close.due_cents) if close.due_cents else None,
         "refund": format_euros(close.refund_cents) if close.refund_cents else None,
         "carried": format_euros(close.carried_cents) if close.carried_cents else None,

@@ -36,6 +36,19 @@ def returnable_cents(session: Session, agreement_id: UUID, funder_id: UUID) -> i
     return max(held_cents - sum_cents(asked_cents), 0)
 
 
+def returned_cents(session: Session, agreement_id: UUID, funder_id: UUID) -> int:
+    """Return what was given back of a funder's advances before any final balance."""
+    return sum_cents(
+        session.scalar(
+            select(func.sum(AdvanceReturn.amount_cents)).where(
+                AdvanceReturn.agreement_id == agreement_id,
+                AdvanceReturn.funder_id == funder_id,
+                AdvanceReturn.undone_at.is_(None),
+            )
+        )
+    )
+
+
 def return_advance(
     session: Session,
     match_id: UUID,

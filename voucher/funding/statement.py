@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from voucher.funding.accounts import account, advance_ceiling_cents
 from voucher.funding.model import CallState
 from voucher.funding.read import OVERDUE, STATES, CallLine, CloseLine, ReceiptLine, call_lines, closes_of, receipts_of
+from voucher.funding.return_advance import returned_cents
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.money import format_euros
@@ -77,6 +78,7 @@ class Statement:
     used_cents: int
     to_call_cents: int
     advance_cents: int
+    returned_cents: int  # of its advances, given back before any final balance
     calls: tuple[CallLine, ...]
     receipts: tuple[ReceiptLine, ...]
     closes: tuple[CloseLine, ...]
@@ -132,6 +134,7 @@ class Statement:
             ("Appelé, à recevoir", self.due_cents),
             ("Dont en retard", self.overdue_cents),
             ("Avance qui reste", self.advance_cents),
+            ("Avance rendue avant le décompte", self.returned_cents),
         ]
 
 
@@ -228,6 +231,7 @@ def _statement(
         used_cents=held.get(Code.USED, 0),
         to_call_cents=held.get(Code.TO_CALL, 0),
         advance_cents=-held.get(Code.ADVANCES, 0),
+        returned_cents=returned_cents(session, agreement_id, funder_id),
         calls=tuple(call_lines(session, agreement_id, funder_id, today)),
         receipts=tuple(receipts_of(session, agreement_id, funder_id)),
         closes=tuple(closes_of(session, agreement_id, funder_id)),
