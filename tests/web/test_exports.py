@@ -62,7 +62,7 @@ FREE = frozenset({
 # holds the words of enumerations.)
 FORMED = frozenset({
     "action", "answer", "bank_file", "bic", "body", "book", "code", "counterparty_iban", "csv_sha256",
-    "department_code", "domain_code", "email", "event_type", "external_id", "iban", "insee_code", "journal", "key",
+    "department_code", "domain_code", "email", "event_type", "external_id", "file_sha256", "iban", "insee_code", "journal", "key",
     "known_email", "message_id", "new_email", "note", "opening_hours", "other_columns", "password_hash", "path",
     "payment_information_id", "pdf_sha256", "phone", "pivot", "postcode", "ranges", "region_code", "report",
     "return_reason", "role", "rule", "services", "sha256", "siren", "text",
@@ -78,9 +78,9 @@ OURS_ALONE = {
     "ledger.proofs": "instants, counts and hashes of checkpoints",
     "prescriber.stock": "booklets by number and state",
 }
-# Views whose files hold what the page draws otherwise: as charts, cards, a definition list, one scenario of three, or not at all.
+# Views whose files hold what the page draws otherwise: as cards, a definition list, one scenario of three, or not at all.
 DRAWN_OTHERWISE = {
-    "board.table", "books.annual_uses", "counter.today", "finance.cash_page", "funding.statement_page",
+    "books.annual_uses", "counter.today", "finance.cash_page", "funding.statement_page",
 }  # fmt: skip
 SHORT_PAGE = 3
 # Views that show the page of another, which gives its list.
