@@ -46,7 +46,7 @@ DUES = Table(
             "label",
             "Lot, période ou structure",
             link=lambda row: url_for("finance.advice_page", advice_id=row.advice_id) if row.advice_id else None,
-            link_label=lambda row: f"{row.agreement_number}, {row.label}, depuis le {day(row.since_on)}",
+            link_label=lambda row: f"{row.agreement_number}, depuis le {day(row.since_on)}",
         ),
         Column("agreement_number", "Convention", under="label"),
         Column("issuer_name", "Collectivité", under="label"),

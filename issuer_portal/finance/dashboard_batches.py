@@ -157,7 +157,7 @@ def _groups(
                 Kind.COUNT,
                 is_summed=True,
                 link=lambda row: f"{url_for('finance.failure_rows')}?{urlencode({part: row.key})}",
-                link_label=lambda row: f"{plural(row.count, 'virement')}, {name(row)}",
+                link_label=name,
             ),
             Column("amount_cents", "Montant", Kind.EUROS, is_summed=True),
             Column("open_cents", "Encore dû", Kind.EUROS, is_summed=True),

@@ -12,7 +12,6 @@ from voucher.reporting.cash_forecast import Cash
 from voucher.reporting.cash_rules import SCENARIO_WORDS
 from voucher.reporting.debts import AGES, STATE_WORDS, DebtState
 from voucher.reporting.redemption_rows import RedemptionRow
-from voucher.web.filters import euros
 from voucher.web.tables import Column, Kind, Table
 
 StateAges = tuple[DebtState, tuple[int, ...]]
@@ -27,7 +26,7 @@ def _state_age(rank: int) -> Column[StateAges]:
         lambda row: row[1][rank],
         is_summed=True,
         link=lambda row: url_for("finance.debts", etat=row[0], age=age.key) if row[1][rank] else None,
-        link_label=lambda row: f"{euros(row[1][rank])}, {STATE_WORDS[row[0]][0].lower()}, {age.label.lower()}",
+        link_label=lambda row: f"{STATE_WORDS[row[0]][0].lower()}, {age.label.lower()}",
     )
 
 
@@ -44,7 +43,7 @@ OWED_BY_STATE = Table(
             lambda row: sum(row[1]),
             is_summed=True,
             link=lambda row: url_for("finance.debts", etat=row[0]),
-            link_label=lambda row: f"{euros(sum(row[1]))}, {STATE_WORDS[row[0]][0].lower()}",
+            link_label=lambda row: STATE_WORDS[row[0]][0].lower(),
         ),
     ),
     part="etats",
@@ -68,7 +67,7 @@ def owed_by_structure(wanted: Mapping[str, str]) -> Table[StructureAge]:
             link=lambda row: (
                 url_for("finance.debts", structure=row.pivot, age=age.key, **kept) if row.cents[rank] else None
             ),
-            link_label=lambda row: f"{euros(row.cents[rank])}, {row.name}, {age.label.lower()}",
+            link_label=lambda row: f"{row.name}, {age.label.lower()}",
         )
 
     return Table(
@@ -85,7 +84,7 @@ def owed_by_structure(wanted: Mapping[str, str]) -> Table[StructureAge]:
                 is_sorted=True,
                 is_summed=True,
                 link=lambda row: url_for("finance.debts", structure=row.pivot, age=wanted.get("age") or None, **kept),
-                link_label=lambda row: f"{euros(row.total_cents)}, {row.name}",
+                link_label=lambda row: row.name,
             ),
         ),
         default_sort="-total",
@@ -124,7 +123,7 @@ DEBTS = Table(
             "Le détail",
             value=_detail,
             link=_detail_url,
-            link_label=lambda row: f"{_detail(row)}, {row.structure_name}, {row.age.label.lower()}",
+            link_label=lambda row: f"{row.structure_name}, {row.age.label.lower()}",
         ),
     ),
     default_sort="-days",

@@ -83,7 +83,7 @@ CONTESTABLE = Table(
             "Agir",
             value=lambda _: "Contester",
             link=lambda row: url_for("finance.contest", redemption_id=row.id),
-            link_label=lambda row: f"Contester l’encaissement du {instant(row.redeemed_at)}, {row.structure_name}",
+            link_label=lambda row: f"l’encaissement du {instant(row.redeemed_at)}, {row.structure_name}",
         ),
     ),
     default_sort="-redeemed_at",

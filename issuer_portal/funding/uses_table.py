@@ -24,7 +24,7 @@ def uses_table() -> Table[UseLine]:
                 "Écriture",
                 value=lambda row: str(row.entry_id),
                 link=lambda row: url_for("ledger.entry", entry_id=row.entry_id) if may_read else None,
-                link_label=lambda row: f"Voir l’écriture du {day(row.used_on)}, {row.structure_name}",
+                link_label=lambda row: f"du {day(row.used_on)}, {row.structure_name}",
             ),
         ),
         default_sort="day",

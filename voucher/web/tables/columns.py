@@ -55,7 +55,7 @@ class Column(Generic[Row]):
     """The key of the column in whose cell the page says this one, below; files give it a column of its own."""
     link: Callable[[Row], str | None] | None = None
     link_label: Callable[[Row], str] | None = None
-    """What a screen reader says of the link, where its text is not enough."""
+    """What a screen reader says of the link after its text, where that is not enough."""
     tag: Callable[[Row], str] | None = None
     """The shape of a tag (success, wait, warn, danger, info, neutral)."""
     hides_zero: bool = False

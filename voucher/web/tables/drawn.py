@@ -140,7 +140,7 @@ def _value(column: Column[Row], row: Row, *, heading: str = "", below: tuple[Dra
         text,
         heading=f"{heading}{'' if heading.endswith(' le') else NO_BREAK_SPACE + ':'} " if heading else "",
         link=None if column.link is None else column.link(row),
-        link_label=None if column.link_label is None else column.link_label(row),
+        link_label=None if column.link_label is None else f"{text}, {column.link_label(row)}",
         tag=column.tag(row) if column.tag is not None and text else None,
         is_number=column.kind.is_number,
         below=below,
