@@ -62,7 +62,7 @@ FREE = frozenset({
 # holds the words of enumerations.)
 FORMED = frozenset({
     "action", "answer", "bank_file", "bic", "body", "book", "code", "counterparty_iban", "csv_sha256",
-    "department_code", "domain_code", "email", "event_type", "external_id", "iban", "insee_code", "journal", "key",
+    "department_code", "domain_code", "email", "event_type", "external_id", "file_sha256", "iban", "insee_code", "journal", "key",
     "known_email", "message_id", "new_email", "note", "opening_hours", "other_columns", "password_hash", "path",
     "payment_information_id", "pdf_sha256", "phone", "pivot", "postcode", "ranges", "region_code", "report",
     "return_reason", "role", "rule", "services", "sha256", "siren", "text",
@@ -294,11 +294,13 @@ def runs(cell: str) -> bool:
 
 
 def gives_a_list(view: Callable[..., object]) -> bool:
-    """Say whether a view, or a function of its module that it calls, writes rows for a spreadsheet."""
+    """Say whether a view, or a function of its module that it calls or chooses from a table, writes rows for a spreadsheet."""
     source = inspect.getsource(view)
     module = sys.modules[view.__module__]
-    helpers = [
-        name for name, one in vars(module).items() if inspect.isfunction(one) and one.__module__ == module.__name__
-    ]
-    called = [getattr(module, name) for name in helpers if re.search(rf"(?<![.\w]){name}\(", source)]
-    return any(re.search(r"\blist_file\(", inspect.getsource(one)) for one in (view, *called))
+    called = []
+    for name, held in vars(module).items():
+        # A function that is called, or each of a table that one is chosen from.
+        if re.search(rf"(?<![.\w]){name}(\(|\.get\()", source):
+            called += [one for one in (held.values() if isinstance(held, dict) else [held]) if inspect.isfunction(one)]
+    ours = [one for one in called if one.__module__ == module.__name__]
+    return any(re.search(r"\blist_file\(", inspect.getsource(one)) for one in (view, *ours))
