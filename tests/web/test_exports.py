@@ -294,11 +294,13 @@ def runs(cell: str) -> bool:
 
 
 def gives_a_list(view: Callable[..., object]) -> bool:
-    """Say whether a view, or a function of its module that it calls, writes rows for a spreadsheet."""
+    """Say whether a view, or a function of its module that it calls or chooses from a table, writes rows for a spreadsheet."""
     source = inspect.getsource(view)
     module = sys.modules[view.__module__]
-    helpers = [
-        name for name, one in vars(module).items() if inspect.isfunction(one) and one.__module__ == module.__name__
-    ]
-    called = [getattr(module, name) for name in helpers if re.search(rf"(?<![.\w]){name}\(", source)]
-    return any(re.search(r"\blist_file\(", inspect.getsource(one)) for one in (view, *called))
+    called = []
+    for name, held in vars(module).items():
+        # A function that is called, or each of a table that one is chosen from.
+        if re.search(rf"(?<![.\w]){name}(\(|\.get\()", source):
+            called += [one for one in (held.values() if isinstance(held, dict) else [held]) if inspect.isfunction(one)]
+    ours = [one for one in called if one.__module__ == module.__name__]
+    return any(re.search(r"\blist_file\(", inspect.getsource(one)) for one in (view, *ours))

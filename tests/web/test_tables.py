@@ -4,6 +4,7 @@ import csv
 import io
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -91,14 +92,16 @@ def test_links_keep_the_filters_and_turn_the_sort_round() -> None:
 
 
 def test_a_list_says_how_long_it_is_and_whether_it_is_cut() -> None:
-    def length(page: Page[tuple[str, int]]) -> str:
-        return drawn(ANY, asked(), lambda _: page).length
+    def length(page: Page[tuple[str, int]], table: Table[tuple[str, int]] = ANY) -> str:
+        return drawn(table, asked(), lambda _: page).length
 
     assert length(Page.whole([])) == "0\u00a0bordereau"
     assert length(Page.whole([("Toul", 1)] * 3)) == "3\u00a0bordereaux"
     assert length(Page(rows=[("Toul", 1)], count=128, next=(1, 2))) == "128\u00a0bordereaux, 50 par page."
     long = Page(rows=[("Toul", 1)], count=COUNT_MAX + 1, next=(1, 2))
     assert length(long) == "Plus de 1\u202f000\u00a0bordereaux, 50 par page. Filtrez pour en voir moins."
+    unfiltered = length(long, replace(ANY, filters=()))
+    assert unfiltered == "Plus de 1\u202f000\u00a0bordereaux, 50 par page.", "nobody is told to filter without a filter"
     assert drawn(ANY, asked(), lambda _: long).count_text == "plus de 1\u202f000"
 
 

@@ -54,7 +54,8 @@ class Drawn:
         words = f"Plus de {filters.plural(COUNT_MAX, one, many)}" if is_long else filters.plural(self.count, one, many)
         if not self.is_cut:
             return words
-        return f"{words}, {self.listing.per_page} par page.{' Filtrez pour en voir moins.' if is_long else ''}"
+        may_filter = is_long and self.table.filters
+        return f"{words}, {self.listing.per_page} par page.{' Filtrez pour en voir moins.' if may_filter else ''}"
 
     @property
     def count_text(self) -> str:
