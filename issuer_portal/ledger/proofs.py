@@ -32,7 +32,7 @@ CHECKPOINTS = Table(
             Kind.COUNT,
             is_sorted=True,
             link=lambda row: url_for("wallet.journal_checkpoint_of", size=row.size),
-            link_label=lambda row: "la note signée de ce point",
+            link_label=lambda _: "la note signée de ce point",
         ),
         Column("root", "Racine"),
     ),
