@@ -132,5 +132,5 @@ def test_every_page_of_a_role_can_be_read_by_everyone(
     demonstration: Flask, browser: Browser, address: str, databases: Run, role: Role | None
 ) -> None:
     troubles, kinds = walk(demonstration, browser, address, role, databases.is_first)
-    assert troubles == {}
+    assert troubles == {}, "\n".join(f"{link}: {one}" for link, found in troubles.items() for one in found)
     assert len(kinds) >= 3, "a person has more than a page"
