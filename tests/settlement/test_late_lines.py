@@ -162,7 +162,7 @@ def test_what_waits_is_gathered_by_structure_and_cause_the_newest_first(sqlite_d
     lines = client.get(link).get_data(as_text=True)
     for month in (6, 7, 8):
         assert format_euros(month * 1_000) in lines
-    assert client.get(f"{link}&format=csv").get_data(as_text=True).count("RIB manquant") == 3
+    assert client.get(f"{link}&format=csv").get_data(as_text=True).count("La structure;RIB manquant") == 3
     calendar_page = client.get("/finances/calendrier").get_data(as_text=True)
     assert "1\u00a0structure, 3\u00a0règlements" in calendar_page
 
