@@ -78,9 +78,9 @@ OURS_ALONE = {
     "ledger.proofs": "instants, counts and hashes of checkpoints",
     "prescriber.stock": "booklets by number and state",
 }
-# Views whose files hold what the page draws otherwise: as cards, a definition list, one scenario of three, or not at all.
+# Views whose files hold what the page draws otherwise: as charts, cards, a definition list, one scenario of three, or not at all.
 DRAWN_OTHERWISE = {
-    "books.annual_uses", "counter.today", "finance.cash_page", "funding.statement_page",
+    "board.table", "books.annual_uses", "counter.today", "finance.cash_page", "funding.statement_page",
 }  # fmt: skip
 SHORT_PAGE = 3
 # Views that show the page of another, which gives its list.
