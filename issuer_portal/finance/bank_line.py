@@ -59,10 +59,11 @@ class UndoForm(HouseForm):
 @staff(*READERS, deputies=True)
 def line(line_id: UUID) -> str:
     """Show a line, what it could be, and what it was matched with."""
-    return _page(line_id, UndoForm())
+    return _page(line_id)
 
 
-def _page(line_id: UUID, form: Any) -> str:
+def _page(line_id: UUID, refused: dict[UUID, Any] | None = None) -> str:
+    """Show the line; `refused` is the form that says why its match is not undone, by the match's id."""
     here, issuer_id = services(), scope()
     found = read_bank.line(here.database, line_id, issuer_id=issuer_id)
     if found is None:
@@ -96,9 +97,17 @@ def _page(line_id: UUID, form: Any) -> str:
         people=names_of(here.database, people),
         match_words={str(kind): word for kind, word in MATCH_KINDS.items()},
         match_id=new_id(),
-        form=form,
+        undoings={one.undoes_id: one for one in proposals if one.undoes_id and one.confirmed_at},
+        undo_forms={one.id: _undo_form(one.id, formdata=None) for one in made} | (refused or {}),
         why=explain(one.return_reason) if one.return_reason else None,
     )
+
+
+def _undo_form(match_id: UUID, **sent: Any) -> Any:
+    """Return the form that undoes a match: a line has as many as it has parts, and each field its own label."""
+    form: Any = UndoForm(**sent)
+    form.reason.id = form.reason.label.field_id = f"reason-{match_id}"
+    return form
 
 
 @blueprint.post("/banque/lignes/<uuid:line_id>/rapprocher")
@@ -160,7 +169,7 @@ def undo(line_id: UUID, match_id: UUID) -> Response | str:
         abort(404)
     if match_id not in known:
         abort(404)
-    form: Any = UndoForm()
+    form = _undo_form(match_id)
     is_by_two = match_id in {one.id for one in proposals_of(here.database, line_id, issuer_id=scope())}
     if form.validate_on_submit():
         act: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
@@ -172,9 +181,9 @@ def undo(line_id: UUID, match_id: UUID) -> Response | str:
         except Refused as refused:
             if refused.field:
                 show_refusal(form, refused)
-                return _page(line_id, form)
+                return _page(line_id, {match_id: form})
             flash_refusal(refused)
         else:
             flash(ASKED if is_by_two else "Le rapprochement est défait. La ligne attend de nouveau.", "success")
         return redirect(url_for("finance.line", line_id=line_id))
-    return _page(line_id, form)
+    return _page(line_id, {match_id: form})

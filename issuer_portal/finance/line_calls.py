@@ -10,7 +10,7 @@ from wtforms import FieldList, Form, FormField, HiddenField
 from wtforms.validators import Optional
 
 from issuer_portal.finance.folder import blueprint, scope
-from issuer_portal.programme.folder import is_seen
+from issuer_portal.programme.folder import SeenField, is_seen
 from voucher.access.rules import Role
 from voucher.kernel.calendar import french_date
 from voucher.kernel.identifiers import new_id
@@ -42,7 +42,7 @@ class PartForm(Form):  # type: ignore[misc]  # WTForms ships no types
 class SplitForm(HouseForm):
     """The parts of all calls; `seen` says which consequences the person has read."""
 
-    seen = HiddenField()
+    seen = SeenField()
     parts = FieldList(FormField(PartForm), min_entries=0)
 
 

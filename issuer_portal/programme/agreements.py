@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from wtforms import BooleanField, FieldList, FormField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from issuer_portal.programme.folder import blueprint, is_seen
+from issuer_portal.programme.folder import SeenField, blueprint, is_seen
 from voucher.access.rules import Role
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.identifiers import new_id
@@ -53,7 +53,7 @@ class AgreementForm(HouseForm):
     """What is signed."""
 
     id = HiddenField()
-    seen = HiddenField()
+    seen = SeenField()
     number = StringField("Numéro de la convention", validators=[InputRequired(), Length(max=30)])
     name = StringField("Nom", validators=[InputRequired(), Length(max=120)])
     issuer_id = SelectField("Collectivité émettrice", validators=[InputRequired()])
@@ -75,7 +75,7 @@ class CommitForm(HouseForm):
     """An amount to commit."""
 
     id = HiddenField()
-    seen = HiddenField()
+    seen = SeenField()
     amount_cents = EurosField("Montant à engager", validators=[InputRequired()])
     reference = StringField("Référence de la décision", validators=[InputRequired(), Length(max=60)])
 

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import FieldList, Form, FormField, HiddenField
 from wtforms.validators import InputRequired
 
-from issuer_portal.programme.folder import blueprint, is_seen
+from issuer_portal.programme.folder import SeenField, blueprint, is_seen
 from voucher.access.rules import Role
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.identifiers import new_id
@@ -33,7 +33,7 @@ class EndShareForm(HouseForm):
     """From which day, and how the others share new orders."""
 
     id = HiddenField()
-    seen = HiddenField()
+    seen = SeenField()
     ends_on = DateField("Dernières commandes avec ce financeur avant le", validators=[InputRequired()])
     shares = FieldList(FormField(PartForm), min_entries=0)
 

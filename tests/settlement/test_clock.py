@@ -384,7 +384,7 @@ def test_messages_can_be_read_and_sent_again(sqlite_database: Database) -> None:
     assert "Ce compte n’est plus le vôtre" in programme.get(page).get_data(as_text=True)
     with sqlite_database.write() as session:
         session.execute(update(OutboxMessage).values(given_up_at=DECEMBER_2, failure="550 inconnu", try_count=1))
-    assert "n’ont pas pu partir" in preparer.get("/finances/").get_data(as_text=True)
+    assert "1\u00a0message aux structures n’a pas pu partir." in preparer.get("/finances/").get_data(as_text=True)
     give_address(office.town, 0, "nouvelle@association.example")
     assert "repart au prochain tour" in office.post(programme, page, f"{page}/renvoyer")
     assert letters(sqlite_database)[0].recipient == "nouvelle@association.example"

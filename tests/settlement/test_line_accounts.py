@@ -277,12 +277,16 @@ def test_an_account_is_proposed_on_the_page_of_the_line_and_confirmed_by_who_app
         data |= dict.fromkeys(re.findall(r'name="([^"]+-password)"', page), PASSWORD)
         return client.post(address, data=data, follow_redirects=True).text
 
-    assert "C’est fait." in press(claire, "confirmer")
+    said = press(claire, "confirmer")
+    assert "C’est fait." in said
+    assert "« Frais de rejet » Le " in said
     assert (balance(database, "6270"), left_cents(database)) == (1_200, 800)
     assert "C’est demandé." in press(alice, "defaire")
     assert "Défaire : compte 6270" in claire.get(path).text
     assert "La proposition est retirée." in press(alice, "retirer")
     press(alice, "defaire")
-    assert "C’est défait." in press(claire, "confirmer")
+    said = press(claire, "confirmer")
+    assert "C’est défait." in said
+    assert said.count("proposé par Camille Exemple, confirmé par Camille Exemple") == 2, "both people, of both acts"
     assert balance(database, "6270") == 0
     assert wrong_books(database) == []

@@ -234,8 +234,17 @@ def test_an_accountant_writes_parts_reads_what_is_left_and_then_matches(sqlite_d
     assert "Il restera 14,50\u00a0€ de la ligne à identifier." in page
     assert "Rapprocher 2\u00a0appels : 85,50\u00a0€" in page
     assert "Il restera 4,50" in send(second="35,50"), "who changes a part reads the new rest first"
+    assert "Écrivez cette part, ou moins." in send(second="50,01")
+    assert "Il restera 4,50" in send(second="35,50"), (
+        "a page that refuses shows no consequences, and its button does nothing"
+    )
     assert received(database) == [(0, "called"), (0, "called")]
     assert "95,50\u00a0€ de la ligne paient maintenant 2\u00a0appels." in send()
     assert "Il reste 4,50\u00a0€ à identifier." in client.get(f"/finances/banque/lignes/{line_id}").text
     assert received(database) == [(6_000, "partly_paid"), (3_550, "partly_paid")]
+    page = client.get(f"/finances/banque/lignes/{line_id}").text
+    undo, _ = re.findall(r'action="([^"]+/defaire)"', page)
+    said = client.post(undo, data={"csrf_token": sent["csrf_token"], "reason": ""}).text
+    assert said.count("Corrigez ce point") == 1, "only the part that was to be undone asks why"
+    assert len(set(re.findall(r'<input[^>]*id="(reason-[^"]+)"', said))) == 2, "each part's reason has its own label"
     assert wrong_books(database) == []

@@ -21,6 +21,7 @@ from voucher.accounting.match_up import match_up
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.number_labels import iban_label
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import PayingAccount
 from voucher.settlement.bank_in.import_report import import_report
@@ -237,7 +238,7 @@ def test_a_refund_is_asked_confirmed_and_downloaded_on_the_page_of_its_line_with
     said = alice.post(f"{path}/renvoi", data=sent | {"amount_cents": "123,45"}, follow_redirects=True).text
     assert "rien ne part avant" in said
     page = claire.get(path).text
-    assert "Cet IBAN n’est pas celui de la ligne." in page
+    assert f"Compte à créditer : {iban_label(IBAN)}, Mairie. <strong>Cet IBAN n’est pas celui de la ligne." in page
     address = re.search(r'action="([^"]+/confirmer)"', page)
     assert address is not None
     for wrong, refusal in (("", "Écrivez votre mot de passe"), ("pas le bon du tout", "mot de passe")):
