@@ -32,7 +32,7 @@ from voucher.settlement.reconciliation.proposals import propose_undo
 from voucher.settlement.reconciliation.read_proposals import proposals_of
 from voucher.settlement.reconciliation.refund_line import match_with_sent_refund
 from voucher.settlement.reconciliation.suggest import matches, suggestions
-from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.reconciliation.undo_match import REASON_LENGTH_MAX, undo_match
 from voucher.settlement.words.labels import MATCH_KINDS, REFUND_STATES
 from voucher.settlement.words.states import MatchKind
 from voucher.web.access import staff, viewer
@@ -41,7 +41,6 @@ from voucher.web.password_again import PasswordAgain
 from voucher.web.services import services
 from voucher.web.views import flash_refusal, posted_id
 
-REASON_LENGTH_MAX = 200
 DONE = "La ligne est rapprochée."
 ASKED = "C’est demandé. Une autre personne doit confirmer : rien n’est défait avant."
 
@@ -62,8 +61,8 @@ def line(line_id: UUID) -> str:
     return _page(line_id)
 
 
-def _page(line_id: UUID, refused: dict[UUID, Any] | None = None) -> str:
-    """Show the line; `refused` is the form that says why its match is not undone, by the match's id."""
+def _page(line_id: UUID, *, match_id: UUID | None = None, form: Any = None) -> str:
+    """Write the page of a line, whose every match has its own form; `form` is that of `match_id`, refused."""
     here, issuer_id = services(), scope()
     found = read_bank.line(here.database, line_id, issuer_id=issuer_id)
     if found is None:
@@ -79,6 +78,7 @@ def _page(line_id: UUID, refused: dict[UUID, Any] | None = None) -> str:
     people |= {note.written_by for note in notes} | {note.assignee_id for note in notes if note.assignee_id}
     if any(proposal.refund for proposal in proposals):
         note_access(here.database, viewer().account_id, "Lecture d’un IBAN", f"renvoi de la ligne {one.id}", here.now())
+    undoings = {match.id: UndoForm(formdata=None, prefix=str(match.id)) for match in made}
     return render_template(
         "finance/line.html",
         line=one,
@@ -97,17 +97,11 @@ def _page(line_id: UUID, refused: dict[UUID, Any] | None = None) -> str:
         people=names_of(here.database, people),
         match_words={str(kind): word for kind, word in MATCH_KINDS.items()},
         match_id=new_id(),
-        undoings={one.undoes_id: one for one in proposals if one.undoes_id and one.confirmed_at},
-        undo_forms={one.id: _undo_form(one.id, formdata=None) for one in made} | (refused or {}),
+        form=form,
+        confirmed_undoings={one.undoes_id: one for one in proposals if one.undoes_id and one.confirmed_at},
+        undoings=undoings if form is None else undoings | {match_id: form},
         why=explain(one.return_reason) if one.return_reason else None,
     )
-
-
-def _undo_form(match_id: UUID, **sent: Any) -> Any:
-    """Return the form that undoes a match: a line has as many as it has parts, and each field its own label."""
-    form: Any = UndoForm(**sent)
-    form.reason.id = form.reason.label.field_id = f"reason-{match_id}"
-    return form
 
 
 @blueprint.post("/banque/lignes/<uuid:line_id>/rapprocher")
@@ -169,7 +163,7 @@ def undo(line_id: UUID, match_id: UUID) -> Response | str:
         abort(404)
     if match_id not in known:
         abort(404)
-    form = _undo_form(match_id)
+    form: Any = UndoForm(prefix=str(match_id))
     is_by_two = match_id in {one.id for one in proposals_of(here.database, line_id, issuer_id=scope())}
     if form.validate_on_submit():
         act: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
@@ -181,9 +175,9 @@ def undo(line_id: UUID, match_id: UUID) -> Response | str:
         except Refused as refused:
             if refused.field:
                 show_refusal(form, refused)
-                return _page(line_id, {match_id: form})
+                return _page(line_id, match_id=match_id, form=form)
             flash_refusal(refused)
         else:
             flash(ASKED if is_by_two else "Le rapprochement est défait. La ligne attend de nouveau.", "success")
         return redirect(url_for("finance.line", line_id=line_id))
-    return _page(line_id, {match_id: form})
+    return _page(line_id, match_id=match_id, form=form)

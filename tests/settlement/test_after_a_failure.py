@@ -40,7 +40,7 @@ def a_letter(failed: Failed, **changes: object) -> NewLetter:
         "id": new_id(),
         "advice_id": failed_advice(failed),
         "subject": "votre règlement",
-        "body": "Bonjour,\r\n\r\nAppelez-nous.",
+        "body": "Bonjour,\r\n\r\n60,00\u00a0€ :\tappelez-nous\u200b.",
     }
     return NewLetter(**{**said, **changes})  # type: ignore[arg-type]
 
@@ -57,7 +57,9 @@ def test_a_letter_is_kept_once_sent_through_the_outbox_and_shown_on_the_structur
     new = a_letter(failed)
     for _ in range(2):
         assert write_letter(database, new, by=PREPARER, now=LATER) == ADDRESS
-    assert letters(database) == [(ADDRESS, "votre règlement", "Bonjour,\n\nAppelez-nous.")]
+    assert letters(database) == [(ADDRESS, "votre règlement", "Bonjour,\n\n60,00\u00a0€ : appelez-nous.")], (
+        "no space is taken away"
+    )
     with pytest.raises(Refused, match="same_id_other_content"):
         write_letter(database, a_letter(failed, id=new.id, body="Autre chose"), by=PREPARER, now=LATER)
     with database.read() as session:
@@ -159,7 +161,7 @@ def test_a_person_writes_to_the_structure_from_the_failed_payment(database: Data
     assert "Un courriel ne porte jamais un IBAN entier." in desk.client.post(path, data=spaced).text
     answer = desk.client.post(path, data=form, follow_redirects=True)
     assert ADDRESS in answer.text
-    assert [(one[0], one[2].endswith("Merci.")) for one in letters(database)] == [(ADDRESS, True)]
+    assert [(one[0], one[2]) for one in letters(database)] == [(ADDRESS, form["body"])], "as the page showed it"
     assert desk.client.get(f"/finances/structures/{failed.first}").status_code == 200
 
 

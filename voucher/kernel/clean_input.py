@@ -27,12 +27,19 @@ def required_text(text: str, field: str, length_max: int) -> str:
 def required_lines(text: str, field: str, length_max: int) -> str:
     """Return a text of several lines, its ends and what no screen shows taken away. Raises Refused when it is empty or too long."""
     lines = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    plain = "\n".join("".join(mark for mark in line if mark.isprintable()).rstrip() for line in lines).strip()
+    plain = "\n".join("".join(map(_shown, line)).rstrip() for line in lines).strip()
     if not plain:
         raise Refused("missing", "Remplissez ce champ.", field)
     if len(plain) > length_max:
         raise Refused("too_long", f"Écrivez {length_max} caractères au plus.", field)
     return plain
+
+
+def _shown(mark: str) -> str:
+    """Return a mark that a screen shows, a space of any kind included (« 60,00 € » has a no-break one); nothing for another."""
+    if mark.isprintable() or unicodedata.category(mark) == "Zs":
+        return mark
+    return " " if mark.isspace() else ""
 
 
 def optional_text(text: str, field: str, length_max: int) -> str:
