@@ -163,7 +163,7 @@ def withdraw_refund(session: Session, refund_id: UUID) -> None:
     _change(session, refund_id, (RefundState.PROPOSED,), RefundState.WITHDRAWN)
 
 
-def reject_refund(session: Session, refund_id: UUID, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - the match says who and when
+def reject_refund(session: Session, refund_id: UUID) -> None:
     """Say that a refund will not be made; its line waits again. Raises Refused once the bank debited it."""
     if not _change(session, refund_id, (RefundState.IN_FILE,), RefundState.REJECTED):
         raise Refused(
@@ -206,7 +206,7 @@ def _pay(session: Session, match: Match, line: Line, refund_id: UUID) -> None:
         raise Refused("not_expected", "Ce renvoi n’attend pas cette ligne. Regardez son état, puis recommencez.")
 
 
-def undo_refund_debit(session: Session, match_id: UUID, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - the match says who and when
+def undo_refund_debit(session: Session, match_id: UUID) -> None:
     """Say that a debit did not pay a refund after all. Raises Refused once the transfer came back."""
     undone = (
         update(LineRefund)
