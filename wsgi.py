@@ -11,6 +11,7 @@ import merchant_portal
 from issuer_portal import board, books, finance, funding, issuer, ledger, prescriber, programme, staff
 from merchant_portal import payments, place
 from voucher import wallet
+from voucher.kernel.collector import collect_less_often
 from voucher.kernel.database import Database
 from voucher.kernel.settings import Settings, WrongSettings
 from voucher.ledger.chart_file import chart_numbers
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
 
 def _settings_of_environment() -> Settings:
     """Return the settings, or say what is wrong in them and end the process: a trace of calls would help nobody."""
+    collect_less_often()
     try:
         return settings_of_environment()
     except WrongSettings as wrong:

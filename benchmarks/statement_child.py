@@ -7,12 +7,14 @@ import time
 from pathlib import Path
 
 from tests.settlement.town import NOW, PREPARER
+from voucher.kernel.collector import collect_less_often
 from voucher.kernel.database import Database
 from voucher.settlement.bank_in.import_statement import import_statement
 
 
 def main(url: str, path: str) -> None:
     """Import, then print {"seconds", "peak_mb", "paid_count"} as JSON."""
+    collect_less_often()  # as the application's own processes do
     database = Database(url)
     started = time.perf_counter()
     with Path(path).open("rb") as file:

@@ -34,8 +34,11 @@ class Commands(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. What the environment gives is checked before any, whether or not this one needs it."""
-        from voucher.kernel.settings import refuse_wrong_settings  # not above: `--help` needs no setting
+        # Not above: `--help` needs neither.
+        from voucher.kernel.collector import collect_less_often
+        from voucher.kernel.settings import refuse_wrong_settings
 
+        collect_less_often()
         try:
             refuse_wrong_settings()
             return super().invoke(ctx)
