@@ -42,8 +42,6 @@ CALLED_BY_OTHERS = {
 FOR_TESTS = {
     "voucher/issuing/key_document.py verify_key_document": "how others read what we publish; tests and vectors hold us to it",
     "voucher/settlement/formats_in/iso_reasons.py known_codes": "a test walks the whole table",
-    "voucher/settlement/payable/payment_history.py batch_history": "a batch's histories at once, as tests of states ask",
-    "voucher/settlement/payable/why_waiting.py advice_waiting": "one payment of `batch_waiting`, as tests ask",
     "voucher/takeover/importing.py signing_key_count": "what a take-over did: the command says it in a sentence, tests by number",
 }
 """Names that only tests use, each with its reason."""

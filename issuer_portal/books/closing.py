@@ -5,11 +5,10 @@ from typing import Any
 
 from flask import abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
-from wtforms import HiddenField, PasswordField, TextAreaField
+from wtforms import HiddenField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from issuer_portal.books.folder import FINANCE, READERS, blueprint
-from voucher.access.confirm import confirm_password
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.accounting.close_items import ITEM_NAMES, WHAT_TO_DO, CloseItem
@@ -26,7 +25,8 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import YearState, years
 from voucher.web.access import staff, viewer
-from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.forms import show_refusal
+from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.patience import takes_long
 from voucher.web.services import services
 from voucher.web.views import flash_refusal, whole_programme
@@ -35,10 +35,8 @@ from voucher.web.views import flash_refusal, whole_programme
 def close_form(lines: list[CloseLine]) -> Any:
     """Return the form by which a person signs the list: a reason for each item that is left, the figures seen, the password."""
 
-    class CloseForm(HouseForm):
+    class CloseForm(PasswordAgain):
         """What is accepted, and the password again."""
-
-        password = PasswordField("Votre mot de passe", validators=[InputRequired()])
 
     for line in lines:
         setattr(CloseForm, f"seen_{line.item}", HiddenField(default="{}:{}".format(*line.figures)))
@@ -104,7 +102,7 @@ def _sign(year: int, *, is_proposal: bool) -> str | Response:
         "now": here.now(),
     }
     try:
-        confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
+        confirm_actor(form)
         if is_proposal:
             propose_close(here.database, year, **command)
             said = f"La clôture de {year} est proposée. Une autre personne doit la confirmer."

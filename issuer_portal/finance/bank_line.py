@@ -59,10 +59,11 @@ class UndoForm(HouseForm):
 @staff(*READERS, deputies=True)
 def line(line_id: UUID) -> str:
     """Show a line, what it could be, and what it was matched with."""
-    return _page(line_id, UndoForm())
+    return _page(line_id)
 
 
-def _page(line_id: UUID, form: Any) -> str:
+def _page(line_id: UUID, *, match_id: UUID | None = None, form: Any = None) -> str:
+    """Write the page of a line, whose every match has its own form; `form` is that of `match_id`, refused."""
     here, issuer_id = services(), scope()
     found = read_bank.line(here.database, line_id, issuer_id=issuer_id)
     if found is None:
@@ -78,6 +79,7 @@ def _page(line_id: UUID, form: Any) -> str:
     people |= {note.written_by for note in notes} | {note.assignee_id for note in notes if note.assignee_id}
     if any(proposal.refund for proposal in proposals):
         note_access(here.database, viewer().account_id, "Lecture d’un IBAN", f"renvoi de la ligne {one.id}", here.now())
+    undoings = {match.id: UndoForm(formdata=None, prefix=str(match.id)) for match in made}
     return render_template(
         "finance/line.html",
         line=one,
@@ -97,6 +99,7 @@ def _page(line_id: UUID, form: Any) -> str:
         match_words={str(kind): word for kind, word in MATCH_KINDS.items()},
         match_id=new_id(),
         form=form,
+        undoings=undoings if form is None else undoings | {match_id: form},
         why=explain(one.return_reason) if one.return_reason else None,
     )
 
@@ -160,7 +163,7 @@ def undo(line_id: UUID, match_id: UUID) -> Response | str:
         abort(404)
     if match_id not in known:
         abort(404)
-    form: Any = UndoForm()
+    form: Any = UndoForm(prefix=str(match_id))
     is_by_two = match_id in {one.id for one in proposals_of(here.database, line_id, issuer_id=scope())}
     if form.validate_on_submit():
         act: dict[str, Any] = {"by": viewer().account_id, "now": here.now(), "issuer_id": scope()}
@@ -172,9 +175,9 @@ def undo(line_id: UUID, match_id: UUID) -> Response | str:
         except Refused as refused:
             if refused.field:
                 show_refusal(form, refused)
-                return _page(line_id, form)
+                return _page(line_id, match_id=match_id, form=form)
             flash_refusal(refused)
         else:
             flash(ASKED if is_by_two else "Le rapprochement est défait. La ligne attend de nouveau.", "success")
         return redirect(url_for("finance.line", line_id=line_id))
-    return _page(line_id, form)
+    return _page(line_id, match_id=match_id, form=form)

@@ -20,6 +20,7 @@ from voucher.web.forms import show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
 from voucher.web.tags import BOOKLET_TAGS
+from voucher.web.views import id_of
 
 STATE_CHOICES = [(state, word) for state, word in BOOKLET_STATES.items()]
 
@@ -78,7 +79,7 @@ def booklet(number: int) -> str | Response:
         try:
             stopped = stop_booklet(
                 here.database,
-                form.command_id,
+                id_of(form),
                 number,
                 form.reason.data,
                 by=viewer().account_id,
@@ -113,7 +114,7 @@ def void() -> str | Response:
     if form.validate_on_submit():
         first, count = booklet_range(form)
         if form.takes():
-            void = NewStockVoid(form.command_id, issuer_id, first, count, form.reason.data)
+            void = NewStockVoid(id_of(form), issuer_id, first, count, form.reason.data)
             try:
                 released_cents = void_stock(here.database, void, by=viewer().account_id, now=here.now())
             except Refused as refused:

@@ -1,9 +1,7 @@
 """Forms of the issuer's pages. Their hidden `id` makes a double submit harmless: the same command changes nothing twice."""
 
 from typing import Any
-from uuid import UUID
 
-from flask import abort
 from wtforms import EmailField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
@@ -17,14 +15,6 @@ class CommandForm(HouseForm):
 
     id = HiddenField(default=lambda: str(new_id()))
     confirmed = HiddenField(default="")
-
-    @property
-    def command_id(self) -> UUID:
-        """The id of the command; a hidden field that someone changed stops the request."""
-        try:
-            return UUID(str(self.id.data))
-        except ValueError:
-            abort(400)
 
     def takes(self) -> bool:
         """Say whether the person has seen the consequence and accepts it; it is asked once, so a refusal asks again."""

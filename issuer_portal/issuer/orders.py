@@ -23,6 +23,7 @@ from voucher.web.forms import show_refusal
 from voucher.web.headers import shows_code
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader
+from voucher.web.views import id_of
 
 PARTS_SHOWN_MAX = 20
 
@@ -92,7 +93,7 @@ def order(agreement_id: UUID) -> str | Response:
         try:
             ordered = order_vouchers(
                 here.database,
-                form.command_id,
+                id_of(form),
                 agreement_id,
                 count,
                 by=viewer().account_id,

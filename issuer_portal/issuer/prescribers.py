@@ -20,6 +20,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.forms import show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader
+from voucher.web.views import id_of
 
 TO_ISSUER = ""  # without a giver it is no choice, and the use case says so
 
@@ -64,7 +65,7 @@ def new_prescriber() -> str | Response:
     here, form = services(), PrescriberForm()
     if form.validate_on_submit():
         prescriber = NewPrescriber(
-            id=form.command_id,
+            id=id_of(form),
             issuer_id=own_issuer(),
             name=form.name.data,
             kind=form.kind.data,
@@ -124,7 +125,7 @@ def new_slip() -> str | Response:
         form.to_prescriber_id.data = request.args.get("a", "")
     if form.validate_on_submit():
         move = StockMove(
-            form.command_id,
+            id_of(form),
             issuer_id,
             *booklet_range(form),
             UUID(form.to_prescriber_id.data) if form.to_prescriber_id.data else None,

@@ -87,11 +87,13 @@ def test_a_line_says_what_it_is_and_its_match_is_undone_with_a_reason_that_stays
     page = screen.get(screen.line())
     assert "Même référence, même montant." in page
     assert "Défaire ce rapprochement de 30,00" in page
-    undo = re.search(r'action="([^"]+/defaire)"', page)
+    undo = re.search(r'action="([^"]+/defaire)".*?name="([^"]+-reason)"', page, re.DOTALL)
     assert undo is not None
-    assert "Dites pourquoi." in screen.post(screen.line(), undo[1])
+    said = screen.post(screen.line(), undo[1])
+    assert "Dites pourquoi." in said
+    assert "<title>Erreur : " in said
     assert paid.states() == ["paid", "in_file"]
-    said = screen.post(screen.line(), undo[1], reason="Ce n’est pas ce règlement")
+    said = screen.post(screen.line(), undo[1], **{undo[2]: "Ce n’est pas ce règlement"})
     assert "Le rapprochement est défait" in said
     assert "« Ce n’est pas ce règlement »" in said
     assert paid.states() == ["in_file", "in_file"]

@@ -23,7 +23,7 @@ from voucher.settlement.batches.freeze_urgent import freeze_urgent_batch
 from voucher.settlement.batches.preview import preview_batch
 from voucher.settlement.model.batches import PaymentAdvice
 from voucher.settlement.payable.ribs_to_confirm import rib_count, rib_to_confirm, ribs_to_confirm
-from voucher.settlement.payable.why_waiting import advice_waiting
+from voucher.settlement.payable.why_waiting import why_waiting
 
 
 def recorded(town: Town, structure_id: UUID, iban: str, *, by: UUID = SOMEONE) -> UUID:
@@ -75,8 +75,7 @@ def test_a_first_rib_is_not_paid_on_before_it_is_confirmed(database: Database) -
     batch_id = frozen(town)
     with database.read() as session:
         held_id = session.scalars(select(PaymentAdvice.id).where(PaymentAdvice.is_payable.is_(False))).one()
-    waits = advice_waiting(database, held_id, LATER)
-    assert waits is not None
+        waits = why_waiting(session, [held_id], LATER)[held_id]
     assert (waits.title, waits.holder) == ("RIB à confirmer", "Le programme ou les finances")
     confirm_bank_details(database, waiting, by=CONFIRMER, now=LATER)
     assert why_held(town) == {}

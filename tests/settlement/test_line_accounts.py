@@ -273,7 +273,8 @@ def test_an_account_is_proposed_on_the_page_of_the_line_and_confirmed_by_who_app
     def press(client: FlaskClient, act: str) -> str:
         page = client.get(path).text
         (address,) = set(re.findall(rf'action="([^"]+/{act})"', page))
-        data = {"csrf_token": csrf_token(page), "reason": "Autre chose", "id": str(new_id())}
+        data = {"csrf_token": csrf_token(page), "id": str(new_id())}
+        data |= dict.fromkeys(re.findall(r'name="([^"]+-reason)"', page), "Autre chose")
         data |= dict.fromkeys(re.findall(r'name="([^"]+-password)"', page), PASSWORD)
         return client.post(address, data=data, follow_redirects=True).text
 

@@ -236,6 +236,12 @@ def test_an_accountant_writes_parts_reads_what_is_left_and_then_matches(sqlite_d
     assert "Il restera 4,50" in send(second="35,50"), "who changes a part reads the new rest first"
     assert received(database) == [(0, "called"), (0, "called")]
     assert "95,50\u00a0€ de la ligne paient maintenant 2\u00a0appels." in send()
-    assert "Il reste 4,50\u00a0€ à identifier." in client.get(f"/finances/banque/lignes/{line_id}").text
+    page = client.get(f"/finances/banque/lignes/{line_id}").text
+    assert "Il reste 4,50\u00a0€ à identifier." in page
+    reasons = re.findall(r'id="([^"]+-reason)"', page)
+    assert len(set(reasons)) == len(reasons) == 2, "each match has its own field"
+    undo = re.findall(r'action="([^"]+/defaire)"', page)
+    page = client.post(undo[0], data={"csrf_token": sent["csrf_token"]}).text
+    assert page.count('class="field-error"') == 1, "a refusal stands at its own match"
     assert received(database) == [(6_000, "partly_paid"), (3_550, "partly_paid")]
     assert wrong_books(database) == []

@@ -22,7 +22,8 @@ from voucher.proof.verifier import histories
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice
 from voucher.settlement.model.states import Cause, change, write_first
-from voucher.settlement.payable.payment_history import batch_history, payment_history
+from voucher.settlement.payable.payment_history import histories as histories_of
+from voucher.settlement.payable.payment_history import payment_history
 from voucher.settlement.reconciliation.match_by_hand import match_line
 from voucher.settlement.reconciliation.undo_match import undo_match
 from voucher.settlement.words.states import AdviceState, LineOrigin
@@ -126,8 +127,9 @@ def test_each_change_says_why_by_what_when_and_who(paid: Paid) -> None:
     assert (history[3].reason, {one.made_by for one in history}) == ("AC04", {PREPARER})
     assert payment_history(paid.database, paid.first_id, issuer_id=new_id()) == ()
     assert payment_history(paid.database, paid.first_id, structure_id=new_id()) == ()
-    of_batch = batch_history(paid.database, batch_id)
-    assert (of_batch[paid.first_id], len(of_batch[paid.second_id])) == (history, 2)
+    with paid.database.read() as session:
+        of_both = histories_of(session, [paid.first_id, paid.second_id])
+    assert (of_both[paid.first_id], len(of_both[paid.second_id])) == (history, 2)
     for verb in ("UPDATE payment_event SET rank = rank", "DELETE FROM payment_event"):
         with pytest.raises(DBAPIError, match="only grows"), paid.database.write() as session:
             session.execute(text(verb))

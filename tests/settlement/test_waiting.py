@@ -28,7 +28,7 @@ from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.batches.preview import preview_batch
 from voucher.settlement.deadlines.payment_deadlines import dues
 from voucher.settlement.model.batches import PaymentAdvice
-from voucher.settlement.payable.why_waiting import advice_waiting, batch_waiting, by_title
+from voucher.settlement.payable.why_waiting import Waiting, batch_waiting, by_title, why_waiting
 
 
 def freeze(town: Town) -> Frozen:
@@ -41,11 +41,16 @@ def advice_of(town: Town, rank: int, batch_id: UUID | None = None) -> UUID:
         return session.scalars(query if batch_id is None else query.where(PaymentAdvice.batch_id == batch_id)).one()
 
 
+def waiting_of(town: Town, rank: int) -> Waiting:
+    advice_id = advice_of(town, rank)
+    with town.database.read() as session:
+        return why_waiting(session, [advice_id], LATER)[advice_id]
+
+
 def titles(town: Town) -> set[str]:
     """What every source of the pages says of the second structure."""
     database = town.database
-    waiting = advice_waiting(database, advice_of(town, 1), LATER)
-    assert waiting is not None
+    waiting = waiting_of(town, 1)
     clock = {one.title for one in dues(database, LATER, within_days=None) if one.structure_id == town.structure_ids[1]}
     urgent = urgent_preview(database, town.agreement_id, now=LATER)
     assert urgent is not None
@@ -78,8 +83,7 @@ def test_what_a_person_set_aside_says_so_whatever_they_wrote(database: Database)
     town.redeem(1, 4)
     freeze(town)
     set_aside(database, advice_of(town, 1), "RIB manquant au dossier papier", by=PREPARER, now=NOW)
-    waiting = advice_waiting(database, advice_of(town, 1), LATER)
-    assert waiting is not None
+    waiting = waiting_of(town, 1)
     assert (waiting.held, waiting.said.what) == (
         None,
         "Mis de côté : RIB manquant au dossier papier. La somme reste due.",
@@ -93,12 +97,10 @@ def test_what_is_too_small_waits_for_the_batch_that_reaches_the_least_amount(dat
     town.redeem(0, 3)
     town.redeem(1, 1)
     freeze(town)
-    waiting = advice_waiting(database, advice_of(town, 1), LATER)
-    assert waiting is not None
+    waiting = waiting_of(town, 1)
     assert (waiting.title, waiting.holder) == ("Sous le minimum", "Personne")
     town.redeem(1, 1, now=LATER)
-    waiting = advice_waiting(database, advice_of(town, 1), LATER)
-    assert waiting is not None
+    waiting = waiting_of(town, 1)
     assert waiting.title == "Prêt à repartir", "with what was used since, it is enough"
 
 

@@ -184,7 +184,7 @@ def test_no_hidden_field_reaches_what_is_another_s(two: Two) -> None:
             "kind": MatchKind.CHARGE, "match_id": ours.line_id,
         }),
         (Role.FINANCE_PREPARER, f"/finances/banque/lignes/{ours.line_id}/rapprochements/{theirs.line_id}/defaire", {
-            "reason": "Faux",
+            f"{theirs.line_id}-reason": "Faux",
         }),
         (Role.FINANCE_PREPARER, f"/finances/conventions/{ours.agreement_id}/urgence", {
             "structures": theirs.structure_id,

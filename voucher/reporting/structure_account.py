@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import ColumnElement, exists, or_, select
 
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked
@@ -70,7 +70,8 @@ def structure_account(
     )
 
 
-def _has_used(structure_id: UUID, issuer_id: UUID):  # type: ignore[no-untyped-def]  # a condition
+def _has_used(structure_id: UUID, issuer_id: UUID) -> ColumnElement[bool]:
+    """Return the condition that a structure used a voucher of the issuer, or was paid by it."""
     redeemed = exists().where(
         Redemption.structure_id == structure_id,
         Redemption.agreement_id == Agreement.id,

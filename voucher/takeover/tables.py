@@ -13,27 +13,7 @@ from typing import Any
 from sqlalchemy import Column, ForeignKey, LargeBinary, MetaData, Table
 from sqlalchemy import schema as table_order
 
-# Each room's tables enter Base.metadata as its model is imported; access, whose tables are left out, is above this floor.
-from voucher.accounting import model as _accounting  # noqa: F401
-from voucher.distribution import model as _distribution  # noqa: F401
-from voucher.funding import model as _funding  # noqa: F401
-from voucher.issuing import model as _issuing  # noqa: F401
-from voucher.kernel import tries as _tries  # noqa: F401
-from voucher.kernel.database import Base
-from voucher.ledger import model as _ledger  # noqa: F401
-from voucher.ledger import seal_model as _seals  # noqa: F401
-from voucher.network import model as _network  # noqa: F401
-from voucher.programme import model as _programme  # noqa: F401
-from voucher.redemption import model as _redemption  # noqa: F401
-from voucher.settlement.model import bank as _bank  # noqa: F401
-from voucher.settlement.model import bank_reports as _reports  # noqa: F401
-from voucher.settlement.model import batches as _settlement  # noqa: F401
-from voucher.settlement.model import deputies as _deputies  # noqa: F401
-from voucher.settlement.model import letters as _letters  # noqa: F401
-from voucher.settlement.model import proposals as _proposals  # noqa: F401
-from voucher.settlement.model import recoveries as _overpayments  # noqa: F401
-from voucher.settlement.model import refunds as _refunds  # noqa: F401
-from voucher.settlement.model import states as _payment_states  # noqa: F401
+from voucher.business_models import Base
 from voucher.takeover.cells import column_of
 
 CARRIED: Mapping[str, str] = {

@@ -6,11 +6,11 @@ from uuid import UUID
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Optional
 
-from voucher.access.confirm import confirm_password
 from voucher.kernel.number_labels import iban_end
 from voucher.network.structures import NewBankDetails, record_bank_details
 from voucher.web.access import viewer
 from voucher.web.forms import BicField, HouseForm, IbanField
+from voucher.web.password_again import confirm_actor
 from voucher.web.services import services
 
 
@@ -32,6 +32,6 @@ def record_rib(form: Any, details_id: UUID, structure_id: UUID) -> str:
     details = NewBankDetails(
         details_id, structure_id, form.holder_name.data, iban, form.iban_again.data, form.bic.data or None
     )
-    confirm_password(here.database, account_id, form.password.data, now=here.now())
+    confirm_actor(form)
     record_bank_details(here.database, details, by=account_id, now=here.now())
     return f"Le RIB qui finit par {iban_end(iban)} est enregistré. Il servira quand une personne du programme ou des finances l’aura confirmé."

@@ -56,14 +56,6 @@ def payment_history(
         return _read(session, _events(issuer_id).where(is_asked)).get(advice_id, ())
 
 
-def batch_history(
-    database: Database, batch_id: UUID, *, issuer_id: UUID | None = None
-) -> dict[UUID, tuple[HistoryEvent, ...]]:
-    """Return the events of every payment of a batch, by payment; none out of the scope."""
-    with database.read() as session:
-        return _read(session, _events(issuer_id).where(PaymentAdvice.batch_id == batch_id))
-
-
 def histories(session: Session, advice_ids: Sequence[UUID]) -> dict[UUID, tuple[HistoryEvent, ...]]:
     """Return the events of these payments, by payment, each the first one first."""
     found: dict[UUID, tuple[HistoryEvent, ...]] = {}

@@ -81,12 +81,6 @@ def batch_waiting(database: Database, batch_id: UUID, now: datetime) -> dict[UUI
     return {row.id: WaitingAdvice(waits[row.id], row.amount_cents, row.state) for row in rows}
 
 
-def advice_waiting(database: Database, advice_id: UUID, now: datetime) -> Waiting | None:
-    """Return why one advice waits, or None when it does not."""
-    with database.read() as session:
-        return why_waiting(session, [advice_id], now).get(advice_id)
-
-
 def by_title(found: Iterable[WaitingAdvice]) -> list[tuple[str, int, int]]:
     """Return why advices wait, in a few words, each with how many and how many cents, the most first."""
     sums: dict[str, tuple[int, int]] = {}
