@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from issuer_portal.books.folder import FINANCE, READERS, blueprint
+from issuer_portal.books.folder import READERS, blueprint
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.accounting.close_items import ITEM_NAMES, WHAT_TO_DO, CloseItem
@@ -29,7 +29,7 @@ from voucher.web.forms import show_refusal
 from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.patience import takes_long
 from voucher.web.services import services
-from voucher.web.views import flash_refusal, whole_programme
+from voucher.web.views import FINANCE, flash_refusal, whole_programme
 
 
 def close_form(lines: list[CloseLine]) -> Any:

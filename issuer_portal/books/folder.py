@@ -19,7 +19,6 @@ from voucher.web.services import services
 from voucher.web.views import finance_scope
 
 READERS = (Role.AUDITOR, Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
-FINANCE = (Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
 
 blueprint = Blueprint("books", __name__, url_prefix="/comptabilite", template_folder="templates")
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from issuer_portal.books.folder import FINANCE, READERS, blueprint, scope
+from issuer_portal.books.folder import READERS, blueprint, scope
 from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.accounting.documents import DIFFERENCE_WORDS, ledger_parts, reconciliation_pdf
@@ -19,7 +19,7 @@ from voucher.kernel.number_labels import iban_end
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, whole
-from voucher.web.views import download
+from voucher.web.views import FINANCE, download
 
 RECONCILIATIONS = Table(
     "États de rapprochement",

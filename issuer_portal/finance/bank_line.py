@@ -32,7 +32,7 @@ from voucher.settlement.reconciliation.proposals import propose_undo
 from voucher.settlement.reconciliation.read_proposals import proposals_of
 from voucher.settlement.reconciliation.refund_line import match_with_sent_refund
 from voucher.settlement.reconciliation.suggest import matches, suggestions
-from voucher.settlement.reconciliation.undo_match import undo_match
+from voucher.settlement.reconciliation.undo_match import REASON_LENGTH_MAX, undo_match
 from voucher.settlement.words.labels import MATCH_KINDS, REFUND_STATES
 from voucher.settlement.words.states import MatchKind
 from voucher.web.access import staff, viewer
@@ -41,7 +41,6 @@ from voucher.web.password_again import PasswordAgain
 from voucher.web.services import services
 from voucher.web.views import flash_refusal, posted_id
 
-REASON_LENGTH_MAX = 200
 DONE = "La ligne est rapprochée."
 ASKED = "C’est demandé. Une autre personne doit confirmer : rien n’est défait avant."
 

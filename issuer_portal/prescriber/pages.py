@@ -15,7 +15,7 @@ from voucher.distribution.hand_over import hand_over as hand_booklet_over
 from voucher.distribution.words import BOOKLET_STATES
 from voucher.issuing.doors import Door
 from voucher.issuing.recognise_code import Distrust
-from voucher.kernel.characters import compact
+from voucher.kernel.clean_input import postcode
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.network.read import places_near
@@ -30,7 +30,6 @@ from voucher.web.views import flash_refusal, id_of, own
 
 PLACES_IN_LETTER = 6
 CODE_LENGTH_MAX = 300
-POSTCODE_LENGTH = 5
 typed_codes = TypedCodes(Door.DESK)
 _TOO_MANY = {
     TooMany.BY_PERSON: "Vous avez tapé trop de codes faux. Attendez dix minutes, ou scannez la couverture.",
@@ -131,14 +130,15 @@ def receipt(handover_id: UUID) -> str:
     found = read.handover(here.database, handover_id, own_prescriber())
     if found is None:
         abort(404)
-    asked = compact(request.args.get("code_postal", ""))
-    is_postcode = len(asked) == POSTCODE_LENGTH and asked.isascii() and asked.isdigit()
-    postcode = asked if is_postcode else found.postcode
+    try:
+        near = postcode(request.args.get("code_postal", ""), "code_postal")
+    except Refused:
+        near = found.postcode
     return render_template(
         "prescriber/receipt.html",
         handover=found,
-        postcode=postcode,
-        places=places_near(here.database, postcode=postcode, limit=PLACES_IN_LETTER),
+        postcode=near,
+        places=places_near(here.database, postcode=near, limit=PLACES_IN_LETTER),
         settings=here.settings,
     )
 

@@ -29,12 +29,12 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.funding.model import CallState, FundsCall, FundsReceipt
+from voucher.kernel.money import BASIS_POINTS
 from voucher.ledger.chart import CHART, OUTSTANDING, OWED_TO_STRUCTURES, Book, Code
 from voucher.ledger.model import Account, Entry, Movement
 
 FUNDER_CODES = (Code.TO_CALL, Code.CALLED, Code.ADVANCES)
 OWED_CODES = (*OWED_TO_STRUCTURES, Code.OVERPAID)
-BASIS_POINTS = 10_000
 _Key = tuple[str, UUID | None, UUID | None]  # code, agreement, funder
 
 

@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from voucher.funding.backing import BASIS_POINTS, Backing, FunderBacking, Whole, backings, overdue_cents, whole
+from voucher.funding.backing import Backing, FunderBacking, Whole, backings, overdue_cents, whole
 from voucher.kernel.database import Database
-from voucher.kernel.money import format_euros
+from voucher.kernel.money import BASIS_POINTS, format_euros
 from voucher.ledger.chart import Code
 from voucher.ledger.model import Account, Movement
 from voucher.programme.model import Agreement, Funder, Issuer

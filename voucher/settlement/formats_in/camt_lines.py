@@ -20,12 +20,13 @@ from voucher.settlement.formats_in.safe_xml import line_of
 from voucher.settlement.words.states import LineOrigin
 
 _TRUE = frozenset({"true", "1"})
-_NAME_LENGTH_MAX = 140
-_TEXT_LENGTH_MAX = 500
-_NOTE_LENGTH_MAX = 200
+NAME_LENGTH_MAX = 140
+TEXT_LENGTH_MAX = 500
+NOTE_LENGTH_MAX = 200
 _REASON_CODE = re.compile(r"[A-Z0-9]{4}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
-_OUR_REFERENCE = re.compile(r"PN(?:-[0-9A-Z]{4}){4}", re.ASCII)
+OUR_REFERENCE = re.compile(r"PN(?:-[0-9A-Z]{4}){4}", re.ASCII)
+"""A payment's reference, as `formats_out.references` makes it."""
 
 _NOTE_NO_AMOUNTS = "Écriture globale : la banque ne donne pas le montant de chaque virement."
 _NOTE_DO_NOT_SUM = "Écriture globale : les montants détaillés par la banque ne font pas le total de l’écriture."
@@ -287,12 +288,12 @@ def _line(entry: Entry, part: _Part, account_iban: str, rank: int, note: str | N
         counterparty_iban=iban,
         return_reason=reason,
         return_additional=additional,
-        remittance=(_remittance(detail) or fields.first("AddtlNtryInf") or "")[:_TEXT_LENGTH_MAX],
+        remittance=(_remittance(detail) or fields.first("AddtlNtryInf") or "")[:TEXT_LENGTH_MAX],
         domain_code=domain_code and domain_code[:IDENTIFIER_LENGTH_MAX],
         message_id=detail.reference("Refs/MsgId") or fields.reference("NtryDtls/Btch/MsgId"),
         payment_information_id=detail.reference("Refs/PmtInfId") or fields.reference("NtryDtls/Btch/PmtInfId"),
         batch_count=None if batch_count is None else _count(batch_count),
-        note=(note or (_NOTE_REVERSAL if is_reversal else "") or additional or "")[:_NOTE_LENGTH_MAX] or None,
+        note=(note or (_NOTE_REVERSAL if is_reversal else "") or additional or "")[:NOTE_LENGTH_MAX] or None,
     )
 
 
@@ -306,10 +307,10 @@ def _count(text: str) -> int | None:
 def _end_to_end_id(detail: Fields) -> str | None:
     """Return the reference of the transfer: EndToEndId, else one of ours where some banks put it in a return."""
     given = detail.reference("Refs/EndToEndId")
-    if given is not None and _OUR_REFERENCE.fullmatch(given):
+    if given is not None and OUR_REFERENCE.fullmatch(given):
         return given
     others = detail.every("Refs/InstrId", "Refs/TxId")
-    return next((text for text in others if _OUR_REFERENCE.fullmatch(text)), given) if others else given
+    return next((text for text in others if OUR_REFERENCE.fullmatch(text)), given) if others else given
 
 
 def _counterparty(detail: Fields, account_iban: str, *, is_debtor: bool) -> tuple[str | None, str | None]:
@@ -321,7 +322,7 @@ def _counterparty(detail: Fields, account_iban: str, *, is_debtor: bool) -> tupl
         name = detail.first(f"RltdPties/{role}/Pty/Nm", f"RltdPties/{role}/Nm")
         iban = detail.first(f"RltdPties/{role}Acct/Id/IBAN")
         if (name or iban) and iban != account_iban:
-            return name and name[:_NAME_LENGTH_MAX], iban and iban[:IDENTIFIER_LENGTH_MAX]
+            return name and name[:NAME_LENGTH_MAX], iban and iban[:IDENTIFIER_LENGTH_MAX]
     return None, None
 
 
@@ -331,7 +332,7 @@ def _return_reason(detail: Fields) -> tuple[str, str | None]:
     texts = detail.every("RtrInf/Rsn/Prtry", "RtrInf/AddtlInf")
     if not _REASON_CODE.fullmatch(code):
         texts, code = [code, *texts], "NARR"
-    return code, " ".join(texts).strip()[:_TEXT_LENGTH_MAX] or None
+    return code, " ".join(texts).strip()[:TEXT_LENGTH_MAX] or None
 
 
 def _remittance(detail: Fields) -> str:

@@ -9,16 +9,18 @@ from collections.abc import Mapping, Sequence
 
 from voucher.kernel.money import NO_BREAK_SPACE
 from voucher.settlement.formats_in.camt_fields import figure, identifier
-from voucher.settlement.formats_in.camt_lines import BankLine
+from voucher.settlement.formats_in.camt_lines import (
+    NAME_LENGTH_MAX,
+    NOTE_LENGTH_MAX,
+    OUR_REFERENCE,
+    TEXT_LENGTH_MAX,
+    BankLine,
+)
 from voucher.settlement.formats_in.cfonb_records import Record
 
-_OUR_REFERENCE = re.compile(r"PN(?:-[0-9A-Z]{4}){4}", re.ASCII)
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[0-9A-Z]{11,30}", re.ASCII)
 _ORIGINAL = re.compile(r"(?P<currency>[A-Z]{3})(?P<decimals>\d)(?P<digits>\d{1,14})", re.ASCII)
 _REFERENCE_LENGTH = 35
-_NAME_LENGTH_MAX = 140
-_WORDS_LENGTH_MAX = 500
-_NOTE_LENGTH_MAX = 200
 
 
 def line_of_movement(record: Record, complements: Sequence[Record], signed_cents: int) -> BankLine:
@@ -27,7 +29,7 @@ def line_of_movement(record: Record, complements: Sequence[Record], signed_cents
     is_credit = signed_cents > 0
     reference = _end_to_end_id(record, texts)
     motive = record.text[40:42].strip(" 0")
-    comes_back = is_credit and (bool(motive) or _OUR_REFERENCE.fullmatch(reference or "") is not None)
+    comes_back = is_credit and (bool(motive) or OUR_REFERENCE.fullmatch(reference or "") is not None)
     is_debtor = is_credit and not comes_back
     names, accounts = (("NPY", "NPO"), "CPY") if is_debtor else (("NBE", "NBU"), "CBE")
     account = _IBAN.match(texts.get(accounts, "").replace(" ", ""))
@@ -48,17 +50,17 @@ def line_of_movement(record: Record, complements: Sequence[Record], signed_cents
         is_charge=False,
         end_to_end_id=reference,
         counterparty_name=next(
-            (texts[name].strip()[:_NAME_LENGTH_MAX] for name in names if texts.get(name, "").strip()), None
+            (texts[name].strip()[:NAME_LENGTH_MAX] for name in names if texts.get(name, "").strip()), None
         ),
         counterparty_iban=None if account is None else account[0],
         return_reason="NARR" if is_credit and motive else None,
         return_additional=None,
-        remittance=" ".join(f"{record.text[48:79]} {words}".split())[:_WORDS_LENGTH_MAX],
+        remittance=" ".join(f"{record.text[48:79]} {words}".split())[:TEXT_LENGTH_MAX],
         domain_code=f"CFONB-{record.text[32:34].strip()}",
         message_id=None,
         payment_information_id=identifier(block) if block else None,
         batch_count=None,
-        note=" ".join(notes)[:_NOTE_LENGTH_MAX] or None,
+        note=" ".join(notes)[:NOTE_LENGTH_MAX] or None,
     )
 
 
@@ -74,8 +76,8 @@ def _by_qualifier(complements: Sequence[Record]) -> Mapping[str, str]:
 def _end_to_end_id(record: Record, texts: Mapping[str, str]) -> str | None:
     """Return the reference of the transfer: RCN's if it is ours, else the only one of ours that the words hold, else RCN's."""
     given = identifier(texts.get("RCN", "")[:_REFERENCE_LENGTH].strip())
-    if given is not None and _OUR_REFERENCE.fullmatch(given):
+    if given is not None and OUR_REFERENCE.fullmatch(given):
         return given
     words = (texts.get("LCC", "") + texts.get("LC2", ""), record.text[48:79], record.text[104:120], *texts.values())
-    ours = {found for text in words for found in _OUR_REFERENCE.findall(text)}
+    ours = {found for text in words for found in OUR_REFERENCE.findall(text)}
     return ours.pop() if len(ours) == 1 else given
