@@ -29,6 +29,7 @@ from voucher.settlement.bank_in.import_statement import import_statement
 from voucher.settlement.formats_out.files_read_back import file_total_cents
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.model.refunds import LineRefund
+from voucher.settlement.reconciliation.match_opposite_lines import match_with_opposite
 from voucher.settlement.reconciliation.proposals import confirm_proposal, propose_undo, withdraw_proposal
 from voucher.settlement.reconciliation.read import line
 from voucher.settlement.reconciliation.read_ignored_parts import ignored_parts
@@ -188,10 +189,15 @@ def test_a_refund_that_the_bank_refuses_or_two_people_take_back_lets_the_line_wa
     dropped = bank.ask()
     withdraw_proposal(database, dropped.id, **FIRST)
     assert bank.refund(dropped.id).state == "withdrawn"
-    assert bank.refund(bank.send()).state == "in_file"
+    last = bank.send()
+    assert bank.refund(last).state == "in_file"
     assert wrong_books(database) == []
     late_debit = bank.book(12_345, False, bank.refund(taken_back).reference)
     assert "Ne le renvoyez pas une seconde fois." in why_it_waits(database, late_debit)
+    undo(database, last)
+    with pytest.raises(Refused, match="debited_after_all"):
+        bank.ask(1)
+    match_with_opposite(database, new_id(), late_debit, bank.line_id, **FIRST)
     assert "son montant est 123,45" in why_it_waits(database, bank.book(1, False, reference))
     again = status_report(refused, transfers={reference: "AC01"})
     done = import_report(database, "again.xml", again, by=PREPARER, now=NOW)
