@@ -13,6 +13,8 @@ def has_doubtful_names(done: Reported) -> bool:
 
 def report_receipt(done: Reported) -> str:
     """Say what a report of the bank changed, and what it left as it was."""
+    if done.is_refund and done.ignored:
+        return f"Renvoi {done.batch_number} : le compte rendu est gardé. Rien ne change."
     if done.is_refund:
         return (
             f"Renvoi {done.batch_number} : la banque le refuse. L’argent attend de nouveau sur sa ligne."

@@ -1,5 +1,7 @@
 """Money of funders: received in parts or too much, undone, and the final balance that gives back what an advance left."""
 
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
@@ -12,6 +14,7 @@ from tests.funding.money import PERSON, a_funded_town, balance, booked, received
 from tests.reporting.life import export_period
 from tests.settlement.town import NOW, Town
 from voucher.distribution.lapse import lapse
+from voucher.funding.accounts import take_funding_turn
 from voucher.funding.backing import backings
 from voucher.funding.call import call_advance, call_funds
 from voucher.funding.close import ClosePreview, close_funding, close_preview
@@ -156,6 +159,47 @@ def test_what_remains_of_an_advance_is_given_back(database: Database) -> None:
         (EventType.ADVANCE_REFUNDED, OVER.date()),
         (EventType.MATCH_UNDONE, OVER.date()),
     }
+    assert wrong_funds(database) == []
+
+
+def test_a_bank_line_of_a_funder_waits_for_who_draws_up_its_final_balance(database: Database) -> None:
+    town = over(database)
+    funder_id = town.agreed.funder_ids[0]
+    call_id = call_advance(database, new_id(), town.agreement_id, funder_id, 8_000, by=PERSON, now=NOW).call_id
+    first, second = received(town, call_id, 3_000), received(town, call_id, 5_000)
+    settled(town, OVER)
+    close_id, refund_id = close(town).id, new_id()
+    credit, debit = booked(town, 3_000, now=OVER), booked(town, 5_000, is_credit=False, now=OVER)
+    with database.write() as session:
+        undo_receipt(session, first, by=PERSON, now=OVER)
+        refund_advance(session, refund_id, close_id, debit, by=PERSON, now=OVER, part_cents=2_000)
+    done: list[str] = []
+
+    def act(name: str, verb: Callable[..., object], *command: object, **part: int) -> None:
+        with database.write() as session:
+            verb(session, *command, by=PERSON, now=OVER, **part)
+        done.append(name)
+
+    threads = [
+        threading.Thread(target=act, args=("received", receive_funds, new_id(), call_id, credit)),
+        threading.Thread(target=act, args=("receipt undone", undo_receipt, second)),
+        threading.Thread(
+            target=act,
+            args=("given back", refund_advance, new_id(), close_id, debit),
+            kwargs={"part_cents": 1_000},
+        ),
+        threading.Thread(target=act, args=("undone", undo_refund, refund_id)),
+    ]
+    with database.write() as session:
+        take_funding_turn(session, town.agreement_id, funder_id)
+        for thread in threads:
+            thread.start()
+        threads[0].join(0.5)
+        assert done == [], "a final balance that is being drawn up reads what they change"
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == ["given back", "receipt undone", "received", "undone"]
+    assert (balance(town, "4431"), balance(town, "4432")) == (5_000, -4_000)
     assert wrong_funds(database) == []
 
 

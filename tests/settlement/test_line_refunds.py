@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from issuer_portal.finance.report_receipt import report_receipt
 from tests.builders import an_iban
 from tests.clients import PASSWORD, app_for, csrf_token, signed_in_client
 from tests.killing import Killer
@@ -29,7 +30,10 @@ from voucher.settlement.bank_in.import_statement import import_statement
 from voucher.settlement.formats_out.files_read_back import file_total_cents
 from voucher.settlement.model.batches import BankLine
 from voucher.settlement.model.refunds import LineRefund
+from voucher.settlement.reconciliation.match_opposite_lines import match_with_opposite
 from voucher.settlement.reconciliation.proposals import confirm_proposal, propose_undo, withdraw_proposal
+from voucher.settlement.reconciliation.read import line
+from voucher.settlement.reconciliation.read_ignored_parts import ignored_parts
 from voucher.settlement.reconciliation.read_proposals import refund_file
 from voucher.settlement.reconciliation.refund_line import NewRefund, match_with_sent_refund, propose_refund
 from voucher.settlement.reconciliation.suggest import matches, suggestions
@@ -83,6 +87,12 @@ class Bank:
             return found
 
 
+def why_it_waits(database: Database, line_id: UUID) -> str:
+    found = line(database, line_id)
+    assert found is not None
+    return found[0].why
+
+
 def test_a_credit_is_sent_back_once_by_two_people_in_a_file_and_its_debit_pays_it(database: Database) -> None:
     bank = Bank(database)
     new = bank.ask(12_000)
@@ -131,8 +141,24 @@ def test_a_refund_that_comes_back_waits_as_a_new_line_that_may_be_sent_elsewhere
     bank = Bank(database)
     first = bank.send()
     reference = bank.refund(first).reference
+    doubled = import_report(
+        database, "d.xml", status_report(first, transfers={reference: "AM05"}), by=PREPARER, now=NOW
+    )
+    assert "annonce un doublon" in doubled.ignored[0].reason
     debit_id = bank.book(12_345, False, reference)
+    # A rejection that comes after the debit changes nothing, and says so once, on the page of bank files.
+    late = status_report(first, transfers={reference: "AC04"})
+    done = import_report(database, "late.xml", late, by=PREPARER, now=NOW)
+    assert "que son relevé a débité" in done.ignored[0].reason
+    assert report_receipt(done) == f"Renvoi {reference} : le compte rendu est gardé. Rien ne change."
+    assert import_report(database, "late.xml", late, by=PREPARER, now=NOW).is_known
+    kept = [one.reason for one in ignored_parts(database, limit=9)]
+    assert sorted(kept) == sorted(one.ignored[0].reason for one in (doubled, done))
+    assert bank.refund(first).state == "paid"
     back_id = bank.book(12_345, True, reference)
+    assert why_it_waits(database, back_id).startswith("C’est l’argent d’un renvoi, qui revient.")
+    assert "déjà revenu" in why_it_waits(database, bank.book(12_345, False, reference))
+    bank.book(12_345, True, "SECOND DEBIT RENDU")
     assert (bank.refund(first).state, bank.refund(first).return_line_id) == ("returned", back_id)
     assert left_cents(database) == -12_345
     with pytest.raises(Refused, match="match_rested_on"):
@@ -164,7 +190,19 @@ def test_a_refund_that_the_bank_refuses_or_two_people_take_back_lets_the_line_wa
     dropped = bank.ask()
     withdraw_proposal(database, dropped.id, **FIRST)
     assert bank.refund(dropped.id).state == "withdrawn"
-    assert bank.refund(bank.send()).state == "in_file"
+    last = bank.send()
+    assert bank.refund(last).state == "in_file"
+    assert wrong_books(database) == []
+    late_debit = bank.book(12_345, False, bank.refund(taken_back).reference)
+    assert "Ne le renvoyez pas une seconde fois." in why_it_waits(database, late_debit)
+    undo(database, last)
+    with pytest.raises(Refused, match="debited_after_all"):
+        bank.ask(1)
+    match_with_opposite(database, new_id(), late_debit, bank.line_id, **FIRST)
+    assert "son montant est 123,45" in why_it_waits(database, bank.book(1, False, reference))
+    again = status_report(refused, transfers={reference: "AC01"})
+    done = import_report(database, "again.xml", again, by=PREPARER, now=NOW)
+    assert "dont l’argent attend déjà" in done.ignored[0].reason
     assert wrong_books(database) == []
 
 

@@ -3,6 +3,9 @@
 The line's money waits in 4711 (its bank account's) since it was booked. A receipt takes of it what the call still asks
 for; what is beyond stays in 4711, to be identified by another match. A match takes effect on the day the bank booked the line, and
 so does what takes it back (ADR 23).
+
+Each takes the funder's turn before it locks a row: a final balance that is being drawn up comes before, or after, never between. The
+turn of bank files, where a match holds it, was taken before.
 """
 
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import case, insert, select, update
 from sqlalchemy.orm import Session
 
-from voucher.funding.accounts import funder_of
+from voucher.funding.accounts import funder_of, take_funding_turn
 from voucher.funding.model import AdvanceRefund, CallState, FundingClose, FundsCall, FundsReceipt
 from voucher.kernel.database import changed
 from voucher.kernel.idempotency import is_same
@@ -53,6 +56,7 @@ def receive_funds(
         is_same(earlier.call_id, call_id)
         refuse_undone(earlier.undone_at)
         return int(earlier.amount_cents)
+    _take_turn(session, FundsCall, call_id)
     call = session.get(FundsCall, call_id, with_for_update=True)
     if call is None:
         raise Refused("unknown_call", "Cet appel de fonds n’existe pas. Choisissez-le dans la liste.")
@@ -97,6 +101,7 @@ def undo_receipt(session: Session, match_id: UUID, *, by: UUID, now: datetime) -
     ).one_or_none()
     if receipt is None:
         raise Refused("unknown_match", "Ce rapprochement n’existe pas. Rechargez la page.")
+    _take_turn(session, FundsCall, receipt.call_id)
     undone = (
         update(FundsReceipt)
         .where(FundsReceipt.id == match_id, FundsReceipt.undone_at.is_(None))
@@ -132,6 +137,7 @@ def refund_advance(
         is_same(earlier.close_id, close_id)
         refuse_undone(earlier.undone_at)
         return int(earlier.amount_cents)
+    _take_turn(session, FundingClose, close_id)
     close = session.get(FundingClose, close_id, with_for_update=True)
     if close is None:
         raise Refused("unknown_close", "Ce décompte final n’existe pas. Choisissez-le dans la liste.")
@@ -166,6 +172,7 @@ def undo_refund(session: Session, match_id: UUID, *, by: UUID, now: datetime) ->
     ).one_or_none()
     if refund is None:
         raise Refused("unknown_match", "Ce rapprochement n’existe pas. Rechargez la page.")
+    _take_turn(session, FundingClose, refund.close_id)
     undone = (
         update(AdvanceRefund)
         .where(AdvanceRefund.id == match_id, AdvanceRefund.undone_at.is_(None))
@@ -195,6 +202,13 @@ def refuse_other_account(
             "Cette ligne est d’un autre compte que celui de la convention. Choisissez une convention de ce compte.",
         )
     return agreement
+
+
+def _take_turn(session: Session, table: type[FundsCall | FundingClose], row_id: UUID) -> None:
+    """Take the turn of the funder of a call, or of a final balance; of none where there is no such row."""
+    known = session.execute(select(table.agreement_id, table.funder_id).where(table.id == row_id)).one_or_none()
+    if known is not None:
+        take_funding_turn(session, known.agreement_id, known.funder_id)
 
 
 def _change_received(session: Session, call_id: UUID, by_cents: int) -> bool:

@@ -119,7 +119,7 @@ def import_report(
 def _of_refund(
     session: Session, report: StatusReport, refund: LineRefund, *, is_new: bool, by: UUID, now: datetime
 ) -> Reported:
-    """Let the line of a refund that the bank refuses wait again."""
+    """Let the line of a refund that the bank refuses wait again; what it says too late changes nothing, and a person must know."""
     said = fates(report, {refund.reference: refund.id}, payment_information_id(refund.id)).get(refund.id)
     is_rejected = (
         is_new and said is not None and said.kind is ReportKind.REJECTION and refund.state == RefundState.IN_FILE
@@ -132,6 +132,9 @@ def _of_refund(
             by=by,
             now=now,
         )
+    ignored = () if said is None or is_rejected or not is_new else (_without_effect_on_refund(refund, said),)
+    if is_new:
+        keep_ignored(session, report.sha256, ignored)
     return Reported(
         is_known=not is_new,
         batch_id=refund.id,
@@ -139,8 +142,25 @@ def _of_refund(
         rejected_count=int(is_rejected),
         duplicate_count=0,
         payee_counts={},
+        ignored=ignored,
         is_refund=True,
     )
+
+
+def _without_effect_on_refund(refund: LineRefund, said: Said) -> Ignored:
+    """Return what the bank says of a refund and that changes nothing: a person must ask it."""
+    if said.kind is not ReportKind.REJECTION:
+        sentence = (
+            f"La banque annonce un doublon du renvoi {refund.reference}. Demandez-lui s’il est parti une seule fois."
+        )
+    elif refund.state == RefundState.PAID:
+        sentence = (
+            f"La banque refuse le renvoi {refund.reference}, que son relevé a débité. Il reste débité. "
+            "Demandez-lui si elle le rend : l’argent attendra alors sur une nouvelle ligne."
+        )
+    else:
+        sentence = f"La banque refuse le renvoi {refund.reference}, dont l’argent attend déjà d’être identifié. Rien ne change."
+    return Ignored(said.line, sentence)
 
 
 def _advices(session: Session, batch_id: UUID, part: int) -> list[Row[*tuple[Any, ...]]]:

@@ -17,9 +17,10 @@ from voucher.programme.model import Agreement, PayingAccount
 from voucher.settlement.model.bank import BankMatch
 from voucher.settlement.model.batches import BankLine, PaymentAdvice, SettlementBatch
 from voucher.settlement.model.issuer_scope import account_in_scope
+from voucher.settlement.model.refunds import LineRefund
 from voucher.settlement.payable.possible_double_payments import debited_again
 from voucher.settlement.reconciliation.line_notes import last_notes
-from voucher.settlement.reconciliation.rules import MAY_BE_PAID, Expected, decide
+from voucher.settlement.reconciliation.rules import MAY_BE_PAID, Expected, decide, why_refund_waits
 from voucher.settlement.reconciliation.to_identify import WAITS, to_identify
 from voucher.settlement.words.states import AdviceState, MatchKind
 
@@ -226,7 +227,8 @@ def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
             if found is not None:
                 is_again = row.is_credit and bool(debited_again(session, [found.id]))
                 expected = Expected(found.amount_cents, found.state, is_again)
-        why = decide(row.amount_cents, row.is_credit, row.end_to_end_id is not None, expected).why
+        why = _why_refund_waits(session, row) if expected is None else ""
+        why = why or decide(row.amount_cents, row.is_credit, row.end_to_end_id is not None, expected).why
     return LineRow(
         id=row.id,
         booked_on=row.booked_on,
@@ -249,6 +251,22 @@ def _row(session: Session, row: Row[*tuple[Any, ...]]) -> LineRow:
         kind=row.kind,
         part_count=row.part_count,
         on_statement=row.statement_id is not None,
+    )
+
+
+def _why_refund_waits(session: Session, row: Row[*tuple[Any, ...]]) -> str:
+    """Say why a line waits that bears the reference of money sent back from its account; nothing for another."""
+    if row.end_to_end_id is None:
+        return ""
+    refund = session.execute(
+        select(LineRefund.amount_cents, LineRefund.state).where(
+            LineRefund.reference == row.end_to_end_id, LineRefund.paying_account_id == row.paying_account_id
+        )
+    ).one_or_none()
+    return (
+        ""
+        if refund is None
+        else why_refund_waits(row.amount_cents, refund.amount_cents, refund.state, is_credit=row.is_credit)
     )
 
 

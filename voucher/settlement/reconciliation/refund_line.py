@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, exists, insert, select, update
+from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.kernel import sepa
@@ -22,7 +22,7 @@ from voucher.kernel.clean_input import account_holder, identifier, required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import is_replay, is_same
 from voucher.kernel.identifiers import check_iban, new_id
-from voucher.kernel.money import format_euros
+from voucher.kernel.money import format_euros, sum_cents
 from voucher.kernel.paper import euros_cell, safe_cell
 from voucher.kernel.refusals import Refused
 from voucher.programme.model import PayingAccount, SettlementChannel
@@ -76,7 +76,7 @@ def propose_refund(
         }
         if is_replay(session, LineProposal, proposal) and is_replay(session, LineRefund, to):
             return
-        _refuse_wrong(line, new.amount_cents)
+        _refuse_wrong(session, line, new.amount_cents)
         account = session.get_one(PayingAccount, line.paying_account_id)
         refund = {
             **to,
@@ -92,19 +92,41 @@ def propose_refund(
         session.execute(insert(LineRefund).values(**refund))
 
 
-def _refuse_wrong(line: Line, amount_cents: int) -> None:
+def _refuse_wrong(session: Session, line: Line, amount_cents: int) -> None:
     left_cents: int = line.amount_cents - line.matched_cents
     if not line.is_credit:
         raise Refused("other_side", "Cette ligne est une sortie. Seul ce qui est reçu se renvoie.")
     if not 0 < amount_cents <= left_cents:
         sentence = f"Il reste {format_euros(left_cents)} de cette ligne à identifier. Écrivez cette somme, ou moins."
         raise Refused("beyond_the_line", sentence, "amount_cents")
+    if amount_cents > left_cents - _debited_after_all(session, line.id):
+        raise Refused(
+            "debited_after_all",
+            "La banque a débité un renvoi de cette ligne qui était refusé ou repris. Rapprochez d’abord ce débit.",
+            "amount_cents",
+        )
+
+
+def _debited_after_all(session: Session, line_id: UUID) -> int:
+    """Return what waits of the debits that bear the reference of refunds of this line that were refused or taken back."""
+    waiting = (
+        select(func.sum(BankLine.amount_cents - BankLine.matched_cents))
+        .join(LineRefund, LineRefund.reference == BankLine.end_to_end_id)
+        .join(LineProposal, LineProposal.id == LineRefund.id)
+        .where(
+            LineProposal.line_id == line_id,
+            LineRefund.state == RefundState.REJECTED,
+            BankLine.paying_account_id == LineRefund.paying_account_id,
+            BankLine.is_credit.is_(False),
+        )
+    )
+    return sum_cents(session.scalar(waiting))
 
 
 def send_refund(session: Session, proposal: Row[Any], by: UUID, now: datetime) -> None:
     """Take the line's cents and write the file of a refund that another person just confirmed. Raises Refused: less waits, banks refuse it."""
     line = line_to_use(session, proposal.line_id, None)
-    _refuse_wrong(line, proposal.amount_cents)
+    _refuse_wrong(session, line, proposal.amount_cents)
     take(session, line, proposal.amount_cents)
     match = Match(proposal.id, by, now, proposal.reason)
     write_match(session, match, line, MatchKind.REFUND, proposal.amount_cents)
@@ -163,7 +185,7 @@ def withdraw_refund(session: Session, refund_id: UUID) -> None:
     _change(session, refund_id, (RefundState.PROPOSED,), RefundState.WITHDRAWN)
 
 
-def reject_refund(session: Session, refund_id: UUID, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - the match says who and when
+def reject_refund(session: Session, refund_id: UUID) -> None:
     """Say that a refund will not be made; its line waits again. Raises Refused once the bank debited it."""
     if not _change(session, refund_id, (RefundState.IN_FILE,), RefundState.REJECTED):
         raise Refused(
@@ -206,7 +228,7 @@ def _pay(session: Session, match: Match, line: Line, refund_id: UUID) -> None:
         raise Refused("not_expected", "Ce renvoi n’attend pas cette ligne. Regardez son état, puis recommencez.")
 
 
-def undo_refund_debit(session: Session, match_id: UUID, *, by: UUID, now: datetime) -> None:  # noqa: ARG001 - the match says who and when
+def undo_refund_debit(session: Session, match_id: UUID) -> None:
     """Say that a debit did not pay a refund after all. Raises Refused once the transfer came back."""
     undone = (
         update(LineRefund)

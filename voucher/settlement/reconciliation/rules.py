@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from voucher.kernel.money import format_euros
-from voucher.settlement.words.states import AdviceState, MatchKind
+from voucher.settlement.words.states import AdviceState, MatchKind, RefundState
 
 
 class Verdict(StrEnum):
@@ -64,6 +64,32 @@ _WHICH_COMES_BACK = (
     "choisissez le retour du virement."
 )
 _ENDED = "Ce règlement n’attend rien de la banque : il n’est pas transmis, ou un autre lot l’a repris."
+
+
+_WHY_NOT_REFUND_DEBIT = {
+    RefundState.IN_FILE: "C’est sans doute le débit de ce renvoi : rapprochez-les.",
+    RefundState.PAID: "Ce renvoi est déjà débité : la banque l’a peut-être fait deux fois. Demandez-lui de rendre ce débit.",
+    RefundState.RETURNED: "Ce renvoi est déjà revenu : la banque l’a peut-être fait deux fois. Demandez-lui de rendre ce débit.",
+    RefundState.REJECTED: (
+        "Ce renvoi était refusé ou repris, et la banque l’a débité : l’argent est parti. Ne le renvoyez pas une seconde fois. "
+        "Demandez à la banque de le rendre, ou rapprochez ce débit de la ligne qu’il renvoyait."
+    ),
+}
+_WHY_NOT_REFUND_CREDIT = {
+    RefundState.IN_FILE: "Ce renvoi revient, et son débit n’est pas encore venu. Attendez-le, puis rapprochez ces deux lignes.",
+    RefundState.REJECTED: "Ce renvoi était refusé ou repris : si la banque l’a débité, ce crédit le rend. Rapprochez ces deux lignes.",
+}
+_CAME_BACK = "C’est l’argent d’un renvoi, qui revient. Trouvez de qui il est, ou renvoyez-le ailleurs."
+
+
+def why_refund_waits(amount_cents: int, refund_cents: int, state: RefundState, *, is_credit: bool) -> str:
+    """Say in French why a line waits that bears the reference of money sent back (`refund_cents`), from where that stands."""
+    if amount_cents != refund_cents:
+        return f"La référence est celle d’un renvoi, mais son montant est {format_euros(refund_cents)}."
+    words = _WHY_NOT_REFUND_CREDIT if is_credit else _WHY_NOT_REFUND_DEBIT
+    return words.get(
+        state, _CAME_BACK if is_credit else "Ce renvoi n’est pas parti. Demandez à la banque d’où vient ce débit."
+    )
 
 
 def decide(amount_cents: int, is_credit: bool, is_reference_given: bool, expected: Expected | None) -> Decision:

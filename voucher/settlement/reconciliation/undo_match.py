@@ -77,8 +77,10 @@ def undo_in(
     elif kind is MatchKind.RETURN:
         _pay_again(session, parts, line, by, now)
     _let_wait_again(session, parts)
-    if kind in _ELSEWHERE:
-        _ELSEWHERE[kind](session, match_id, by=by, now=now)
+    if kind in _OF_FUNDERS:
+        _OF_FUNDERS[kind](session, match_id, by=by, now=now)
+    elif kind in _OF_REFUNDS:
+        _OF_REFUNDS[kind](session, match_id)
     elif kind is MatchKind.OVERPAYMENT:
         for part in parts:
             undo_repayment(session, line.id, part.target_id, by=by, now=now)
@@ -86,14 +88,18 @@ def undo_in(
         _reverse(session, parts[0], line, by, now)
 
 
-_ELSEWHERE: Mapping[MatchKind, Callable[..., None]] = {
+_OF_FUNDERS: Mapping[MatchKind, Callable[..., None]] = {
     MatchKind.FUNDS: undo_receipt,
     MatchKind.ADVANCE_REFUND: undo_refund,
     MatchKind.ADVANCE_RETURN: undo_return,
+}
+"""What a match says of a funder's money, and what takes it back there, with its entry."""
+
+_OF_REFUNDS: Mapping[MatchKind, Callable[[Session, UUID], None]] = {
     MatchKind.REFUND: reject_refund,
     MatchKind.REFUND_DEBIT: undo_refund_debit,
 }
-"""What a match says elsewhere than on its line, and who takes it back there."""
+"""What a match says of money sent back, and what takes it back there: no entry, and the match says who and when."""
 
 
 def _let_wait_again(session: Session, parts: Sequence[Line]) -> None:
