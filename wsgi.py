@@ -8,7 +8,19 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import merchant_portal
-from issuer_portal import board, books, finance, funding, issuer, ledger, prescriber, programme, staff
+from issuer_portal import (
+    board,
+    books,
+    finance,
+    funding,
+    issuer,
+    ledger,
+    own_account,
+    prescriber,
+    programme,
+    sign_in,
+    staff,
+)
 from merchant_portal import payments, place
 from voucher import wallet
 from voucher.kernel.collector import collect_less_often
@@ -35,6 +47,8 @@ PORTALS = (
     books,
     ledger,
     staff,
+    sign_in,
+    own_account,
 )
 """The folders of pages, in the order of their menu entries: the first that a role sees is where it lands."""
 

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
+from issuer_portal.sign_in.folder import enter
 from voucher.access import accounts, sessions
 from voucher.access.rules import ROLE_NAMES
 from voucher.access.strength import PASSWORD_LENGTH_MIN
@@ -16,8 +16,8 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import SESSION_COOKIE, keep_session, public, staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.limits import Limiter, client_address
-from voucher.web.navigation import home_for
 from voucher.web.services import services
+from voucher.web.visit import visit
 
 blueprint = Blueprint("staff", __name__, url_prefix="/personnes", template_folder="templates")
 
@@ -56,23 +56,13 @@ def sign_in() -> str | Response:
             form.form_errors.append("Trop d’essais depuis votre réseau. Attendez dix minutes, puis recommencez.")
             return make_response(render_template("staff/sign_in.html", form=form), HTTPStatus.TOO_MANY_REQUESTS)
         try:
-            token = sessions.sign_in(database, form.email.data, form.password.data, now=now)
+            token = sessions.sign_in(database, form.email.data, form.password.data, now=now, visit=visit())
         except Refused as refused:
             show_refusal(form, refused)
         else:
             failed_sign_ins.uncount(address, now)
-            # A new person, a new form token: what was set before the sign-in is not kept.
-            session.clear()
-            found = sessions.viewer_of(database, token, now=now)
-            there = _local_path(request.args.get("suite", "")) or (home_for(found) if found else url_for("staff.me"))
-            return keep_session(make_response(redirect(there)), token)
+            return enter(token, request.args.get("suite", ""))
     return render_template("staff/sign_in.html", form=form)
-
-
-def _local_path(text: str) -> str | None:
-    """Return a path of this site, never an address elsewhere."""
-    is_local = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
-    return text if is_local and not urlsplit(text).netloc else None
 
 
 @blueprint.post("/deconnexion")
@@ -100,6 +90,8 @@ def me() -> str | Response:
                 form.wanted.data,
                 now=here.now(),
                 place_id=who.place_id,
+                is_strong=who.is_strong,
+                visit=visit(),
                 programme_name=here.settings.programme_name,
             )
         except Refused as refused:

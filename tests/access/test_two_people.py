@@ -388,7 +388,11 @@ def test_verify_finds_a_closed_account_that_opens_something(database: Database, 
     luce = luce_of(database, pat)
     asked(database, luce, Role.FINANCE_PREPARER, pat)
     with database.write() as session:
-        session.add(StaffSession(token_sha256=b"x" * 32, account_id=luce, started_at=NOW, seen_at=NOW, ends_at=NOW))
+        session.add(
+            StaffSession(
+                token_sha256=b"x" * 32, account_id=luce, started_at=NOW, seen_at=NOW, ends_at=NOW, confirmed_at=NOW
+            )
+        )
         session.execute(update(StaffAccount).where(StaffAccount.id == luce).values(closed_at=NOW))
     assert [one.rpartition("encore ")[2] for one in violations(database)] == [
         "une connexion ouverte",

@@ -13,8 +13,8 @@ from voucher.access.letters import write_to_person
 from voucher.access.links import end_links, put_password, queue_link
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import hash_password, is_password
-from voucher.access.rules import ROLE_NAMES, LinkEnd, Origin, Role
-from voucher.access.sessions import open_session
+from voucher.access.rules import ROLE_NAMES, Door, LinkEnd, Origin, Role
+from voucher.access.sessions import NOWHERE, Visit, open_session
 from voucher.access.strength import password_weakness
 from voucher.access.tries import AFTER_FIVE, count_try, forget_tries
 from voucher.kernel.calendar import french_instant
@@ -113,9 +113,12 @@ def change_password(
     *,
     now: datetime,
     place_id: UUID | None = None,
+    is_strong: bool = False,
+    visit: Visit = NOWHERE,
     programme_name: str = "",
 ) -> str:
-    """Change one's own password: every session ends, and the token of a new one, at the same counter, is returned.
+    """Change one's own password: every session ends, and the token of a new one, at the same counter and
+    as strong, is returned.
 
     Raises Refused for a wrong current or a weak new password. A wrong current one counts as a failed sign-in: who sits at a
     screen left open cannot guess at leisure.
@@ -146,4 +149,12 @@ def change_password(
             sentence=sentence,
             now=now,
         )
-        return open_session(session, account_id, place_id, now)
+        return open_session(
+            session,
+            account_id,
+            now=now,
+            door=Door.PASSWORD,
+            is_strong=is_strong,
+            visit=visit,
+            place_id=place_id,
+        )

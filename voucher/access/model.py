@@ -3,11 +3,21 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voucher.access.rules import ChangeKind, ChangeOutcome, LinkEnd, LinkPurpose, Origin, Role
-from voucher.kernel.database import Base
+from voucher.access.rules import (
+    ChangeKind,
+    ChangeOutcome,
+    Door,
+    LinkEnd,
+    LinkPurpose,
+    Origin,
+    Role,
+    SessionStage,
+    StepPurpose,
+)
+from voucher.kernel.database import Base, BigInt
 from voucher.kernel.known_values import OneOf, known_values
 
 
@@ -69,6 +79,130 @@ class StaffSession(Base):
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+    stage: Mapped[SessionStage] = mapped_column(OneOf(SessionStage, 10), default=SessionStage.OPEN)
+    door: Mapped[Door] = mapped_column(OneOf(Door, 10), default=Door.PASSWORD)
+    # Two factors were shown: a passkey; a password and a code; a provider that says so.
+    is_strong: Mapped[bool] = mapped_column(default=False)
+    # When the person last proved who they are: at the sign-in, or again before an act that moves money.
+    confirmed_at: Mapped[datetime]
+    browser_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_browser.id"))
+    network: Mapped[str] = mapped_column(String(60), default="")  # where it was opened from, shortened
+    agent: Mapped[str] = mapped_column(String(120), default="")  # the browser, in words
+    provider_hint: Mapped[str] = mapped_column(Text, default="")  # what the provider asks for at the sign-out
+
+
+class StaffBrowser(Base):
+    """A browser in which a person signed in before. It holds a random token for years; only its SHA-256 stands here.
+
+    It opens nothing: it tells a person's browser from a stranger's.
+    """
+
+    __tablename__ = "staff_browser"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"))
+    token_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    network: Mapped[str] = mapped_column(String(60), default="")  # the last one, shortened
+    agent: Mapped[str] = mapped_column(String(120), default="")
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+    __table_args__ = (
+        # One browser serves several people; each knows it on their own.
+        Index("uq_staff_browser_account", "account_id", "token_sha256", unique=True),
+    )
+
+
+class Passkey(Base):
+    """A public key of a person's device (WebAuthn). The private one never leaves the device."""
+
+    __tablename__ = "passkey"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)  # COSE
+    sign_count: Mapped[int] = mapped_column(BigInt)  # as the device last told; 0 where it does not count
+    label: Mapped[str] = mapped_column(String(60))  # what its person calls it
+    is_synced: Mapped[bool]  # the device keeps a copy elsewhere
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+
+    __table_args__ = (CheckConstraint("sign_count >= 0", name="counts_from_zero"),)
+
+
+class TotpDevice(Base):
+    """An application that shows codes of six digits (RFC 6238). Its secret is sealed with the master key."""
+
+    __tablename__ = "totp_device"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"))
+    sealed_secret: Mapped[bytes] = mapped_column(LargeBinary)
+    last_step: Mapped[int]  # of 30 seconds since 1970: that code and those before it serve no more
+    created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        # A person has one at a time.
+        Index("uq_totp_device_live", "account_id", unique=True, sqlite_where=text("removed_at IS NULL"),
+              postgresql_where=text("removed_at IS NULL")),
+    )  # fmt: skip
+
+
+class RecoveryCode(Base):
+    """A code printed once, for the day a phone is lost. Only its SHA-256 stands here; it serves once."""
+
+    __tablename__ = "recovery_code"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
+    code_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]  # replaced by newer ones, or reset
+
+    __table_args__ = (Index("uq_recovery_code_account", "account_id", "code_sha256", unique=True),)
+
+
+class ProviderIdentity(Base):
+    """Who a person is at an identity provider: its `sub`. An e-mail address alone never makes one: an invitation does."""
+
+    __tablename__ = "provider_identity"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"))
+    issuer: Mapped[str] = mapped_column(String(300))  # the provider's `iss`
+    idp_id: Mapped[str] = mapped_column(String(100), default="")  # of a federation, the one that knows the person
+    subject: Mapped[str] = mapped_column(String(300))
+    linked_at: Mapped[datetime]
+    link_id: Mapped[UUID] = mapped_column(ForeignKey("account_link.id"))  # the invitation that linked it
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        # An identity opens one account, an account has one identity.
+        Index("uq_provider_identity_subject", "issuer", "idp_id", "subject", unique=True,
+              sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+        Index("uq_provider_identity_account", "account_id", unique=True, sqlite_where=text("ended_at IS NULL"),
+              postgresql_where=text("ended_at IS NULL")),
+    )  # fmt: skip
+
+
+class SignInStep(Base):
+    """Something a browser has begun and will end once, within minutes: a passkey's challenge, the way to a provider and back.
+
+    The browser holds a random token; only its SHA-256 stands here, with what the server must remember.
+    """
+
+    __tablename__ = "sign_in_step"
+
+    token_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    purpose: Mapped[StepPurpose] = mapped_column(OneOf(StepPurpose, 30))
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_account.id"))  # None before a person is known
+    content: Mapped[str] = mapped_column(Text)  # JSON, texts alone
+    made_at: Mapped[datetime]
+    ends_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class AccountLink(Base):

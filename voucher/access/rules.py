@@ -53,6 +53,32 @@ _MONEY_SIDES = (
 """One person stands on one side of the money: who uses vouchers, prepares, approves, controls or hands out."""
 
 
+class Door(StrEnum):
+    """How a person came in: by a password (and a code, where they have one), a passkey, or an identity provider."""
+
+    PASSWORD = "password"  # noqa: S105 - the name of a door
+    PASSKEY = "passkey"
+    PROVIDER = "provider"
+
+
+class SessionStage(StrEnum):
+    """A session whose password was right waits for the second factor; only an open one shows pages."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+
+
+class StepPurpose(StrEnum):
+    """What a step that a browser has begun will end: its challenge, or its state, serves for nothing else."""
+
+    PASSKEY_SIGN_IN = "passkey_sign_in"
+    PASSKEY_REGISTRATION = "passkey_registration"
+    PASSKEY_CONFIRMATION = "passkey_confirmation"
+    TOTP_REGISTRATION = "totp_registration"
+    PROVIDER_SIGN_IN = "provider_sign_in"
+    PROVIDER_CONFIRMATION = "provider_confirmation"
+
+
 class LinkPurpose(StrEnum):
     """What a one-time link is for: a first password, or a new one."""
 
@@ -76,10 +102,11 @@ class LinkEnd(StrEnum):
 
 
 class ChangeKind(StrEnum):
-    """What takes a second person: a role that is given, an address that changes."""
+    """What takes a second person: a role that is given, an address that changes, second factors that are taken off a lost phone."""
 
     ROLE = "role"
     ADDRESS = "address"
+    FACTORS = "factors"
 
 
 class ChangeOutcome(StrEnum):
@@ -104,6 +131,12 @@ LINK_LIVES: dict[LinkPurpose, timedelta] = {
 
 RESETS_ASKED_MAX = 3
 """How many links « mot de passe oublié » sends to a person within the life of one: nobody fills somebody's mailbox."""
+
+SECOND_FACTOR_ROLES = TWO_PEOPLE_ROLES
+"""Who must show a second factor in production: whose act counts among two is not to be had for a password."""
+
+STEP_DURATION = timedelta(minutes=10)
+"""How long a step begun is good, and how long a session waits for its second factor."""
 
 FAILURES_BEFORE_LOCK = 5
 LOCK_DURATION = timedelta(minutes=15)

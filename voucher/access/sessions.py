@@ -1,4 +1,8 @@
-"""Sign in, stay signed in, sign out. The browser holds a random token; the server keeps its hash and everything else."""
+"""Sign in, stay signed in, sign out. The browser holds a random token; the server keeps its hash and everything else.
+
+A session whose password was right waits while its person has a second factor to show: it shows no page (`waiting_person`).
+`open_session` makes every session, whatever the door.
+"""
 
 import hashlib
 import secrets
@@ -10,19 +14,36 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
+from voucher.access.factors.held import has_second_factor
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import is_password
-from voucher.access.rules import SESSION_DURATION, Role
+from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage
 from voucher.access.tries import AFTER_FIVE, count_try, forget_tries, note_failure
-from voucher.kernel.database import Database
+from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 
 SEEN_EVERY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """Where a sign-in comes from: the browser's own token (empty for a new one), its network, shortened, and its name in words."""
+
+    browser_token: str = ""
+    network: str = ""
+    agent: str = ""
+
+
+NOWHERE = Visit()
+"""Of what no browser asked: a command, a test."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """The person behind a request: who they are, what they may do and for whom."""
+    """The person behind a request: who they are, what they may do and for whom.
+
+    `is_strong`: two factors were shown. `confirmed_at`: when they last proved who they are.
+    """
 
     account_id: UUID
     name: str
@@ -30,6 +51,9 @@ class Viewer:
     grants: tuple[tuple[Role, UUID | None], ...]
     place_id: UUID | None
     token_sha256: bytes
+    door: Door
+    is_strong: bool
+    confirmed_at: datetime
 
     def may(self, *roles: Role) -> bool:
         """Say whether the person has one of these roles."""
@@ -43,8 +67,8 @@ class Viewer:
         raise KeyError(roles)
 
 
-def sign_in(database: Database, email: str, password: str, *, now: datetime) -> str:
-    """Return a new session's token. Raises Refused, in the same words for an unknown address, a wrong password and an account
+def sign_in(database: Database, email: str, password: str, *, now: datetime, visit: Visit = NOWHERE) -> str:
+    """Return a new session's token; the session waits where the person has a second factor. Raises Refused, in the same words for an unknown address, a wrong password and an account
     that waits: nobody learns who works here, nor when a guess was right.
     """
     email = email.strip().lower()
@@ -68,13 +92,25 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime) -> 
             raise wrong
         forget_tries(session, account.id)
         session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
-        token = open_session(session, account.id, None, now)
+        stage = SessionStage.WAITING if has_second_factor(session, account.id) else SessionStage.OPEN
+        token = open_session(session, account.id, now=now, door=Door.PASSWORD, stage=stage, visit=visit)
         note(session, account.id, "signed_in", email, now)
     return token
 
 
-def open_session(session: Session, account_id: UUID, place_id: UUID | None, now: datetime) -> str:
-    """Begin a session inside the caller's transaction and return its token."""
+def open_session(
+    session: Session,
+    account_id: UUID,
+    *,
+    now: datetime,
+    door: Door,
+    is_strong: bool = False,
+    stage: SessionStage = SessionStage.OPEN,
+    visit: Visit = NOWHERE,
+    place_id: UUID | None = None,
+    provider_hint: str = "",
+) -> str:
+    """Begin a session inside the caller's transaction and return its token. Every door opens sessions here."""
     token = secrets.token_urlsafe(32)
     session.execute(
         insert(StaffSession).values(
@@ -83,10 +119,44 @@ def open_session(session: Session, account_id: UUID, place_id: UUID | None, now:
             place_id=place_id,
             started_at=now,
             seen_at=now,
-            ends_at=now + SESSION_DURATION,
+            ends_at=now + (STEP_DURATION if stage is SessionStage.WAITING else SESSION_DURATION),
+            stage=stage,
+            door=door,
+            is_strong=is_strong,
+            confirmed_at=now,
+            network=visit.network,
+            agent=visit.agent,
+            provider_hint=provider_hint,
         )
     )
     return token
+
+
+def waiting_person(session: Session, token: str, now: datetime) -> UUID | None:
+    """Return the account whose session waits for its second factor, locked, or None."""
+    return session.scalar(
+        select(StaffSession.account_id)
+        .join(StaffAccount, StaffAccount.id == StaffSession.account_id)
+        .where(StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING)
+        .where(StaffSession.ends_at > now, StaffAccount.closed_at.is_(None))
+        .with_for_update(of=StaffSession)
+    )
+
+
+def open_waiting(session: Session, token: str, *, now: datetime, visit: Visit = NOWHERE) -> str | None:
+    """End a session that waits, whose second factor was right, and return the token of the open one in its place; None where none waits."""
+    account_id = waiting_person(session, token, now)
+    ended = delete(StaffSession).where(
+        StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING
+    )
+    if account_id is None or changed(session, ended) == 0:
+        return None
+    return open_session(session, account_id, now=now, door=Door.PASSWORD, is_strong=True, visit=visit)
+
+
+def confirm_now(session: Session, token_sha256: bytes, now: datetime) -> None:
+    """Note that the person of a session has just proved again who they are."""
+    session.execute(update(StaffSession).where(StaffSession.token_sha256 == token_sha256).values(confirmed_at=now))
 
 
 def token_hash(token: str) -> bytes:
@@ -101,13 +171,16 @@ _VIEWER = (
         StaffAccount.email,
         StaffSession.place_id,
         StaffSession.seen_at,
+        StaffSession.door,
+        StaffSession.is_strong,
+        StaffSession.confirmed_at,
         RoleGrant.role,
         RoleGrant.scope_id,
     )
     .join(StaffAccount, StaffAccount.id == StaffSession.account_id)
     .outerjoin(RoleGrant, (RoleGrant.account_id == StaffAccount.id) & RoleGrant.revoked_at.is_(None))
     .where(StaffSession.token_sha256 == bindparam("token_sha256"), StaffSession.ends_at > bindparam("now"))
-    .where(StaffAccount.closed_at.is_(None))
+    .where(StaffSession.stage == SessionStage.OPEN, StaffAccount.closed_at.is_(None))
     .order_by(RoleGrant.granted_at)
 )
 
@@ -124,7 +197,17 @@ def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None
         with database.write() as session:
             session.execute(update(StaffSession).where(StaffSession.token_sha256 == hashed).values(seen_at=now))
     grants = tuple((row.role, row.scope_id) for row in rows if row.role is not None)
-    return Viewer(first.id, first.name, first.email, grants, first.place_id, hashed)
+    return Viewer(
+        account_id=first.id,
+        name=first.name,
+        email=first.email,
+        grants=grants,
+        place_id=first.place_id,
+        token_sha256=hashed,
+        door=first.door,
+        is_strong=first.is_strong,
+        confirmed_at=first.confirmed_at,
+    )
 
 
 def sign_out(database: Database, viewer: Viewer, *, now: datetime) -> None:
