@@ -1,6 +1,9 @@
 """What must be true of accounts: one person alone makes no second one."""
 
-from sqlalchemy import Row, and_, exists, or_, select
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.access.model import AccountChange, AccountLink, RoleGrant, StaffAccount, StaffSession
@@ -12,8 +15,8 @@ ROWS_MAX = 100
 _GIVEN = (ChangeOutcome.CONFIRMED, ChangeOutcome.BEFORE)
 
 
-def check_two_people_gave_roles(session: Session) -> list[Violation]:
-    """Un rôle qui compte parmi deux personnes a été demandé par l’une et confirmé par une autre, ou par le serveur."""
+@cache
+def _query_two_people_gave_roles() -> Select[*tuple[Any, ...]]:
     same = and_(
         AccountChange.account_id == RoleGrant.account_id,
         AccountChange.kind == ChangeKind.ROLE,
@@ -22,7 +25,7 @@ def check_two_people_gave_roles(session: Session) -> list[Violation]:
         AccountChange.until_on.is_not_distinct_from(RoleGrant.until_on),
     )
     alone = and_(AccountChange.decided_by.is_not(None), AccountChange.decided_by == AccountChange.asked_by)
-    rows = session.execute(
+    return (
         select(StaffAccount.email, RoleGrant.role, AccountChange.outcome)
         .join(StaffAccount, StaffAccount.id == RoleGrant.account_id)
         .outerjoin(AccountChange, AccountChange.id == RoleGrant.change_id)
@@ -37,6 +40,11 @@ def check_two_people_gave_roles(session: Session) -> list[Violation]:
             )
         )
     )
+
+
+def check_two_people_gave_roles(session: Session) -> list[Violation]:
+    """Un rôle qui compte parmi deux personnes a été demandé par l’une et confirmé par une autre, ou par le serveur."""
+    rows = session.execute(_query_two_people_gave_roles())
     return [
         Violation(
             "two_people_gave_roles",
@@ -47,9 +55,9 @@ def check_two_people_gave_roles(session: Session) -> list[Violation]:
     ]
 
 
-def check_addresses_seen_by_two(session: Session) -> list[Violation]:
-    """L’adresse de qui tient un tel rôle est celle que deux personnes ont vue."""
-    rows = session.execute(
+@cache
+def _query_addresses_seen_by_two() -> Select[*tuple[Any, ...]]:
+    return (
         select(
             StaffAccount.email,
             AccountChange.account_id,
@@ -60,7 +68,12 @@ def check_addresses_seen_by_two(session: Session) -> list[Violation]:
         .join(StaffAccount, StaffAccount.id == AccountChange.account_id)
         .where(AccountChange.outcome.in_(_GIVEN))
         .order_by(AccountChange.decided_at, AccountChange.id)
-    ).all()
+    )
+
+
+def check_addresses_seen_by_two(session: Session) -> list[Violation]:
+    """L’adresse de qui tient un tel rôle est celle que deux personnes ont vue."""
+    rows = session.execute(_query_addresses_seen_by_two()).all()
     last: dict[object, Row[str, object, str, str, str]] = {row.account_id: row for row in rows}
     return [
         Violation("addresses_seen_by_two", f"compte {row.email}", f"deux personnes ont vu l’adresse {seen}")
@@ -87,14 +100,19 @@ def check_closed_accounts_open_nothing(session: Session) -> list[Violation]:
     ]
 
 
-def check_roles_end_on_their_day(session: Session) -> list[Violation]:
-    """Un rôle donné jusqu’à un jour a pris fin ce jour-là au plus tard."""
-    rows = session.execute(
+@cache
+def _query_roles_end_on_their_day() -> Select[*tuple[Any, ...]]:
+    return (
         select(StaffAccount.email, RoleGrant.role, RoleGrant.until_on, RoleGrant.revoked_at)
         .join(StaffAccount, StaffAccount.id == RoleGrant.account_id)
         .where(RoleGrant.until_on.is_not(None), RoleGrant.revoked_at.is_not(None))
         .order_by(RoleGrant.id)
     )
+
+
+def check_roles_end_on_their_day(session: Session) -> list[Violation]:
+    """Un rôle donné jusqu’à un jour a pris fin ce jour-là au plus tard."""
+    rows = session.execute(_query_roles_end_on_their_day())
     return [
         Violation(
             "roles_end_on_their_day",
