@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, select
+from sqlalchemy import Row, delete, select
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
@@ -17,7 +17,7 @@ from voucher.access.rules import ROLE_NAMES
 from voucher.kernel.calendar import french_date, paris_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.mail.letter_kinds import LetterKind
-from voucher.mail.model import OutboxMessage
+from voucher.mail.queue import is_told
 
 TOLD_BEFORE = timedelta(days=7)
 """How long before its last day a role's person is told; not of a role that was given for less: its letter has just said so."""
@@ -70,7 +70,7 @@ _GRANT = select(
 
 
 def _soon(session: Session, today: date) -> list[Row[*tuple[Any, ...]]]:
-    told = exists().where(OutboxMessage.about_id == RoleGrant.id, OutboxMessage.kind == LetterKind.ACCOUNT_NEWS)
+    told = is_told(LetterKind.ACCOUNT_NEWS, RoleGrant.id)
     ends_soon = _GRANT.where(holds_on(today), RoleGrant.until_on <= today + TOLD_BEFORE, ~told)
     rows = session.execute(ends_soon.where(StaffAccount.closed_at.is_(None)).order_by(RoleGrant.id))
     return [row for row in rows if row.granted_at < start_of_day(row.until_on - TOLD_BEFORE)]
