@@ -13,6 +13,7 @@ ACTIONS: dict[str, str] = {
     "passkey_removed": "Clé d’accès retirée",
     "passkey_refused": "Clé d’accès refusée : sa réponse est fausse",
     "passkey_copied": "Clé d’accès refusée : son compteur recule",
+    "confirmed_again": "Identité prouvée de nouveau",
     "invitation_asked": "Invitation demandée",
     "reset_asked": "Lien de nouveau mot de passe demandé",
     "password_forgotten": "Mot de passe oublié",
