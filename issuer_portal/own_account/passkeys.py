@@ -12,6 +12,7 @@ from voucher.access.factors import passkeys as own
 from voucher.access.factors.passkeys import OwnPasskey
 from voucher.kernel.refusals import Refused
 from voucher.web.access import keep_session, staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.passkey_steps import answer_step, passkey_answer
 from voucher.web.services import services
@@ -55,6 +56,7 @@ def begin_passkey() -> Response:
 
 @blueprint.post("/cles-d-acces")
 @staff()
+@asks_again("ajouter une clé d’accès")
 def add_passkey() -> Response:
     """Keep the key that the device has made."""
     here = services()
@@ -90,6 +92,7 @@ def rename_passkey(passkey_id: UUID) -> str | Response:
 
 @blueprint.route("/cles-d-acces/<uuid:passkey_id>/retirer", methods=["GET", "POST"])
 @staff()
+@asks_again("retirer une clé d’accès")
 def remove_passkey(passkey_id: UUID) -> str | Response:
     """Take a passkey off, once its consequences were shown."""
     key, form, here = _own(passkey_id), HouseForm(), services()

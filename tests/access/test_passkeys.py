@@ -152,7 +152,7 @@ def test_a_challenge_serves_once_for_one_thing_within_minutes(database: Database
     step = passkey_proof.begin_sign_in(database, OURS, now=NOW)
     answer = key.sign(step.options)
     for ended in (
-        lambda: passkey_proof.confirm(database, OURS, who, step.token, answer, now=NOW),
+        lambda: passkey_proof.confirm(database, OURS, who, step.token, answer, "essayer", now=NOW),
         lambda: passkey_proof.sign_in(database, OURS, step.token, answer, now=NOW + STEP_DURATION, visit=NOWHERE),
     ):
         with pytest.raises(Refused, match="step_ended"):
@@ -177,7 +177,7 @@ def test_a_challenge_of_one_person_serves_no_other(database: Database) -> None:
         passkeys.add_passkey(database, OURS, other, step.token, SoftKey().make(step.options), now=NOW, visit=NOWHERE)
     asked = passkey_proof.begin_confirmation(database, OURS, other.account_id, now=NOW)
     with pytest.raises(Refused, match="wrong_passkey"):
-        passkey_proof.confirm(database, OURS, other, asked.token, key.sign(asked.options), now=NOW)
+        passkey_proof.confirm(database, OURS, other, asked.token, key.sign(asked.options), "essayer", now=NOW)
 
 
 @pytest.mark.parametrize("count", [0, 3, 5])
@@ -301,7 +301,7 @@ def test_a_passkey_confirms_who_is_signed_in(database: Database) -> None:
     later = NOW + timedelta(hours=1)
     step = passkey_proof.begin_confirmation(database, OURS, who.account_id, now=later)
     answer = key.sign(step.options)
-    passkey_proof.confirm(database, OURS, who, step.token, answer, now=later)
+    passkey_proof.confirm(database, OURS, who, step.token, answer, "essayer", now=later)
     with database.read() as session:
         assert session.scalar(select(StaffSession.confirmed_at)) == later
 

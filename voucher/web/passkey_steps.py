@@ -19,6 +19,6 @@ def answer_step(begin: Callable[[], Step]) -> Response:
     return make_response(jsonify(step=step.token, options=step.options))
 
 
-def passkey_answer() -> tuple[str, str]:
+def passkey_answer(prefix: str = "") -> tuple[str, str]:
     """Return the step and the device's answer that the form brings, empty where it brings none."""
-    return request.form.get("passkey_step", ""), request.form.get("passkey_answer", "")
+    return request.form.get(f"{prefix}passkey_step", ""), request.form.get(f"{prefix}passkey_answer", "")

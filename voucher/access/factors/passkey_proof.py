@@ -95,13 +95,15 @@ def end_wait(
     return _or_copied(opened)
 
 
-def confirm(database: Database, party: RelyingParty, viewer: Viewer, token: str, answer: str, *, now: datetime) -> None:
-    """Note that who is signed in has just proved who they are. Raises Refused."""
-    shown = _shown(database, party, StepPurpose.PASSKEY_CONFIRMATION, viewer.account_id, token, answer, now)
+def confirm(
+    database: Database, party: RelyingParty, who: Viewer, token: str, answer: str, act: str, *, now: datetime
+) -> None:
+    """Note that who is signed in has just proved who they are, to do `act`. Raises Refused."""
+    shown = _shown(database, party, StepPurpose.PASSKEY_CONFIRMATION, who.account_id, token, answer, now)
     with database.write() as session:
         email = _counted(session, shown, now)
         if email:
-            confirm_now(session, viewer.token_sha256, now)
+            confirm_now(session, who, act, now)
     _or_copied(email)
 
 

@@ -90,8 +90,8 @@
         const credential = options.rp
           ? await navigator.credentials.create({ publicKey })
           : await navigator.credentials.get({ publicKey });
-        form.elements.namedItem("passkey_step").value = step;
-        form.elements.namedItem("passkey_answer").value = asJson(credential);
+        area.querySelector("[data-passkey-step]").value = step;
+        area.querySelector("[data-passkey-answer]").value = asJson(credential);
         status.textContent = "Un instant…";
         form.submit();
       } catch (problem) {
