@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access import steps
@@ -165,7 +165,8 @@ def _counted(session: Session, shown: _Shown, now: datetime) -> str | None:
     account = locked_account(session, shown.account_id)
     count = shown.use.sign_count
     live = (Passkey.id == shown.passkey_id, Passkey.removed_at.is_(None))
-    greater = or_(Passkey.sign_count < count, and_(Passkey.sign_count == 0, count == 0))
+    # A key that never counted may go on so.
+    greater = Passkey.sign_count < count if count else Passkey.sign_count == 0
     used = {"sign_count": count, "is_synced": shown.use.is_synced, "used_at": now}
     if account.closed_at is not None or session.scalar(select(Passkey.id).where(*live)) is None:
         raise Refused("wrong_passkey", NOT_KNOWN)
