@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import Row, delete, insert, update
+from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.changes import drop_changes
@@ -87,23 +89,26 @@ def close_account(database: Database, account_id: UUID, *, by: UUID, now: dateti
     with database.write() as session:
         take_turn_on_accounts(session)
         account = locked_account(session, account_id)
-        close = update(StaffAccount).where(StaffAccount.id == account_id, StaffAccount.closed_at.is_(None))
-        if changed(session, close.values(closed_at=now)) == 0:
-            return
-        end_links(session, account_id, LinkEnd.CANCELLED, now)
-        drop_changes(session, account_id, by, now)
-        session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
-        line_id = note(session, by, "account_closed", account.email, now)
-        sentence = f"Votre compte a été fermé le {french_instant(now)}. Vous ne pouvez plus vous connecter."
-        write_to_person(
-            session,
-            email=account.email,
-            name=account.name,
-            about_id=line_id,
-            subject="votre compte est fermé",
-            sentence=sentence,
-            now=now,
-        )
+        if account.closed_at is None:
+            shut(session, account, by=by, now=now)
+
+
+def shut(session: Session, account: Row[*tuple[Any, ...]], *, by: UUID | None, now: datetime, why: str = "") -> None:
+    """Close an open account, whose row the caller holds; `why` goes on from « Votre compte a été fermé le … »."""
+    session.execute(update(StaffAccount).where(StaffAccount.id == account.id).values(closed_at=now))
+    end_links(session, account.id, LinkEnd.CANCELLED, now)
+    drop_changes(session, account.id, by, now)
+    session.execute(delete(StaffSession).where(StaffSession.account_id == account.id))
+    line_id = note(session, by, "account_closed", f"{account.email}{why}", now)
+    write_to_person(
+        session,
+        email=account.email,
+        name=account.name,
+        about_id=line_id,
+        subject="votre compte est fermé",
+        sentence=f"Votre compte a été fermé le {french_instant(now)}{why}. Vous ne pouvez plus vous connecter.",
+        now=now,
+    )
 
 
 def change_password(

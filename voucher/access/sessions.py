@@ -115,7 +115,9 @@ def open_session(
     """Begin a session inside the caller's transaction and return its token. Every door opens sessions here."""
     token = secrets.token_urlsafe(32)
     if stage is SessionStage.OPEN:
-        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(used_at=now))
+        # Whoever comes in keeps the account, whatever a letter said.
+        used = {"used_at": now, "closing_letter_id": None}
+        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(**used))
     session.execute(
         insert(StaffSession).values(
             token_sha256=token_hash(token),

@@ -3,6 +3,7 @@
 ACTIONS: dict[str, str] = {
     "account_opened": "Compte ouvert",
     "account_closed": "Compte fermé",
+    "closing_told": "Fermeture annoncée, le compte ne sert pas",
     "account_locked": "Compte en attente après cinq essais",
     "signed_in": "Connexion",
     "signed_out": "Déconnexion",
