@@ -7,6 +7,9 @@ CLASSES = {
         "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>",
         "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>/retirer",
         "POST /mon-compte/cles-d-acces/debut",
+        "GET/POST /mon-compte/adresse",
+        "POST /mon-compte/adresse/retirer",
+        "GET/POST /mon-compte/nom",
         "POST /personnes/deconnexion",
         "GET/POST /personnes/moi",
     ),
@@ -95,6 +98,7 @@ CLASSES = {
     ),
     "auditor programme": (
         "GET /personnes/journal",
+        "GET /personnes/roles",
         "GET /programme/",
         "GET /programme/comptes-payeurs",
         "GET /programme/conventions",

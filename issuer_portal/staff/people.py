@@ -127,8 +127,8 @@ def person(account_id: UUID) -> str:
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
-        held=[one for one in held if one.ended_at is None or one.ended_at > now],
-        over=[one for one in held if one.ended_at is not None and one.ended_at <= now],
+        held=[one for one in held if one.holds_at(now)],
+        over=[one for one in held if not one.holds_at(now)],
         now=now,
     )
 

@@ -10,7 +10,13 @@ from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.changes import drop_changes
-from voucher.access.find import locked_account, new_address, refuse_known_address, take_turn_on_accounts
+from voucher.access.find import (
+    locked_account,
+    new_address,
+    person_name,
+    refuse_known_address,
+    take_turn_on_accounts,
+)
 from voucher.access.grants import holds_on
 from voucher.access.letters import write_to_person
 from voucher.access.links import end_links, put_password, queue_link
@@ -21,7 +27,6 @@ from voucher.access.sessions import NOWHERE, Visit, open_session
 from voucher.access.strength import password_weakness
 from voucher.access.tries import AFTER_FIVE, count_try, forget_tries
 from voucher.kernel.calendar import french_instant, paris_day
-from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import is_replay
 from voucher.kernel.refusals import Refused
@@ -44,7 +49,7 @@ def open_account(database: Database, account: NewAccount, *, by: UUID | None, no
     `by` None is the host, which prints the link itself (`links.print_link`); anybody else's invitation goes by e-mail.
     """
     email = new_address(account.email)
-    name = required_text(account.name, "name", 120)
+    name = person_name(account.name)
     with database.write() as session:
         row = {"id": account.id, "email": email, "name": name}
         if is_replay(session, StaffAccount, row):
