@@ -25,11 +25,11 @@ from voucher.kernel.refusals import Refused
 from voucher.ledger.checkpoint import Checkpoint, origin_of, sign_checkpoint, verifier_key
 from voucher.ledger.checks_seals import Witness, hear_witness
 from voucher.ledger.read_seals import latest_checkpoint
-from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
 from voucher.proof.export_audit import DOMAIN, export_audit, write_archive
 from voucher.proof.verifier import command, single_file
 from voucher.reporting.verify import ROOMS
+from voucher.trail.seal import seal
 
 ORIGIN = origin_of(BASE_URL)
 KEY = programme_key(bytes.fromhex(MASTER_KEY))

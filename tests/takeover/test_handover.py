@@ -20,7 +20,6 @@ from voucher.kernel.database import Database
 from voucher.ledger.checkpoint import Checkpoint, sign_checkpoint, verifier_key
 from voucher.ledger.checks_seals import CHECKS, Witness, hear_witness
 from voucher.ledger.operator_change import Handover, sign_handover
-from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
 from voucher.proof.export_audit import write_archive
 from voucher.proof.verifier.command import main
@@ -28,6 +27,7 @@ from voucher.takeover import manifest as form
 from voucher.takeover.archive import RefusedArchive
 from voucher.takeover.export import For, export_takeover
 from voucher.takeover.importing import import_takeover
+from voucher.trail.seal import seal
 
 OPEN = Callable[[str], AbstractContextManager[Database]]
 FIRST_SECRET, SECOND_SECRET = b"a" * 32, b"b" * 32

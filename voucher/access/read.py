@@ -6,12 +6,13 @@ from uuid import UUID
 
 from sqlalchemy import exists, func, or_, select
 
-from voucher.access.model import AccountLink, AuditLine, RoleGrant, StaffAccount
+from voucher.access.model import AccountLink, RoleGrant, StaffAccount
 from voucher.access.rules import SLEEPS_FOR_DEPUTIES, LinkEnd, Role
 from voucher.access.words import ACTIONS, codes_of
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.search import contains
+from voucher.trail.model import AuditLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
