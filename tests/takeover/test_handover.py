@@ -11,13 +11,17 @@ from zipfile import ZipFile
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import text
+from sqlalchemy import insert, text, update
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, an_agreement
-from tests.clients import settings_for
+from tests.clients import a_person, settings_for
 from voucher.access.audit import note_access
+from voucher.access.checks import check_closed_accounts_open_nothing
+from voucher.access.model import AccountLink, StaffAccount
+from voucher.access.rules import LinkPurpose, Origin
 from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
 from voucher.ledger.checkpoint import Checkpoint, sign_checkpoint, verifier_key
 from voucher.ledger.checks_seals import CHECKS, Witness, hear_witness
 from voucher.ledger.operator_change import Handover, sign_handover
@@ -51,6 +55,13 @@ FIRST_LINE, SECOND_LINE, FORGER_LINE = (
 def given(database: Database, folder: Path, next_key: str | None = SECOND_LINE) -> Path:
     """Let the first operator seal a journal, and hand it over."""
     an_agreement(database)
+    # What is wrong among those who worked there stays there, as they do.
+    closed = a_person(database, None, now=NOW)
+    with database.write() as session:
+        session.execute(update(StaffAccount).where(StaffAccount.id == closed).values(closed_at=NOW))
+        link = {"purpose": LinkPurpose.RESET, "asked_from": Origin.HOST, "asked_at": NOW}
+        session.execute(insert(AccountLink).values(id=new_id(), account_id=closed, **link))
+        assert [one.check for one in check_closed_accounts_open_nothing(session)] == ["closed_accounts_open_nothing"]
     note_access(database, None, "Lecture d’un RIB", "chez le premier", NOW)
     done = seal(database, origin=FIRST_ORIGIN, key=FIRST, now=NOW)
     assert done is not None

@@ -124,6 +124,9 @@ LEFT_OUT: Mapping[str, str] = {
 }
 """What the archive does not hold, and why, in French."""
 
+ROOMS_LEFT_OUT = frozenset({"access", "trail", "mail"})
+"""Rooms of which no table is carried: what is wrong there stays there, and keeps nobody from taking the books over."""
+
 KEPT_BACK: Mapping[str, frozenset[str]] = {"issuer_key": frozenset({"sealed_private_key"})}
 """Columns that are never in a table's file: a private key leaves only sealed for the one who takes over."""
 
