@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
@@ -33,6 +33,9 @@ class Visit:
     network: str = ""
     agent: str = ""
 
+
+WAITING_OVER = "Dix minutes ont passé depuis votre mot de passe. Connectez-vous de nouveau."
+"""What is said of a session that waited too long."""
 
 NOWHERE = Visit()
 """Of what no browser asked: a command, a test."""
@@ -94,7 +97,7 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime, vis
         session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
         stage = SessionStage.WAITING if has_second_factor(session, account.id) else SessionStage.OPEN
         token = open_session(session, account.id, now=now, door=Door.PASSWORD, stage=stage, visit=visit)
-        note(session, account.id, "signed_in", email, now)
+        note(session, account.id, "password_shown" if stage is SessionStage.WAITING else "signed_in", email, now)
     return token
 
 
@@ -134,12 +137,15 @@ def open_session(
 
 def waiting_person(session: Session, token: str, now: datetime) -> UUID | None:
     """Return the account whose session waits for its second factor, locked, or None."""
-    return session.scalar(
+    return session.scalar(_waiting(token, now).with_for_update(of=StaffSession))
+
+
+def _waiting(token: str, now: datetime) -> Select[UUID]:
+    return (
         select(StaffSession.account_id)
         .join(StaffAccount, StaffAccount.id == StaffSession.account_id)
         .where(StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING)
         .where(StaffSession.ends_at > now, StaffAccount.closed_at.is_(None))
-        .with_for_update(of=StaffSession)
     )
 
 
@@ -151,7 +157,42 @@ def open_waiting(session: Session, token: str, *, now: datetime, visit: Visit = 
     )
     if account_id is None or changed(session, ended) == 0:
         return None
+    note(session, account_id, "signed_in", "avec une deuxième preuve", now)
     return open_session(session, account_id, now=now, door=Door.PASSWORD, is_strong=True, visit=visit)
+
+
+def waiting_account(database: Database, token: str, *, now: datetime) -> UUID | None:
+    """Return the account whose session waits for its second factor, or None: what a page asks before it is shown."""
+    with database.read() as session:
+        return session.scalar(_waiting(token, now))
+
+
+def begin_anew(session: Session, viewer: Viewer, *, now: datetime, is_strong: bool, visit: Visit = NOWHERE) -> str:
+    """End every session of a person, whose proofs have changed, and open one in the place of theirs; return its token.
+
+    The account is locked by the caller. Raises Refused where theirs was ended meanwhile.
+    """
+    theirs = select(StaffSession.provider_hint).where(StaffSession.token_sha256 == viewer.token_sha256)
+    hint = session.scalar(theirs)
+    if hint is None:
+        raise Refused("session_over", "Votre connexion vient d’être fermée. Connectez-vous de nouveau.")
+    session.execute(delete(StaffSession).where(StaffSession.account_id == viewer.account_id))
+    return open_session(
+        session,
+        viewer.account_id,
+        now=now,
+        door=viewer.door,
+        is_strong=is_strong,
+        visit=visit,
+        place_id=viewer.place_id,
+        provider_hint=hint,
+    )
+
+
+def end_others(session: Session, viewer: Viewer) -> None:
+    """End every session of a person but the one that acts."""
+    of_person = delete(StaffSession).where(StaffSession.account_id == viewer.account_id)
+    session.execute(of_person.where(StaffSession.token_sha256 != viewer.token_sha256))
 
 
 def confirm_now(session: Session, token_sha256: bytes, now: datetime) -> None:
