@@ -16,6 +16,7 @@ ACTIONS: dict[str, str] = {
     "factors_asked": "Remise à zéro de la deuxième preuve demandée",
     "factors_reset": "Deuxième preuve remise à zéro",
     "sign_in_failed": "Mot de passe faux",
+    "confirmed_again": "Identité prouvée de nouveau",
     "invitation_asked": "Invitation demandée",
     "reset_asked": "Lien de nouveau mot de passe demandé",
     "password_forgotten": "Mot de passe oublié",
