@@ -4,6 +4,14 @@ CLASSES = {
     "anyone signed in": (
         "POST /personnes/deconnexion",
         "GET/POST /personnes/moi",
+        "GET /mon-compte/deuxieme-preuve",
+        "GET/POST /mon-compte/deuxieme-preuve/application",
+        "POST /mon-compte/deuxieme-preuve/application/retirer",
+        "GET/POST /mon-compte/codes-de-secours",
+    ),
+    "second step of a sign-in": (
+        "GET/POST /connexion/deuxieme-preuve",
+        "GET/POST /connexion/code-de-secours",
     ),
     "auditor": ("POST /registre/preuves/archive-audit.zip",),
     "auditor finance_approver finance_preparer": (
@@ -251,6 +259,7 @@ CLASSES = {
         "GET /aide",
         "GET /cheque",
         "POST /cheque",
+        "GET /connexion/telephone-perdu",
         "GET /fonds",
         "GET /lieux",
         "GET /mentions-legales",

@@ -155,10 +155,13 @@ def open_waiting(session: Session, token: str, *, now: datetime, visit: Visit = 
     ended = delete(StaffSession).where(
         StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING
     )
-    if account_id is None or changed(session, ended) == 0:
+    door = session.execute(ended.returning(StaffSession.door, StaffSession.provider_hint)).one_or_none()
+    if account_id is None or door is None:
         return None
     note(session, account_id, "signed_in", "avec une deuxième preuve", now)
-    return open_session(session, account_id, now=now, door=Door.PASSWORD, is_strong=True, visit=visit)
+    return open_session(
+        session, account_id, now=now, door=door.door, is_strong=True, visit=visit, provider_hint=door.provider_hint
+    )
 
 
 def waiting_account(database: Database, token: str, *, now: datetime) -> UUID | None:

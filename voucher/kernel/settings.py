@@ -71,7 +71,8 @@ class Settings(DatabaseSettings):
     master_key: SecretStr = Field(description="encrypts signing keys at rest; 64 hexadecimal digits")
     is_demo: bool = Field(False, description="shows the demonstration banner and accounts")
     second_factor_required: bool | None = Field(
-        None, description="finance, programme and issuers show two factors; true unless is_demo, where both can be tried"
+        None,
+        description="finance, programme and issuers show two factors; true unless is_demo, where both can be tried",
     )
     proxy_count: int = Field(
         0, ge=0, le=9, description="reverse proxies in front, whose X-Forwarded-For and -Proto are believed"

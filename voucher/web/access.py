@@ -126,6 +126,11 @@ def must_have_factor() -> bool:
     return bool(g.get("must_have_factor"))
 
 
+def lacks_factor() -> bool:
+    """Say whether that person has yet to show one: every page but those that add it is closed to them."""
+    return bool(g.get("lacks_factor"))
+
+
 def install(app: Flask) -> None:
     """Guard every view of `app`, first of all. Call it last: it refuses an application with a view that has no access class."""
     without = sorted(rule.endpoint for rule in app.url_map.iter_rules() if access_of(app, rule.endpoint) is None)
@@ -152,7 +157,7 @@ def _guard() -> BaseResponse | None:
     asks = services().settings.asks_second_factor
     g.must_have_factor = asks and (found.may(*SECOND_FACTOR_ROLES) or deputyship() is not None)
     g.lacks_factor = g.must_have_factor and not found.is_strong
-    if g.lacks_factor and not is_open_before_factor(current_app, request.endpoint):
+    if lacks_factor() and not is_open_before_factor(current_app, request.endpoint):
         return _ask_for_factor()
     if (
         roles != SIGNED_IN
@@ -215,7 +220,7 @@ def _shell() -> dict[str, object]:
     def opens(item: NavItem) -> bool:
         return found.may(*item.roles) or (standing is not None and is_open_to_deputies(current_app, item.endpoint))
 
-    if g.lacks_factor:
+    if lacks_factor():
         return {"shell": Shell(url_for("own_account.factors"), Person(found.name, roles, url_for("staff.sign_out")))}
     links = links_for(opens)
     home_url = links[0].url if standing else home_for(found)

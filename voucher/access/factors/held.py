@@ -57,6 +57,14 @@ def factors_of(database: Database, account_id: UUID) -> Factors:
         )
 
 
+def refuse_without_proof(session: Session, account_id: UUID, *, is_strong: bool) -> None:
+    """Raise Refused where a person has a factor that this session has not shown: a password alone changes no factor."""
+    if not is_strong and has_second_factor(session, account_id):
+        raise Refused(
+            "not_strong", "Déconnectez-vous, puis connectez-vous avec votre deuxième preuve. Rien n’a changé."
+        )
+
+
 def after_removal(session: Session, account_id: UUID, now: datetime, *, is_required: bool) -> None:
     """Finish a removal, whose account is locked: without a factor, recovery codes serve no more.
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, insert, select, update
 
 from voucher.access.audit import note
-from voucher.access.factors.held import has_second_factor, live_code
+from voucher.access.factors.held import has_second_factor, live_code, refuse_without_proof
 from voucher.access.factors.tries import CodeTries, note_wrong_code
 from voucher.access.find import locked_open_account
 from voucher.access.letters import write_to_person
@@ -22,7 +22,6 @@ from voucher.kernel.calendar import french_instant
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
-from voucher.kernel.number_labels import fours
 from voucher.kernel.refusals import Refused
 
 CODE_COUNT = 10
@@ -35,11 +34,12 @@ _TRIES = CodeTries("codes/recovery")
 
 
 def new_codes(database: Database, viewer: Viewer, *, now: datetime) -> list[str]:
-    """Return ten new codes, as they are printed; those before serve no more. Raises Refused for who has no second factor."""
+    """Return ten new codes of twelve characters; those before serve no more. Raises Refused for who has no second factor."""
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(CHARACTERS)) for _ in range(CODE_COUNT)]
     hashes = [hash_password(code) for code in codes]  # slow on purpose: nobody waits for it with the writer's turn
     with database.write() as session:
         account = locked_open_account(session, viewer.account_id)
+        refuse_without_proof(session, account.id, is_strong=viewer.is_strong)
         if not has_second_factor(session, account.id):
             raise Refused(
                 "no_factor",
@@ -69,7 +69,7 @@ def new_codes(database: Database, viewer: Viewer, *, now: datetime) -> list[str]
             sentence=f"Dix codes de secours ont été faits pour votre compte le {french_instant(now)}. Ceux d’avant ne servent plus.",
             now=now,
         )
-    return [" ".join(fours(code)) for code in codes]
+    return codes
 
 
 def show_recovery_code(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access import steps
 from voucher.access.audit import note
-from voucher.access.factors.held import after_removal, live_totp
+from voucher.access.factors.held import after_removal, live_totp, refuse_without_proof
 from voucher.access.factors.tries import CodeTries, note_wrong_code
 from voucher.access.find import locked_open_account
 from voucher.access.letters import write_to_person
@@ -113,6 +113,7 @@ def confirm_totp(
         if steps.end(session, StepPurpose.TOTP_REGISTRATION, token, now) is None:
             raise Refused("step_over", "Cette application vient d’être ajoutée. Relisez la page.", "code")
         account = locked_open_account(session, viewer.account_id)
+        refuse_without_proof(session, account.id, is_strong=viewer.is_strong)
         replaced = changed(session, update(TotpDevice).where(live_totp(account.id)).values(removed_at=now))
         session.execute(
             insert(TotpDevice).values(
@@ -142,6 +143,7 @@ def remove_totp(database: Database, viewer: Viewer, *, is_required: bool, now: d
     """
     with database.write() as session:
         account = locked_open_account(session, viewer.account_id)
+        refuse_without_proof(session, account.id, is_strong=viewer.is_strong)
         if changed(session, update(TotpDevice).where(live_totp(account.id)).values(removed_at=now)) == 0:
             return
         after_removal(session, account.id, now, is_required=is_required)
@@ -233,8 +235,8 @@ def _read(typed: str) -> str:
 
 
 def _new(token: str, secret: str, viewer: Viewer, programme_name: str) -> NewTotp:
-    uri = TOTP(secret, digits=DIGITS, interval=STEP_SECONDS).provisioning_uri(viewer.email, issuer_name=programme_name)
-    return NewTotp(token, secret, uri)
+    named = TOTP(secret, digits=DIGITS, interval=STEP_SECONDS, name=viewer.email, issuer=programme_name)
+    return NewTotp(token, secret, named.provisioning_uri())
 
 
 def _context(account_id: UUID) -> bytes:
