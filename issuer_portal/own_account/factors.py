@@ -18,6 +18,7 @@ from voucher.web.access import keep_session, lacks_factor, must_have_factor, sta
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
+from voucher.web.views import flash_refusal
 from voucher.web.visit import visit
 
 
@@ -47,8 +48,7 @@ def factors() -> str:
 def totp() -> str | Response:
     """Show the secret of a new application of codes, and take its first code."""
     here, who, form = services(), viewer(), NewTotpForm()
-    words = {"programme_name": here.settings.programme_name, "now": here.now()}
-    master_secret = here.settings.master_secret
+    name, master_secret = here.settings.programme_name, here.settings.master_secret
     if form.validate_on_submit():
         try:
             token = confirm_totp(
@@ -65,8 +65,9 @@ def totp() -> str | Response:
         else:
             flash("Votre application de codes est ajoutée. Vos autres connexions sont fermées.", "success")
             return keep_session(make_response(redirect(url_for("own_account.recovery_codes"))), token)
-    new = begun_totp(here.database, who, form.token.data or "", master_secret=master_secret, **words)
-    new = new or begin_totp(here.database, who, master_secret=master_secret, **words)
+    begun, now = form.token.data or "", here.now()
+    new = begun_totp(here.database, who, begun, programme_name=name, master_secret=master_secret, now=now)
+    new = new or begin_totp(here.database, who, programme_name=name, master_secret=master_secret, now=now)
     form.token.data = new.token
     return render_template(
         "own_account/totp.html",
@@ -86,12 +87,12 @@ def without_totp() -> Response:
     """Remove one's application of codes."""
     here = services()
     try:
-        remove_totp(here.database, viewer(), is_required=must_have_factor(), now=here.now())
+        token = remove_totp(here.database, viewer(), is_required=must_have_factor(), now=here.now(), visit=visit())
     except Refused as refused:
-        flash(refused.sentence, "danger")
-    else:
-        flash("Votre application de codes est retirée. Vos autres connexions sont fermées.", "success")
-    return redirect(url_for("own_account.factors"))
+        flash_refusal(refused)
+        return redirect(url_for("own_account.factors"))
+    flash("Votre application de codes est retirée. Vos autres connexions sont fermées.", "success")
+    return keep_session(make_response(redirect(url_for("own_account.factors"))), token)
 
 
 @blueprint.route("/codes-de-secours", methods=["GET", "POST"])

@@ -149,8 +149,11 @@ def _waiting(token: str, now: datetime) -> Select[UUID]:
     )
 
 
-def open_waiting(session: Session, token: str, *, now: datetime, visit: Visit = NOWHERE) -> str | None:
-    """End a session that waits, whose second factor was right, and return the token of the open one in its place; None where none waits."""
+def open_waiting(session: Session, token: str, how: str, *, now: datetime, visit: Visit = NOWHERE) -> str | None:
+    """End a session that waits, whose second factor was right, and return the token of the open one in its place; None where none waits.
+
+    `how` is for the trail: which factor it was.
+    """
     account_id = waiting_person(session, token, now)
     ended = delete(StaffSession).where(
         StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING
@@ -158,7 +161,7 @@ def open_waiting(session: Session, token: str, *, now: datetime, visit: Visit = 
     door = session.execute(ended.returning(StaffSession.door, StaffSession.provider_hint)).one_or_none()
     if account_id is None or door is None:
         return None
-    note(session, account_id, "signed_in", "avec une deuxième preuve", now)
+    note(session, account_id, "signed_in", how, now)
     return open_session(
         session, account_id, now=now, door=door.door, is_strong=True, visit=visit, provider_hint=door.provider_hint
     )
@@ -168,34 +171,6 @@ def waiting_account(database: Database, token: str, *, now: datetime) -> UUID | 
     """Return the account whose session waits for its second factor, or None: what a page asks before it is shown."""
     with database.read() as session:
         return session.scalar(_waiting(token, now))
-
-
-def begin_anew(session: Session, viewer: Viewer, *, now: datetime, is_strong: bool, visit: Visit = NOWHERE) -> str:
-    """End every session of a person, whose proofs have changed, and open one in the place of theirs; return its token.
-
-    The account is locked by the caller. Raises Refused where theirs was ended meanwhile.
-    """
-    theirs = select(StaffSession.provider_hint).where(StaffSession.token_sha256 == viewer.token_sha256)
-    hint = session.scalar(theirs)
-    if hint is None:
-        raise Refused("session_over", "Votre connexion vient d’être fermée. Connectez-vous de nouveau.")
-    session.execute(delete(StaffSession).where(StaffSession.account_id == viewer.account_id))
-    return open_session(
-        session,
-        viewer.account_id,
-        now=now,
-        door=viewer.door,
-        is_strong=is_strong,
-        visit=visit,
-        place_id=viewer.place_id,
-        provider_hint=hint,
-    )
-
-
-def end_others(session: Session, viewer: Viewer) -> None:
-    """End every session of a person but the one that acts."""
-    of_person = delete(StaffSession).where(StaffSession.account_id == viewer.account_id)
-    session.execute(of_person.where(StaffSession.token_sha256 != viewer.token_sha256))
 
 
 def confirm_now(session: Session, who: Viewer, act: str, now: datetime) -> None:
@@ -210,6 +185,22 @@ def confirm_now(session: Session, who: Viewer, act: str, now: datetime) -> None:
             "signed_out", "Votre connexion est terminée. Rien n’a changé. Reconnectez-vous, puis recommencez."
         )
     note(session, who.account_id, "confirmed_again", act, now)
+
+
+def renew_session(session: Session, token_sha256: bytes, *, now: datetime, visit: Visit, is_strong: bool) -> str:
+    """End every session of the person of this one, whose factors change, and return the token of the one that goes on in its place.
+
+    It keeps the door and the counter. Raises Refused where this one has just been ended.
+    """
+    before = session.execute(
+        delete(StaffSession)
+        .where(StaffSession.token_sha256 == token_sha256, StaffSession.stage == SessionStage.OPEN)
+        .returning(StaffSession.account_id, StaffSession.door, StaffSession.place_id, StaffSession.provider_hint)
+    ).one_or_none()
+    if before is None:
+        raise Refused("session_ended", "Votre connexion est terminée. Connectez-vous de nouveau.")
+    session.execute(delete(StaffSession).where(StaffSession.account_id == before.account_id))
+    return open_session(session, now=now, visit=visit, is_strong=is_strong, **before._asdict())
 
 
 def token_hash(token: str) -> bytes:

@@ -11,6 +11,9 @@ from voucher.access.model import Passkey, RecoveryCode, TotpDevice
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 
+ALONE = " Votre mot de passe suffit maintenant pour entrer."
+"""What a person is told who has removed the last one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Factors:
@@ -65,19 +68,20 @@ def refuse_without_proof(session: Session, account_id: UUID, *, is_strong: bool)
         )
 
 
-def after_removal(session: Session, account_id: UUID, now: datetime, *, is_required: bool) -> None:
-    """Finish a removal, whose account is locked: without a factor, recovery codes serve no more.
+def after_removal(session: Session, account_id: UUID, now: datetime, *, is_required: bool) -> bool:
+    """Finish a removal, whose account is locked, and say whether a factor is left: without one, recovery codes serve no more.
 
     Raises Refused where it was the last factor of who must have one (`is_required`).
     """
     if has_second_factor(session, account_id):
-        return
+        return True
     if is_required:
         raise Refused(
             "last_factor",
             "Votre rôle demande une deuxième preuve, et vous n’avez que celle-ci. Ajoutez-en d’abord une autre.",
         )
     session.execute(update(RecoveryCode).where(live_code(account_id)).values(ended_at=now))
+    return False
 
 
 def end_factors(session: Session, account_id: UUID, now: datetime) -> int:

@@ -101,7 +101,7 @@ def show_recovery_code(
         use = update(RecoveryCode).where(live_code(account_id), RecoveryCode.id == right[0])
         if changed(session, use.values(used_at=now)) == 0:
             raise wrong
-        opened = open_waiting(session, token, now=now, visit=visit)
+        opened = open_waiting(session, token, "code de secours", now=now, visit=visit)
         if opened is None:
             raise Refused("waiting_over", WAITING_OVER)
         left = session.scalar(select(func.count()).select_from(RecoveryCode).where(live_code(account_id))) or 0

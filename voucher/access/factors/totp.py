@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access import steps
 from voucher.access.audit import note
-from voucher.access.factors.held import after_removal, live_totp, refuse_without_proof
+from voucher.access.factors.held import ALONE, after_removal, live_totp, refuse_without_proof
 from voucher.access.factors.tries import CodeTries, note_wrong_code
 from voucher.access.find import locked_open_account
 from voucher.access.letters import write_to_person
@@ -26,9 +26,8 @@ from voucher.access.sessions import (
     WAITING_OVER,
     Viewer,
     Visit,
-    begin_anew,
-    end_others,
     open_waiting,
+    renew_session,
 )
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.characters import compact
@@ -37,6 +36,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.kernel.sealed_secret import SealBroken, open_secret, seal_secret
 
+SIX_DIGITS = "code à six chiffres"
 DIGITS = 6
 STEP_SECONDS = 30
 REACH = 1
@@ -133,21 +133,20 @@ def confirm_totp(
             ),
             now=now,
         )
-        return begin_anew(session, viewer, now=now, is_strong=True, visit=visit)
+        return renew_session(session, viewer.token_sha256, now=now, visit=visit, is_strong=True)
 
 
-def remove_totp(database: Database, viewer: Viewer, *, is_required: bool, now: datetime) -> None:
-    """Remove a person's application of codes; the other sessions end. None removed before changes nothing.
+def remove_totp(database: Database, viewer: Viewer, *, is_required: bool, now: datetime, visit: Visit = NOWHERE) -> str:
+    """Remove a person's application of codes; the other sessions end. Return the token of the session that goes on.
 
-    Raises Refused where it is the last factor of who must have one (`is_required`).
+    Raises Refused where there is none, and where it is the last factor of who must have one (`is_required`).
     """
     with database.write() as session:
         account = locked_open_account(session, viewer.account_id)
         refuse_without_proof(session, account.id, is_strong=viewer.is_strong)
         if changed(session, update(TotpDevice).where(live_totp(account.id)).values(removed_at=now)) == 0:
-            return
-        after_removal(session, account.id, now, is_required=is_required)
-        end_others(session, viewer)
+            raise Refused("no_totp", "Votre compte n’a plus d’application de codes. Relisez la page.")
+        is_held = after_removal(session, account.id, now, is_required=is_required)
         line_id = note(session, account.id, "totp_removed", "", now)
         write_to_person(
             session,
@@ -155,9 +154,13 @@ def remove_totp(database: Database, viewer: Viewer, *, is_required: bool, now: d
             name=account.name,
             about_id=line_id,
             subject="une application de codes est retirée",
-            sentence=f"Vous avez retiré votre application de codes le {french_instant(now)}. Vos autres connexions sont fermées.",
+            sentence=(
+                f"Vous avez retiré votre application de codes le {french_instant(now)}. Vos autres connexions sont fermées."
+                f"{'' if is_held else ALONE}"
+            ),
             now=now,
         )
+        return renew_session(session, viewer.token_sha256, now=now, visit=visit, is_strong=is_held)
 
 
 def show_totp(
@@ -184,13 +187,13 @@ def show_totp(
         if device is not None:
             found = _step(_opened(device.sealed_secret, account_id, master_secret), code, now, REACH)
         is_new = device is not None and found is not None and _take_step(session, device.id, found)
-        opened = open_waiting(session, token, now=now, visit=visit) if is_new else None
+        opened = open_waiting(session, token, SIX_DIGITS, now=now, visit=visit) if is_new else None
     if opened is not None:
         _TRIES.forget(database, account_id, visit.network, now)
         return opened
     if is_new:
         raise Refused("waiting_over", WAITING_OVER)
-    note_wrong_code(database, account_id, "code à six chiffres", now)
+    note_wrong_code(database, account_id, SIX_DIGITS, now)
     if found is not None:
         raise Refused("code_served", "Ce code a déjà servi. Attendez que l’application en montre un autre.", "code")
     raise Refused(
