@@ -13,11 +13,12 @@ from werkzeug.routing import Rule
 
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
 from tests.test_routes import SCOPED, address_of
-from voucher.access.model import AuditLine, StaffAccount, StaffSession
+from voucher.access.model import StaffAccount, StaffSession
 from voucher.access.rules import PROOF_DURATION, Role, is_fresh
 from voucher.access.sessions import sign_out, viewer_of
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.trail.model import AuditLine
 from voucher.web.access import SESSION_COOKIE, access_of, staff
 from voucher.web.asks_again import act_of, asks_again
 from voucher.web.services import Services, utc_now
@@ -70,6 +71,10 @@ LEFT_OUT = {
     "one's own account: a new password takes the present one in the same form, and going out takes nothing": {
         "GET/POST /personnes/moi",
         "POST /personnes/deconnexion",
+    },
+    "asks one's own device, or names what it keeps: what is added or removed after that asks": {
+        "POST /mon-compte/cles-d-acces/debut",
+        "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>",
     },
 }
 """What may be done by whoever sits at a screen left open, and why. A line here is a decision: read it twice."""

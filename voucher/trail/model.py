@@ -1,4 +1,4 @@
-"""Tables of the trail. They only grow: triggers refuse UPDATE, DELETE and TRUNCATE (migrations 0002 and 0033)."""
+"""Tables of the trail. They only grow: triggers refuse UPDATE, DELETE and TRUNCATE (migrations 0002 and 0034)."""
 
 from datetime import date, datetime
 from uuid import UUID
