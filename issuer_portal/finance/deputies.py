@@ -61,7 +61,7 @@ def new_deputy() -> str | Response:
     """Name who approves batches in one's place; it waits for the programme."""
     here = services()
     form: Any = NameForm(id=str(new_id()))
-    people = {str(deputy.id): deputy for deputy in accounts.may_be_deputies(here.database)}
+    people = {str(deputy.id): deputy for deputy in accounts.may_be_deputies(here.database, now=here.now())}
     form.deputy.choices = [("", "Choisissez une personne")] + [
         (key, f"{one.name}, {one.email}") for key, one in people.items()
     ]
@@ -74,7 +74,7 @@ def new_deputy() -> str | Response:
             until_on=form.until_on.data,
             issuer_id=scope(),
         )
-        programme = [_to(holder) for holder in accounts.holders(here.database, Role.PROGRAMME)]
+        programme = [_to(holder) for holder in accounts.holders(here.database, Role.PROGRAMME, now=here.now())]
         try:
             by = Person(viewer().account_id, viewer().name, viewer().email)
             name_deputy(here.database, new, by=by, deputy=_to(chosen), programme=programme, now=here.now())
@@ -101,7 +101,7 @@ def one_deputy(deputyship_id: UUID) -> str | Response:
             abort(403)
         approver, deputy = _person(row.approver_id), _person(row.deputy_id)
         try:
-            if deputy.id not in {one.id for one in accounts.may_be_deputies(services().database)}:
+            if deputy.id not in {one.id for one in accounts.may_be_deputies(services().database, now=services().now())}:
                 raise Refused(
                     "deputy_has_roles",
                     f"{deputy.name} a maintenant un autre rôle, ou plus de compte ouvert. Rien n’a changé. Refusez ce remplacement.",
@@ -171,7 +171,7 @@ def _decide(row: Deputyship, approver: Person, deputy: Person, *, is_accepted: b
 
 def _page(row: Deputyship, form: Any) -> str:
     row = _row(row.id)
-    deputy = accounts.person(services().database, row.deputy_id)
+    deputy = accounts.person(services().database, row.deputy_id, now=services().now())
     return render_template(
         "finance/one_deputy.html",
         row=row,
@@ -200,7 +200,7 @@ def _row(deputyship_id: UUID) -> Deputyship:
 
 
 def _person(account_id: UUID) -> Person:
-    found = accounts.person(services().database, account_id)
+    found = accounts.person(services().database, account_id, now=services().now())
     assert found is not None, "accounts are closed, never deleted"
     return _to(found)
 

@@ -83,7 +83,7 @@ def _ask() -> Response | str | None:
 def ask_page(form: Any, act: str) -> str:
     """Write the page that asks who is there, carrying what was posted; `form` may hold why a proof is refused."""
     here = services()
-    found = person(here.database, viewer().account_id)
+    found = person(here.database, viewer().account_id, now=here.now())
     form.opens.data = form.opens.data or ("" if request.method == "POST" else "1")
     # Not to a page that asks in its turn.
     may_go_back = not _takes_files() and request.url_rule is not None and "GET" in (request.url_rule.methods or ())
