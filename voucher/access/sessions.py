@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Date, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.factors.held import has_second_factor
+from voucher.access.grants import holds_on
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import is_password
 from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage
 from voucher.access.tries import AFTER_FIVE, count_try, forget_tries, note_failure
+from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 
@@ -112,6 +114,8 @@ def open_session(
 ) -> str:
     """Begin a session inside the caller's transaction and return its token. Every door opens sessions here."""
     token = secrets.token_urlsafe(32)
+    if stage is SessionStage.OPEN:
+        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(used_at=now))
     session.execute(
         insert(StaffSession).values(
             token_sha256=token_hash(token),
@@ -203,7 +207,7 @@ _VIEWER = (
         RoleGrant.scope_id,
     )
     .join(StaffAccount, StaffAccount.id == StaffSession.account_id)
-    .outerjoin(RoleGrant, (RoleGrant.account_id == StaffAccount.id) & RoleGrant.revoked_at.is_(None))
+    .outerjoin(RoleGrant, (RoleGrant.account_id == StaffAccount.id) & holds_on(bindparam("today", type_=Date)))
     .where(StaffSession.token_sha256 == bindparam("token_sha256"), StaffSession.ends_at > bindparam("now"))
     .where(StaffSession.stage == SessionStage.OPEN, StaffAccount.closed_at.is_(None))
     .order_by(RoleGrant.granted_at)
@@ -214,7 +218,7 @@ def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None
     """Return the person of a session that is still good, or None."""
     hashed = token_hash(token)
     with database.ask() as connection:
-        rows = connection.execute(_VIEWER, {"token_sha256": hashed, "now": now}).all()
+        rows = connection.execute(_VIEWER, {"token_sha256": hashed, "now": now, "today": paris_day(now)}).all()
     if not rows:
         return None
     first = rows[0]
