@@ -88,6 +88,8 @@ def ask_page(form: Any, act: str) -> str:
     here = services()
     found = person(here.database, viewer().account_id, now=here.now())
     form.opens.data = form.opens.data or ("" if request.method == "POST" else "1")
+    # Not to a page that asks in its turn.
+    may_go_back = not _takes_files() and request.url_rule is not None and "GET" in (request.url_rule.methods or ())
     return render_template(
         "asks_again.html",
         form=form,
@@ -98,7 +100,7 @@ def ask_page(form: Any, act: str) -> str:
         action=request.full_path.rstrip("?"),
         carried=[(name, text) for name, text in request.form.items(multi=True) if _is_carried(name)],
         loses_files=any(file.filename for file in request.files.values()),
-        back_url=request.path if request.url_rule and "GET" in (request.url_rule.methods or ()) else None,
+        back_url=request.path if may_go_back else None,
     )
 
 
