@@ -74,6 +74,7 @@ LEFT_OUT = {
         "POST /personnes/deconnexion",
     },
     "asks one's own device, or names what it keeps: what is added or removed after that asks": {
+        "POST /connexion/qui-est-la/cle-d-acces",
         "POST /mon-compte/cles-d-acces/debut",
         "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>",
     },
