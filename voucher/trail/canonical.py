@@ -31,7 +31,7 @@ class CanonicalLine(NamedTuple):
     others: tuple[Any, ...]
 
 
-def canonical_lines(session: Session, query: Select[Any]) -> Iterator[CanonicalLine]:
+def canonical_lines(session: Session, query: Select[*tuple[Any, ...]]) -> Iterator[CanonicalLine]:
     """Give the lines of a statement that reads `AuditLine`, in its order, a part at a time: memory does not grow with the trail.
 
     Where it gives rows without a line (an outer join), they are given empty. The session takes no other statement until the

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, outerjoin, select
+from sqlalchemy import Select, func, outerjoin, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_instant
@@ -38,7 +38,7 @@ def check_sealed_lines_stand(session: Session) -> list[Violation]:
     sealings = _sealings(session)
     found: list[Violation] = []
     trail, leaves, size, limit = Frontier(), list[bytes](), 0, _NO_LIMIT
-    query = select(TrailSeal.leaf, TrailSeal.leaf_hash).select_from(
+    query: Select[*tuple[Any, ...]] = select(TrailSeal.leaf, TrailSeal.leaf_hash).select_from(
         outerjoin(TrailSeal, AuditLine, AuditLine.id == TrailSeal.line_id)
     )
     for line in canonical_lines(session, query.order_by(TrailSeal.leaf)):
