@@ -155,18 +155,20 @@ class TotpDevice(Base):
 
 
 class RecoveryCode(Base):
-    """A code printed once, for the day a phone is lost. Only its SHA-256 stands here; it serves once."""
+    """A code printed once, for the day a phone is lost; it serves once.
+
+    It has 60 bits: hashed as a password is, but for its beginning, which finds it.
+    """
 
     __tablename__ = "recovery_code"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
-    code_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    beginning: Mapped[str] = mapped_column(String(4))
+    code_hash: Mapped[str] = mapped_column(String(200))
     made_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]  # replaced by newer ones, or reset
-
-    __table_args__ = (Index("uq_recovery_code_account", "account_id", "code_sha256", unique=True),)
 
 
 class ProviderIdentity(Base):
@@ -282,15 +284,3 @@ class AccountChange(Base):
         Index("uq_account_change_waiting", "account_id", "kind", "role", unique=True, sqlite_where=text("outcome IS NULL"),
               postgresql_where=text("outcome IS NULL")),
     )  # fmt: skip
-
-
-class AuditLine(Base):
-    """Who saw or changed what, and when. It only grows."""
-
-    __tablename__ = "audit_line"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-    account_id: Mapped[UUID | None] = mapped_column(index=True)
-    action: Mapped[str] = mapped_column(String(60))
-    subject: Mapped[str] = mapped_column(String(200), default="")
