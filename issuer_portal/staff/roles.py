@@ -12,24 +12,22 @@ from issuer_portal.staff.people import ROLE_CHOICES
 from issuer_portal.staff.scopes import scope_names, scope_word
 from voucher.access.read_roles import RoleHeld, roles_held_on
 from voucher.access.rules import ROLE_NAMES, Role
-from voucher.kernel.calendar import paris_day
+from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.typed_days import asked_day
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
-from voucher.web.tables import Column, Kind, Table, drawn, is_file_asked, list_file, read_listing
+from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
 
 HOST = "le serveur"
 
 
-def _table(day: date, *, with_day: bool = False) -> Table[RoleHeld]:
-    """Return the list of a day, which a file says on each line; whoever may open a person's page gets a link to it."""
+def _table(day: date) -> Table[RoleHeld]:
+    """Return the list of a day, which its files are called by; whoever may open a person's page gets a link to it."""
     here = services()
     scopes, may_open, now = scope_names(here.database), viewer().may(Role.PROGRAMME), here.now()
-    of_the_day = (Column[RoleHeld]("day", "Jour", Kind.DAY, lambda _: day),) if with_day else ()
     return Table(
-        "Rôles tenus ce jour",
+        f"Rôles le {french_date(day)}",
         (
-            *of_the_day,
             Column[RoleHeld](
                 "name",
                 "Personne",
@@ -64,7 +62,7 @@ def roles() -> str | Response:
     today = paris_day(here.now())
     asked = asked_day(request.args.get("jour"))
     day = min(asked or today, today)
-    table = _table(day, with_day=is_file_asked(request.args))
+    table = _table(day)
     listing = read_listing(request.args, table)
     # The page, its links and its files say the day that is shown, whatever was typed.
     listing = replace(listing, filters={**listing.filters, "jour": day.isoformat()})

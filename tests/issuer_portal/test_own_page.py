@@ -187,5 +187,5 @@ def test_the_auditor_reads_who_had_which_role_on_a_day_and_takes_it_away(databas
     kept = auditor.get("/personnes/roles?jour=2026-03-01&format=csv")
     assert "roles-2026-03-01.csv" in kept.headers["Content-Disposition"]
     heading, row = kept.get_data(as_text=True).lstrip("\ufeff").splitlines()
-    assert heading.startswith("Jour;Personne;Adresse;Rôle;Pour;Donné;Donné par;Confirmé par;Dernier jour prévu;Fini")
-    assert row.startswith("01/03/2026;Camille Exemple;marc@lieu.example;Contrôle;tout le programme;")
+    assert heading.startswith("Personne;Adresse;Rôle;Pour;Donné;Donné par;Confirmé par;Dernier jour prévu;Fini")
+    assert row.startswith("Camille Exemple;marc@lieu.example;Contrôle;tout le programme;")

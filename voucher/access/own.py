@@ -11,9 +11,10 @@ from sqlalchemy import select, update
 
 from voucher.access.audit import note
 from voucher.access.find import locked_open_account, person_name
-from voucher.access.model import AuditLine, StaffAccount
+from voucher.access.model import StaffAccount
 from voucher.access.words import ACTIONS
 from voucher.kernel.database import Database
+from voucher.trail.model import AuditLine
 
 
 @dataclass(frozen=True, slots=True)
