@@ -1,25 +1,37 @@
 """The folder's blueprint, and what every door ends with."""
 
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Blueprint, make_response, redirect, session, url_for
 from werkzeug.wrappers import Response
 
 from voucher.access.sessions import viewer_of
+from voucher.access.tries import TooManyTries
 from voucher.web.access import keep_session
 from voucher.web.navigation import home_for
 from voucher.web.services import services
+from voucher.web.visit import keep_browser
 
 blueprint = Blueprint("sign_in", __name__, url_prefix="/connexion", template_folder="templates")
 
 
 def enter(token: str, wanted: str = "") -> Response:
-    """Let a person in whose session was just opened, and lead them to the page they asked for (`wanted`) or to their own."""
+    """Let a person in whose session was just opened for this visit, and lead them to the page they asked for (`wanted`) or to their own."""
     # A new person, a new form token: what was set before the sign-in is not kept.
     session.clear()
     found = viewer_of(services().database, token, now=services().now())
     there = local_path(wanted) or (home_for(found) if found else url_for("staff.me"))
-    return keep_session(make_response(redirect(there)), token)
+    response = keep_session(make_response(redirect(there)), token)
+    # A session that still waits has made no browser known.
+    return keep_browser(response) if found and found.browser_id else response
+
+
+def too_early(refused: TooManyTries, page: str) -> Response:
+    """Return a page that says to wait, with the status and the header that programs read."""
+    response = make_response(page, HTTPStatus.TOO_MANY_REQUESTS)
+    response.headers["Retry-After"] = str(refused.seconds)
+    return response
 
 
 def local_path(text: str) -> str | None:

@@ -125,7 +125,6 @@ def person(account_id: UUID) -> str:
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
-        now=services().now(),
     )
 
 

@@ -138,8 +138,6 @@ SECOND_FACTOR_ROLES = TWO_PEOPLE_ROLES
 STEP_DURATION = timedelta(minutes=10)
 """How long a step begun is good, and how long a session waits for its second factor."""
 
-FAILURES_BEFORE_LOCK = 5
-LOCK_DURATION = timedelta(minutes=15)
 SESSION_DURATION = timedelta(hours=10)
 
 

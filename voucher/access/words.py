@@ -3,10 +3,12 @@
 ACTIONS: dict[str, str] = {
     "account_opened": "Compte ouvert",
     "account_closed": "Compte fermé",
-    "account_locked": "Compte en attente après cinq essais",
+    "account_locked": "Compte en attente après cinq essais (avant que ce soit impossible)",
     "signed_in": "Connexion",
     "signed_out": "Déconnexion",
     "sign_in_failed": "Mot de passe faux",
+    "new_browser": "Connexion avec un nouveau navigateur",
+    "new_network": "Connexion depuis un nouveau réseau",
     "invitation_asked": "Invitation demandée",
     "reset_asked": "Lien de nouveau mot de passe demandé",
     "password_forgotten": "Mot de passe oublié",

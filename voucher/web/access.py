@@ -153,10 +153,16 @@ def _shell() -> dict[str, object]:
 
 
 def keep_session(response: Response, token: str) -> Response:
-    """Give the browser its token: out of reach of scripts, never sent by another site's form."""
+    """Give the browser its token, until it is closed."""
+    return keep_cookie(response, SESSION_COOKIE, token)
+
+
+def keep_cookie(response: Response, name: str, token: str, seconds: int | None = None) -> Response:
+    """Give the browser a token under a name: out of reach of scripts, never sent by another site's form."""
     response.set_cookie(
-        SESSION_COOKIE,
+        name,
         token,
+        max_age=seconds,
         httponly=True,
         samesite="Lax",
         secure=services().settings.base_url.startswith("https:"),
