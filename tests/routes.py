@@ -2,6 +2,11 @@
 
 CLASSES = {
     "anyone signed in": (
+        "GET /mon-compte/cles-d-acces",
+        "POST /mon-compte/cles-d-acces",
+        "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>",
+        "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>/retirer",
+        "POST /mon-compte/cles-d-acces/debut",
         "POST /personnes/deconnexion",
         "GET/POST /personnes/moi",
     ),
@@ -250,6 +255,8 @@ CLASSES = {
         "GET /accessibilite",
         "GET /aide",
         "GET /cheque",
+        "POST /connexion/cle-d-acces",
+        "POST /connexion/cle-d-acces/debut",
         "POST /cheque",
         "GET /fonds",
         "GET /lieux",

@@ -11,7 +11,6 @@ from voucher.access.tries import TooManyTries
 from voucher.web.access import keep_session
 from voucher.web.navigation import home_for
 from voucher.web.services import services
-from voucher.web.visit import keep_browser
 
 blueprint = Blueprint("sign_in", __name__, url_prefix="/connexion", template_folder="templates")
 
@@ -22,9 +21,7 @@ def enter(token: str, wanted: str = "") -> Response:
     session.clear()
     found = viewer_of(services().database, token, now=services().now())
     there = local_path(wanted) or (home_for(found) if found else url_for("staff.me"))
-    response = keep_session(make_response(redirect(there)), token)
-    # A session that still waits has made no browser known.
-    return keep_browser(response) if found and found.browser_id else response
+    return keep_session(make_response(redirect(there)), token)
 
 
 def too_early(refused: TooManyTries, page: str) -> Response:

@@ -13,8 +13,9 @@ from voucher.access.tries import TooManyTries
 from voucher.kernel.refusals import Refused
 from voucher.web.access import SESSION_COOKIE, keep_session, public, staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.headers import passkey_page
 from voucher.web.services import services
-from voucher.web.visit import keep_browser, visit
+from voucher.web.visit import visit
 
 blueprint = Blueprint("staff", __name__, url_prefix="/personnes", template_folder="templates")
 
@@ -42,6 +43,7 @@ class PasswordForm(HouseForm):
 
 @blueprint.route("/connexion", methods=["GET", "POST"])
 @public
+@passkey_page
 def sign_in() -> str | Response:
     """Let a person in, and lead them to the page they asked for or to their own."""
     form = SignInForm()
@@ -92,6 +94,6 @@ def me() -> str | Response:
             show_refusal(form, refused)
         else:
             flash("Votre mot de passe est changé. Vos autres connexions sont fermées.", "success")
-            return keep_browser(keep_session(make_response(redirect(url_for("staff.me"))), token))
+            return keep_session(make_response(redirect(url_for("staff.me"))), token)
     roles = [ROLE_NAMES[role] for role, _ in viewer().grants]
     return render_template("staff/me.html", form=form, who=viewer(), roles=roles, length_min=PASSWORD_LENGTH_MIN)

@@ -16,11 +16,11 @@ from voucher.access.rules import LINK_LIVES, LinkPurpose
 from voucher.access.strength import PASSWORD_LENGTH_MIN
 from voucher.access.tries import Guess, TooManyTries, begin_try
 from voucher.kernel.refusals import Refused
-from voucher.web.access import public
+from voucher.web.access import keep_browser, public
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.headers import shows_code
 from voucher.web.services import services
-from voucher.web.visit import keep_browser, visit
+from voucher.web.visit import visit
 
 FORGOTTEN_SECONDS = 0.2
 """After how long it is answered, many times what either answer takes: an account costs some milliseconds more than none."""

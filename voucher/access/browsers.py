@@ -19,7 +19,7 @@ from voucher.access.model import StaffBrowser, StaffNetwork
 from voucher.access.tokens import token_hash
 from voucher.access.visits import Visit
 from voucher.kernel.calendar import french_instant
-from voucher.kernel.database import changed
+from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
 
 BROWSER_LIVES = timedelta(days=400)
@@ -99,6 +99,13 @@ def remember_browser(
             path=SESSIONS_PATH,
         )
     return browser_id
+
+
+def is_remembered(database: Database, visit: Visit) -> bool:
+    """Say whether a visit made its browser known: it is then to be given its new token."""
+    with database.ask() as connection:
+        held = exists().where(StaffBrowser.token_sha256 == token_hash(visit.new_browser_token))
+        return bool(visit.new_browser_token and connection.scalar(select(held)))
 
 
 def forget_browsers(session: Session, account_id: UUID, but: UUID | None = None) -> None:

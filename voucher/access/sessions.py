@@ -160,9 +160,34 @@ def open_waiting(session: Session, token: str, *, now: datetime, visit: Visit = 
     return open_session(session, account_id, now=now, door=Door.PASSWORD, is_strong=True, visit=visit)
 
 
-def confirm_now(session: Session, token_sha256: bytes, now: datetime) -> None:
-    """Note that the person of a session has just proved again who they are."""
-    session.execute(update(StaffSession).where(StaffSession.token_sha256 == token_sha256).values(confirmed_at=now))
+def confirm_now(session: Session, who: Viewer, act: str, now: datetime) -> None:
+    """Note that a person has just proved again who they are, to do `act`. Raises Refused where their session has ended meanwhile."""
+    fresh = update(StaffSession).where(
+        StaffSession.token_sha256 == who.token_sha256,
+        StaffSession.stage == SessionStage.OPEN,
+        StaffSession.ends_at > now,
+    )
+    if changed(session, fresh.values(confirmed_at=now)) == 0:
+        raise Refused(
+            "signed_out", "Votre connexion est terminée. Rien n’a changé. Reconnectez-vous, puis recommencez."
+        )
+    note(session, who.account_id, "confirmed_again", act, now)
+
+
+def renew_session(session: Session, token_sha256: bytes, *, now: datetime, visit: Visit, is_strong: bool) -> str:
+    """End every session of the person of this one, whose factors change, and return the token of the one that goes on in its place.
+
+    It keeps the door and the counter. Raises Refused where this one has just been ended.
+    """
+    before = session.execute(
+        delete(StaffSession)
+        .where(StaffSession.token_sha256 == token_sha256, StaffSession.stage == SessionStage.OPEN)
+        .returning(StaffSession.account_id, StaffSession.door, StaffSession.place_id, StaffSession.provider_hint)
+    ).one_or_none()
+    if before is None:
+        raise Refused("session_ended", "Votre connexion est terminée. Connectez-vous de nouveau.")
+    session.execute(delete(StaffSession).where(StaffSession.account_id == before.account_id))
+    return open_session(session, now=now, visit=visit, is_strong=is_strong, **before._asdict())
 
 
 _VIEWER = (

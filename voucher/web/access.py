@@ -14,9 +14,11 @@ from typing import Any, TypeVar
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from voucher.access.browsers import BROWSER_LIVES, is_remembered
 from voucher.access.read import person
 from voucher.access.rules import ROLE_NAMES, SLEEPS_FOR_DEPUTIES, Role
 from voucher.access.sessions import Viewer, viewer_of
+from voucher.access.visits import Visit
 from voucher.kernel.calendar import french_date
 from voucher.settlement.batches.read_deputies import Deputyship, standing_in
 from voucher.web.navigation import NavItem, home_for, links_for
@@ -26,6 +28,7 @@ from voucher.web.shell import Person, Shell
 View = TypeVar("View", bound=Callable[..., Any])
 
 SESSION_COOKIE = "pass_session"
+BROWSER_COOKIE = "pass_navigateur"
 EVERYONE: frozenset[Role] = frozenset()
 """The access class of a public view."""
 
@@ -153,12 +156,20 @@ def _shell() -> dict[str, object]:
 
 
 def keep_session(response: Response, token: str) -> Response:
-    """Give the browser its token, until it is closed."""
-    return keep_cookie(response, SESSION_COOKIE, token)
+    """Give the browser the token of its session, until it is closed, and the one by which it is known again."""
+    return keep_browser(_keep_token(response, SESSION_COOKIE, token))
 
 
-def keep_cookie(response: Response, name: str, token: str, seconds: int | None = None) -> Response:
-    """Give the browser a token under a name: out of reach of scripts, never sent by another site's form."""
+def keep_browser(response: Response) -> Response:
+    """Give the browser its new token, where this visit made it known: for as long as it is remembered."""
+    visit = g.get("visit")
+    if not isinstance(visit, Visit) or not is_remembered(services().database, visit):
+        return response
+    return _keep_token(response, BROWSER_COOKIE, visit.new_browser_token, int(BROWSER_LIVES.total_seconds()))
+
+
+def _keep_token(response: Response, name: str, token: str, seconds: int | None = None) -> Response:
+    """Keep a token in the browser, out of reach of scripts, never sent by another site's form."""
     response.set_cookie(
         name,
         token,

@@ -1,17 +1,15 @@
-"""Where a request comes from, as a sign-in counts and remembers it; the cookie by which a browser is known again."""
+"""Where a request comes from, as a sign-in counts and remembers it."""
 
 from ipaddress import IPv4Address, ip_address
 
-from flask import Response, g, request
+from flask import g, request
 from ua_parser import parse
 
-from voucher.access.browsers import BROWSER_LIVES
 from voucher.access.tokens import new_token
 from voucher.access.visits import Visit
-from voucher.web.access import SESSION_COOKIE, keep_cookie
+from voucher.web.access import BROWSER_COOKIE, SESSION_COOKIE
 from voucher.web.limits import client_address
 
-BROWSER_COOKIE = "pass_navigateur"
 UNKNOWN_AGENT = "un navigateur inconnu"
 # What is read of a name that anybody may write.
 AGENT_READ_MAX = 300
@@ -33,11 +31,6 @@ def visit() -> Visit:
     found = g.visit
     assert isinstance(found, Visit)
     return found
-
-
-def keep_browser(response: Response) -> Response:
-    """Give the browser its new token, for as long as it is remembered. Call it where `remember_browser` was called for this visit."""
-    return keep_cookie(response, BROWSER_COOKIE, visit().new_browser_token, int(BROWSER_LIVES.total_seconds()))
 
 
 def network_of(address: str) -> str:
