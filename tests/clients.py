@@ -85,7 +85,7 @@ hash_of = lru_cache(hash_password)
 def sign_in(app: Flask, database: Database, account_id: UUID) -> FlaskClient:
     """Return a client signed in as this person."""
     house = app.extensions["services"]
-    found = person(database, account_id)
+    found = person(database, account_id, now=house.now())
     assert found is not None
     client = app.test_client()
     client.set_cookie(SESSION_COOKIE, sessions.sign_in(database, found.email, PASSWORD, now=house.now()))

@@ -142,9 +142,11 @@ def test_tries_sent_together_are_all_counted_and_no_more_pass_than_may(database:
 
 def test_a_screen_left_open_does_not_let_one_guess_its_password_nor_closes_the_sign_in(database: Database) -> None:
     account_id = a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
+    who = sessions.viewer_of(database, sessions.sign_in(database, EMAIL, PASSWORD, now=NOW), now=NOW)
+    assert who is not None
     acts: tuple[Callable[[str], object], ...] = (
         lambda typed: accounts.change_password(database, account_id, typed, WANTED, now=NOW),
-        lambda typed: confirm.confirm_password(database, account_id, typed, now=NOW),
+        lambda typed: confirm.confirm_password(database, who, typed, "voir", now=NOW),
     )
     for act in acts:
         with pytest.raises(Refused, match="wrong_password"):
@@ -153,7 +155,7 @@ def test_a_screen_left_open_does_not_let_one_guess_its_password_nor_closes_the_s
         with pytest.raises(TooManyTries):
             act(PASSWORD)
     assert said(database, PASSWORD) == "in"
-    confirm.confirm_password(database, account_id, PASSWORD, now=NOW + timedelta(minutes=1))
+    confirm.confirm_password(database, who, PASSWORD, "voir", now=NOW + timedelta(minutes=1))
 
 
 @contextmanager

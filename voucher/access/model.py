@@ -1,6 +1,6 @@
 """Tables of access."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
@@ -32,6 +32,8 @@ class StaffAccount(Base):
     password_hash: Mapped[str | None] = mapped_column(String(200))  # None until the person has chosen one
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]  # the last sign-in; None until the first
+    closing_letter_id: Mapped[UUID | None]  # what a letter told last: unused, this account will be closed
 
 
 class RoleGrant(Base):
@@ -45,6 +47,7 @@ class RoleGrant(Base):
     scope_id: Mapped[UUID | None]  # issuer, prescriber or structure, as the role asks
     granted_at: Mapped[datetime]
     granted_by: Mapped[UUID | None]
+    until_on: Mapped[date | None]  # its last day, in Paris; None: until it is taken away
     revoked_at: Mapped[datetime | None]
     change_id: Mapped[UUID | None] = mapped_column(ForeignKey("account_change.id"))  # what two people decided
 
@@ -266,6 +269,7 @@ class AccountChange(Base):
     kind: Mapped[ChangeKind] = mapped_column(OneOf(ChangeKind, 10))
     role: Mapped[str] = mapped_column(String(20), default="")  # of a role
     scope_id: Mapped[UUID | None]
+    until_on: Mapped[date | None]  # the role's last day, where it has one
     new_email: Mapped[str] = mapped_column(String(200), default="")  # of an address
     # The account's address when it was asked: what is confirmed is for that one.
     known_email: Mapped[str] = mapped_column(String(200))

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Date, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.browsers import remember_browser
 from voucher.access.factors.held import has_second_factor
 from voucher.access.find import ACCOUNT
+from voucher.access.grants import holds_on
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import is_password
 from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage
@@ -23,6 +24,7 @@ from voucher.access.tokens import token_hash as token_hash
 from voucher.access.tries import Guess, begin_try, note_failure, was_right
 from voucher.access.visits import NOWHERE as NOWHERE
 from voucher.access.visits import Visit as Visit
+from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -114,7 +116,10 @@ def open_session(
     session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
     if visit.session_token:
         session.execute(delete(StaffSession).where(StaffSession.token_sha256 == token_hash(visit.session_token)))
-    browser_id = remember_browser(session, account_id, visit, now) if stage is SessionStage.OPEN else None
+    browser_id = None
+    if stage is SessionStage.OPEN:
+        browser_id = remember_browser(session, account_id, visit, now)
+        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(used_at=now))
     token = new_token()
     session.execute(
         insert(StaffSession).values(
@@ -205,7 +210,7 @@ _VIEWER = (
         RoleGrant.scope_id,
     )
     .join(StaffAccount, StaffAccount.id == StaffSession.account_id)
-    .outerjoin(RoleGrant, (RoleGrant.account_id == StaffAccount.id) & RoleGrant.revoked_at.is_(None))
+    .outerjoin(RoleGrant, (RoleGrant.account_id == StaffAccount.id) & holds_on(bindparam("today", type_=Date)))
     .where(StaffSession.token_sha256 == bindparam("token_sha256"), StaffSession.ends_at > bindparam("now"))
     .where(StaffSession.stage == SessionStage.OPEN, StaffAccount.closed_at.is_(None))
     .order_by(RoleGrant.granted_at)
@@ -216,7 +221,7 @@ def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None
     """Return the person of a session that is still good, or None."""
     hashed = token_hash(token)
     with database.ask() as connection:
-        rows = connection.execute(_VIEWER, {"token_sha256": hashed, "now": now}).all()
+        rows = connection.execute(_VIEWER, {"token_sha256": hashed, "now": now, "today": paris_day(now)}).all()
     if not rows:
         return None
     first = rows[0]

@@ -27,6 +27,7 @@ ACTIONS: dict[str, str] = {
     "role_asked": "Rôle demandé",
     "role_granted": "Rôle donné",
     "role_revoked": "Rôle retiré",
+    "role_over": "Rôle fini, son dernier jour est passé",
     "address_asked": "Adresse demandée",
     "address_changed": "Adresse changée",
     "change_confirmed": "Demande confirmée",

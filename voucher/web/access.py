@@ -125,7 +125,7 @@ def _awake(found: Viewer) -> Viewer:
     standing = standing_in(database, found.account_id, now=services().now())
     if standing is None:
         return found
-    approver = person(database, standing.approver_id)
+    approver = person(database, standing.approver_id, now=services().now())
     is_approver = approver is not None and (Role.FINANCE_APPROVER, standing.issuer_id) in approver.roles
     if approver is None or approver.closed_at is not None or not is_approver:
         return found

@@ -83,7 +83,7 @@ def _ask() -> Response | str | None:
 def ask_page(form: Any, act: str) -> str:
     """Write the page that asks who is there, carrying what was posted; `form` may hold why a proof is refused."""
     here = services()
-    found = person(here.database, viewer().account_id)
+    found = person(here.database, viewer().account_id, now=here.now())
     form.opens.data = form.opens.data or ("" if request.method == "POST" else "1")
     return render_template(
         "asks_again.html",
