@@ -93,8 +93,12 @@ class GrowingDelay:
         ).returning(TryCount.__table__.c.count)
         if session.execute(taken).scalar() is not None:
             return None
-        row = session.execute(select(TryCount.count, TryCount.ends_at).where(TryCount.key == self._key(key))).one()
-        return row.ends_at - self.forget + self.waits[min(row.count, len(self.waits)) - 1]
+        count, ends_at = (
+            session.execute(select(TryCount.count, TryCount.ends_at).where(TryCount.key == self._key(key)))
+            .one()
+            .tuple()
+        )
+        return ends_at - self.forget + self.waits[min(count, len(self.waits)) - 1]
 
     def uncount(self, session: Session, key: str) -> None:
         """Forget one try of this key: it was not a wrong guess."""
