@@ -93,12 +93,11 @@ class GrowingDelay:
         ).returning(TryCount.__table__.c.count)
         if session.execute(taken).scalar() is not None:
             return None
-        count, ends_at = (
-            session.execute(select(TryCount.count, TryCount.ends_at).where(TryCount.key == self._key(key)))
-            .one()
-            .tuple()
-        )
-        return ends_at - self.forget + self.waits[min(count, len(self.waits)) - 1]
+        row = session.execute(
+            select(TryCount.count.label("tried"), TryCount.ends_at).where(TryCount.key == self._key(key))
+        ).one()
+        until: datetime = row.ends_at - self.forget + self.waits[min(row.tried, len(self.waits)) - 1]
+        return until
 
     def uncount(self, session: Session, key: str) -> None:
         """Forget one try of this key: it was not a wrong guess."""
