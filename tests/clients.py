@@ -32,6 +32,7 @@ def settings_for(database: Database, **changes: object) -> Settings:
         "secret_key": "a secret for tests alone, thirty-two bytes",
         "master_key": MASTER_KEY,
         "base_url": "http://127.0.0.1:8000",
+        "second_factor_required": False,
     }
     return Settings(**(values | changes))  # type: ignore[arg-type]  # pydantic reads the texts
 

@@ -62,7 +62,7 @@ def sign_in() -> str | Response:
 
 
 @blueprint.post("/deconnexion")
-@staff()
+@staff(before_factor=True)
 def sign_out() -> Response:
     """End this session."""
     sessions.sign_out(services().database, viewer(), now=services().now())

@@ -169,18 +169,20 @@ class TotpDevice(Base):
 
 
 class RecoveryCode(Base):
-    """A code printed once, for the day a phone is lost. Only its SHA-256 stands here; it serves once."""
+    """A code printed once, for the day a phone is lost; it serves once.
+
+    It has 60 bits: hashed as a password is, but for its beginning, which finds it.
+    """
 
     __tablename__ = "recovery_code"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
-    code_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    beginning: Mapped[str] = mapped_column(String(4))
+    code_hash: Mapped[str] = mapped_column(String(200))
     made_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]  # replaced by newer ones, or reset
-
-    __table_args__ = (Index("uq_recovery_code_account", "account_id", "code_sha256", unique=True),)
 
 
 class ProviderIdentity(Base):

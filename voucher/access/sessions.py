@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Date, bindparam, delete, insert, select, update
+from sqlalchemy import Date, Select, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
@@ -30,6 +30,10 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 
 SEEN_EVERY = timedelta(minutes=5)
+
+
+WAITING_OVER = "Dix minutes ont passé depuis votre mot de passe. Connectez-vous de nouveau."
+"""What is said of a session that waited too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +96,7 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime, vis
         was_right(session, one)
         stage = SessionStage.WAITING if has_second_factor(session, account.id) else SessionStage.OPEN
         token = open_session(session, account.id, now=now, door=Door.PASSWORD, stage=stage, visit=visit)
-        note(session, account.id, "signed_in", email, now)
+        note(session, account.id, "password_shown" if stage is SessionStage.WAITING else "signed_in", email, now)
     return token
 
 
@@ -145,24 +149,40 @@ def open_session(
 
 def waiting_person(session: Session, token: str, now: datetime) -> UUID | None:
     """Return the account whose session waits for its second factor, locked, or None."""
-    return session.scalar(
+    return session.scalar(_waiting(token, now).with_for_update(of=StaffSession))
+
+
+def _waiting(token: str, now: datetime) -> Select[UUID]:
+    return (
         select(StaffSession.account_id)
         .join(StaffAccount, StaffAccount.id == StaffSession.account_id)
         .where(StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING)
         .where(StaffSession.ends_at > now, StaffAccount.closed_at.is_(None))
-        .with_for_update(of=StaffSession)
     )
 
 
-def open_waiting(session: Session, token: str, *, now: datetime, visit: Visit = NOWHERE) -> str | None:
-    """End a session that waits, whose second factor was right, and return the token of the open one in its place; None where none waits."""
+def open_waiting(session: Session, token: str, how: str, *, now: datetime, visit: Visit = NOWHERE) -> str | None:
+    """End a session that waits, whose second factor was right, and return the token of the open one in its place; None where none waits.
+
+    `how` is for the trail: which factor it was.
+    """
     account_id = waiting_person(session, token, now)
     ended = delete(StaffSession).where(
         StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING
     )
-    if account_id is None or changed(session, ended) == 0:
+    door = session.execute(ended.returning(StaffSession.door, StaffSession.provider_hint)).one_or_none()
+    if account_id is None or door is None:
         return None
-    return open_session(session, account_id, now=now, door=Door.PASSWORD, is_strong=True, visit=visit)
+    note(session, account_id, "signed_in", how, now)
+    return open_session(
+        session, account_id, now=now, door=door.door, is_strong=True, visit=visit, provider_hint=door.provider_hint
+    )
+
+
+def waiting_account(database: Database, token: str, *, now: datetime) -> UUID | None:
+    """Return the account whose session waits for its second factor, or None: what a page asks before it is shown."""
+    with database.read() as session:
+        return session.scalar(_waiting(token, now))
 
 
 def confirm_now(session: Session, who: Viewer, act: str, now: datetime) -> None:
