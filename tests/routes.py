@@ -2,8 +2,22 @@
 
 CLASSES = {
     "anyone signed in": (
+        "POST /connexion/qui-est-la/cle-d-acces",
+        "GET /mon-compte/cles-d-acces",
+        "POST /mon-compte/cles-d-acces",
+        "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>",
+        "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>/retirer",
+        "POST /mon-compte/cles-d-acces/debut",
         "POST /personnes/deconnexion",
         "GET/POST /personnes/moi",
+        "GET /mon-compte/deuxieme-preuve",
+        "GET/POST /mon-compte/deuxieme-preuve/application",
+        "POST /mon-compte/deuxieme-preuve/application/retirer",
+        "GET/POST /mon-compte/codes-de-secours",
+    ),
+    "second step of a sign-in": (
+        "GET/POST /connexion/deuxieme-preuve",
+        "GET/POST /connexion/code-de-secours",
     ),
     "auditor": ("POST /registre/preuves/archive-audit.zip",),
     "auditor finance_approver finance_preparer": (
@@ -250,7 +264,10 @@ CLASSES = {
         "GET /accessibilite",
         "GET /aide",
         "GET /cheque",
+        "POST /connexion/cle-d-acces",
+        "POST /connexion/cle-d-acces/debut",
         "POST /cheque",
+        "GET /connexion/telephone-perdu",
         "GET /fonds",
         "GET /lieux",
         "GET /mentions-legales",

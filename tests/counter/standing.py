@@ -30,7 +30,7 @@ ENDINGS = {"Enter": ("Enter", "\r", 13), "Tab": ("Tab", "\t", 9)}
 
 def signed_in(browser: Browser, address: str, database: Database, role: Role, scope_id: Any, **options: Any) -> Page:
     """Return a page of a new person with this role, signed in."""
-    account = person(database, a_person(database, role, scope_id))
+    account = person(database, a_person(database, role, scope_id), now=utc_now())
     assert account is not None
     token = sessions.sign_in(database, account.email, PASSWORD, now=utc_now())
     script = options.pop("init_script", "")

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from voucher.kernel.addresses import code_prefix, database_address, mailbox, smtp_server
+from voucher.kernel.relying_party import RelyingParty, relying_party
 from voucher.kernel.time_limits import TimeLimits
 
 SECRET_BYTES_MIN = 32
@@ -67,9 +68,16 @@ class Settings(DatabaseSettings):
     """What an installation may choose. Secrets have no default: the demonstration makes its own and says so."""
 
     base_url: str = Field("http://127.0.0.1:8000", description="public address; it is printed in every code")
+    relying_party_id: str | None = Field(
+        None, description="host name that passkeys are made for: that of base_url, or a domain that holds it"
+    )
     secret_key: SecretStr = Field(description="signs the forms' tokens; 32 random bytes or more")
     master_key: SecretStr = Field(description="encrypts signing keys at rest; 64 hexadecimal digits")
     is_demo: bool = Field(False, description="shows the demonstration banner and accounts")
+    second_factor_required: bool | None = Field(
+        None,
+        description="finance, programme and issuers show two factors; true unless is_demo, where both can be tried",
+    )
     proxy_count: int = Field(
         0, ge=0, le=9, description="reverse proxies in front, whose X-Forwarded-For and -Proto are believed"
     )
@@ -105,6 +113,14 @@ class Settings(DatabaseSettings):
     def _alerts_before_it_stops(self) -> Self:
         if self.backing_alert_percent < self.backing_stop_percent:
             raise ValueError("PASS_BACKING_ALERT_PERCENT : écrivez au moins PASS_BACKING_STOP_PERCENT")
+        return self
+
+    @model_validator(mode="after")
+    def _makes_passkeys(self) -> Self:
+        try:
+            _ = self.relying_party
+        except ValueError as error:
+            raise ValueError(f"PASS_RELYING_PARTY_ID : {error}") from None
         return self
 
     @field_validator("base_url")
@@ -161,6 +177,16 @@ class Settings(DatabaseSettings):
         return value
 
     @property
+    def asks_second_factor(self) -> bool:
+        """Whether who counts among two people must show a second factor."""
+        return not self.is_demo if self.second_factor_required is None else self.second_factor_required
+
+    @property
+    def relying_party(self) -> RelyingParty:
+        """For whom passkeys are made."""
+        return relying_party(self.base_url, self.relying_party_id)
+
+    @property
     def master_secret(self) -> bytes:
         """The bytes of `master_key`, as the rooms that seal and derive keys take them."""
         return bytes.fromhex(self.master_key.get_secret_value())
@@ -211,7 +237,7 @@ def _what_to_write(name: str, kind: str) -> str:
     if kind == "string_unicode":
         return "des signes ne se lisent pas : écrivez-le en UTF-8"
     field = Settings.model_fields[name]
-    if field.annotation is bool:
+    if field.annotation in (bool, bool | None):
         return "écrivez true ou false"
     bounds = {key: getattr(rule, key) for rule in field.metadata for key in ("gt", "ge", "le") if hasattr(rule, key)}
     whole = "entier " if field.annotation is int else ""
