@@ -2,6 +2,7 @@
 
 CLASSES = {
     "anyone signed in": (
+        "POST /connexion/qui-est-la/cle-d-acces",
         "GET /mon-compte/cles-d-acces",
         "POST /mon-compte/cles-d-acces",
         "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>",

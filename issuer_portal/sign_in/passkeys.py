@@ -1,4 +1,4 @@
-"""Sign in with a passkey: first the challenge, asked by the page's script, then the device's answer, sent as a form."""
+"""Sign in with a passkey, or prove who is there again: first the challenge, asked by the page's script, then the device's answer, sent as a form."""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from issuer_portal.sign_in.folder import blueprint, enter
 from voucher.access.factors import passkey_proof
 from voucher.kernel.refusals import Refused
-from voucher.web.access import public
+from voucher.web.access import public, staff, viewer
 from voucher.web.limits import Limiter, client_address
 from voucher.web.passkey_steps import answer_step, passkey_answer
 from voucher.web.services import services
@@ -46,3 +46,15 @@ def passkey() -> Response:
         return redirect(url_for("staff.sign_in", suite=wanted or None))
     passkeys_asked.uncount(client_address(), here.now())
     return enter(token, wanted)
+
+
+@blueprint.post("/qui-est-la/cle-d-acces")
+@staff()
+def begin_confirmation() -> Response:
+    """Ask who is signed in for one of their passkeys; the page « Qui est là ? » takes the answer."""
+    here = services()
+    return answer_step(
+        lambda: passkey_proof.begin_confirmation(
+            here.database, here.settings.relying_party, viewer().account_id, now=here.now()
+        )
+    )

@@ -3,10 +3,12 @@
 from typing import Any
 
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from issuer_portal.sign_in.passkeys import ASKED_MAX
 from tests.clients import a_person, app_for, csrf_token, sign_in
 from tests.soft_key import SoftKey
+from tests.web.test_asks_again import NOW, wait
 from voucher.access.factors.passkeys import own_passkeys
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
@@ -70,6 +72,30 @@ def test_a_passkey_that_is_refused_leads_back_to_the_door_with_what_to_do(databa
         assert stranger.get("/registre/").status_code == 302
     empty = stranger.post(DOOR, data={"csrf_token": csrf_token(stranger.get("/personnes/connexion").text)})
     assert "Rechargez-la, puis recommencez." in stranger.get(empty.location).text
+
+
+def test_who_has_a_passkey_proves_with_it_who_is_there(database: Database) -> None:
+    app, key = app_for(database, NOW), SoftKey()
+    client, other = (sign_in(app, database, a_person(database, Role.PROGRAMME, now=NOW)) for _ in range(2))
+    add(client, key)
+    new = {"id": str(new_id()), "name": "Luce Arbre", "email": "luce@lieu.example"}
+    wait(app, database)
+
+    def prove(who: FlaskClient, with_key: SoftKey, **lies: Any) -> TestResponse:
+        form = new | {"csrf_token": csrf_token(who.get("/personnes/moi").text)}
+        asked = who.post("/personnes/nouvelle", data=form)
+        assert ("Continuer avec ma clé d’accès" in asked.text) == (who is client)
+        step = who.post("/connexion/qui-est-la/cle-d-acces", data=form).json
+        answer = with_key.sign(step["options"], **lies)
+        return who.post(
+            "/personnes/nouvelle",
+            data=form | {"who-password": "", "who-passkey_step": step["step"], "who-passkey_answer": answer},
+        )
+
+    for refused in (prove(client, key, origin="https://ailleurs.example"), prove(other, key)):
+        assert "Choisissez une autre clé, ou écrivez votre mot de passe." in refused.text
+        assert "Qui est là ?" in refused.text
+    assert prove(client, key).location == f"/personnes/{new['id']}"
 
 
 def test_what_is_wrong_is_said_before_a_key_is_made(database: Database) -> None:

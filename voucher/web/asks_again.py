@@ -19,11 +19,14 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, PasswordField
 
 from voucher.access.confirm import confirm_password
+from voucher.access.factors import passkey_proof
+from voucher.access.factors.passkeys import own_passkeys
 from voucher.access.read import person
 from voucher.access.rules import is_fresh
 from voucher.kernel.refusals import Refused
 from voucher.web.access import viewer
 from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.passkey_steps import passkey_answer
 from voucher.web.services import services
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -92,6 +95,8 @@ def ask_page(form: Any, act: str) -> str:
         form=form,
         act=act,
         has_password=found is not None and found.has_password,
+        has_passkey=own_passkeys(here.database, viewer().account_id) != [],
+        prefix=PREFIX,
         action=request.full_path.rstrip("?"),
         carried=[(name, text) for name, text in request.form.items(multi=True) if _is_carried(name)],
         loses_files=any(file.filename for file in request.files.values()),
@@ -102,7 +107,11 @@ def ask_page(form: Any, act: str) -> str:
 def _prove(form: Any, act: str) -> None:
     """Raise Refused unless what was sent proves who is there."""
     here, who = services(), viewer()
-    confirm_password(here.database, who, form.password.data or "", act, now=here.now())
+    step, answer = passkey_answer(PREFIX)
+    if answer:
+        passkey_proof.confirm(here.database, here.settings.relying_party, who, step, answer, act, now=here.now())
+    else:
+        confirm_password(here.database, who, form.password.data or "", act, now=here.now())
 
 
 def _is_carried(name: str) -> bool:
