@@ -266,6 +266,8 @@ CLASSES = {
         "GET /cheque",
         "POST /connexion/cle-d-acces",
         "POST /connexion/cle-d-acces/debut",
+        "POST /connexion/deuxieme-preuve/cle-d-acces",
+        "POST /connexion/deuxieme-preuve/cle-d-acces/debut",
         "POST /cheque",
         "GET /connexion/telephone-perdu",
         "GET /fonds",
