@@ -17,6 +17,8 @@ CLASSES = {
     ),
     "second step of a sign-in": (
         "GET/POST /connexion/deuxieme-preuve",
+        "POST /connexion/deuxieme-preuve/cle-d-acces",
+        "POST /connexion/deuxieme-preuve/cle-d-acces/debut",
         "GET/POST /connexion/code-de-secours",
     ),
     "auditor": ("POST /registre/preuves/archive-audit.zip",),
@@ -266,8 +268,6 @@ CLASSES = {
         "GET /cheque",
         "POST /connexion/cle-d-acces",
         "POST /connexion/cle-d-acces/debut",
-        "POST /connexion/deuxieme-preuve/cle-d-acces",
-        "POST /connexion/deuxieme-preuve/cle-d-acces/debut",
         "POST /cheque",
         "GET /connexion/telephone-perdu",
         "GET /fonds",
