@@ -12,7 +12,7 @@ from sqlalchemy import event, func, select, update
 
 from tests.clients import PASSWORD, a_person
 from voucher.access import accounts, confirm, links, passwords, sessions
-from voucher.access.model import AuditLine, StaffAccount, StaffSession
+from voucher.access.model import StaffAccount, StaffSession
 from voucher.access.rules import Role
 from voucher.access.tokens import new_token
 from voucher.access.tries import ACCOUNT_WAITS, ADDRESS_FREE_COUNT, TooManyTries
@@ -20,6 +20,7 @@ from voucher.access.visits import Visit
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.kernel.tries import GrowingDelay, TryCount, forget_ended
+from voucher.trail.model import AuditLine
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 EMAIL, NOBODY = "lea@lieu.example", "personne@lieu.example"
