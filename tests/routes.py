@@ -20,6 +20,8 @@ CLASSES = {
     ),
     "second step of a sign-in": (
         "GET/POST /connexion/deuxieme-preuve",
+        "POST /connexion/deuxieme-preuve/cle-d-acces",
+        "POST /connexion/deuxieme-preuve/cle-d-acces/debut",
         "GET/POST /connexion/code-de-secours",
     ),
     "auditor": ("POST /registre/preuves/archive-audit.zip",),

@@ -129,7 +129,6 @@ def person(account_id: UUID) -> str:
         scopes=scope_names(database),
         held=[one for one in held if one.holds_at(now)],
         over=[one for one in held if not one.holds_at(now)],
-        now=now,
     )
 
 

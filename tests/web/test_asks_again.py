@@ -202,7 +202,7 @@ def test_who_guesses_at_a_screen_left_open_is_stopped_as_at_the_sign_in(database
     for _ in range(5):
         client.post("/personnes/nouvelle", data=data)
     assert (
-        "Ce n’est pas votre mot de passe."
+        "Trop d’essais de suite. Attendez"
         in client.post("/personnes/nouvelle", data=data | {"who-password": PASSWORD}).text
     )
 
