@@ -7,7 +7,6 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.own_account.folder import blueprint
 from voucher.access import open_sessions as own
-from voucher.access.words import DOOR_WORDS
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
@@ -24,7 +23,6 @@ def sessions() -> str:
         rows=own.open_sessions(
             here.database, who.account_id, idle=here.settings.idle_limits, now=here.now(), this=who.token_sha256
         ),
-        doors=DOOR_WORDS,
     )
 
 

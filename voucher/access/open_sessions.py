@@ -17,6 +17,7 @@ from voucher.access.letters import write_to_person
 from voucher.access.model import RoleGrant, StaffBrowser, StaffSession
 from voucher.access.rules import Door, SessionStage, idle_limit
 from voucher.access.sessions import Viewer, end_all
+from voucher.access.words import DOOR_WORDS
 from voucher.kernel.calendar import french_instant, paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.idle_limits import IdleLimits
@@ -35,6 +36,12 @@ class OpenSession:
     started_at: datetime
     seen_at: datetime
     is_this: bool
+
+    @property
+    def way(self) -> str:
+        """How it was opened, in words."""
+        second = " et une deuxième preuve" if self.is_strong and self.door is Door.PASSWORD else ""
+        return DOOR_WORDS[self.door] + second
 
 
 def open_sessions(
