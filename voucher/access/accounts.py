@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, update
+from sqlalchemy import Row, insert, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
@@ -22,10 +22,10 @@ from voucher.access.find import (
 from voucher.access.grants import holds_on
 from voucher.access.letters import write_to_person
 from voucher.access.links import end_links, put_password, queue_link
-from voucher.access.model import RoleGrant, StaffAccount, StaffSession
+from voucher.access.model import RoleGrant, StaffAccount
 from voucher.access.passwords import hash_password, is_password
 from voucher.access.rules import ROLE_NAMES, Door, LinkEnd, Origin, Role
-from voucher.access.sessions import NOWHERE, Visit, open_session
+from voucher.access.sessions import NOWHERE, Visit, end_all, open_session
 from voucher.access.strength import password_weakness
 from voucher.access.tries import Guess, begin_try, note_failure, was_right
 from voucher.kernel.calendar import french_instant, paris_day
@@ -77,7 +77,7 @@ def revoke_role(database: Database, account_id: UUID, role: Role, *, by: UUID, n
         )
         if taken == 0:
             return
-        session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
+        end_all(session, account_id)
         line_id = note(session, by, "role_revoked", f"{account.email} : {ROLE_NAMES[role]}", now)
         sentence = f"Le rôle « {ROLE_NAMES[role]} » vous a été retiré le {french_instant(now)}."
         write_to_person(
@@ -105,7 +105,7 @@ def shut(session: Session, account: Row[*tuple[Any, ...]], *, by: UUID | None, n
     session.execute(update(StaffAccount).where(StaffAccount.id == account.id).values(closed_at=now))
     end_links(session, account.id, LinkEnd.CANCELLED, now)
     drop_changes(session, account.id, by, now)
-    session.execute(delete(StaffSession).where(StaffSession.account_id == account.id))
+    end_all(session, account.id)
     line_id = note(session, by, "account_closed", f"{account.email}{why}", now)
     write_to_person(
         session,
