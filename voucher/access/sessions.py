@@ -187,12 +187,8 @@ def waiting_account(database: Database, token: str, *, now: datetime) -> UUID | 
 
 def confirm_now(session: Session, who: Viewer, act: str, now: datetime) -> None:
     """Note that a person has just proved again who they are, to do `act`. Raises Refused where their session has ended meanwhile."""
-    fresh = update(StaffSession).where(
-        StaffSession.token_sha256 == who.token_sha256,
-        StaffSession.stage == SessionStage.OPEN,
-        StaffSession.ends_at > now,
-    )
-    if changed(session, fresh.values(confirmed_at=now)) == 0:
+    fresh = update(StaffSession).where(StaffSession.token_sha256 == who.token_sha256).values(confirmed_at=now)
+    if changed(session, fresh) == 0:
         raise Refused(
             "signed_out", "Votre connexion est terminée. Rien n’a changé. Reconnectez-vous, puis recommencez."
         )
