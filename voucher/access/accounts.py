@@ -13,6 +13,7 @@ from voucher.access.letters import write_to_person
 from voucher.access.links import end_links, put_password, queue_link
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import hash_password, is_password
+from voucher.access.provider.identities import end_identity
 from voucher.access.rules import ROLE_NAMES, Door, LinkEnd, Origin, Role
 from voucher.access.sessions import NOWHERE, Visit, open_session
 from voucher.access.strength import password_weakness
@@ -91,6 +92,7 @@ def close_account(database: Database, account_id: UUID, *, by: UUID, now: dateti
             return
         end_links(session, account_id, LinkEnd.CANCELLED, now)
         drop_changes(session, account_id, by, now)
+        end_identity(session, account_id, now)
         session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
         line_id = note(session, by, "account_closed", account.email, now)
         sentence = f"Votre compte a été fermé le {french_instant(now)}. Vous ne pouvez plus vous connecter."

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import exists, func, or_, select
 
+from voucher.access.find import has_way_in
 from voucher.access.model import AccountLink, AuditLine, RoleGrant, StaffAccount
 from voucher.access.rules import SLEEPS_FOR_DEPUTIES, LinkEnd, Role
 from voucher.access.words import ACTIONS, codes_of
@@ -25,6 +26,7 @@ class Person:
     locked_until: datetime | None
     closed_at: datetime | None
     has_password: bool
+    has_way_in: bool  # a password, or an identity at a provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ _PERSON = (
     StaffAccount.locked_until,
     StaffAccount.closed_at,
     StaffAccount.password_hash.is_not(None).label("has_password"),
+    has_way_in().label("has_way_in"),
 )
 
 
@@ -75,6 +78,7 @@ def people(database: Database, asked: Asked) -> Page[Person]:
             locked_until=row.locked_until,
             closed_at=row.closed_at,
             has_password=row.has_password,
+            has_way_in=row.has_way_in,
         )
         for row in page.rows
     )
@@ -100,24 +104,25 @@ def person(database: Database, account_id: UUID) -> Person | None:
         locked_until=row.locked_until,
         closed_at=row.closed_at,
         has_password=row.has_password,
+        has_way_in=row.has_way_in,
     )
 
 
 def holders(database: Database, role: Role) -> list[Person]:
-    """Return the people with an open account, a password and this role."""
+    """Return the people with an open account that they can enter and this role."""
     with database.read() as session:
         ids = session.scalars(
             select(StaffAccount.id)
             .join(RoleGrant, RoleGrant.account_id == StaffAccount.id)
             .where(RoleGrant.role == role, RoleGrant.revoked_at.is_(None))
-            .where(StaffAccount.closed_at.is_(None), StaffAccount.password_hash.is_not(None))
+            .where(StaffAccount.closed_at.is_(None), has_way_in())
             .order_by(StaffAccount.name, StaffAccount.id)
         ).all()
     return [found for each_id in ids if (found := person(database, each_id)) is not None]
 
 
 def may_be_deputies(database: Database) -> list[Person]:
-    """Return the people whom an approver may name: an open account, a password that they chose, no role but a preparer's."""
+    """Return the people whom an approver may name: an open account that they can enter alone, no role but a preparer's."""
     other = exists().where(
         RoleGrant.account_id == StaffAccount.id, RoleGrant.role != SLEEPS_FOR_DEPUTIES, RoleGrant.revoked_at.is_(None)
     )
@@ -125,7 +130,7 @@ def may_be_deputies(database: Database) -> list[Person]:
     with database.read() as session:
         ids = session.scalars(
             select(StaffAccount.id)
-            .where(StaffAccount.closed_at.is_(None), StaffAccount.password_hash.is_not(None), used, ~other)
+            .where(StaffAccount.closed_at.is_(None), has_way_in(), used, ~other)
             .order_by(StaffAccount.name, StaffAccount.id)
         ).all()
     return [found for each_id in ids if (found := person(database, each_id)) is not None]

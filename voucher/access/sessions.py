@@ -19,7 +19,7 @@ from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import is_password
 from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage
 from voucher.access.tries import AFTER_FIVE, count_try, forget_tries, note_failure
-from voucher.kernel.database import Database, changed
+from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 
 SEEN_EVERY = timedelta(minutes=5)
@@ -145,13 +145,24 @@ def waiting_person(session: Session, token: str, now: datetime) -> UUID | None:
 
 def open_waiting(session: Session, token: str, *, now: datetime, visit: Visit = NOWHERE) -> str | None:
     """End a session that waits, whose second factor was right, and return the token of the open one in its place; None where none waits."""
-    account_id = waiting_person(session, token, now)
-    ended = delete(StaffSession).where(
-        StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING
-    )
-    if account_id is None or changed(session, ended) == 0:
+    if waiting_person(session, token, now) is None:
         return None
-    return open_session(session, account_id, now=now, door=Door.PASSWORD, is_strong=True, visit=visit)
+    ended = session.execute(
+        delete(StaffSession)
+        .where(StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING)
+        .returning(StaffSession.account_id, StaffSession.door, StaffSession.provider_hint)
+    ).one_or_none()
+    if ended is None:
+        return None
+    return open_session(
+        session,
+        ended.account_id,
+        now=now,
+        door=ended.door,
+        is_strong=True,
+        visit=visit,
+        provider_hint=ended.provider_hint,
+    )
 
 
 def confirm_now(session: Session, token_sha256: bytes, now: datetime) -> None:
@@ -210,11 +221,13 @@ def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None
     )
 
 
-def sign_out(database: Database, viewer: Viewer, *, now: datetime) -> None:
-    """End one session."""
+def sign_out(database: Database, viewer: Viewer, *, now: datetime) -> str:
+    """End one session; return what its identity provider asks for to end its own, empty for one that a provider did not open."""
     with database.write() as session:
-        session.execute(delete(StaffSession).where(StaffSession.token_sha256 == viewer.token_sha256))
+        ended = delete(StaffSession).where(StaffSession.token_sha256 == viewer.token_sha256)
+        hint = session.scalar(ended.returning(StaffSession.provider_hint))
         note(session, viewer.account_id, "signed_out", "", now)
+    return hint or ""
 
 
 def choose_place(database: Database, viewer: Viewer, place_id: UUID) -> None:
