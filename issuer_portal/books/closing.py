@@ -25,6 +25,7 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import YearState, years
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import show_refusal
 from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.patience import takes_long
@@ -59,6 +60,7 @@ def year(year: int) -> str:
 
 @blueprint.post("/exercices/<int:year>/proposer")
 @staff(Role.FINANCE_PREPARER)
+@asks_again("proposer de clore un exercice")
 @takes_long
 def propose(year: int) -> str | Response:
     """Propose to close a year."""
@@ -67,6 +69,7 @@ def propose(year: int) -> str | Response:
 
 @blueprint.post("/exercices/<int:year>/clore")
 @staff(Role.FINANCE_APPROVER)
+@asks_again("clore un exercice")
 @takes_long
 def close(year: int) -> str | Response:
     """Close a year that another person proposed."""

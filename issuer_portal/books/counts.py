@@ -19,6 +19,7 @@ from voucher.distribution.read_stock import prescribers
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.filters import plural
 from voucher.web.forms import DateField, HouseForm, SelectField, show_refusal
 from voucher.web.services import services
@@ -123,6 +124,7 @@ def counts_list() -> str | Response:
 
 @blueprint.route("/recolements/nouveau", methods=["GET", "POST"])
 @staff(Role.ISSUER)
+@asks_again("enregistrer un récolement")
 def new_count() -> str | Response:
     """Record a count."""
     here, issuer_id = services(), own_issuer()
@@ -161,6 +163,7 @@ def _names(page: CountPage) -> Signatures:
 
 @blueprint.route("/recolements/<uuid:count_id>", methods=["GET", "POST"])
 @staff(*READERS, Role.ISSUER)
+@asks_again("signer un récolement")
 def count(count_id: UUID) -> str | Response:
     """Show a count with its differences; a second person of the issuer signs it."""
     here, page = services(), _count(count_id)

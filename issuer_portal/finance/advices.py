@@ -30,6 +30,7 @@ from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import AdviceState
 from voucher.settlement.words.transitions import PaymentWhy, happened
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.views import download
@@ -43,6 +44,7 @@ class SetAsideForm(HouseForm):
 
 @blueprint.route("/reglements/<uuid:advice_id>", methods=["GET", "POST"])
 @staff(*READERS, deputies=True)
+@asks_again("mettre un paiement de côté")
 def advice_page(advice_id: UUID) -> str | Response:
     """Show a payment; a preparer may set it aside."""
     here = services()

@@ -28,6 +28,7 @@ from voucher.settlement.reconciliation.read_proposals import waiting_proposals
 from voucher.settlement.words.labels import MATCH_KINDS
 from voucher.settlement.words.states import MatchKind
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm
 from voucher.web.services import services
@@ -71,6 +72,7 @@ def reconciliation() -> str:
 
 @blueprint.route("/banque/importer", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@asks_again("importer des fichiers de banque")
 @takes_files
 def import_file() -> str | Response:
     """Import statements, reports and returns, several at once or in zips; each file says what it changed, or why it is refused."""

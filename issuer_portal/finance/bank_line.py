@@ -36,6 +36,7 @@ from voucher.settlement.reconciliation.undo_match import REASON_LENGTH_MAX, undo
 from voucher.settlement.words.labels import MATCH_KINDS, REFUND_STATES
 from voucher.settlement.words.states import MatchKind
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.password_again import PasswordAgain
 from voucher.web.services import services
@@ -106,6 +107,7 @@ def _page(line_id: UUID, *, match_id: UUID | None = None, form: Any = None) -> s
 
 @blueprint.post("/banque/lignes/<uuid:line_id>/rapprocher")
 @staff(Role.FINANCE_PREPARER)
+@asks_again("rapprocher une ligne de banque")
 def match(line_id: UUID) -> Response:
     """Match a line with a payment, or with what else the form says, by hand."""
     here = services()
@@ -154,6 +156,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 
 @blueprint.post("/banque/lignes/<uuid:line_id>/rapprochements/<uuid:match_id>/defaire")
 @staff(Role.FINANCE_PREPARER)
+@asks_again("défaire un rapprochement")
 def undo(line_id: UUID, match_id: UUID) -> Response | str:
     """Undo a match, with its reason: the line waits again. What two people made is undone by two."""
     here = services()

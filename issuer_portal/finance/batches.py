@@ -36,6 +36,7 @@ from voucher.settlement.words.labels import ADVICE_STATES, BATCH_STATES, FILE_KI
 from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import AdviceState
 from voucher.web.access import deputyship, staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.password_again import PasswordAgain, confirm_actor
@@ -76,6 +77,7 @@ def batches() -> str | Response:
 
 @blueprint.route("/conventions/<uuid:agreement_id>/arreter", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@asks_again("arrêter un lot")
 @takes_long
 def freeze(agreement_id: UUID) -> str | Response:
     """Show what would be frozen, anomalies first; freeze it."""
@@ -219,6 +221,7 @@ def _who(page: read.BatchPage, who: UUID, names: dict[UUID, str]) -> str | None:
 
 @blueprint.route("/lots/<uuid:batch_id>/valider", methods=["GET", "POST"])
 @staff(Role.FINANCE_APPROVER, deputies=True)
+@asks_again("valider un lot")
 def approve(batch_id: UUID) -> str | Response:
     """Approve a batch, with the password typed again; what is refused is said on the batch's page."""
     here, page = services(), batch_or_404(batch_id)
@@ -255,6 +258,7 @@ def approve(batch_id: UUID) -> str | Response:
 
 @blueprint.post("/lots/<uuid:batch_id>/transmettre")
 @staff(Role.FINANCE_PREPARER)
+@asks_again("transmettre un lot")
 @takes_long
 def export(batch_id: UUID) -> Response:
     """Write the files of a batch; once written they are given again, the same."""

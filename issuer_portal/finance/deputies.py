@@ -19,6 +19,7 @@ from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.deputies import NewDeputy, Person, decide_deputy, end_deputy, name_deputy
 from voucher.settlement.batches.read_deputies import Deputyship, deputyship, deputyships
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import DateField, SelectField, show_refusal
 from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.services import services
@@ -56,6 +57,7 @@ def all_deputies() -> str:
 
 @blueprint.route("/remplacements/nouveau", methods=["GET", "POST"])
 @staff(Role.FINANCE_APPROVER)
+@asks_again("nommer qui vous remplace")
 def new_deputy() -> str | Response:
     """Name who approves batches in one's place; it waits for the programme."""
     here = services()
@@ -92,6 +94,7 @@ def new_deputy() -> str | Response:
 
 @blueprint.route("/remplacements/<uuid:deputyship_id>", methods=["GET", "POST"])
 @staff(Role.PROGRAMME, Role.FINANCE_APPROVER)
+@asks_again("accepter un remplacement")
 def one_deputy(deputyship_id: UUID) -> str | Response:
     """Show a deputyship, and accept it: a third person, of the programme, does."""
     row, form = _row(deputyship_id), PasswordAgain()
@@ -119,6 +122,7 @@ def one_deputy(deputyship_id: UUID) -> str | Response:
 
 @blueprint.route("/remplacements/<uuid:deputyship_id>/refuser", methods=["POST"])
 @staff(Role.PROGRAMME)
+@asks_again("refuser un remplacement")
 def refuse_deputy(deputyship_id: UUID) -> str | Response:
     """Refuse what an approver asked; a refusal is said on its page."""
     row, form = _row(deputyship_id), PasswordAgain(prefix="refuser")
@@ -136,6 +140,7 @@ def refuse_deputy(deputyship_id: UUID) -> str | Response:
 
 @blueprint.route("/remplacements/<uuid:deputyship_id>/arreter", methods=["POST"])
 @staff(Role.PROGRAMME, Role.FINANCE_APPROVER)
+@asks_again("arrêter un remplacement")
 def stop_deputy(deputyship_id: UUID) -> str | Response:
     """End a deputyship before its last day, or take back what was asked: its approver does, or the programme."""
     row, form, here = _row(deputyship_id), PasswordAgain(prefix="arreter"), services()

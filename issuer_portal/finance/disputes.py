@@ -19,6 +19,7 @@ from voucher.settlement.recoveries.dispute import FACTS_LENGTH_MAX, NewDispute, 
 from voucher.settlement.words.dispute_sentences import DisputeFacts, dispute_said
 from voucher.settlement.words.labels import DISPUTE_REASONS, DISPUTE_STATES
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.filters import instant
 from voucher.web.forms import HouseForm, RadioField, show_refusal
 from voucher.web.services import services
@@ -116,6 +117,7 @@ def contestable() -> str:
 
 @blueprint.route("/contestations/encaissements/<uuid:redemption_id>", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@asks_again("contester un encaissement")
 def contest(redemption_id: UUID) -> str | Response:
     """Show a redemption; contest it."""
     here = services()
@@ -138,6 +140,7 @@ def contest(redemption_id: UUID) -> str | Response:
 
 @blueprint.route("/contestations/<uuid:dispute_id>", methods=["GET", "POST"])
 @staff(*READERS, deputies=True)
+@asks_again("décider d’une contestation")
 def dispute(dispute_id: UUID) -> str | Response:
     """Show a dispute; an approver who did not open it decides."""
     here = services()

@@ -24,6 +24,7 @@ from voucher.settlement.reports.read_duplicates import OUTCOMES, DuplicatePage, 
 from voucher.settlement.words.payment_sentences import still_owed
 from voucher.settlement.words.states import DuplicateOutcome
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, RadioField, SeenNumberField, show_refusal
 from voucher.web.services import services
@@ -65,6 +66,7 @@ def duplicates() -> str:
 
 @blueprint.route("/lots/<uuid:batch_id>/doublons", methods=["GET", "POST"])
 @staff(*READERS, deputies=True)
+@asks_again("répondre de doublons")
 def batch_duplicates(batch_id: UUID) -> str | Response:
     """Show the duplicates of a batch; a person of finance answers for all those that wait."""
     batch_or_404(batch_id)
@@ -73,6 +75,7 @@ def batch_duplicates(batch_id: UUID) -> str | Response:
 
 @blueprint.route("/reglements/<uuid:advice_id>/doublon", methods=["GET", "POST"])
 @staff(*READERS, deputies=True)
+@asks_again("répondre d’un doublon")
 def advice_duplicate(advice_id: UUID) -> str | Response:
     """Show one transfer that the bank called a duplicate; a person of finance answers for it alone."""
     found = advice(services().database, advice_id, now=services().now(), issuer_id=scope())
@@ -83,6 +86,7 @@ def advice_duplicate(advice_id: UUID) -> str | Response:
 
 @blueprint.route("/lots/<uuid:batch_id>/doublons/<uuid:answer_id>/retirer", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
+@asks_again("retirer une réponse sur un doublon")
 def withdraw_duplicate_answer(batch_id: UUID, answer_id: UUID) -> str | Response:
     """Withdraw an answer, with a reason."""
     here = services()

@@ -25,6 +25,7 @@ from voucher.settlement.payable.hold_by_hand import (
     place_hold,
 )
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, SelectField, show_refusal
 from voucher.web.services import services
 from voucher.web.views import id_of
@@ -60,6 +61,7 @@ def all_holds() -> str:
 
 @blueprint.route("/blocages/nouveau", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@asks_again("bloquer des paiements")
 def new_hold() -> str | Response:
     """Block a structure's payments."""
     here = services()
@@ -86,6 +88,7 @@ def new_hold() -> str | Response:
 
 @blueprint.route("/blocages/<uuid:hold_id>/lever", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@asks_again("lever un blocage")
 def lift(hold_id: UUID) -> str | Response:
     """Let a structure be paid again."""
     here, row = services(), _hold(hold_id)

@@ -26,6 +26,7 @@ from voucher.settlement.reconciliation.split_over_calls import (
     refuse_wrong_parts,
 )
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.filters import plural
 from voucher.web.forms import EurosField, HouseForm
 from voucher.web.services import services
@@ -48,6 +49,7 @@ class SplitForm(HouseForm):
 
 @blueprint.route("/banque/lignes/<uuid:line_id>/appels", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@asks_again("rapprocher une ligne de banque")
 def split_line(line_id: UUID) -> str | Response:
     """Let a line pay calls, each the part that the person writes; show what would be left before it is done."""
     here = services()

@@ -24,6 +24,7 @@ from voucher.settlement.reconciliation.proposals import (
 from voucher.settlement.reconciliation.read_proposals import proposals_of
 from voucher.settlement.words.states import ProposalKind
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import EurosField, HouseForm, SelectField, show_refusal
 from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.services import services
@@ -47,6 +48,7 @@ class AccountForm(HouseForm):
 
 @blueprint.route("/banque/lignes/<uuid:line_id>/compte", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@asks_again("proposer un compte pour une ligne de banque")
 def line_account(line_id: UUID) -> str | Response:
     """Propose an account for a part of a line."""
     here = services()
@@ -83,6 +85,7 @@ def _key(choice: AccountChoice) -> str:
 
 @blueprint.post("/banque/lignes/<uuid:line_id>/propositions/<uuid:proposal_id>/confirmer")
 @staff(Role.FINANCE_APPROVER)
+@asks_again("confirmer une proposition sur une ligne de banque")
 def confirm_line(line_id: UUID, proposal_id: UUID) -> Response:
     """Do what another person proposed, with the password typed again: money may leave by it."""
     here = services()

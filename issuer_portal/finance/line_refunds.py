@@ -17,6 +17,7 @@ from voucher.settlement.reconciliation import read as read_bank
 from voucher.settlement.reconciliation.read_proposals import proposals_of, refund_file
 from voucher.settlement.reconciliation.refund_line import REASON_LENGTH_MAX, NewRefund, propose_refund
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import EurosField, HouseForm, IbanField, show_refusal
 from voucher.web.services import services
 from voucher.web.views import download, id_of
@@ -34,6 +35,7 @@ class RefundForm(HouseForm):
 
 @blueprint.route("/banque/lignes/<uuid:line_id>/renvoi", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@asks_again("demander un renvoi d’argent")
 def refund_line(line_id: UUID) -> str | Response:
     """Ask to send back what waits of a line."""
     here = services()

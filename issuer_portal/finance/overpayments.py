@@ -21,6 +21,7 @@ from voucher.settlement.recoveries.repay_or_write_off import REASON_LENGTH_MAX, 
 from voucher.settlement.recoveries.revenue_order import claim_overpayment
 from voucher.settlement.words.labels import DISPUTE_REASONS, OVERPAYMENT_STATES, RECOVERY_KINDS
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
@@ -101,6 +102,7 @@ def overpayment(overpayment_id: UUID) -> str:
 
 @blueprint.post("/trop-percus/<uuid:overpayment_id>/titre")
 @staff(Role.FINANCE_PREPARER)
+@asks_again("demander un titre de recette")
 def claim(overpayment_id: UUID) -> Response:
     """Ask for a revenue order."""
     here = services()
@@ -145,6 +147,7 @@ def order_file(overpayment_id: UUID, kind: str) -> Response:
 
 @blueprint.post("/trop-percus/<uuid:overpayment_id>/demander-abandon")
 @staff(Role.FINANCE_PREPARER)
+@asks_again("demander d’abandonner une somme")
 def ask_giving_up(overpayment_id: UUID) -> str | Response:
     """Ask to give up what is left."""
     here = services()
@@ -170,6 +173,7 @@ def ask_giving_up(overpayment_id: UUID) -> str | Response:
 
 @blueprint.post("/trop-percus/<uuid:overpayment_id>/abandonner")
 @staff(Role.FINANCE_APPROVER)
+@asks_again("abandonner une somme")
 def give_up(overpayment_id: UUID) -> Response:
     """Give up what is left, as another person asked."""
     here = services()

@@ -15,6 +15,7 @@ from voucher.kernel.refusals import Refused
 from voucher.network.confirm_rib import confirm_bank_details, dismiss_bank_details
 from voucher.settlement.payable.ribs_to_confirm import ROWS_MAX, RibToConfirm, rib_to_confirm, ribs_to_confirm
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import show_refusal
 from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.services import services
@@ -43,6 +44,7 @@ def waiting_ribs() -> str:
 
 @blueprint.route("/ribs-a-confirmer/<uuid:details_id>", methods=["GET", "POST"])
 @staff(*CONFIRMERS)
+@asks_again("confirmer un RIB")
 def confirm_rib(details_id: UUID) -> str | Response:
     """Show what a RIB changes, and confirm it."""
     here, row = services(), _row(details_id)
@@ -65,6 +67,7 @@ def confirm_rib(details_id: UUID) -> str | Response:
 
 @blueprint.route("/ribs-a-confirmer/<uuid:details_id>/ecarter", methods=["GET", "POST"])
 @staff(*CONFIRMERS)
+@asks_again("écarter un RIB")
 def dismiss_rib(details_id: UUID) -> str | Response:
     """Say that a RIB is not the structure's: it is never used; a refusal is said on the RIB's page."""
     if request.method == "GET":  # the page of a refusal, asked for again

@@ -14,6 +14,7 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.freeze_urgent import freeze_urgent_batch, urgent_preview
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.filters import plural
 from voucher.web.forms import CheckboxesField, HouseForm, show_refusal
 from voucher.web.patience import takes_long
@@ -30,6 +31,7 @@ class UrgentForm(HouseForm):
 
 @blueprint.route("/conventions/<uuid:agreement_id>/urgence", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@asks_again("arrêter un lot d’urgence")
 @takes_long
 def urgent(agreement_id: UUID) -> str | Response:
     """Show what failed and may be paid again; freeze it for the structures chosen."""

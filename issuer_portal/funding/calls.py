@@ -28,6 +28,7 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.network.names import names_of_structures
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import EurosField, HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
@@ -124,6 +125,7 @@ def call_file(call_id: UUID, kind: str) -> Response:
 
 @blueprint.post("/appels/<uuid:call_id>/annuler")
 @staff(Role.FINANCE_PREPARER)
+@asks_again("annuler un appel de fonds")
 def cancel(call_id: UUID) -> Response:
     """Cancel a call that nothing paid."""
     here = services()
@@ -141,6 +143,7 @@ def cancel(call_id: UUID) -> Response:
 
 @blueprint.route("/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>/avance", methods=["GET", "POST"])
 @staff(Role.FINANCE_PREPARER)
+@asks_again("demander une avance")
 def advance(agreement_id: UUID, funder_id: UUID) -> str | Response:
     """Ask a funder for money in advance, once the person saw what follows of this very amount."""
     here = services()

@@ -19,6 +19,7 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.network.names import names_of_structures
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.services import services
 from voucher.web.tables import drawn, list_file, read_listing
 from voucher.web.views import flash_refusal, posted_cents, posted_id
@@ -44,6 +45,7 @@ def home() -> str:
 
 @blueprint.post("/appeler")
 @staff(Role.FINANCE_PREPARER)
+@asks_again("appeler des fonds")
 def call_uses() -> Response:
     """Call what a funder owes for uses; the form carries the figure that the person saw and the call's id."""
     here = services()

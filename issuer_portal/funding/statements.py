@@ -16,6 +16,7 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.network.names import names_of_structures
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.filters import slug
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, whole
@@ -85,6 +86,7 @@ def statement_file(agreement_id: UUID, funder_id: UUID) -> Response:
 
 @blueprint.post(f"{_PATH}/clore")
 @staff(Role.FINANCE_PREPARER)
+@asks_again("arrêter un solde")
 def close(agreement_id: UUID, funder_id: UUID) -> Response:
     """Draw up the final balance."""
     here = services()

@@ -16,6 +16,7 @@ from voucher.kernel.money import format_euros
 from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, state_column
@@ -68,6 +69,7 @@ def booklets() -> str | Response:
 
 @blueprint.route("/carnets/<int:number>", methods=["GET", "POST"])
 @staff(Role.ISSUER)
+@asks_again("arrêter un carnet")
 def booklet(number: int) -> str | Response:
     """Show a booklet; stop it, its consequence in view."""
     here = services()
@@ -107,6 +109,7 @@ def booklet(number: int) -> str | Response:
 
 @blueprint.route("/carnets/annuler", methods=["GET", "POST"])
 @staff(Role.ISSUER)
+@asks_again("annuler des carnets")
 def void() -> str | Response:
     """Destroy booklets that were not handed over: first the consequence, then the act."""
     here, issuer_id, form = services(), own_issuer(), VoidForm()

@@ -12,6 +12,7 @@ from voucher.issuing import read as issuing
 from voucher.issuing.keys import make_key
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.services import services
 from voucher.web.views import flash_refusal, own
 
@@ -58,6 +59,7 @@ def agreement(agreement_id: UUID) -> str:
 
 @blueprint.post("/cle")
 @staff(Role.ISSUER)
+@asks_again("changer de clé de signature")
 def new_key() -> Response:
     """Make the issuer's signing key; the one before, if any, is retired and its codes stay good."""
     here = services()

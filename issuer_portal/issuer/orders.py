@@ -19,6 +19,7 @@ from voucher.kernel.money import thousands
 from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import show_refusal
 from voucher.web.headers import shows_code
 from voucher.web.services import services
@@ -79,6 +80,7 @@ def orders() -> str | Response:
 
 @blueprint.route("/conventions/<uuid:agreement_id>/commander", methods=["GET", "POST"])
 @staff(Role.ISSUER)
+@asks_again("commander des chèques")
 def order(agreement_id: UUID) -> str | Response:
     """Order booklets: first the consequence, then the act."""
     here = services()

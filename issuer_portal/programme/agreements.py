@@ -30,6 +30,7 @@ from voucher.programme.rules import (
 )
 from voucher.programme.sign_agreement import FunderShare, NewAgreement, sign_agreement, terms_of
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.filters import plural
 from voucher.web.forms import CountField, DateField, EurosField, HouseForm, PercentField, SelectField, show_refusal
 from voucher.web.services import services
@@ -116,6 +117,7 @@ def agreements() -> str | Response:
 
 @blueprint.route("/conventions/nouvelle", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("signer une convention")
 def new_agreement() -> str | Response:
     """Sign an agreement."""
     form: Any = _agreement_form()
@@ -143,6 +145,7 @@ def agreement(agreement_id: UUID) -> str:
 
 @blueprint.post("/conventions/<uuid:agreement_id>/engager")
 @staff(Role.PROGRAMME)
+@asks_again("engager des crédits")
 def commit_credits(agreement_id: UUID) -> str | Response:
     """Commit credits to an agreement."""
     form: Any = CommitForm()

@@ -17,6 +17,7 @@ from voucher.kernel.refusals import Refused
 from voucher.programme import read
 from voucher.programme.end_share import end_share
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.filters import basis_points
 from voucher.web.forms import DateField, HouseForm, PercentField, show_refusal
 from voucher.web.services import services
@@ -40,6 +41,7 @@ class EndShareForm(HouseForm):
 
 @blueprint.route("/conventions/<uuid:agreement_id>/financeurs/<uuid:funder_id>/arreter", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("arrêter la part d’un financeur")
 def end_share_of(agreement_id: UUID, funder_id: UUID) -> str | Response:
     """Say what follows of a funder's stop; do it once the person has seen that."""
     here = services()

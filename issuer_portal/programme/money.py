@@ -21,6 +21,7 @@ from voucher.programme.open_envelope import NewEnvelope, open_envelope
 from voucher.programme.parties import NewFunder, register_funder
 from voucher.programme.read_parties import FUNDER_KINDS
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import CountField, EurosField, HouseForm, SelectField, SirenField, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
@@ -92,6 +93,7 @@ def envelopes() -> str | Response:
 
 @blueprint.route("/enveloppes/nouvelle", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("ouvrir une enveloppe")
 def new_envelope() -> str | Response:
     """Open an envelope."""
     known = read_parties.funders(services().database, Asked(limit=CHOICES_MAX, is_counted=False)).rows

@@ -20,6 +20,7 @@ from voucher.programme.read_parties import ISSUER_KINDS
 from voucher.programme.rules import LONE_COMMUNE
 from voucher.programme.territories import REGIONS
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import BicField, HouseForm, IbanField, SelectField, SirenField, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing
@@ -141,6 +142,7 @@ def paying_accounts() -> str:
 
 @blueprint.route("/comptes-payeurs/nouveau", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("ouvrir un compte payeur")
 def new_paying_account() -> str | Response:
     """Record a paying account."""
     form: Any = PayingAccountForm(id=str(new_id()))

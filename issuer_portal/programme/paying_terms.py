@@ -14,6 +14,7 @@ from voucher.kernel.refusals import Refused
 from voucher.programme.paying_account import SCHEMA_WORDS, PayingTerms, change_paying_terms, paying_account
 from voucher.programme.read import CHANNELS
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import CountField, HouseForm, SelectField, SirenField, show_refusal
 from voucher.web.services import services
 
@@ -28,6 +29,7 @@ class TermsForm(HouseForm):
 
 @blueprint.route("/comptes-payeurs/<uuid:account_id>", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("changer les conditions d’un compte payeur")
 def paying_terms(account_id: UUID) -> str | Response:
     """Show and change the terms of a paying account; the trail keeps what they become."""
     here = services()

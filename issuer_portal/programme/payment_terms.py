@@ -15,6 +15,7 @@ from voucher.kernel.refusals import Refused
 from voucher.programme import read
 from voucher.programme.change_payment_terms import PaymentTerms, change_payment_terms
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.filters import plural
 from voucher.web.forms import CountField, EurosField, HouseForm, SelectField, show_refusal
 from voucher.web.services import services
@@ -31,6 +32,7 @@ class TermsForm(HouseForm):
 
 @blueprint.route("/conventions/<uuid:agreement_id>/paiement", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("changer les conditions de paiement")
 def payment_terms(agreement_id: UUID) -> str | Response:
     """Change an agreement's payment terms."""
     here = services()

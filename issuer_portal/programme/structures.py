@@ -24,6 +24,7 @@ from voucher.network.structures import (
     suspend_structure,
 )
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.rib_form import RibForm, record_rib
 from voucher.web.services import services
@@ -127,6 +128,7 @@ def structure(structure_id: UUID) -> str:
 
 @blueprint.post("/structures/<uuid:structure_id>/decrire")
 @staff(Role.PROGRAMME)
+@asks_again("corriger la fiche d’une structure")
 def correct_structure(structure_id: UUID) -> str | Response:
     """Correct what is said of a structure."""
     form: Any = DescriptionForm()
@@ -150,6 +152,7 @@ def correct_structure(structure_id: UUID) -> str | Response:
 
 @blueprint.post("/structures/<uuid:structure_id>/qualifier")
 @staff(Role.PROGRAMME)
+@asks_again("qualifier une structure")
 def qualify(structure_id: UUID) -> Response:
     """Let a structure take vouchers."""
     try:
@@ -164,6 +167,7 @@ def qualify(structure_id: UUID) -> Response:
 
 @blueprint.post("/structures/<uuid:structure_id>/suspendre")
 @staff(Role.PROGRAMME)
+@asks_again("suspendre une structure")
 def suspend(structure_id: UUID) -> str | Response:
     """Stop a structure from taking vouchers."""
     form: Any = SuspensionForm()
@@ -182,6 +186,7 @@ def suspend(structure_id: UUID) -> str | Response:
 
 @blueprint.post("/structures/<uuid:structure_id>/rib")
 @staff(Role.PROGRAMME)
+@asks_again("changer un RIB")
 def change_rib(structure_id: UUID) -> str | Response:
     """Record a structure's RIB."""
     form: Any = RibForm()

@@ -1,4 +1,4 @@
-"""What the programme does on somebody's account: each act says what follows, and takes the actor's own password again."""
+"""What the programme does on somebody's account: each act says what follows, and asks who is there again."""
 
 from typing import Any
 from uuid import UUID
@@ -15,15 +15,15 @@ from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, LinkPurpose, Role
 from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.read_deputies import was_named
 from voucher.web.access import staff, viewer
-from voucher.web.forms import SelectField, show_refusal
-from voucher.web.password_again import PasswordAgain, confirm_actor
+from voucher.web.asks_again import asks_again
+from voucher.web.forms import HouseForm, SelectField, show_refusal
 from voucher.web.services import services
 
 WAITS = "La demande attend une autre personne du programme : prévenez-la."
 TWO_PEOPLE = f"Il faut deux personnes du programme pour : {', '.join(ROLE_NAMES[one] for one in Role if one in TWO_PEOPLE_ROLES)}."
 
 
-class RoleForm(PasswordAgain):
+class RoleForm(HouseForm):
     """A role and, where it asks for one, its organisation."""
 
     role = SelectField(
@@ -32,7 +32,7 @@ class RoleForm(PasswordAgain):
     scope = SelectField("Pour quel organisme", validators=[Optional()])
 
 
-class AddressForm(PasswordAgain):
+class AddressForm(HouseForm):
     """The address that replaces the one an account has."""
 
     email = EmailField("Nouvelle adresse électronique", validators=[InputRequired()])
@@ -40,6 +40,7 @@ class AddressForm(PasswordAgain):
 
 @blueprint.route("/<uuid:account_id>/roles", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("donner un rôle")
 def give_role(account_id: UUID) -> str | Response:
     """Give a role, or ask a second person to confirm it."""
     found, form, here = _open_person(account_id), RoleForm(), services()
@@ -49,7 +50,6 @@ def give_role(account_id: UUID) -> str | Response:
         try:
             if scope_id is not None and (sentence := misfit(here.database, role, scope_id)):
                 raise Refused("scope_misfit", sentence, "scope")
-            confirm_actor(form)
             waiting = changes.grant_role(
                 here.database, account_id, role, scope_id, by=viewer().account_id, now=here.now()
             )
@@ -67,12 +67,12 @@ def give_role(account_id: UUID) -> str | Response:
 
 @blueprint.route("/<uuid:account_id>/lien", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("envoyer un lien de mot de passe")
 def send_link(account_id: UUID) -> str | Response:
     """Send a link to choose a password: nobody else sees it."""
-    found, form, here = _open_person(account_id), PasswordAgain(), services()
+    found, form, here = _open_person(account_id), HouseForm(), services()
     if form.validate_on_submit():
         try:
-            confirm_actor(form)
             purpose = links.ask_link(here.database, account_id, by=viewer().account_id, now=here.now())
         except Refused as refused:
             show_refusal(form, refused)
@@ -92,12 +92,12 @@ def send_link(account_id: UUID) -> str | Response:
 
 @blueprint.route("/<uuid:account_id>/adresse", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("changer une adresse")
 def change_address(account_id: UUID) -> str | Response:
     """Change an address, or ask a second person to confirm it."""
     found, form, here = _open_person(account_id), AddressForm(), services()
     if form.validate_on_submit():
         try:
-            confirm_actor(form)
             waiting = changes.change_address(
                 here.database,
                 account_id,
@@ -124,15 +124,15 @@ def change_address(account_id: UUID) -> str | Response:
 
 @blueprint.route("/<uuid:account_id>/fermer", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("fermer un compte")
 def close_person(account_id: UUID) -> str | Response:
     """Close an account."""
-    found, form, here = _open_person(account_id), PasswordAgain(), services()
+    found, form, here = _open_person(account_id), HouseForm(), services()
     if account_id == viewer().account_id:
         flash("Vous ne pouvez pas fermer votre propre compte. Demandez à un collègue.", "danger")
         return _back(account_id)
     if form.validate_on_submit():
         try:
-            confirm_actor(form)
             accounts.close_account(here.database, account_id, by=viewer().account_id, now=here.now())
         except Refused as refused:
             show_refusal(form, refused)

@@ -19,8 +19,8 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked, Page
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
-from voucher.web.forms import show_refusal
-from voucher.web.password_again import PasswordAgain, confirm_actor
+from voucher.web.asks_again import asks_again
+from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
 from voucher.web.tags import CHANGE_TAGS
@@ -29,7 +29,7 @@ from voucher.web.views import id_of
 ROLE_CHOICES = [(str(role), name) for role, name in ROLE_NAMES.items()]
 
 
-class PersonForm(PasswordAgain):
+class PersonForm(HouseForm):
     """A new staff account: its person chooses the password with a link; the first role is given on the next page."""
 
     id = HiddenField()
@@ -93,13 +93,13 @@ def people() -> str | Response:
 
 @blueprint.route("/nouvelle", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("ouvrir un compte")
 def open_person() -> str | Response:
     """Open an account."""
     form = PersonForm(id=str(new_id()))
     if form.validate_on_submit():
         account = accounts.NewAccount(id_of(form), form.email.data, form.name.data)
         try:
-            confirm_actor(form)
             accounts.open_account(services().database, account, by=viewer().account_id, now=services().now())
         except Refused as refused:
             show_refusal(form, refused)
@@ -143,6 +143,7 @@ def cancel_links(account_id: UUID) -> Response:
 
 @blueprint.post("/<uuid:account_id>/roles/<role>/retirer")
 @staff(Role.PROGRAMME)
+@asks_again("retirer un rôle")
 def take_role(account_id: UUID, role: str) -> Response:
     """Take a role away."""
     if role not in set(Role) or read.person(services().database, account_id) is None:

@@ -12,8 +12,8 @@ from voucher.access.read_changes import change, waiting_changes
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
-from voucher.web.forms import show_refusal
-from voucher.web.password_again import PasswordAgain, confirm_actor
+from voucher.web.asks_again import asks_again
+from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.views import flash_refusal
 
@@ -30,15 +30,15 @@ def waiting() -> str:
 
 @blueprint.route("/a-confirmer/<uuid:change_id>", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@asks_again("confirmer une demande")
 def confirm(change_id: UUID) -> str | Response:
     """Show what was asked and by whom; confirm it."""
-    here, form = services(), PasswordAgain()
+    here, form = services(), HouseForm()
     found = change(here.database, change_id)
     if found is None:
         abort(404)
     if form.validate_on_submit():
         try:
-            confirm_actor(form)
             changes.confirm_change(here.database, change_id, by=viewer().account_id, now=here.now())
         except Refused as refused:
             show_refusal(form, refused)
@@ -56,6 +56,7 @@ def confirm(change_id: UUID) -> str | Response:
 
 @blueprint.post("/a-confirmer/<uuid:change_id>/refuser")
 @staff(Role.PROGRAMME)
+@asks_again("refuser une demande")
 def refuse(change_id: UUID) -> Response:
     """Refuse what was asked, or take it back."""
     here = services()

@@ -12,6 +12,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.network import read_structures
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.forms import show_refusal
 from voucher.web.rib_form import RibForm, record_rib
 from voucher.web.services import services
@@ -20,6 +21,7 @@ from voucher.web.views import id_of
 
 @blueprint.route("/rib", methods=["GET", "POST"])
 @staff(Role.PLACE_MANAGER)
+@asks_again("changer de RIB")
 def rib() -> str | Response:
     """Show the RIBs of the structure by their end; record a new one."""
     database, structure_id, account_id = services().database, own_structure(), viewer().account_id

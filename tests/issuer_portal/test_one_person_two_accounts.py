@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 import voucher
-from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in
+from tests.clients import a_person, app_for, csrf_token, sign_in
 from tests.listed import listed
 from voucher.access import links, sessions
 from voucher.access.read import Person, people
@@ -30,6 +30,7 @@ from voucher.kernel.refusals import Refused
 from voucher.mail.model import OutboxMessage
 from voucher.settlement.batches import deputies
 from voucher.web.access import access_of
+from voucher.web.asks_again import act_of
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 PATS, PATS_OTHER = "pat@lieu.example", "pat.bis@ailleurs.example"
@@ -68,6 +69,7 @@ def test_each_takes_roles_that_nobody_gives_alone(sqlite_database: Database) -> 
     for endpoint, roles in ACTS.values():
         assert roles <= TWO_PEOPLE_ROLES, endpoint
         assert (access_of(app, endpoint) or frozenset()) & roles, endpoint
+        assert act_of(app, endpoint) is not None, "who is there is asked again of whoever counts among two"
 
 
 @dataclass
@@ -82,9 +84,9 @@ class World:
     client: FlaskClient
 
     def post(self, path: str, **data: object) -> int:
-        """Post a form as Pat, with Pat's password; return the status."""
+        """Post a form as Pat, who has just signed in; return the status."""
         token = csrf_token(self.client.get("/personnes/moi").text)
-        return self.client.post(path, data={"csrf_token": token, "password": PASSWORD} | data).status_code
+        return self.client.post(path, data={"csrf_token": token} | data).status_code
 
     def invite(self, email: str) -> UUID:
         """Invite somebody as Pat."""
@@ -101,9 +103,7 @@ class World:
         """Confirm whatever waits, as whoever is signed in."""
         token = csrf_token(client.get("/personnes/moi").text)
         for waiting in waiting_changes(self.database):
-            for password in (PASSWORD, KNOWN_TO_PAT):
-                form = {"csrf_token": token, "password": password}
-                client.post(f"/personnes/a-confirmer/{waiting.id}", data=form)
+            client.post(f"/personnes/a-confirmer/{waiting.id}", data={"csrf_token": token})
 
     def as_quentin(self) -> FlaskClient:
         """Return a client signed in as the other person of the programme."""
@@ -251,7 +251,7 @@ def moving_somebody_honest_to_one_s_own_address_while_it_waits(world: World) -> 
     assert world.post(f"/personnes/{luce}/adresse", email=PATS_OTHER) == 302
     client = world.as_quentin()
     token = csrf_token(client.get("/personnes/moi").text)
-    client.post(f"/personnes/a-confirmer/{waiting.id}", data={"csrf_token": token, "password": PASSWORD})
+    client.post(f"/personnes/a-confirmer/{waiting.id}", data={"csrf_token": token})
 
 
 def pointing_a_waiting_message_elsewhere(world: World) -> None:

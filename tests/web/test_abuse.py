@@ -236,14 +236,14 @@ def test_a_role_is_held_for_an_organisation_of_its_kind(sqlite_database: Databas
     accounts.revoke_role(sqlite_database, person_id, Role.FINANCE_PREPARER, by=person_id, now=NOW)
     token = csrf_token(client.get("/personnes/moi").text)
     for role, status in (("issuer", 200), ("finance_approver", 200), ("mediator", 302)):
-        data = {"csrf_token": token, "role": role, "scope": str(counter.structure_id), "password": PASSWORD}
+        data = {"csrf_token": token, "role": role, "scope": str(counter.structure_id)}
         assert client.post(f"/personnes/{person_id}/roles", data=data).status_code == status, role
 
 
 def test_what_a_person_typed_too_long_is_refused_at_its_field(database: Database) -> None:
     client = signed_in_client(app_for(database, NOW), database, Role.PROGRAMME)
     token = csrf_token(client.get("/personnes/nouvelle").text)
-    good = {"csrf_token": token, "id": str(new_id()), "name": "Zoé", "email": "zoe@lieu.example", "password": PASSWORD}
+    good = {"csrf_token": token, "id": str(new_id()), "name": "Zoé", "email": "zoe@lieu.example"}
     for odd in ({"name": "x" * 121}, {"email": "x" * 201}):
         answer = client.post("/personnes/nouvelle", data=good | odd)
         assert answer.status_code == 200

@@ -1,6 +1,9 @@
 """What must be true of accounts: one person alone makes no second one."""
 
-from sqlalchemy import Row, and_, exists, or_, select
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.access.model import AccountChange, AccountLink, RoleGrant, StaffAccount, StaffSession
@@ -11,8 +14,8 @@ ROWS_MAX = 100
 _GIVEN = (ChangeOutcome.CONFIRMED, ChangeOutcome.BEFORE)
 
 
-def check_two_people_gave_roles(session: Session) -> list[Violation]:
-    """Un rôle qui compte parmi deux personnes a été demandé par l’une et confirmé par une autre, ou par le serveur."""
+@cache
+def _query_two_people_gave_roles() -> Select[*tuple[Any, ...]]:
     same = and_(
         AccountChange.account_id == RoleGrant.account_id,
         AccountChange.kind == ChangeKind.ROLE,
@@ -20,7 +23,7 @@ def check_two_people_gave_roles(session: Session) -> list[Violation]:
         AccountChange.scope_id.is_not_distinct_from(RoleGrant.scope_id),
     )
     alone = and_(AccountChange.decided_by.is_not(None), AccountChange.decided_by == AccountChange.asked_by)
-    rows = session.execute(
+    return (
         select(StaffAccount.email, RoleGrant.role, AccountChange.outcome)
         .join(StaffAccount, StaffAccount.id == RoleGrant.account_id)
         .outerjoin(AccountChange, AccountChange.id == RoleGrant.change_id)
@@ -35,6 +38,11 @@ def check_two_people_gave_roles(session: Session) -> list[Violation]:
             )
         )
     )
+
+
+def check_two_people_gave_roles(session: Session) -> list[Violation]:
+    """Un rôle qui compte parmi deux personnes a été demandé par l’une et confirmé par une autre, ou par le serveur."""
+    rows = session.execute(_query_two_people_gave_roles())
     return [
         Violation(
             "two_people_gave_roles",
@@ -45,9 +53,9 @@ def check_two_people_gave_roles(session: Session) -> list[Violation]:
     ]
 
 
-def check_addresses_seen_by_two(session: Session) -> list[Violation]:
-    """L’adresse de qui tient un tel rôle est celle que deux personnes ont vue."""
-    rows = session.execute(
+@cache
+def _query_addresses_seen_by_two() -> Select[*tuple[Any, ...]]:
+    return (
         select(
             StaffAccount.email,
             AccountChange.account_id,
@@ -58,7 +66,12 @@ def check_addresses_seen_by_two(session: Session) -> list[Violation]:
         .join(StaffAccount, StaffAccount.id == AccountChange.account_id)
         .where(AccountChange.outcome.in_(_GIVEN))
         .order_by(AccountChange.decided_at, AccountChange.id)
-    ).all()
+    )
+
+
+def check_addresses_seen_by_two(session: Session) -> list[Violation]:
+    """L’adresse de qui tient un tel rôle est celle que deux personnes ont vue."""
+    rows = session.execute(_query_addresses_seen_by_two()).all()
     last: dict[object, Row[str, object, str, str, str]] = {row.account_id: row for row in rows}
     return [
         Violation("addresses_seen_by_two", f"compte {row.email}", f"deux personnes ont vu l’adresse {seen}")

@@ -1,7 +1,7 @@
 """Pure decisions of access: which roles exclude each other, which need a scope."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -138,9 +138,17 @@ SECOND_FACTOR_ROLES = TWO_PEOPLE_ROLES
 STEP_DURATION = timedelta(minutes=10)
 """How long a step begun is good, and how long a session waits for its second factor."""
 
+PROOF_DURATION = timedelta(minutes=5)
+"""How long a proof of who is there is good for the acts that take one."""
+
 FAILURES_BEFORE_LOCK = 5
 LOCK_DURATION = timedelta(minutes=15)
 SESSION_DURATION = timedelta(hours=10)
+
+
+def is_fresh(confirmed_at: datetime, now: datetime) -> bool:
+    """Say whether who proved at `confirmed_at` who they are may still act without proving it again."""
+    return now - confirmed_at <= PROOF_DURATION
 
 
 def incompatible_with(role: Role, held: Iterable[Role]) -> Role | None:

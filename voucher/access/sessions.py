@@ -165,9 +165,18 @@ def open_waiting(session: Session, token: str, *, now: datetime, visit: Visit = 
     )
 
 
-def confirm_now(session: Session, token_sha256: bytes, now: datetime) -> None:
-    """Note that the person of a session has just proved again who they are."""
-    session.execute(update(StaffSession).where(StaffSession.token_sha256 == token_sha256).values(confirmed_at=now))
+def confirm_now(session: Session, who: Viewer, act: str, now: datetime) -> None:
+    """Note that a person has just proved again who they are, to do `act`. Raises Refused where their session has ended meanwhile."""
+    fresh = update(StaffSession).where(
+        StaffSession.token_sha256 == who.token_sha256,
+        StaffSession.stage == SessionStage.OPEN,
+        StaffSession.ends_at > now,
+    )
+    if changed(session, fresh.values(confirmed_at=now)) == 0:
+        raise Refused(
+            "signed_out", "Votre connexion est terminée. Rien n’a changé. Reconnectez-vous, puis recommencez."
+        )
+    note(session, who.account_id, "confirmed_again", act, now)
 
 
 def token_hash(token: str) -> bytes:

@@ -7,6 +7,7 @@ ACTIONS: dict[str, str] = {
     "signed_in": "Connexion",
     "signed_out": "Déconnexion",
     "sign_in_failed": "Mot de passe faux",
+    "confirmed_again": "Identité prouvée de nouveau",
     "invitation_asked": "Invitation demandée",
     "reset_asked": "Lien de nouveau mot de passe demandé",
     "password_forgotten": "Mot de passe oublié",

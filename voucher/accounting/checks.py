@@ -2,9 +2,11 @@
 
 import hashlib
 from datetime import date
+from functools import cache
 from itertools import pairwise
+from typing import Any
 
-from sqlalchemy import and_, case, func, literal, or_, select, union_all
+from sqlalchemy import Select, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from voucher.accounting import checks_close, checks_reconciliation
@@ -91,10 +93,10 @@ def check_opening_balances_are_sums(session: Session) -> list[Violation]:
     return violations
 
 
-def check_opening_balances_balance(session: Session) -> list[Violation]:
-    """Dans chaque livre, les soldes d’ouverture d’un exercice se compensent."""
+@cache
+def _query_opening_balances_balance() -> Select[*tuple[Any, ...]]:
     total = func.sum(OpeningBalance.balance_cents)
-    rows = session.execute(
+    return (
         select(
             OpeningBalance.year,
             Account.book,
@@ -105,6 +107,11 @@ def check_opening_balances_balance(session: Session) -> list[Violation]:
         .group_by(OpeningBalance.year, Account.book)
         .having(total != 0)
     )
+
+
+def check_opening_balances_balance(session: Session) -> list[Violation]:
+    """Dans chaque livre, les soldes d’ouverture d’un exercice se compensent."""
+    rows = session.execute(_query_opening_balances_balance())
     return [
         Violation(
             "opening_balances_balance",
@@ -115,22 +122,27 @@ def check_opening_balances_balance(session: Session) -> list[Violation]:
     ]
 
 
-def check_nothing_enters_a_closed_year(session: Session) -> list[Violation]:
-    """Aucune écriture ne prend effet dans un exercice après sa clôture : ce qui arrive tard va au premier jour ouvert."""
-    rows = session.execute(
+@cache
+def _query_nothing_enters_a_closed_year() -> Select[*tuple[Any, ...]]:
+    return (
         select(Entry.id, FiscalYear.year)
         .join(FiscalYear, and_(Entry.effective_on < FiscalYear.following_on, Entry.posted_at > FiscalYear.closed_at))
         .where(FiscalYear.closed_at.is_not(None))
         .limit(ROWS_MAX)
     )
+
+
+def check_nothing_enters_a_closed_year(session: Session) -> list[Violation]:
+    """Aucune écriture ne prend effet dans un exercice après sa clôture : ce qui arrive tard va au premier jour ouvert."""
+    rows = session.execute(_query_nothing_enters_a_closed_year())
     return [
         Violation("nothing_enters_a_closed_year", f"écriture {row.id}", f"écrite après la clôture de {row.year}")
         for row in rows
     ]
 
 
-def check_letters_balance(session: Session) -> list[Violation]:
-    """Sous une lettre, sur un seul compte, les débits égalent les crédits, et la somme que la lettre dit."""
+@cache
+def _query_letters_balance() -> Select[*tuple[Any, ...]]:
     is_debit = LetteredMovement.side == "debit"
     account_id = case((is_debit, Movement.debit_account_id), else_=Movement.credit_account_id)
     zero = literal(0, Movement.amount_cents.type)
@@ -155,7 +167,7 @@ def check_letters_balance(session: Session) -> list[Violation]:
     both = union_all(movements, periods).subquery()
     elsewhere = func.sum(case((both.c.account_id != MatchingLetter.account_id, 1), else_=0))
     debit, credit = func.coalesce(func.sum(both.c.debit), 0), func.coalesce(func.sum(both.c.credit), 0)
-    rows = session.execute(
+    return (
         select(
             MatchingLetter.code,
             MatchingLetter.number,
@@ -169,6 +181,11 @@ def check_letters_balance(session: Session) -> list[Violation]:
         .having(or_(debit != credit, debit != MatchingLetter.amount_cents, elsewhere > 0))
         .limit(ROWS_MAX)
     )
+
+
+def check_letters_balance(session: Session) -> list[Violation]:
+    """Sous une lettre, sur un seul compte, les débits égalent les crédits, et la somme que la lettre dit."""
+    rows = session.execute(_query_letters_balance())
     return [
         Violation(
             "letters_balance",
@@ -219,21 +236,32 @@ def check_kept_accounts_are_whole(session: Session) -> list[Violation]:
     ]
 
 
-def check_counts_add_up(session: Session) -> list[Violation]:
-    """Un récolement compte ce qui était attendu, moins ce qui manque, plus ce qui est en trop ; une autre personne le signe."""
+@cache
+def _query_counts_add_up() -> Select[*tuple[Any, ...]]:
     missing = func.sum(case((StockCountGap.kind == GapKind.MISSING, 1), else_=0))
     extra = func.sum(case((StockCountGap.kind == GapKind.EXTRA, 1), else_=0))
     found = StockCount.expected_count - func.coalesce(missing, 0) + func.coalesce(extra, 0)
     is_alone = StockCount.signed_by == StockCount.recorded_by
-    rows = session.execute(
+    return (
         select(
-            StockCount.counted_on, StockCount.counted_count, found.label("found"), is_alone.label("is_alone"), StockCount.id,
+            StockCount.counted_on,
+            StockCount.counted_count,
+            found.label("found"),
+            is_alone.label("is_alone"),
+            StockCount.id,
         )
         .outerjoin(StockCountGap, StockCountGap.count_id == StockCount.id)
         .group_by(StockCount.id)
         .having(or_(StockCount.counted_count != found, is_alone))
         .order_by(StockCount.counted_on, StockCount.id)
         .limit(ROWS_MAX)
+    )
+
+
+def check_counts_add_up(session: Session) -> list[Violation]:
+    """Un récolement compte ce qui était attendu, moins ce qui manque, plus ce qui est en trop ; une autre personne le signe."""
+    rows = session.execute(
+        _query_counts_add_up()
     )  # fmt: skip
     return [
         Violation(

@@ -157,7 +157,7 @@ def settle(story: Story, bank: DemonstrationBank, first: date, month: Month) -> 
         advices = session.execute(
             select(PaymentAdvice.reference, PaymentAdvice.amount_cents, PaymentAdvice.holder_name)
             .where(PaymentAdvice.batch_id == batch_id, PaymentAdvice.state == "in_file")
-            .order_by(PaymentAdvice.reference)
+            .order_by(PaymentAdvice.holder_name, PaymentAdvice.amount_cents)
         ).all()
     if any(file.kind.startswith("pain") for file in files):
         _pay_by_bank(bank, advices, day + timedelta(days=4), month)

@@ -5,9 +5,11 @@ For each agreement and funder: 8040 holds the vouchers issued (and those ordered
 """
 
 from collections.abc import Iterator
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.distribution import checks_slips
@@ -75,9 +77,9 @@ def _balances(session: Session) -> dict[Key, int]:
     return {(row.code, row.agreement_id, row.funder_id): int(row.cents) for row in rows}
 
 
-def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:
-    """Chaque carnet remis a sa remise, par qui le détenait ; chaque carnet bloqué a son opposition."""
-    wrong = session.execute(
+@cache
+def _query_booklets_agree_with_their_slips() -> Select[*tuple[Any, ...]]:
+    return (
         select(Booklet.number, Booklet.state)
         .outerjoin(Handover, Handover.booklet_number == Booklet.number)
         .outerjoin(StopOrder, StopOrder.booklet_number == Booklet.number)
@@ -92,6 +94,11 @@ def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:
         .order_by(Booklet.number)
         .limit(ROWS_MAX)
     )
+
+
+def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:
+    """Chaque carnet remis a sa remise, par qui le détenait ; chaque carnet bloqué a son opposition."""
+    wrong = session.execute(_query_booklets_agree_with_their_slips())
     return [
         Violation(
             "booklets_agree_with_their_slips",
@@ -102,9 +109,9 @@ def check_booklets_agree_with_their_slips(session: Session) -> list[Violation]:
     ]
 
 
-def check_vouchers_agree_with_their_booklet(session: Session) -> list[Violation]:
-    """Aucun chèque n’est utilisable dans un carnet bloqué ou annulé, ni remis dans un carnet qui ne l’est pas."""
-    wrong = session.execute(
+@cache
+def _query_vouchers_agree_with_their_booklet() -> Select[*tuple[Any, ...]]:
+    return (
         select(Voucher.serial, Voucher.state, Booklet.state.label("booklet_state"))
         .join(Booklet, Booklet.number == Voucher.booklet_number)
         .where(
@@ -121,6 +128,11 @@ def check_vouchers_agree_with_their_booklet(session: Session) -> list[Violation]
         .order_by(Voucher.serial)
         .limit(ROWS_MAX)
     )
+
+
+def check_vouchers_agree_with_their_booklet(session: Session) -> list[Violation]:
+    """Aucun chèque n’est utilisable dans un carnet bloqué ou annulé, ni remis dans un carnet qui ne l’est pas."""
+    wrong = session.execute(_query_vouchers_agree_with_their_booklet())
     return [
         Violation(
             "vouchers_agree_with_their_booklet",

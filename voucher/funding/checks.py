@@ -5,6 +5,7 @@ import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -114,17 +115,20 @@ def check_a_call_is_its_uses(session: Session) -> list[Violation]:
     return found[:ROWS_MAX]
 
 
+@cache
+def _query_calls_are_numbered_without_a_gap() -> Select[*tuple[Any, ...]]:
+    return select(
+        FundsCall.agreement_id,
+        FundsCall.funder_id,
+        func.count().label("found"),
+        func.min(FundsCall.number).label("first"),
+        func.max(FundsCall.number).label("last"),
+    ).group_by(FundsCall.agreement_id, FundsCall.funder_id)
+
+
 def check_calls_are_numbered_without_a_gap(session: Session) -> list[Violation]:
     """Les appels d’un financeur sur une convention sont numérotés de 1 en 1, sans trou."""
-    rows = session.execute(
-        select(
-            FundsCall.agreement_id,
-            FundsCall.funder_id,
-            func.count().label("found"),
-            func.min(FundsCall.number).label("first"),
-            func.max(FundsCall.number).label("last"),
-        ).group_by(FundsCall.agreement_id, FundsCall.funder_id)
-    )
+    rows = session.execute(_query_calls_are_numbered_without_a_gap())
     return [
         Violation(
             "calls_are_numbered_without_a_gap",

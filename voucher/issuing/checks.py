@@ -1,9 +1,11 @@
 """What `voucher verify` proves of issuing: numbers without a gap, whole batches, money that follows vouchers, good signatures."""
 
+from functools import cache
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.issuing import checks_signatures
@@ -137,10 +139,10 @@ def check_orders_are_posted(session: Session) -> list[Violation]:
     return found
 
 
-def check_orders_follow_the_shares(session: Session) -> list[Violation]:
-    """Les parts d’une commande font sa valeur, et s’écartent des taux de la convention de moins d’un centime par chèque."""
+@cache
+def _query_orders_follow_the_shares() -> Select[*tuple[Any, ...]]:
     share = every_share()
-    rows = session.execute(
+    return (
         select(
             IssueBatch.id,
             IssueBatch.voucher_count,
@@ -151,7 +153,12 @@ def check_orders_follow_the_shares(session: Session) -> list[Violation]:
         .join(share, and_(share.c.agreement_id == IssueBatch.agreement_id, share.c.share_set == IssueBatch.share_set))
         .outerjoin(BatchShare, and_(BatchShare.batch_id == IssueBatch.id, BatchShare.funder_id == share.c.funder_id))
         .order_by(IssueBatch.id, share.c.rank)
-    ).all()
+    )
+
+
+def check_orders_follow_the_shares(session: Session) -> list[Violation]:
+    """Les parts d’une commande font sa valeur, et s’écartent des taux de la convention de moins d’un centime par chèque."""
+    rows = session.execute(_query_orders_follow_the_shares()).all()
     found = []
     for batch_id, shares in groupby(rows, key=lambda row: row.id):
         reached, basis_points, is_right, last = 0, 0, True, None

@@ -1,6 +1,9 @@
 """What must be true of the ledger by itself (invariants.md §1 to §3 and §6)."""
 
-from sqlalchemy import case, exists, func, or_, select
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import french_instant
@@ -15,14 +18,14 @@ from voucher.ledger.rule_starts import BANK_DAY, CLOSE_CHECKS, RULE_WORDS
 REVERSALS = [event_type for event_type, rule in RULES.items() if not rule.moves]
 
 
-def check_entries_are_whole(session: Session) -> list[Violation]:
-    """Chaque écriture compte et totalise ses mouvements."""
+@cache
+def _query_entries_are_whole() -> Select[*tuple[Any, ...]]:
     sums = (
         select(Movement.entry_id, func.count().label("found"), func.sum(Movement.amount_cents).label("total"))
         .group_by(Movement.entry_id)
         .subquery()
     )
-    rows = session.execute(
+    return (
         select(Entry.id, Entry.movement_count, Entry.total_cents, sums.c.found, sums.c.total)
         .outerjoin(sums, sums.c.entry_id == Entry.id)
         .where(
@@ -30,6 +33,11 @@ def check_entries_are_whole(session: Session) -> list[Violation]:
             | (func.coalesce(sums.c.total, 0) != Entry.total_cents)
         )
     )
+
+
+def check_entries_are_whole(session: Session) -> list[Violation]:
+    """Chaque écriture compte et totalise ses mouvements."""
+    rows = session.execute(_query_entries_are_whole())
     return [
         Violation(
             "entries_are_whole",
@@ -49,8 +57,8 @@ def check_movements_have_their_entry(session: Session) -> list[Violation]:
     return [Violation("movements_have_their_entry", f"mouvements de {row}", "leur écriture manque") for row in rows]
 
 
-def check_movements_follow_the_chart(session: Session) -> list[Violation]:
-    """Chaque mouvement suit la table « événement → mouvements », dans un seul livre."""
+@cache
+def _query_movements_follow_the_chart() -> Select[*tuple[Any, ...]]:
     debit, credit = aliased(Account), aliased(Account)
     # Counted by account first: the journal is long, the accounts are few.
     kinds = (
@@ -66,7 +74,7 @@ def check_movements_follow_the_chart(session: Session) -> list[Violation]:
         .group_by(Entry.event_type, Entry.journal, Movement.book, Movement.debit_account_id, Movement.credit_account_id)
         .subquery()
     )
-    seen = session.execute(
+    return (
         select(
             kinds.c.event_type,
             kinds.c.journal,
@@ -81,6 +89,11 @@ def check_movements_follow_the_chart(session: Session) -> list[Violation]:
         .join(credit, credit.id == kinds.c.credit_account_id)
         .group_by(kinds.c.event_type, kinds.c.journal, kinds.c.book, debit.code, credit.code, debit.book, credit.book)
     )
+
+
+def check_movements_follow_the_chart(session: Session) -> list[Violation]:
+    """Chaque mouvement suit la table « événement → mouvements », dans un seul livre."""
+    seen = session.execute(_query_movements_follow_the_chart())
     reversible = {(c, d) for rule in RULES.values() for d, c in rule.moves}
     violations = []
     for row in seen:
@@ -100,10 +113,10 @@ def check_movements_follow_the_chart(session: Session) -> list[Violation]:
     return violations
 
 
-def check_reversals_are_contrary(session: Session) -> list[Violation]:
-    """Chaque contre-passation reprend, à l’envers, tous les mouvements de l’écriture du même fait."""
+@cache
+def _query_reversals_are_contrary() -> Select[*tuple[Any, ...]]:
     reversal, first, reversed_entry = aliased(Movement), aliased(Movement), aliased(Entry)
-    rows = session.execute(
+    return (
         select(Entry.id, func.count(reversal.rank).label("found"), func.count(first.rank).label("matched"))
         .join(reversal, reversal.entry_id == Entry.id)
         .outerjoin(
@@ -125,6 +138,11 @@ def check_reversals_are_contrary(session: Session) -> list[Violation]:
             )
         )
     )
+
+
+def check_reversals_are_contrary(session: Session) -> list[Violation]:
+    """Chaque contre-passation reprend, à l’envers, tous les mouvements de l’écriture du même fait."""
+    rows = session.execute(_query_reversals_are_contrary())
     return [
         Violation(
             "reversals_are_contrary", f"écriture {row.id}", f"{row.matched} mouvements annulés, sur {row.found} écrits"
@@ -175,11 +193,11 @@ def check_no_balance_is_on_the_wrong_side(session: Session) -> list[Violation]:
     return violations
 
 
-def check_budget_is_the_envelope(session: Session) -> list[Violation]:
-    """Pour chaque financeur : enveloppe = disponible + engagé + émis + remis + utilisé."""
+@cache
+def _query_budget_is_the_envelope() -> Select[*tuple[Any, ...]]:
     balances = balances_query().subquery()
     total = func.sum(balances.c.balance_cents)
-    rows = session.execute(
+    return (
         select(
             Account.funder_id,
             func.sum(case((balances.c.balance_cents < 0, -balances.c.balance_cents), else_=0)).label("opened"),
@@ -190,6 +208,11 @@ def check_budget_is_the_envelope(session: Session) -> list[Violation]:
         .group_by(Account.funder_id)
         .having(total != 0)
     )
+
+
+def check_budget_is_the_envelope(session: Session) -> list[Violation]:
+    """Pour chaque financeur : enveloppe = disponible + engagé + émis + remis + utilisé."""
+    rows = session.execute(_query_budget_is_the_envelope())
     return [
         Violation(
             "budget_is_the_envelope",
@@ -200,13 +223,18 @@ def check_budget_is_the_envelope(session: Session) -> list[Violation]:
     ]
 
 
-def check_rules_start_where_the_books_were(session: Session) -> list[Violation]:
-    """Une règle des livres épargne ce qui était écrit avant elle, jusqu’à une écriture ou une clôture qui existe."""
+@cache
+def _query_rules_start_where_the_books_were() -> Select[*tuple[Any, ...]]:
     is_of_a_fact = or_(
         (RuleStart.rule == BANK_DAY) & exists().where(Entry.posted_at == RuleStart.written_until),
         (RuleStart.rule == CLOSE_CHECKS) & exists().where(FiscalYear.closed_at == RuleStart.written_until),
     )
-    rows = session.execute(select(RuleStart.rule, RuleStart.written_until).where(~is_of_a_fact))
+    return select(RuleStart.rule, RuleStart.written_until).where(~is_of_a_fact)
+
+
+def check_rules_start_where_the_books_were(session: Session) -> list[Violation]:
+    """Une règle des livres épargne ce qui était écrit avant elle, jusqu’à une écriture ou une clôture qui existe."""
+    rows = session.execute(_query_rules_start_where_the_books_were())
     return [
         Violation(
             "rules_start_where_the_books_were",

@@ -1,6 +1,9 @@
 """What must be true of structures, their bank details and their places."""
 
-from sqlalchemy import and_, func, or_, select
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
@@ -50,9 +53,9 @@ def check_structures_have_one_rib_at_a_time(session: Session) -> list[Violation]
     return violations
 
 
-def check_ribs_are_confirmed_by_another(session: Session) -> list[Violation]:
-    """Un RIB est confirmé par une autre personne que celle qui l’a enregistré, et jamais avant."""
-    rows = session.execute(
+@cache
+def _query_ribs_are_confirmed_by_another() -> Select[*tuple[Any, ...]]:
+    return (
         select(Structure.name, BankDetails.iban, BankDetails.recorded_by == BankDetails.confirmed_by)
         .join(Structure, Structure.id == BankDetails.structure_id)
         .where(
@@ -64,6 +67,11 @@ def check_ribs_are_confirmed_by_another(session: Session) -> list[Violation]:
         )
         .order_by(Structure.name)
     )
+
+
+def check_ribs_are_confirmed_by_another(session: Session) -> list[Violation]:
+    """Un RIB est confirmé par une autre personne que celle qui l’a enregistré, et jamais avant."""
+    rows = session.execute(_query_ribs_are_confirmed_by_another())
     return [
         Violation(
             "ribs_are_confirmed_by_another",

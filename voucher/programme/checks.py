@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from voucher.kernel.checks import Check, Violation
@@ -21,8 +22,8 @@ from voucher.programme.stages import balances_of
 AVAILABLE = Code.COMMITTED
 
 
-def check_commitments_stay_below_ceilings(session: Session) -> list[Violation]:
-    """L’engagé d’une convention est la somme de ses engagements moins les crédits rendus, un nombre entier de chèques, sous son plafond."""
+@cache
+def _query_commitments_stay_below_ceilings() -> Select[*tuple[Any, ...]]:
     committed = select(func.coalesce(func.sum(Commitment.amount_cents), 0)).where(
         Commitment.agreement_id == Agreement.id
     )
@@ -30,16 +31,19 @@ def check_commitments_stay_below_ceilings(session: Session) -> list[Violation]:
         CreditRelease.agreement_id == Agreement.id
     )
     total = committed.scalar_subquery() - released.scalar_subquery()
-    rows = session.execute(
-        select(Agreement.number, Agreement.committed_cents, Agreement.ceiling_cents, total.label("found")).where(
-            or_(
-                Agreement.committed_cents != total,
-                Agreement.committed_cents > Agreement.ceiling_cents,
-                (Agreement.committed_cents - Agreement.kept_cents) % Agreement.face_value_cents != 0,
-                (Agreement.ceiling_cents - Agreement.kept_cents) % Agreement.face_value_cents != 0,
-            )
+    return select(Agreement.number, Agreement.committed_cents, Agreement.ceiling_cents, total.label("found")).where(
+        or_(
+            Agreement.committed_cents != total,
+            Agreement.committed_cents > Agreement.ceiling_cents,
+            (Agreement.committed_cents - Agreement.kept_cents) % Agreement.face_value_cents != 0,
+            (Agreement.ceiling_cents - Agreement.kept_cents) % Agreement.face_value_cents != 0,
         )
     )
+
+
+def check_commitments_stay_below_ceilings(session: Session) -> list[Violation]:
+    """L’engagé d’une convention est la somme de ses engagements moins les crédits rendus, un nombre entier de chèques, sous son plafond."""
+    rows = session.execute(_query_commitments_stay_below_ceilings())
     return [
         Violation(
             "commitments_stay_below_ceilings",
@@ -141,15 +145,20 @@ def check_envelopes_have_their_entry(session: Session) -> list[Violation]:
     )
 
 
-def check_commitments_are_shared_by_position(session: Session) -> list[Violation]:
-    """Ce qu’un financeur a engagé sur une convention est sa part, au centime, de tous les chèques engagés."""
-    rows = session.execute(
+@cache
+def _query_commitments_are_shared_by_position() -> Select[*tuple[Any, ...]]:
+    return (
         select(Account.agreement_id, Account.funder_id, func.sum(Movement.amount_cents).label("cents"))
         .join(Movement, Movement.debit_account_id == Account.id)
         .join(Entry, Entry.id == Movement.entry_id)
         .where(Account.code == AVAILABLE, Entry.event_type == EventType.CREDITS_COMMITTED)
         .group_by(Account.agreement_id, Account.funder_id)
     )
+
+
+def check_commitments_are_shared_by_position(session: Session) -> list[Violation]:
+    """Ce qu’un financeur a engagé sur une convention est sa part, au centime, de tous les chèques engagés."""
+    rows = session.execute(_query_commitments_are_shared_by_position())
     found = {(row.agreement_id, row.funder_id): int(row.cents) for row in rows}
     expected = _committed_by_position(session)
     return [

@@ -1,8 +1,10 @@
 """What must be true at the counter (invariants.md §6, §7, §11 and §12)."""
 
 from datetime import timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.distribution.words import VOUCHER_STATES
@@ -27,15 +29,20 @@ ROWS_MAX = 100  # what is wrong a hundred times is said a hundred times, not a m
 _REDEEMED = (EventType.VOUCHERS_REDEEMED, EventType.VOUCHERS_REDEEMED_FROM_STOCK)
 
 
-def check_a_voucher_is_used_once(session: Session) -> list[Violation]:
-    """Un chèque a au plus un encaissement qui compte."""
-    rows = session.execute(
+@cache
+def _query_a_voucher_is_used_once() -> Select[*tuple[Any, ...]]:
+    return (
         select(RedeemedVoucher.serial, func.count().label("found"))
         .where(RedeemedVoucher.is_live)
         .group_by(RedeemedVoucher.serial)
         .having(func.count() > 1)
         .limit(ROWS_MAX)
     )
+
+
+def check_a_voucher_is_used_once(session: Session) -> list[Violation]:
+    """Un chèque a au plus un encaissement qui compte."""
+    rows = session.execute(_query_a_voucher_is_used_once())
     return [
         Violation(
             "a_voucher_is_used_once", f"chèque {serial_label(row.serial)}", f"{row.found} encaissements qui comptent"
@@ -44,16 +51,21 @@ def check_a_voucher_is_used_once(session: Session) -> list[Violation]:
     ]
 
 
-def check_states_and_redemptions_agree(session: Session) -> list[Violation]:
-    """Un chèque est « encaissé » exactement quand un encaissement ni annulé ni repris le dit."""
+@cache
+def _query_states_and_redemptions_agree() -> Select[*tuple[Any, ...]]:
     live = exists().where(RedeemedVoucher.serial == Voucher.serial, RedeemedVoucher.is_live)
-    rows = session.execute(
+    return (
         select(Voucher.serial, Voucher.state)
         .where(
             or_(and_(Voucher.state == VoucherState.REDEEMED, ~live), and_(Voucher.state != VoucherState.REDEEMED, live))
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_states_and_redemptions_agree(session: Session) -> list[Violation]:
+    """Un chèque est « encaissé » exactement quand un encaissement ni annulé ni repris le dit."""
+    rows = session.execute(_query_states_and_redemptions_agree())
     return [
         Violation(
             "states_and_redemptions_agree",
@@ -64,8 +76,8 @@ def check_states_and_redemptions_agree(session: Session) -> list[Violation]:
     ]
 
 
-def check_lines_follow_their_redemption(session: Session) -> list[Violation]:
-    """Les lignes d’un encaissement comptent ses chèques, de son carnet, et vivent avec lui."""
+@cache
+def _query_lines_follow_their_redemption() -> Select[*tuple[Any, ...]]:
     lines = (
         select(
             RedeemedVoucher.redemption_id,
@@ -78,7 +90,7 @@ def check_lines_follow_their_redemption(session: Session) -> list[Violation]:
         .group_by(RedeemedVoucher.redemption_id)
         .subquery()
     )
-    rows = session.execute(
+    return (
         select(Redemption.id, Redemption.voucher_count, Redemption.state, lines.c.found, lines.c.live)
         .outerjoin(lines, lines.c.redemption_id == Redemption.id)
         .where(
@@ -92,6 +104,11 @@ def check_lines_follow_their_redemption(session: Session) -> list[Violation]:
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_lines_follow_their_redemption(session: Session) -> list[Violation]:
+    """Les lignes d’un encaissement comptent ses chèques, de son carnet, et vivent avec lui."""
+    rows = session.execute(_query_lines_follow_their_redemption())
     return [
         Violation(
             "lines_follow_their_redemption",
@@ -102,9 +119,9 @@ def check_lines_follow_their_redemption(session: Session) -> list[Violation]:
     ]
 
 
-def check_amounts_are_face_values(session: Session) -> list[Violation]:
-    """Un encaissement vaut la valeur faciale de ses chèques."""
-    rows = session.execute(
+@cache
+def _query_amounts_are_face_values() -> Select[*tuple[Any, ...]]:
+    return (
         select(Redemption.id, Redemption.amount_cents, Redemption.voucher_count, IssueBatch.face_value_cents)
         .join(Booklet, Booklet.number == Redemption.booklet_number)
         .join(IssueBatch, IssueBatch.id == Booklet.batch_id)
@@ -116,6 +133,11 @@ def check_amounts_are_face_values(session: Session) -> list[Violation]:
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_amounts_are_face_values(session: Session) -> list[Violation]:
+    """Un encaissement vaut la valeur faciale de ses chèques."""
+    rows = session.execute(_query_amounts_are_face_values())
     return [
         Violation(
             "amounts_are_face_values",
@@ -218,9 +240,9 @@ def check_revoked_keys_redeem_nothing(session: Session) -> list[Violation]:
     return found
 
 
-def check_closed_periods_stay_closed(session: Session) -> list[Violation]:
-    """Rien n’entre dans une période ni n’en sort après sa clôture, et elle est de la même convention."""
-    rows = session.execute(
+@cache
+def _query_closed_periods_stay_closed() -> Select[*tuple[Any, ...]]:
+    return (
         select(Redemption.id, Period.number, Period.closed_at)
         .join(Period, Period.id == Redemption.period_id)
         .where(
@@ -232,6 +254,11 @@ def check_closed_periods_stay_closed(session: Session) -> list[Violation]:
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_closed_periods_stay_closed(session: Session) -> list[Violation]:
+    """Rien n’entre dans une période ni n’en sort après sa clôture, et elle est de la même convention."""
+    rows = session.execute(_query_closed_periods_stay_closed())
     return [
         Violation(
             "closed_periods_stay_closed",
@@ -242,14 +269,19 @@ def check_closed_periods_stay_closed(session: Session) -> list[Violation]:
     ]
 
 
-def check_a_month_takes_its_own(session: Session) -> list[Violation]:
-    """Rien n’est encaissé dans une période dont le mois est fini, à Paris."""
-    rows = session.execute(
+@cache
+def _query_a_month_takes_its_own() -> Select[*tuple[Any, ...]]:
+    return (
         select(Redemption.id, Redemption.redeemed_at, Period.number, Period.ends_at)
         .join(Period, Period.id == Redemption.period_id)
         .where(Redemption.redeemed_at >= Period.ends_at)
         .limit(ROWS_MAX)
     )
+
+
+def check_a_month_takes_its_own(session: Session) -> list[Violation]:
+    """Rien n’est encaissé dans une période dont le mois est fini, à Paris."""
+    rows = session.execute(_query_a_month_takes_its_own())
     return [
         Violation(
             "a_month_takes_its_own",

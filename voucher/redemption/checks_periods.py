@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import Row, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import french_instant, paris_day, start_of_day
@@ -18,10 +19,10 @@ from voucher.redemption.model import Period, Redemption
 ROWS_MAX = 100
 
 
-def check_redemptions_are_of_their_place(session: Session) -> list[Violation]:
-    """Un encaissement est de la structure de son lieu, pour un des neuf services du dispositif."""
+@cache
+def _query_redemptions_are_of_their_place() -> Select[*tuple[Any, ...]]:
     owner, told = aliased(Structure), aliased(Structure)
-    rows = session.execute(
+    return (
         select(
             Redemption.id,
             Redemption.service,
@@ -43,6 +44,11 @@ def check_redemptions_are_of_their_place(session: Session) -> list[Violation]:
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_redemptions_are_of_their_place(session: Session) -> list[Violation]:
+    """Un encaissement est de la structure de son lieu, pour un des neuf services du dispositif."""
+    rows = session.execute(_query_redemptions_are_of_their_place())
     name = "redemptions_are_of_their_place"
     found = []
     for row in rows:
@@ -57,13 +63,13 @@ def check_redemptions_are_of_their_place(session: Session) -> list[Violation]:
     return found
 
 
-def check_periods_follow_each_other(session: Session) -> list[Violation]:
-    """Les périodes d’une convention sont numérotées sans trou, s’ouvrent après la clôture d’avant et finissent à minuit, à Paris ; rien n’y précède leur jour d’ouverture."""
+@cache
+def _query_periods_follow_each_other() -> Select[*tuple[Any, ...]]:
     firsts = select(Redemption.period_id, func.min(Redemption.redeemed_at).label("first_at")).group_by(
         Redemption.period_id
     )
     first = firsts.subquery()
-    rows = session.execute(
+    return (
         select(
             Agreement.number.label("agreement"),
             Period.number.label("rank"),
@@ -75,7 +81,12 @@ def check_periods_follow_each_other(session: Session) -> list[Violation]:
         .join(Agreement, Agreement.id == Period.agreement_id)
         .outerjoin(first, first.c.period_id == Period.id)
         .order_by(Agreement.number, Period.number)
-    ).all()
+    )
+
+
+def check_periods_follow_each_other(session: Session) -> list[Violation]:
+    """Les périodes d’une convention sont numérotées sans trou, s’ouvrent après la clôture d’avant et finissent à minuit, à Paris ; rien n’y précède leur jour d’ouverture."""
+    rows = session.execute(_query_periods_follow_each_other()).all()
     found = []
     for agreement, periods in groupby(rows, lambda row: row.agreement):
         rank, closed_at = 0, None

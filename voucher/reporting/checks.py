@@ -1,6 +1,8 @@
 """What must be true across rooms (invariants.md §5): each side of an equation comes from other tables than the other's."""
 
 from collections.abc import Mapping
+from functools import cache
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -69,14 +71,19 @@ def check_everything_issued_is_accounted_for(session: Session) -> list[Violation
     return violations
 
 
-def check_what_is_used_is_owed_by_funders(session: Session) -> list[Violation]:
-    """Pour chaque financeur et convention : les chèques utilisés sont ce qui lui fut appelé et ce qui reste à appeler."""
+@cache
+def _query_what_is_used_is_owed_by_funders() -> Select[*tuple[Any, ...]]:
     sums = balances_query().subquery()
-    rows = session.execute(
+    return (
         select(Account.code, Account.agreement_id, Account.funder_id, sums.c.balance_cents)
         .join(sums, sums.c.id == Account.id)
         .where(Account.code.in_((Code.USED, Code.TO_CALL)))
-    ).all()
+    )
+
+
+def check_what_is_used_is_owed_by_funders(session: Session) -> list[Violation]:
+    """Pour chaque financeur et convention : les chèques utilisés sont ce qui lui fut appelé et ce qui reste à appeler."""
+    rows = session.execute(_query_what_is_used_is_owed_by_funders()).all()
     sides: dict[tuple[UUID, UUID], dict[str, int]] = {}
     for row in rows:
         sides.setdefault((row.agreement_id, row.funder_id), {})[row.code] = int(row.balance_cents)

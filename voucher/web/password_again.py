@@ -20,4 +20,4 @@ class PasswordAgain(HouseForm):
 def confirm_actor(form: Any) -> None:
     """Raise Refused unless the form holds the password of who acts."""
     here = services()
-    confirm_password(here.database, viewer().account_id, form.password.data, now=here.now())
+    confirm_password(here.database, viewer(), form.password.data, "", now=here.now())

@@ -1,6 +1,9 @@
 """What must be true of what public accountants said: it speaks of their payments alone."""
 
-from sqlalchemy import select
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
@@ -12,9 +15,9 @@ from voucher.settlement.words.labels import CHANNELS
 from voucher.settlement.words.states import BankFileKind
 
 
-def check_a_return_file_speaks_of_its_channel(session: Session) -> list[Violation]:
-    """Une ligne du retour d’un comptable paie ou rend un règlement du circuit « comptable public »."""
-    rows = session.execute(
+@cache
+def _query_a_return_file_speaks_of_its_channel() -> Select[*tuple[Any, ...]]:
+    return (
         select(*LINE_COLUMNS, SettlementBatch.channel)
         .join(BankFile, BankFile.sha256 == BankLine.bank_file)
         .outerjoin(BankMatch, (BankMatch.line_id == BankLine.id) & BankMatch.undone_at.is_(None))
@@ -26,6 +29,11 @@ def check_a_return_file_speaks_of_its_channel(session: Session) -> list[Violatio
             SettlementBatch.channel.is_distinct_from(SettlementChannel.PUBLIC_ACCOUNTANT),
         )
     )
+
+
+def check_a_return_file_speaks_of_its_channel(session: Session) -> list[Violation]:
+    """Une ligne du retour d’un comptable paie ou rend un règlement du circuit « comptable public »."""
+    rows = session.execute(_query_a_return_file_speaks_of_its_channel())
     return [
         Violation(
             "a_return_file_speaks_of_its_channel",

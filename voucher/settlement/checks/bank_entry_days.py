@@ -1,6 +1,7 @@
 """What must be true of the days of the entries that bank lines cause: the bank's booking date, or the first open day (ADR 23)."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, exists, not_, or_, select
@@ -33,27 +34,37 @@ def check_a_line_counts_on_the_banks_day(session: Session) -> list[Violation]:
             f"écriture {row.id}",
             f"du {french_date(row.effective_on)}, alors que la banque dit le {french_date(row.day)}",
         )
-        for query in (*_entries(), _reversals(), *_withdrawals())
-        for row in session.execute(query.where(written_under(BANK_DAY, Entry.posted_at)).limit(ROWS_MAX))
+        for query in _queries_of_entries()
+        for row in session.execute(query)
     ]
-    for table in (FundsReceipt, AdvanceRefund, AdvanceReturn):
-        columns: Any = table
-        rows = session.execute(
-            select(columns.id, columns.booked_on, BankLine.booked_on.label("day"))
-            .join(BankMatch, (BankMatch.id == columns.id) & (BankMatch.part == 1))
-            .join(BankLine, BankLine.id == BankMatch.line_id)
-            .where(columns.booked_on != BankLine.booked_on)
-            .limit(ROWS_MAX)
+    return found + [
+        Violation(
+            "a_line_counts_on_the_banks_day",
+            f"versement {row.id}",
+            f"daté du {french_date(row.booked_on)}, alors que la banque dit le {french_date(row.day)}",
         )
-        found += [
-            Violation(
-                "a_line_counts_on_the_banks_day",
-                f"versement {row.id}",
-                f"daté du {french_date(row.booked_on)}, alors que la banque dit le {french_date(row.day)}",
-            )
-            for row in rows
-        ]
-    return found
+        for query in _queries_of_receipts()
+        for row in session.execute(query)
+    ]
+
+
+@cache
+def _queries_of_entries() -> tuple[Select[*tuple[Any, ...]], ...]:
+    rule = written_under(BANK_DAY, Entry.posted_at)
+    return tuple(query.where(rule).limit(ROWS_MAX) for query in (*_entries(), _reversals(), *_withdrawals()))
+
+
+@cache
+def _queries_of_receipts() -> tuple[Select[*tuple[Any, ...]], ...]:
+    tables: tuple[Any, ...] = (FundsReceipt, AdvanceRefund, AdvanceReturn)
+    return tuple(
+        select(table.id, table.booked_on, BankLine.booked_on.label("day"))
+        .join(BankMatch, (BankMatch.id == table.id) & (BankMatch.part == 1))
+        .join(BankLine, BankLine.id == BankMatch.line_id)
+        .where(table.booked_on != BankLine.booked_on)
+        .limit(ROWS_MAX)
+        for table in tables
+    )
 
 
 def _entries() -> Iterator[Select[*tuple[Any, ...]]]:

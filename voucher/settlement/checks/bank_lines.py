@@ -1,6 +1,8 @@
 """What must be true of bank lines: each used for what it is worth, each in the books, and nothing paid without one."""
 
+from functools import cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Select, and_, case, exists, func, literal, not_, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
@@ -26,15 +28,15 @@ ROWS_MAX = 100
 _OURS = (MatchKind.PAYMENT, MatchKind.RETURN, MatchKind.CHARGE)
 
 
-def check_a_line_is_booked_once(session: Session) -> list[Violation]:
-    """Chaque ligne de banque a une écriture, de son montant, de son sens et de son jour ; défaite, elle en a une d’attente."""
+@cache
+def _query_a_line_is_booked_once() -> Select[*tuple[Any, ...]]:
     direct, unknown, match = aliased(Entry), aliased(Entry), aliased(BankMatch)
     one_way = case((BankLine.is_credit, EventType.TRANSFER_RETURNED.value), else_=EventType.TRANSFER_BOOKED.value)
     charged = case((BankLine.is_credit, EventType.BANK_CHARGE_REFUNDED.value), else_=EventType.BANK_CHARGED.value)
     waiting = case(
         (BankLine.is_credit, EventType.UNKNOWN_CREDIT_BOOKED.value), else_=EventType.UNKNOWN_DEBIT_BOOKED.value
     )
-    rows = session.execute(
+    return (
         select(
             *LINE_COLUMNS,
             BankLine.amount_cents,
@@ -63,6 +65,11 @@ def check_a_line_is_booked_once(session: Session) -> list[Violation]:
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_a_line_is_booked_once(session: Session) -> list[Violation]:
+    """Chaque ligne de banque a une écriture, de son montant, de son sens et de son jour ; défaite, elle en a une d’attente."""
+    rows = session.execute(_query_a_line_is_booked_once())
     return [
         Violation(
             "a_line_is_booked_once",
@@ -124,8 +131,8 @@ def check_a_line_is_what_it_was_matched_with(session: Session) -> list[Violation
     ]
 
 
-def check_a_match_is_in_the_books(session: Session) -> list[Violation]:
-    """Un rapprochement a son écriture, de son montant ; défait, sa contre-passation ; deux lignes qui s’annulent n’en ont pas besoin."""
+@cache
+def _queries_of_matches_not_in_the_books() -> tuple[Select[UUID], ...]:
     sums = (
         select(
             BankMatch.id,
@@ -204,15 +211,20 @@ def check_a_match_is_in_the_books(session: Session) -> list[Violation]:
             )
         )
     )
+    return tuple(query.limit(ROWS_MAX) for query in (made, elsewhere, repaid, offset))
+
+
+def check_a_match_is_in_the_books(session: Session) -> list[Violation]:
+    """Un rapprochement a son écriture, de son montant ; défait, sa contre-passation ; deux lignes qui s’annulent n’en ont pas besoin."""
     return [
         Violation("a_match_is_in_the_books", f"rapprochement {found}", "son écriture manque ou dit autre chose")
-        for query in (made, elsewhere, repaid, offset)
-        for found in session.scalars(query.limit(ROWS_MAX))
+        for query in _queries_of_matches_not_in_the_books()
+        for found in session.scalars(query)
     ]
 
 
-def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]:
-    """« Payé » veut dire une ligne au débit, « retourné » une ligne au crédit, « rejeté » une écriture de rejet."""
+@cache
+def _query_an_advice_says_what_the_bank_said() -> Select[*tuple[Any, ...]]:
     debit, credit, line = aliased(BankMatch), aliased(BankMatch), aliased(BankLine)
     withdrawal, reversal = aliased(Entry), aliased(Entry)
     is_withdrawn = exists().where(
@@ -225,7 +237,7 @@ def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]
         exists().where(Entry.event_id == PaymentAdvice.id, Entry.event_type == EventType.TRANSFER_REJECTED)
         & ~is_withdrawn
     )
-    rows = session.execute(
+    return (
         select(PaymentAdvice.reference, PaymentAdvice.state)
         .outerjoin(debit, _stands(debit, MatchKind.PAYMENT))
         .outerjoin(line, line.id == debit.line_id)
@@ -246,6 +258,11 @@ def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_an_advice_says_what_the_bank_said(session: Session) -> list[Violation]:
+    """« Payé » veut dire une ligne au débit, « retourné » une ligne au crédit, « rejeté » une écriture de rejet."""
+    rows = session.execute(_query_an_advice_says_what_the_bank_said())
     return [
         Violation(
             "an_advice_says_what_the_bank_said",
@@ -260,12 +277,13 @@ def _stands(match: type[BankMatch], kind: MatchKind) -> Any:
     return (match.advice_id == PaymentAdvice.id) & (match.kind == kind) & match.undone_at.is_(None)
 
 
-def check_the_bank_account_is_the_banks(session: Session) -> list[Violation]:
-    """Pour chaque compte payeur : 5120 = toutes les lignes de la banque ; 4711 = celles qui restent à identifier."""
+@cache
+def _queries_of_the_banks_accounts() -> tuple[tuple[Code, int, Select[*tuple[Any, ...]]], ...]:
+    """Return each account, the sign of its movements beside the bank's, and the statement of its gaps."""
     signed = case((BankLine.is_credit, -BankLine.amount_cents), else_=BankLine.amount_cents)
     lines = select(BankLine.paying_account_id.label("account_id"), signed.label("cents"))
     balances = balances_query().subquery()
-    violations = []
+    queries = []
     # 5120 moves as the bank does, 4711 the other way round.
     for code, sources, sign in ((Code.BANK, [lines], 1), (Code.UNIDENTIFIED, [lines, *_identified()], -1)):
         ledger = (
@@ -279,16 +297,22 @@ def check_the_bank_account_is_the_banks(session: Session) -> list[Violation]:
         gap = func.sum(both.c.cents)
         kept = func.sum(case((both.c.is_ledger == 1, both.c.cents), else_=0)).label("kept")
         told = func.sum(case((both.c.is_ledger == 0, both.c.cents), else_=0)).label("told")
-        rows = session.execute(select(both.c.account_id, kept, told).group_by(both.c.account_id).having(gap != 0))
-        violations += [
-            Violation(
-                "the_bank_account_is_the_banks",
-                f"compte {code}, compte payeur {row.account_id}",
-                f"{format_euros(int(row.kept) * sign)} au registre, {format_euros(-int(row.told) * sign)} selon les relevés",
-            )
-            for row in rows
-        ]
-    return violations
+        query = select(both.c.account_id, kept, told).group_by(both.c.account_id).having(gap != 0)
+        queries.append((code, sign, query))
+    return tuple(queries)
+
+
+def check_the_bank_account_is_the_banks(session: Session) -> list[Violation]:
+    """Pour chaque compte payeur : 5120 = toutes les lignes de la banque ; 4711 = celles qui restent à identifier."""
+    return [
+        Violation(
+            "the_bank_account_is_the_banks",
+            f"compte {code}, compte payeur {row.account_id}",
+            f"{format_euros(int(row.kept) * sign)} au registre, {format_euros(-int(row.told) * sign)} selon les relevés",
+        )
+        for code, sign, query in _queries_of_the_banks_accounts()
+        for row in session.execute(query)
+    ]
 
 
 def check_no_line_is_of_a_day_to_come(session: Session) -> list[Violation]:

@@ -3,6 +3,7 @@
 Sums on both sides of a promise are put in one list with opposite signs: what does not come to zero is a violation.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, Select, case, exists, func, or_, select, union_all
@@ -28,7 +29,7 @@ from voucher.settlement.checks import people as checks_people
 from voucher.settlement.checks import proposals as checks_proposals
 from voucher.settlement.checks import recoveries as checks_overpayments
 from voucher.settlement.checks import statements as checks_statements
-from voucher.settlement.checks.ledger_gaps import gaps, said
+from voucher.settlement.checks.ledger_gaps import query_gaps, said
 from voucher.settlement.model.batches import AdviceLine, PaymentAdvice
 from voucher.settlement.model.batches import SettlementBatch as Batch
 from voucher.settlement.model.recoveries import Recovery
@@ -58,8 +59,8 @@ def check_a_period_is_in_one_batch(session: Session) -> list[Violation]:
     ]
 
 
-def check_a_batch_totals_its_advices(session: Session) -> list[Violation]:
-    """Un lot compte et totalise les bordereaux qu’il paie, et le registre dit le même total."""
+@cache
+def _query_a_batch_totals_its_advices() -> Select[*tuple[Any, ...]]:
     advices = (
         select(
             PaymentAdvice.batch_id,
@@ -84,7 +85,7 @@ def check_a_batch_totals_its_advices(session: Session) -> list[Violation]:
         .where(PaymentAdvice.batch_id == Batch.id, Recovery.cancelled_at.is_(None))
         .scalar_subquery()
     )
-    rows = session.execute(
+    return (
         select(
             Batch.number,
             Batch.advice_count,
@@ -100,6 +101,11 @@ def check_a_batch_totals_its_advices(session: Session) -> list[Violation]:
         .outerjoin(frozen, (frozen.event_type == EventType.BATCH_FROZEN) & (frozen.event_id == Batch.id))
         .outerjoin(exported, (exported.event_type == EventType.BATCH_EXPORTED) & (exported.event_id == Batch.id))
     )
+
+
+def check_a_batch_totals_its_advices(session: Session) -> list[Violation]:
+    """Un lot compte et totalise les bordereaux qu’il paie, et le registre dit le même total."""
+    rows = session.execute(_query_a_batch_totals_its_advices())
     violations = []
     for row in rows:
         sides = {row.total_cents, int(row.total), _whole(row.ordered)}
@@ -113,12 +119,17 @@ def check_a_batch_totals_its_advices(session: Session) -> list[Violation]:
     return violations
 
 
-def check_a_batch_says_who_did_what(session: Session) -> list[Violation]:
-    """Chaque étape d’un lot dit qui et quand, dans l’ordre ; qui a arrêté n’a pas validé ; clos, il n’attend plus rien."""
+@cache
+def _query_a_batch_says_who_did_what() -> Select[*tuple[Any, ...]]:
     awaited = exists().where(
         PaymentAdvice.batch_id == Batch.id, PaymentAdvice.state.in_((AdviceState.DUE, AdviceState.IN_FILE))
     )
-    rows = session.execute(select(*Batch.__table__.columns, awaited.label("is_awaited")))
+    return select(*Batch.__table__.columns, awaited.label("is_awaited"))
+
+
+def check_a_batch_says_who_did_what(session: Session) -> list[Violation]:
+    """Chaque étape d’un lot dit qui et quand, dans l’ordre ; qui a arrêté n’a pas validé ; clos, il n’attend plus rien."""
+    rows = session.execute(_query_a_batch_says_who_did_what())
     return [
         Violation(
             "a_batch_says_who_did_what",
@@ -146,8 +157,8 @@ def _is_signed(row: Row[*tuple[Any, ...]]) -> bool:
     return expected[row.state] and row.approved_by != row.frozen_by and steps == sorted(steps)
 
 
-def check_an_advice_is_its_lines(session: Session) -> list[Violation]:
-    """Chaque bordereau vaut la somme de ses lignes, en euros et en chèques."""
+@cache
+def _query_an_advice_is_its_lines() -> Select[*tuple[Any, ...]]:
     sums = (
         select(
             AdviceLine.advice_id,
@@ -157,7 +168,7 @@ def check_an_advice_is_its_lines(session: Session) -> list[Violation]:
         .group_by(AdviceLine.advice_id)
         .subquery()
     )
-    rows = session.execute(
+    return (
         select(PaymentAdvice.reference, PaymentAdvice.amount_cents, sums.c.cents)
         .outerjoin(sums, sums.c.advice_id == PaymentAdvice.id)
         .where(
@@ -167,6 +178,11 @@ def check_an_advice_is_its_lines(session: Session) -> list[Violation]:
             )
         )
     )
+
+
+def check_an_advice_is_its_lines(session: Session) -> list[Violation]:
+    """Chaque bordereau vaut la somme de ses lignes, en euros et en chèques."""
+    rows = session.execute(_query_an_advice_is_its_lines())
     return [
         Violation(
             "an_advice_is_its_lines",
@@ -177,8 +193,8 @@ def check_an_advice_is_its_lines(session: Session) -> list[Violation]:
     ]
 
 
-def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
-    """Pour chaque structure, la ligne d’une période réglée vaut les encaissements confirmés quand elle fut réglée, en euros et en chèques."""
+@cache
+def _query_a_period_is_paid_in_full() -> Select[*tuple[Any, ...]]:
     lines = select(
         AdviceLine.source_id.label("period_id"),
         AdviceLine.structure_id,
@@ -197,7 +213,7 @@ def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
         .group_by(Redemption.period_id, Redemption.structure_id)
     )
     both = union_all(lines, redeemed).subquery()
-    rows = session.execute(
+    return (
         select(
             both.c.period_id,
             both.c.structure_id,
@@ -208,6 +224,11 @@ def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
         .having(or_(func.sum(both.c.cents) != 0, func.sum(both.c.vouchers) != 0))
         .limit(ROWS_MAX)
     )
+
+
+def check_a_period_is_paid_in_full(session: Session) -> list[Violation]:
+    """Pour chaque structure, la ligne d’une période réglée vaut les encaissements confirmés quand elle fut réglée, en euros et en chèques."""
+    rows = session.execute(_query_a_period_is_paid_in_full())
     return [
         Violation(
             "a_period_is_paid_in_full",
@@ -273,8 +294,8 @@ def check_what_failed_is_taken_up_once(session: Session) -> list[Violation]:
     ]
 
 
-def check_the_ledger_owes_what_settlement_owes(session: Session) -> list[Violation]:
-    """Pour chaque structure : 4670 = encaissements à régler et règlements en attente ; 4675 = règlements arrêtés."""
+@cache
+def _queries_of_what_settlement_owes() -> dict[str, Select[*tuple[Any, ...]]]:
     advices = select(Batch.agreement_id, PaymentAdvice.structure_id, PaymentAdvice.amount_cents.label("cents")).join(
         Batch, Batch.id == PaymentAdvice.batch_id
     )
@@ -288,31 +309,42 @@ def check_the_ledger_owes_what_settlement_owes(session: Session) -> list[Violati
         Code.OWED: [waiting_periods, advices.where(PaymentAdvice.state.in_(waiting)), released_unpaid()],
         Code.ORDERED: [advices.where(PaymentAdvice.state == AdviceState.DUE)],
     }
+    dimensions = ("agreement_id", "structure_id")
+    return {code: query_gaps(code, sources, dimensions) for code, sources in owed.items()}
+
+
+def check_the_ledger_owes_what_settlement_owes(session: Session) -> list[Violation]:
+    """Pour chaque structure : 4670 = encaissements à régler et règlements en attente ; 4675 = règlements arrêtés."""
     return [
         Violation(
             "the_ledger_owes_what_settlement_owes",
             f"compte {code}, convention {row.agreement_id}, structure {row.structure_id}",
             said(row, "selon les bordereaux"),
         )
-        for code, sources in owed.items()
-        for row in gaps(session, code, sources, ("agreement_id", "structure_id"))
+        for code, query in _queries_of_what_settlement_owes().items()
+        for row in session.execute(query)
     ]
 
 
-def check_the_ledger_waits_for_what_left(session: Session) -> list[Violation]:
-    """Pour chaque convention : 5115 = virements transmis, ni rejetés ni débités par la banque."""
+@cache
+def _query_the_ledger_waits_for_what_left() -> Select[*tuple[Any, ...]]:
     left = (
         select(Batch.agreement_id, PaymentAdvice.amount_cents.label("cents"))
         .join(Batch, Batch.id == PaymentAdvice.batch_id)
         .where(PaymentAdvice.state == AdviceState.IN_FILE)
     )
+    return query_gaps(Code.IN_TRANSIT, [left], ("agreement_id",))
+
+
+def check_the_ledger_waits_for_what_left(session: Session) -> list[Violation]:
+    """Pour chaque convention : 5115 = virements transmis, ni rejetés ni débités par la banque."""
     return [
         Violation(
             "the_ledger_waits_for_what_left",
             f"convention {row.agreement_id}",
             said(row, "selon les virements transmis"),
         )
-        for row in gaps(session, Code.IN_TRANSIT, [left], ("agreement_id",))
+        for row in session.execute(_query_the_ledger_waits_for_what_left())
     ]
 
 

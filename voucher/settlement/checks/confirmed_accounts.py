@@ -1,8 +1,10 @@
 """What must be true of the RIBs that payments went to: confirmed before they were frozen, by another than who approved them."""
 
 from datetime import timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
@@ -21,12 +23,12 @@ _SAME_ACCOUNT = and_(
 )
 
 
-def check_payments_go_to_confirmed_ribs(session: Session) -> list[Violation]:
-    """Un règlement va sur un RIB confirmé avant l’arrêt de son lot."""
+@cache
+def _query_payments_go_to_confirmed_ribs() -> Select[*tuple[Any, ...]]:
     # Clocks of several machines may disagree by some hours: only what is past doubt is said.
     first = select(func.min(BankDetails.confirmed_at)).where(_SAME_ACCOUNT).scalar_subquery()
     is_confirmed = exists().where(_SAME_ACCOUNT, BankDetails.confirmed_at <= SettlementBatch.frozen_at)
-    rows = session.execute(
+    return (
         select(PaymentAdvice.reference, PaymentAdvice.amount_cents, Structure.name, SettlementBatch.frozen_at, first)
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .join(Structure, Structure.id == PaymentAdvice.structure_id)
@@ -34,6 +36,11 @@ def check_payments_go_to_confirmed_ribs(session: Session) -> list[Violation]:
         .order_by(PaymentAdvice.reference)
         .limit(ROWS_MAX)
     )
+
+
+def check_payments_go_to_confirmed_ribs(session: Session) -> list[Violation]:
+    """Un règlement va sur un RIB confirmé avant l’arrêt de son lot."""
+    rows = session.execute(_query_payments_go_to_confirmed_ribs())
     return [
         Violation(
             "payments_go_to_confirmed_ribs",
@@ -45,9 +52,9 @@ def check_payments_go_to_confirmed_ribs(session: Session) -> list[Violation]:
     ]
 
 
-def check_who_approves_confirmed_no_rib(session: Session) -> list[Violation]:
-    """Qui valide un lot n’a confirmé aucun des RIB qu’il paie."""
-    rows = session.execute(
+@cache
+def _query_who_approves_confirmed_no_rib() -> Select[*tuple[Any, ...]]:
+    return (
         select(SettlementBatch.number, PaymentAdvice.reference, Structure.name)
         .join(SettlementBatch, SettlementBatch.id == PaymentAdvice.batch_id)
         .join(Structure, Structure.id == PaymentAdvice.structure_id)
@@ -61,6 +68,11 @@ def check_who_approves_confirmed_no_rib(session: Session) -> list[Violation]:
         .order_by(SettlementBatch.number, PaymentAdvice.reference)
         .limit(ROWS_MAX)
     )
+
+
+def check_who_approves_confirmed_no_rib(session: Session) -> list[Violation]:
+    """Qui valide un lot n’a confirmé aucun des RIB qu’il paie."""
+    rows = session.execute(_query_who_approves_confirmed_no_rib())
     return [
         Violation(
             "who_approves_confirmed_no_rib",

@@ -1,6 +1,9 @@
 """What must be true of the duplicates that banks announce: no transfer is offered again but by the answers of two people."""
 
-from sqlalchemy import ScalarSelect, exists, func, or_, select
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ScalarSelect, Select, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.calendar import french_instant
@@ -18,8 +21,8 @@ from voucher.settlement.words.states import AdviceState, DuplicateOutcome, Repor
 ROWS_MAX = 100
 
 
-def check_a_duplicate_is_offered_again_by_two_people(session: Session) -> list[Violation]:
-    """Un virement dont la banque annonce un doublon n’est à payer de nouveau que si deux personnes ont répondu, ou si elle l’a rejeté."""
+@cache
+def _query_a_duplicate_is_offered_again_by_two_people() -> Select[*tuple[Any, ...]]:
     never = _people(DuplicateOutcome.NEVER_CAME)
     stands = _people(DuplicateOutcome.STANDS)
     announced_at = (
@@ -30,7 +33,7 @@ def check_a_duplicate_is_offered_again_by_two_people(session: Session) -> list[V
         .scalar_subquery()
     )
     rejection = aliased(Entry)
-    rows = session.execute(
+    return (
         select(
             PaymentAdvice.reference, PaymentAdvice.amount_cents, PaymentAdvice.state_reason, never.label("never_count")
         )
@@ -57,6 +60,11 @@ def check_a_duplicate_is_offered_again_by_two_people(session: Session) -> list[V
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_a_duplicate_is_offered_again_by_two_people(session: Session) -> list[Violation]:
+    """Un virement dont la banque annonce un doublon n’est à payer de nouveau que si deux personnes ont répondu, ou si elle l’a rejeté."""
+    rows = session.execute(_query_a_duplicate_is_offered_again_by_two_people())
     return [
         Violation(
             "a_duplicate_is_offered_again_by_two_people",

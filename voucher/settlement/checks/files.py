@@ -3,11 +3,12 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from lxml import etree
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.checks import Check, Violation
@@ -97,15 +98,20 @@ def check_files_pay_their_batch(session: Session) -> list[Violation]:
     return violations
 
 
-def check_a_file_debits_one_account(session: Session) -> list[Violation]:
-    """Un fichier de virements débite un seul compte : un compte payeur connu, celui de sa convention."""
-    files = session.execute(
+@cache
+def _query_a_file_debits_one_account() -> Select[*tuple[Any, ...]]:
+    return (
         select(PaymentFile.name, PaymentFile.kind, PaymentFile.content, PayingAccount.iban)
         .join(SettlementBatch, SettlementBatch.id == PaymentFile.batch_id)
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
         .join(PayingAccount, PayingAccount.id == Agreement.paying_account_id)
         .where(PaymentFile.kind.in_(TRANSFER_KINDS))
     )
+
+
+def check_a_file_debits_one_account(session: Session) -> list[Violation]:
+    """Un fichier de virements débite un seul compte : un compte payeur connu, celui de sa convention."""
+    files = session.execute(_query_a_file_debits_one_account())
     violations = []
     for file in files:
         tag = f"{{{namespace_of(file.kind)}}}"

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Row, Select, case, func, literal, select, union_all
-from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date
 from voucher.kernel.money import format_euros
@@ -15,10 +14,10 @@ from voucher.settlement.model.batches import BankLine
 ROWS_MAX = 100
 
 
-def gaps(
-    session: Session, code: str, sources: Iterable[Select[*tuple[Any, ...]]], dimensions: tuple[str, ...]
-) -> list[Row[*tuple[Any, ...]]]:
-    """Return the accounts of a code whose balance (credit side) is not the sum of the rows of `sources`: `kept` and `told`, in cents."""
+def query_gaps(
+    code: str, sources: Iterable[Select[*tuple[Any, ...]]], dimensions: tuple[str, ...]
+) -> Select[*tuple[Any, ...]]:
+    """Return the statement of the accounts of a code whose balance (credit side) is not the sum of the rows of `sources`: `kept` and `told`, in cents."""
     balances = balances_query().subquery()
     ledger = (
         select(
@@ -35,7 +34,7 @@ def gaps(
     gap = func.sum(both.c.cents)
     kept = func.sum(case((both.c.is_ledger == 1, -both.c.cents), else_=0)).label("kept")
     said_cents = func.sum(case((both.c.is_ledger == 0, both.c.cents), else_=0)).label("told")
-    return list(session.execute(select(*by, kept, said_cents).group_by(*by).having(gap != 0).limit(ROWS_MAX)))
+    return select(*by, kept, said_cents).group_by(*by).having(gap != 0).limit(ROWS_MAX)
 
 
 def said(row: Row[*tuple[Any, ...]], by: str) -> str:

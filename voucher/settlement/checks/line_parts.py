@@ -3,6 +3,7 @@
 What is left is read in the ledger, entry by entry: what of a line waits in 4711, and not what its row says of itself.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, and_, case, func, or_, select, union_all
@@ -24,8 +25,8 @@ _OF_CREDITS = (MatchKind.RETURN, MatchKind.FUNDS, MatchKind.OVERPAYMENT, MatchKi
 _OF_DEBITS = (MatchKind.PAYMENT, MatchKind.ADVANCE_REFUND, MatchKind.ADVANCE_RETURN, MatchKind.REFUND_DEBIT)
 
 
-def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
-    """Les parts d’une ligne de banque et ce qui en reste au compte 4711 font son montant ; chaque part va dans le sens de la ligne."""
+@cache
+def _query_parts_and_rest_unlike_the_line() -> Select[*tuple[Any, ...]]:
     # Two lines that undo each other use their cents and move nothing; so do a credit that is sent back and its debit.
     posted = case((BankMatch.kind.in_(_MOVE_NOTHING), 0), else_=BankMatch.amount_cents)
     parts = (
@@ -36,22 +37,18 @@ def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
     )
     rest = _left_in_the_books().subquery()
     part_cents, rest_cents = func.coalesce(parts.c.cents, 0), func.coalesce(rest.c.cents, 0)
-    rows = session.execute(
+    return (
         select(*LINE_COLUMNS, BankLine.amount_cents, part_cents.label("parts"), rest_cents.label("rest"))
         .outerjoin(parts, parts.c.line_id == BankLine.id)
         .outerjoin(rest, rest.c.line_id == BankLine.id)
         .where(part_cents + rest_cents != BankLine.amount_cents)
         .limit(ROWS_MAX)
     )
-    found = [
-        Violation(
-            "parts_and_rest_make_the_line",
-            line_name(row),
-            f"{format_euros(int(row.parts))} de parts et {format_euros(int(row.rest))} à identifier, pour {format_euros(row.amount_cents)}",
-        )
-        for row in rows
-    ]
-    other_way = session.execute(
+
+
+@cache
+def _query_parts_the_other_way() -> Select[*tuple[Any, ...]]:
+    return (
         select(*LINE_COLUMNS, BankMatch.amount_cents, BankLine.amount_cents.label("line_cents"))
         .join(BankMatch, BankMatch.line_id == BankLine.id)
         .where(
@@ -62,13 +59,25 @@ def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_parts_and_rest_make_the_line(session: Session) -> list[Violation]:
+    """Les parts d’une ligne de banque et ce qui en reste au compte 4711 font son montant ; chaque part va dans le sens de la ligne."""
+    found = [
+        Violation(
+            "parts_and_rest_make_the_line",
+            line_name(row),
+            f"{format_euros(int(row.parts))} de parts et {format_euros(int(row.rest))} à identifier, pour {format_euros(row.amount_cents)}",
+        )
+        for row in session.execute(_query_parts_and_rest_unlike_the_line())
+    ]
     return found + [
         Violation(
             "parts_and_rest_make_the_line",
             line_name(row),
             f"une part de {format_euros(row.amount_cents)} dans l’autre sens que cette ligne de {format_euros(row.line_cents)}",
         )
-        for row in other_way
+        for row in session.execute(_query_parts_the_other_way())
     ]
 
 
@@ -96,8 +105,8 @@ def _left_in_the_books() -> Select[*tuple[Any, ...]]:
     )
 
 
-def check_parts_make_what_a_call_received(session: Session) -> list[Violation]:
-    """Les parts de lignes rapprochées d’un appel de fonds font ce qu’il a reçu, jamais plus que ce qu’il demande."""
+@cache
+def _query_parts_make_what_a_call_received() -> Select[*tuple[Any, ...]]:
     parts = (
         select(BankMatch.target_id, func.sum(BankMatch.amount_cents).label("cents"))
         .where(BankMatch.kind == MatchKind.FUNDS, BankMatch.undone_at.is_(None))
@@ -105,12 +114,17 @@ def check_parts_make_what_a_call_received(session: Session) -> list[Violation]:
         .subquery()
     )
     cents = func.coalesce(parts.c.cents, 0)
-    rows = session.execute(
+    return (
         select(FundsCall.reference, FundsCall.called_cents, FundsCall.received_cents, cents.label("parts"))
         .outerjoin(parts, parts.c.target_id == FundsCall.id)
         .where(or_(cents != FundsCall.received_cents, cents > FundsCall.called_cents))
         .limit(ROWS_MAX)
     )
+
+
+def check_parts_make_what_a_call_received(session: Session) -> list[Violation]:
+    """Les parts de lignes rapprochées d’un appel de fonds font ce qu’il a reçu, jamais plus que ce qu’il demande."""
+    rows = session.execute(_query_parts_make_what_a_call_received())
     return [
         Violation(
             "parts_make_what_a_call_received",

@@ -1,8 +1,9 @@
 """What must be true of payments' states: each is where its history leads, by changes that the table knows, for reasons that exist."""
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.checks import Check, Violation
@@ -28,10 +29,10 @@ _BY_ENTRY = {
 }
 
 
-def check_a_payment_is_where_its_history_leads(session: Session) -> list[Violation]:
-    """L’état d’un règlement est celui de son dernier événement ; ses événements se comptent de un en un, sans trou."""
+@cache
+def _query_a_payment_is_where_its_history_leads() -> Select[*tuple[Any, ...]]:
     last, counts = aliased(PaymentEvent), _counts()
-    rows = session.execute(
+    return (
         select(PaymentAdvice.reference, PaymentAdvice.state, last.to_state)
         .outerjoin(last, and_(last.advice_id == PaymentAdvice.id, last.rank == PaymentAdvice.event_count))
         .outerjoin(counts, counts.c.advice_id == PaymentAdvice.id)
@@ -43,6 +44,11 @@ def check_a_payment_is_where_its_history_leads(session: Session) -> list[Violati
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_a_payment_is_where_its_history_leads(session: Session) -> list[Violation]:
+    """L’état d’un règlement est celui de son dernier événement ; ses événements se comptent de un en un, sans trou."""
+    rows = session.execute(_query_a_payment_is_where_its_history_leads())
     return [
         Violation(
             "a_payment_is_where_its_history_leads",
@@ -91,14 +97,19 @@ def check_a_history_is_a_chain_of_known_changes(session: Session) -> list[Violat
     ]
 
 
-def check_an_event_names_what_made_it(session: Session) -> list[Violation]:
-    """Chaque événement d’un règlement nomme ce qui l’a fait : une ligne rapprochée de lui, un lot, ou l’écriture de son rejet."""
-    rows = session.execute(
+@cache
+def _query_an_event_names_what_made_it() -> Select[*tuple[Any, ...]]:
+    return (
         select(PaymentAdvice.reference, PaymentEvent.to_state, PaymentEvent.why)
         .join(PaymentAdvice, PaymentAdvice.id == PaymentEvent.advice_id)
         .where(or_(*_unnamed()))
         .limit(ROWS_MAX)
     )
+
+
+def check_an_event_names_what_made_it(session: Session) -> list[Violation]:
+    """Chaque événement d’un règlement nomme ce qui l’a fait : une ligne rapprochée de lui, un lot, ou l’écriture de son rejet."""
+    rows = session.execute(_query_an_event_names_what_made_it())
     return [
         Violation(
             "an_event_names_what_made_it",

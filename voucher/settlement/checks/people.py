@@ -1,8 +1,9 @@
 """What must be true of who decides of disputes and overpayments: two people; and of who approves in somebody's place: three."""
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, Select, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_date, french_instant, paris_day
@@ -49,9 +50,9 @@ def check_two_people_decide(session: Session) -> list[Violation]:
     ]
 
 
-def check_deputies_approve_in_their_days(session: Session) -> list[Violation]:
-    """Un lot validé en remplacement l’est par la personne nommée, acceptée par une troisième, un de ses jours, et jamais par qui l’a préparé."""
-    rows = session.execute(
+@cache
+def _query_deputies_approve_in_their_days() -> Select[*tuple[Any, ...]]:
+    return (
         select(
             SettlementBatch.number,
             SettlementBatch.approved_by,
@@ -64,6 +65,11 @@ def check_deputies_approve_in_their_days(session: Session) -> list[Violation]:
         .join(Agreement, Agreement.id == SettlementBatch.agreement_id)
         .join(ApproverDeputy, ApproverDeputy.id == SettlementBatch.approved_as_id)
     )
+
+
+def check_deputies_approve_in_their_days(session: Session) -> list[Violation]:
+    """Un lot validé en remplacement l’est par la personne nommée, acceptée par une troisième, un de ses jours, et jamais par qui l’a préparé."""
+    rows = session.execute(_query_deputies_approve_in_their_days())
     return [
         Violation("deputies_approve_in_their_days", f"lot {row.number}", why)
         for row in rows

@@ -1,8 +1,10 @@
 """What must be true of what two people did to a bank line: another person confirmed it, and it is what was proposed."""
 
 import hashlib
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.checks import Check, Violation
@@ -86,20 +88,34 @@ def check_two_people_did_what_was_proposed(session: Session) -> list[Violation]:
     ]
 
 
-def check_a_refund_is_what_the_bank_said(session: Session) -> list[Violation]:
-    """Un renvoi transmis a son fichier, entier, et sa part de la ligne ; débité, il a sa ligne au débit, de son montant, sur son compte."""
+@cache
+def _query_a_refund_is_what_the_bank_said() -> Select[*tuple[Any, ...]]:
     taken, debit, line = aliased(BankMatch), aliased(BankMatch), aliased(BankLine)
-    stands = (RefundState.IN_FILE, RefundState.PAID, RefundState.RETURNED)
-    rows = session.execute(
+    return (
         select(
-            LineRefund.reference, LineRefund.amount_cents, debit.amount_cents.label("debited"), LineRefund.file_content,
-            LineRefund.file_sha256, taken.amount_cents.label("taken"), LineRefund.state, line.is_credit,
-            (line.paying_account_id != LineRefund.paying_account_id).label("is_elsewhere"), LineProposal.amount_cents.label("asked"),
+            LineRefund.reference,
+            LineRefund.amount_cents,
+            debit.amount_cents.label("debited"),
+            LineRefund.file_content,
+            LineRefund.file_sha256,
+            taken.amount_cents.label("taken"),
+            LineRefund.state,
+            line.is_credit,
+            (line.paying_account_id != LineRefund.paying_account_id).label("is_elsewhere"),
+            LineProposal.amount_cents.label("asked"),
         )
         .join(LineProposal, LineProposal.id == LineRefund.id)
         .outerjoin(taken, and_(taken.id == LineRefund.id, taken.undone_at.is_(None)))
         .outerjoin(debit, and_(debit.id == LineRefund.debit_match_id, debit.undone_at.is_(None)))
         .outerjoin(line, line.id == debit.line_id)
+    )
+
+
+def check_a_refund_is_what_the_bank_said(session: Session) -> list[Violation]:
+    """Un renvoi transmis a son fichier, entier, et sa part de la ligne ; débité, il a sa ligne au débit, de son montant, sur son compte."""
+    stands = (RefundState.IN_FILE, RefundState.PAID, RefundState.RETURNED)
+    rows = session.execute(
+        _query_a_refund_is_what_the_bank_said()
     )  # fmt: skip
     found = []
     for row in rows:

@@ -1,8 +1,11 @@
 """What must be true of disputes and overpayments: the ledger, the redemptions and the advices say what they say."""
 
 import hashlib
+from functools import cache
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import and_, case, func, literal, not_, or_, select, union_all
+from sqlalchemy import Select, and_, case, func, literal, not_, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from voucher.kernel.checks import Check, Violation
@@ -11,7 +14,7 @@ from voucher.ledger.chart import Code, EventType
 from voucher.ledger.model import Account, Entry, Movement
 from voucher.redemption.checks import STATES
 from voucher.redemption.model import Redemption, RedemptionState
-from voucher.settlement.checks.ledger_gaps import ROWS_MAX, gaps, said
+from voucher.settlement.checks.ledger_gaps import ROWS_MAX, query_gaps, said
 from voucher.settlement.model.batches import AdviceLine
 from voucher.settlement.model.recoveries import Dispute, Overpayment, Recovery, RevenueOrder
 from voucher.settlement.words.states import DisputeOutcome, LineNature, RecoveryKind
@@ -28,8 +31,8 @@ _LINES = {LineNature.NETTED: "retenue de", LineNature.RESTORED: "retenue rendue 
 _OWN = (EventType.VOUCHERS_REDEEMED, EventType.VOUCHERS_REDEEMED_FROM_STOCK)
 
 
-def check_the_ledger_knows_what_is_disputed_and_overpaid(session: Session) -> list[Violation]:
-    """Pour chaque structure : 4678 = encaissements contestés suspendus ; 4671 = trop-perçus moins ce qui est revenu."""
+@cache
+def _queries_of_what_is_disputed_and_overpaid() -> dict[str, Select[*tuple[Any, ...]]]:
     suspended = select(Dispute.agreement_id, Dispute.structure_id, Dispute.amount_cents.label("cents")).where(
         Dispute.is_suspending, Dispute.outcome.is_(None)
     )
@@ -38,19 +41,25 @@ def check_the_ledger_knows_what_is_disputed_and_overpaid(session: Session) -> li
         Overpayment.structure_id,
         (Overpayment.recovered_cents - Overpayment.amount_cents).label("cents"),
     )
+    sources, dimensions = {Code.SUSPENDED: suspended, Code.OVERPAID: left}, ("agreement_id", "structure_id")
+    return {code: query_gaps(code, [source], dimensions) for code, source in sources.items()}
+
+
+def check_the_ledger_knows_what_is_disputed_and_overpaid(session: Session) -> list[Violation]:
+    """Pour chaque structure : 4678 = encaissements contestés suspendus ; 4671 = trop-perçus moins ce qui est revenu."""
     return [
         Violation(
             "the_ledger_knows_what_is_disputed_and_overpaid",
             f"compte {code}, convention {row.agreement_id}, structure {row.structure_id}",
             said(row, "selon les contestations et les trop-perçus"),
         )
-        for code, source in ((Code.SUSPENDED, suspended), (Code.OVERPAID, left))
-        for row in gaps(session, code, [source], ("agreement_id", "structure_id"))
+        for code, query in _queries_of_what_is_disputed_and_overpaid().items()
+        for row in session.execute(query)
     ]
 
 
-def check_recoveries_make_what_is_recovered(session: Session) -> list[Violation]:
-    """Ce qui est revenu d’un trop-perçu est la somme de ses retours qui comptent, jamais plus que lui."""
+@cache
+def _query_recoveries_make_what_is_recovered() -> Select[*tuple[Any, ...]]:
     sums = (
         select(Recovery.overpayment_id, func.sum(Recovery.amount_cents).label("cents"))
         .where(Recovery.cancelled_at.is_(None))
@@ -58,12 +67,17 @@ def check_recoveries_make_what_is_recovered(session: Session) -> list[Violation]
         .subquery()
     )
     came_back = func.coalesce(sums.c.cents, 0)
-    rows = session.execute(
+    return (
         select(Overpayment.id, Overpayment.amount_cents, Overpayment.recovered_cents, came_back.label("found"))
         .outerjoin(sums, sums.c.overpayment_id == Overpayment.id)
         .where(or_(Overpayment.recovered_cents != came_back, came_back > Overpayment.amount_cents))
         .limit(ROWS_MAX)
     )
+
+
+def check_recoveries_make_what_is_recovered(session: Session) -> list[Violation]:
+    """Ce qui est revenu d’un trop-perçu est la somme de ses retours qui comptent, jamais plus que lui."""
+    rows = session.execute(_query_recoveries_make_what_is_recovered())
     return [
         Violation(
             "recoveries_make_what_is_recovered",
@@ -74,10 +88,10 @@ def check_recoveries_make_what_is_recovered(session: Session) -> list[Violation]
     ]
 
 
-def check_redemptions_are_what_disputes_say(session: Session) -> list[Violation]:
-    """« Contesté » veut dire une contestation ouverte qui suspend, « repris » une contestation fondée ; et réciproquement."""
+@cache
+def _query_redemptions_contrary_to_disputes() -> Select[*tuple[Any, ...]]:
     opened, upheld = aliased(Dispute), aliased(Dispute)
-    rows = session.execute(
+    return (
         select(Redemption.id, Redemption.state)
         .outerjoin(
             opened, (opened.redemption_id == Redemption.id) & opened.outcome.is_(None) & opened.is_suspending.is_(True)
@@ -91,16 +105,12 @@ def check_redemptions_are_what_disputes_say(session: Session) -> list[Violation]
         )
         .limit(ROWS_MAX)
     )
-    found = [
-        Violation(
-            "redemptions_are_what_disputes_say",
-            f"encaissement {row.id}",
-            f"« {STATES[row.state]} », contraire à ses contestations",
-        )
-        for row in rows
-    ]
+
+
+@cache
+def _query_disputes_contrary_to_redemptions() -> Select[UUID]:
     is_clawed_back = and_(Dispute.outcome == DisputeOutcome.UPHELD, Dispute.is_suspending.is_(False))
-    told_wrong = session.scalars(
+    return (
         select(Dispute.id)
         .join(Redemption, Redemption.id == Dispute.redemption_id)
         .outerjoin(Overpayment, Overpayment.dispute_id == Dispute.id)
@@ -120,19 +130,31 @@ def check_redemptions_are_what_disputes_say(session: Session) -> list[Violation]
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_redemptions_are_what_disputes_say(session: Session) -> list[Violation]:
+    """« Contesté » veut dire une contestation ouverte qui suspend, « repris » une contestation fondée ; et réciproquement."""
+    found = [
+        Violation(
+            "redemptions_are_what_disputes_say",
+            f"encaissement {row.id}",
+            f"« {STATES[row.state]} », contraire à ses contestations",
+        )
+        for row in session.execute(_query_redemptions_contrary_to_disputes())
+    ]
     return found + [
         Violation("redemptions_are_what_disputes_say", f"contestation {one}", "contraire à son encaissement")
-        for one in told_wrong
+        for one in session.scalars(_query_disputes_contrary_to_redemptions())
     ]
 
 
-def check_disputes_and_recoveries_have_their_entries(session: Session) -> list[Violation]:
-    """Chaque étape d’une contestation et chaque retour d’un trop-perçu a une écriture de son montant ; et réciproquement."""
+@cache
+def _queries_of_facts_and_entries() -> dict[EventType, Select[*tuple[Any, ...]]]:
     disputes = select(Dispute.id, Dispute.amount_cents.label("cents")).where(Dispute.is_suspending)
     recoveries = select(Recovery.id, Recovery.amount_cents.label("cents"))
     # An entry in both books moves the amount twice.
     upheld = select(Dispute.id, (2 * Dispute.amount_cents).label("cents"))
-    facts = {
+    facts: dict[EventType, Select[*tuple[Any, ...]]] = {
         EventType.REDEMPTION_DISPUTED: disputes,
         EventType.DISPUTE_DISMISSED: disputes.where(Dispute.outcome == DisputeOutcome.DISMISSED),
         EventType.DISPUTE_UPHELD: upheld.where(Dispute.outcome == DisputeOutcome.UPHELD, Dispute.is_suspending),
@@ -140,36 +162,42 @@ def check_disputes_and_recoveries_have_their_entries(session: Session) -> list[V
         EventType.OVERPAYMENT_REPAID: recoveries.where(Recovery.kind == RecoveryKind.REPAID),
         EventType.OVERPAYMENT_WRITTEN_OFF: recoveries.where(Recovery.kind == RecoveryKind.WRITTEN_OFF),
     }
-    violations = []
-    for event_type, fact in facts.items():
-        entries = select(Entry.event_id.label("id"), (-Entry.total_cents).label("cents")).where(
-            Entry.event_type == event_type
-        )
-        both = union_all(fact, entries).subquery()
-        # A fact and its entry make two rows that cancel each other.
-        rows = session.execute(
-            select(
-                both.c.id,
-                func.sum(case((both.c.cents > 0, both.c.cents), else_=0)).label("told"),
-                func.sum(case((both.c.cents < 0, -both.c.cents), else_=0)).label("kept"),
-            )
-            .group_by(both.c.id)
-            .having(or_(func.count() != 2, func.sum(both.c.cents) != 0))
-            .limit(ROWS_MAX)
-        )
-        violations += [
-            Violation(
-                "disputes_and_recoveries_have_their_entries",
-                f"{_NOUNS[event_type]} {row.id}",
-                f"{event_type} : {format_euros(int(row.told))} au dossier, {format_euros(int(row.kept))} au registre",
-            )
-            for row in rows
-        ]
-    return violations
+    return {event_type: _unlike_its_entries(fact, event_type) for event_type, fact in facts.items()}
 
 
-def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[Violation]:
-    """Un encaissement repris rend à chaque financeur exactement ce que son écriture lui avait demandé."""
+def _unlike_its_entries(fact: Select[*tuple[Any, ...]], event_type: EventType) -> Select[*tuple[Any, ...]]:
+    """A fact and its entry make two rows that cancel each other: return what does not."""
+    entries = select(Entry.event_id.label("id"), (-Entry.total_cents).label("cents")).where(
+        Entry.event_type == event_type
+    )
+    both = union_all(fact, entries).subquery()
+    return (
+        select(
+            both.c.id,
+            func.sum(case((both.c.cents > 0, both.c.cents), else_=0)).label("told"),
+            func.sum(case((both.c.cents < 0, -both.c.cents), else_=0)).label("kept"),
+        )
+        .group_by(both.c.id)
+        .having(or_(func.count() != 2, func.sum(both.c.cents) != 0))
+        .limit(ROWS_MAX)
+    )
+
+
+def check_disputes_and_recoveries_have_their_entries(session: Session) -> list[Violation]:
+    """Chaque étape d’une contestation et chaque retour d’un trop-perçu a une écriture de son montant ; et réciproquement."""
+    return [
+        Violation(
+            "disputes_and_recoveries_have_their_entries",
+            f"{_NOUNS[event_type]} {row.id}",
+            f"{event_type} : {format_euros(int(row.told))} au dossier, {format_euros(int(row.kept))} au registre",
+        )
+        for event_type, query in _queries_of_facts_and_entries().items()
+        for row in session.execute(query)
+    ]
+
+
+@cache
+def _query_a_reversal_gives_each_funder_its_part_back() -> Select[*tuple[Any, ...]]:
     debit, credit = aliased(Account), aliased(Account)
     upheld = select(Dispute.redemption_id, Dispute.id.label("dispute_id"), Overpayment.id.label("overpayment_id"))
     reversed_ones = (
@@ -194,7 +222,7 @@ def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[V
         .where(or_(debit.code == Code.TO_CALL, credit.code == Code.TO_CALL))
         .subquery()
     )
-    rows = session.execute(
+    return (
         select(
             sides.c.redemption_id,
             func.sum(case((sides.c.cents > 0, sides.c.cents), else_=0)).label("asked"),
@@ -204,6 +232,11 @@ def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[V
         .having(func.sum(sides.c.cents) != 0)
         .limit(ROWS_MAX)
     )
+
+
+def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[Violation]:
+    """Un encaissement repris rend à chaque financeur exactement ce que son écriture lui avait demandé."""
+    rows = session.execute(_query_a_reversal_gives_each_funder_its_part_back())
     return [
         Violation(
             "a_reversal_gives_each_funder_its_part_back",
@@ -214,46 +247,53 @@ def check_a_reversal_gives_each_funder_its_part_back(session: Session) -> list[V
     ]
 
 
-def check_what_is_netted_is_in_its_advice(session: Session) -> list[Violation]:
-    """Ce qui est retenu sur un règlement est une de ses lignes ; ce qui ne l’est plus y est rendu."""
+@cache
+def _queries_of_what_is_netted() -> dict[LineNature, Select[*tuple[Any, ...]]]:
     netted = select(Recovery.id, Recovery.advice_id, (-Recovery.amount_cents).label("cents")).where(
         Recovery.kind == RecoveryKind.NETTED
     )
     restored = select(Recovery.id, Recovery.advice_id, Recovery.amount_cents.label("cents")).where(
         Recovery.kind == RecoveryKind.NETTED, Recovery.cancelled_at.is_not(None)
     )
-    violations = []
-    for nature, facts in ((LineNature.NETTED, netted), (LineNature.RESTORED, restored)):
-        lines = select(AdviceLine.source_id, AdviceLine.advice_id, -AdviceLine.amount_cents).where(
-            AdviceLine.nature == nature
-        )
-        both = union_all(facts.add_columns(literal(0).label("is_line")), lines.add_columns(literal(1))).subquery()
-        rows = session.execute(
-            select(
-                both.c.id,
-                both.c.advice_id,
-                func.sum(case((both.c.is_line == 0, both.c.cents), else_=0)).label("fact"),
-                func.sum(case((both.c.is_line == 1, -both.c.cents), else_=0)).label("line"),
-            )
-            .group_by(both.c.id, both.c.advice_id)
-            .having(or_(func.count() != 2, func.sum(both.c.cents) != 0))
-            .limit(ROWS_MAX)
-        )
-        violations += [
-            Violation(
-                "what_is_netted_is_in_its_advice",
-                f"retour {row.id}",
-                f"règlement {row.advice_id} : {_LINES[nature]} {format_euros(int(row.line))} en ligne, "
-                f"{format_euros(int(row.fact))} au trop-perçu",
-            )
-            for row in rows
-        ]
-    return violations
+    facts = {LineNature.NETTED: netted, LineNature.RESTORED: restored}
+    return {nature: _unlike_its_line(fact, nature) for nature, fact in facts.items()}
 
 
-def check_what_was_freed_is_paid_once(session: Session) -> list[Violation]:
-    """Ce qu’une contestation levée a libéré après son lot est payé une fois, pour son montant et sa structure."""
-    rows = session.execute(
+def _unlike_its_line(fact: Select[*tuple[Any, ...]], nature: LineNature) -> Select[*tuple[Any, ...]]:
+    lines = select(AdviceLine.source_id, AdviceLine.advice_id, -AdviceLine.amount_cents).where(
+        AdviceLine.nature == nature
+    )
+    both = union_all(fact.add_columns(literal(0).label("is_line")), lines.add_columns(literal(1))).subquery()
+    return (
+        select(
+            both.c.id,
+            both.c.advice_id,
+            func.sum(case((both.c.is_line == 0, both.c.cents), else_=0)).label("fact"),
+            func.sum(case((both.c.is_line == 1, -both.c.cents), else_=0)).label("line"),
+        )
+        .group_by(both.c.id, both.c.advice_id)
+        .having(or_(func.count() != 2, func.sum(both.c.cents) != 0))
+        .limit(ROWS_MAX)
+    )
+
+
+def check_what_is_netted_is_in_its_advice(session: Session) -> list[Violation]:
+    """Ce qui est retenu sur un règlement est une de ses lignes ; ce qui ne l’est plus y est rendu."""
+    return [
+        Violation(
+            "what_is_netted_is_in_its_advice",
+            f"retour {row.id}",
+            f"règlement {row.advice_id} : {_LINES[nature]} {format_euros(int(row.line))} en ligne, "
+            f"{format_euros(int(row.fact))} au trop-perçu",
+        )
+        for nature, query in _queries_of_what_is_netted().items()
+        for row in session.execute(query)
+    ]
+
+
+@cache
+def _query_what_was_freed_is_paid_once() -> Select[*tuple[Any, ...]]:
+    return (
         select(AdviceLine.source_id, AdviceLine.amount_cents, Dispute.amount_cents.label("freed"))
         .outerjoin(Dispute, Dispute.id == AdviceLine.source_id)
         .where(
@@ -268,6 +308,11 @@ def check_what_was_freed_is_paid_once(session: Session) -> list[Violation]:
         )
         .limit(ROWS_MAX)
     )
+
+
+def check_what_was_freed_is_paid_once(session: Session) -> list[Violation]:
+    """Ce qu’une contestation levée a libéré après son lot est payé une fois, pour son montant et sa structure."""
+    rows = session.execute(_query_what_was_freed_is_paid_once())
     return [
         Violation(
             "what_was_freed_is_paid_once",
