@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import secrets
 import threading
@@ -13,8 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from joserfc import jwt
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey, RSAKey
 
 CLIENT_ID = "pass-numerique-essai"
 CLIENT_SECRET = "un secret convenu avec le fournisseur"
@@ -43,6 +44,10 @@ class Somebody:
     proved_seconds_ago: float = 0.0  # before the moment it is asked; what `max_age` or `prompt=login` make 0
 
 
+def _in_base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
 def truth(*said: Token) -> None:
     """Change nothing of what is said."""
 
@@ -55,11 +60,13 @@ class Lies:
     userinfo: Callable[[Token, Token], None] = truth
     metadata: Callable[[Token], None] = truth
     back: Callable[[Token], None] = truth
-    signing_key: Any = None  # signs ID tokens in place of its own
+    signing_key: Any = None  # signs ID tokens in place of its own; bytes: a secret, by HS256
     userinfo_key: Any = None
+    by_hand: bool = False  # signs ID tokens with no look at what the header says
     userinfo_in_clear: bool = False
     token_answer: tuple[int, str, bytes] | None = None  # status, type, body
     keys_answer: Any = None
+    heeds_no_level: bool = False  # shows whatever level it has, whatever is asked
     keeps_old_session: bool = False  # pays no heed to max_age and prompt
     seconds_asleep: dict[str, float] = field(default_factory=dict)  # by path
     is_down: set[str] = field(default_factory=set)  # paths that answer 503
@@ -139,7 +146,7 @@ class StubProvider:
             return 400, "invalid_request"
         demanded = json.loads(asked.get("claims", "{}")).get("id_token", {}).get("acr")
         somebody, answer = self.somebody, {"state": asked["state"], "iss": self.issuer}
-        if demanded and somebody.acr not in demanded["values"]:
+        if demanded and not self.lies.heeds_no_level and somebody.acr not in demanded["values"]:
             if somebody.can_reach not in demanded["values"]:
                 answer |= {"error": "access_denied", "error_description": "acr"}
                 return 302, f"{asked['redirect_uri']}?{urlencode(answer)}"
@@ -157,14 +164,14 @@ class StubProvider:
         if self.lies.token_answer is not None:
             return self.lies.token_answer
         wanted = self.codes.pop(asked.get("code", ""), None)
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(asked.get("code_verifier", "").encode()).digest())
+        challenge = _in_base64(hashlib.sha256(asked.get("code_verifier", "").encode()).digest())
         is_good = (
             wanted is not None
             and self.now() - wanted["at"] <= CODE_SECONDS
             and (asked.get("client_id"), asked.get("client_secret")) == (CLIENT_ID, CLIENT_SECRET)
             and asked.get("redirect_uri") == wanted["redirect_uri"]
             and asked.get("grant_type") == "authorization_code"
-            and challenge.rstrip(b"=").decode() == wanted["code_challenge"]
+            and challenge == wanted["code_challenge"]
         )
         if not is_good or wanted is None:
             return 400, "application/json", b'{"error": "invalid_grant"}'
@@ -178,7 +185,7 @@ class StubProvider:
             "iat": now,
             "exp": now + 60,
             "nonce": wanted["nonce"],
-            "at_hash": base64.urlsafe_b64encode(half).rstrip(b"=").decode(),
+            "at_hash": _in_base64(half),
             "auth_time": int(now - somebody.proved_seconds_ago),
         }
         if somebody.acr is not None:
@@ -212,13 +219,18 @@ class StubProvider:
         return 200, "application/jwt", signed.encode()
 
     def _signed(self, claims: Token, lie: Callable[[Token, Token], None], other_key: Any) -> str:
-        key = other_key or self.key()
-        header: Token = {"alg": "HS256" if isinstance(key, OctKey) else self.algorithm, "kid": self.key().kid}
+        is_secret = isinstance(other_key, bytes)
+        header: Token = {"alg": "HS256" if is_secret else self.algorithm, "kid": self.key().kid}
         lie(header, claims)
-        if header["alg"] == "none":
-            parts = [json.dumps(part).encode() for part in (header, claims)]
-            return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "."
-        return jwt.encode(header, claims, key, algorithms=["ES256", "RS256", "HS256"])
+        if not (is_secret or self.lies.by_hand or header["alg"].casefold() == "none"):
+            return jwt.encode(header, claims, other_key or self.key(), algorithms=["ES256", "RS256"])
+        # What no library would sign is put together by hand.
+        said, signature = ".".join(_in_base64(json.dumps(part).encode()) for part in (header, claims)), ""
+        if is_secret:
+            signature = _in_base64(hmac.digest(other_key, said.encode(), "sha256"))
+        elif self.lies.by_hand:
+            signature = jws.serialize_compact({"alg": "ES256"}, said.encode(), self.key()).rpartition(".")[2]
+        return f"{said}.{signature}"
 
     # -------------------------------------------------------------------------------------------------------- server
 

@@ -3,12 +3,13 @@
 from datetime import timedelta
 from http import HTTPStatus
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
 from issuer_portal.sign_in.folder import enter
+from issuer_portal.sign_in.provider import leave
 from voucher.access import accounts, sessions
 from voucher.access.rules import ROLE_NAMES
 from voucher.access.strength import PASSWORD_LENGTH_MIN
@@ -68,10 +69,8 @@ def sign_in() -> str | Response:
 @blueprint.post("/deconnexion")
 @staff()
 def sign_out() -> Response:
-    """End this session."""
-    sessions.sign_out(services().database, viewer(), now=services().now())
-    session.clear()
-    response = make_response(redirect(url_for("staff.sign_in")))
+    """End this session, and the provider's where it opened this one."""
+    response = leave(sessions.sign_out(services().database, viewer(), now=services().now()))
     response.delete_cookie(SESSION_COOKIE)
     return response
 

@@ -19,7 +19,7 @@ from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import is_password
 from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage
 from voucher.access.tries import AFTER_FIVE, count_try, forget_tries, note_failure
-from voucher.kernel.database import Database
+from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 
 SEEN_EVERY = timedelta(minutes=5)

@@ -90,6 +90,7 @@ def ask_page(form: Any, act: str) -> str:
         form=form,
         act=act,
         has_password=found is not None and found.has_password,
+        by_provider=current_app.config["HAS_PROVIDER"] and found is not None and found.has_way_in,
         action=request.full_path.rstrip("?"),
         carried=[(name, text) for name, text in request.form.items(multi=True) if _is_carried(name)],
         loses_files=any(file.filename for file in request.files.values()),
@@ -100,6 +101,12 @@ def ask_page(form: Any, act: str) -> str:
 def _prove(form: Any, act: str) -> None:
     """Raise Refused unless what was sent proves who is there."""
     here, who = services(), viewer()
+    found = person(here.database, who.account_id)
+    if found is not None and not found.has_password:
+        # ProConnect proves it in another tab; where it has, the session is fresh and nobody comes here.
+        raise Refused(
+            "not_proved", "Rien n’a changé : personne n’a encore prouvé qui vous êtes. Faites-le, puis continuez."
+        )
     confirm_password(here.database, who, form.password.data or "", act, now=here.now())
 
 

@@ -19,7 +19,7 @@ from voucher.access import steps
 from voucher.access.audit import note, note_access
 from voucher.access.factors.held import has_second_factor
 from voucher.access.links import live_link
-from voucher.access.model import RoleGrant, StaffSession
+from voucher.access.model import RoleGrant
 from voucher.access.provider.client import Proof, Provider, Way
 from voucher.access.provider.discovery import ProviderDown
 from voucher.access.provider.identities import account_of, link_identity
@@ -90,6 +90,7 @@ class Answer:
     issuer: str | None
     error: str
     browser: str
+    viewer: Viewer | None  # who is signed in there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,7 @@ def come_back(
             raise Refused("provider_level", LEVEL)
         return Arrival(url=_go(database, provider, rules, content, step.account_id, rules.levels, now))
     if content["session"]:
-        _confirm(database, proof, step, now)
+        _confirm(database, proof, step, answer.viewer, now)
         return Arrival(wanted=content["wanted"])
     token = _open(database, proof, bytes.fromhex(content["link"]), proof.level in rules.levels, now, visit)
     return Arrival(token=token, wanted=content["wanted"])
@@ -230,15 +231,15 @@ def _open(database: Database, proof: Proof, link_sha256: bytes, is_strong: bool,
         )
 
 
-def _confirm(database: Database, proof: Proof, step: steps.Step, now: datetime) -> None:
+def _confirm(database: Database, proof: Proof, step: steps.Step, who: Viewer | None, now: datetime) -> None:
+    """Note that whoever is signed in has proved it again. Raises Refused where it is somebody else, or was proved earlier."""
     begun_at = datetime.fromisoformat(step.content["begun_at"])
     if proof.proved_at is None or not begun_at - LEEWAY <= proof.proved_at <= now + LEEWAY:
         raise Refused("not_again", NOT_AGAIN)
-    token_sha256 = bytes.fromhex(step.content["session"])
+    if who is None or who.token_sha256.hex() != step.content["session"]:
+        raise Refused("step_ended", STEP_ENDED)
     with database.write() as session:
         account = account_of(session, proof.identity)
-        if account is None or account.id != step.account_id:
+        if account is None or account.id != who.account_id:
             raise Refused("somebody_else", SOMEBODY_ELSE)
-        if session.get(StaffSession, token_sha256) is None:
-            raise Refused("step_ended", STEP_ENDED)
-        confirm_now(session, token_sha256, now)
+        confirm_now(session, who, "par ProConnect", now)
