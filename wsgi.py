@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         IS_DEMO=settings.is_demo,
         HELP_CONTACT=settings.help_contact,
         HAS_PROVIDER=bool(settings.provider_discovery_url),
+        RELYING_PARTY=settings.relying_party,
         SIGN_IN_ENDPOINT="staff.sign_in",
         MAX_CONTENT_LENGTH=UPLOAD_BYTES_MAX,
         PREFERRED_URL_SCHEME="https" if is_https else "http",

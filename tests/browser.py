@@ -32,9 +32,9 @@ PICTURES_VARIABLE = "PASS_TEST_PICTURES"
 
 
 @contextmanager
-def serve(app: Flask) -> Iterator[str]:
-    """Serve an application on a free port of 127.0.0.1 for the length of the block; give its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+def serve(app: Flask, port: int = 0) -> Iterator[str]:
+    """Serve an application on 127.0.0.1, on a free port unless one is given, for the length of the block; give its address."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

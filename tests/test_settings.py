@@ -24,6 +24,7 @@ WORDS = ["", "   ", "deux\nlignes", "x" * 200, NOT_UTF8]
 BAD = {
     "database_url": ["", "pass.sqlite3", "mysql://pass@/pass", "sqlite://", "sqlite:///:memory:", "postgresql://a:p@h:x/y"],
     "base_url": ["", "pass.example", "ftp://pass.example", "https://pass.example/chemin", "https://bien-trop-long.pass.example"],
+    "relying_party_id": ["", "192.0.2.7", "[::1]", "com", "autre.example", "127.0.0.1", "https://localhost"],
     "secret_key": ["", "trop courte", NOT_UTF8 * 40],
     "master_key": ["", "0f" * 31, "zz" * 32],
     "is_demo": ["", "peut-être"],

@@ -8,6 +8,7 @@ from voucher.access.provider.client import provider_of
 from voucher.access.provider.identities import linked, unlink
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.services import services
 
 
@@ -23,6 +24,7 @@ def provider() -> str:
 
 @blueprint.post("/proconnect/retirer")
 @staff()
+@asks_again("ne plus entrer par ProConnect")
 def unlink_provider() -> Response:
     """Let ProConnect open this account no more."""
     here, who = services(), viewer()

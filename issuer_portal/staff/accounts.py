@@ -16,6 +16,7 @@ from voucher.access.strength import PASSWORD_LENGTH_MIN
 from voucher.kernel.refusals import Refused
 from voucher.web.access import SESSION_COOKIE, keep_session, public, staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.headers import passkey_page
 from voucher.web.limits import Limiter, client_address
 from voucher.web.services import services
 from voucher.web.visit import visit
@@ -48,6 +49,7 @@ class PasswordForm(HouseForm):
 
 @blueprint.route("/connexion", methods=["GET", "POST"])
 @public
+@passkey_page
 def sign_in() -> str | Response:
     """Let a person in, and lead them to the page they asked for or to their own."""
     form = SignInForm()

@@ -13,6 +13,7 @@ from issuer_portal.staff.accounts import blueprint
 from issuer_portal.staff.scopes import scope_names
 from issuer_portal.staff.state import AccountState, account_state
 from voucher.access import accounts, links, read
+from voucher.access.provider.identities import linked, unlink
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
 from voucher.access.rules import ROLE_NAMES, Role
 from voucher.kernel.identifiers import new_id
@@ -122,6 +123,7 @@ def person(account_id: UUID) -> str:
         person=found,
         state=account_state(found, links_of(database, [account_id]).get(account_id), services().now()),
         changes=changes_of(database, account_id),
+        linked=linked(database, account_id),
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
@@ -138,6 +140,20 @@ def cancel_links(account_id: UUID) -> Response:
     except Refused:
         abort(404)
     flash("Le lien ne sert plus." if count else "Aucun lien ne servait encore.", "success")
+    return redirect(url_for("staff.person", account_id=account_id))
+
+
+@blueprint.post("/<uuid:account_id>/proconnect/retirer")
+@staff(Role.PROGRAMME)
+@asks_again("retirer ProConnect à un compte")
+def unlink_provider(account_id: UUID) -> Response:
+    """Let no account at the provider open this one any more: it is lost, or somebody else's."""
+    try:
+        was_linked = unlink(services().database, account_id, by=viewer().account_id, now=services().now())
+    except Refused as refused:
+        flash(refused.sentence, "warn")
+    else:
+        flash("ProConnect n’ouvre plus ce compte." if was_linked else "ProConnect n’ouvrait pas ce compte.", "success")
     return redirect(url_for("staff.person", account_id=account_id))
 
 

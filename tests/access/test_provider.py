@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey
 from sqlalchemy import func, insert, select, update
 
 from tests.access.provided import BACK, app_by, at_provider, link_path, linked_person, local, said, there_and_back
-from tests.clients import PASSWORD, a_person, app_for, csrf_token, hash_of, sign_in
+from tests.clients import PASSWORD, a_person, app_for, csrf_token, hash_of, sign_in, signed_in_client
 from tests.stub_provider import Lies, Somebody, StubProvider, open_provider
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.factors.held import has_second_factor
@@ -426,6 +426,21 @@ def test_a_person_unlinks_alone_but_not_their_only_way_in(database: Database, pr
     assert letters(database, "personne-mediator@lieu.example")[-1] == "ProConnect n’ouvre plus votre compte"
     assert there_and_back(app.test_client()).status_code == 403
     assert not unlink(database, account_id, by=account_id, now=NOW)
+
+
+def test_the_programme_unlinks_somebody_else(database: Database, provider: StubProvider) -> None:
+    app = app_by(provider, database, NOW)
+    account_id, theirs = linked_person(app, database, Role.MEDIATOR, new_id(), has_password=False)
+    client = signed_in_client(app, database, Role.PROGRAMME)
+    page = client.get(f"/personnes/{account_id}").text
+    assert "ProConnect ouvre ce compte depuis le" in page
+    assert ("Ouvert" in page, "Envoyer un lien de mot de passe" in page) == (True, True)
+    form = {"csrf_token": csrf_token(page)}
+    path = f"/personnes/{account_id}/proconnect/retirer"
+    assert "ProConnect n’ouvre plus ce compte." in client.post(path, data=form, follow_redirects=True).text
+    assert "ProConnect n’ouvrait pas ce compte." in client.post(path, data=form, follow_redirects=True).text
+    assert client.post(f"/personnes/{new_id()}/proconnect/retirer", data=form, follow_redirects=True).status_code == 404
+    assert theirs.get("/personnes/moi").status_code == 302
 
 
 def test_a_closed_account_and_one_that_one_person_moved_are_opened_by_no_identity(

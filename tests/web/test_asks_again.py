@@ -71,6 +71,10 @@ LEFT_OUT = {
         "GET/POST /personnes/moi",
         "POST /personnes/deconnexion",
     },
+    "asks one's own device, or names what it keeps: what is added or removed after that asks": {
+        "POST /mon-compte/cles-d-acces/debut",
+        "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>",
+    },
 }
 """What may be done by whoever sits at a screen left open, and why. A line here is a decision: read it twice."""
 

@@ -179,6 +179,22 @@ def confirm_now(session: Session, who: Viewer, act: str, now: datetime) -> None:
     note(session, who.account_id, "confirmed_again", act, now)
 
 
+def renew_session(session: Session, token_sha256: bytes, *, now: datetime, visit: Visit, is_strong: bool) -> str:
+    """End every session of the person of this one, whose factors change, and return the token of the one that goes on in its place.
+
+    It keeps the door and the counter. Raises Refused where this one has just been ended.
+    """
+    before = session.execute(
+        delete(StaffSession)
+        .where(StaffSession.token_sha256 == token_sha256, StaffSession.stage == SessionStage.OPEN)
+        .returning(StaffSession.account_id, StaffSession.door, StaffSession.place_id, StaffSession.provider_hint)
+    ).one_or_none()
+    if before is None:
+        raise Refused("session_ended", "Votre connexion est terminée. Connectez-vous de nouveau.")
+    session.execute(delete(StaffSession).where(StaffSession.account_id == before.account_id))
+    return open_session(session, now=now, visit=visit, is_strong=is_strong, **before._asdict())
+
+
 def token_hash(token: str) -> bytes:
     """Return what is stored of a token."""
     return hashlib.sha256(token.encode()).digest()

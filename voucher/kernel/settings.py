@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from voucher.kernel.addresses import code_prefix, database_address, discovery_address, mailbox, smtp_server
+from voucher.kernel.relying_party import RelyingParty, relying_party
 from voucher.kernel.time_limits import TimeLimits
 
 SECRET_BYTES_MIN = 32
@@ -68,6 +69,9 @@ class Settings(DatabaseSettings):
     """What an installation may choose. Secrets have no default: the demonstration makes its own and says so."""
 
     base_url: str = Field("http://127.0.0.1:8000", description="public address; it is printed in every code")
+    relying_party_id: str | None = Field(
+        None, description="host name that passkeys are made for: that of base_url, or a domain that holds it"
+    )
     secret_key: SecretStr = Field(description="signs the forms' tokens; 32 random bytes or more")
     master_key: SecretStr = Field(description="encrypts signing keys at rest; 64 hexadecimal digits")
     is_demo: bool = Field(False, description="shows the demonstration banner and accounts")
@@ -145,6 +149,14 @@ class Settings(DatabaseSettings):
     def _is_a_discovery(cls, value: str) -> str:
         return discovery_address(value) if value else value
 
+    @model_validator(mode="after")
+    def _makes_passkeys(self) -> Self:
+        try:
+            _ = self.relying_party
+        except ValueError as error:
+            raise ValueError(f"PASS_RELYING_PARTY_ID : {error}") from None
+        return self
+
     @field_validator("base_url")
     @classmethod
     def _stands_in_a_code(cls, value: str) -> str:
@@ -197,6 +209,11 @@ class Settings(DatabaseSettings):
         if not re.fullmatch(r"[0-9A-Fa-f]{64}", value.get_secret_value()):
             raise ValueError("donnez 64 chiffres hexadécimaux, 32 octets tirés au hasard")
         return value
+
+    @property
+    def relying_party(self) -> RelyingParty:
+        """For whom passkeys are made."""
+        return relying_party(self.base_url, self.relying_party_id)
 
     @property
     def master_secret(self) -> bytes:

@@ -1,6 +1,7 @@
-"""Security headers on every answer, and the three things a view may ask to have otherwise.
+"""Security headers on every answer, and the four things a view may ask to have otherwise.
 
     @scanner_page      the camera, WebAssembly and blob media: the scanner alone
+    @passkey_page      our own scripts on a public page: what asks a device for a passkey
     @shows_code        the address holds a bearer secret: no referrer at all
     @cacheable(300)    anybody may keep this answer for that many seconds (open data, published keys)
 
@@ -44,7 +45,8 @@ SCANNER_POLICY = POLICY | {
     "manifest-src": "'self'",
 }
 
-# What anybody may open without signing in (citizens' pages above all) runs no script at all, whatever finds its way into it.
+# What anybody may open without signing in (citizens' pages above all) runs no script at all, whatever finds its way into it; the doors
+# of who works here may ask for a passkey (`@passkey_page`).
 PUBLIC_POLICY = POLICY | {"script-src": "'none'"}
 
 PERMISSIONS = ("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "microphone", "payment", "usb")
@@ -53,6 +55,12 @@ PERMISSIONS = ("accelerometer", "camera", "display-capture", "geolocation", "gyr
 def scanner_page(view: View) -> View:
     """Let a page use the camera, WebAssembly (the QR reader), a service worker and an installable manifest."""
     view.__dict__["needs_scanner"] = True
+    return view
+
+
+def passkey_page(view: View) -> View:
+    """Let a public page run our own scripts: a passkey is asked by one."""
+    view.__dict__["asks_passkey"] = True
     return view
 
 
@@ -82,7 +90,7 @@ def _add_headers(response: Response) -> Response:
     marks = _marks()
     needs_scanner = bool(marks.get("needs_scanner"))
     # No view: nobody's page was found.
-    is_public = request.endpoint is None or marks.get("access") == EVERYONE
+    is_public = request.endpoint is None or (marks.get("access") == EVERYONE and not marks.get("asks_passkey"))
     policy = SCANNER_POLICY if needs_scanner else PUBLIC_POLICY if is_public else POLICY
     for name, value in (
         ("Content-Security-Policy", "; ".join(f"{directive} {sources}" for directive, sources in policy.items())),
