@@ -125,11 +125,14 @@ class Settings(DatabaseSettings):
 
     @model_validator(mode="after")
     def _provider_is_whole_or_absent(self) -> Self:
-        given = (self.provider_client_id, self.provider_client_secret, self.provider_discovery_url)
-        if any(given) and not all(given):
-            raise ValueError(
-                "PASS_PROVIDER_CLIENT_ID, PASS_PROVIDER_CLIENT_SECRET et PASS_PROVIDER_DISCOVERY_URL : donnez les trois, ou aucun"
-            )
+        settings = {
+            "PASS_PROVIDER_CLIENT_ID": self.provider_client_id,
+            "PASS_PROVIDER_CLIENT_SECRET": self.provider_client_secret,
+            "PASS_PROVIDER_DISCOVERY_URL": self.provider_discovery_url,
+        }
+        given = [name for name, value in settings.items() if value]
+        if missing := [name for name in settings if name not in given] if given else []:
+            raise ValueError(f"{given[0]} : donnez aussi {' et '.join(missing)}, ou aucun des trois")
         return self
 
     @field_validator("provider_client_id", "provider_levels")
@@ -138,6 +141,13 @@ class Settings(DatabaseSettings):
         if not value.isascii() or not value.isprintable() or len(value) > LINE_LENGTH_MAX:
             raise ValueError(f"écrivez des lettres et des chiffres sur une ligne, {LINE_LENGTH_MAX} signes au plus")
         return value.strip()
+
+    @field_validator("provider_levels")
+    @classmethod
+    def _has_a_level(cls, value: str) -> str:
+        if not value:
+            raise ValueError("écrivez un niveau au moins, par exemple eidas2")
+        return value
 
     @field_validator("provider_client_secret")
     @classmethod
