@@ -32,6 +32,7 @@ def settings_for(database: Database, **changes: object) -> Settings:
         "secret_key": "a secret for tests alone, thirty-two bytes",
         "master_key": MASTER_KEY,
         "base_url": "http://127.0.0.1:8000",
+        "second_factor_required": False,
     }
     return Settings(**(values | changes))  # type: ignore[arg-type]  # pydantic reads the texts
 
@@ -85,7 +86,7 @@ hash_of = lru_cache(hash_password)
 def sign_in(app: Flask, database: Database, account_id: UUID) -> FlaskClient:
     """Return a client signed in as this person."""
     house = app.extensions["services"]
-    found = person(database, account_id)
+    found = person(database, account_id, now=house.now())
     assert found is not None
     client = app.test_client()
     client.set_cookie(SESSION_COOKIE, sessions.sign_in(database, found.email, PASSWORD, now=house.now()))

@@ -12,6 +12,14 @@ CLASSES = {
         "POST /mon-compte/proconnect/retirer",
         "POST /personnes/deconnexion",
         "GET/POST /personnes/moi",
+        "GET /mon-compte/deuxieme-preuve",
+        "GET/POST /mon-compte/deuxieme-preuve/application",
+        "POST /mon-compte/deuxieme-preuve/application/retirer",
+        "GET/POST /mon-compte/codes-de-secours",
+    ),
+    "second step of a sign-in": (
+        "GET/POST /connexion/deuxieme-preuve",
+        "GET/POST /connexion/code-de-secours",
     ),
     "auditor": ("POST /registre/preuves/archive-audit.zip",),
     "auditor finance_approver finance_preparer": (
@@ -266,6 +274,7 @@ CLASSES = {
         "GET /connexion/proconnect/lien/<token>",
         "GET /connexion/proconnect/retour",
         "POST /cheque",
+        "GET /connexion/telephone-perdu",
         "GET /fonds",
         "GET /lieux",
         "GET /mentions-legales",

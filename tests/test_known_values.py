@@ -21,7 +21,7 @@ from voucher.kernel.refusals import Refused
 WORD_LENGTH_MAX = 40  # what is longer is a sentence
 NAMES_OF_LISTS = frozenset({
     "became", "book", "channel", "door", "from", "how", "item", "journal", "kind", "level", "method", "mode", "nature",
-    "origin", "outcome", "purpose", "reason", "refusal", "rhythm", "role", "schema", "service", "side", "state",
+    "origin", "outcome", "purpose", "reason", "refusal", "rhythm", "role", "schema", "service", "side", "stage", "state",
     "status", "type", "why",
 })  # fmt: skip
 OTHERWISE = {

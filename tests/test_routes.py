@@ -10,12 +10,13 @@ from werkzeug.routing import BaseConverter, IntegerConverter, Rule, UUIDConverte
 from werkzeug.test import TestResponse
 
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
+from tests.factors import waiting_client
 from tests.routes import ROUTES
 from voucher.access.accounts import revoke_role
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.web.access import SIGNED_IN, access_of
+from voucher.web.access import SIGNED_IN, access_of, is_open_before_factor, is_second_step
 from voucher.web.services import utc_now
 
 SCOPED = {Role.ISSUER, Role.PRESCRIBER, Role.MEDIATOR, Role.PLACE_MANAGER}
@@ -41,7 +42,10 @@ def test_every_route_stands_under_its_access_class(sqlite_database: Database) ->
     found = {}
     for rule in app.url_map.iter_rules():
         methods = "/".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
-        found[f"{methods} {rule.rule}"] = written(access_of(app, rule.endpoint))
+        is_step = is_second_step(app, rule.endpoint)
+        found[f"{methods} {rule.rule}"] = (
+            "second step of a sign-in" if is_step else written(access_of(app, rule.endpoint))
+        )
     assert found == ROUTES
 
 
@@ -79,17 +83,56 @@ def test_no_post_passes_without_the_form_token(sqlite_database: Database) -> Non
     clients = {
         role: signed_in_client(app, sqlite_database, role, new_id() if role in SCOPED else None) for role in Role
     }
+    stranger, waiting = app.test_client(), waiting_client(app, sqlite_database)
     passed = set()
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}):
             roles = access_of(app, rule.endpoint) or frozenset()
             path = address_of(app, rule)
-            for client in [clients[role] for role in sorted(roles)] or [app.test_client()]:
+            nobody = waiting if is_second_step(app, rule.endpoint) else stranger
+            for client in [clients[role] for role in sorted(roles)] or [nobody]:
                 # As a form, and as the counter's page sends it.
                 for body in ({"data": {"name": "x"}}, {"json": {"codes": []}}):
                     if client.open(path, method=method, **body).status_code != 400:  # type: ignore[arg-type]
                         passed.add(f"{method} {rule.rule}")
     assert passed == set(WITHOUT_TOKEN)
+
+
+def test_who_must_have_a_second_factor_and_has_none_opens_nothing_else(sqlite_database: Database) -> None:
+    app = app_for(sqlite_database, second_factor_required=True)
+    client = signed_in_client(app, sqlite_database, Role.PROGRAMME)
+    token = csrf_token(client.get("/mon-compte/deuxieme-preuve").text)
+    opened = set()
+    # The way out ends the session: last.
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.endpoint == "staff.sign_out"):
+        if not access_of(app, rule.endpoint):
+            continue
+        assert rule.methods is not None
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+            answer = client.open(address_of(app, rule), method=method, data={"csrf_token": token})
+            if answer.location == "/mon-compte/deuxieme-preuve" or ("/api/" in rule.rule and answer.status_code == 403):
+                continue
+            opened.add(rule.endpoint)
+        assert (rule.endpoint in opened) == is_open_before_factor(app, rule.endpoint), rule.endpoint
+    added = {"factors", "totp", "recovery_codes", "passkeys", "begin_passkey", "add_passkey"}
+    assert opened == {f"own_account.{name}" for name in added} | {"staff.sign_out"}
+
+
+def test_the_second_step_is_of_a_sign_in_whose_password_was_right(sqlite_database: Database) -> None:
+    app = app_for(sqlite_database)
+    waiting, stranger = waiting_client(app, sqlite_database), app.test_client()
+    signed_in = signed_in_client(app, sqlite_database, Role.AUDITOR)
+    for rule in app.url_map.iter_rules():
+        roles, is_get = access_of(app, rule.endpoint), "GET" in (rule.methods or ())
+        if is_second_step(app, rule.endpoint) and is_get:
+            assert waiting.get(rule.rule).status_code == 200
+            for client in (stranger, signed_in):
+                assert client.get(rule.rule, query_string={"suite": "/x"}).location == "/personnes/connexion?suite=/x"
+        elif roles and is_get:
+            answer = waiting.get(address_of(app, rule))
+            assert answer.status_code == 401 or answer.location.startswith("/connexion/deuxieme-preuve?suite="), (
+                rule.rule
+            )
 
 
 def test_every_cookie_is_out_of_reach_of_scripts_and_of_other_sites(sqlite_database: Database) -> None:

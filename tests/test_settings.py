@@ -29,6 +29,7 @@ BAD = {
     "secret_key": ["", "trop courte", NOT_UTF8 * 40],
     "master_key": ["", "0f" * 31, "zz" * 32],
     "is_demo": ["", "peut-être"],
+    "second_factor_required": ["", "peut-être"],
     "proxy_count": [*NUMBERS, "10", "1.5"],
     "data_folder": ["/dev/null"],
     "programme_name": WORDS,

@@ -178,7 +178,7 @@ def _standing() -> Standing | None:
     found = deputyship()
     if found is None:
         return None
-    approver = person(services().database, found.approver_id)
+    approver = person(services().database, found.approver_id, now=services().now())
     assert approver is not None, "accounts are closed, never deleted"
     return Standing(found.id, Person(approver.id, approver.name, approver.email), viewer().name)
 

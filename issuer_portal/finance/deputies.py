@@ -62,7 +62,7 @@ def new_deputy() -> str | Response:
     """Name who approves batches in one's place; it waits for the programme."""
     here = services()
     form: Any = NameForm(id=str(new_id()))
-    people = {str(deputy.id): deputy for deputy in accounts.may_be_deputies(here.database)}
+    people = {str(deputy.id): deputy for deputy in accounts.may_be_deputies(here.database, now=here.now())}
     form.deputy.choices = [("", "Choisissez une personne")] + [
         (key, f"{one.name}, {one.email}") for key, one in people.items()
     ]
@@ -75,7 +75,7 @@ def new_deputy() -> str | Response:
             until_on=form.until_on.data,
             issuer_id=scope(),
         )
-        programme = [_to(holder) for holder in accounts.holders(here.database, Role.PROGRAMME)]
+        programme = [_to(holder) for holder in accounts.holders(here.database, Role.PROGRAMME, now=here.now())]
         try:
             confirm_actor(form)
             by = Person(viewer().account_id, viewer().name, viewer().email)
@@ -104,7 +104,7 @@ def one_deputy(deputyship_id: UUID) -> str | Response:
         approver, deputy = _person(row.approver_id), _person(row.deputy_id)
         try:
             confirm_actor(form)
-            if deputy.id not in {one.id for one in accounts.may_be_deputies(services().database)}:
+            if deputy.id not in {one.id for one in accounts.may_be_deputies(services().database, now=services().now())}:
                 raise Refused(
                     "deputy_has_roles",
                     f"{deputy.name} a maintenant un autre rôle, ou plus de compte ouvert. Rien n’a changé. Refusez ce remplacement.",
@@ -177,7 +177,7 @@ def _decide(row: Deputyship, approver: Person, deputy: Person, *, is_accepted: b
 
 def _page(row: Deputyship, form: Any, *, refusal: Any = None, ending: Any = None) -> str:
     row = _row(row.id)
-    deputy = accounts.person(services().database, row.deputy_id)
+    deputy = accounts.person(services().database, row.deputy_id, now=services().now())
     return render_template(
         "finance/one_deputy.html",
         row=row,
@@ -208,7 +208,7 @@ def _row(deputyship_id: UUID) -> Deputyship:
 
 
 def _person(account_id: UUID) -> Person:
-    found = accounts.person(services().database, account_id)
+    found = accounts.person(services().database, account_id, now=services().now())
     assert found is not None, "accounts are closed, never deleted"
     return _to(found)
 

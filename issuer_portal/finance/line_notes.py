@@ -46,7 +46,7 @@ def _people(role: Role) -> list[Any]:
     mine = scope()
     return [
         holder
-        for holder in holders(services().database, role)
+        for holder in holders(services().database, role, now=services().now())
         if mine is None or (role, mine) in holder.roles or holder.id == viewer().account_id
     ]
 

@@ -11,7 +11,7 @@ from issuer_portal.own_account.folder import blueprint
 from voucher.access.factors import passkeys as own
 from voucher.access.factors.passkeys import OwnPasskey
 from voucher.kernel.refusals import Refused
-from voucher.web.access import keep_session, staff, viewer
+from voucher.web.access import keep_session, must_have_factor, staff, viewer
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.passkey_steps import answer_step, passkey_answer
@@ -27,7 +27,7 @@ class LabelForm(HouseForm):
 
 
 @blueprint.get("/cles-d-acces")
-@staff()
+@staff(before_factor=True)
 def passkeys() -> str:
     """Show one's passkeys, and where to add one."""
     return render_template(
@@ -38,7 +38,7 @@ def passkeys() -> str:
 
 
 @blueprint.post("/cles-d-acces/debut")
-@staff()
+@staff(before_factor=True)
 def begin_passkey() -> Response:
     """Ask this person's device for a new key."""
     here = services()
@@ -55,7 +55,7 @@ def begin_passkey() -> Response:
 
 
 @blueprint.post("/cles-d-acces")
-@staff()
+@staff(before_factor=True)
 @asks_again("ajouter une clé d’accès")
 def add_passkey() -> Response:
     """Keep the key that the device has made."""
@@ -98,7 +98,9 @@ def remove_passkey(passkey_id: UUID) -> str | Response:
     key, form, here = _own(passkey_id), HouseForm(), services()
     if form.validate_on_submit():
         try:
-            token = own.remove_passkey(here.database, viewer(), key.id, keeps_one=False, now=here.now(), visit=visit())
+            token = own.remove_passkey(
+                here.database, viewer(), key.id, keeps_one=must_have_factor(), now=here.now(), visit=visit()
+            )
         except Refused as refused:
             show_refusal(form, refused)
         else:

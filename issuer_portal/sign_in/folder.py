@@ -14,11 +14,15 @@ blueprint = Blueprint("sign_in", __name__, url_prefix="/connexion", template_fol
 
 
 def enter(token: str, wanted: str = "") -> Response:
-    """Let a person in whose session was just opened, and lead them to the page they asked for (`wanted`) or to their own."""
+    """Let a person in whose session was just opened, and lead them to the page they asked for (`wanted`) or to their own.
+
+    A session that waits leads to its second step first.
+    """
     # A new person, a new form token: what was set before the sign-in is not kept.
     session.clear()
     found = viewer_of(services().database, token, now=services().now())
-    there = local_path(wanted) or (home_for(found) if found else url_for("staff.me"))
+    asked = local_path(wanted)
+    there = (asked or home_for(found)) if found else url_for("sign_in.second_factor", suite=asked)
     return keep_session(make_response(redirect(there)), token)
 
 

@@ -69,7 +69,7 @@ def sign_in() -> str | Response:
 
 
 @blueprint.post("/deconnexion")
-@staff()
+@staff(before_factor=True)
 def sign_out() -> Response:
     """End this session, and the provider's where it opened this one."""
     response = leave(sessions.sign_out(services().database, viewer(), now=services().now()))

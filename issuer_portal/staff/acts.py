@@ -11,12 +11,13 @@ from wtforms.validators import InputRequired, Optional
 from issuer_portal.staff.accounts import blueprint
 from issuer_portal.staff.scopes import misfit, scope_choices
 from voucher.access import accounts, changes, links, read
+from voucher.access.grants import until
 from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, LinkPurpose, Role
 from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.read_deputies import was_named
 from voucher.web.access import staff, viewer
 from voucher.web.asks_again import asks_again
-from voucher.web.forms import HouseForm, SelectField, show_refusal
+from voucher.web.forms import DateField, HouseForm, SelectField, show_refusal
 from voucher.web.services import services
 
 WAITS = "La demande attend une autre personne du programme : prévenez-la."
@@ -30,6 +31,7 @@ class RoleForm(HouseForm):
         "Rôle", choices=[(str(role), name) for role, name in ROLE_NAMES.items()], validators=[InputRequired()]
     )
     scope = SelectField("Pour quel organisme", validators=[Optional()])
+    until_on = DateField("Dernier jour", validators=[Optional()])
 
 
 class AddressForm(HouseForm):
@@ -51,17 +53,32 @@ def give_role(account_id: UUID) -> str | Response:
             if scope_id is not None and (sentence := misfit(here.database, role, scope_id)):
                 raise Refused("scope_misfit", sentence, "scope")
             waiting = changes.grant_role(
-                here.database, account_id, role, scope_id, by=viewer().account_id, now=here.now()
+                here.database,
+                account_id,
+                role,
+                scope_id,
+                by=viewer().account_id,
+                now=here.now(),
+                until_on=form.until_on.data,
             )
         except Refused as refused:
             show_refusal(form, refused)
         else:
             if waiting is None:
-                flash(f"{found.name} a maintenant le rôle « {ROLE_NAMES[role]} ».", "success")
+                flash(
+                    f"{found.name} a maintenant le rôle « {ROLE_NAMES[role]} »{until(form.until_on.data)}.", "success"
+                )
             else:
-                flash(f"Le rôle « {ROLE_NAMES[role]} » est demandé pour {found.name}. {WAITS}", "success")
+                flash(
+                    f"Le rôle « {ROLE_NAMES[role]} » est demandé pour {found.name}{until(form.until_on.data)}. {WAITS}",
+                    "success",
+                )
             return _back(account_id)
-    consequences = [f"{found.name} en est averti par courriel.", TWO_PEOPLE]
+    consequences = [
+        f"{found.name} en est averti par courriel.",
+        "Un rôle qui a un dernier jour finit à minuit ce soir-là. Pour le prolonger, donnez-le de nouveau avec un jour plus tardif.",
+        TWO_PEOPLE,
+    ]
     return _page(found, form, "Donner un rôle", "Donner ce rôle", consequences)
 
 
@@ -148,7 +165,7 @@ def close_person(account_id: UUID) -> str | Response:
 
 
 def _open_person(account_id: UUID) -> read.Person:
-    found = read.person(services().database, account_id)
+    found = read.person(services().database, account_id, now=services().now())
     if found is None or found.closed_at is not None:
         abort(404)
     return found

@@ -15,6 +15,7 @@ from issuer_portal.staff.state import AccountState, account_state
 from voucher.access import accounts, links, read
 from voucher.access.provider.identities import linked, unlink
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
+from voucher.access.read_roles import roles_of
 from voucher.access.rules import ROLE_NAMES, Role
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked, Page
@@ -71,7 +72,7 @@ PEOPLE = Table(
 
 def _people(asked: Asked) -> Page[PersonLine]:
     database, now = services().database, services().now()
-    page = read.people(database, asked)
+    page = read.people(database, asked, now=now)
     sent = links_of(database, [row.id for row in page.rows])
     return page.of(PersonLine(row, account_state(row, sent.get(row.id), now)) for row in page.rows)
 
@@ -114,20 +115,23 @@ def open_person() -> str | Response:
 @staff(Role.PROGRAMME)
 def person(account_id: UUID) -> str:
     """Show a person: how they sign in, their roles, what took two people."""
-    database = services().database
-    found = read.person(database, account_id)
+    database, now = services().database, services().now()
+    found = read.person(database, account_id, now=now)
     if found is None:
         abort(404)
+    held = roles_of(database, account_id)
     return render_template(
         "staff/person.html",
         person=found,
-        state=account_state(found, links_of(database, [account_id]).get(account_id), services().now()),
+        state=account_state(found, links_of(database, [account_id]).get(account_id), now),
         changes=changes_of(database, account_id),
         linked=linked(database, account_id),
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
-        now=services().now(),
+        held=[one for one in held if one.ended_at is None or one.ended_at > now],
+        over=[one for one in held if one.ended_at is not None and one.ended_at <= now],
+        now=now,
     )
 
 
@@ -162,7 +166,7 @@ def unlink_provider(account_id: UUID) -> Response:
 @asks_again("retirer un rôle")
 def take_role(account_id: UUID, role: str) -> Response:
     """Take a role away."""
-    if role not in set(Role) or read.person(services().database, account_id) is None:
+    if role not in set(Role) or read.person(services().database, account_id, now=services().now()) is None:
         abort(404)
     accounts.revoke_role(services().database, account_id, Role(role), by=viewer().account_id, now=services().now())
     flash("Le rôle est retiré. La personne doit se reconnecter.", "success")

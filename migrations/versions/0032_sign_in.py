@@ -38,7 +38,8 @@ def upgrade() -> None:
         "recovery_code",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("code_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("beginning", sa.String(length=4), nullable=False),
+        sa.Column("code_hash", sa.String(length=200), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -46,7 +47,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_code")),
     )
     op.create_index(op.f("ix_recovery_code_account_id"), "recovery_code", ["account_id"], unique=False)
-    op.create_index("uq_recovery_code_account", "recovery_code", ["account_id", "code_sha256"], unique=True)
     op.create_table(
         "sign_in_step",
         sa.Column("token_sha256", sa.LargeBinary(), nullable=False),

@@ -72,7 +72,7 @@ def test_roles_on_two_sides_of_the_money_exclude_each_other(database: Database, 
     scope_id = new_id() if wanted in (Role.MEDIATOR, Role.PLACE_MANAGER) else None
     with pytest.raises(Refused, match="roles_incompatible"):
         changes.grant_role(database, account_id, wanted, scope_id, by=None, now=NOW)
-    found = person(database, account_id)
+    found = person(database, account_id, now=NOW)
     assert found is not None
     assert [role for role, _ in found.roles] == [held]
 
@@ -87,7 +87,7 @@ def test_a_mediator_may_manage_the_place_too(database: Database) -> None:
     structure_id = new_id()
     account_id = a_person(database, Role.MEDIATOR, structure_id, now=NOW)
     changes.grant_role(database, account_id, Role.PLACE_MANAGER, structure_id, by=None, now=NOW)
-    found = person(database, account_id)
+    found = person(database, account_id, now=NOW)
     assert found is not None
     assert {role for role, _ in found.roles} == {Role.MEDIATOR, Role.PLACE_MANAGER}
 
@@ -230,7 +230,7 @@ def test_the_audit_trail_tells_and_only_grows(database: Database) -> None:
 def test_people_are_found_by_name_and_by_role(database: Database) -> None:
     a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
     a_person(database, Role.PROGRAMME, now=NOW, email="marc_100%@lieu.example")
-    found, total = listed(people(database, Asked(sort="email", limit=10, filters={"role": "auditor"})))
+    found, total = listed(people(database, Asked(sort="email", limit=10, filters={"role": "auditor"}), now=NOW))
     assert ([one.email for one in found], total) == (["lea@lieu.example"], 1)
-    found, _ = listed(people(database, Asked(sort="email", limit=10, filters={"name": "100%"})))
+    found, _ = listed(people(database, Asked(sort="email", limit=10, filters={"name": "100%"}), now=NOW))
     assert [one.email for one in found] == ["marc_100%@lieu.example"]

@@ -40,7 +40,7 @@ def use_printed(database: Database, said: Result) -> None:
 
 
 def roles_of(database: Database) -> dict[str, list[Role]]:
-    found, _ = listed(people(database, Asked(sort="email", limit=9)))
+    found, _ = listed(people(database, Asked(sort="email", limit=9), now=datetime.now(UTC)))
     return {row.email: [role for role, _ in row.roles] for row in found}
 
 
@@ -62,7 +62,7 @@ def test_the_host_confirms_for_a_programme_of_one_and_the_trail_says_so(database
     pat = a_person(database, Role.PROGRAMME, email="pat@lieu.example")
     assert voucher("confirm").output == "Rien n’attend.\n"
     use_printed(database, voucher("open", "alice@lieu.example", "Alice Roy"))
-    found, _ = listed(people(database, Asked(sort="email", limit=9, filters={"name": "alice"})))
+    found, _ = listed(people(database, Asked(sort="email", limit=9, filters={"name": "alice"}), now=datetime.now(UTC)))
     waiting = changes.grant_role(database, found[0].id, Role.FINANCE_PREPARER, None, by=pat, now=datetime.now(UTC))
     assert f"{waiting}  Alice Roy (alice@lieu.example) : le rôle « Finances, préparation »" in voucher("confirm").output
     assert voucher("confirm", str(waiting)).exit_code == 0

@@ -149,7 +149,7 @@ def test_a_low_level_and_a_second_factor_of_ours_wait_for_it(database: Database,
     cookie = client.get_cookie(SESSION_COOKIE)
     assert cookie is not None
     with database.write() as session:
-        token = open_waiting(session, cookie.value, now=NOW)
+        token = open_waiting(session, cookie.value, "application", now=NOW)
     assert token is not None
     opened = next(row for row in sessions_of(database) if row.token_sha256 == token_hash(token))
     assert (opened.door, opened.is_strong, opened.provider_hint) == (Door.PROVIDER, True, waiting.provider_hint)

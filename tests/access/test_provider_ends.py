@@ -110,7 +110,7 @@ def test_a_link_that_linked_makes_no_password_somebody_s_own(database: Database,
 def test_who_has_only_the_provider_counts_among_those_who_can_act(database: Database, provider: StubProvider) -> None:
     app = app_by(provider, database, NOW)
     account_id, _ = linked_person(app, database, Role.PROGRAMME, has_password=False)
-    assert [found.id for found in holders(database, Role.PROGRAMME)] == [account_id]
+    assert [found.id for found in holders(database, Role.PROGRAMME, now=NOW)] == [account_id]
     asked = links.ask_link(database, account_id, by=account_id, now=NOW)
     assert asked is LinkPurpose.RESET  # they were invited long ago
 

@@ -55,13 +55,13 @@ def asked(database: Database, account_id: UUID, role: Role, by: UUID | None) -> 
 
 
 def roles(database: Database, account_id: UUID) -> list[Role]:
-    found = person(database, account_id)
+    found = person(database, account_id, now=NOW)
     assert found is not None
     return [role for role, _ in found.roles]
 
 
 def address(database: Database, account_id: UUID) -> str:
-    found = person(database, account_id)
+    found = person(database, account_id, now=NOW)
     assert found is not None
     return found.email
 

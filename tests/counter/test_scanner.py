@@ -63,7 +63,7 @@ def at_the_counter(browser: Browser, address: str, database: Database, counter: 
     """Return the Scan page of a mediator on a phone."""
     from voucher.web.services import utc_now
 
-    account = person(database, a_person(database, Role.MEDIATOR, counter.structure_id))
+    account = person(database, a_person(database, Role.MEDIATOR, counter.structure_id), now=utc_now())
     assert account is not None
     token = sessions.sign_in(database, account.email, PASSWORD, now=utc_now())
     context = browser.new_context(viewport=PHONE, permissions=["camera"])

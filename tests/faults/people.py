@@ -20,6 +20,14 @@ ACCESS = {
         "UPDATE role_grant SET scope_id = (SELECT id FROM issuer ORDER BY id LIMIT 1) WHERE role = 'finance_approver'",
         {"two_people_gave_roles"},
     ),
+    "a role held for longer than what was confirmed": (
+        "UPDATE role_grant SET until_on = '2031-12-31' WHERE role = 'finance_approver'",
+        {"two_people_gave_roles"},
+    ),
+    "a role that went on after its last day": (
+        "UPDATE role_grant SET until_on = '2026-01-31', revoked_at = '2031-01-01 10:00:00.000000' WHERE role = 'mediator'",
+        {"roles_end_on_their_day"},
+    ),
     "an address that two people did not see": (
         "UPDATE staff_account SET email = 'autre@pass.example' WHERE email = 'validation@pass.example'",
         {"addresses_seen_by_two"},

@@ -22,7 +22,7 @@ LOOKS = (("390-dark", PHONE, "dark"), ("1280-light", DESK, "light"))
 
 
 def token(database: Database, role: Role, scope_id: object) -> str:
-    found = person(database, a_person(database, role, scope_id, now=NOW))  # type: ignore[arg-type]
+    found = person(database, a_person(database, role, scope_id, now=NOW), now=NOW)  # type: ignore[arg-type]
     assert found is not None
     return sign_in(database, found.email, PASSWORD, now=NOW)
 

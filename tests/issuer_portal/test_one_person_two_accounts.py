@@ -107,7 +107,7 @@ class World:
 
     def as_quentin(self) -> FlaskClient:
         """Return a client signed in as the other person of the programme."""
-        found, _ = listed(people(self.database, Asked(sort="name", limit=9, filters={"name": "quentin"})))
+        found, _ = listed(people(self.database, Asked(sort="name", limit=9, filters={"name": "quentin"}), now=NOW))
         return sign_in(self.app, self.database, found[0].id)
 
     def confirm_as_quentin(self) -> None:
@@ -116,7 +116,7 @@ class World:
 
     def with_role(self, role: Role) -> list[Person]:
         """Return who holds a role."""
-        return listed(people(self.database, Asked(sort="name", limit=9, filters={"role": role})))[0]
+        return listed(people(self.database, Asked(sort="name", limit=9, filters={"role": role}), now=NOW))[0]
 
     def read_mail(self) -> None:
         """Follow every link that reaches a mailbox of Pat's, and choose a password there."""
@@ -136,12 +136,12 @@ class World:
 
     def controlled(self) -> list[set[Role]]:
         """Return the roles of each account that Pat can sign in to: with a password chosen by a link, and Pat's own."""
-        found, _ = listed(people(self.database, Asked(sort="name", limit=99)))
+        found, _ = listed(people(self.database, Asked(sort="name", limit=99), now=NOW))
         return [{role for role, _ in row.roles} for row in found if row.id == self.pat or self._opens(row.email)]
 
     def others(self) -> list[UUID]:
         """Return the accounts beside Pat's own that Pat can sign in to."""
-        found, _ = listed(people(self.database, Asked(sort="name", limit=99)))
+        found, _ = listed(people(self.database, Asked(sort="name", limit=99), now=NOW))
         return [row.id for row in found if row.id != self.pat and self._opens(row.email)]
 
     def _opens(self, email: str) -> bool:
@@ -281,7 +281,7 @@ def coming_back_through_a_closed_account(world: World) -> None:
 def closing_the_other_person_of_the_programme(world: World) -> None:
     other = world.invite(PATS_OTHER)
     world.ask(other, Role.FINANCE_APPROVER)
-    quentin, _ = listed(people(world.database, Asked(sort="name", limit=9, filters={"name": "quentin"})))
+    quentin, _ = listed(people(world.database, Asked(sort="name", limit=9, filters={"name": "quentin"}), now=NOW))
     assert world.post(f"/personnes/{quentin[0].id}/fermer") == 302
     world.read_mail()
     world.confirm_all(world.client)

@@ -21,7 +21,7 @@ WANTED = "cinq autres mots très longs"
 
 
 def everybody(database: Database) -> dict[str, list[Role]]:
-    rows, _ = listed(people(database, Asked(sort="name", limit=50)))
+    rows, _ = listed(people(database, Asked(sort="name", limit=50), now=utc_now()))
     return {row.email: [role for role, _ in row.roles] for row in rows}
 
 

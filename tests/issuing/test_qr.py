@@ -7,9 +7,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import zxingcpp
+from qrcode import constants
 
-from voucher.issuing.qr import PAPER, SCREEN, QrFormat, press, svg, svg_path, symbol
+from voucher.issuing.qr import PAPER, QrFormat, press, svg, svg_path, symbol
 
+SCREEN = QrFormat(version=6, error_correction=constants.ERROR_CORRECT_M, mask=1)
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -74,9 +76,25 @@ def test_the_path_draws_every_dark_module_once_and_no_other() -> None:
 
 
 def test_the_inline_image_has_a_name_a_role_and_a_quiet_zone() -> None:
-    image = ElementTree.fromstring(svg(a_text(154), title="Code du chèque <0001 & 2345>"))
+    image = ElementTree.fromstring(svg(a_text(154), "Code du chèque <0001 & 2345>"))
     space = "{http://www.w3.org/2000/svg}"
     assert image.get("role") == "img"
     assert image.get("viewBox") == "0 0 49 49"
     assert image.findtext(f"{space}title") == "Code du chèque <0001 & 2345>"
     assert "style" not in image.attrib
+
+
+@pytest.mark.parametrize("length", [60, 130, 400])
+def test_the_inline_image_takes_any_text(length: int) -> None:
+    text = ("otpauth://totp/Pass%20num%C3%A9rique:léa@lieu.example?secret=" + "aB3&" * 100)[:length]
+    image = ElementTree.fromstring(svg(text, "À scanner"))
+    side = int((image.get("viewBox") or "").split()[-1])
+    path = [one.get("d") or "" for one in image][-1]
+    dark = np.zeros((side, side), dtype=bool)
+    for x, y, line in re.findall(r"M(\d+) (\d+)\.5((?:m\d+ 0h\d+)*)", path):
+        place = int(x)
+        for gap, run in re.findall(r"m(\d+) 0h(\d+)", line):
+            dark[int(y), place + int(gap) : place + int(gap) + int(run)] = True
+            place += int(gap) + int(run)
+    [found] = zxingcpp.read_barcodes(np.kron(~dark, np.ones((4, 4))).astype(np.uint8) * 255)
+    assert found.text == text

@@ -18,7 +18,6 @@ from voucher.issuing.key_document import (
     verify_key_document,
 )
 from voucher.issuing.signing import (
-    SealBroken,
     is_authentic,
     new_private_key,
     open_private_key,
@@ -26,6 +25,7 @@ from voucher.issuing.signing import (
     seal_private_key,
     sign,
 )
+from voucher.kernel.sealed_secret import SealBroken
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text(encoding="utf-8"))
 TEST_KEYS = {

@@ -169,7 +169,7 @@ def test_who_may_be_named_has_a_password_of_their_own_and_no_other_side(house: H
     luce = house.somebody(None, "luce@lieu.example")
     a_person(house.database, None, now=NOW, email="ancien@lieu.example")  # a password of before the links
     house.somebody(Role.AUDITOR, "etienne@lieu.example")
-    assert {one.id for one in may_be_deputies(house.database)} == {house.alice, luce}
+    assert {one.id for one in may_be_deputies(house.database, now=NOW)} == {house.alice, luce}
     row = house.named(luce)
     another_role(house, luce)
     assert "a maintenant un autre rôle" in house.accept(row)
@@ -217,7 +217,7 @@ def test_who_was_named_keeps_an_address_that_two_people_see(house: House) -> Non
     luce = house.somebody(None, "luce@lieu.example")
     house.named(luce)
     house.post(house.client(house.dominique), f"/personnes/{luce}/adresse", email="ailleurs@lieu.example")
-    found = person(house.database, luce)
+    found = person(house.database, luce, now=NOW)
     assert found is not None
     assert found.email == "luce@lieu.example"
     # The rule that the page applies: without it one person would take the account.

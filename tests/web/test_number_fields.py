@@ -24,7 +24,7 @@ NUMBERS = (EurosField, CountField, PercentField, SerialField, SeenNumberField)
 WORDS = {
     "address", "address_complement", "body", "call", "city", "code", "code_postal", "commitment_number", "confirmed", "decision", "email", "facts",
     "holder_name", "id", "insee_code", "name", "note", "number", "opening_hours", "pivot", "postcode", "ranges", "reason", "reference", "seen",
-    "seen_cents", "seen_number", "service_code", "subject", "summary", "vat_regime", "website", "contact_email", "first_name", "label", "last_name",
+    "seen_cents", "seen_number", "service_code", "subject", "summary", "token", "vat_regime", "website", "contact_email", "first_name", "label", "last_name",
 }  # fmt: skip
 """Every field that is a plain text: words, identifiers, what a page showed. A new one is named here, or is one of NUMBERS.
 `number` is an agreement's (« 2026/12 »); `ranges` are booklets, read one by one by `parse_serial`; `seen_cents` is compared, never read."""

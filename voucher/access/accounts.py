@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, update
 from voucher.access.audit import note
 from voucher.access.changes import drop_changes
 from voucher.access.find import locked_account, new_address, refuse_known_address, take_turn_on_accounts
+from voucher.access.grants import holds_on
 from voucher.access.letters import write_to_person
 from voucher.access.links import end_links, put_password, queue_link
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
@@ -18,7 +19,7 @@ from voucher.access.rules import ROLE_NAMES, Door, LinkEnd, Origin, Role
 from voucher.access.sessions import NOWHERE, Visit, open_session
 from voucher.access.strength import password_weakness
 from voucher.access.tries import AFTER_FIVE, count_try, forget_tries
-from voucher.kernel.calendar import french_instant
+from voucher.kernel.calendar import french_instant, paris_day
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import is_replay
@@ -63,7 +64,7 @@ def revoke_role(database: Database, account_id: UUID, role: Role, *, by: UUID, n
         taken = changed(
             session,
             update(RoleGrant)
-            .where(RoleGrant.account_id == account_id, RoleGrant.role == role, RoleGrant.revoked_at.is_(None))
+            .where(RoleGrant.account_id == account_id, RoleGrant.role == role, holds_on(paris_day(now)))
             .values(revoked_at=now),
         )
         if taken == 0:

@@ -4,7 +4,8 @@ Somebody of the programme asks; another one of the programme confirms. Where the
 host stands in (`stand_in`). All of it takes turns, so that who may confirm does not change meanwhile.
 """
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from voucher.access.find import (
     refuse_known_address,
     take_turn_on_accounts,
 )
+from voucher.access.grants import give, holds_on, refuse_grant, until
 from voucher.access.letters import tell_second_people, write_to_person
 from voucher.access.links import end_links, end_password, is_password_own, queue_link
 from voucher.access.model import AccountChange, RoleGrant, StaffAccount
@@ -33,9 +35,8 @@ from voucher.access.rules import (
     LinkEnd,
     Origin,
     Role,
-    incompatible_with,
 )
-from voucher.kernel.calendar import french_instant, not_before
+from voucher.kernel.calendar import french_instant, not_before, paris_day
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -44,9 +45,16 @@ Account = Row[*tuple[Any, ...]]
 
 
 def grant_role(
-    database: Database, account_id: UUID, role: Role, scope_id: UUID | None, *, by: UUID | None, now: datetime
+    database: Database,
+    account_id: UUID,
+    role: Role,
+    scope_id: UUID | None,
+    *,
+    by: UUID | None,
+    now: datetime,
+    until_on: date | None = None,
 ) -> UUID | None:
-    """Give a role within a scope. Return None when it is given, or the id of the change that waits for a second person.
+    """Give a role within a scope, to the end of a day or until it is taken away. Return None when it is given, or the id of the change that waits for a second person.
 
     `by` None is the host, which gives at once what nobody of the programme could confirm: the first accounts. Raises Refused
     when the role excludes one already held, the scope does not fit, or the same change waits already.
@@ -58,16 +66,17 @@ def grant_role(
     with database.write() as session:
         take_turn_on_accounts(session)
         account = locked_open_account(session, account_id)
-        _refuse_role(session, account_id, role)
+        refuse_grant(session, account_id, role, scope_id, until_on, now)
+        given: dict[str, Any] = {"role": role, "scope_id": scope_id, "until_on": until_on}
         if role not in TWO_PEOPLE_ROLES:
-            _give(session, account, role=role, scope_id=scope_id, change_id=None, by=by, now=now)
+            give(session, account, **given, change_id=None, by=by, now=now)
             return None
-        change_id = _ask(session, account, ChangeKind.ROLE, by, now, role=role, scope_id=scope_id)
-        if by is None and not _second_people(session, None):
+        change_id = _ask(session, account, ChangeKind.ROLE, by, now, given)
+        if by is None and not _second_people(session, None, now):
             _decide(session, change_id, ChangeOutcome.CONFIRMED, Origin.HOST, None, now)
-            _give(session, account, role=role, scope_id=scope_id, change_id=change_id, by=None, now=now)
+            give(session, account, **given, change_id=change_id, by=None, now=now)
             return None
-        note(session, by, "role_asked", f"{account.email} : {ROLE_NAMES[role]}", now)
+        note(session, by, "role_asked", f"{account.email} : {ROLE_NAMES[role]}{until(until_on)}", now)
         return change_id
 
 
@@ -108,8 +117,8 @@ def change_address(
                 )
             )
             return None
-        change_id = _ask(session, account, ChangeKind.ADDRESS, by, now, new_email=wanted)
-        if by is None and not _second_people(session, None):
+        change_id = _ask(session, account, ChangeKind.ADDRESS, by, now, {"new_email": wanted})
+        if by is None and not _second_people(session, None, now):
             _decide(session, change_id, ChangeOutcome.CONFIRMED, Origin.HOST, None, now)
             _put_address(session, account, wanted, by, now)
             return None
@@ -141,7 +150,7 @@ def confirm_change(database: Database, change_id: UUID, *, by: UUID, now: dateti
             raise Refused(
                 "four_eyes", "Vous avez fait cette demande. Une autre personne du programme doit la confirmer."
             )
-        if by not in {person.id for person in _second_people(session, change.asked_by)}:
+        if by not in {person.id for person in _second_people(session, change.asked_by, now)}:
             raise Refused("not_of_programme", "Seule une personne du programme confirme une demande. Prévenez-la.")
         _confirm(session, change, Origin.OFFICE, by, now)
 
@@ -152,7 +161,7 @@ def stand_in(database: Database, change_id: UUID, *, now: datetime) -> None:
         take_turn_on_accounts(session)
         change = _change(session, change_id)
         _refuse_decided(change)
-        if others := _second_people(session, change.asked_by):
+        if others := _second_people(session, change.asked_by, now):
             names = ", ".join(other.name for other in others)
             raise Refused(
                 "somebody_else", f"Une autre personne du programme doit confirmer, sur sa page « Personnes » : {names}."
@@ -192,26 +201,21 @@ def _ask(
     kind: ChangeKind,
     by: UUID | None,
     now: datetime,
-    *,
-    role: str = "",
-    scope_id: UUID | None = None,
-    new_email: str = "",
+    what: Mapping[str, Any],
 ) -> UUID:
     waits = exists().where(
         AccountChange.account_id == account.id,
         AccountChange.kind == kind,
-        AccountChange.role == role,
+        AccountChange.role == what.get("role", ""),
         AccountChange.outcome.is_(None),
     )
     if session.scalar(select(waits)):
         raise Refused("already_asked", "Cette demande attend déjà une seconde personne. Voyez « À confirmer ».")
     change_id = new_id()
-    values = {"kind": kind, "role": role, "scope_id": scope_id, "new_email": new_email, "known_email": account.email}
-    session.execute(
-        insert(AccountChange).values(id=change_id, account_id=account.id, asked_by=by, asked_at=now, **values)
-    )
+    values = {"kind": kind, "known_email": account.email, "asked_by": by, "asked_at": now, **what}
+    session.execute(insert(AccountChange).values(id=change_id, account_id=account.id, **values))
     tell_second_people(
-        session, [(person.email, person.name) for person in _second_people(session, by)], account.name, now
+        session, [(person.email, person.name) for person in _second_people(session, by, now)], account.name, now
     )
     return change_id
 
@@ -221,7 +225,7 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
     if account.email != change.known_email:
         raise Refused("address_changed", "L’adresse de ce compte a changé depuis la demande. Demandez de nouveau.")
     if change.kind == ChangeKind.ROLE:
-        _refuse_role(session, account.id, Role(change.role))
+        refuse_grant(session, account.id, Role(change.role), change.scope_id, change.until_on, now)
     else:
         refuse_known_address(session, change.new_email)
     _decide(session, change.id, ChangeOutcome.CONFIRMED, origin, by, now)
@@ -232,11 +236,12 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
             end_password(session, account.id)
             asked_from = Origin.HOST if change.asked_by is None else Origin.OFFICE
             queue_link(session, locked_open_account(session, account.id), asked_from, change.asked_by, now)
-        _give(
+        give(
             session,
             account,
             role=Role(change.role),
             scope_id=change.scope_id,
+            until_on=change.until_on,
             change_id=change.id,
             by=change.asked_by,
             now=now,
@@ -255,40 +260,6 @@ def _decide(
     decision = update(AccountChange).where(AccountChange.id == change_id, AccountChange.outcome.is_(None))
     if changed(session, decision.values(outcome=outcome, decided_at=at, decided_by=by, decided_from=origin)) == 0:
         raise Refused("already_decided", "Cette demande vient d’être décidée. Relisez la page.")
-
-
-def _give(
-    session: Session,
-    account: Account,
-    *,
-    role: Role,
-    scope_id: UUID | None,
-    change_id: UUID | None,
-    by: UUID | None,
-    now: datetime,
-) -> None:
-    session.execute(
-        insert(RoleGrant).values(
-            id=new_id(),
-            account_id=account.id,
-            role=role,
-            scope_id=scope_id,
-            granted_at=now,
-            granted_by=by,
-            change_id=change_id,
-        )
-    )
-    line_id = note(session, by, "role_granted", f"{account.email} : {ROLE_NAMES[role]}", now)
-    sentence = f"Le rôle « {ROLE_NAMES[role]} » vous a été donné le {french_instant(now)}."
-    write_to_person(
-        session,
-        email=account.email,
-        name=account.name,
-        about_id=line_id,
-        subject="un rôle vous est donné",
-        sentence=sentence,
-        now=now,
-    )
 
 
 def _put_address(session: Session, account: Account, email: str, by: UUID | None, now: datetime) -> None:
@@ -314,38 +285,18 @@ def _put_address(session: Session, account: Account, email: str, by: UUID | None
         queue_link(session, moved, Origin.OFFICE, by, now)
 
 
-def _refuse_role(session: Session, account_id: UUID, role: Role) -> None:
-    held = [
-        Role(one)
-        for one in session.scalars(
-            select(RoleGrant.role).where(RoleGrant.account_id == account_id, RoleGrant.revoked_at.is_(None))
-        )
-    ]
-    if role in held:
-        raise Refused(
-            "role_held", "Cette personne a déjà ce rôle. Retirez-le d’abord pour en changer l’organisme.", "role"
-        )
-    if (other := incompatible_with(role, held)) is not None:
-        raise Refused(
-            "roles_incompatible",
-            f"« {ROLE_NAMES[role]} » et « {ROLE_NAMES[other]} » ne vont pas ensemble : une même personne ne peut pas tenir"
-            " les deux côtés de l’argent. Donnez ce rôle à quelqu’un d’autre.",
-            "role",
-        )
-
-
 def _counts_among_two(session: Session, account_id: UUID) -> bool:
     # Held once is enough: a name that signed stays that person's.
     held = exists().where(RoleGrant.account_id == account_id, RoleGrant.role.in_(sorted(TWO_PEOPLE_ROLES)))
     return bool(session.scalar(select(held)))
 
 
-def _second_people(session: Session, asked_by: UUID | None) -> list[Row[UUID, str, str]]:
+def _second_people(session: Session, asked_by: UUID | None, now: datetime) -> list[Row[UUID, str, str]]:
     """Return who of the programme could confirm what `asked_by` asks: an open account that they can enter, the role."""
     query = (
         select(StaffAccount.id, StaffAccount.email, StaffAccount.name)
         .join(RoleGrant, RoleGrant.account_id == StaffAccount.id)
-        .where(RoleGrant.role == Role.PROGRAMME, RoleGrant.revoked_at.is_(None))
+        .where(RoleGrant.role == Role.PROGRAMME, holds_on(paris_day(now)))
         .where(StaffAccount.closed_at.is_(None), has_way_in())
         .order_by(StaffAccount.name, StaffAccount.id)
     )
@@ -370,4 +321,6 @@ def _refuse_decided(change: Row[*tuple[Any, ...]]) -> None:
 
 
 def _what(change: Row[*tuple[Any, ...]]) -> str:
-    return ROLE_NAMES[Role(change.role)] if change.kind == ChangeKind.ROLE else str(change.new_email)
+    if change.kind == ChangeKind.ROLE:
+        return f"{ROLE_NAMES[Role(change.role)]}{until(change.until_on)}"
+    return str(change.new_email)

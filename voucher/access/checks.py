@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access.model import AccountChange, AccountLink, ProviderIdentity, RoleGrant, StaffAccount, StaffSession
 from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, ChangeKind, ChangeOutcome, LinkEnd, Origin
+from voucher.kernel.calendar import end_of_day, french_date, french_instant
 from voucher.kernel.checks import Check, Violation
 
 ROWS_MAX = 100
@@ -21,6 +22,7 @@ def _query_two_people_gave_roles() -> Select[*tuple[Any, ...]]:
         AccountChange.kind == ChangeKind.ROLE,
         AccountChange.role == RoleGrant.role,
         AccountChange.scope_id.is_not_distinct_from(RoleGrant.scope_id),
+        AccountChange.until_on.is_not_distinct_from(RoleGrant.until_on),
     )
     alone = and_(AccountChange.decided_by.is_not(None), AccountChange.decided_by == AccountChange.asked_by)
     return (
@@ -132,8 +134,33 @@ def check_identities_come_from_links(session: Session) -> list[Violation]:
     ]
 
 
+@cache
+def _query_roles_end_on_their_day() -> Select[*tuple[Any, ...]]:
+    return (
+        select(StaffAccount.email, RoleGrant.role, RoleGrant.until_on, RoleGrant.revoked_at)
+        .join(StaffAccount, StaffAccount.id == RoleGrant.account_id)
+        .where(RoleGrant.until_on.is_not(None), RoleGrant.revoked_at.is_not(None))
+        .order_by(RoleGrant.id)
+    )
+
+
+def check_roles_end_on_their_day(session: Session) -> list[Violation]:
+    """Un rôle donné jusqu’à un jour a pris fin ce jour-là au plus tard."""
+    rows = session.execute(_query_roles_end_on_their_day())
+    return [
+        Violation(
+            "roles_end_on_their_day",
+            f"compte {row.email}, rôle « {ROLE_NAMES[row.role]} »",
+            f"donné jusqu’au {french_date(row.until_on)}, il a fini le {french_instant(row.revoked_at)}",
+        )
+        for row in rows
+        if row.revoked_at > end_of_day(row.until_on)
+    ][:ROWS_MAX]
+
+
 CHECKS: tuple[Check, ...] = (
     check_two_people_gave_roles,
+    check_roles_end_on_their_day,
     check_addresses_seen_by_two,
     check_closed_accounts_open_nothing,
     check_identities_come_from_links,

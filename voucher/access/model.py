@@ -1,6 +1,6 @@
 """Tables of access."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
@@ -34,6 +34,8 @@ class StaffAccount(Base):
     locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]  # the last sign-in; None until the first
+    closing_letter_id: Mapped[UUID | None]  # what a letter told last: unused, this account will be closed
 
 
 class RoleGrant(Base):
@@ -47,6 +49,7 @@ class RoleGrant(Base):
     scope_id: Mapped[UUID | None]  # issuer, prescriber or structure, as the role asks
     granted_at: Mapped[datetime]
     granted_by: Mapped[UUID | None]
+    until_on: Mapped[date | None]  # its last day, in Paris; None: until it is taken away
     revoked_at: Mapped[datetime | None]
     change_id: Mapped[UUID | None] = mapped_column(ForeignKey("account_change.id"))  # what two people decided
 
@@ -152,18 +155,20 @@ class TotpDevice(Base):
 
 
 class RecoveryCode(Base):
-    """A code printed once, for the day a phone is lost. Only its SHA-256 stands here; it serves once."""
+    """A code printed once, for the day a phone is lost; it serves once.
+
+    It has 60 bits: hashed as a password is, but for its beginning, which finds it.
+    """
 
     __tablename__ = "recovery_code"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
-    code_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    beginning: Mapped[str] = mapped_column(String(4))
+    code_hash: Mapped[str] = mapped_column(String(200))
     made_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]  # replaced by newer ones, or reset
-
-    __table_args__ = (Index("uq_recovery_code_account", "account_id", "code_sha256", unique=True),)
 
 
 class ProviderIdentity(Base):
@@ -252,6 +257,7 @@ class AccountChange(Base):
     kind: Mapped[ChangeKind] = mapped_column(OneOf(ChangeKind, 10))
     role: Mapped[str] = mapped_column(String(20), default="")  # of a role
     scope_id: Mapped[UUID | None]
+    until_on: Mapped[date | None]  # the role's last day, where it has one
     new_email: Mapped[str] = mapped_column(String(200), default="")  # of an address
     # The account's address when it was asked: what is confirmed is for that one.
     known_email: Mapped[str] = mapped_column(String(200))

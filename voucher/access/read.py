@@ -7,9 +7,11 @@ from uuid import UUID
 from sqlalchemy import exists, func, or_, select
 
 from voucher.access.find import has_way_in
+from voucher.access.grants import holds_on
 from voucher.access.model import AccountLink, AuditLine, RoleGrant, StaffAccount
 from voucher.access.rules import SLEEPS_FOR_DEPUTIES, LinkEnd, Role
 from voucher.access.words import ACTIONS, codes_of
+from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.search import contains
@@ -50,20 +52,20 @@ _PERSON = (
 )
 
 
-def people(database: Database, asked: Asked) -> Page[Person]:
+def people(database: Database, asked: Asked, *, now: datetime) -> Page[Person]:
     """Return a page of staff accounts. Sorts: name, email. Filters: `name` (name or address), `role`."""
     query = select(*_PERSON)
     if text := asked.filters.get("name"):
         query = query.where(or_(contains(StaffAccount.name, text), contains(StaffAccount.email, text)))
     if role := asked.filters.get("role"):
-        held = select(RoleGrant.account_id).where(RoleGrant.role == role, RoleGrant.revoked_at.is_(None))
+        held = select(RoleGrant.account_id).where(RoleGrant.role == role, holds_on(paris_day(now)))
         query = query.where(StaffAccount.id.in_(held))
     with database.read() as session:
         sorts = {"name": StaffAccount.name, "email": StaffAccount.email}
         page = page_of(session, query, sorts, [StaffAccount.id], asked)
         granted = session.execute(
             select(RoleGrant.account_id, RoleGrant.role, RoleGrant.scope_id)
-            .where(RoleGrant.account_id.in_([row.id for row in page.rows]), RoleGrant.revoked_at.is_(None))
+            .where(RoleGrant.account_id.in_([row.id for row in page.rows]), holds_on(paris_day(now)))
             .order_by(RoleGrant.granted_at)
         ).all()
     roles: dict[UUID, list[tuple[Role, UUID | None]]] = {}
@@ -84,13 +86,13 @@ def people(database: Database, asked: Asked) -> Page[Person]:
     )
 
 
-def person(database: Database, account_id: UUID) -> Person | None:
+def person(database: Database, account_id: UUID, *, now: datetime) -> Person | None:
     """Return one staff account, or None."""
     with database.read() as session:
         row = session.execute(select(*_PERSON).where(StaffAccount.id == account_id)).one_or_none()
         granted = session.execute(
             select(RoleGrant.role, RoleGrant.scope_id)
-            .where(RoleGrant.account_id == account_id, RoleGrant.revoked_at.is_(None))
+            .where(RoleGrant.account_id == account_id, holds_on(paris_day(now)))
             .order_by(RoleGrant.granted_at)
         ).all()
     if row is None:
@@ -108,23 +110,23 @@ def person(database: Database, account_id: UUID) -> Person | None:
     )
 
 
-def holders(database: Database, role: Role) -> list[Person]:
+def holders(database: Database, role: Role, *, now: datetime) -> list[Person]:
     """Return the people with an open account that they can enter and this role."""
     with database.read() as session:
         ids = session.scalars(
             select(StaffAccount.id)
             .join(RoleGrant, RoleGrant.account_id == StaffAccount.id)
-            .where(RoleGrant.role == role, RoleGrant.revoked_at.is_(None))
+            .where(RoleGrant.role == role, holds_on(paris_day(now)))
             .where(StaffAccount.closed_at.is_(None), has_way_in())
             .order_by(StaffAccount.name, StaffAccount.id)
         ).all()
-    return [found for each_id in ids if (found := person(database, each_id)) is not None]
+    return [found for each_id in ids if (found := person(database, each_id, now=now)) is not None]
 
 
-def may_be_deputies(database: Database) -> list[Person]:
+def may_be_deputies(database: Database, *, now: datetime) -> list[Person]:
     """Return the people whom an approver may name: an open account that they can enter alone, no role but a preparer's."""
     other = exists().where(
-        RoleGrant.account_id == StaffAccount.id, RoleGrant.role != SLEEPS_FOR_DEPUTIES, RoleGrant.revoked_at.is_(None)
+        RoleGrant.account_id == StaffAccount.id, RoleGrant.role != SLEEPS_FOR_DEPUTIES, holds_on(paris_day(now))
     )
     used = exists().where(AccountLink.account_id == StaffAccount.id, AccountLink.ended_how == LinkEnd.USED)
     with database.read() as session:
@@ -133,7 +135,7 @@ def may_be_deputies(database: Database) -> list[Person]:
             .where(StaffAccount.closed_at.is_(None), has_way_in(), used, ~other)
             .order_by(StaffAccount.name, StaffAccount.id)
         ).all()
-    return [found for each_id in ids if (found := person(database, each_id)) is not None]
+    return [found for each_id in ids if (found := person(database, each_id, now=now)) is not None]
 
 
 def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import aliased
 
+from voucher.access.grants import until
 from voucher.access.model import AccountChange, AccountLink, LinkSecret, RoleGrant, StaffAccount
 from voucher.access.rules import ROLE_NAMES, ChangeKind, ChangeOutcome, LinkPurpose, Role
 from voucher.kernel.database import Database
@@ -128,7 +129,7 @@ def _changes(database: Database, query: Select[*tuple[Any, ...]]) -> list[Change
             name=row.name,
             known_email=row.known_email,
             new_email=row.new_email,
-            what=f"le rôle « {ROLE_NAMES[Role(row.role)]} »"
+            what=f"le rôle « {ROLE_NAMES[Role(row.role)]} »{until(row.until_on)}"
             if row.kind == ChangeKind.ROLE
             else f"l’adresse {row.new_email}",
             scope_id=row.scope_id,

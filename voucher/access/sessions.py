@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Date, Select, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.factors.held import has_second_factor
+from voucher.access.grants import holds_on
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import is_password
 from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage
 from voucher.access.tries import AFTER_FIVE, count_try, forget_tries, note_failure
+from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 
@@ -33,6 +35,9 @@ class Visit:
     network: str = ""
     agent: str = ""
 
+
+WAITING_OVER = "Dix minutes ont passé depuis votre mot de passe. Connectez-vous de nouveau."
+"""What is said of a session that waited too long."""
 
 NOWHERE = Visit()
 """Of what no browser asked: a command, a test."""
@@ -94,7 +99,7 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime, vis
         session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
         stage = SessionStage.WAITING if has_second_factor(session, account.id) else SessionStage.OPEN
         token = open_session(session, account.id, now=now, door=Door.PASSWORD, stage=stage, visit=visit)
-        note(session, account.id, "signed_in", email, now)
+        note(session, account.id, "password_shown" if stage is SessionStage.WAITING else "signed_in", email, now)
     return token
 
 
@@ -112,6 +117,8 @@ def open_session(
 ) -> str:
     """Begin a session inside the caller's transaction and return its token. Every door opens sessions here."""
     token = secrets.token_urlsafe(32)
+    if stage is SessionStage.OPEN:
+        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(used_at=now))
     session.execute(
         insert(StaffSession).values(
             token_sha256=token_hash(token),
@@ -134,35 +141,40 @@ def open_session(
 
 def waiting_person(session: Session, token: str, now: datetime) -> UUID | None:
     """Return the account whose session waits for its second factor, locked, or None."""
-    return session.scalar(
+    return session.scalar(_waiting(token, now).with_for_update(of=StaffSession))
+
+
+def _waiting(token: str, now: datetime) -> Select[UUID]:
+    return (
         select(StaffSession.account_id)
         .join(StaffAccount, StaffAccount.id == StaffSession.account_id)
         .where(StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING)
         .where(StaffSession.ends_at > now, StaffAccount.closed_at.is_(None))
-        .with_for_update(of=StaffSession)
     )
 
 
-def open_waiting(session: Session, token: str, *, now: datetime, visit: Visit = NOWHERE) -> str | None:
-    """End a session that waits, whose second factor was right, and return the token of the open one in its place; None where none waits."""
-    if waiting_person(session, token, now) is None:
+def open_waiting(session: Session, token: str, how: str, *, now: datetime, visit: Visit = NOWHERE) -> str | None:
+    """End a session that waits, whose second factor was right, and return the token of the open one in its place; None where none waits.
+
+    `how` is for the trail: which factor it was.
+    """
+    account_id = waiting_person(session, token, now)
+    ended = delete(StaffSession).where(
+        StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING
+    )
+    door = session.execute(ended.returning(StaffSession.door, StaffSession.provider_hint)).one_or_none()
+    if account_id is None or door is None:
         return None
-    ended = session.execute(
-        delete(StaffSession)
-        .where(StaffSession.token_sha256 == token_hash(token), StaffSession.stage == SessionStage.WAITING)
-        .returning(StaffSession.account_id, StaffSession.door, StaffSession.provider_hint)
-    ).one_or_none()
-    if ended is None:
-        return None
+    note(session, account_id, "signed_in", how, now)
     return open_session(
-        session,
-        ended.account_id,
-        now=now,
-        door=ended.door,
-        is_strong=True,
-        visit=visit,
-        provider_hint=ended.provider_hint,
+        session, account_id, now=now, door=door.door, is_strong=True, visit=visit, provider_hint=door.provider_hint
     )
+
+
+def waiting_account(database: Database, token: str, *, now: datetime) -> UUID | None:
+    """Return the account whose session waits for its second factor, or None: what a page asks before it is shown."""
+    with database.read() as session:
+        return session.scalar(_waiting(token, now))
 
 
 def confirm_now(session: Session, who: Viewer, act: str, now: datetime) -> None:
@@ -214,7 +226,7 @@ _VIEWER = (
         RoleGrant.scope_id,
     )
     .join(StaffAccount, StaffAccount.id == StaffSession.account_id)
-    .outerjoin(RoleGrant, (RoleGrant.account_id == StaffAccount.id) & RoleGrant.revoked_at.is_(None))
+    .outerjoin(RoleGrant, (RoleGrant.account_id == StaffAccount.id) & holds_on(bindparam("today", type_=Date)))
     .where(StaffSession.token_sha256 == bindparam("token_sha256"), StaffSession.ends_at > bindparam("now"))
     .where(StaffSession.stage == SessionStage.OPEN, StaffAccount.closed_at.is_(None))
     .order_by(RoleGrant.granted_at)
@@ -225,7 +237,7 @@ def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None
     """Return the person of a session that is still good, or None."""
     hashed = token_hash(token)
     with database.ask() as connection:
-        rows = connection.execute(_VIEWER, {"token_sha256": hashed, "now": now}).all()
+        rows = connection.execute(_VIEWER, {"token_sha256": hashed, "now": now, "today": paris_day(now)}).all()
     if not rows:
         return None
     first = rows[0]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from voucher.access.links import make_path
+from voucher.access.role_ends import end_roles
 from voucher.accounting.match_up import match_up_job
 from voucher.distribution.lapse import lapse
 from voucher.funding.publish import publish_backing
@@ -62,6 +63,13 @@ def _lapse(database: Database, _settings: Settings, now: datetime) -> str:
     )
 
 
+def _end_roles(database: Database, _settings: Settings, now: datetime) -> str:
+    done = end_roles(database, now)
+    parts = [f"{done.told_count} personne(s) prévenue(s)"] if done.told_count else []
+    parts += [f"{done.ended_count} rôle(s) au bout de leur dernier jour"] if done.ended_count else []
+    return ", ".join(parts)
+
+
 def _send_mail(database: Database, settings: Settings, now: datetime) -> str:
     return send_waiting(database, settings, now, make_path).line
 
@@ -73,6 +81,7 @@ JOBS: Sequence[Job] = (
     Job("lapse", "caducité", _lapse),
     Job("backing", "fonds", publish_backing),
     Job("letters", "lettrage", match_up_job),
+    Job("role_ends", "rôles", _end_roles),
     Job("mail", "messages", _send_mail),
     Job("tries", "essais", watch_wrong_codes),
     Job("seal", "scellement", seal_daily),

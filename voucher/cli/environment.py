@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from psycopg.errors import UndefinedColumn, UndefinedTable
 from sqlalchemy.exc import DBAPIError
 
-from voucher.issuing.signing import SealBroken
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
+from voucher.kernel.sealed_secret import SealBroken
 from voucher.kernel.settings import DatabaseSettings, WrongSettings
 from voucher.ledger.chart_file import WrongChart
 

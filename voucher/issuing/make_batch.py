@@ -79,7 +79,7 @@ def make_batch(
 
     Run it again after a kill, or beside another run: each chunk is stored once. A batch whose key was revoked since is made
     all the same, so that it can be destroyed whole and its credit given back; nobody prints it or hands it over. Raises
-    Refused for an unknown batch, and signing.SealBroken when `master_secret` is not the one that sealed the issuer's key.
+    Refused for an unknown batch, and SealBroken when `master_secret` is not the one that sealed the issuer's key.
     """
     with whole_turn(database, turn_of(batch_id)):
         return _make(

@@ -1,8 +1,8 @@
 """Drawing a code as a QR symbol: one path of vectors, for paper and for screens.
 
-Two formats only, both with a fixed version and mask: the text is always alphanumeric and at most 154 characters, so there
-is nothing to choose, and choosing is what takes a library its time. Paper has level Q (a quarter of the symbol may be
-stained); a screen has level M, with bigger modules for the same width.
+Paper has one format, of a fixed version and mask: its text is always alphanumeric and at most 154 characters, so there is nothing
+to choose, and choosing is what takes a library its time; level Q, since a quarter of the symbol may be stained. A screen shows one
+symbol of any text (`svg`), at level M: the library chooses.
 
 A symbol is rows of '0' (light) and '1' (dark), without its quiet zone.
 """
@@ -49,7 +49,6 @@ class QrFormat:
 
 
 PAPER = QrFormat(version=8, error_correction=constants.ERROR_CORRECT_Q, mask=1)
-SCREEN = QrFormat(version=6, error_correction=constants.ERROR_CORRECT_M, mask=1)
 
 
 def symbol(text: str, qr_format: QrFormat = PAPER) -> Symbol:
@@ -148,17 +147,21 @@ def svg_path(modules: Symbol) -> str:
     )
 
 
-def svg(text: str, qr_format: QrFormat = SCREEN, title: str = "Code à scanner") -> str:
-    """Return a standalone SVG image to put inline in a page, its quiet zone included and `title` as its name.
+def svg(text: str, title: str) -> str:
+    """Return a standalone SVG image of any text to put inline in a page, its quiet zone included and `title` as its name.
 
-    It is dark on white whatever the page's colours, because scanners expect it. Raises ValueError as `symbol` does.
+    It is dark on white whatever the page's colours, because scanners expect it.
     """
-    side = qr_format.side
+    drawing = QRCode(error_correction=constants.ERROR_CORRECT_M, border=0)
+    drawing.add_data(QRData(text.encode()))
+    drawing.make(fit=True)
+    modules = _rows(drawing)
+    side = len(modules) + 2 * QUIET_ZONE_MODULES
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" role="img" shape-rendering="crispEdges">'
         f"<title>{escape(title)}</title>"
         f'<path fill="#fff" d="M0 0h{side}v{side}H0z"/>'
-        f'<path stroke="#000" d="{svg_path(symbol(text, qr_format))}"/></svg>'
+        f'<path stroke="#000" d="{svg_path(modules)}"/></svg>'
     )
 
 

@@ -4,8 +4,8 @@ import logging
 from datetime import datetime
 
 from voucher.issuing.make_batch import make_batch, turn_of, unfinished_batches
-from voucher.issuing.signing import SealBroken
 from voucher.kernel.database import Database, whole_turn
+from voucher.kernel.sealed_secret import SealBroken
 from voucher.kernel.settings import Settings
 
 log = logging.getLogger(__name__)

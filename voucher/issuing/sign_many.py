@@ -99,7 +99,7 @@ def sign_in_process(first: int, count: int) -> SignedBooklets:
 
 
 def opened_key(plan: SigningPlan, sealed_private_key: bytes, master_secret: bytes) -> PrivateKey:
-    """Open the plan's private key. Raises signing.SealBroken with the wrong master secret."""
+    """Open the plan's private key. Raises SealBroken with the wrong master secret."""
     return open_private_key(
         sealed_private_key, key_id=plan.key_id, algorithm=plan.algorithm, master_secret=master_secret
     )

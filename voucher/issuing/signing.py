@@ -5,36 +5,27 @@ voucher. Both algorithms are deterministic (RFC 8032, RFC 6979): signing a paylo
 not be stored to be printed twice. A good signature proves that a voucher was ours, never that it is unused.
 """
 
-import os
 from functools import lru_cache
 
-from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from voucher.issuing.code import KEY_ID_MAX, SIGNATURE_BYTES, Algorithm, Payload, SignedCode
+from voucher.kernel.sealed_secret import open_secret, seal_secret
 
 PrivateKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = Ed25519PublicKey | ec.EllipticCurvePublicKey
 
 VOUCHER_DOMAIN = b"pass-numerique/voucher/1\0"
-MASTER_SECRET_BYTES_MIN = 32
 PRIVATE_BYTES = 32  # both algorithms
 
 _SEAL_DOMAIN = b"pass-numerique/private-key/1\0"
-_SEAL_VERSION = b"\x01"
-_NONCE_BYTES = 12
 _CURVE = ec.SECP256R1()
 _ES256 = ec.ECDSA(SHA256(), deterministic_signing=True)
-
-
-class SealBroken(Exception):
-    """A sealed private key does not open: wrong master secret, wrong key id or algorithm, or changed bytes."""
 
 
 def new_private_key(algorithm: Algorithm = Algorithm.ED25519) -> PrivateKey:
@@ -105,21 +96,13 @@ def seal_private_key(private_key: PrivateKey, *, key_id: int, master_secret: byt
     else:
         private_bytes = private_key.private_numbers().private_value.to_bytes(PRIVATE_BYTES)
     context = _seal_context(key_id, algorithm_of(private_key))
-    nonce = os.urandom(_NONCE_BYTES)
-    return _SEAL_VERSION + nonce + _seal_cipher(master_secret, context).encrypt(nonce, private_bytes, context)
+    return seal_secret(private_bytes, context=context, master_secret=master_secret)
 
 
 def open_private_key(sealed: bytes, *, key_id: int, algorithm: Algorithm, master_secret: bytes) -> PrivateKey:
     """Open what `seal_private_key` sealed. Raises SealBroken when anything differs from when it was sealed."""
     context = _seal_context(key_id, algorithm)
-    start = len(_SEAL_VERSION)
-    nonce, encrypted = sealed[start : start + _NONCE_BYTES], sealed[start + _NONCE_BYTES :]
-    if not sealed.startswith(_SEAL_VERSION) or len(nonce) != _NONCE_BYTES:
-        raise SealBroken("this is not a sealed private key")
-    try:
-        private_bytes = _seal_cipher(master_secret, context).decrypt(nonce, encrypted, context)
-    except InvalidTag as broken:
-        raise SealBroken(f"the private key {key_id} does not open with this master secret") from broken
+    private_bytes = open_secret(sealed, context=context, master_secret=master_secret)
     if algorithm is Algorithm.ED25519:
         return Ed25519PrivateKey.from_private_bytes(private_bytes)
     return ec.derive_private_key(int.from_bytes(private_bytes), _CURVE)
@@ -136,10 +119,3 @@ def _seal_context(key_id: int, algorithm: Algorithm) -> bytes:
     if not 0 <= key_id <= KEY_ID_MAX:
         raise ValueError(f"key id {key_id} is outside 0 to {KEY_ID_MAX}")
     return _SEAL_DOMAIN + key_id.to_bytes(2) + algorithm.to_bytes(1)
-
-
-def _seal_cipher(master_secret: bytes, context: bytes) -> AESGCM:
-    """Return the cipher of one key: each has its own, derived from the master secret by HKDF (RFC 5869)."""
-    if len(master_secret) < MASTER_SECRET_BYTES_MIN:
-        raise ValueError(f"the master secret must have at least {MASTER_SECRET_BYTES_MIN} bytes")
-    return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=context).derive(master_secret))

@@ -13,14 +13,13 @@ they are. Any other slip passes one time in 64, and then meets the secret tag.
 from typing import NamedTuple
 
 from voucher.issuing.code import SERIAL_MAX, TAG_MAX, Kind, Unreadable, UnreadableCode
+from voucher.kernel.base32 import ALPHABET, as_printed
 from voucher.kernel.number_labels import fours
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CHARACTERS = 12
 BOOKLET_LETTER = "C"
 
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
-_LOOKS_LIKE = str.maketrans("OIL", "011")
 _SEPARATORS = dict.fromkeys(map(ord, "-‐‑‒–—_.·"))
 _CHECK_OF = {Kind.VOUCHER: 0, Kind.BOOKLET: 1}
 _GROUP = 4
@@ -87,8 +86,7 @@ def read_typing_code(text: str) -> TypedCode:
     characters = "".join(text.translate(_SEPARATORS).split())
     if not characters:
         raise UnreadableCode(Unreadable.EMPTY)
-    # Some letters outside ASCII have an ASCII capital (ı, ſ): they are not ours.
-    characters = characters.upper().translate(_LOOKS_LIKE) if characters.isascii() else characters
+    characters = as_printed(characters)
     if any(character not in _VALUES for character in characters):
         raise UnreadableCode(Unreadable.WRONG_ALPHABET)
     kind = Kind.VOUCHER

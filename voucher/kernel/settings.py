@@ -75,6 +75,10 @@ class Settings(DatabaseSettings):
     secret_key: SecretStr = Field(description="signs the forms' tokens; 32 random bytes or more")
     master_key: SecretStr = Field(description="encrypts signing keys at rest; 64 hexadecimal digits")
     is_demo: bool = Field(False, description="shows the demonstration banner and accounts")
+    second_factor_required: bool | None = Field(
+        None,
+        description="finance, programme and issuers show two factors; true unless is_demo, where both can be tried",
+    )
     proxy_count: int = Field(
         0, ge=0, le=9, description="reverse proxies in front, whose X-Forwarded-For and -Proto are believed"
     )
@@ -221,6 +225,11 @@ class Settings(DatabaseSettings):
         return value
 
     @property
+    def asks_second_factor(self) -> bool:
+        """Whether who counts among two people must show a second factor."""
+        return not self.is_demo if self.second_factor_required is None else self.second_factor_required
+
+    @property
     def relying_party(self) -> RelyingParty:
         """For whom passkeys are made."""
         return relying_party(self.base_url, self.relying_party_id)
@@ -276,7 +285,7 @@ def _what_to_write(name: str, kind: str) -> str:
     if kind == "string_unicode":
         return "des signes ne se lisent pas : écrivez-le en UTF-8"
     field = Settings.model_fields[name]
-    if field.annotation is bool:
+    if field.annotation in (bool, bool | None):
         return "écrivez true ou false"
     bounds = {key: getattr(rule, key) for rule in field.metadata for key in ("gt", "ge", "le") if hasattr(rule, key)}
     whole = "entier " if field.annotation is int else ""

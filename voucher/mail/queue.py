@@ -4,10 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, exists
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from voucher.kernel.identifiers import new_id
 from voucher.mail.letter_kinds import LetterKind
@@ -63,3 +65,8 @@ def queue(session: Session, letters: Sequence[Letter], now: datetime) -> None:
     if rows:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
         session.execute(dialect.insert(OutboxMessage).on_conflict_do_nothing(), rows)
+
+
+def is_told(kind: LetterKind, about_id: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """Say, of the rows of a query whose fact is `about_id`, that the outbox tells it, sent or not."""
+    return exists().where(OutboxMessage.about_id == about_id, OutboxMessage.kind == kind)

@@ -4,19 +4,22 @@
     @staff(Role.ISSUER)
     def orders() -> str: ...
 
-The session lives in the database; the cookie holds only its token. A public page touches no session at all.
+The session lives in the database; the cookie holds only its token. A public page touches no session at all, but for the few
+that show the second step of a sign-in (`@second_step`). Whoever must have a second factor and has shown none is led to the page
+where one is added (`@staff(before_factor=True)`), and to nothing else.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from uuid import UUID
 
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from voucher.access.read import person
-from voucher.access.rules import ROLE_NAMES, SLEEPS_FOR_DEPUTIES, Role
-from voucher.access.sessions import Viewer, viewer_of
+from voucher.access.rules import ROLE_NAMES, SECOND_FACTOR_ROLES, SLEEPS_FOR_DEPUTIES, Role
+from voucher.access.sessions import Viewer, viewer_of, waiting_account
 from voucher.kernel.calendar import french_date
 from voucher.settlement.batches.read_deputies import Deputyship, standing_in
 from voucher.web.navigation import NavItem, home_for, links_for
@@ -41,15 +44,23 @@ def public(view: View) -> View:
     return view
 
 
-def staff(*roles: Role, deputies: bool = False) -> Callable[[View], View]:
+def second_step(view: View) -> View:
+    """Open a view to whoever showed a password and has a second factor to show: `waiting()` says who. Others sign in first."""
+    view.__dict__["second_step"] = True
+    return public(view)
+
+
+def staff(*roles: Role, deputies: bool = False, before_factor: bool = False) -> Callable[[View], View]:
     """Open a view to people who are signed in with one of `roles`; with none named, to anyone signed in.
 
-    `deputies` opens it too to whoever stands in for an approver, while they do.
+    `deputies` opens it too to whoever stands in for an approver, while they do; `before_factor` to whoever has still to add the
+    second factor that their role asks for.
     """
 
     def mark(view: View) -> View:
         view.__dict__["access"] = frozenset(roles) or SIGNED_IN
         view.__dict__["deputies"] = deputies
+        view.__dict__["before_factor"] = before_factor
         return view
 
     return mark
@@ -63,9 +74,23 @@ def access_of(app: Flask, endpoint: str) -> frozenset[Role] | None:
     return found if isinstance(found, frozenset) else None
 
 
+def is_second_step(app: Flask, endpoint: str) -> bool:
+    """Say whether an endpoint is of the second step of a sign-in."""
+    return _is_marked(app, endpoint, "second_step")
+
+
+def is_open_before_factor(app: Flask, endpoint: str) -> bool:
+    """Say whether whoever has still to add a second factor may call an endpoint."""
+    return _is_marked(app, endpoint, "before_factor")
+
+
+def _is_marked(app: Flask, endpoint: str, mark: str) -> bool:
+    return bool(app.view_functions[endpoint].__dict__.get(mark)) if endpoint in app.view_functions else False
+
+
 def is_open_to_deputies(app: Flask, endpoint: str) -> bool:
     """Say whether whoever stands in for an approver may call an endpoint."""
-    return bool(app.view_functions[endpoint].__dict__.get("deputies"))
+    return _is_marked(app, endpoint, "deputies")
 
 
 def deputyship() -> Deputyship | None:
@@ -79,6 +104,31 @@ def viewer() -> Viewer:
     found = g.viewer
     assert isinstance(found, Viewer)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A sign-in whose password was right: of which account, and the token of its session, which waits for a second factor."""
+
+    account_id: UUID
+    token: str
+
+
+def waiting() -> Waiting:
+    """Return the sign-in behind this request; only in views marked `@second_step`."""
+    found = g.waiting
+    assert isinstance(found, Waiting)
+    return found
+
+
+def must_have_factor() -> bool:
+    """Say whether the person behind this request may not be without a second factor: their role, or whose deputy they are."""
+    return bool(g.get("must_have_factor"))
+
+
+def lacks_factor() -> bool:
+    """Say whether that person has yet to show one: every page but those that add it is closed to them."""
+    return bool(g.get("lacks_factor"))
 
 
 def install(app: Flask) -> None:
@@ -98,12 +148,17 @@ def _guard() -> BaseResponse | None:
     if roles is None:
         abort(500)
     if not roles:
-        return None
-    token = request.cookies.get(SESSION_COOKIE)
+        return _second_step() if is_second_step(current_app, request.endpoint) else None
+    token = request.cookies.get(SESSION_COOKIE, "")
     found = viewer_of(services().database, token, now=services().now()) if token else None
     if found is None:
-        return _ask_to_sign_in()
+        return _ask_to_sign_in(token)
     found = _awake(found)
+    asks = services().settings.asks_second_factor
+    g.must_have_factor = asks and (found.may(*SECOND_FACTOR_ROLES) or deputyship() is not None)
+    g.lacks_factor = g.must_have_factor and not found.is_strong
+    if lacks_factor() and not is_open_before_factor(current_app, request.endpoint):
+        return _ask_for_factor()
     if (
         roles != SIGNED_IN
         and not found.may(*roles)
@@ -122,7 +177,7 @@ def _awake(found: Viewer) -> Viewer:
     standing = standing_in(database, found.account_id, now=services().now())
     if standing is None:
         return found
-    approver = person(database, standing.approver_id)
+    approver = person(database, standing.approver_id, now=services().now())
     is_approver = approver is not None and (Role.FINANCE_APPROVER, standing.issuer_id) in approver.roles
     if approver is None or approver.closed_at is not None or not is_approver:
         return found
@@ -130,10 +185,28 @@ def _awake(found: Viewer) -> Viewer:
     return replace(found, grants=())
 
 
-def _ask_to_sign_in() -> BaseResponse:
+def _second_step() -> BaseResponse | None:
+    token = request.cookies.get(SESSION_COOKIE, "")
+    account_id = waiting_account(services().database, token, now=services().now()) if token else None
+    if account_id is None:
+        return redirect(url_for("staff.sign_in", suite=request.args.get("suite")))
+    g.waiting = Waiting(account_id, token)
+    return None
+
+
+def _ask_to_sign_in(token: str) -> BaseResponse:
     if request.method != "GET" or "/api/" in request.path:
         abort(401)
-    return redirect(url_for("staff.sign_in", suite=request.full_path.rstrip("?")))
+    here = services()
+    is_waiting = token and waiting_account(here.database, token, now=here.now()) is not None
+    there = "sign_in.second_factor" if is_waiting else "staff.sign_in"
+    return redirect(url_for(there, suite=request.full_path.rstrip("?")))
+
+
+def _ask_for_factor() -> BaseResponse:
+    if "/api/" in request.path:
+        abort(403)
+    return redirect(url_for("own_account.factors"))
 
 
 def _shell() -> dict[str, object]:
@@ -147,6 +220,8 @@ def _shell() -> dict[str, object]:
     def opens(item: NavItem) -> bool:
         return found.may(*item.roles) or (standing is not None and is_open_to_deputies(current_app, item.endpoint))
 
+    if lacks_factor():
+        return {"shell": Shell(url_for("own_account.factors"), Person(found.name, roles, url_for("staff.sign_out")))}
     links = links_for(opens)
     home_url = links[0].url if standing else home_for(found)
     return {"shell": Shell(home_url, Person(found.name, roles, url_for("staff.sign_out")), links)}

@@ -83,7 +83,7 @@ def _ask() -> Response | str | None:
 def ask_page(form: Any, act: str) -> str:
     """Write the page that asks who is there, carrying what was posted; `form` may hold why a proof is refused."""
     here = services()
-    found = person(here.database, viewer().account_id)
+    found = person(here.database, viewer().account_id, now=here.now())
     form.opens.data = form.opens.data or ("" if request.method == "POST" else "1")
     return render_template(
         "asks_again.html",
@@ -101,7 +101,7 @@ def ask_page(form: Any, act: str) -> str:
 def _prove(form: Any, act: str) -> None:
     """Raise Refused unless what was sent proves who is there."""
     here, who = services(), viewer()
-    found = person(here.database, who.account_id)
+    found = person(here.database, who.account_id, now=here.now())
     if found is not None and not found.has_password:
         # ProConnect proves it in another tab; where it has, the session is fresh and nobody comes here.
         raise Refused(

@@ -88,10 +88,9 @@ def end_wait(
     with database.write() as session:
         opened = None
         if _counted(session, shown, now):
-            opened = open_waiting(session, waiting, now=now, visit=visit)
+            opened = open_waiting(session, waiting, f"clé d’accès « {shown.label} »", now=now, visit=visit)
             if opened is None:
                 raise Refused("not_waiting", NOT_WAITING)
-            note(session, account_id, "factor_shown", f"clé d’accès « {shown.label} »", now)
     return _or_copied(opened)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access import steps
 from voucher.access.audit import note
-from voucher.access.factors.held import has_second_factor
+from voucher.access.factors.held import ALONE, after_removal, refuse_without_proof
 from voucher.access.factors.passkey_answers import WrongAnswer, ask_new_key, read_new_key
 from voucher.access.find import locked_open_account
 from voucher.access.letters import write_to_person
@@ -86,6 +86,7 @@ def add_passkey(
     label = step.content["label"]
     with database.write() as session:
         account = locked_open_account(session, viewer.account_id)
+        refuse_without_proof(session, account.id, is_strong=viewer.is_strong)
         row = {"account_id": account.id, "label": label, "created_at": now, "credential_id": key.credential_id}
         kept = {"public_key": key.public_key, "sign_count": key.sign_count, "is_synced": key.is_synced}
         if session.scalar(select(exists().where(Passkey.credential_id == key.credential_id))):
@@ -136,23 +137,18 @@ def remove_passkey(
     """
     with database.write() as session:
         account = locked_open_account(session, viewer.account_id)
+        refuse_without_proof(session, account.id, is_strong=viewer.is_strong)
         label = _own(session, viewer.account_id, passkey_id)
         session.execute(update(Passkey).where(Passkey.id == passkey_id).values(removed_at=now))
-        is_held = has_second_factor(session, viewer.account_id)
-        if keeps_one and not is_held:
-            raise Refused(
-                "last_factor",
-                "Votre rôle demande de prouver que c’est vous, et vous n’avez que cette clé. Ajoutez-en une autre d’abord.",
-            )
+        is_held = after_removal(session, account.id, now, is_required=keeps_one)
         line_id = note(session, account.id, "passkey_removed", label, now)
-        rest = "" if is_held else " Votre mot de passe suffit maintenant pour entrer."
         write_to_person(
             session,
             email=account.email,
             name=account.name,
             about_id=line_id,
             subject="une clé d’accès n’ouvre plus votre compte",
-            sentence=f"Vous avez retiré la clé d’accès « {label} » le {french_instant(now)}. Vos autres connexions sont fermées.{rest}",
+            sentence=f"Vous avez retiré la clé d’accès « {label} » le {french_instant(now)}. Vos autres connexions sont fermées.{'' if is_held else ALONE}",
             now=now,
         )
         return renew_session(session, viewer.token_sha256, now=now, visit=visit, is_strong=viewer.is_strong and is_held)

@@ -1,7 +1,6 @@
 """Requests to an identity provider, each within limits of time and of size: a slow one, or an endless answer, holds nobody."""
 
 import time
-from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
@@ -29,7 +28,7 @@ class BoundedAdapter(HTTPAdapter):
         timeout: Any = None,  # noqa: ARG002 - the limits are ours
         verify: Any = True,
         cert: Any = None,
-        proxies: Mapping[str, str] | None = None,
+        proxies: dict[str, str] | None = None,
     ) -> Response:
         """Send a request and return its answer, read."""
         ends_at = time.monotonic() + ANSWER_SECONDS

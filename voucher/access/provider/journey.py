@@ -18,6 +18,7 @@ from sqlalchemy import exists, select
 from voucher.access import steps
 from voucher.access.audit import note, note_access
 from voucher.access.factors.held import has_second_factor
+from voucher.access.grants import holds_on
 from voucher.access.links import live_link
 from voucher.access.model import RoleGrant
 from voucher.access.provider.client import Proof, Provider, Way
@@ -27,6 +28,7 @@ from voucher.access.provider.rules import LEVEL_ROLES
 from voucher.access.provider.tokens import LEEWAY, FalseAnswer
 from voucher.access.rules import Door, SessionStage, StepPurpose
 from voucher.access.sessions import NOWHERE, Viewer, Visit, confirm_now, open_session, token_hash
+from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 
@@ -205,7 +207,7 @@ def _asks_level(database: Database, proof: Proof, step: steps.Step, now: datetim
         held = exists().where(
             RoleGrant.account_id == account_id,
             RoleGrant.role.in_(sorted(LEVEL_ROLES)),
-            RoleGrant.revoked_at.is_(None),
+            holds_on(paris_day(now)),
         )
         return account_id is not None and bool(session.scalar(select(held)))
 
@@ -218,7 +220,7 @@ def _open(database: Database, proof: Proof, link_sha256: bytes, is_strong: bool,
         if account is None:
             raise Refused("not_linked", NOT_LINKED)
         waits = not is_strong and has_second_factor(session, account.id)
-        note(session, account.id, "signed_in", f"{account.email}, par ProConnect", now)
+        note(session, account.id, "provider_shown" if waits else "signed_in", f"{account.email}, par ProConnect", now)
         return open_session(
             session,
             account.id,

@@ -4,10 +4,9 @@ import hashlib
 import re
 from uuid import UUID
 
+from voucher.kernel.base32 import ALPHABET
 from voucher.kernel.number_labels import fours
 
-# Crockford's alphabet: what a person reads out on the telephone is not misheard (no I, L, O, U).
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _GROUPS, _GROUP = 4, 4
 _MESSAGE = re.compile(r"(?P<batch>[0-9a-f]{32})(?P<part>[0-9]{3})?")
 
@@ -27,7 +26,7 @@ def refund_reference(refund_id: UUID) -> str:
 
 def _reference(head: str, named: bytes) -> str:
     digest = int.from_bytes(hashlib.sha256(named).digest()[:10])
-    letters = "".join(_ALPHABET[digest >> 5 * place & 31] for place in range(_GROUPS * _GROUP))
+    letters = "".join(ALPHABET[digest >> 5 * place & 31] for place in range(_GROUPS * _GROUP))
     return "-".join([head, *fours(letters)])
 
 
