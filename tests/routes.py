@@ -2,6 +2,7 @@
 
 CLASSES = {
     "anyone signed in": (
+        "POST /connexion/qui-est-la/cle-d-acces",
         "GET /mon-compte/cles-d-acces",
         "POST /mon-compte/cles-d-acces",
         "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>",
@@ -19,6 +20,8 @@ CLASSES = {
     ),
     "second step of a sign-in": (
         "GET/POST /connexion/deuxieme-preuve",
+        "POST /connexion/deuxieme-preuve/cle-d-acces",
+        "POST /connexion/deuxieme-preuve/cle-d-acces/debut",
         "GET/POST /connexion/code-de-secours",
     ),
     "auditor": ("POST /registre/preuves/archive-audit.zip",),

@@ -26,18 +26,17 @@ from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import YearState, years
 from voucher.web.access import staff, viewer
 from voucher.web.asks_again import asks_again
-from voucher.web.forms import show_refusal
-from voucher.web.password_again import PasswordAgain, confirm_actor
+from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.patience import takes_long
 from voucher.web.services import services
 from voucher.web.views import FINANCE, flash_refusal, whole_programme
 
 
 def close_form(lines: list[CloseLine]) -> Any:
-    """Return the form by which a person signs the list: a reason for each item that is left, the figures seen, the password."""
+    """Return the form by which a person signs the list: a reason for each item that is left, the figures seen."""
 
-    class CloseForm(PasswordAgain):
-        """What is accepted, and the password again."""
+    class CloseForm(HouseForm):
+        """What is accepted."""
 
     for line in lines:
         setattr(CloseForm, f"seen_{line.item}", HiddenField(default="{}:{}".format(*line.figures)))
@@ -91,7 +90,7 @@ def withdraw(year: int) -> Response:
 
 
 def _sign(year: int, *, is_proposal: bool) -> str | Response:
-    """Let a person sign the list of a year, with the password typed again."""
+    """Let a person sign the list of a year."""
     whole_programme()
     here, state = services(), _state(year)
     lines = before_closing(here.database, year)
@@ -105,7 +104,6 @@ def _sign(year: int, *, is_proposal: bool) -> str | Response:
         "now": here.now(),
     }
     try:
-        confirm_actor(form)
         if is_proposal:
             propose_close(here.database, year, **command)
             said = f"La clôture de {year} est proposée. Une autre personne doit la confirmer."

@@ -38,7 +38,6 @@ from voucher.settlement.words.states import MatchKind
 from voucher.web.access import staff, viewer
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, show_refusal
-from voucher.web.password_again import PasswordAgain
 from voucher.web.services import services
 from voucher.web.views import flash_refusal, posted_id
 
@@ -90,7 +89,6 @@ def _page(line_id: UUID, *, match_id: UUID | None = None, form: Any = None) -> s
         waiting=[proposal for proposal in proposals if proposal.is_waiting],
         proposed={proposal.id: proposal for proposal in proposals},
         is_asked={proposal.undoes_id for proposal in proposals if proposal.is_waiting and proposal.undoes_id},
-        confirmations={one.id: PasswordAgain(formdata=None, prefix=str(one.id)) for one in proposals if one.is_waiting},
         me=viewer().account_id,
         refund_words=REFUND_STATES,
         notes=notes,

@@ -2,13 +2,11 @@
 
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
-from wtforms.validators import InputRequired
 
 from issuer_portal.finance.batch_tables import BATCHES, TO_FREEZE, ToldAdvice, advices_of_batch, payable_cents
 from issuer_portal.finance.folder import READERS, batch_or_404, blueprint, scope
@@ -38,12 +36,11 @@ from voucher.settlement.words.states import AdviceState
 from voucher.web.access import deputyship, staff, viewer
 from voucher.web.asks_again import asks_again
 from voucher.web.filters import plural
-from voucher.web.forms import HouseForm, SeenNumberField, show_refusal
-from voucher.web.password_again import PasswordAgain, confirm_actor
+from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.patience import takes_long
 from voucher.web.services import services
 from voucher.web.tables import drawn, list_file, read_listing, rows_reader
-from voucher.web.views import download, flash_refusal, id_of
+from voucher.web.views import download, flash_refusal, id_of, posted_cents
 
 STATE_CHOICES = [(str(state), word) for state, word in BATCH_STATES.items()]
 ADVICE_CHOICES = [(str(state), word) for state, word in ADVICE_STATES.items()]
@@ -54,12 +51,6 @@ class FreezeForm(HouseForm):
 
     id = HiddenField()
     seen_number = HiddenField()
-
-
-class ApproveForm(PasswordAgain):
-    """The act of approving: it carries the total that the person saw, and asks for the password again."""
-
-    total_cents = SeenNumberField(validators=[InputRequired()])
 
 
 @blueprint.get("/lots")
@@ -129,12 +120,7 @@ def _frozen_sentence(frozen: Frozen) -> str:
 @staff(*READERS, deputies=True)
 def batch(batch_id: UUID) -> str | Response:
     """Show a batch: its steps, its control sum, what is wrong, its advices, and the act of this step only."""
-    page = batch_or_404(batch_id)
-    return _batch_page(page, ApproveForm(total_cents=page.total_cents))
-
-
-def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Response:
-    here = services()
+    here, page = services(), batch_or_404(batch_id)
     waits = batch_waiting(here.database, page.id, here.now())
     payees = payee_checks(here.database, page.id)
     announced = announced_in(here.database, page.id)
@@ -156,7 +142,6 @@ def _batch_page(page: read.BatchPage, approve_form: ApproveForm) -> str | Respon
         listing=listing,
         lines=drawn(table, listing, find),
         choices=ADVICE_CHOICES,
-        approve_form=approve_form,
         doubtful_names=doubtful_names(payees.values()),
         may_wait=MAY_WAIT,
         ask_name=ASK_NAME,
@@ -222,37 +207,28 @@ def _who(page: read.BatchPage, who: UUID, names: dict[UUID, str]) -> str | None:
 @blueprint.route("/lots/<uuid:batch_id>/valider", methods=["GET", "POST"])
 @staff(Role.FINANCE_APPROVER, deputies=True)
 @asks_again("valider un lot")
-def approve(batch_id: UUID) -> str | Response:
-    """Approve a batch, with the password typed again; what is refused is said on the batch's page."""
+def approve(batch_id: UUID) -> Response:
+    """Approve a batch, of which the form carries the total that the person saw."""
     here, page = services(), batch_or_404(batch_id)
-    if request.method == "GET":  # a link of the page that said a refusal
-        return redirect(f"{url_for('finance.batch', batch_id=batch_id)}?{urlencode(request.args)}")
-    form: Any = ApproveForm()
-    if not form.validate():
-        if form.total_cents.errors:
-            abort(400)
-        return _batch_page(page, form)
+    if request.method == "GET":  # who gave up before the act comes back to the batch
+        return redirect(url_for("finance.batch", batch_id=batch_id))
     try:
-        confirm_actor(form)
         approve_batch(
             here.database,
             batch_id,
             by=viewer().account_id,
             now=here.now(),
             issuer_id=scope(),
-            seen_total_cents=form.total_cents.data,
+            seen_total_cents=posted_cents("total_cents"),
             standing=_standing(),
         )
     except Refused as refused:
-        if refused.field is None:
-            flash_refusal(refused)
-            return redirect(url_for("finance.batch", batch_id=batch_id))
-        show_refusal(form, refused)
-        return _batch_page(page, form)
-    flash(
-        f"Le lot {page.number} est validé : {format_euros(page.total_cents)}. Il peut maintenant être transmis.",
-        "success",
-    )
+        flash_refusal(refused)
+    else:
+        flash(
+            f"Le lot {page.number} est validé : {format_euros(page.total_cents)}. Il peut maintenant être transmis.",
+            "success",
+        )
     return redirect(url_for("finance.batch", batch_id=batch_id))
 
 

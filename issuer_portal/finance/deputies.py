@@ -20,16 +20,15 @@ from voucher.settlement.batches.deputies import NewDeputy, Person, decide_deputy
 from voucher.settlement.batches.read_deputies import Deputyship, deputyship, deputyships
 from voucher.web.access import staff, viewer
 from voucher.web.asks_again import asks_again
-from voucher.web.forms import DateField, SelectField, show_refusal
-from voucher.web.password_again import PasswordAgain, confirm_actor
+from voucher.web.forms import DateField, HouseForm, SelectField, show_refusal
 from voucher.web.services import services
 from voucher.web.tags import DEPUTY_TAGS
-from voucher.web.views import id_of
+from voucher.web.views import flash_refusal, id_of
 
 DEPUTY_READERS = (*READERS, Role.PROGRAMME)
 
 
-class NameForm(PasswordAgain):
+class NameForm(HouseForm):
     """Who stands in, and when."""
 
     id = HiddenField()
@@ -77,7 +76,6 @@ def new_deputy() -> str | Response:
         )
         programme = [_to(holder) for holder in accounts.holders(here.database, Role.PROGRAMME, now=here.now())]
         try:
-            confirm_actor(form)
             by = Person(viewer().account_id, viewer().name, viewer().email)
             name_deputy(here.database, new, by=by, deputy=_to(chosen), programme=programme, now=here.now())
         except Refused as refused:
@@ -97,13 +95,12 @@ def new_deputy() -> str | Response:
 @asks_again("accepter un remplacement")
 def one_deputy(deputyship_id: UUID) -> str | Response:
     """Show a deputyship, and accept it: a third person, of the programme, does."""
-    row, form = _row(deputyship_id), PasswordAgain()
+    row, form = _row(deputyship_id), HouseForm()
     if form.validate_on_submit():
         if not viewer().may(Role.PROGRAMME):
             abort(403)
         approver, deputy = _person(row.approver_id), _person(row.deputy_id)
         try:
-            confirm_actor(form)
             if deputy.id not in {one.id for one in accounts.may_be_deputies(services().database, now=services().now())}:
                 raise Refused(
                     "deputy_has_roles",
@@ -123,41 +120,38 @@ def one_deputy(deputyship_id: UUID) -> str | Response:
 @blueprint.route("/remplacements/<uuid:deputyship_id>/refuser", methods=["POST"])
 @staff(Role.PROGRAMME)
 @asks_again("refuser un remplacement")
-def refuse_deputy(deputyship_id: UUID) -> str | Response:
-    """Refuse what an approver asked; a refusal is said on its page."""
-    row, form = _row(deputyship_id), PasswordAgain(prefix="refuser")
-    if form.validate_on_submit():
-        try:
-            confirm_actor(form)
-            _decide(row, _person(row.approver_id), _person(row.deputy_id), is_accepted=False)
-        except Refused as refused:
-            show_refusal(form, refused)
-        else:
-            flash("Le remplacement est refusé. Rien n’a changé.", "success")
-            return redirect(url_for("finance.all_deputies"))
-    return _page(row, PasswordAgain(formdata=None), refusal=form)
+def refuse_deputy(deputyship_id: UUID) -> Response:
+    """Refuse what an approver asked."""
+    row = _row(deputyship_id)
+    try:
+        _decide(row, _person(row.approver_id), _person(row.deputy_id), is_accepted=False)
+    except Refused as refused:
+        return _refused(row, refused)
+    flash("Le remplacement est refusé. Rien n’a changé.", "success")
+    return redirect(url_for("finance.all_deputies"))
 
 
 @blueprint.route("/remplacements/<uuid:deputyship_id>/arreter", methods=["POST"])
 @staff(Role.PROGRAMME, Role.FINANCE_APPROVER)
 @asks_again("arrêter un remplacement")
-def stop_deputy(deputyship_id: UUID) -> str | Response:
+def stop_deputy(deputyship_id: UUID) -> Response:
     """End a deputyship before its last day, or take back what was asked: its approver does, or the programme."""
-    row, form, here = _row(deputyship_id), PasswordAgain(prefix="arreter"), services()
+    row, here = _row(deputyship_id), services()
     if not _may_end(row):
         abort(403)
-    if form.validate_on_submit():
-        approver, deputy = _person(row.approver_id), _person(row.deputy_id)
-        try:
-            confirm_actor(form)
-            end_deputy(here.database, row.id, approver=approver, deputy=deputy, by=viewer().account_id, now=here.now())
-        except Refused as refused:
-            show_refusal(form, refused)
-        else:
-            note_access(here.database, viewer().account_id, "Remplacement arrêté", deputy.email, here.now())
-            flash(f"{deputy.name} ne valide plus à la place de {approver.name}.", "success")
-            return redirect(url_for("finance.all_deputies"))
-    return _page(row, PasswordAgain(formdata=None), ending=form)
+    approver, deputy = _person(row.approver_id), _person(row.deputy_id)
+    try:
+        end_deputy(here.database, row.id, approver=approver, deputy=deputy, by=viewer().account_id, now=here.now())
+    except Refused as refused:
+        return _refused(row, refused)
+    note_access(here.database, viewer().account_id, "Remplacement arrêté", deputy.email, here.now())
+    flash(f"{deputy.name} ne valide plus à la place de {approver.name}.", "success")
+    return redirect(url_for("finance.all_deputies"))
+
+
+def _refused(row: Deputyship, refused: Refused) -> Response:
+    flash_refusal(refused)
+    return redirect(url_for("finance.one_deputy", deputyship_id=row.id))
 
 
 def _decide(row: Deputyship, approver: Person, deputy: Person, *, is_accepted: bool) -> None:
@@ -175,15 +169,13 @@ def _decide(row: Deputyship, approver: Person, deputy: Person, *, is_accepted: b
     note_access(here.database, viewer().account_id, what, deputy.email, here.now())
 
 
-def _page(row: Deputyship, form: Any, *, refusal: Any = None, ending: Any = None) -> str:
+def _page(row: Deputyship, form: Any) -> str:
     row = _row(row.id)
     deputy = accounts.person(services().database, row.deputy_id, now=services().now())
     return render_template(
         "finance/one_deputy.html",
         row=row,
         form=form,
-        refusal=refusal or PasswordAgain(formdata=None, prefix="refuser"),
-        ending=ending or PasswordAgain(formdata=None, prefix="arreter"),
         names=_names([row]),
         address=deputy.email if deputy else "",
         is_preparer=deputy is not None and any(role is Role.FINANCE_PREPARER for role, _ in deputy.roles),

@@ -26,7 +26,6 @@ from voucher.settlement.words.states import ProposalKind
 from voucher.web.access import staff, viewer
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import EurosField, HouseForm, SelectField, show_refusal
-from voucher.web.password_again import PasswordAgain, confirm_actor
 from voucher.web.services import services
 from voucher.web.views import flash_refusal, id_of
 
@@ -87,14 +86,10 @@ def _key(choice: AccountChoice) -> str:
 @staff(Role.FINANCE_APPROVER)
 @asks_again("confirmer une proposition sur une ligne de banque")
 def confirm_line(line_id: UUID, proposal_id: UUID) -> Response:
-    """Do what another person proposed, with the password typed again: money may leave by it."""
+    """Do what another person proposed: money may leave by it."""
     here = services()
     _known_or_404(line_id, proposal_id)
-    form = PasswordAgain(prefix=str(proposal_id))
     try:
-        if not form.validate():
-            raise Refused("missing", "Écrivez votre mot de passe pour confirmer. Rien n’a changé.")
-        confirm_actor(form)
         kind = confirm_proposal(here.database, proposal_id, by=viewer().account_id, now=here.now(), issuer_id=scope())
     except Refused as refused:
         flash_refusal(refused)

@@ -16,9 +16,9 @@ from voucher.network.confirm_rib import confirm_bank_details, dismiss_bank_detai
 from voucher.settlement.payable.ribs_to_confirm import ROWS_MAX, RibToConfirm, rib_to_confirm, ribs_to_confirm
 from voucher.web.access import staff, viewer
 from voucher.web.asks_again import asks_again
-from voucher.web.forms import show_refusal
-from voucher.web.password_again import PasswordAgain, confirm_actor
+from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
+from voucher.web.views import flash_refusal
 
 RIB_READERS = (*READERS, Role.PROGRAMME)
 CONFIRMERS = (Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
@@ -48,10 +48,9 @@ def waiting_ribs() -> str:
 def confirm_rib(details_id: UUID) -> str | Response:
     """Show what a RIB changes, and confirm it."""
     here, row = services(), _row(details_id)
-    form: Any = PasswordAgain()
+    form: Any = HouseForm()
     if row is not None and form.validate_on_submit():
         try:
-            confirm_actor(form)
             _refuse_own_hand(row)
             confirm_bank_details(here.database, details_id, by=viewer().account_id, now=here.now())
         except Refused as refused:
@@ -68,23 +67,19 @@ def confirm_rib(details_id: UUID) -> str | Response:
 @blueprint.route("/ribs-a-confirmer/<uuid:details_id>/ecarter", methods=["GET", "POST"])
 @staff(*CONFIRMERS)
 @asks_again("écarter un RIB")
-def dismiss_rib(details_id: UUID) -> str | Response:
-    """Say that a RIB is not the structure's: it is never used; a refusal is said on the RIB's page."""
-    if request.method == "GET":  # the page of a refusal, asked for again
-        return redirect(url_for("finance.confirm_rib", details_id=details_id))
+def dismiss_rib(details_id: UUID) -> Response:
+    """Say that a RIB is not the structure's: it is never used."""
     here, row = services(), _row(details_id)
-    form: Any = PasswordAgain(prefix="ecarter")
-    if row is not None and form.validate_on_submit():
-        try:
-            confirm_actor(form)
-            dismiss_bank_details(here.database, details_id, by=viewer().account_id, now=here.now())
-        except Refused as refused:
-            show_refusal(form, refused)
-        else:
-            note_access(here.database, viewer().account_id, "RIB écarté", f"structure {row.structure_id}", here.now())
-            flash(f"Le RIB de {row.structure_name} est écarté. Demandez-lui le bon.", "success")
-            return redirect(url_for("finance.waiting_ribs"))
-    return _page(row, PasswordAgain(formdata=None), form)
+    if row is None or request.method == "GET":  # who gave up before the act comes back to the RIB
+        return redirect(url_for("finance.confirm_rib", details_id=details_id))
+    try:
+        dismiss_bank_details(here.database, details_id, by=viewer().account_id, now=here.now())
+    except Refused as refused:
+        flash_refusal(refused)
+        return redirect(url_for("finance.confirm_rib", details_id=details_id))
+    note_access(here.database, viewer().account_id, "RIB écarté", f"structure {row.structure_id}", here.now())
+    flash(f"Le RIB de {row.structure_name} est écarté. Demandez-lui le bon.", "success")
+    return redirect(url_for("finance.waiting_ribs"))
 
 
 def _refuse_own_hand(row: RibToConfirm) -> None:
@@ -101,7 +96,7 @@ def _row(details_id: UUID) -> RibToConfirm | None:
     return rib_to_confirm(services().database, details_id, issuer_id=scope(Role.PROGRAMME))
 
 
-def _page(row: RibToConfirm | None, form: Any, dismissal: Any = None) -> str | Response:
+def _page(row: RibToConfirm | None, form: Any) -> str | Response:
     here = services()
     row = row and _row(row.id)
     if row is None:
@@ -112,7 +107,6 @@ def _page(row: RibToConfirm | None, form: Any, dismissal: Any = None) -> str | R
         "finance/confirm_rib.html",
         row=row,
         form=form,
-        dismissal=dismissal or PasswordAgain(formdata=None, prefix="ecarter"),
         recorder=names_of(here.database, {row.recorded_by}).get(row.recorded_by, ""),
         is_recorder=row.recorded_by == viewer().account_id,
         may_approve=viewer().may(Role.FINANCE_APPROVER),

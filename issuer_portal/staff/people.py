@@ -131,7 +131,6 @@ def person(account_id: UUID) -> str:
         scopes=scope_names(database),
         held=[one for one in held if one.ended_at is None or one.ended_at > now],
         over=[one for one in held if one.ended_at is not None and one.ended_at <= now],
-        now=now,
     )
 
 

@@ -27,7 +27,8 @@ from voucher.access.model import (
     SignInStep,
 )
 from voucher.access.rules import Door, Role, SessionStage
-from voucher.access.sessions import open_waiting, token_hash
+from voucher.access.sessions import open_waiting
+from voucher.access.tokens import token_hash
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.web.access import SESSION_COOKIE

@@ -12,9 +12,8 @@ from sqlalchemy import select
 
 from tests.accounting.office import SIREN, Office, an_office
 from tests.accounting.year import end_periods
-from tests.clients import PASSWORD, app_for, csrf_token, signed_in_client
+from tests.clients import app_for, csrf_token, signed_in_client
 from tests.settlement.town import wrong_books
-from voucher.access.model import AuditLine
 from voucher.access.rules import Role
 from voucher.accounting.balance import auxiliaries, totals, trial_balance
 from voucher.accounting.fec_checker import check_fec
@@ -27,6 +26,7 @@ from voucher.ledger.chart_file import WrongChart
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_in
 from voucher.programme.model import PayingAccount
+from voucher.trail.model import AuditLine
 
 OCTOBER = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 14, 9, 0, tzinfo=UTC)
@@ -72,8 +72,8 @@ def account_of(office: Office, code: str) -> int:
 
 
 def signed(office: Office, reason: str, year: int = 2026) -> dict[str, str]:
-    """Return what a person types to sign the list of a year: a reason for each thing left, the password."""
-    fields = {"password": PASSWORD}
+    """Return what a person types to sign the list of a year: a reason for each thing left."""
+    fields = {}
     for line in before_closing(office.database, year):
         fields[f"seen_{line.item}"] = f"{line.count}:{line.cents}"
         if line.count:
@@ -88,14 +88,12 @@ def test_two_people_close_a_year_from_their_pages(app: Flask, office: Office) ->
     assert "Préparer la clôture 2026" in page(preparer, "/comptabilite/")
     before = page(preparer, year)
     assert "Bloque la clôture" in before
-    assert "Votre mot de passe" not in before, "what blocks is put right first"
+    assert "Proposer de clore" not in before, "what blocks is put right first"
     blocked = send(preparer, year, f"{year}/proposer", **signed(office, "Vu."))
     assert "2026 ne peut pas être clos avant" in blocked
     end_periods(office.database, APRIL)
     assert "Comptes sans relevé jusqu’au 31 décembre" in page(preparer, year)
     assert "Remplissez ce champ" in send(preparer, year, f"{year}/proposer", **signed(office, ""))
-    wrong = send(preparer, year, f"{year}/proposer", **signed(office, "Vu.") | {"password": "un autre mot de passe"})
-    assert "Ce n’est pas votre mot de passe" in wrong
     stale = signed(office, "Vu.") | {"seen_uses_not_called": "1:1"}
     assert "ce chiffre vient de changer" in send(preparer, year, f"{year}/proposer", **stale)
     assert "est proposée" in send(preparer, year, f"{year}/proposer", **signed(office, "Premier avis."))
@@ -105,9 +103,6 @@ def test_two_people_close_a_year_from_their_pages(app: Flask, office: Office) ->
     confirm = page(approver, year)
     assert "Relevé demandé à la banque." in confirm
     assert "Premier avis." not in confirm
-    assert "Ce n’est pas votre mot de passe" in send(
-        approver, year, f"{year}/clore", **signed(office, "Vu aussi.") | {"password": "un autre mot de passe"}
-    )
     done = send(approver, year, f"{year}/clore", **signed(office, "Vu avec la banque."))
     assert "L’exercice 2026 est clos" in done
     for reader in (preparer, signed_in_client(app, office.database, Role.AUDITOR)):

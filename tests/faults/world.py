@@ -30,7 +30,7 @@ from voucher.access import accounts, links, steps
 from voucher.access.provider.identities import link_identity
 from voucher.access.provider.rules import Identity
 from voucher.access.rules import StepPurpose
-from voucher.access.sessions import token_hash
+from voucher.access.tokens import token_hash
 from voucher.accounting.stock_count import NewCount, record_count, sign_count
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.void_stock import NewStockVoid, void_stock

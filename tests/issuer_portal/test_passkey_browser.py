@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, CDPSession, Page
 from tests.browser import DESK, NARROW, PHONE, axe, chromium, overflow, screenshot, serve
 from tests.clients import a_person, app_for
 from tests.desk import Desk
+from tests.web.test_asks_again import NOW, wait
 from voucher.access.factors.passkeys import own_passkeys
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
@@ -41,8 +42,8 @@ def device(context: BrowserContext, page: Page) -> Iterator[tuple[CDPSession, st
 @pytest.mark.browser
 def test_a_person_adds_a_passkey_and_enters_with_a_finger(sqlite_database: Database) -> None:
     port = free_port()
-    lea = a_person(sqlite_database, Role.AUDITOR, email=EMAIL)
-    app = app_for(sqlite_database, base_url=f"http://127.0.0.1:{port}")
+    lea = a_person(sqlite_database, Role.PROGRAMME, email=EMAIL, now=NOW)
+    app = app_for(sqlite_database, NOW, base_url=f"http://127.0.0.1:{port}")
     with serve(app, port), chromium() as browser:
         context = browser.new_context(locale="fr-FR")
         desk = Desk(context.new_page(), f"http://localhost:{port}")
@@ -55,6 +56,7 @@ def test_a_person_adds_a_passkey_and_enters_with_a_finger(sqlite_database: Datab
             desk.page.get_by_role("button", name="Ajouter une clé d’accès").click()
             desk.page.get_by_text("Remplissez ce champ.").wait_for()
             desk.fill(label="téléphone de Léa").press("Ajouter une clé d’accès").sees("Votre clé d’accès est ajoutée.")
+            desk.sees("Dix codes à imprimer").open(MINE)
             looked_at(desk.page, "passkeys-one")
             desk.page.get_by_role("button", name="Ajouter une clé d’accès").scroll_into_view_if_needed()
             desk.fill(label="encore ici").page.get_by_role("button", name="Ajouter une clé d’accès").click()
@@ -63,7 +65,16 @@ def test_a_person_adds_a_passkey_and_enters_with_a_finger(sqlite_database: Datab
             desk.sees("Avec une clé d’accès")
             looked_at(desk.page, "sign-in")
             desk.press("Utiliser ma clé d’accès")
-            assert desk.page.url.endswith("/tableau/")
+            desk.sees("Se déconnecter")
+            wait(app, sqlite_database)
+            desk.open("/personnes/nouvelle").fill(name="Luce Arbre", email="luce@lieu.example").press("Ouvrir")
+            desk.sees("Qui est là ?")
+            looked_at(desk.page, "asks-again")
+            desk.press("Continuer avec ma clé d’accès").sees("L’invitation part à luce@lieu.example.")
+            desk.page.get_by_role("button", name="Se déconnecter").click()
+            desk.fill(email=EMAIL, password="quatre mots bien longs").press("Se connecter").sees("Encore une étape")
+            looked_at(desk.page, "second-passkey")
+            desk.press("Utiliser ma clé d’accès").sees("Se déconnecter")
             desk.page.get_by_role("button", name="Se déconnecter").click()
             cdp.send("WebAuthn.setUserVerified", {"authenticatorId": phone, "isUserVerified": False})
             desk.page.get_by_role("button", name="Utiliser ma clé d’accès").click()

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.builders import NOW, SOMEONE, a_siren, an_iban
-from tests.clients import PASSWORD, app_for, csrf_token, signed_in_client
+from tests.clients import app_for, csrf_token, signed_in_client
 from tests.parties import a_funder, a_structure, an_envelope, an_issuer, new_agreement
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
@@ -179,7 +179,7 @@ def test_a_structure_is_proposed_qualified_paid_and_suspended(database: Database
     [line] = structures(database, EVERYTHING).rows
     address = f"/programme/structures/{line.id}"
     assert "est qualifiée" in send(client, address, {}, f"{address}/qualifier")[1]
-    rib = {"holder_name": "ANONYMAL", "iban": an_iban(8), "iban_again": an_iban(9), "password": PASSWORD}
+    rib = {"holder_name": "ANONYMAL", "iban": an_iban(8), "iban_again": an_iban(9)}
     _, page = send(client, address, rib, f"{address}/rib")
     assert "Les deux IBAN sont différents" in page
     _, page = send(client, address, rib | {"iban_again": an_iban(8)}, f"{address}/rib")

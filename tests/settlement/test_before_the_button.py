@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select
 
 from tests.builders import an_iban
-from tests.clients import PASSWORD
 from tests.settlement.test_finance_pages import Office
 from tests.settlement.test_urgent import LATER, Failed
 from tests.settlement.town import APPROVER, NOW, PREPARER, a_town, give_rib, wrong_books
@@ -65,7 +64,7 @@ def test_the_page_of_a_batch_says_before_the_button_that_it_cannot_be_approved(s
     assert "Le lot pourra être transmis" not in page
     assert "1\u00a0règlement ne peut pas partir" in page
     assert "Ce lot ne peut pas encore être validé." in page
-    said = office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000, password=PASSWORD)
+    said = office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000)
     assert "Rien n’est validé." in said
     assert "Il peut maintenant être transmis" not in said
 

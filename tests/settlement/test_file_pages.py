@@ -8,16 +8,15 @@ import re
 
 from sqlalchemy import select
 
-from tests.clients import PASSWORD
 from tests.settlement.test_finance_pages import Office
 from tests.settlement.test_parts import set_terms
 from tests.settlement.town import NOW, give_rib, wrong_books
-from voucher.access.model import AuditLine
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.programme.model import PayingAccount
+from voucher.trail.model import AuditLine
 
 IMPORT = "/finances/banque/importer"
 
@@ -25,7 +24,7 @@ IMPORT = "/finances/banque/importer"
 def sent(office: Office) -> str:
     """Freeze, approve and send through the pages; return the batch's address."""
     batch = office.freeze()
-    office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000, password=PASSWORD)
+    office.post(office.approver, batch, f"{batch}/valider", total_cents=7_000)
     assert "est prêt" in office.post(office.preparer, batch, f"{batch}/transmettre")
     return batch
 

@@ -11,13 +11,16 @@ from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import Rule
 
+from tests.browser import DESK, NARROW, PHONE, axe, chromium, overflow, screenshot, serve
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
+from tests.desk import seated
 from tests.test_routes import SCOPED, address_of
-from voucher.access.model import AuditLine, StaffAccount, StaffSession
+from voucher.access.model import StaffAccount, StaffSession
 from voucher.access.rules import PROOF_DURATION, Role, is_fresh
 from voucher.access.sessions import sign_out, viewer_of
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.trail.model import AuditLine
 from voucher.web.access import SESSION_COOKIE, access_of, staff
 from voucher.web.asks_again import act_of, asks_again
 from voucher.web.services import Services, utc_now
@@ -72,6 +75,7 @@ LEFT_OUT = {
         "POST /personnes/deconnexion",
     },
     "asks one's own device, or names what it keeps: what is added or removed after that asks": {
+        "POST /connexion/qui-est-la/cle-d-acces",
         "POST /mon-compte/cles-d-acces/debut",
         "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>",
     },
@@ -196,7 +200,7 @@ def test_who_guesses_at_a_screen_left_open_is_stopped_as_at_the_sign_in(database
     for _ in range(5):
         client.post("/personnes/nouvelle", data=data)
     assert (
-        "Ce n’est pas votre mot de passe."
+        "Trop d’essais de suite. Attendez"
         in client.post("/personnes/nouvelle", data=data | {"who-password": PASSWORD}).text
     )
 
@@ -288,3 +292,20 @@ def test_an_open_page_asks_nothing(sqlite_database: Database) -> None:
     client = signed_in_client(app, sqlite_database, Role.PROGRAMME)
     wait(app, sqlite_database)
     assert "Qui est là" not in client.get("/personnes/nouvelle").text
+
+
+@pytest.mark.browser
+def test_in_a_browser_the_act_goes_on_after_the_password(sqlite_database: Database) -> None:
+    app = app_for(sqlite_database, NOW)
+    a_person(sqlite_database, Role.PROGRAMME, now=NOW, email="dominique@lieu.example")
+    with serve(app) as address, chromium() as browser, seated(browser, address, "dominique@lieu.example") as desk:
+        wait(app, sqlite_database)
+        desk.open("/personnes/nouvelle").fill(name="Luce Arbre", email="luce@lieu.example").press("Ouvrir le compte")
+        desk.sees("Camille Exemple, prouvez que c’est bien vous, pour ouvrir un compte.")
+        desk.fill(**{"who-password": "pas le bon"}).press("Continuer").sees("Ce n’est pas votre mot de passe.")
+        for size in (NARROW, PHONE, DESK):
+            desk.page.set_viewport_size(size)
+            assert axe(desk.page) == []
+            assert overflow(desk.page) == 0
+            screenshot(desk.page, f"asks-again-{size['width']}")
+        desk.fill(**{"who-password": PASSWORD}).press("Continuer").sees("L’invitation part à luce@lieu.example.")

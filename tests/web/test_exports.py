@@ -52,19 +52,19 @@ from voucher.web.tables.workbook import MEDIA_TYPE
 SIGNS = ("=", "+", "-", "@", "\t=", "\r=")
 # What people, bank files and imports write freely, by column.
 FREE = frozenset({
-    "address", "address_complement", "bank_reference", "city", "commitment_number", "contact_email",
+    "address", "address_complement", "agent", "bank_reference", "city", "commitment_number", "contact_email",
     "contact_phone", "counterparty", "decision", "end_to_end_id", "facts", "failure", "file_name",
-    "holder_name", "known_as", "lift_reason", "name", "narration", "number", "reason", "recipient", "reference",
+    "holder_name", "known_as", "label", "lift_reason", "name", "narration", "number", "reason", "recipient", "reference",
     "remittance", "service_code", "state_reason", "subject", "summary", "undone_reason", "vat_regime",
     "website", "why", "withdrawn_reason", "words", "write_off_reason",
 })  # fmt: skip
 # What has a form of its own, that the system makes or checks: codes, identifiers, hashes, addresses one signs in with. (The database
 # holds the words of enumerations.)
 FORMED = frozenset({
-    "action", "answer", "bank_file", "bic", "body", "book", "code", "counterparty_iban", "csv_sha256",
-    "department_code", "domain_code", "email", "event_type", "external_id", "file_sha256", "iban", "insee_code", "journal", "key",
-    "known_email", "message_id", "new_email", "note", "opening_hours", "other_columns", "password_hash", "path",
-    "payment_information_id", "pdf_sha256", "phone", "pivot", "postcode", "ranges", "region_code", "report",
+    "action", "answer", "bank_file", "beginning", "bic", "body", "book", "code", "code_hash", "content", "counterparty_iban", "csv_sha256",
+    "department_code", "domain_code", "email", "event_type", "external_id", "file_sha256", "iban", "idp_id", "insee_code", "issuer", "journal", "key",
+    "known_email", "message_id", "network", "new_email", "note", "opening_hours", "other_columns", "password_hash", "path",
+    "payment_information_id", "pdf_sha256", "phone", "pivot", "postcode", "provider_hint", "ranges", "region_code", "report",
     "return_reason", "role", "rule", "services", "sha256", "siren", "text",
 })  # fmt: skip
 # Endpoints of which no cell is a free text, with what they hold.

@@ -23,7 +23,7 @@ from voucher.web.forms import CountField, EurosField, HouseForm, PercentField, S
 NUMBERS = (EurosField, CountField, PercentField, SerialField, SeenNumberField)
 WORDS = {
     "address", "address_complement", "body", "call", "city", "code", "code_postal", "commitment_number", "confirmed", "decision", "email", "facts",
-    "holder_name", "id", "insee_code", "name", "note", "number", "opening_hours", "pivot", "postcode", "ranges", "reason", "reference", "seen",
+    "holder_name", "id", "insee_code", "name", "note", "number", "opening_hours", "opens", "pivot", "postcode", "ranges", "reason", "reference", "seen",
     "seen_cents", "seen_number", "service_code", "subject", "summary", "token", "vat_regime", "website", "contact_email", "first_name", "label", "last_name",
 }  # fmt: skip
 """Every field that is a plain text: words, identifiers, what a page showed. A new one is named here, or is one of NUMBERS.

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from tests.builders import SOMEONE, a_counter, handed_over_booklets, scanned_codes
-from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
+from tests.clients import a_person, app_for, csrf_token, sign_in, signed_in_client
 from tests.settlement.town import NOW
 from tests.test_routes import sample
 from tests.web.separated import (
@@ -115,7 +115,7 @@ def test_no_act_on_what_is_another_s_changes_anything(two: Two) -> None:
     fields = {
         "id": str(new_id()), "reason": "lost", "booklet_count": "1", "confirmed": "oui", "total_cents": "2000",
         "advice_id": str(two.theirs.advice_id), "name": "Un autre nom", "address": "1 rue", "postcode": "51100",
-        "city": "Ailleurs", "facts": "Vu", "outcome": "upheld", "decision": "Vu", "left_cents": "1000", "password": PASSWORD,
+        "city": "Ailleurs", "facts": "Vu", "outcome": "upheld", "decision": "Vu", "left_cents": "1000",
         "structures": str(two.theirs.structure_id), "amount_cents": "10",
     }  # fmt: skip
     walked = 0

@@ -8,13 +8,14 @@ from sqlalchemy import exists, func, or_, select
 
 from voucher.access.find import has_way_in
 from voucher.access.grants import holds_on
-from voucher.access.model import AccountLink, AuditLine, RoleGrant, StaffAccount
+from voucher.access.model import AccountLink, RoleGrant, StaffAccount
 from voucher.access.rules import SLEEPS_FOR_DEPUTIES, LinkEnd, Role
 from voucher.access.words import ACTIONS, codes_of
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.search import contains
+from voucher.trail.model import AuditLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,6 @@ class Person:
     name: str
     email: str
     roles: tuple[tuple[Role, UUID | None], ...]
-    locked_until: datetime | None
     closed_at: datetime | None
     has_password: bool
     has_way_in: bool  # a password, or an identity at a provider
@@ -45,7 +45,6 @@ _PERSON = (
     StaffAccount.id,
     StaffAccount.name,
     StaffAccount.email,
-    StaffAccount.locked_until,
     StaffAccount.closed_at,
     StaffAccount.password_hash.is_not(None).label("has_password"),
     has_way_in().label("has_way_in"),
@@ -77,7 +76,6 @@ def people(database: Database, asked: Asked, *, now: datetime) -> Page[Person]:
             name=row.name,
             email=row.email,
             roles=tuple(roles.get(row.id, ())),
-            locked_until=row.locked_until,
             closed_at=row.closed_at,
             has_password=row.has_password,
             has_way_in=row.has_way_in,
@@ -103,7 +101,6 @@ def person(database: Database, account_id: UUID, *, now: datetime) -> Person | N
         name=row.name,
         email=row.email,
         roles=roles,
-        locked_until=row.locked_until,
         closed_at=row.closed_at,
         has_password=row.has_password,
         has_way_in=row.has_way_in,

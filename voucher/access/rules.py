@@ -141,8 +141,6 @@ STEP_DURATION = timedelta(minutes=10)
 PROOF_DURATION = timedelta(minutes=5)
 """How long a proof of who is there is good for the acts that take one."""
 
-FAILURES_BEFORE_LOCK = 5
-LOCK_DURATION = timedelta(minutes=15)
 SESSION_DURATION = timedelta(hours=10)
 
 

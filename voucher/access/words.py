@@ -3,7 +3,7 @@
 ACTIONS: dict[str, str] = {
     "account_opened": "Compte ouvert",
     "account_closed": "Compte fermé",
-    "account_locked": "Compte en attente après cinq essais",
+    "account_locked": "Compte en attente après cinq essais (avant que ce soit impossible)",
     "signed_in": "Connexion",
     "signed_out": "Déconnexion",
     "password_shown": "Mot de passe donné, deuxième preuve attendue",
@@ -16,6 +16,8 @@ ACTIONS: dict[str, str] = {
     "factors_asked": "Remise à zéro de la deuxième preuve demandée",
     "factors_reset": "Deuxième preuve remise à zéro",
     "sign_in_failed": "Mot de passe faux",
+    "new_browser": "Connexion avec un nouveau navigateur",
+    "new_network": "Connexion depuis un nouveau réseau",
     "passkey_added": "Clé d’accès ajoutée",
     "passkey_renamed": "Clé d’accès renommée",
     "passkey_removed": "Clé d’accès retirée",

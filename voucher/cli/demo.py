@@ -78,6 +78,7 @@ def _demo_environment(port: int) -> dict[str, str]:
 def _tell(settings: Settings) -> None:
     click.echo(f"\n  Adresse              {settings.base_url}/")
     click.echo(f"  Personnel            {settings.base_url}/personnes/connexion")
+    click.echo(f"  Avec une clé d’accès {settings.relying_party.origin}/personnes/connexion")
     click.echo(f"  Mot de passe de tous {DEMO_PASSWORD}\n")
     for role, (email, name) in DEMO_STAFF.items():
         click.echo(f"  {ROLE_NAMES[role]:<24} {email:<32} {name}")

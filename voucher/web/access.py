@@ -17,9 +17,11 @@ from uuid import UUID
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from voucher.access.browsers import BROWSER_LIVES, is_remembered
 from voucher.access.read import person
 from voucher.access.rules import ROLE_NAMES, SECOND_FACTOR_ROLES, SLEEPS_FOR_DEPUTIES, Role
 from voucher.access.sessions import Viewer, viewer_of, waiting_account
+from voucher.access.visits import Visit
 from voucher.kernel.calendar import french_date
 from voucher.settlement.batches.read_deputies import Deputyship, standing_in
 from voucher.web.navigation import NavItem, home_for, links_for
@@ -29,6 +31,7 @@ from voucher.web.shell import Person, Shell
 View = TypeVar("View", bound=Callable[..., Any])
 
 SESSION_COOKIE = "pass_session"
+BROWSER_COOKIE = "pass_navigateur"
 EVERYONE: frozenset[Role] = frozenset()
 """The access class of a public view."""
 
@@ -228,10 +231,24 @@ def _shell() -> dict[str, object]:
 
 
 def keep_session(response: Response, token: str) -> Response:
-    """Give the browser its token: out of reach of scripts, never sent by another site's form."""
+    """Give the browser the token of its session, until it is closed, and the one by which it is known again."""
+    return keep_browser(_keep_token(response, SESSION_COOKIE, token))
+
+
+def keep_browser(response: Response) -> Response:
+    """Give the browser its new token, where this visit made it known: for as long as it is remembered."""
+    visit = g.get("visit")
+    if not isinstance(visit, Visit) or not is_remembered(services().database, visit):
+        return response
+    return _keep_token(response, BROWSER_COOKIE, visit.new_browser_token, int(BROWSER_LIVES.total_seconds()))
+
+
+def _keep_token(response: Response, name: str, token: str, seconds: int | None = None) -> Response:
+    """Keep a token in the browser, out of reach of scripts, never sent by another site's form."""
     response.set_cookie(
-        SESSION_COOKIE,
+        name,
         token,
+        max_age=seconds,
         httponly=True,
         samesite="Lax",
         secure=services().settings.base_url.startswith("https:"),

@@ -19,11 +19,15 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, PasswordField
 
 from voucher.access.confirm import confirm_password
+from voucher.access.factors import passkey_proof
+from voucher.access.factors.passkeys import own_passkeys
+from voucher.access.provider.identities import linked
 from voucher.access.read import person
 from voucher.access.rules import is_fresh
 from voucher.kernel.refusals import Refused
 from voucher.web.access import viewer
 from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.passkey_steps import passkey_answer
 from voucher.web.services import services
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -85,29 +89,37 @@ def ask_page(form: Any, act: str) -> str:
     here = services()
     found = person(here.database, viewer().account_id, now=here.now())
     form.opens.data = form.opens.data or ("" if request.method == "POST" else "1")
+    # Not to a page that asks in its turn.
+    may_go_back = not _takes_files() and request.url_rule is not None and "GET" in (request.url_rule.methods or ())
     return render_template(
         "asks_again.html",
         form=form,
         act=act,
         has_password=found is not None and found.has_password,
-        by_provider=current_app.config["HAS_PROVIDER"] and found is not None and found.has_way_in,
+        has_passkey=own_passkeys(here.database, viewer().account_id) != [],
+        by_provider=current_app.config["HAS_PROVIDER"]
+        and linked(here.database, viewer().account_id).linked_at is not None,
+        prefix=PREFIX,
         action=request.full_path.rstrip("?"),
         carried=[(name, text) for name, text in request.form.items(multi=True) if _is_carried(name)],
         loses_files=any(file.filename for file in request.files.values()),
-        back_url=request.path if request.url_rule and "GET" in (request.url_rule.methods or ()) else None,
+        back_url=request.path if may_go_back else None,
     )
 
 
 def _prove(form: Any, act: str) -> None:
     """Raise Refused unless what was sent proves who is there."""
     here, who = services(), viewer()
-    found = person(here.database, who.account_id, now=here.now())
-    if found is not None and not found.has_password:
-        # ProConnect proves it in another tab; where it has, the session is fresh and nobody comes here.
+    step, answer = passkey_answer(PREFIX)
+    if answer:
+        passkey_proof.confirm(here.database, here.settings.relying_party, who, step, answer, act, now=here.now())
+    elif not form.password.data and not linked(here.database, who.account_id).has_password:
+        # The provider proves it in another tab; where it has, the session is fresh and nobody comes here.
         raise Refused(
             "not_proved", "Rien n’a changé : personne n’a encore prouvé qui vous êtes. Faites-le, puis continuez."
         )
-    confirm_password(here.database, who, form.password.data or "", act, now=here.now())
+    else:
+        confirm_password(here.database, who, form.password.data or "", act, now=here.now())
 
 
 def _is_carried(name: str) -> bool:

@@ -1,16 +1,15 @@
-"""The form of a RIB, the same at the counter and in the office: who changes where money goes types the password again."""
+"""The form of a RIB, the same at the counter and in the office."""
 
 from typing import Any
 from uuid import UUID
 
-from wtforms import HiddenField, PasswordField, StringField
+from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Optional
 
 from voucher.kernel.number_labels import iban_end
 from voucher.network.structures import NewBankDetails, record_bank_details
 from voucher.web.access import viewer
 from voucher.web.forms import BicField, HouseForm, IbanField
-from voucher.web.password_again import confirm_actor
 from voucher.web.services import services
 
 
@@ -22,7 +21,6 @@ class RibForm(HouseForm):
     iban = IbanField("IBAN", validators=[InputRequired()])
     iban_again = IbanField("IBAN, encore une fois", validators=[InputRequired()])
     bic = BicField("BIC", validators=[Optional()])
-    password = PasswordField("Votre mot de passe", validators=[InputRequired()])
 
 
 def record_rib(form: Any, details_id: UUID, structure_id: UUID) -> str:
@@ -32,6 +30,5 @@ def record_rib(form: Any, details_id: UUID, structure_id: UUID) -> str:
     details = NewBankDetails(
         details_id, structure_id, form.holder_name.data, iban, form.iban_again.data, form.bic.data or None
     )
-    confirm_actor(form)
     record_bank_details(here.database, details, by=account_id, now=here.now())
     return f"Le RIB qui finit par {iban_end(iban)} est enregistré. Il servira quand une personne du programme ou des finances l’aura confirmé."

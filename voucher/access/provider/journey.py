@@ -27,7 +27,9 @@ from voucher.access.provider.identities import account_of, link_identity
 from voucher.access.provider.rules import LEVEL_ROLES
 from voucher.access.provider.tokens import LEEWAY, FalseAnswer
 from voucher.access.rules import Door, SessionStage, StepPurpose
-from voucher.access.sessions import NOWHERE, Viewer, Visit, confirm_now, open_session, token_hash
+from voucher.access.sessions import Viewer, confirm_now, open_session
+from voucher.access.tokens import token_hash
+from voucher.access.visits import NOWHERE, Visit
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused

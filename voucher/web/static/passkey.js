@@ -37,7 +37,7 @@
 
   /* What a refusal of ours says, else what our error page would. */
   async function begin(area, form) {
-    const body = new URLSearchParams({ csrf_token: form.elements.namedItem("csrf_token").value });
+    const body = new URLSearchParams({ csrf_token: form.querySelector("[name$=csrf_token]").value });
     const label = area.querySelector("[name=label]");
     if (label) body.set("label", label.value);
     const response = await fetch(area.dataset.begin, {
