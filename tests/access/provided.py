@@ -17,7 +17,6 @@ from tests.clients import a_person, app_for
 from tests.stub_provider import StubProvider
 from voucher.access import links
 from voucher.access.model import (
-    AuditLine,
     ProviderIdentity,
     StaffAccount,
     StaffSession,
@@ -27,6 +26,7 @@ from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.mail.model import OutboxMessage
+from voucher.trail.model import AuditLine
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 
