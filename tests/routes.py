@@ -17,6 +17,9 @@ CLASSES = {
         "GET/POST /mon-compte/deuxieme-preuve/application",
         "POST /mon-compte/deuxieme-preuve/application/retirer",
         "GET/POST /mon-compte/codes-de-secours",
+        "GET /mon-compte/connexions",
+        "POST /mon-compte/connexions/<uuid:session_id>/fermer",
+        "POST /mon-compte/connexions/fermer-les-autres",
     ),
     "second step of a sign-in": (
         "GET/POST /connexion/deuxieme-preuve",
@@ -230,6 +233,7 @@ CLASSES = {
         "GET/POST /personnes/<uuid:account_id>/adresse",
         "GET/POST /personnes/<uuid:account_id>/fermer",
         "GET/POST /personnes/<uuid:account_id>/lien",
+        "POST /personnes/<uuid:account_id>/connexions/fermer",
         "POST /personnes/<uuid:account_id>/proconnect/retirer",
         "POST /personnes/<uuid:account_id>/liens/annuler",
         "GET/POST /personnes/<uuid:account_id>/roles",

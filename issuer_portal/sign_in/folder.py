@@ -1,13 +1,11 @@
 """The folder's blueprint, and what every door ends with."""
 
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Blueprint, make_response, redirect, session, url_for
 from werkzeug.wrappers import Response
 
 from voucher.access.sessions import viewer_of
-from voucher.access.tries import TooManyTries
 from voucher.web.access import keep_session
 from voucher.web.navigation import home_for
 from voucher.web.services import services
@@ -26,13 +24,6 @@ def enter(token: str, wanted: str = "") -> Response:
     asked = local_path(wanted)
     there = (asked or home_for(found)) if found else url_for("sign_in.second_factor", suite=asked)
     return keep_session(make_response(redirect(there)), token)
-
-
-def too_early(refused: TooManyTries, page: str) -> Response:
-    """Return a page that says to wait, with the status and the header that programs read."""
-    response = make_response(page, HTTPStatus.TOO_MANY_REQUESTS)
-    response.headers["Retry-After"] = str(refused.seconds)
-    return response
 
 
 def local_path(text: str) -> str | None:

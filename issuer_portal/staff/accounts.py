@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
-from issuer_portal.sign_in.folder import enter, too_early
+from issuer_portal.sign_in.folder import enter
 from issuer_portal.sign_in.provider import leave
 from voucher.access import accounts, sessions
 from voucher.access.rules import ROLE_NAMES
@@ -15,6 +15,7 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import SESSION_COOKIE, keep_session, public, staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.headers import passkey_page
+from voucher.web.limits import too_early
 from voucher.web.services import services
 from voucher.web.visit import visit
 

@@ -13,6 +13,7 @@ from issuer_portal.staff.accounts import blueprint
 from issuer_portal.staff.scopes import scope_names
 from issuer_portal.staff.state import AccountState, account_state
 from voucher.access import accounts, links, read
+from voucher.access.open_sessions import end_sessions_of, open_sessions
 from voucher.access.provider.identities import linked, unlink
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
 from voucher.access.read_roles import roles_of
@@ -129,6 +130,7 @@ def person(account_id: UUID) -> str:
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
+        session_count=len(open_sessions(database, account_id, idle=services().settings.idle_limits, now=now)),
         held=[one for one in held if one.ended_at is None or one.ended_at > now],
         over=[one for one in held if one.ended_at is not None and one.ended_at <= now],
     )
@@ -157,6 +159,21 @@ def unlink_provider(account_id: UUID) -> Response:
         flash(refused.sentence, "warn")
     else:
         flash("ProConnect n’ouvre plus ce compte." if was_linked else "ProConnect n’ouvrait pas ce compte.", "success")
+    return redirect(url_for("staff.person", account_id=account_id))
+
+
+@blueprint.post("/<uuid:account_id>/connexions/fermer")
+@staff(Role.PROGRAMME)
+def end_sessions(account_id: UUID) -> Response:
+    """End every session of a person: a computer was lost, or somebody else is in."""
+    try:
+        count = end_sessions_of(services().database, account_id, by=viewer().account_id, now=services().now())
+    except Refused:
+        abort(404)
+    flash(
+        "Ses connexions sont fermées. La personne en est avertie." if count else "Aucune connexion n’était ouverte.",
+        "success",
+    )
     return redirect(url_for("staff.person", account_id=account_id))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import insert, update
 
 from voucher.access.audit import note
 from voucher.access.browsers import known_browser
@@ -13,11 +13,11 @@ from voucher.access.find import ACCOUNT, locked_account, new_address, refuse_kno
 from voucher.access.grants import holds_on
 from voucher.access.letters import write_to_person
 from voucher.access.links import end_links, put_password, queue_link
-from voucher.access.model import RoleGrant, StaffAccount, StaffSession
+from voucher.access.model import RoleGrant, StaffAccount
 from voucher.access.passwords import hash_password, is_password
 from voucher.access.provider.identities import end_identity
 from voucher.access.rules import ROLE_NAMES, Door, LinkEnd, Origin, Role
-from voucher.access.sessions import NOWHERE, Visit, open_session
+from voucher.access.sessions import NOWHERE, Visit, end_all, open_session
 from voucher.access.strength import password_weakness
 from voucher.access.tries import Guess, begin_try, note_failure, was_right
 from voucher.kernel.calendar import french_instant, paris_day
@@ -70,7 +70,7 @@ def revoke_role(database: Database, account_id: UUID, role: Role, *, by: UUID, n
         )
         if taken == 0:
             return
-        session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
+        end_all(session, account_id)
         line_id = note(session, by, "role_revoked", f"{account.email} : {ROLE_NAMES[role]}", now)
         sentence = f"Le rôle « {ROLE_NAMES[role]} » vous a été retiré le {french_instant(now)}."
         write_to_person(
@@ -95,7 +95,7 @@ def close_account(database: Database, account_id: UUID, *, by: UUID, now: dateti
         end_links(session, account_id, LinkEnd.CANCELLED, now)
         drop_changes(session, account_id, by, now)
         end_identity(session, account_id, now)
-        session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
+        end_all(session, account_id)
         line_id = note(session, by, "account_closed", account.email, now)
         sentence = f"Votre compte a été fermé le {french_instant(now)}. Vous ne pouvez plus vous connecter."
         write_to_person(

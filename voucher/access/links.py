@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, func, insert, select, update
+from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
@@ -18,10 +18,10 @@ from voucher.access.browsers import forget_browsers, remember_browser
 from voucher.access.factors.held import has_second_factor
 from voucher.access.find import locked_account, locked_account_at, locked_open_account
 from voucher.access.letters import send_link, write_to_person
-from voucher.access.model import AccountLink, LinkSecret, ProviderIdentity, StaffAccount, StaffSession
+from voucher.access.model import AccountLink, LinkSecret, ProviderIdentity, StaffAccount
 from voucher.access.passwords import hash_password
 from voucher.access.rules import LINK_LIVES, RESETS_ASKED_MAX, LinkEnd, LinkPurpose, Origin
-from voucher.access.sessions import NOWHERE, Visit
+from voucher.access.sessions import NOWHERE, Visit, end_all
 from voucher.access.strength import password_weakness
 from voucher.access.tokens import new_token, token_hash
 from voucher.kernel.calendar import french_instant
@@ -198,7 +198,7 @@ def put_password(
     had opened. Browsers are forgotten, `but` one: where the old password was somebody else's too, theirs is a stranger's again.
     """
     session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(password_hash=password_hash))
-    session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
+    end_all(session, account_id)
     forget_browsers(session, account_id, but)
     end_links(session, account_id, LinkEnd.CANCELLED, now)
 
@@ -213,7 +213,7 @@ def is_password_own(session: Session, account_id: UUID) -> bool:
 def end_password(session: Session, account_id: UUID) -> None:
     """Forget a password, and end the sessions that it opened: only a link opens the account now."""
     session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(password_hash=None))
-    session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
+    end_all(session, account_id)
 
 
 def queue_link(

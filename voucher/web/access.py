@@ -19,8 +19,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from voucher.access.browsers import BROWSER_LIVES, is_remembered
 from voucher.access.read import person
-from voucher.access.rules import ROLE_NAMES, SECOND_FACTOR_ROLES, SLEEPS_FOR_DEPUTIES, Role
-from voucher.access.sessions import Viewer, viewer_of, waiting_account
+from voucher.access.rules import PAYING_ROLES, ROLE_NAMES, SECOND_FACTOR_ROLES, SLEEPS_FOR_DEPUTIES, Role, idle_limit
+from voucher.access.sessions import Viewer, note_seen, viewer_of, waiting_account
 from voucher.access.visits import Visit
 from voucher.kernel.calendar import french_date
 from voucher.settlement.batches.read_deputies import Deputyship, standing_in
@@ -153,10 +153,12 @@ def _guard() -> BaseResponse | None:
     if not roles:
         return _second_step() if is_second_step(current_app, request.endpoint) else None
     token = request.cookies.get(SESSION_COOKIE, "")
-    found = viewer_of(services().database, token, now=services().now()) if token else None
-    if found is None:
+    here, now = services(), services().now()
+    found = viewer_of(here.database, token, now=now, idle=here.settings.idle_limits) if token else None
+    found = _awake(found) if found else None
+    if found is None or (deputyship() and now - found.seen_at > idle_limit(PAYING_ROLES, here.settings.idle_limits)):
         return _ask_to_sign_in(token)
-    found = _awake(found)
+    note_seen(here.database, found, now)
     asks = services().settings.asks_second_factor
     g.must_have_factor = asks and (found.may(*SECOND_FACTOR_ROLES) or deputyship() is not None)
     g.lacks_factor = g.must_have_factor and not found.is_strong

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from voucher.access import steps
@@ -17,7 +17,7 @@ from voucher.access.factors.passkey_answers import Use, WrongAnswer, ask_key, na
 from voucher.access.factors.passkeys import STEP_ENDED, Step, known_ids
 from voucher.access.find import locked_account
 from voucher.access.letters import write_to_person
-from voucher.access.model import Passkey, StaffAccount, StaffSession
+from voucher.access.model import Passkey, StaffAccount
 from voucher.access.rules import Door, StepPurpose
 from voucher.access.sessions import WAITING_OVER, Viewer, Visit, confirm_now, open_session, open_waiting, waiting_person
 from voucher.kernel.calendar import french_instant
@@ -69,7 +69,6 @@ def sign_in(database: Database, party: RelyingParty, token: str, answer: str, *,
     with database.write() as session:
         opened = None
         if email := _counted(session, shown, now):
-            session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
             opened = open_session(session, shown.account_id, now=now, door=Door.PASSKEY, is_strong=True, visit=visit)
             note(session, shown.account_id, "signed_in", f"{email} : clé d’accès « {shown.label} »", now)
     return _or_copied(opened)

@@ -15,6 +15,7 @@ from voucher.access.links import LINK_ENDED, end_links, live_link, may_link_prov
 from voucher.access.model import ProviderIdentity, StaffAccount, StaffSession
 from voucher.access.provider.rules import Identity
 from voucher.access.rules import Door, LinkEnd
+from voucher.access.sessions import end_all
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
@@ -75,7 +76,7 @@ def link_identity(session: Session, link_sha256: bytes, identity: Identity, now:
             link_id=row.link_id,
         )
     )
-    session.execute(delete(StaffSession).where(StaffSession.account_id == row.account_id))
+    end_all(session, row.account_id)
     end_links(session, row.account_id, LinkEnd.CANCELLED, now)
     line_id = note(session, row.account_id, "provider_linked", row.email, now)
     write_to_person(
