@@ -8,6 +8,9 @@ CLASSES = {
         "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>",
         "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>/retirer",
         "POST /mon-compte/cles-d-acces/debut",
+        "GET/POST /mon-compte/adresse",
+        "POST /mon-compte/adresse/retirer",
+        "GET/POST /mon-compte/nom",
         "GET /connexion/proconnect/confirmer",
         "GET /mon-compte/proconnect",
         "POST /mon-compte/proconnect/retirer",
@@ -112,6 +115,7 @@ CLASSES = {
     ),
     "auditor programme": (
         "GET /personnes/journal",
+        "GET /personnes/roles",
         "GET /programme/",
         "GET /programme/comptes-payeurs",
         "GET /programme/conventions",
