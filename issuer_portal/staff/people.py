@@ -150,6 +150,7 @@ def cancel_links(account_id: UUID) -> Response:
 
 @blueprint.post("/<uuid:account_id>/connexions/fermer")
 @staff(Role.PROGRAMME)
+@asks_again("fermer les connexions d’une personne")
 def end_sessions(account_id: UUID) -> Response:
     """End every session of a person: a computer was lost, or somebody else is in."""
     try:

@@ -74,11 +74,6 @@ LEFT_OUT = {
         "GET/POST /personnes/moi",
         "POST /personnes/deconnexion",
     },
-    "ends sessions: nobody gains anything, and who does it in haste must not be slowed down": {
-        "POST /mon-compte/connexions/<uuid:session_id>/fermer",
-        "POST /mon-compte/connexions/fermer-les-autres",
-        "POST /personnes/<uuid:account_id>/connexions/fermer",
-    },
     "asks one's own device, or names what it keeps: what is added or removed after that asks": {
         "POST /connexion/qui-est-la/cle-d-acces",
         "POST /mon-compte/cles-d-acces/debut",

@@ -11,10 +11,9 @@ is opened. The view knows nothing of this, and is not called before.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g, redirect, render_template, request
+from flask import Flask, current_app, redirect, render_template, request
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, PasswordField
 
@@ -82,7 +81,6 @@ def _ask() -> Response | str | None:
             show_refusal(form, refused)
             page = ask_page(form, act)
             return too_early(refused, page) if isinstance(refused, TooManyTries) else page
-        g.viewer = replace(who, confirmed_at=here.now())
     return redirect(request.full_path.rstrip("?")) if is_post and form.opens.data else None
 
 
