@@ -91,7 +91,7 @@ def change_address(
             raise Refused("same_address", "Ce compte a déjà cette adresse. Écrivez la nouvelle.", "email")
         refuse_known_address(session, wanted)
         if not (is_deputy or _counts_among_two(session, account_id)):
-            end_password(session, account.id)
+            end_password(session, account.id, now)
             _put_address(session, account, wanted, by, now)
             session.execute(
                 insert(AccountChange).values(
@@ -225,7 +225,7 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
     if change.kind == ChangeKind.ROLE:
         # What two people gave is its person's alone: nobody who set the password, before links, has it too.
         if account.password_hash is not None and not is_password_own(session, account.id):
-            end_password(session, account.id)
+            end_password(session, account.id, now)
             asked_from = Origin.HOST if change.asked_by is None else Origin.OFFICE
             queue_link(session, locked_open_account(session, account.id), asked_from, change.asked_by, now)
         give(

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.browsers import forget_browsers, remember_browser
+from voucher.access.factors.held import end_factors
 from voucher.access.find import locked_account, locked_account_at, locked_open_account
 from voucher.access.letters import send_link, write_to_person
 from voucher.access.model import AccountLink, LinkSecret, StaffAccount
@@ -195,9 +196,12 @@ def is_password_own(session: Session, account_id: UUID) -> bool:
     return bool(session.scalar(select(used)))
 
 
-def end_password(session: Session, account_id: UUID) -> None:
-    """Forget a password, and end the sessions that it opened: only a link opens the account now."""
+def end_password(session: Session, account_id: UUID, now: datetime) -> None:
+    """Forget a password, end the passkeys and the other factors that whoever knew it could add, and the sessions: only a link opens
+    the account now.
+    """
     session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(password_hash=None))
+    end_factors(session, account_id, now)
     end_all(session, account_id)
 
 
