@@ -8,6 +8,9 @@ CLASSES = {
         "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>",
         "GET/POST /mon-compte/cles-d-acces/<uuid:passkey_id>/retirer",
         "POST /mon-compte/cles-d-acces/debut",
+        "GET/POST /mon-compte/adresse",
+        "POST /mon-compte/adresse/retirer",
+        "GET/POST /mon-compte/nom",
         "POST /personnes/deconnexion",
         "GET/POST /personnes/moi",
         "GET /mon-compte/deuxieme-preuve",
@@ -109,6 +112,7 @@ CLASSES = {
     ),
     "auditor programme": (
         "GET /personnes/journal",
+        "GET /personnes/roles",
         "GET /programme/",
         "GET /programme/comptes-payeurs",
         "GET /programme/conventions",

@@ -131,8 +131,8 @@ def person(account_id: UUID) -> str:
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
         session_count=len(open_sessions(database, account_id, idle=services().settings.idle_limits, now=now)),
-        held=[one for one in held if one.ended_at is None or one.ended_at > now],
-        over=[one for one in held if one.ended_at is not None and one.ended_at <= now],
+        held=[one for one in held if one.holds_at(now)],
+        over=[one for one in held if not one.holds_at(now)],
     )
 
 

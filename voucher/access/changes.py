@@ -79,7 +79,7 @@ def change_address(
     """Change an account's address. Return None when it is done, or the id of the change that waits for a second person.
 
     It waits where the person holds, or ever held, a role of `TWO_PEOPLE_ROLES`, or was ever named an approver's deputy (`is_deputy`,
-    which the caller knows): taking the address is taking the account.
+    which the caller knows): taking the address is taking the account. Asked by its own person (`by`), it always waits.
     Done by one person alone, it ends the password too: who read the old address may know it, and the new one gets a link. Links that
     were sent serve no more, and the old address is told. Raises Refused.
     """
@@ -90,7 +90,7 @@ def change_address(
         if wanted == account.email:
             raise Refused("same_address", "Ce compte a déjà cette adresse. Écrivez la nouvelle.", "email")
         refuse_known_address(session, wanted)
-        if not (is_deputy or _counts_among_two(session, account_id)):
+        if by != account_id and not (is_deputy or _counts_among_two(session, account_id)):
             end_password(session, account.id, now)
             _put_address(session, account, wanted, by, now)
             session.execute(
@@ -239,6 +239,9 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
             now=now,
         )
     else:
+        # Who asks for one's own and who confirms may be one person with two accounts, until two gave this one a role.
+        if change.asked_by == account.id and not _counts_among_two(session, account.id):
+            end_password(session, account.id, now)
         _put_address(session, account, change.new_email, by, now)
 
 

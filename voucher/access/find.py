@@ -7,6 +7,7 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from voucher.access.model import StaffAccount
+from voucher.kernel.characters import is_invisible
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import take_turn
 from voucher.kernel.refusals import Refused
@@ -56,6 +57,11 @@ def new_address(text: str) -> str:
     if not is_address(email):
         raise Refused("bad_address", "Écrivez une adresse électronique complète. Par exemple luce@mairie.fr.", "email")
     return email
+
+
+def person_name(text: str) -> str:
+    """Return the name of a person as it is kept: what no screen shows is taken away. Raises Refused (field `name`)."""
+    return required_text("".join(mark for mark in text if not is_invisible(mark)), "name", 120)
 
 
 def refuse_known_address(session: Session, email: str) -> None:

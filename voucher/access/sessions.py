@@ -124,7 +124,9 @@ def open_session(
     browser_id = None
     if stage is SessionStage.OPEN:
         browser_id = remember_browser(session, account_id, visit, now)
-        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(used_at=now))
+        # Whoever comes in keeps the account, whatever a letter said.
+        used = {"used_at": now, "closing_letter_id": None}
+        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(**used))
     token = new_token()
     session.execute(
         insert(StaffSession).values(

@@ -5,6 +5,7 @@ from voucher.access.rules import Door
 ACTIONS: dict[str, str] = {
     "account_opened": "Compte ouvert",
     "account_closed": "Compte fermé",
+    "closing_told": "Fermeture annoncée, le compte ne sert pas",
     "account_locked": "Compte en attente après cinq essais (avant que ce soit impossible)",
     "signed_in": "Connexion",
     "signed_out": "Déconnexion",
@@ -40,6 +41,7 @@ ACTIONS: dict[str, str] = {
     "role_granted": "Rôle donné",
     "role_revoked": "Rôle retiré",
     "role_over": "Rôle fini, son dernier jour est passé",
+    "name_changed": "Nom changé",
     "address_asked": "Adresse demandée",
     "address_changed": "Adresse changée",
     "change_confirmed": "Demande confirmée",
