@@ -1,21 +1,19 @@
-"""What pages ask of access: people, their roles, the audit trail."""
+"""What pages ask of access: people, their roles."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import exists, or_, select
 
 from voucher.access.find import has_way_in
 from voucher.access.grants import holds_on
 from voucher.access.model import AccountLink, RoleGrant, StaffAccount
 from voucher.access.rules import SLEEPS_FOR_DEPUTIES, LinkEnd, Role
-from voucher.access.words import ACTIONS, codes_of
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.search import contains
-from voucher.trail.model import AuditLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +27,6 @@ class Person:
     closed_at: datetime | None
     has_password: bool
     has_way_in: bool  # a password, or an identity at a provider
-
-
-@dataclass(frozen=True, slots=True)
-class TrailLine:
-    """A line of the audit trail."""
-
-    at: datetime
-    who: str
-    action: str  # in French
-    subject: str
 
 
 _PERSON = (
@@ -140,18 +128,3 @@ def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:
     with database.read() as session:
         rows = session.execute(select(StaffAccount.id, StaffAccount.name).where(StaffAccount.id.in_(account_ids))).all()
     return {row.id: row.name for row in rows}
-
-
-def trail(database: Database, asked: Asked) -> Page[TrailLine]:
-    """Return a page of the audit trail by time. Filters: `who`, `action`."""
-    query = select(
-        AuditLine.at, func.coalesce(StaffAccount.name, "le système").label("who"), AuditLine.action, AuditLine.subject
-    )
-    query = query.outerjoin(StaffAccount, StaffAccount.id == AuditLine.account_id)
-    if text := asked.filters.get("who"):
-        query = query.where(contains(StaffAccount.name, text))
-    if action := asked.filters.get("action"):
-        query = query.where(or_(AuditLine.action.in_(codes_of(action)), contains(AuditLine.action, action)))
-    with database.read() as session:
-        page = page_of(session, query, {"at": AuditLine.at}, [AuditLine.id], asked)
-    return page.of(TrailLine(row.at, row.who, ACTIONS.get(row.action, row.action), row.subject) for row in page.rows)
