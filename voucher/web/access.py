@@ -156,7 +156,7 @@ def _guard() -> BaseResponse | None:
         return _second_step() if is_second_step(current_app, request.endpoint) else None
     token = request.cookies.get(SESSION_COOKIE, "")
     here, now = services(), services().now()
-    found = viewer_of(here.database, token, now=now, idle=here.settings.idle_limits) if token else None
+    found = person_of(token)
     found = _awake(found) if found else None
     if found is None or (deputyship() and now - found.seen_at > idle_limit(PAYING_ROLES, here.settings.idle_limits)):
         return _ask_to_sign_in(token)
@@ -239,10 +239,17 @@ def keep_session(response: Response, token: str) -> Response:
     return keep_browser(_keep_token(response, SESSION_COOKIE, token))
 
 
-def change_token() -> None:
-    """Give the session behind this request another token: its person has just proved again who they are. Raises Refused."""
-    token = sessions.change_token(services().database, viewer())
-    g.viewer = replace(viewer(), token_sha256=token_hash(token))
+def person_of(token: str) -> Viewer | None:
+    """Return the person of a session that is still good, by the limits of this installation, or None."""
+    here = services()
+    return viewer_of(here.database, token, now=here.now(), idle=here.settings.idle_limits) if token else None
+
+
+def change_token(who: Viewer) -> None:
+    """Give the session of who is behind this request another token: they have just proved again who they are. Raises Refused."""
+    token = sessions.change_token(services().database, who)
+    if "viewer" in g:
+        g.viewer = replace(who, token_sha256=token_hash(token))
 
     def keep(response: Response) -> Response:
         # What the view itself gave the browser (another token still, or none) came after.
