@@ -14,6 +14,7 @@ from issuer_portal.staff.state import AccountState, account_state
 from voucher.access import accounts, links, read
 from voucher.access.audit import note_access
 from voucher.access.open_sessions import end_sessions_of, open_sessions
+from voucher.access.provider.identities import linked, unlink
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
 from voucher.access.read_roles import roles_of
 from voucher.access.rules import ROLE_NAMES, Role
@@ -127,6 +128,7 @@ def person(account_id: UUID) -> str:
         person=found,
         state=account_state(found, links_of(database, [account_id]).get(account_id), now),
         changes=changes_of(database, account_id),
+        linked=linked(database, account_id),
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
@@ -145,6 +147,20 @@ def cancel_links(account_id: UUID) -> Response:
     except Refused:
         abort(404)
     flash("Le lien ne sert plus." if count else "Aucun lien ne servait encore.", "success")
+    return redirect(url_for("staff.person", account_id=account_id))
+
+
+@blueprint.post("/<uuid:account_id>/proconnect/retirer")
+@staff(Role.PROGRAMME)
+@asks_again("retirer ProConnect à un compte")
+def unlink_provider(account_id: UUID) -> Response:
+    """Let no account at the provider open this one any more: it is lost, or somebody else's."""
+    try:
+        was_linked = unlink(services().database, account_id, by=viewer().account_id, now=services().now())
+    except Refused as refused:
+        flash(refused.sentence, "warn")
+    else:
+        flash("ProConnect n’ouvre plus ce compte." if was_linked else "ProConnect n’ouvrait pas ce compte.", "success")
     return redirect(url_for("staff.person", account_id=account_id))
 
 
