@@ -11,8 +11,9 @@ from wtforms.validators import InputRequired
 
 from issuer_portal.staff.accounts import blueprint
 from issuer_portal.staff.scopes import scope_names
-from issuer_portal.staff.state import AccountState, account_state
+from issuer_portal.staff.state import AccountState, account_state, proofs_of
 from voucher.access import accounts, links, read
+from voucher.access.factors.held import factors_of
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
 from voucher.access.read_roles import roles_of
 from voucher.access.rules import ROLE_NAMES, Role
@@ -118,12 +119,14 @@ def person(account_id: UUID) -> str:
     found = read.person(database, account_id, now=now)
     if found is None:
         abort(404)
-    held = roles_of(database, account_id)
+    held, factors = roles_of(database, account_id), factors_of(database, account_id)
     return render_template(
         "staff/person.html",
         person=found,
         state=account_state(found, links_of(database, [account_id]).get(account_id), now),
         changes=changes_of(database, account_id),
+        proofs=proofs_of(factors),
+        has_factor=factors.is_any,
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),

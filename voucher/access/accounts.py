@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, update
 
 from voucher.access.audit import note
 from voucher.access.changes import drop_changes
+from voucher.access.factors.held import end_factors
 from voucher.access.find import locked_account, new_address, refuse_known_address, take_turn_on_accounts
 from voucher.access.grants import holds_on
 from voucher.access.letters import write_to_person
@@ -91,6 +92,7 @@ def close_account(database: Database, account_id: UUID, *, by: UUID, now: dateti
         if changed(session, close.values(closed_at=now)) == 0:
             return
         end_links(session, account_id, LinkEnd.CANCELLED, now)
+        end_factors(session, account_id, now)
         drop_changes(session, account_id, by, now)
         session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
         line_id = note(session, by, "account_closed", account.email, now)
