@@ -13,9 +13,9 @@ from benchmarks.bench_verify import books
 from benchmarks.table import Row
 from tests.builders import MASTER_SECRET, NOW
 from voucher.ledger.checkpoint import verifier_key
-from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
 from voucher.proof.export_audit import export_audit
+from voucher.trail.seal import seal
 
 ORIGIN = "bench/journal"
 AIM_SECONDS = 60

@@ -12,8 +12,8 @@ from tests.builders import MASTER_SECRET, NOW
 from voucher.kernel.database import Database
 from voucher.ledger.chart import Dimension, EventType, movements_of
 from voucher.ledger.post import open_accounts
-from voucher.ledger.seal import Sealed, seal
 from voucher.programme.programme_key import programme_key
+from voucher.trail.seal import Sealed, seal
 
 ENTRIES = 1_000_000
 MORE = 10_000

@@ -12,11 +12,11 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.ledger.chart_file import OWN_NUMBERS
 from voucher.ledger.checkpoint import origin_of
-from voucher.ledger.seal import Sealed, seal
 from voucher.mail.send import send_waiting
 from voucher.programme.parties import NewFunder, register_funder
 from voucher.programme.programme_key import programme_key
 from voucher.proof.export_audit import export_audit
+from voucher.trail.seal import Sealed, seal
 
 ORIGIN = origin_of("http://127.0.0.1:8000")
 

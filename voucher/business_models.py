@@ -20,6 +20,7 @@ from voucher.settlement.model import bank_reports as reports
 from voucher.settlement.model import batches as settlement
 from voucher.settlement.model import recoveries as overpayments
 from voucher.settlement.model import states as payment_states
+from voucher.trail import model as trail
 
 __all__ = [
     "Base",
@@ -42,5 +43,6 @@ __all__ = [
     "reports",
     "seals",
     "settlement",
+    "trail",
     "tries",
 ]

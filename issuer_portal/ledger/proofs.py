@@ -13,6 +13,7 @@ from voucher.access.rules import Role
 from voucher.ledger import read_seals
 from voucher.proof.export_audit import export_audit
 from voucher.proof.sealing import journal_key, published_key, seal_now
+from voucher.trail.read import last_note, trail_state
 from voucher.web.access import staff, viewer
 from voucher.web.patience import takes_long
 from voucher.web.services import services
@@ -59,6 +60,8 @@ def proofs() -> str | Response:
         "ledger/proofs.html",
         lines=drawn(CHECKPOINTS, listing, find),
         latest=read_seals.latest_checkpoint(here.database),
+        last_note=last_note(here.database),
+        trail=trail_state(here.database),
         waiting=waiting,
         age_hours=int(age_hours),
         is_late=age_hours > OLD_AFTER_HOURS,

@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 from tests.clients import PASSWORD, a_person
 from tests.listed import listed
 from voucher.access import accounts, changes, links, sessions
-from voucher.access.model import AuditLine, StaffAccount, StaffSession
+from voucher.access.model import StaffAccount, StaffSession
 from voucher.access.read import people, person, trail
 from voucher.access.rules import FAILURES_BEFORE_LOCK, LOCK_DURATION, SESSION_DURATION, Role, incompatible_with
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
+from voucher.trail.model import AuditLine
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 WANTED = "cinq autres mots très longs"

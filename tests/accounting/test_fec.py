@@ -27,8 +27,8 @@ from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.chart import Book
 from voucher.ledger.chart_file import OWN_NUMBERS, chart_numbers
-from voucher.ledger.seal import seal
 from voucher.programme.model import PayingAccount
+from voucher.trail.seal import seal
 
 OCTOBER = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 14, 9, 0, tzinfo=UTC)

@@ -14,7 +14,6 @@ from tests.accounting.office import SIREN, Office, an_office
 from tests.accounting.year import end_periods
 from tests.clients import app_for, csrf_token, signed_in_client
 from tests.settlement.town import wrong_books
-from voucher.access.model import AuditLine
 from voucher.access.rules import Role
 from voucher.accounting.balance import auxiliaries, totals, trial_balance
 from voucher.accounting.fec_checker import check_fec
@@ -27,6 +26,7 @@ from voucher.ledger.chart_file import WrongChart
 from voucher.ledger.model import Account
 from voucher.ledger.read import balances_in
 from voucher.programme.model import PayingAccount
+from voucher.trail.model import AuditLine
 
 OCTOBER = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 14, 9, 0, tzinfo=UTC)

@@ -1,4 +1,6 @@
-"""Faults in accounts, in the roles that two people give and in the addresses that two people see."""
+"""Faults in the trail, in accounts, in the roles that two people give and in the addresses that two people see."""
+
+SOME_HASH = "(SELECT leaf_hash FROM seal WHERE leaf = 9)"
 
 ACCESS = {
     "a role of finance that nobody confirmed": (
@@ -48,4 +50,60 @@ ACCESS = {
     ),
 }  # fmt: skip
 
-FAULTS = ACCESS
+A_LINE = "(SELECT line_id FROM trail_seal WHERE leaf = 4)"
+LAST_SIZE = "(SELECT max(size) FROM trail_checkpoint)"
+LONG_AGO = "'2020-01-02 10:00:00.000000'"
+
+TRAIL = {
+    "a line taken out of the trail": (f"DELETE FROM audit_line WHERE id = {A_LINE}", {"sealed_lines_stand"}),
+    "a line taken out with its seal": (
+        f"DELETE FROM audit_line WHERE id = {A_LINE}; DELETE FROM trail_seal WHERE leaf = 4",
+        {"sealed_lines_stand"},
+    ),
+    "the trail thinned, what remains numbered anew": (
+        (f"DELETE FROM audit_line WHERE id = {A_LINE}; DELETE FROM trail_seal WHERE leaf = 4;"
+        "UPDATE trail_seal SET leaf = -leaf WHERE leaf > 4; UPDATE trail_seal SET leaf = -leaf - 1 WHERE leaf < 0"),
+        {"sealed_lines_stand"},
+    ),
+    "another person in the place of who acted": (
+        f"UPDATE audit_line SET account_id = (SELECT id FROM funder ORDER BY id LIMIT 1) WHERE id = {A_LINE}",
+        {"sealed_lines_stand"},
+    ),
+    "another subject": (f"UPDATE audit_line SET subject = 'x' WHERE id = {A_LINE}", {"sealed_lines_stand"}),
+    "a line put in between": (
+        ("UPDATE trail_seal SET leaf = -leaf WHERE leaf > 4; UPDATE trail_seal SET leaf = 1 - leaf WHERE leaf < 0;"
+        f"INSERT INTO trail_seal (leaf, line_id, leaf_hash) SELECT 5, id, {SOME_HASH} FROM entry LIMIT 1"),
+        {"sealed_lines_stand"},
+    ),
+    "a line put in afterwards, and sealed with later ones": (
+        f"UPDATE audit_line SET at = {LONG_AGO} WHERE id = (SELECT line_id FROM trail_seal WHERE leaf = {LAST_SIZE} - 1)",
+        {"sealed_lines_stand"},
+    ),
+    "a line put in afterwards, under an old date": (
+        f"INSERT INTO audit_line (id, at, action, subject) SELECT id, {LONG_AGO}, 'Lecture d’un RIB', '' FROM entry LIMIT 1",
+        {"old_lines_are_sealed"},
+    ),
+    "the trail's end cut off": ("DELETE FROM trail_seal WHERE leaf > 7", {"sealed_lines_stand"}),
+    "the whole trail gone with its seals": (
+        "DELETE FROM audit_line; DELETE FROM trail_seal; DELETE FROM trail_checkpoint",
+        {"sealed_lines_stand"},
+    ),
+    "another root of the trail": (
+        f"UPDATE trail_checkpoint SET root = {SOME_HASH} WHERE size = {LAST_SIZE}",
+        {"sealed_lines_stand", "trail_is_signed"},
+    ),
+    "peaks of another tree": (
+        f"UPDATE trail_checkpoint SET peaks = {SOME_HASH} WHERE size = {LAST_SIZE}",
+        {"trail_is_signed"},
+    ),
+    "an unsigned note of the trail": (
+        f"UPDATE trail_checkpoint SET note = substr(note, 1, 90) WHERE size = {LAST_SIZE}",
+        {"trail_is_signed"},
+    ),
+    "no note over the trail's end": (
+        f"DELETE FROM trail_checkpoint WHERE size = {LAST_SIZE}",
+        {"trail_is_signed"},
+    ),
+}  # fmt: skip
+
+FAULTS = ACCESS | TRAIL

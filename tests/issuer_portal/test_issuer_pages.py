@@ -10,11 +10,11 @@ from sqlalchemy import func, select
 
 from tests.builders import NOW, Agreed, a_prescriber, an_agreement, handed_over_booklets, issued_booklets
 from tests.clients import app_for, csrf_token, signed_in_client
-from voucher.access.model import AuditLine
 from voucher.access.rules import Role
 from voucher.issuing.model import IssueBatch, Voucher, VoucherState
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.trail.model import AuditLine
 
 
 def issuer_client(database: Database, agreed: Agreed) -> FlaskClient:

@@ -32,9 +32,9 @@ from voucher.ledger.checks_seals import Witness, hear_witness
 from voucher.ledger.merkle import leaf_hash, root_of_inclusion
 from voucher.ledger.model import Entry
 from voucher.ledger.post import Event, post_event
-from voucher.ledger.seal import Sealed, seal, seal_is_due
 from voucher.ledger.seal_model import CheckpointRow, Seal
 from voucher.programme.programme_key import programme_key
+from voucher.trail.seal import Sealed, seal, seal_is_due
 
 ORIGIN = "pass.example/pass-numerique/journal"
 KEY = programme_key(MASTER_SECRET)

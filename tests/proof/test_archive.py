@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,11 +26,11 @@ from voucher.kernel.refusals import Refused
 from voucher.ledger.checkpoint import Checkpoint, origin_of, sign_checkpoint, verifier_key
 from voucher.ledger.checks_seals import Witness, hear_witness
 from voucher.ledger.read_seals import latest_checkpoint
-from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
 from voucher.proof.export_audit import DOMAIN, export_audit, write_archive
 from voucher.proof.verifier import command, single_file
 from voucher.reporting.verify import ROOMS
+from voucher.trail.seal import seal
 
 ORIGIN = origin_of(BASE_URL)
 KEY = programme_key(bytes.fromhex(MASTER_KEY))
@@ -91,6 +92,26 @@ PLANTED = {
         ),
         "scellement",
         "sealed_entries_stand",
+    ),
+    "a line taken out of the trail with its seal": (
+        "DELETE FROM trail_seal WHERE leaf = 3",
+        "journal des accès",
+        "sealed_lines_stand",
+    ),
+    "a line of the trail in the place of another": (
+        "UPDATE trail_seal SET leaf_hash = (SELECT leaf_hash FROM trail_seal WHERE leaf = 2) WHERE leaf = 3",
+        "journal des accès",
+        "sealed_lines_stand",
+    ),
+    "the whole trail gone, and all notes of its own": (
+        "DELETE FROM trail_seal;DELETE FROM trail_checkpoint",
+        "journal des accès",
+        "sealed_lines_stand",
+    ),
+    "a note of the trail that says another size": (
+        "UPDATE trail_checkpoint SET size = size + 100000",
+        "journal des accès",
+        "trail_is_signed",
     ),
     "a doubled payment": (
         (
@@ -239,7 +260,9 @@ def test_a_stranger_finds_the_demonstration_right(proven: Proven, archive: bytes
     kept = tmp_path / "garde.txt"
     kept.write_text(proven.first_note, encoding="utf-8")
     code, said = verified(tmp_path, archive, "--key", TRUSTED, "--checkpoint", str(kept))
-    assert (code, said.splitlines()[1:]) == (0, ["Tout est juste."])
+    trail, _, conclusion = said.splitlines()
+    assert (code, conclusion) == (0, "Tout est juste.")
+    assert re.fullmatch(r"[1-9]\d* lignes du journal des accès scellées\.", trail)
     with ZipFile(io.BytesIO(archive)) as opened:
         assert opened.read("audit/verify.py").decode() == single_file()
         opened.extractall(tmp_path / "unpacked")

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from tests.settlement.test_finance_pages import Office
 from tests.settlement.test_parts import set_terms
 from tests.settlement.town import NOW, give_rib, wrong_books
-from voucher.access.model import AuditLine
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.programme.model import PayingAccount
+from voucher.trail.model import AuditLine
 
 IMPORT = "/finances/banque/importer"
 

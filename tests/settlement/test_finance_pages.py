@@ -16,7 +16,6 @@ from tests.clients import a_person, app_for, csrf_token, sign_in, signed_in_clie
 from tests.settlement.bank import Bank
 from tests.settlement.town import NOW, Town, a_town, give_rib, wrong_books
 from voucher.access.changes import change_address
-from voucher.access.model import AuditLine
 from voucher.access.rules import Role
 from voucher.demonstration.bank import BookedLine, statement
 from voucher.kernel.database import Database
@@ -24,6 +23,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.money import format_euros
 from voucher.network.structures import NewBankDetails, record_bank_details
 from voucher.programme.model import PayingAccount
+from voucher.trail.model import AuditLine
 
 
 class Office:

@@ -23,7 +23,6 @@ from voucher.kernel.calendar import PARIS
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.checkpoint import origin_of
-from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
 from voucher.redemption.period import close_ended_periods
 from voucher.settlement.bank_in.import_bank_file import import_bank_file
@@ -31,6 +30,7 @@ from voucher.settlement.batches.approve import approve_batch
 from voucher.settlement.batches.export import export_batch
 from voucher.settlement.batches.freeze import freeze_batch
 from voucher.settlement.recoveries.dispute import NewDispute, decide_dispute, open_dispute
+from voucher.trail.seal import seal
 
 ADVANCE_CENTS = 150_000
 NOTHING_TO_PAY = ("nothing_to_settle", "nothing_payable")

@@ -19,7 +19,6 @@ from tests.clients import MASTER_KEY, settings_for
 from tests.killing import Killer
 from tests.settlement.town import wrong_books
 from tests.takeover.world import LATER, World
-from voucher.access.model import AuditLine
 from voucher.cli.main import main as voucher
 from voucher.kernel.database import Database
 from voucher.programme.programme_key import programme_key
@@ -30,6 +29,7 @@ from voucher.takeover.export import For, export_takeover
 from voucher.takeover.importing import import_takeover
 from voucher.takeover.sealed_file import Keys
 from voucher.takeover.tables import SEEDED, carried_tables
+from voucher.trail.model import AuditLine
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "quatre mots bien longs"

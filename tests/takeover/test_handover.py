@@ -11,16 +11,20 @@ from zipfile import ZipFile
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import text
+from sqlalchemy import insert, text, update
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, an_agreement
-from tests.clients import settings_for
+from tests.clients import a_person, settings_for
+from voucher.access.audit import note_access
+from voucher.access.checks import check_closed_accounts_open_nothing
+from voucher.access.model import AccountLink, StaffAccount
+from voucher.access.rules import LinkPurpose, Origin
 from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
 from voucher.ledger.checkpoint import Checkpoint, sign_checkpoint, verifier_key
 from voucher.ledger.checks_seals import CHECKS, Witness, hear_witness
 from voucher.ledger.operator_change import Handover, sign_handover
-from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
 from voucher.proof.export_audit import write_archive
 from voucher.proof.verifier.command import main
@@ -28,6 +32,8 @@ from voucher.takeover import manifest as form
 from voucher.takeover.archive import RefusedArchive
 from voucher.takeover.export import For, export_takeover
 from voucher.takeover.importing import import_takeover
+from voucher.trail import checks as trail_checks
+from voucher.trail.seal import seal
 
 OPEN = Callable[[str], AbstractContextManager[Database]]
 FIRST_SECRET, SECOND_SECRET = b"a" * 32, b"b" * 32
@@ -49,7 +55,17 @@ FIRST_LINE, SECOND_LINE, FORGER_LINE = (
 def given(database: Database, folder: Path, next_key: str | None = SECOND_LINE) -> Path:
     """Let the first operator seal a journal, and hand it over."""
     an_agreement(database)
-    assert seal(database, origin=FIRST_ORIGIN, key=FIRST, now=NOW) is not None
+    # What is wrong among those who worked there stays there, as they do.
+    closed = a_person(database, None, now=NOW)
+    with database.write() as session:
+        session.execute(update(StaffAccount).where(StaffAccount.id == closed).values(closed_at=NOW))
+        link = {"purpose": LinkPurpose.RESET, "asked_from": Origin.HOST, "asked_at": NOW}
+        session.execute(insert(AccountLink).values(id=new_id(), account_id=closed, **link))
+        assert [one.check for one in check_closed_accounts_open_nothing(session)] == ["closed_accounts_open_nothing"]
+    note_access(database, None, "Lecture d’un RIB", "chez le premier", NOW)
+    done = seal(database, origin=FIRST_ORIGIN, key=FIRST, now=NOW)
+    assert done is not None
+    assert done.line_count == 1
     settings = settings_for(database, master_key=FIRST_SECRET.hex())
     return export_takeover(
         database, folder / "reprise.zip", settings=settings, now=NOW, whom=For(next_key=next_key)
@@ -59,8 +75,14 @@ def given(database: Database, folder: Path, next_key: str | None = SECOND_LINE) 
 def taken(database: Database, path: Path) -> None:
     """Let the second operator take the journal over, and go on with it."""
     import_takeover(database, path, origin=SECOND_ORIGIN, master_secret=SECOND_SECRET, now=LATER)
+    for subject in ("chez le second", "encore"):
+        note_access(database, None, "Lecture d’un RIB", subject, LATER)
+        # Until the journal has an entry of its own, none of its notes could be told from those of the operator before.
+        assert seal(database, origin=SECOND_ORIGIN, key=SECOND, now=LATER) is None
     an_agreement(database)
-    assert seal(database, origin=SECOND_ORIGIN, key=SECOND, now=LATER) is not None
+    done = seal(database, origin=SECOND_ORIGIN, key=SECOND, now=LATER)
+    assert done is not None
+    assert done.line_count == 2, "its own trail, from its first line"
 
 
 def sealed_by(session: Session, folder: Path, line: str, key: Ed25519PrivateKey = SECOND) -> tuple[int, list[str]]:
@@ -71,7 +93,7 @@ def sealed_by(session: Session, folder: Path, line: str, key: Ed25519PrivateKey 
     code = main([str(folder / "audit.zip"), "--key", line])
     trusted = {FIRST_LINE: FIRST, SECOND_LINE: SECOND, FORGER_LINE: FORGER}[line]
     hear_witness(session, Witness(public(trusted)))
-    return code, [str(one) for check in CHECKS for one in check(session)]
+    return code, [str(one) for check in (*CHECKS, *trail_checks.CHECKS) for one in check(session)]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

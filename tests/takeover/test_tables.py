@@ -6,12 +6,15 @@ import pytest
 from sqlalchemy import Column, Interval, MetaData, Table, select
 from sqlalchemy import func as sql
 
+from voucher.access import model as access
 from voucher.kernel.database import Database
+from voucher.mail import model as mail
 from voucher.models import Base
 from voucher.takeover.cells import kind_of
 from voucher.takeover.document import document
-from voucher.takeover.tables import CARRIED, KEPT_BACK, LEFT_OUT, SEEDED, carried_tables, columns_of
+from voucher.takeover.tables import CARRIED, KEPT_BACK, LEFT_OUT, ROOMS_LEFT_OUT, SEEDED, carried_tables, columns_of
 from voucher.takeover.words import meaning_of
+from voucher.trail import model as trail
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "takeover.md"
 TABLES = set(Base.metadata.tables)
@@ -70,3 +73,14 @@ def test_a_new_database_has_rows_only_where_an_import_expects_them(database: Dat
     with database.read() as session:
         filled = {table.name for table in carried_tables() if session.scalar(select(sql.count()).select_from(table))}
     assert filled == SEEDED
+
+
+def test_rooms_whose_checks_are_left_aside_carry_nothing() -> None:
+    of_room = {name: list(vars(room).values()) for name, room in (("access", access), ("trail", trail), ("mail", mail))}
+    assert set(of_room) == ROOMS_LEFT_OUT
+    for name, values in of_room.items():
+        tables = {
+            one.__tablename__ for one in values if isinstance(one, type) and issubclass(one, Base) and one is not Base
+        }
+        assert tables, name
+        assert not tables & set(CARRIED), name

@@ -15,11 +15,12 @@ from tests.browser import DESK, NARROW, PHONE, axe, chromium, overflow, screensh
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
 from tests.desk import seated
 from tests.test_routes import SCOPED, address_of
-from voucher.access.model import AuditLine, StaffAccount, StaffSession
+from voucher.access.model import StaffAccount, StaffSession
 from voucher.access.rules import PROOF_DURATION, Role, is_fresh
 from voucher.access.sessions import sign_out, viewer_of
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.trail.model import AuditLine
 from voucher.web.access import SESSION_COOKIE, access_of, staff
 from voucher.web.asks_again import act_of, asks_again
 from voucher.web.services import Services, utc_now

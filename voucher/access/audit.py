@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from voucher.access.model import AuditLine
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.trail.model import AuditLine
 
 
 def note(session: Session, account_id: UUID | None, action: str, subject: str, now: datetime) -> UUID:

@@ -284,15 +284,3 @@ class AccountChange(Base):
         Index("uq_account_change_waiting", "account_id", "kind", "role", unique=True, sqlite_where=text("outcome IS NULL"),
               postgresql_where=text("outcome IS NULL")),
     )  # fmt: skip
-
-
-class AuditLine(Base):
-    """Who saw or changed what, and when. It only grows."""
-
-    __tablename__ = "audit_line"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-    account_id: Mapped[UUID | None] = mapped_column(index=True)
-    action: Mapped[str] = mapped_column(String(60))
-    subject: Mapped[str] = mapped_column(String(200), default="")

@@ -7,13 +7,14 @@ from uuid import UUID
 from sqlalchemy import exists, func, or_, select
 
 from voucher.access.grants import holds_on
-from voucher.access.model import AccountLink, AuditLine, RoleGrant, StaffAccount
+from voucher.access.model import AccountLink, RoleGrant, StaffAccount
 from voucher.access.rules import SLEEPS_FOR_DEPUTIES, LinkEnd, Role
 from voucher.access.words import ACTIONS, codes_of
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.search import contains
+from voucher.trail.model import AuditLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

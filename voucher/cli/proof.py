@@ -11,10 +11,12 @@ from voucher.ledger.read_seals import latest_checkpoint
 from voucher.proof.export_audit import export_audit
 from voucher.proof.sealing import journal_key, published_key, seal_now
 from voucher.startup import settings_of_environment
+from voucher.trail.read import last_note, note_sizes
 
 
 @click.command(
-    "seal", help="Scelle les écritures qui attendent, et signe le point de contrôle. À garder hors du serveur."
+    "seal",
+    help="Scelle les écritures et le journal des accès qui attendent, et signe le point de contrôle. À garder hors du serveur.",
 )
 @click.option(
     "--to",
@@ -27,15 +29,18 @@ def seal_command(folder: Path | None) -> None:
     settings = settings_of_environment()
     with open_database(settings) as database:
         done = seal_now(database, settings, datetime.now(UTC))
-        last = latest_checkpoint(database)
-    if last is None:
+        last, note = latest_checkpoint(database), last_note(database)
+    if last is None or note is None:
         click.echo("Il n’y a rien à sceller : le registre est vide.")
         return
-    click.echo(f"{done.added_count if done else 0} écritures scellées, {last.size} en tout. Racine : {last.root}")
+    entry_count, line_count = note_sizes(note)
+    click.echo(f"{done.added_count if done else 0} écritures scellées, {entry_count} en tout. Racine : {last.root}")
+    click.echo(f"{done.line_count if done else 0} lignes du journal des accès scellées, {line_count} en tout.")
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"point-de-controle-{last.size}.txt"
-        path.write_text(last.note, encoding="utf-8")
+        # A day on which only the trail grew has a note of its own, which takes nobody's place.
+        path = folder / f"point-de-controle-{entry_count}-{line_count}.txt"
+        path.write_text(note, encoding="utf-8")
         (folder / "cle-du-programme.txt").write_text(f"{published_key(settings)}\n", encoding="utf-8")
         click.echo(f"Point de contrôle écrit dans {path}.")
 

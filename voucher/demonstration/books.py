@@ -17,8 +17,8 @@ from voucher.kernel.calendar import paris_day
 from voucher.ledger.chart import Code
 from voucher.ledger.checkpoint import origin_of
 from voucher.ledger.model import Entry
-from voucher.ledger.seal import seal
 from voucher.programme.programme_key import programme_key
+from voucher.trail.seal import seal
 
 PUBLISHED_DAYS = 10
 

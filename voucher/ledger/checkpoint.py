@@ -3,8 +3,9 @@
     <origin>
     <size>
     <root in base64>
+    <extension>                    (a line each: what else is signed, the audit trail's digest; who does not know it reads past it)
     (an empty line)
-    — <origin> <base64 of key id (4 bytes) ‖ Ed25519 signature of the three lines, each with its line feed>
+    — <origin> <base64 of key id (4 bytes) ‖ Ed25519 signature of the lines above, each with its line feed>
 
 The key id is SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)[:4]; the key's name is the origin. Whoever holds one checkpoint can see
 that a later journal continues it. `entry_proof` and `handover` are texts made of the same parts.
@@ -34,16 +35,18 @@ class BadNote(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a checkpoint says: whose journal, how many entries are sealed, the root of their tree (32 bytes)."""
+    """What a checkpoint says: whose journal, how many entries are sealed, the root of their tree (32 bytes), what else is signed."""
 
     origin: str
     size: int
     root: bytes
+    extensions: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
-        """The three lines that are signed."""
-        return f"{self.origin}\n{self.size}\n{base64_of(self.root)}\n"
+        """The lines that are signed."""
+        lines = (self.origin, str(self.size), base64_of(self.root), *self.extensions)
+        return "".join(f"{line}\n" for line in lines)
 
 
 def origin_of(base_url: str) -> str:
@@ -62,13 +65,13 @@ def read_checkpoint(note: str) -> Checkpoint:
     lines = text.split("\n")
     if not blank or len(lines) < 3 or len(note.encode()) > NOTE_BYTES_MAX:
         raise BadNote("ce n’est pas un point de contrôle : il lui manque des lignes")
-    origin, size, root, *_ = lines
+    origin, size, root, *extensions = lines
     if not is_number(size):
         raise BadNote("la taille du point de contrôle n’est pas un nombre")
     hashed = bytes_of(root)
     if not origin or len(hashed) != HASH_BYTES:
         raise BadNote("l’origine ou la racine du point de contrôle ne se lit pas")
-    return Checkpoint(origin, int(size), hashed)
+    return Checkpoint(origin, int(size), hashed, tuple(extensions))
 
 
 def open_checkpoint(note: str, public_key: bytes) -> Checkpoint:

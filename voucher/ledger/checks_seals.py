@@ -47,6 +47,13 @@ def hear_witness(session: Session, witness: Witness) -> None:
     session.info[_WITNESS] = witness
 
 
+def heard_witness(session: Session) -> Witness:
+    """Return what the checks of this session know from outside."""
+    found = session.info.get(_WITNESS, Witness())
+    assert isinstance(found, Witness)
+    return found
+
+
 def check_sealed_entries_stand(session: Session) -> list[Violation]:
     """Chaque écriture scellée est là, telle quelle, à son rang ; chaque point de contrôle en donne la racine."""
     claims: dict[int, list[tuple[str, Checkpoint]]] = {}
@@ -108,7 +115,7 @@ def _what_is_wrong(expected: int, leaf: int, data: bytes, hashed: bytes) -> str:
 
 def check_checkpoints_are_signed(session: Session) -> list[Violation]:
     """Chaque point de contrôle porte la signature du programme, et dit ce que la base en a retenu ; le dernier scelle tout."""
-    witness = _witness(session)
+    witness = heard_witness(session)
     rows = session.execute(select(CheckpointRow.__table__).order_by(CheckpointRow.size)).all()
     found = []
     keys = journal_keys(session, witness.public_key)
@@ -142,7 +149,7 @@ def check_checkpoints_are_signed(session: Session) -> list[Violation]:
 
 def check_kept_proofs_hold(session: Session) -> list[Violation]:
     """La preuve d’une écriture, gardée ailleurs, mène de l’écriture scellée à son rang à la racine d’un point de contrôle signé."""
-    witness = _witness(session)
+    witness = heard_witness(session)
     keys = journal_keys(session, witness.public_key)
     first = session.scalar(select(CheckpointRow.public_key).order_by(CheckpointRow.size).limit(1))
     found = []
@@ -185,17 +192,11 @@ def check_old_entries_are_sealed(session: Session) -> list[Violation]:
     ]
 
 
-def _witness(session: Session) -> Witness:
-    found = session.info.get(_WITNESS, Witness())
-    assert isinstance(found, Witness)
-    return found
-
-
 def _claims(session: Session) -> Iterator[tuple[str, Checkpoint]]:
     """Give what each checkpoint says: ours by the row, those of hand-overs and from outside by their note."""
     for row in session.execute(select(CheckpointRow.size, CheckpointRow.root)):
         yield f"point de contrôle {row.size}", Checkpoint("", row.size, row.root)
-    witness = _witness(session)
+    witness = heard_witness(session)
     for handed_over in journal_keys(session, witness.public_key).sealed:
         yield f"reprise à {handed_over.size} écritures", handed_over
     # What cannot be read is named by the checks of signatures and of proofs.

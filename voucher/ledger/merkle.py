@@ -65,6 +65,11 @@ class Frontier:
         self.size += len(leaves)
         return completed
 
+    @property
+    def peaks(self) -> tuple[bytes, ...]:
+        """The roots of its perfect subtrees, the widest first: with the size, all that it takes to go on."""
+        return tuple(self._peaks)
+
     def root(self) -> bytes:
         """Return the root of the tree as it stands."""
         if not self._peaks:

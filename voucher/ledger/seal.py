@@ -1,11 +1,11 @@
-"""Seal what was posted: number the entries that no seal holds, grow the tree over them, sign its root.
+"""Seal what was posted: number the entries that no seal holds, grow the tree over them. `trail.seal` signs its root.
 
 Entries are found by their absence from the seals, never by the last id or hour sealed: who took an earlier one may commit
 later. One posted after now, by a clock that is ahead, waits for the next sealing. One transaction seals all of them; at each
 moment one sealer works. A redemption never waits for it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -13,19 +13,17 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import exists, func, insert, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.bulk import copy_rows
-from voucher.kernel.calendar import paris_day
-from voucher.kernel.database import Database, expect_whole_tables, take_turn
+from voucher.kernel.database import Base
 from voucher.ledger.canonical import canonical_entries, canonical_query
-from voucher.ledger.checkpoint import Checkpoint, sign_checkpoint
 from voucher.ledger.merkle import HASH_BYTES, NODE_HEIGHT, Frontier, Subtree, leaf_hash, node_hash, peaks_of, split
 from voucher.ledger.model import Entry
-from voucher.ledger.seal_model import CheckpointRow, Seal, SealNode
+from voucher.ledger.seal_model import Seal, SealNode
 
+SEAL_TURN = "ledger seal"
 SEALS_AT_ONCE = 4096
 BYTES_IN_MEMORY = 64 * 1024**2  # a million entries
 _ID_BYTES = 36  # as text
@@ -34,59 +32,44 @@ _BELOW_A_NODE = 1 << NODE_HEIGHT
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """What a sealing did: the size of the sealed journal, how many entries it added, its signed note."""
+class Grown:
+    """The tree of the sealed journal, once what waited is in it: its size, how many entries were added, its root."""
 
     size: int
     added_count: int
-    note: str
+    root: bytes
 
 
-def seal(database: Database, *, origin: str, key: Ed25519PrivateKey, now: datetime) -> Sealed | None:
-    """Seal every entry posted until now that waits, and sign the new root; return None where none waits: the last one stands.
+def seal_entries(session: Session, now: datetime) -> Grown:
+    """Number every entry posted until now that waits and grow the tree over them. The caller holds the turn `SEAL_TURN`, and signs."""
+    size = sealed_size(session)
+    frontier = Frontier(size, peaks_of(size, stored_subtrees(session)))
+    unsealed = canonical_query(
+        session, select(Entry.__table__).where(is_unsealed(), Entry.posted_at <= now), Entry.posted_at, Entry.id
+    )
+    leaves = ((entry.entry_id, leaf_hash(entry.data)) for entry in canonical_entries(session, unsealed))
+    copy_rows(session, SealNode, number_leaves(session, Seal, leaves, frontier))
+    return Grown(frontier.size, frontier.size - size, frontier.root())
 
-    `key` is the programme's, `origin` the journal's name (`checkpoint.origin_of`).
+
+def number_leaves(
+    session: Session, table: type[Base], leaves: Iterable[tuple[str, bytes]], frontier: Frontier
+) -> list[tuple[int, int, bytes]]:
+    """Give each leaf (an id as text, its hash) the next number in a table of number, id and hash; the tree grows on the way.
+
+    Return the kept nodes that are completed, as `Frontier.extend` gives them.
     """
-    with database.write() as session, SpooledTemporaryFile(BYTES_IN_MEMORY) as waiting:
-        take_turn(session, "ledger seal")
-        expect_whole_tables(session, joined_by_key=True)
-        size = sealed_size(session)
-        frontier = Frontier(size, peaks_of(size, stored_subtrees(session)))
-        unsealed = canonical_query(
-            session, select(Entry.__table__).where(is_unsealed(), Entry.posted_at <= now), Entry.posted_at, Entry.id
-        )
-        # Nothing is written while a statement is read: the hashes wait in a file, in memory while they are few.
-        for entry in canonical_entries(session, unsealed):
-            waiting.write(entry.entry_id.encode() + leaf_hash(entry.data))
-        nodes: list[tuple[int, int, bytes]] = []
-        # COPY takes an id as text.
-        id_of: Callable[[str], object] = str if database.is_postgresql else UUID
+    nodes: list[tuple[int, int, bytes]] = []
+    # COPY takes an id as text.
+    id_of: Callable[[str], object] = str if session.get_bind().dialect.name == "postgresql" else UUID
+    # Nothing is written while a statement is read: the hashes wait in a file, in memory while they are few.
+    with SpooledTemporaryFile(BYTES_IN_MEMORY) as waiting:
+        for text, hashed in leaves:
+            waiting.write(text.encode() + hashed)
         copy_rows(
-            session, Seal, ((leaf, id_of(text), hashed) for leaf, text, hashed in _numbered(waiting, frontier, nodes))
+            session, table, ((leaf, id_of(text), hashed) for leaf, text, hashed in _numbered(waiting, frontier, nodes))
         )
-        copy_rows(session, SealNode, nodes)
-        if frontier.size == size:
-            return None
-        checkpoint = Checkpoint(origin, frontier.size, frontier.root())
-        note = sign_checkpoint(checkpoint, key)
-        session.execute(
-            insert(CheckpointRow).values(
-                size=frontier.size,
-                root=checkpoint.root,
-                sealed_at=now,
-                sealed_on=paris_day(now),
-                note=note,
-                public_key=key.public_key().public_bytes_raw(),
-            )
-        )
-    return Sealed(frontier.size, frontier.size - size, note)
-
-
-def seal_is_due(database: Database, now: datetime) -> bool:
-    """Say whether no checkpoint was signed on this day, in Paris."""
-    with database.read() as session:
-        last = session.scalar(select(func.max(CheckpointRow.sealed_on)))
-    return last is None or last < paris_day(now)
+    return nodes
 
 
 def is_unsealed() -> Any:

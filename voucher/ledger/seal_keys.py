@@ -29,6 +29,11 @@ class JournalKeys:
     faults: tuple[tuple[int, str], ...] = ()
     sealed: tuple[Checkpoint, ...] = ()
 
+    @property
+    def since(self) -> int:
+        """The size at which today's operator took over; 0 for the first one."""
+        return self.before[-1][0] if self.before else 0
+
     def of(self, size: int) -> bytes | None:
         """Return the key that signs a checkpoint of that size."""
         return next((key for until, key in self.before if size <= until), self.current)

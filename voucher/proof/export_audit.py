@@ -17,7 +17,7 @@ from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Select, Text, cast, null, select
+from sqlalchemy import Select, Text, cast, func, null, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.bulk import ROWS_AT_ONCE, streamed_rows
@@ -34,10 +34,18 @@ from voucher.proof.schema import chart, schema_of, transfers_schema
 from voucher.proof.tables import LEDGER, SEPARATE, STATE, given_columns, table_of
 from voucher.proof.transfers import TRANSFERS, transfers_in
 from voucher.proof.verifier import single_file
+from voucher.trail.model import TrailCheckpoint, TrailSeal
 
-FORMAT = "pass-numerique/audit/3"
+FORMAT = "pass-numerique/audit/4"
 DOMAIN = f"{FORMAT}\0".encode()
 COMPRESSION = 3  # a third of the time of the default for a tenth more bytes
+_BY_NUMBER = {
+    "seal": (Seal.leaf, False),
+    "checkpoint": (CheckpointRow.size, True),
+    "trail_seal": (TrailSeal.leaf, False),
+    "trail_checkpoint": (TrailCheckpoint.size, True),
+}
+"""Tables in the order of a number that grows: a leaf's, or how many leaves there are."""
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
@@ -130,10 +138,13 @@ def _rows_of(
     if name not in SEPARATE:
         query = select(*texts).order_by(*table_of(name).primary_key.columns)
         return header, _parts(session, [query])
-    if name in ("seal", "checkpoint"):
-        row = Seal.leaf if name == "seal" else CheckpointRow.size
+    if name in _BY_NUMBER:
+        row, is_size = _BY_NUMBER[name]
         query = select(*texts).order_by(row)
-        return header, _parts(session, [query if until is None else query.where(row < size + (name != "seal"))])
+        if until is not None:
+            end = _trail_size(session, until) if name.startswith("trail_") else size
+            query = query.where(row < end + is_size)
+        return header, _parts(session, [query])
     if name == "entry":
         sealed = select(*texts, cast(Seal.leaf, Text)).join(Seal, Seal.entry_id == Entry.id).order_by(Seal.leaf)
         rest = select(*texts, null()).where(is_unsealed()).order_by(Entry.posted_at, Entry.id)
@@ -149,6 +160,11 @@ def _rows_of(
             .order_by(Entry.id.is_(None), Entry.posted_at, Movement.entry_id, Movement.rank)
         )
     return header, _parts(session, [sealed, rest] if until is None else [sealed.where(Seal.leaf < size)])
+
+
+def _trail_size(session: Session, until: date) -> int:
+    """Return how many lines of the trail were sealed by the end of a day."""
+    return session.scalar(select(func.max(TrailCheckpoint.size)).where(TrailCheckpoint.sealed_on <= until)) or 0
 
 
 def _parts(session: Session, queries: Iterable[Select[Any]]) -> Iterator[Sequence[Sequence[Any]]]:

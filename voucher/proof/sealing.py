@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from voucher.kernel.database import Database
 from voucher.kernel.settings import Settings
 from voucher.ledger.checkpoint import origin_of, verifier_key
-from voucher.ledger.seal import Sealed, seal, seal_is_due
 from voucher.programme.programme_key import programme_key
+from voucher.trail.seal import Sealed, seal, seal_is_due
 
 
 def journal_key(settings: Settings) -> tuple[str, Ed25519PrivateKey]:
@@ -31,4 +31,6 @@ def seal_now(database: Database, settings: Settings, now: datetime) -> Sealed | 
 def seal_daily(database: Database, settings: Settings, now: datetime) -> str:
     """Seal once a Paris day, as soon as it has something to seal (job `seal`); return a line that says so."""
     done = seal_now(database, settings, now) if seal_is_due(database, now) else None
-    return f"{done.added_count} écritures scellées, {done.size} en tout" if done else ""
+    if done is None:
+        return ""
+    return f"{done.added_count} écritures et {done.line_count} lignes du journal des accès scellées, {done.size} écritures en tout"

@@ -18,6 +18,9 @@ LEDGER: Mapping[str, frozenset[str]] = {
     "movement": frozenset(),
     "checkpoint": frozenset(),
     "seal_handover": frozenset(),
+    # Hashes of lines, not the lines: with a line's id, who guesses the rest could see that they guessed right.
+    "trail_seal": frozenset({"line_id"}),
+    "trail_checkpoint": frozenset({"peaks"}),
 }
 """The journal and its proof: what an archive up to a day holds too. Each table with the columns kept back."""
 
@@ -121,10 +124,10 @@ LEFT_OUT: Mapping[str, str] = {
     "account_link": "persons: who was sent a link to choose a password",
     "link_secret": "what such links are checked with",
     "account_change": "persons: who asked and confirmed their roles and addresses; the auditor reads it in the application",
-    "audit_line": "who looked at what: persons; the auditor reads it in the application",
+    "audit_line": "who looked at what: persons; trail_seal has the digest of each line, the auditor reads it in the application",
 }
 
-SEPARATE = frozenset({"entry", "movement", "seal", "checkpoint"})
+SEPARATE = frozenset({"entry", "movement", "seal", "checkpoint", "trail_seal", "trail_checkpoint"})
 """Tables whose rows are given in the seals' order, by queries of their own."""
 
 

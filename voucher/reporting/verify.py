@@ -22,10 +22,12 @@ from voucher.redemption import checks as redemption
 from voucher.reporting import checks as reporting
 from voucher.reporting.names import in_words
 from voucher.settlement.checks import batches as settlement
+from voucher.trail import checks as trail
 
 ROOMS: Sequence[tuple[str, Sequence[Check]]] = (
     ("ledger", (*ledger.CHECKS, *seals.CHECKS)),
     ("access", access.CHECKS),
+    ("trail", trail.CHECKS),
     ("mail", mail.CHECKS),
     ("programme", programme.CHECKS),
     ("funding", funding.CHECKS),

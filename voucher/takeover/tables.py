@@ -112,7 +112,9 @@ LEFT_OUT: Mapping[str, str] = {
     "account_link": "Les liens envoyés à ces personnes pour choisir leur mot de passe.",
     "link_secret": "De quoi reconnaître ces liens.",
     "account_change": "Les rôles et adresses de ces personnes, et qui les a confirmés.",
-    "audit_line": "Le journal des accès : il reste chez celui qui en répond.",
+    "audit_line": "Le journal des accès : il reste chez celui qui en répond, qui garde de quoi le prouver.",
+    "trail_seal": "Le rang et l’empreinte de chaque ligne scellée de ce journal : ils restent avec lui.",
+    "trail_checkpoint": "Les points de contrôle de ce journal : le nouvel opérateur scelle le sien, depuis sa première ligne.",
     "payment_letter": "Les courriels écrits aux structures sur un règlement : le nouvel opérateur écrit les siens.",
     "outbox_message": "Les courriels en attente : le nouvel opérateur écrit les siens.",
     "refused_attempt": "Les encaissements refusés : rien n’a été débité, et ce qui fut tapé peut être un morceau de code.",
@@ -121,6 +123,9 @@ LEFT_OUT: Mapping[str, str] = {
     "places_import": "Les comptes rendus d’import : les lieux eux-mêmes sont repris.",
 }
 """What the archive does not hold, and why, in French."""
+
+ROOMS_LEFT_OUT = frozenset({"access", "trail", "mail"})
+"""Rooms of which no table is carried: what is wrong there stays there, and keeps nobody from taking the books over."""
 
 KEPT_BACK: Mapping[str, frozenset[str]] = {"issuer_key": frozenset({"sealed_private_key"})}
 """Columns that are never in a table's file: a private key leaves only sealed for the one who takes over."""

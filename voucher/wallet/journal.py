@@ -5,6 +5,7 @@ from flask import Response, abort, url_for
 from voucher.kernel.keyset import Asked
 from voucher.ledger import read_seals
 from voucher.proof.sealing import published_key
+from voucher.trail.read import last_note
 from voucher.wallet.pages import blueprint
 from voucher.web.access import public
 from voucher.web.headers import cacheable
@@ -20,11 +21,11 @@ ROOT = "/.well-known/pass-numerique/journal"
 @public
 @cacheable(LATEST_SECONDS)
 def journal_checkpoint() -> Response:
-    """Give the last checkpoint (C2SP tlog-checkpoint)."""
-    latest = read_seals.latest_checkpoint(services().database)
-    if latest is None:
+    """Give the last checkpoint (C2SP tlog-checkpoint), with the audit trail's digest as it is now."""
+    note = last_note(services().database)
+    if note is None:
         abort(404)
-    return _text(latest.note)
+    return _text(note)
 
 
 @blueprint.get(f"{ROOT}/checkpoints/<int:size>")

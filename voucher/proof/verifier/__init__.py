@@ -6,7 +6,7 @@ It may import Python's own library and `cryptography`, nothing else: an auditor 
 import ast
 from pathlib import Path
 
-_PARTS = ("archive.py", "proofs.py", "journal.py", "facts.py", "histories.py", "decisions.py", "command.py")
+_PARTS = ("archive.py", "proofs.py", "journal.py", "trail.py", "facts.py", "histories.py", "decisions.py", "command.py")
 _OPENING = '''"""Prove an audit archive of the Pass numérique without its software or its database.
 
 This one file needs Python 3.10 or later and the library `cryptography`. It reads the archive a row at a time and names every
@@ -15,7 +15,7 @@ violation, in French, with its file. It exits with 0 when all is right, 1 when s
     python verify.py archive.zip --key "<name>+<id>+<key>" --checkpoint note.txt --proof entry.tlog-proof
     python verify.py --key "<name>+<id>+<key>" --proof entry.tlog-proof          (one entry, without the archive)
 
-It reads from top to bottom: files, then trees and signatures, then the journal, then the facts it tells, then what became of payments, then who decided, then the command.
+It reads from top to bottom: files, then trees and signatures, then the journal, the audit trail, then the facts the journal tells, then what became of payments, then who decided, then the command.
 """
 '''
 

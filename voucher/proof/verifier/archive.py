@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 SHOWN_MAX = 50  # of each kind: what is wrong a thousand times is said fifty times, then counted
-FORMATS = {f"pass-numerique/audit/{number}": number for number in (1, 2, 3)}
+FORMATS = {f"pass-numerique/audit/{number}": number for number in (1, 2, 3, 4)}
 SINCE = {
     "transfer_report": 2,
     "duplicate_answer": 2,
@@ -28,6 +28,8 @@ SINCE = {
     "line_proposal": 3,
     "line_refund": 3,
     "payment_event": 3,
+    "trail_seal": 4,
+    "trail_checkpoint": 4,
 }
 SCOPES = ("whole", "journal")
 UNLISTED = {"manifest.json", "manifest.sig"}  # the manifest lists all other files

@@ -16,6 +16,7 @@ from voucher.proof.verifier.facts import Facts
 from voucher.proof.verifier.histories import check_histories
 from voucher.proof.verifier.journal import Claims, Ledger
 from voucher.proof.verifier.proofs import Keys, check_proof, in_words, leaf_of, open_proof, read_key, text_of
+from voucher.proof.verifier.trail import check_trail
 
 
 def check_payment_file(archive: Archive, report: Report, path: str) -> None:
@@ -57,8 +58,10 @@ def prove_archive(report: Report, options: argparse.Namespace) -> None:
     keys = Keys(archive, report, options.key)
     manifest = Manifest(archive, report, keys.current)
     ledger = Ledger(archive, report)
-    ledger.read(Claims(archive, report, keys, options.checkpoint, options.proof))
+    claims = Claims(archive, report, keys, options.checkpoint, options.proof)
+    ledger.read(claims)
     ledger.check(manifest)
+    check_trail(archive, report, keys, claims)
     if archive.format < 2:
         say(
             "Archive du premier format : les règles venues depuis (jour de banque, liste avant une clôture, doublons) n’y valent pas."

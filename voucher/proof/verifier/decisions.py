@@ -1,4 +1,4 @@
-"""The sixth part of the archive's verifier: who decided, for what, when, and where stock was led."""
+"""The seventh part of the archive's verifier: who decided, for what, when, and where stock was led."""
 
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta

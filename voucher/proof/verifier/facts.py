@@ -1,4 +1,4 @@
-"""The fourth part of the archive's verifier: what the journal tells, against what the tables say."""
+"""The fifth part of the archive's verifier: what the journal tells, against what the tables say."""
 
 from collections import Counter, defaultdict
 from itertools import chain

@@ -1,4 +1,4 @@
-"""The fifth part of the archive's verifier: what became of payments; each state comes from the one before, for a reason that exists."""
+"""The sixth part of the archive's verifier: what became of payments; each state comes from the one before, for a reason that exists."""
 
 from collections import defaultdict
 

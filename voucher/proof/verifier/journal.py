@@ -20,6 +20,7 @@ from voucher.proof.verifier.proofs import (
     open_checkpoint,
     open_proof,
     text_of,
+    trail_in,
 )
 
 ENTRY_FORMAT = "pass-numerique/entry/1"
@@ -57,6 +58,9 @@ class Claims:
         self.roots: dict[int, list[tuple[str, bytes]]] = defaultdict(list)
         self.proofs: dict[int, list[Proof]] = defaultdict(list)
         self.sealed_size, self.sealed_at = 0, ""  # as the archive's last checkpoint has them
+        # Of the audit trail: what the notes of today's operator say; that of an operator before stayed there.
+        self.trail: dict[int, list[tuple[str, bytes]]] = defaultdict(list)
+        self.since = keys.since
         for handover in keys.handovers:
             self.roots[handover.size].append((f"seal_handover.csv, taille {handover.size}", handover.root))
         for told, hexadecimal, note, at in archive.rows("checkpoint", "size root note sealed_at"):
@@ -69,11 +73,14 @@ class Claims:
             if (told, hexadecimal) != (str(size), root.hex()):
                 report.wrong("point de contrôle", where, "la note signée dit une autre taille ou une autre racine")
             self.roots[size].append((where, root))
+            self.hear_trail(where, note, size)
             self.sealed_size, self.sealed_at = max((self.sealed_size, self.sealed_at), (size, at))
         for path in outside:
             try:
-                size, root = open_checkpoint(text_of(path), keys.of)
+                note = text_of(path)
+                size, root = open_checkpoint(note, keys.of)
                 self.roots[size].append((path, root))
+                self.hear_trail(path, note, size)
             except ValueError as bad:
                 report.wrong("point de contrôle", path, str(bad))
         for path in proofs:
@@ -81,8 +88,15 @@ class Claims:
                 proof = open_proof(path, text_of(path), keys.of)
                 self.roots[proof.size].append((path, proof.root))
                 self.proofs[proof.leaf].append(proof)
+                self.hear_trail(path, proof.note, proof.size)
             except ValueError as bad:
                 report.wrong("preuve", path, str(bad))
+
+    def hear_trail(self, where: str, note: str, journal_size: int) -> None:
+        """Take what a note that is well signed says of the audit trail."""
+        said = trail_in(note)
+        if said is not None and journal_size > self.since:
+            self.trail[said[0]].append((where, said[1]))
 
 
 class Ledger:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from voucher.proof.verifier.archive import Archive, Report, Unreadable, say
 
 HANDOVER_FORMAT, PROOF_FORMAT = "pass-numerique/handover/1", "c2sp.org/tlog-proof@v1"
+TRAIL_FORMAT = "pass-numerique/trail/1"
 KeyOf = Callable[[int], bytes]  # which key signs a checkpoint of a size
 
 
@@ -128,6 +129,16 @@ def open_checkpoint(note: str, key_of: KeyOf) -> tuple[int, bytes]:
     return size, decoded(lines[2])
 
 
+def trail_in(note: str) -> tuple[int, bytes] | None:
+    """Return the size and root of the audit trail that a checkpoint says in an extension line, None where it says none."""
+    for line in note.rpartition("\n\n")[0].split("\n")[3:]:
+        name, _, rest = line.partition(" ")
+        size, _, root = rest.partition(" ")
+        if name == TRAIL_FORMAT and len(decoded(root)) == 32:
+            return number(size), decoded(root)
+    return None
+
+
 class Proof(NamedTuple):
     """The proof of one entry under a checkpoint (C2SP tlog-proof); `entry` is its canonical bytes, None where they are left out."""
 
@@ -135,6 +146,7 @@ class Proof(NamedTuple):
     leaf: int
     entry: bytes | None
     path: list[bytes]
+    note: str
     size: int
     root: bytes
 
@@ -155,7 +167,7 @@ def open_proof(where: str, text: str, key_of: KeyOf) -> Proof:
         raise ValueError("ce n’est pas la preuve d’une écriture (C2SP tlog-proof), ou elle est abîmée")
     if entry is not None and entry.count(b"\n") < 12:
         raise ValueError("elle ne porte pas une écriture")
-    return Proof(where, number(lines[0][6:]), entry, path, *open_checkpoint(note, key_of))
+    return Proof(where, number(lines[0][6:]), entry, path, note, *open_checkpoint(note, key_of))
 
 
 def check_proof(report: Report, proof: Proof, hashed: bytes, entry: str) -> None:
@@ -238,6 +250,11 @@ class Keys:
                 report.wrong("reprise", "seal_handover", f"à {one.size} écritures : {fault}")
         if self.handovers and trusted not in chain:
             report.wrong("reprise", "seal_handover", "aucune reprise ne mène à la clé donnée, ni ne part d’elle")
+
+    @property
+    def since(self) -> int:
+        """The size at which today's operator took over; 0 for the first one."""
+        return self.handovers[-1].size if self.handovers else 0
 
     def of(self, size: int) -> bytes:
         return next((handover.previous[1] for handover in self.handovers if size <= handover.size), self.current)
