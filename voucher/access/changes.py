@@ -141,7 +141,9 @@ def ask_reset(database: Database, account_id: UUID, *, by: UUID | None, now: dat
         take_turn_on_accounts(session)
         account = locked_open_account(session, account_id)
         if by == account_id:
-            raise Refused("own_reset", "C’est votre compte, et vous êtes connecté : changez de téléphone dans « Mon compte ».")
+            raise Refused(
+                "own_reset", "C’est votre compte, et vous êtes connecté : changez de téléphone dans « Mon compte »."
+            )
         if not has_second_factor(session, account_id):
             raise Refused("no_factor", "Cette personne n’a pas de deuxième preuve : il n’y a rien à remettre à zéro.")
         change_id = _ask(session, account, ChangeKind.FACTORS, by, now, {})

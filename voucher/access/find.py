@@ -12,6 +12,9 @@ from voucher.kernel.database import Database, take_turn
 from voucher.kernel.refusals import Refused
 from voucher.mail.queue import is_address
 
+NOBODY_THERE = "Aucun compte ouvert n’a cette adresse. Ouvrez-en un avec « voucher account open »."
+"""What a command says of an address that has no account."""
+
 
 def take_turn_on_accounts(session: Session) -> None:
     """Wait until nobody else gives roles, changes addresses or closes accounts, and hold that turn until the end."""
@@ -71,7 +74,5 @@ def open_account_at(database: Database, email: str) -> UUID:
             select(StaffAccount.id).where(StaffAccount.email == email.strip().lower(), StaffAccount.closed_at.is_(None))
         )
     if account_id is None:
-        raise Refused(
-            "unknown_account", "Aucun compte ouvert n’a cette adresse. Ouvrez-en un avec « voucher account open »."
-        )
+        raise Refused("unknown_account", NOBODY_THERE)
     return account_id

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import Row, Select, func, or_, select
 from sqlalchemy.orm import aliased
 
-from voucher.access.grants import until
 from voucher.access.factors.reset import RESET
+from voucher.access.grants import until
 from voucher.access.model import AccountChange, AccountLink, LinkSecret, RoleGrant, StaffAccount
 from voucher.access.rules import ROLE_NAMES, ChangeKind, ChangeOutcome, LinkPurpose, Role
 from voucher.kernel.database import Database

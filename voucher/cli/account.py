@@ -86,7 +86,9 @@ def reset_command(email: str) -> None:
     with open_database(settings_of_environment()) as database:
         waiting = ask_reset(database, open_account_at(database, email), by=None, now=datetime.now(UTC))
     if waiting is None:
-        click.echo("La deuxième preuve est remise à zéro. La personne se connecte avec son mot de passe, puis en ajoute une.")
+        click.echo(
+            "La deuxième preuve est remise à zéro. La personne se connecte avec son mot de passe, puis en ajoute une."
+        )
     else:
         click.echo("La demande attend qu’une personne du programme la confirme sur sa page « À confirmer ».")
 
