@@ -49,6 +49,9 @@ BAD = {
     "backing_alert_percent": [*NUMBERS, "0", "101", "94"],
     "backing_stop_percent": [*NUMBERS, "0", "101"],
     "redemption_undo_minutes": [*NUMBERS, "0", "1441"],
+    "idle_finance_minutes": [*NUMBERS, "0", "721"],
+    "idle_counter_minutes": [*NUMBERS, "0", "721"],
+    "idle_minutes": [*NUMBERS, "0", "721"],
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from issuer_portal.own_account import factors as factors
 from issuer_portal.own_account import passkeys as passkeys
+from issuer_portal.own_account import sessions as sessions
 from issuer_portal.own_account.folder import blueprint as blueprint
 from voucher.web.navigation import NavItem
 

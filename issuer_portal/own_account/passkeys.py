@@ -9,6 +9,7 @@ from wtforms.validators import InputRequired
 
 from issuer_portal.own_account.folder import blueprint
 from voucher.access.factors import passkeys as own
+from voucher.access.factors.held import factors_of
 from voucher.access.factors.passkeys import OwnPasskey
 from voucher.kernel.refusals import Refused
 from voucher.web.access import keep_session, must_have_factor, staff, viewer
@@ -69,7 +70,10 @@ def add_passkey() -> Response:
         flash_refusal(refused)
         return redirect(url_for("own_account.passkeys"))
     flash("Votre clé d’accès est ajoutée. Vos autres connexions sont fermées.", "success")
-    return keep_session(make_response(redirect(url_for("own_account.passkeys"))), token)
+    # The first one: the day it is lost, codes that were printed open the account.
+    has_codes = factors_of(here.database, viewer().account_id).codes_left > 0
+    there = "own_account.passkeys" if has_codes else "own_account.recovery_codes"
+    return keep_session(make_response(redirect(url_for(there))), token)
 
 
 @blueprint.route("/cles-d-acces/<uuid:passkey_id>", methods=["GET", "POST"])
@@ -106,7 +110,11 @@ def remove_passkey(passkey_id: UUID) -> str | Response:
         else:
             flash(f"La clé d’accès « {key.label} » est retirée. Vos autres connexions sont fermées.", "success")
             return keep_session(make_response(redirect(url_for("own_account.passkeys"))), token)
-    return render_template("own_account/remove_passkey.html", form=form, key=key)
+    held = factors_of(here.database, viewer().account_id)
+    is_last = held.passkey_count == 1 and held.totp_since is None
+    return render_template(
+        "own_account/remove_passkey.html", form=form, key=key, is_last=is_last, stays=is_last and must_have_factor()
+    )
 
 
 def _own(passkey_id: UUID) -> OwnPasskey:

@@ -14,7 +14,7 @@ blueprint = Blueprint("sign_in", __name__, url_prefix="/connexion", template_fol
 
 
 def enter(token: str, wanted: str = "") -> Response:
-    """Let a person in whose session was just opened, and lead them to the page they asked for (`wanted`) or to their own.
+    """Let a person in whose session was just opened for this visit, and lead them to the page they asked for (`wanted`) or to their own.
 
     A session that waits leads to its second step first.
     """

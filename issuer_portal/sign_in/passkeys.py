@@ -1,4 +1,7 @@
-"""Sign in with a passkey, or prove who is there again: first the challenge, asked by the page's script, then the device's answer, sent as a form."""
+"""Sign in with a passkey, alone or after a password, or prove who is there again.
+
+Each begins by a challenge, which the page's script asks for, and ends by the device's answer, sent as a form.
+"""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -9,7 +12,7 @@ from werkzeug.wrappers import Response
 from issuer_portal.sign_in.folder import blueprint, enter
 from voucher.access.factors import passkey_proof
 from voucher.kernel.refusals import Refused
-from voucher.web.access import public, staff, viewer
+from voucher.web.access import public, second_step, staff, viewer, waiting
 from voucher.web.limits import Limiter, client_address
 from voucher.web.passkey_steps import answer_step, passkey_answer
 from voucher.web.services import services
@@ -45,6 +48,34 @@ def passkey() -> Response:
         flash_refusal(refused)
         return redirect(url_for("staff.sign_in", suite=wanted or None))
     passkeys_asked.uncount(client_address(), here.now())
+    return enter(token, wanted)
+
+
+@blueprint.post("/deuxieme-preuve/cle-d-acces/debut")
+@second_step
+def begin_second_passkey() -> Response:
+    """Ask who has just given a password for one of their passkeys."""
+    here = services()
+    return answer_step(
+        lambda: passkey_proof.begin_second_factor(
+            here.database, here.settings.relying_party, waiting().token, now=here.now()
+        )
+    )
+
+
+@blueprint.post("/deuxieme-preuve/cle-d-acces")
+@second_step
+def second_passkey() -> Response:
+    """Let in who has just given a password, with a passkey of theirs."""
+    here, wanted = services(), request.args.get("suite", "")
+    step, answer = passkey_answer()
+    try:
+        token = passkey_proof.end_wait(
+            here.database, here.settings.relying_party, waiting().token, step, answer, now=here.now(), visit=visit()
+        )
+    except Refused as refused:
+        flash_refusal(refused)
+        return redirect(url_for("sign_in.second_factor", suite=wanted or None))
     return enter(token, wanted)
 
 

@@ -16,6 +16,7 @@ from voucher.access.factors.tries import TOO_MANY
 from voucher.kernel.refusals import Refused
 from voucher.web.access import public, second_step, waiting
 from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.headers import passkey_page
 from voucher.web.services import services
 from voucher.web.visit import visit
 
@@ -39,6 +40,7 @@ class RecoveryForm(HouseForm):
 
 @blueprint.route("/deuxieme-preuve", methods=["GET", "POST"])
 @second_step
+@passkey_page
 def second_factor() -> str | Response:
     """Take the code of six digits of who has just given a password."""
     here, who, form = services(), waiting(), CodeForm()

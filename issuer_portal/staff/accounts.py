@@ -1,8 +1,5 @@
 """Sign in, sign out, change one's own password."""
 
-from datetime import timedelta
-from http import HTTPStatus
-
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField
@@ -12,20 +9,19 @@ from issuer_portal.sign_in.folder import enter
 from voucher.access import accounts, sessions
 from voucher.access.rules import ROLE_NAMES
 from voucher.access.strength import PASSWORD_LENGTH_MIN
+from voucher.access.tries import TooManyTries
 from voucher.kernel.refusals import Refused
 from voucher.web.access import SESSION_COOKIE, keep_session, public, staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.headers import passkey_page
-from voucher.web.limits import Limiter, client_address
+from voucher.web.limits import too_early
 from voucher.web.services import services
 from voucher.web.visit import visit
 
 blueprint = Blueprint("staff", __name__, url_prefix="/personnes", template_folder="templates")
 
 AGAIN = "Ce n’est pas le même mot de passe. Écrivez-le de nouveau."
-
-failed_sign_ins = Limiter("sign_ins", count_max=30, window=timedelta(minutes=10))
-"""By address, whatever the accounts: who tries them one after the other, or locks them out, is slowed down."""
+WITHOUT_WAITING = "Pour ne pas attendre, choisissez un autre mot de passe avec « Mot de passe oublié »."
 
 
 class SignInForm(HouseForm):
@@ -53,16 +49,15 @@ def sign_in() -> str | Response:
     """Let a person in, and lead them to the page they asked for or to their own."""
     form = SignInForm()
     if form.validate_on_submit():
-        database, now, address = services().database, services().now(), client_address()
-        if not failed_sign_ins.allows(address, now):
-            form.form_errors.append("Trop d’essais depuis votre réseau. Attendez dix minutes, puis recommencez.")
-            return make_response(render_template("staff/sign_in.html", form=form), HTTPStatus.TOO_MANY_REQUESTS)
+        here = services()
         try:
-            token = sessions.sign_in(database, form.email.data, form.password.data, now=now, visit=visit())
+            token = sessions.sign_in(here.database, form.email.data, form.password.data, now=here.now(), visit=visit())
+        except TooManyTries as refused:
+            form.form_errors += [refused.sentence, WITHOUT_WAITING]
+            return too_early(refused, render_template("staff/sign_in.html", form=form))
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            failed_sign_ins.uncount(address, now)
             return enter(token, request.args.get("suite", ""))
     return render_template("staff/sign_in.html", form=form)
 

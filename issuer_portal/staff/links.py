@@ -13,18 +13,17 @@ from issuer_portal.staff.accounts import AGAIN, blueprint
 from voucher.access import links
 from voucher.access.rules import LINK_LIVES, LinkPurpose
 from voucher.access.strength import PASSWORD_LENGTH_MIN
+from voucher.access.tries import Guess, TooManyTries, begin_try
 from voucher.kernel.refusals import Refused
-from voucher.web.access import public
+from voucher.web.access import keep_browser, public
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.headers import shows_code
-from voucher.web.limits import Limiter, client_address
+from voucher.web.limits import too_early
 from voucher.web.services import services
+from voucher.web.visit import visit
 
 FORGOTTEN_SECONDS = 0.2
 """After how long it is answered, many times what either answer takes: an account costs some milliseconds more than none."""
-
-forgotten_asked = Limiter("forgotten", count_max=10, window=timedelta(minutes=10))
-"""By address of the network: who asks for one account after the other is slowed down."""
 
 
 class ChosenForm(HouseForm):
@@ -57,20 +56,30 @@ def use_link(token: str) -> str | Response:
     if form.validate_on_submit():
         try:
             links.use_link(
-                here.database, token, form.wanted.data, now=here.now(), programme_name=here.settings.programme_name
+                here.database,
+                token,
+                form.wanted.data,
+                now=here.now(),
+                programme_name=here.settings.programme_name,
+                visit=visit(),
             )
         except Refused as refused:
             show_refusal(form, refused)
         else:
             session.clear()
             flash("Votre mot de passe est choisi. Connectez-vous.", "success")
-            return redirect(url_for("staff.sign_in"))
+            return keep_browser(make_response(redirect(url_for("staff.sign_in"))))
     return _link_page(token, form)
 
 
 def _link_page(token: str, form: ChosenForm) -> str | Response:
-    found = links.open_link(services().database, token, now=services().now())
+    here = services()
+    found = links.open_link(here.database, token, now=here.now())
     if found is None:
+        try:
+            begin_try(here.database, Guess.LINK, None, visit=visit(), now=here.now())
+        except TooManyTries as refused:
+            return too_early(refused, render_template("staff/link_ended.html", sentence=refused.sentence))
         return make_response(render_template("staff/link_ended.html", sentence=links.LINK_ENDED), HTTPStatus.GONE)
     return render_template(
         "staff/link.html",
@@ -87,9 +96,11 @@ def forgotten() -> str | Response:
     """Send a link to the address typed, if it has an account: the same words after the same time whether it has one or not."""
     form, here = ForgottenForm(), services()
     if form.validate_on_submit():
-        if not forgotten_asked.allows(client_address(), here.now()):
-            form.form_errors.append("Trop de demandes depuis votre réseau. Attendez dix minutes, puis recommencez.")
-            return make_response(render_template("staff/forgotten.html", form=form), HTTPStatus.TOO_MANY_REQUESTS)
+        try:
+            begin_try(here.database, Guess.FORGOTTEN, None, visit=visit(), now=here.now())
+        except TooManyTries as refused:
+            show_refusal(form, refused)
+            return too_early(refused, render_template("staff/forgotten.html", form=form))
         answer_at = time.monotonic() + FORGOTTEN_SECONDS
         links.ask_forgotten(here.database, form.email.data, now=here.now())
         time.sleep(max(0.0, answer_at - time.monotonic()))

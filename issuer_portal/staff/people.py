@@ -14,6 +14,7 @@ from issuer_portal.staff.scopes import scope_names
 from issuer_portal.staff.state import AccountState, account_state, proofs_of
 from voucher.access import accounts, links, read
 from voucher.access.factors.held import factors_of
+from voucher.access.open_sessions import end_sessions_of, open_sessions
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
 from voucher.access.read_roles import roles_of
 from voucher.access.rules import ROLE_NAMES, Role
@@ -130,9 +131,9 @@ def person(account_id: UUID) -> str:
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
+        session_count=len(open_sessions(database, account_id, idle=services().settings.idle_limits, now=now)),
         held=[one for one in held if one.ended_at is None or one.ended_at > now],
         over=[one for one in held if one.ended_at is not None and one.ended_at <= now],
-        now=now,
     )
 
 
@@ -145,6 +146,21 @@ def cancel_links(account_id: UUID) -> Response:
     except Refused:
         abort(404)
     flash("Le lien ne sert plus." if count else "Aucun lien ne servait encore.", "success")
+    return redirect(url_for("staff.person", account_id=account_id))
+
+
+@blueprint.post("/<uuid:account_id>/connexions/fermer")
+@staff(Role.PROGRAMME)
+def end_sessions(account_id: UUID) -> Response:
+    """End every session of a person: a computer was lost, or somebody else is in."""
+    try:
+        count = end_sessions_of(services().database, account_id, by=viewer().account_id, now=services().now())
+    except Refused:
+        abort(404)
+    flash(
+        "Ses connexions sont fermées. La personne en est avertie." if count else "Aucune connexion n’était ouverte.",
+        "success",
+    )
     return redirect(url_for("staff.person", account_id=account_id))
 
 

@@ -68,6 +68,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("token_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("previous_sha256", sa.LargeBinary(), nullable=True),
         sa.Column("network", sa.String(length=60), nullable=False),
         sa.Column("agent", sa.String(length=120), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
@@ -76,6 +77,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_staff_browser")),
     )
     op.create_index("uq_staff_browser_account", "staff_browser", ["account_id", "token_sha256"], unique=True)
+    op.create_index("ix_staff_browser_token_sha256", "staff_browser", ["token_sha256"], unique=False)
+    op.create_index("ix_staff_browser_previous_sha256", "staff_browser", ["previous_sha256"], unique=False)
     op.create_table(
         "totp_device",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -130,6 +133,7 @@ def upgrade() -> None:
     op.create_table(
         "staff_session",
         sa.Column("token_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("place_id", sa.Uuid(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
@@ -148,6 +152,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["staff_account.id"], name=op.f("fk_staff_session_account_id")),
         sa.ForeignKeyConstraint(["browser_id"], ["staff_browser.id"], name=op.f("fk_staff_session_browser_id")),
         sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_staff_session")),
+        sa.UniqueConstraint("id", name=op.f("uq_staff_session_id")),
     )
     op.create_index(op.f("ix_staff_session_account_id"), "staff_session", ["account_id"], unique=False)
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, select
@@ -15,7 +15,7 @@ from tests.listed import listed
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.model import StaffAccount, StaffSession
 from voucher.access.read import people, person, trail
-from voucher.access.rules import FAILURES_BEFORE_LOCK, LOCK_DURATION, SESSION_DURATION, Role, incompatible_with
+from voucher.access.rules import SESSION_DURATION, Role, incompatible_with
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked
@@ -101,17 +101,6 @@ def test_a_role_with_a_territory_needs_one_and_the_others_refuse_it(database: Da
         changes.grant_role(database, account_id, Role.AUDITOR, new_id(), by=None, now=NOW)
 
 
-def test_five_failures_lock_the_account_and_time_opens_it_again(database: Database) -> None:
-    a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
-    for _ in range(FAILURES_BEFORE_LOCK):
-        with pytest.raises(Refused, match="wrong_credentials"):
-            sessions.sign_in(database, "lea@lieu.example", "not this one", now=NOW)
-    with pytest.raises(Refused, match="wrong_credentials"):
-        sessions.sign_in(database, "lea@lieu.example", PASSWORD, now=NOW)
-    later = NOW + LOCK_DURATION + timedelta(seconds=1)
-    assert sessions.sign_in(database, "lea@lieu.example", PASSWORD, now=later)
-
-
 def test_an_unknown_address_and_a_wrong_password_are_answered_alike(database: Database) -> None:
     a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
     sentences = []
@@ -163,7 +152,7 @@ def test_a_changed_password_ends_every_session_but_the_one_it_begins(database: D
 
 
 class Between(Database):
-    """Another browser acts once, after the first transaction here: the old password was counted, and is then found right."""
+    """Another browser acts once, after the first transaction here: the try was counted, and the old password is then found right."""
 
     def __init__(self, url: str, act: Callable[[], object]) -> None:
         super().__init__(url)

@@ -279,9 +279,9 @@ def test_a_password_waits_for_the_passkey_of_its_person(database: Database) -> N
     found = seen(database, end_wait(key))
     assert (found.account_id, found.is_strong, found.door) == (who.account_id, True, Door.PASSWORD)
     assert viewer_of(database, waiting, now=NOW) is None
-    with pytest.raises(Refused, match="not_waiting"):
+    with pytest.raises(Refused, match="waiting_over"):
         passkey_proof.begin_second_factor(database, OURS, waiting, now=NOW)
-    with pytest.raises(Refused, match="not_waiting"):
+    with pytest.raises(Refused, match="waiting_over"):
         passkey_proof.end_wait(database, OURS, waiting, "", "", now=NOW, visit=NOWHERE)
 
 

@@ -390,7 +390,13 @@ def test_verify_finds_a_closed_account_that_opens_something(database: Database, 
     with database.write() as session:
         session.add(
             StaffSession(
-                token_sha256=b"x" * 32, account_id=luce, started_at=NOW, seen_at=NOW, ends_at=NOW, confirmed_at=NOW
+                token_sha256=b"x" * 32,
+                id=new_id(),
+                account_id=luce,
+                started_at=NOW,
+                seen_at=NOW,
+                ends_at=NOW,
+                confirmed_at=NOW,
             )
         )
         session.execute(update(StaffAccount).where(StaffAccount.id == luce).values(closed_at=NOW))

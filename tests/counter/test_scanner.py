@@ -4,43 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import qrcode
-from playwright.sync_api import Browser, Page, Route, expect
-from sqlalchemy import func, select
+from playwright.sync_api import Route, expect
 
-from tests.browser import PHONE, axe, chromium, overflow, serve
+from tests.browser import axe, chromium, overflow, serve
 from tests.builders import Issued, a_counter, handed_over_booklets, scanned_codes, typed_codes
-from tests.clients import PASSWORD, a_person, app_for
-from voucher.access import sessions
-from voucher.access.read import person
-from voucher.access.rules import Role
+from tests.clients import app_for
+from tests.counter.standing import at_the_counter, redemption_count
+from tests.desk import show_to_camera
 from voucher.kernel.database import Database
 from voucher.redemption.answers import Counter
-from voucher.redemption.model import Redemption
-from voucher.web.access import SESSION_COOKIE
 
 pytestmark = pytest.mark.browser
-WIDTH, HEIGHT = 640, 480
-
-
-def film(path: Path, text: str) -> Path:
-    """Write a one-picture film (YUV4MPEG2, grey) of a QR code, as a camera that does not move would see it."""
-    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_Q, border=4, box_size=1)
-    code.add_data(text)
-    modules = code.get_matrix()
-    scale = (HEIGHT - 40) // len(modules)
-    left, top = (WIDTH - scale * len(modules)) // 2, (HEIGHT - scale * len(modules)) // 2
-    luma = bytearray(b"\xeb" * (WIDTH * HEIGHT))
-    for row, line in enumerate(modules):
-        for column, is_dark in enumerate(line):
-            if is_dark:
-                for y in range(top + row * scale, top + (row + 1) * scale):
-                    start = y * WIDTH + left + column * scale
-                    luma[start : start + scale] = b"\x10" * scale
-    chroma = b"\x80" * (WIDTH * HEIGHT // 2)
-    frame = b"FRAME\n" + bytes(luma) + chroma
-    path.write_bytes(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F10:1 Ip A1:1 C420jpeg\n".encode() + frame * 2)
-    return path
 
 
 @pytest.fixture
@@ -59,37 +33,11 @@ def address(sqlite_database: Database, issued: Issued) -> Iterator[str]:
         yield found
 
 
-def at_the_counter(browser: Browser, address: str, database: Database, counter: Counter) -> Page:
-    """Return the Scan page of a mediator on a phone."""
-    from voucher.web.services import utc_now
-
-    account = person(database, a_person(database, Role.MEDIATOR, counter.structure_id), now=utc_now())
-    assert account is not None
-    token = sessions.sign_in(database, account.email, PASSWORD, now=utc_now())
-    context = browser.new_context(viewport=PHONE, permissions=["camera"])
-    context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
-    page = context.new_page()
-    page.goto(f"{address}/comptoir/lieux")
-    expect(page.get_by_role("heading", name="Encaisser")).to_be_visible()
-    return page
-
-
-def redemption_count(database: Database) -> int:
-    with database.read() as session:
-        return session.scalar(select(func.count()).select_from(Redemption)) or 0
-
-
 def test_a_code_before_the_camera_is_laid_redeemed_and_undone(
     sqlite_database: Database, issued: Issued, counter: Counter, address: str, tmp_path: Path
 ) -> None:
     codes = scanned_codes(sqlite_database, issued.first_booklet_number)
-    seen = film(tmp_path / "voucher.y4m", codes[0])
-    flags = (
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={seen}",
-    )
-    with chromium(*flags) as browser:
+    with chromium(*show_to_camera(codes[0], tmp_path / "voucher.y4m")) as browser:
         page = at_the_counter(browser, address, sqlite_database, counter)
         main_act = page.locator("[data-main-act]")
         # Allowed already, the camera starts by itself.

@@ -6,9 +6,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from issuer_portal.sign_in.passkeys import ASKED_MAX
-from tests.clients import a_person, app_for, csrf_token, sign_in
+from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in
 from tests.soft_key import SoftKey
-from tests.web.test_asks_again import NOW, wait
+from tests.web.test_asks_again import NOW, fields_of, wait
 from voucher.access.factors.passkeys import own_passkeys
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
@@ -32,6 +32,12 @@ def add(client: FlaskClient, key: SoftKey, label: str = "téléphone de Léa", *
     return client.post(MINE, data=form | {"passkey_answer": answer}, follow_redirects=True).text
 
 
+def give_password(client: FlaskClient, email: str, suite: str = "") -> str:
+    """Sign in with a password as far as it goes; return where it leads."""
+    form = {"csrf_token": csrf_token(client.get("/personnes/connexion").text), "email": email, "password": PASSWORD}
+    return client.post(f"/personnes/connexion?suite={suite}", data=form).location or ""
+
+
 def enter(client: FlaskClient, key: SoftKey, suite: str = "", **lies: Any) -> Any:
     """Sign in by passkey; return the answer."""
     step = begin(client, "/personnes/connexion", DOOR).json
@@ -46,8 +52,10 @@ def test_a_person_adds_a_passkey_and_enters_with_it_on_the_page_they_asked_for(d
     assert "Aucune clé d’accès." in client.get(MINE).text
     said = add(client, key)
     assert "Votre clé d’accès est ajoutée. Vos autres connexions sont fermées." in said
-    assert "téléphone de Léa" in said
-    assert "pas encore" in said
+    assert "Dix codes à imprimer" in said, "the first factor: what opens the account the day it is lost"
+    page = client.get(MINE).text
+    assert "téléphone de Léa" in page
+    assert "pas encore" in page
     client.post("/personnes/deconnexion", data={"csrf_token": csrf_token(said)})
     for suite, there in (
         ("", "/tableau/"),
@@ -72,6 +80,60 @@ def test_a_passkey_that_is_refused_leads_back_to_the_door_with_what_to_do(databa
         assert stranger.get("/registre/").status_code == 302
     empty = stranger.post(DOOR, data={"csrf_token": csrf_token(stranger.get("/personnes/connexion").text)})
     assert "Rechargez-la, puis recommencez." in stranger.get(empty.location).text
+
+
+def test_a_password_waits_for_the_passkey_and_leads_on_to_the_page_asked_for(database: Database) -> None:
+    app, key, others = app_for(database), SoftKey(), SoftKey()
+    lea = a_person(database, Role.AUDITOR, email="lea@lieu.example")
+    add(sign_in(app, database, lea), key)
+    add(sign_in(app, database, a_person(database, Role.AUDITOR)), others)
+    client, page = app.test_client(), "/connexion/deuxieme-preuve"
+    assert give_password(client, "lea@lieu.example", "/registre/") == f"{page}?suite=/registre/"
+    shown = client.get(f"{page}?suite=/registre/")
+    assert "script-src 'self';" in shown.headers["Content-Security-Policy"]
+    assert "Ce navigateur ne peut pas utiliser de clé d’accès. Prenez un code de secours." in shown.text
+    assert 'name="code"' not in shown.text
+
+    def show(with_key: SoftKey) -> TestResponse:
+        step = begin(client, page, f"{page}/cle-d-acces").json
+        form = {"csrf_token": csrf_token(client.get(page).text), "passkey_step": step["step"]}
+        answer = with_key.sign(step["options"])
+        return client.post(f"{page}/cle-d-acces?suite=/registre/", data=form | {"passkey_answer": answer})
+
+    assert show(others).location == f"{page}?suite=/registre/"
+    assert "Choisissez une autre clé" in client.get(page).text
+    assert client.get("/registre/").status_code == 302
+    assert show(key).location == "/registre/"
+    assert client.get("/registre/").status_code == 200
+
+
+def test_who_must_have_a_second_factor_adds_a_passkey_first_and_keeps_the_last_one(database: Database) -> None:
+    app, key = app_for(database, second_factor_required=True), SoftKey()
+    lea = a_person(database, Role.PROGRAMME, email="lea@lieu.example")
+    client = sign_in(app, database, lea)
+    assert client.get("/personnes/").location == "/mon-compte/deuxieme-preuve"
+    assert "Votre clé d’accès est ajoutée." in add(client, key)
+    assert client.get("/personnes/").status_code == 200
+    (own,) = own_passkeys(database, lea)
+    path = f"{MINE}/{own.id}/retirer"
+    assert "vous n’avez que cette clé" in client.get(path).text
+    form = {"csrf_token": csrf_token(client.get(MINE).text)}
+    client.post(path, data=form)
+    assert own_passkeys(database, lea) == [own]
+    add(client, SoftKey(), "clé USB")
+    assert client.post(path, data=form).location == MINE
+    assert [one.label for one in own_passkeys(database, lea)] == ["clé USB"]
+
+
+def test_a_key_made_on_a_page_left_open_is_added_once_its_person_proves_who_is_there(database: Database) -> None:
+    app, key = app_for(database, NOW), SoftKey()
+    lea = a_person(database, Role.AUDITOR, now=NOW)
+    client = sign_in(app, database, lea)
+    wait(app, database)
+    asked = add(client, key)
+    assert "prouvez que c’est bien vous, pour ajouter une clé d’accès." in asked
+    said = client.post(MINE, data=fields_of(asked) | {"who-password": PASSWORD}, follow_redirects=True).text
+    assert "Votre clé d’accès est ajoutée." in said
 
 
 def test_who_has_a_passkey_proves_with_it_who_is_there(database: Database) -> None:
@@ -119,7 +181,9 @@ def test_a_person_renames_and_removes_their_own_passkeys(database: Database) -> 
     assert "Le nom de votre clé d’accès est changé." in said
     assert "clé bleue" in said
     before = client.get_cookie("pass_session")
-    assert "n’ouvre plus votre compte" in client.get(f"{MINE}/{own.id}/retirer").text
+    page = client.get(f"{MINE}/{own.id}/retirer").text
+    assert "n’ouvre plus votre compte" in page
+    assert "Votre mot de passe suffira pour entrer." in page
     said = client.post(f"{MINE}/{own.id}/retirer", data=form, follow_redirects=True).text
     assert "La clé d’accès « clé bleue » est retirée." in said
     assert client.get_cookie("pass_session") != before

@@ -4,14 +4,17 @@ import re
 import time
 from uuid import UUID
 
+import pytest
 from flask.testing import FlaskClient
 
+from issuer_portal.staff import links as link_pages
 from issuer_portal.staff.links import FORGOTTEN_SECONDS
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
 from tests.listed import listed
 from voucher.access import links
 from voucher.access.read import people
 from voucher.access.rules import Role
+from voucher.access.tries import ADDRESS_FREE_COUNT
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked
 from voucher.mail.read import messages
@@ -155,7 +158,10 @@ def test_a_forgotten_password_says_the_same_words_for_everybody(database: Databa
     assert [row.recipient for row in rows] == ["lea@lieu.example"]
 
 
-def test_who_asks_for_one_account_after_the_other_is_slowed_down(sqlite_database: Database) -> None:
+def test_who_asks_for_one_account_after_the_other_is_slowed_down(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_pages, "FORGOTTEN_SECONDS", 0)
     client = app_for(sqlite_database).test_client()
     heads = {"REMOTE_ADDR": "203.0.113.77"}
     token = csrf_token(client.get("/personnes/mot-de-passe-oublie").text)
@@ -165,9 +171,9 @@ def test_who_asks_for_one_account_after_the_other_is_slowed_down(sqlite_database
             data={"csrf_token": token, "email": f"{number}@lieu.example"},
             environ_overrides=heads,
         ).status_code
-        for number in range(11)
+        for number in range(ADDRESS_FREE_COUNT + 1)
     ]
-    assert statuses == [302] * 10 + [429]
+    assert statuses == [302] * ADDRESS_FREE_COUNT + [429]
 
 
 def test_finance_does_not_read_the_messages_on_accounts(database: Database) -> None:

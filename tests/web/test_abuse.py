@@ -5,7 +5,6 @@ import logging
 import os
 import secrets
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +18,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.routing import BaseConverter, IntegerConverter, UUIDConverter
 
 from issuer_portal.prescriber import pages as prescriber_pages
-from issuer_portal.staff import accounts as staff_pages
 from tests.builders import NOW, a_counter, entrusted_booklets, handed_over_booklets, typed_codes
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, settings_for, sign_in, signed_in_client
-from voucher.access import accounts, sessions
-from voucher.access.rules import FAILURES_BEFORE_LOCK, Role
+from voucher.access import accounts
+from voucher.access.rules import Role
 from voucher.cli.main import main
 from voucher.issuing.doors import Door
 from voucher.issuing.typing_code import read_typing_code, typing_code
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
-from voucher.kernel.refusals import Refused
 from voucher.redemption.rules import WRONG_CODES_BY_MEDIATOR_MAX
 from voucher.wallet import pages as wallet_pages
 from voucher.web import uploads
 from voucher.web.access import access_of
-from voucher.web.limits import Limiter
 from voucher.web.logs import CodeFilter, hide_codes
 from voucher.web.typed_codes import TypedCodes
 
@@ -52,7 +48,6 @@ def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few tries are enough to see the limits."""
     monkeypatch.setattr(wallet_pages, "typed_codes", TypedCodes(Door.CITIZEN, 3))
     monkeypatch.setattr(prescriber_pages, "typed_codes", TypedCodes(Door.DESK, 3))
-    monkeypatch.setattr(staff_pages, "failed_sign_ins", Limiter("sign_ins", 8, timedelta(minutes=10)))
 
 
 @pytest.mark.long
@@ -182,39 +177,6 @@ def test_a_mediator_does_not_guess_them_by_testing_on_the_page_nor_by_its_script
         answer = client.post(f"/comptoir/api/{path}", json=body, headers=heads)
         assert answer.json is not None
         assert answer.json["code"] == "typing_locked"
-
-
-def test_a_locked_account_an_unknown_one_and_a_wrong_password_are_told_alike(database: Database) -> None:
-    a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
-    told = set()
-    for password in ["not this one"] * FAILURES_BEFORE_LOCK + ["not this one", PASSWORD]:
-        for email in ("lea@lieu.example", "nobody@lieu.example"):
-            with pytest.raises(Refused) as refused:
-                sessions.sign_in(database, email, password, now=NOW)
-            told.add((refused.value.code, refused.value.sentence, refused.value.field))
-    assert len(told) == 1
-
-
-def test_a_screen_left_open_does_not_let_one_guess_its_password(database: Database) -> None:
-    account_id = a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
-    for _ in range(FAILURES_BEFORE_LOCK):
-        with pytest.raises(Refused, match="wrong_password"):
-            accounts.change_password(database, account_id, "not this one", "cinq autres mots très longs", now=NOW)
-    with pytest.raises(Refused, match="wrong_password"):
-        accounts.change_password(database, account_id, PASSWORD, "cinq autres mots très longs", now=NOW)
-
-
-def test_one_address_does_not_try_the_accounts_of_all(sqlite_database: Database) -> None:
-    client = app_for(sqlite_database, NOW).test_client()
-    a_person(sqlite_database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
-    token = csrf_token(client.get("/personnes/connexion").text)
-
-    def try_with(email: str, password: str) -> int:
-        data = {"csrf_token": token, "email": email, "password": password}
-        return client.post("/personnes/connexion", data=data).status_code
-
-    assert {try_with(f"{rank}@lieu.example", "not this one") for rank in range(8)} == {200}
-    assert try_with("lea@lieu.example", PASSWORD) == 429
 
 
 def test_an_address_that_cannot_be_read_leads_nowhere_else(sqlite_database: Database) -> None:

@@ -74,6 +74,11 @@ LEFT_OUT = {
         "GET/POST /personnes/moi",
         "POST /personnes/deconnexion",
     },
+    "ends sessions: nobody gains anything, and who does it in haste must not be slowed down": {
+        "POST /mon-compte/connexions/<uuid:session_id>/fermer",
+        "POST /mon-compte/connexions/fermer-les-autres",
+        "POST /personnes/<uuid:account_id>/connexions/fermer",
+    },
     "asks one's own device, or names what it keeps: what is added or removed after that asks": {
         "POST /connexion/qui-est-la/cle-d-acces",
         "POST /mon-compte/cles-d-acces/debut",
@@ -199,9 +204,10 @@ def test_who_guesses_at_a_screen_left_open_is_stopped_as_at_the_sign_in(database
     wait(app, database)
     for _ in range(5):
         client.post("/personnes/nouvelle", data=data)
-    assert (
-        "Ce n’est pas votre mot de passe."
-        in client.post("/personnes/nouvelle", data=data | {"who-password": PASSWORD}).text
+    refused = client.post("/personnes/nouvelle", data=data | {"who-password": PASSWORD})
+    assert "Trop d’essais de suite. Attendez" in refused.text
+    assert (refused.status_code, int(refused.headers["Retry-After"])) == (429, 1), (
+        "two at once are looked at, then a second passes"
     )
 
 

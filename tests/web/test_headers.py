@@ -66,6 +66,15 @@ def test_the_scanner_alone_has_the_camera_and_webassembly(app: Flask) -> None:
     assert "microphone=()" in headers["Permissions-Policy"]
 
 
+def test_the_decoders_worker_lives_under_the_scanners_policy_and_other_files_under_the_strict_one(app: Flask) -> None:
+    def policy(address: str) -> str:
+        with app.test_client().get(address) as answer:
+            return answer.headers["Content-Security-Policy"]
+
+    assert "script-src 'self' 'wasm-unsafe-eval';" in policy("/static/scanner/decoder.js")
+    assert policy("/static/scanner/keys.js") == STRICT
+
+
 def test_a_page_that_shows_a_code_tells_nobody_where_the_person_came_from(app: Flask) -> None:
     headers = app.test_client().get("/V/ABC").headers
     assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("no-referrer", "no-store")

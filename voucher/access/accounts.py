@@ -4,21 +4,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import insert, update
 
 from voucher.access.audit import note
+from voucher.access.browsers import known_browser
 from voucher.access.changes import drop_changes
 from voucher.access.factors.held import end_factors
-from voucher.access.find import locked_account, new_address, refuse_known_address, take_turn_on_accounts
+from voucher.access.find import ACCOUNT, locked_account, new_address, refuse_known_address, take_turn_on_accounts
 from voucher.access.grants import holds_on
 from voucher.access.letters import write_to_person
 from voucher.access.links import end_links, put_password, queue_link
-from voucher.access.model import RoleGrant, StaffAccount, StaffSession
+from voucher.access.model import RoleGrant, StaffAccount
 from voucher.access.passwords import hash_password, is_password
 from voucher.access.rules import ROLE_NAMES, Door, LinkEnd, Origin, Role
-from voucher.access.sessions import NOWHERE, Visit, open_session
+from voucher.access.sessions import NOWHERE, Visit, end_all, open_session
 from voucher.access.strength import password_weakness
-from voucher.access.tries import AFTER_FIVE, count_try, forget_tries
+from voucher.access.tries import Guess, begin_try, note_failure, was_right
 from voucher.kernel.calendar import french_instant, paris_day
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
@@ -69,7 +70,7 @@ def revoke_role(database: Database, account_id: UUID, role: Role, *, by: UUID, n
         )
         if taken == 0:
             return
-        session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
+        end_all(session, account_id)
         line_id = note(session, by, "role_revoked", f"{account.email} : {ROLE_NAMES[role]}", now)
         sentence = f"Le rôle « {ROLE_NAMES[role]} » vous a été retiré le {french_instant(now)}."
         write_to_person(
@@ -94,7 +95,7 @@ def close_account(database: Database, account_id: UUID, *, by: UUID, now: dateti
         end_links(session, account_id, LinkEnd.CANCELLED, now)
         end_factors(session, account_id, now)
         drop_changes(session, account_id, by, now)
-        session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
+        end_all(session, account_id)
         line_id = note(session, by, "account_closed", account.email, now)
         sentence = f"Votre compte a été fermé le {french_instant(now)}. Vous ne pouvez plus vous connecter."
         write_to_person(
@@ -123,24 +124,27 @@ def change_password(
     """Change one's own password: every session ends, and the token of a new one, at the same counter and
     as strong, is returned.
 
-    Raises Refused for a wrong current or a weak new password. A wrong current one counts as a failed sign-in: who sits at a
-    screen left open cannot guess at leisure.
+    Raises Refused for a wrong current or a weak new password. Who sits at a screen left open cannot guess at leisure: wrong ones
+    make the next wait.
     """
-    wrong = Refused(
-        "wrong_password", f"Ce n’est pas votre mot de passe actuel. Écrivez-le de nouveau. {AFTER_FIVE}", "current"
-    )
-    account = count_try(database, StaffAccount.id == account_id, now)
+    wrong = Refused("wrong_password", "Ce n’est pas votre mot de passe actuel. Écrivez-le de nouveau.", "current")
+    one = begin_try(database, Guess.AGAIN, str(account_id), visit=NOWHERE, now=now)
+    with database.read() as session:
+        account = session.execute(
+            ACCOUNT.where(StaffAccount.id == account_id, StaffAccount.closed_at.is_(None))
+        ).one_or_none()
     if not is_password(account.password_hash if account else None, current) or account is None:
+        note_failure(database, account_id, now)
         raise wrong
+    with database.write() as session:
+        was_right(session, one)
     if weakness := password_weakness(wanted, account.email, account.name, programme_name):
-        with database.write() as session:
-            forget_tries(session, account_id)
         raise Refused("weak_password", weakness, "wanted")
     password_hash = hash_password(wanted)
     with database.write() as session:
         if locked_account(session, account_id).password_hash != account.password_hash:
             raise wrong
-        put_password(session, account_id, password_hash, now)
+        put_password(session, account_id, password_hash, now, but=known_browser(session, account_id, visit))
         line_id = note(session, account_id, "password_changed", account.email, now)
         sentence = f"Vous avez changé votre mot de passe le {french_instant(now)}. Vos autres connexions sont fermées."
         write_to_person(

@@ -2,10 +2,13 @@
 
 from datetime import datetime
 
+from sqlalchemy import select
+
 from voucher.access.model import StaffAccount
 from voucher.access.passwords import is_password
 from voucher.access.sessions import Viewer, confirm_now
-from voucher.access.tries import AFTER_FIVE, count_try, forget_tries, note_failure
+from voucher.access.tries import Guess, begin_try, note_failure, was_right
+from voucher.access.visits import NOWHERE
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 
@@ -13,19 +16,22 @@ from voucher.kernel.refusals import Refused
 def confirm_password(database: Database, who: Viewer, password: str, act: str, *, now: datetime) -> None:
     """Note that a person has proved again who they are, to do `act`; raise Refused (field `password`) unless this is their password.
 
-    A wrong one counts as a failed sign-in: who sits at a screen left open cannot guess at leisure.
+    Who sits at a screen left open cannot guess at leisure: wrong ones make the next wait, here and not at the sign-in.
     """
     if not password:
         raise Refused("missing", "Écrivez votre mot de passe. Rien n’a changé.", "password")
-    account = count_try(database, StaffAccount.id == who.account_id, now)
-    if not is_password(account.password_hash if account else None, password) or account is None:
-        if account is not None:
-            note_failure(database, account.id, now)
+    one = begin_try(database, Guess.AGAIN, str(who.account_id), visit=NOWHERE, now=now)
+    with database.read() as session:
+        stored_hash = session.scalar(
+            select(StaffAccount.password_hash).where(
+                StaffAccount.id == who.account_id, StaffAccount.closed_at.is_(None)
+            )
+        )
+    if not is_password(stored_hash, password):
+        note_failure(database, who.account_id, now)
         raise Refused(
-            "wrong_password",
-            f"Ce n’est pas votre mot de passe. Rien n’a changé. Écrivez-le de nouveau. {AFTER_FIVE}",
-            "password",
+            "wrong_password", "Ce n’est pas votre mot de passe. Rien n’a changé. Écrivez-le de nouveau.", "password"
         )
     with database.write() as session:
-        forget_tries(session, account.id)
+        was_right(session, one)
         confirm_now(session, who, act, now)

@@ -12,14 +12,23 @@ from voucher.mail.letter_kinds import LetterKind
 from voucher.mail.queue import Letter, queue
 
 NOT_YOU = "Si ce n’est pas ce que vous attendiez, prévenez tout de suite la personne qui gère le programme."
+SIGN_IN_PATH = "/personnes/connexion"
 MADE_WHEN_SENT = ""
 """The path of a message whose link is made when it leaves."""
 
 
 def write_to_person(
-    session: Session, *, email: str, name: str, about_id: UUID, subject: str, sentence: str, now: datetime
+    session: Session,
+    *,
+    email: str,
+    name: str,
+    about_id: UUID,
+    subject: str,
+    sentence: str,
+    now: datetime,
+    path: str = SIGN_IN_PATH,
 ) -> None:
-    """Tell a person what was done; `about_id` is a fact that is told once."""
+    """Tell a person what was done; `about_id` is a fact that is told once, `path` the page to open next."""
     body = f"Bonjour {name},\n\n{sentence}\n\n{NOT_YOU}"
     queue(
         session,
@@ -31,7 +40,7 @@ def write_to_person(
                 recipient=email,
                 subject=subject,
                 body=body,
-                path="/personnes/connexion",
+                path=path,
             )
         ],
         now,

@@ -5,31 +5,30 @@ the message leaves; a second sending makes a second token, and the first use of 
 never sees it: it goes to the account's own address, or is printed by a command on the host.
 """
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, func, insert, select, update
+from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
+from voucher.access.browsers import forget_browsers, remember_browser
 from voucher.access.find import NOBODY_THERE, locked_account, locked_account_at, locked_open_account
 from voucher.access.letters import send_link, write_to_person
-from voucher.access.model import AccountLink, LinkSecret, StaffAccount, StaffSession
+from voucher.access.model import AccountLink, LinkSecret, StaffAccount
 from voucher.access.passwords import hash_password
 from voucher.access.rules import LINK_LIVES, RESETS_ASKED_MAX, LinkEnd, LinkPurpose, Origin
-from voucher.access.sessions import token_hash
+from voucher.access.sessions import NOWHERE, Visit, end_all
 from voucher.access.strength import password_weakness
-from voucher.access.tries import forget_tries
+from voucher.access.tokens import new_token, token_hash
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 
 LINK_FOLDER = "/personnes/lien"
-TOKEN_BYTES = 32
 LINK_ENDED = (
     "Il a déjà servi, a été annulé, ou date de trop longtemps. Demandez-en un autre avec « Mot de passe oublié », ou à la"
     " personne qui gère le programme."
@@ -138,8 +137,13 @@ def open_link(database: Database, token: str, *, now: datetime) -> OpenLink | No
     return None if row is None else OpenLink(row.name, row.email, row.purpose, row.ends_at)
 
 
-def use_link(database: Database, token: str, wanted: str, *, now: datetime, programme_name: str = "") -> None:
-    """Choose a password with a link, once. Raises Refused: the link serves no more, the password is weak (the link then serves still)."""
+def use_link(
+    database: Database, token: str, wanted: str, *, now: datetime, programme_name: str = "", visit: Visit = NOWHERE
+) -> None:
+    """Choose a password with a link, once. Raises Refused: the link serves no more, the password is weak (the link then serves still).
+
+    The browser is known from now on, and the others are not: whatever strangers try, who reads the account's mail comes in.
+    """
     with database.read() as session:
         row = _live_row(session, token, now)
     if row is None:
@@ -157,6 +161,7 @@ def use_link(database: Database, token: str, wanted: str, *, now: datetime, prog
         if changed(session, use) == 0:
             raise Refused("link_ended", LINK_ENDED)
         put_password(session, row.account_id, password_hash, now)
+        remember_browser(session, row.account_id, visit, now, is_told=False)
         line_id = note(session, row.account_id, "password_chosen", row.email, now)
         sentence = f"Votre mot de passe a été choisi avec un lien, le {french_instant(now)}. Vos connexions ouvertes sont fermées."
         write_to_person(
@@ -170,13 +175,15 @@ def use_link(database: Database, token: str, wanted: str, *, now: datetime, prog
         )
 
 
-def put_password(session: Session, account_id: UUID, password_hash: str, now: datetime) -> None:
-    """Store a new password's hash, open the account if it waited, and end its person's sessions and links: the old one opens
-    nothing any more, nor does what it had opened.
+def put_password(
+    session: Session, account_id: UUID, password_hash: str, now: datetime, but: UUID | None = None
+) -> None:
+    """Store a new password's hash, and end its person's sessions and links: the old one opens nothing any more, nor does what it
+    had opened. Browsers are forgotten, `but` one: where the old password was somebody else's too, theirs is a stranger's again.
     """
     session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(password_hash=password_hash))
-    forget_tries(session, account_id)
-    session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
+    end_all(session, account_id)
+    forget_browsers(session, account_id, but)
     end_links(session, account_id, LinkEnd.CANCELLED, now)
 
 
@@ -189,7 +196,7 @@ def is_password_own(session: Session, account_id: UUID) -> bool:
 def end_password(session: Session, account_id: UUID) -> None:
     """Forget a password, and end the sessions that it opened: only a link opens the account now."""
     session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(password_hash=None))
-    session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
+    end_all(session, account_id)
 
 
 def queue_link(
@@ -235,7 +242,7 @@ def _insert_link(
 
 
 def _make_token(session: Session, link_id: UUID, purpose: LinkPurpose, now: datetime) -> str:
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token = new_token()
     session.execute(
         insert(LinkSecret).values(
             token_sha256=token_hash(token), link_id=link_id, made_at=now, ends_at=now + LINK_LIVES[purpose]

@@ -30,8 +30,6 @@ class StaffAccount(Base):
     email: Mapped[str] = mapped_column(String(200), unique=True)  # lower case
     name: Mapped[str] = mapped_column(String(120))
     password_hash: Mapped[str | None] = mapped_column(String(200))  # None until the person has chosen one
-    failed_count: Mapped[int] = mapped_column(default=0)  # since the last success
-    locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]  # the last sign-in; None until the first
@@ -77,6 +75,7 @@ class StaffSession(Base):
     __tablename__ = "staff_session"
 
     token_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    id: Mapped[UUID] = mapped_column(unique=True)  # what pages name it by; the token changes, this does not
     account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), index=True)
     place_id: Mapped[UUID | None]  # the counter a mediator stands at
     started_at: Mapped[datetime]
@@ -105,6 +104,7 @@ class StaffBrowser(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"))
     token_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    previous_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)  # it may not have received the newer one
     network: Mapped[str] = mapped_column(String(60), default="")  # the last one, shortened
     agent: Mapped[str] = mapped_column(String(120), default="")
     first_seen_at: Mapped[datetime]
@@ -113,7 +113,21 @@ class StaffBrowser(Base):
     __table_args__ = (
         # One browser serves several people; each knows it on their own.
         Index("uq_staff_browser_account", "account_id", "token_sha256", unique=True),
+        # All that one browser's token opens takes its next one together.
+        Index("ix_staff_browser_token_sha256", "token_sha256"),
+        Index("ix_staff_browser_previous_sha256", "previous_sha256"),
     )
+
+
+class StaffNetwork(Base):
+    """A network from which a person signed in before, shortened: they are told of each once."""
+
+    __tablename__ = "staff_network"
+
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_account.id"), primary_key=True)
+    network: Mapped[str] = mapped_column(String(60), primary_key=True)
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
 
 
 class Passkey(Base):

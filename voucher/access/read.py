@@ -25,7 +25,6 @@ class Person:
     name: str
     email: str
     roles: tuple[tuple[Role, UUID | None], ...]
-    locked_until: datetime | None
     closed_at: datetime | None
     has_password: bool
 
@@ -44,7 +43,6 @@ _PERSON = (
     StaffAccount.id,
     StaffAccount.name,
     StaffAccount.email,
-    StaffAccount.locked_until,
     StaffAccount.closed_at,
     StaffAccount.password_hash.is_not(None).label("has_password"),
 )
@@ -75,7 +73,6 @@ def people(database: Database, asked: Asked, *, now: datetime) -> Page[Person]:
             name=row.name,
             email=row.email,
             roles=tuple(roles.get(row.id, ())),
-            locked_until=row.locked_until,
             closed_at=row.closed_at,
             has_password=row.has_password,
         )
@@ -100,7 +97,6 @@ def person(database: Database, account_id: UUID, *, now: datetime) -> Person | N
         name=row.name,
         email=row.email,
         roles=roles,
-        locked_until=row.locked_until,
         closed_at=row.closed_at,
         has_password=row.has_password,
     )

@@ -4,8 +4,6 @@ A session whose password was right waits while its person has a second factor to
 `open_session` makes every session, whatever the door.
 """
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,40 +12,36 @@ from sqlalchemy import Date, Select, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
+from voucher.access.browsers import remember_browser
 from voucher.access.factors.held import has_second_factor
+from voucher.access.find import ACCOUNT
 from voucher.access.grants import holds_on
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import is_password
-from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage
-from voucher.access.tries import AFTER_FIVE, count_try, forget_tries, note_failure
+from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage, idle_limit
+from voucher.access.tokens import new_token
+from voucher.access.tokens import token_hash as token_hash
+from voucher.access.tries import Guess, begin_try, note_failure, was_right
+from voucher.access.visits import NOWHERE as NOWHERE
+from voucher.access.visits import Visit as Visit
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, changed
+from voucher.kernel.identifiers import new_id
+from voucher.kernel.idle_limits import USUAL_IDLE_LIMITS, IdleLimits
 from voucher.kernel.refusals import Refused
 
-SEEN_EVERY = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """Where a sign-in comes from: the browser's own token (empty for a new one), its network, shortened, and its name in words."""
-
-    browser_token: str = ""
-    network: str = ""
-    agent: str = ""
-
+SEEN_EVERY = timedelta(minutes=1)
+"""How exactly it is noted when a person was seen last: a session that stays idle ends that much too early, at most."""
 
 WAITING_OVER = "Dix minutes ont passé depuis votre mot de passe. Connectez-vous de nouveau."
 """What is said of a session that waited too long."""
-
-NOWHERE = Visit()
-"""Of what no browser asked: a command, a test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
     """The person behind a request: who they are, what they may do and for whom.
 
-    `is_strong`: two factors were shown. `confirmed_at`: when they last proved who they are.
+    `is_strong`: two factors were shown. `confirmed_at`: when they last proved who they are. `seen_at`: when they last opened a page.
     """
 
     account_id: UUID
@@ -59,6 +53,7 @@ class Viewer:
     door: Door
     is_strong: bool
     confirmed_at: datetime
+    seen_at: datetime
 
     def may(self, *roles: Role) -> bool:
         """Say whether the person has one of these roles."""
@@ -73,17 +68,21 @@ class Viewer:
 
 
 def sign_in(database: Database, email: str, password: str, *, now: datetime, visit: Visit = NOWHERE) -> str:
-    """Return a new session's token; the session waits where the person has a second factor. Raises Refused, in the same words for an unknown address, a wrong password and an account
-    that waits: nobody learns who works here, nor when a guess was right.
+    """Return a new session's token; the session waits where the person has a second factor.
+
+    Raises Refused in the same words for an unknown address and for a wrong password, after the same statements and one hash: nobody
+    learns who works here. Raises TooManyTries, for an unknown address too.
     """
     email = email.strip().lower()
-    wrong = Refused(
-        "wrong_credentials", f"L’adresse ou le mot de passe ne va pas. Vérifiez les deux et recommencez. {AFTER_FIVE}"
-    )
-    account = count_try(database, StaffAccount.email == email, now)
+    wrong = Refused("wrong_credentials", "L’adresse ou le mot de passe ne va pas. Vérifiez les deux et recommencez.")
+    with database.read() as session:
+        account = session.execute(
+            ACCOUNT.where(StaffAccount.email == email, StaffAccount.closed_at.is_(None))
+        ).one_or_none()
+    account_id = account.id if account else None
+    one = begin_try(database, Guess.PASSWORD, email, visit=visit, account_id=account_id, now=now)
     if not is_password(account.password_hash if account else None, password) or account is None:
-        if account is not None:
-            note_failure(database, account.id, now)
+        note_failure(database, account_id, now)
         raise wrong
     with database.write() as session:
         # A password that changed while this one was looked at opens nothing: its sessions have just been ended.
@@ -95,8 +94,7 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime, vis
         )
         if is_same is None:
             raise wrong
-        forget_tries(session, account.id)
-        session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
+        was_right(session, one)
         stage = SessionStage.WAITING if has_second_factor(session, account.id) else SessionStage.OPEN
         token = open_session(session, account.id, now=now, door=Door.PASSWORD, stage=stage, visit=visit)
         note(session, account.id, "password_shown" if stage is SessionStage.WAITING else "signed_in", email, now)
@@ -115,13 +113,23 @@ def open_session(
     place_id: UUID | None = None,
     provider_hint: str = "",
 ) -> str:
-    """Begin a session inside the caller's transaction and return its token. Every door opens sessions here."""
-    token = secrets.token_urlsafe(32)
+    """Begin a session inside the caller's transaction and return its token. Every door opens sessions here.
+
+    The session that the browser held before ends, whoever's it was; an open one makes the browser known, and tells the person where it
+    or its network is new.
+    """
+    session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
+    if visit.session_token:
+        session.execute(delete(StaffSession).where(StaffSession.token_sha256 == token_hash(visit.session_token)))
+    browser_id = None
     if stage is SessionStage.OPEN:
+        browser_id = remember_browser(session, account_id, visit, now)
         session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(used_at=now))
+    token = new_token()
     session.execute(
         insert(StaffSession).values(
             token_sha256=token_hash(token),
+            id=new_id(),
             account_id=account_id,
             place_id=place_id,
             started_at=now,
@@ -131,6 +139,7 @@ def open_session(
             door=door,
             is_strong=is_strong,
             confirmed_at=now,
+            browser_id=browser_id,
             network=visit.network,
             agent=visit.agent,
             provider_hint=provider_hint,
@@ -179,12 +188,8 @@ def waiting_account(database: Database, token: str, *, now: datetime) -> UUID | 
 
 def confirm_now(session: Session, who: Viewer, act: str, now: datetime) -> None:
     """Note that a person has just proved again who they are, to do `act`. Raises Refused where their session has ended meanwhile."""
-    fresh = update(StaffSession).where(
-        StaffSession.token_sha256 == who.token_sha256,
-        StaffSession.stage == SessionStage.OPEN,
-        StaffSession.ends_at > now,
-    )
-    if changed(session, fresh.values(confirmed_at=now)) == 0:
+    fresh = update(StaffSession).where(StaffSession.token_sha256 == who.token_sha256).values(confirmed_at=now)
+    if changed(session, fresh) == 0:
         raise Refused(
             "signed_out", "Votre connexion est terminée. Rien n’a changé. Reconnectez-vous, puis recommencez."
         )
@@ -203,13 +208,8 @@ def renew_session(session: Session, token_sha256: bytes, *, now: datetime, visit
     ).one_or_none()
     if before is None:
         raise Refused("session_ended", "Votre connexion est terminée. Connectez-vous de nouveau.")
-    session.execute(delete(StaffSession).where(StaffSession.account_id == before.account_id))
+    end_all(session, before.account_id)
     return open_session(session, now=now, visit=visit, is_strong=is_strong, **before._asdict())
-
-
-def token_hash(token: str) -> bytes:
-    """Return what is stored of a token."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 _VIEWER = (
@@ -233,18 +233,17 @@ _VIEWER = (
 )
 
 
-def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None:
-    """Return the person of a session that is still good, or None."""
+def viewer_of(database: Database, token: str, *, now: datetime, idle: IdleLimits = USUAL_IDLE_LIMITS) -> Viewer | None:
+    """Return the person of a session that is still good, or None. Whoever opens a page for them calls `note_seen`."""
     hashed = token_hash(token)
     with database.ask() as connection:
         rows = connection.execute(_VIEWER, {"token_sha256": hashed, "now": now, "today": paris_day(now)}).all()
     if not rows:
         return None
     first = rows[0]
-    if now - first.seen_at > SEEN_EVERY:
-        with database.write() as session:
-            session.execute(update(StaffSession).where(StaffSession.token_sha256 == hashed).values(seen_at=now))
     grants = tuple((row.role, row.scope_id) for row in rows if row.role is not None)
+    if now - first.seen_at > idle_limit((role for role, _ in grants), idle):
+        return None
     return Viewer(
         account_id=first.id,
         name=first.name,
@@ -255,7 +254,17 @@ def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None
         door=first.door,
         is_strong=first.is_strong,
         confirmed_at=first.confirmed_at,
+        seen_at=first.seen_at,
     )
+
+
+def note_seen(database: Database, viewer: Viewer, now: datetime) -> None:
+    """Note that a person has opened a page now."""
+    if now - viewer.seen_at > SEEN_EVERY:
+        with database.write() as session:
+            session.execute(
+                update(StaffSession).where(StaffSession.token_sha256 == viewer.token_sha256).values(seen_at=now)
+            )
 
 
 def sign_out(database: Database, viewer: Viewer, *, now: datetime) -> None:
@@ -263,6 +272,14 @@ def sign_out(database: Database, viewer: Viewer, *, now: datetime) -> None:
     with database.write() as session:
         session.execute(delete(StaffSession).where(StaffSession.token_sha256 == viewer.token_sha256))
         note(session, viewer.account_id, "signed_out", "", now)
+
+
+def end_all(session: Session, account_id: UUID, but: bytes = b"") -> int:
+    """End the sessions of a person inside the caller's transaction, those that wait too, but one by the hash of its token; count them."""
+    return changed(
+        session,
+        delete(StaffSession).where(StaffSession.account_id == account_id, StaffSession.token_sha256 != but),
+    )
 
 
 def choose_place(database: Database, viewer: Viewer, place_id: UUID) -> None:

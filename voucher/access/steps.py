@@ -5,7 +5,6 @@ step = end(session, StepPurpose.PASSKEY_SIGN_IN, token, now)      None: unknown,
 """
 
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access.model import SignInStep
 from voucher.access.rules import STEP_DURATION, StepPurpose
-from voucher.access.sessions import token_hash
+from voucher.access.tokens import new_token, token_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ def begin(
     session: Session, purpose: StepPurpose, account_id: UUID | None, content: Mapping[str, str], now: datetime
 ) -> str:
     """Remember a step inside the caller's transaction and return its token; those that are over are forgotten."""
-    token = secrets.token_urlsafe(32)
+    token = new_token()
     session.execute(delete(SignInStep).where(SignInStep.ends_at <= now))
     session.execute(
         insert(SignInStep).values(

@@ -1,11 +1,15 @@
 """The French words of the audit trail's acts, and of where a change stands."""
 
+from voucher.access.rules import Door
+
 ACTIONS: dict[str, str] = {
     "account_opened": "Compte ouvert",
     "account_closed": "Compte fermé",
-    "account_locked": "Compte en attente après cinq essais",
+    "account_locked": "Compte en attente après cinq essais (avant que ce soit impossible)",
     "signed_in": "Connexion",
     "signed_out": "Déconnexion",
+    "session_ended": "Connexion fermée depuis une autre",
+    "sessions_ended": "Connexions fermées",
     "password_shown": "Mot de passe donné, deuxième preuve attendue",
     "code_failed": "Code faux après le mot de passe",
     "codes_limited": "Trop de codes faux après le mot de passe",
@@ -16,6 +20,8 @@ ACTIONS: dict[str, str] = {
     "factors_asked": "Remise à zéro de la deuxième preuve demandée",
     "factors_reset": "Deuxième preuve remise à zéro",
     "sign_in_failed": "Mot de passe faux",
+    "new_browser": "Connexion avec un nouveau navigateur",
+    "new_network": "Connexion depuis un nouveau réseau",
     "passkey_added": "Clé d’accès ajoutée",
     "passkey_renamed": "Clé d’accès renommée",
     "passkey_removed": "Clé d’accès retirée",
@@ -40,6 +46,13 @@ ACTIONS: dict[str, str] = {
     "change_refused": "Demande refusée ou retirée",
 }
 """What the trail's own acts are called; other rooms write theirs in French."""
+
+DOOR_WORDS: dict[Door, str] = {
+    Door.PASSWORD: "par mot de passe",
+    Door.PASSKEY: "par clé d’accès",
+    Door.PROVIDER: "par ProConnect",
+}
+"""How a session was opened."""
 
 OUTCOMES: dict[str | None, str] = {
     None: "À confirmer",

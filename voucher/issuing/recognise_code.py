@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from voucher.issuing.code import Algorithm, Kind, Payload, SignedCode, Unreadable, UnreadableCode, read_code
+from voucher.issuing.keyboard import meant
 from voucher.issuing.keys import find_key
 from voucher.issuing.model import Booklet, IssueBatch, IssuerKey, Voucher
 from voucher.issuing.signing import is_authentic
@@ -75,15 +76,17 @@ class FoundCode:
 
 def is_typed(text: str) -> bool:
     """Say whether a text is read as a typing code, which has no signature: whoever takes one limits wrong guesses."""
-    return len(text.strip()) <= TYPED_CHARACTERS_MAX and "/" not in text
+    text = meant(text)
+    return len(text) <= TYPED_CHARACTERS_MAX and "/" not in text
 
 
 def recognise(database: Database, text: str) -> Recognised:
     """Read a scanned address, its 128 characters or a typing code, and check the signature where there is one.
 
-    Raises UnreadableCode when it is no code, DistrustedCode when its key is unknown or revoked or its signature wrong.
+    What a scanner wrote on a keyboard of another layout is read as it was meant. Raises UnreadableCode when it is no code, DistrustedCode when its key is unknown or revoked or its signature wrong.
     Touches no table but the keys, and those are kept in memory.
     """
+    text = meant(text)
     if is_typed(text):
         typed = read_typing_code(text)
         return Recognised(typed.kind, typed.serial, typed.tag, is_signed=False)

@@ -9,10 +9,12 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from voucher.kernel.addresses import code_prefix, database_address, mailbox, smtp_server
+from voucher.kernel.idle_limits import USUAL_IDLE_LIMITS, IdleLimits
 from voucher.kernel.relying_party import RelyingParty, relying_party
 from voucher.kernel.time_limits import TimeLimits
 
 SECRET_BYTES_MIN = 32
+IDLE_MINUTES_MAX = 12 * 60  # what every session ends after
 WORDS_LENGTH_MAX = 120
 
 
@@ -108,6 +110,31 @@ class Settings(DatabaseSettings):
         100, ge=1, le=1_000_000, description="wrong codes typed in one hour, over the programme, that raise the alarm"
     )
     redemption_undo_minutes: int = Field(30, ge=1, le=24 * 60, description="how long a mediator may undo a redemption")
+
+    idle_finance_minutes: int = Field(
+        USUAL_IDLE_LIMITS.finance_minutes,
+        ge=1,
+        le=IDLE_MINUTES_MAX,
+        description="minutes without a page after which who pays signs in again",
+    )
+    idle_counter_minutes: int = Field(
+        USUAL_IDLE_LIMITS.counter_minutes,
+        ge=1,
+        le=IDLE_MINUTES_MAX,
+        description="the same at a counter: mediators and place managers",
+    )
+    idle_minutes: int = Field(
+        USUAL_IDLE_LIMITS.other_minutes, ge=1, le=IDLE_MINUTES_MAX, description="the same for everybody else"
+    )
+
+    @property
+    def idle_limits(self) -> IdleLimits:
+        """How long a session may stay without a page."""
+        return IdleLimits(
+            finance_minutes=self.idle_finance_minutes,
+            counter_minutes=self.idle_counter_minutes,
+            other_minutes=self.idle_minutes,
+        )
 
     @model_validator(mode="after")
     def _alerts_before_it_stops(self) -> Self:

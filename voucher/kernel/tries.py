@@ -6,6 +6,12 @@
     SIGN_INS.uncount(database, address, now)           it was no wrong guess: it does not count
 
 A window begins with the first try and ends `window` later. The library `limits` decides; this file is its storage.
+
+    SLOWER = GrowingDelay("passwords", waits=(timedelta(), timedelta(seconds=1), …), forget=timedelta(days=1))
+
+    too_early = SLOWER.take(session, key, now)      None, and the try is counted; or when the next may be made, and nothing is counted
+
+A delay is never a lock: a try that comes too early changes nothing, and the longest wait is the last of `waits`.
 """
 
 from dataclasses import dataclass
@@ -15,12 +21,12 @@ from typing import Any
 from limits import RateLimitItemPerSecond
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import Select, String, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, String, case, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from voucher.kernel.database import Base, Database, changed
+from voucher.kernel.database import Base, Database, Instant, changed
 
 KEY_CHARACTERS_MAX = 200
 
@@ -59,6 +65,58 @@ class Limit:
 
     def _item(self) -> RateLimitItemPerSecond:
         return RateLimitItemPerSecond(self.count_max, int(self.window.total_seconds()), namespace=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class GrowingDelay:
+    """How long the next try of a key must wait: after `n` tries, the n-th of `waits`, the last one from then on.
+
+    A key is forgotten `forget` after its last try, so its row says by its end when that was. `name` keeps the keys of two apart.
+    """
+
+    name: str
+    waits: tuple[timedelta, ...]
+    forget: timedelta
+
+    def take(self, session: Session, key: str, now: datetime) -> datetime | None:
+        """Count a try and return None; or, where it comes too early, count nothing and return when one may be made.
+
+        One conditional statement: of many sent together, no more pass than may. The caller commits before it looks at the answer.
+        """
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        new: Any = dialect.insert(TryCount.__table__).values(key=self._key(key), count=1, ends_at=now + self.forget)
+        is_over = TryCount.ends_at <= now
+        taken = new.on_conflict_do_update(
+            index_elements=["key"],
+            set_={"count": case((is_over, 1), else_=TryCount.count + 1), "ends_at": new.excluded.ends_at},
+            where=is_over | (TryCount.ends_at <= self._last_end_that_may(now)),
+        ).returning(TryCount.__table__.c.count)
+        if session.execute(taken).scalar() is not None:
+            return None
+        row = session.execute(
+            select(TryCount.count.label("tried"), TryCount.ends_at).where(TryCount.key == self._key(key))
+        ).one()
+        until: datetime = row.ends_at - self.forget + self.waits[min(row.tried, len(self.waits)) - 1]
+        return until
+
+    def uncount(self, session: Session, key: str) -> None:
+        """Forget one try of this key: it was not a wrong guess."""
+        less = case((TryCount.count > 1, TryCount.count - 1), else_=0)
+        session.execute(update(TryCount).where(TryCount.key == self._key(key)).values(count=less))
+
+    def clear(self, session: Session, key: str) -> None:
+        """Forget every try of this key."""
+        session.execute(delete(TryCount).where(TryCount.key == self._key(key)))
+
+    def _last_end_that_may(self, now: datetime) -> ColumnElement[datetime]:
+        """Return, for a row's count, the latest end with which the wait since its last try is over."""
+        ends = [
+            (TryCount.count == count, now + self.forget - wait) for count, wait in enumerate((timedelta(), *self.waits))
+        ]
+        return case(*((is_count, literal(end, Instant)) for is_count, end in ends), else_=literal(ends[-1][1], Instant))
+
+    def _key(self, key: str) -> str:
+        return f"{self.name}/{key}"
 
 
 def forget_ended(database: Database, now: datetime) -> int:

@@ -116,6 +116,7 @@ LEFT_OUT: Mapping[str, str] = {
     "role_grant": "persons",
     "staff_session": "keys of sessions that are open",
     "staff_browser": "persons: browsers in which they signed in before",
+    "staff_network": "persons: networks from which they signed in before",
     "passkey": "persons: what their passkeys are checked with",
     "totp_device": "secrets of persons",
     "recovery_code": "what codes of persons are checked with",

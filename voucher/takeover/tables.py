@@ -104,6 +104,7 @@ LEFT_OUT: Mapping[str, str] = {
     "role_grant": "Les rôles de ces personnes.",
     "staff_session": "Leurs connexions ouvertes.",
     "staff_browser": "Les navigateurs où ces personnes se sont connectées.",
+    "staff_network": "Les réseaux d’où ces personnes se sont connectées.",
     "passkey": "De quoi reconnaître leurs clés d’accès.",
     "totp_device": "Les secrets de leurs applications de codes.",
     "recovery_code": "De quoi reconnaître leurs codes de secours.",

@@ -17,9 +17,11 @@ from uuid import UUID
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from voucher.access.browsers import BROWSER_LIVES, is_remembered
 from voucher.access.read import person
-from voucher.access.rules import ROLE_NAMES, SECOND_FACTOR_ROLES, SLEEPS_FOR_DEPUTIES, Role
-from voucher.access.sessions import Viewer, viewer_of, waiting_account
+from voucher.access.rules import PAYING_ROLES, ROLE_NAMES, SECOND_FACTOR_ROLES, SLEEPS_FOR_DEPUTIES, Role, idle_limit
+from voucher.access.sessions import Viewer, note_seen, viewer_of, waiting_account
+from voucher.access.visits import Visit
 from voucher.kernel.calendar import french_date
 from voucher.settlement.batches.read_deputies import Deputyship, standing_in
 from voucher.web.navigation import NavItem, home_for, links_for
@@ -29,6 +31,7 @@ from voucher.web.shell import Person, Shell
 View = TypeVar("View", bound=Callable[..., Any])
 
 SESSION_COOKIE = "pass_session"
+BROWSER_COOKIE = "pass_navigateur"
 EVERYONE: frozenset[Role] = frozenset()
 """The access class of a public view."""
 
@@ -150,10 +153,12 @@ def _guard() -> BaseResponse | None:
     if not roles:
         return _second_step() if is_second_step(current_app, request.endpoint) else None
     token = request.cookies.get(SESSION_COOKIE, "")
-    found = viewer_of(services().database, token, now=services().now()) if token else None
-    if found is None:
+    here, now = services(), services().now()
+    found = viewer_of(here.database, token, now=now, idle=here.settings.idle_limits) if token else None
+    found = _awake(found) if found else None
+    if found is None or (deputyship() and now - found.seen_at > idle_limit(PAYING_ROLES, here.settings.idle_limits)):
         return _ask_to_sign_in(token)
-    found = _awake(found)
+    note_seen(here.database, found, now)
     asks = services().settings.asks_second_factor
     g.must_have_factor = asks and (found.may(*SECOND_FACTOR_ROLES) or deputyship() is not None)
     g.lacks_factor = g.must_have_factor and not found.is_strong
@@ -228,10 +233,24 @@ def _shell() -> dict[str, object]:
 
 
 def keep_session(response: Response, token: str) -> Response:
-    """Give the browser its token: out of reach of scripts, never sent by another site's form."""
+    """Give the browser the token of its session, until it is closed, and the one by which it is known again."""
+    return keep_browser(_keep_token(response, SESSION_COOKIE, token))
+
+
+def keep_browser(response: Response) -> Response:
+    """Give the browser its new token, where this visit made it known: for as long as it is remembered."""
+    visit = g.get("visit")
+    if not isinstance(visit, Visit) or not is_remembered(services().database, visit):
+        return response
+    return _keep_token(response, BROWSER_COOKIE, visit.new_browser_token, int(BROWSER_LIVES.total_seconds()))
+
+
+def _keep_token(response: Response, name: str, token: str, seconds: int | None = None) -> Response:
+    """Keep a token in the browser, out of reach of scripts, never sent by another site's form."""
     response.set_cookie(
-        SESSION_COOKIE,
+        name,
         token,
+        max_age=seconds,
         httponly=True,
         samesite="Lax",
         secure=services().settings.base_url.startswith("https:"),

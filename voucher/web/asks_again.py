@@ -23,9 +23,11 @@ from voucher.access.factors import passkey_proof
 from voucher.access.factors.passkeys import own_passkeys
 from voucher.access.read import person
 from voucher.access.rules import is_fresh
+from voucher.access.tries import TooManyTries
 from voucher.kernel.refusals import Refused
 from voucher.web.access import viewer
 from voucher.web.forms import HouseForm, show_refusal
+from voucher.web.limits import too_early
 from voucher.web.passkey_steps import passkey_answer
 from voucher.web.services import services
 
@@ -78,7 +80,8 @@ def _ask() -> Response | str | None:
             _prove(form, act)
         except Refused as refused:
             show_refusal(form, refused)
-            return ask_page(form, act)
+            page = ask_page(form, act)
+            return too_early(refused, page) if isinstance(refused, TooManyTries) else page
         g.viewer = replace(who, confirmed_at=here.now())
     return redirect(request.full_path.rstrip("?")) if is_post and form.opens.data else None
 

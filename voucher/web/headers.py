@@ -45,6 +45,9 @@ SCANNER_POLICY = POLICY | {
     "manifest-src": "'self'",
 }
 
+# A worker lives under the policy of its own file, not of the page that starts it.
+SCANNER_WORKER = "scanner/decoder.js"
+
 # What anybody may open without signing in (citizens' pages above all) runs no script at all, whatever finds its way into it; the doors
 # of who works here may ask for a passkey (`@passkey_page`).
 PUBLIC_POLICY = POLICY | {"script-src": "'none'"}
@@ -91,7 +94,8 @@ def _add_headers(response: Response) -> Response:
     needs_scanner = bool(marks.get("needs_scanner"))
     # No view: nobody's page was found.
     is_public = request.endpoint is None or (marks.get("access") == EVERYONE and not marks.get("asks_passkey"))
-    policy = SCANNER_POLICY if needs_scanner else PUBLIC_POLICY if is_public else POLICY
+    is_worker = request.endpoint == STATIC_ENDPOINT and (request.view_args or {}).get("filename") == SCANNER_WORKER
+    policy = SCANNER_POLICY if needs_scanner or is_worker else PUBLIC_POLICY if is_public else POLICY
     for name, value in (
         ("Content-Security-Policy", "; ".join(f"{directive} {sources}" for directive, sources in policy.items())),
         ("X-Content-Type-Options", "nosniff"),

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Flask
 from werkzeug.routing import IntegerConverter
 
-from voucher.web import asks_again, filters, forms, headers, logs, patience, problems, uploads
+from voucher.web import acts, asks_again, filters, forms, headers, logs, patience, problems, uploads
 from voucher.web.shell import Shell
 
 PROGRAMME_NAME = "Pass numérique"
@@ -44,5 +44,6 @@ def install(app: Flask) -> None:
     patience.install(app)
     forms.install(app)
     asks_again.install(app)
+    acts.install(app)
     headers.install(app)
     problems.install(app)

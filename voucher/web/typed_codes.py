@@ -8,6 +8,7 @@ from enum import Enum
 
 from voucher.issuing.code import UnreadableCode
 from voucher.issuing.doors import Door
+from voucher.issuing.keyboard import meant
 from voucher.issuing.recognise_code import is_typed
 from voucher.issuing.typing_code import read_typing_code
 from voucher.issuing.wrong_code_alarm import note_wrong_code
@@ -60,7 +61,7 @@ def _voucher_of(text: str) -> str | None:
     if not is_typed(text):
         return None
     try:
-        typed = read_typing_code(text)
+        typed = read_typing_code(meant(text))
     except UnreadableCode:
         return None
     return f"{typed.kind.name} {typed.serial}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from voucher.access import steps
@@ -17,9 +17,9 @@ from voucher.access.factors.passkey_answers import Use, WrongAnswer, ask_key, na
 from voucher.access.factors.passkeys import STEP_ENDED, Step, known_ids
 from voucher.access.find import locked_account
 from voucher.access.letters import write_to_person
-from voucher.access.model import Passkey, StaffAccount, StaffSession
+from voucher.access.model import Passkey, StaffAccount
 from voucher.access.rules import Door, StepPurpose
-from voucher.access.sessions import Viewer, Visit, confirm_now, open_session, open_waiting, waiting_person
+from voucher.access.sessions import WAITING_OVER, Viewer, Visit, confirm_now, open_session, open_waiting, waiting_person
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
@@ -30,7 +30,6 @@ COPIED = (
     "Cette clé d’accès compte moins d’usages que nous : elle a peut-être été copiée. Elle est refusée. Utilisez un autre moyen, "
     "puis retirez cette clé."
 )
-NOT_WAITING = "Votre connexion n’attend plus. Écrivez de nouveau votre mot de passe."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def begin_second_factor(database: Database, party: RelyingParty, waiting: str, *
     with database.write() as session:
         account_id = waiting_person(session, waiting, now)
         if account_id is None:
-            raise Refused("not_waiting", NOT_WAITING)
+            raise Refused("waiting_over", WAITING_OVER)
         return _begin(session, party, StepPurpose.PASSKEY_SIGN_IN, account_id, now)
 
 
@@ -70,7 +69,6 @@ def sign_in(database: Database, party: RelyingParty, token: str, answer: str, *,
     with database.write() as session:
         opened = None
         if email := _counted(session, shown, now):
-            session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
             opened = open_session(session, shown.account_id, now=now, door=Door.PASSKEY, is_strong=True, visit=visit)
             note(session, shown.account_id, "signed_in", f"{email} : clé d’accès « {shown.label} »", now)
     return _or_copied(opened)
@@ -83,14 +81,14 @@ def end_wait(
     with database.write() as session:
         account_id = waiting_person(session, waiting, now)
     if account_id is None:
-        raise Refused("not_waiting", NOT_WAITING)
+        raise Refused("waiting_over", WAITING_OVER)
     shown = _shown(database, party, StepPurpose.PASSKEY_SIGN_IN, account_id, token, answer, now)
     with database.write() as session:
         opened = None
         if _counted(session, shown, now):
             opened = open_waiting(session, waiting, f"clé d’accès « {shown.label} »", now=now, visit=visit)
             if opened is None:
-                raise Refused("not_waiting", NOT_WAITING)
+                raise Refused("waiting_over", WAITING_OVER)
     return _or_copied(opened)
 
 

@@ -57,6 +57,7 @@ def begin_passkey(
     label = required_text(label, "label", LABEL_LENGTH_MAX)
     with database.write() as session:
         locked_open_account(session, viewer.account_id)
+        refuse_without_proof(session, viewer.account_id, is_strong=viewer.is_strong)
         known_ids = session.scalars(_LIVE.where(Passkey.account_id == viewer.account_id)).all()
         if len(known_ids) >= PASSKEYS_MAX:
             raise Refused(

@@ -82,7 +82,7 @@ def show_recovery_code(
     code = as_printed(compact(typed))
     if len(code) != CHARACTERS:
         raise Refused("not_a_code", "Un code de secours a douze lettres et chiffres. Écrivez-le en entier.", "code")
-    _TRIES.count(database, account_id, visit.network, now)
+    _TRIES.count(database, account_id, visit.address, now)
     with database.read() as session:
         rows = session.execute(
             select(RecoveryCode.id, RecoveryCode.code_hash).where(
@@ -115,5 +115,5 @@ def show_recovery_code(
             sentence=f"Un code de secours a ouvert votre compte le {french_instant(now)}. Il vous en reste {left}.",
             now=now,
         )
-    _TRIES.forget(database, account_id, visit.network, now)
+    _TRIES.forget(database, account_id, visit.address, now)
     return opened, left

@@ -178,7 +178,7 @@ def show_totp(
     Raises Refused, and then the session still waits: too many tries (`TOO_MANY`), a wrong code, or one that has served.
     """
     code = _read(typed)
-    _TRIES.count(database, account_id, visit.network, now)
+    _TRIES.count(database, account_id, visit.address, now)
     with database.write() as session:
         device = session.execute(
             select(TotpDevice.id, TotpDevice.sealed_secret).where(live_totp(account_id))
@@ -189,7 +189,7 @@ def show_totp(
         is_new = device is not None and found is not None and _take_step(session, device.id, found)
         opened = open_waiting(session, token, SIX_DIGITS, now=now, visit=visit) if is_new else None
     if opened is not None:
-        _TRIES.forget(database, account_id, visit.network, now)
+        _TRIES.forget(database, account_id, visit.address, now)
         return opened
     if is_new:
         raise Refused("waiting_over", WAITING_OVER)

@@ -15,7 +15,6 @@
   const trayTotal = form.querySelector("[data-tray-total]");
   const trayIsEmpty = form.querySelector("[data-tray-empty]");
   const act = form.querySelector("[data-main-act]");
-  const area = form.querySelector("[data-scanner]");
   const network = document.querySelector("[data-network]");
   const result = document.querySelector("[data-result]");
   const lastOne = form.querySelector("[data-last]");
@@ -49,13 +48,19 @@
 
   /* ---- the server ---- */
 
+  function limit() {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), TIMEOUT_MS);
+    return controller.signal;
+  }
+
   async function ask(address, body) {
     const send = () =>
       fetch(address, {
         method: "POST",
         headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": meta.content },
         body: JSON.stringify(body),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: limit(),
       });
     let response = await send();
     if (response.status === 400) {
@@ -113,7 +118,6 @@
     result.querySelector("[data-result-text]").textContent = text;
     result.querySelector("[data-result-more]").textContent = more;
     result.querySelector("[data-result-again]").hidden = !mayRetry;
-    area?.dispatchEvent(new Event("scanner:pause"));
     if (!result.open) result.showModal();
     result.querySelector("[data-result-word]").focus();
     sound(kind === "yes");
@@ -121,7 +125,6 @@
   }
 
   result.addEventListener("close", () => {
-    area?.dispatchEvent(new Event("scanner:resume"));
     if (usesMouse) field.focus();
   });
   result.querySelector("[data-result-close]").addEventListener("click", () => result.close());
@@ -200,6 +203,13 @@
 
   /* ---- acts ---- */
 
+  /* Codes that came while another was checked, in their order. */
+  const waiting = [];
+
+  async function next() {
+    while (waiting.length && !isBusy) await check(waiting.shift(), false);
+  }
+
   async function alone(work) {
     if (isBusy) return;
     isBusy = true;
@@ -217,12 +227,15 @@
     } finally {
       isBusy = false;
       act.removeAttribute("aria-disabled");
+      next();
     }
   }
 
   function check(text, onlyTest) {
     return alone(async () => {
-      const code = text.trim();
+      const code = Pass.typed.meant(text);
+      const mistake = Pass.typed.mistakeSentence(code);
+      if (mistake) return show("no", "Non", mistake, "Rien n’a été débité.");
       const answer = await ask(form.dataset.check, { code });
       if (answer.outcome === "refused") return refuse(answer);
       field.value = "";
@@ -280,9 +293,12 @@
 
   document.addEventListener("scanned", (event) => {
     event.preventDefault();
-    check(event.detail.text, false);
+    waiting.push(event.detail.text);
+    voice.textContent = "Code lu.";
+    next();
   });
 
+  document.addEventListener("typing", () => result.open && result.close());
   window.addEventListener("online", tellNetwork);
   window.addEventListener("offline", tellNetwork);
   tellNetwork();
