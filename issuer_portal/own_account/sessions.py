@@ -9,6 +9,7 @@ from issuer_portal.own_account.folder import blueprint
 from voucher.access import open_sessions as own
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
+from voucher.web.asks_again import asks_again
 from voucher.web.services import services
 from voucher.web.views import flash_refusal
 
@@ -28,6 +29,7 @@ def sessions() -> str:
 
 @blueprint.post("/connexions/<uuid:session_id>/fermer")
 @staff()
+@asks_again("fermer une connexion")
 def end_session(session_id: UUID) -> Response:
     """End one session elsewhere."""
     try:
@@ -41,6 +43,7 @@ def end_session(session_id: UUID) -> Response:
 
 @blueprint.post("/connexions/fermer-les-autres")
 @staff()
+@asks_again("fermer vos autres connexions")
 def end_other_sessions() -> Response:
     """End every session but this one."""
     own.end_other_sessions(services().database, viewer(), now=services().now())

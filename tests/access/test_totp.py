@@ -14,7 +14,7 @@ from voucher.access import sessions
 from voucher.access.factors.held import factors_of
 from voucher.access.factors.totp import NewTotp, begin_totp, begun_totp, confirm_totp, remove_totp, show_totp
 from voucher.access.model import StaffAccount, StaffSession, TotpDevice
-from voucher.access.read import trail
+from voucher.access.read_trail import trail
 from voucher.access.rules import STEP_DURATION, Role
 from voucher.access.tries import ACCOUNT_WAITS, TooManyTries
 from voucher.access.visits import Visit

@@ -44,6 +44,7 @@ LEFT_OUT = {
     "takes back what waits for a second person, or a link that nobody used: nothing had happened yet": {
         "POST /comptabilite/exercices/<int:year>/renoncer",
         "POST /finances/banque/lignes/<uuid:line_id>/propositions/<uuid:proposal_id>/retirer",
+        "POST /mon-compte/adresse/retirer",
         "POST /personnes/<uuid:account_id>/liens/annuler",
     },
     "writes words: a note, an e-mail to the address that the structure has": {
@@ -74,11 +75,7 @@ LEFT_OUT = {
         "GET/POST /personnes/moi",
         "POST /personnes/deconnexion",
     },
-    "ends sessions: nobody gains anything, and who does it in haste must not be slowed down": {
-        "POST /mon-compte/connexions/<uuid:session_id>/fermer",
-        "POST /mon-compte/connexions/fermer-les-autres",
-        "POST /personnes/<uuid:account_id>/connexions/fermer",
-    },
+    "one's own name: it opens nothing, and the trail keeps the one before": {"GET/POST /mon-compte/nom"},
     "asks one's own device, or names what it keeps: what is added or removed after that asks": {
         "POST /connexion/qui-est-la/cle-d-acces",
         "POST /mon-compte/cles-d-acces/debut",

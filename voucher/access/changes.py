@@ -16,11 +16,18 @@ from sqlalchemy.orm import Session
 from voucher.access.audit import note
 from voucher.access.factors.held import has_second_factor
 from voucher.access.factors.reset import RESET, reset_factors
-from voucher.access.find import locked_open_account, new_address, refuse_known_address, take_turn_on_accounts
+from voucher.access.find import (
+    has_way_in,
+    locked_open_account,
+    new_address,
+    refuse_known_address,
+    take_turn_on_accounts,
+)
 from voucher.access.grants import give, holds_on, refuse_grant, until
 from voucher.access.letters import tell_second_people, write_to_person
 from voucher.access.links import end_links, end_password, is_password_own, queue_link
 from voucher.access.model import AccountChange, RoleGrant, StaffAccount
+from voucher.access.provider.identities import end_identity
 from voucher.access.rules import (
     ROLE_NAMES,
     SCOPED_ROLES,
@@ -82,8 +89,8 @@ def change_address(
     """Change an account's address. Return None when it is done, or the id of the change that waits for a second person.
 
     It waits where the person holds, or ever held, a role of `TWO_PEOPLE_ROLES`, or was ever named an approver's deputy (`is_deputy`,
-    which the caller knows): taking the address is taking the account.
-    Done by one person alone, it ends the password too: who read the old address may know it, and the new one gets a link. Links that
+    which the caller knows): taking the address is taking the account. Asked by its own person (`by`), it always waits.
+    Done by one person alone, it ends the password and ProConnect too: who read the old address may know it, and the new one gets a link. Links that
     were sent serve no more, and the old address is told. Raises Refused.
     """
     wanted = new_address(email)
@@ -93,8 +100,9 @@ def change_address(
         if wanted == account.email:
             raise Refused("same_address", "Ce compte a déjà cette adresse. Écrivez la nouvelle.", "email")
         refuse_known_address(session, wanted)
-        if not (is_deputy or _counts_among_two(session, account_id)):
-            end_password(session, account.id)
+        if by != account_id and not (is_deputy or _counts_among_two(session, account_id)):
+            end_password(session, account.id, now)
+            end_identity(session, account.id, now)
             _put_address(session, account, wanted, by, now)
             session.execute(
                 insert(AccountChange).values(
@@ -262,7 +270,7 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
     if change.kind == ChangeKind.ROLE:
         # What two people gave is its person's alone: nobody who set the password, before links, has it too.
         if account.password_hash is not None and not is_password_own(session, account.id):
-            end_password(session, account.id)
+            end_password(session, account.id, now)
             asked_from = Origin.HOST if change.asked_by is None else Origin.OFFICE
             queue_link(session, locked_open_account(session, account.id), asked_from, change.asked_by, now)
         give(
@@ -276,6 +284,9 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
             now=now,
         )
     elif change.kind == ChangeKind.ADDRESS:
+        # Who asks for one's own and who confirms may be one person with two accounts, until two gave this one a role.
+        if change.asked_by == account.id and not _counts_among_two(session, account.id):
+            end_password(session, account.id, now)
         _put_address(session, account, change.new_email, by, now)
     else:
         reset_factors(session, account, by, now)
@@ -312,7 +323,7 @@ def _put_address(session: Session, account: Account, email: str, by: UUID | None
             sentence=sentence,
             now=now,
         )
-    if moved.password_hash is None and by is not None:
+    if not moved.has_way_in and by is not None:
         queue_link(session, moved, Origin.OFFICE, by, now)
 
 
@@ -330,12 +341,12 @@ def _who_cannot(change: Row[*tuple[Any, ...]]) -> UUID | None:
 def _second_people(
     session: Session, asked_by: UUID | None, now: datetime, cannot: UUID | None = None
 ) -> list[Row[UUID, str, str]]:
-    """Return who of the programme, but `cannot`, could confirm what `asked_by` asks: an open account, the role, a password chosen."""
+    """Return who of the programme, but `cannot`, could confirm what `asked_by` asks: an open account that they can enter, the role."""
     query = (
         select(StaffAccount.id, StaffAccount.email, StaffAccount.name)
         .join(RoleGrant, RoleGrant.account_id == StaffAccount.id)
         .where(RoleGrant.role == Role.PROGRAMME, holds_on(paris_day(now)))
-        .where(StaffAccount.closed_at.is_(None), StaffAccount.password_hash.is_not(None))
+        .where(StaffAccount.closed_at.is_(None), has_way_in())
         .order_by(StaffAccount.name, StaffAccount.id)
     )
     for one in (asked_by, cannot):

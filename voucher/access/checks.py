@@ -6,8 +6,17 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from voucher.access.model import AccountChange, AccountLink, Passkey, RoleGrant, StaffAccount, StaffSession, TotpDevice
-from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, ChangeKind, ChangeOutcome
+from voucher.access.model import (
+    AccountChange,
+    AccountLink,
+    Passkey,
+    ProviderIdentity,
+    RoleGrant,
+    StaffAccount,
+    StaffSession,
+    TotpDevice,
+)
+from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, ChangeKind, ChangeOutcome, LinkEnd, Origin
 from voucher.kernel.calendar import end_of_day, french_date, french_instant
 from voucher.kernel.checks import Check, Violation
 
@@ -83,7 +92,7 @@ def check_addresses_seen_by_two(session: Session) -> list[Violation]:
 
 
 def check_closed_accounts_open_nothing(session: Session) -> list[Violation]:
-    """Un compte fermé n’a ni connexion, ni lien qui sert, ni deuxième preuve, ni demande qui attend."""
+    """Un compte fermé n’a ni connexion, ni lien qui sert, ni deuxième preuve, ni demande qui attend, ni compte ProConnect qui l’ouvre."""
     still = {
         "une connexion ouverte": exists().where(StaffSession.account_id == StaffAccount.id),
         "un lien qui sert": exists().where(AccountLink.account_id == StaffAccount.id, AccountLink.ended_at.is_(None)),
@@ -94,6 +103,9 @@ def check_closed_accounts_open_nothing(session: Session) -> list[Violation]:
         "une demande qui attend": exists().where(
             AccountChange.account_id == StaffAccount.id, AccountChange.outcome.is_(None)
         ),
+        "un compte ProConnect qui l’ouvre": exists().where(
+            ProviderIdentity.account_id == StaffAccount.id, ProviderIdentity.ended_at.is_(None)
+        ),
     }
     return [
         Violation("closed_accounts_open_nothing", f"compte {email}", f"fermé, il a encore {words}")
@@ -101,6 +113,37 @@ def check_closed_accounts_open_nothing(session: Session) -> list[Violation]:
         for email in session.scalars(
             select(StaffAccount.email).where(StaffAccount.closed_at.is_not(None), condition).limit(ROWS_MAX)
         )
+    ]
+
+
+@cache
+def _query_identities_come_from_links() -> Select[*tuple[Any, ...]]:
+    return (
+        select(StaffAccount.email)
+        .select_from(ProviderIdentity)
+        .join(StaffAccount, StaffAccount.id == ProviderIdentity.account_id)
+        .outerjoin(AccountLink, AccountLink.id == ProviderIdentity.link_id)
+        .where(
+            or_(
+                AccountLink.id.is_(None),
+                AccountLink.account_id != ProviderIdentity.account_id,
+                AccountLink.ended_how.is_distinct_from(LinkEnd.USED),
+                AccountLink.asked_from == Origin.PERSON,
+            )
+        )
+        .limit(ROWS_MAX)
+    )
+
+
+def check_identities_come_from_links(session: Session) -> list[Violation]:
+    """Un compte ProConnect ouvre un compte parce qu’un lien envoyé à sa personne, et qui a servi, les a reliés."""
+    return [
+        Violation(
+            "identities_come_from_links",
+            f"compte {email}",
+            "aucun lien que le programme a envoyé ne relie son ProConnect",
+        )
+        for email in session.scalars(_query_identities_come_from_links())
     ]
 
 
@@ -133,4 +176,5 @@ CHECKS: tuple[Check, ...] = (
     check_roles_end_on_their_day,
     check_addresses_seen_by_two,
     check_closed_accounts_open_nothing,
+    check_identities_come_from_links,
 )

@@ -79,6 +79,12 @@ def changes_of(database: Database, account_id: UUID) -> list[Change]:
     return _changes(database, query.order_by(AccountChange.asked_at.desc(), AccountChange.id))
 
 
+def waiting_address(database: Database, account_id: UUID) -> Change | None:
+    """Return the address that was asked for an account and waits for somebody of the programme, or None."""
+    query = _changes_query().where(AccountChange.account_id == account_id, AccountChange.kind == ChangeKind.ADDRESS)
+    return next(iter(_changes(database, query.where(AccountChange.outcome.is_(None)))), None)
+
+
 def change(database: Database, change_id: UUID) -> Change | None:
     """Return one change, or None."""
     return next(iter(_changes(database, _changes_query().where(AccountChange.id == change_id))), None)

@@ -124,7 +124,9 @@ def open_session(
     browser_id = None
     if stage is SessionStage.OPEN:
         browser_id = remember_browser(session, account_id, visit, now)
-        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(used_at=now))
+        # Whoever comes in keeps the account, whatever a letter said.
+        used = {"used_at": now, "closing_letter_id": None}
+        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(**used))
     token = new_token()
     session.execute(
         insert(StaffSession).values(
@@ -267,11 +269,13 @@ def note_seen(database: Database, viewer: Viewer, now: datetime) -> None:
             )
 
 
-def sign_out(database: Database, viewer: Viewer, *, now: datetime) -> None:
-    """End one session."""
+def sign_out(database: Database, viewer: Viewer, *, now: datetime) -> str:
+    """End one session; return what its identity provider asks for to end its own, empty for one that a provider did not open."""
     with database.write() as session:
-        session.execute(delete(StaffSession).where(StaffSession.token_sha256 == viewer.token_sha256))
+        ended = delete(StaffSession).where(StaffSession.token_sha256 == viewer.token_sha256)
+        hint = session.scalar(ended.returning(StaffSession.provider_hint))
         note(session, viewer.account_id, "signed_out", "", now)
+    return hint or ""
 
 
 def end_all(session: Session, account_id: UUID, but: bytes = b"") -> int:
