@@ -134,7 +134,7 @@ def change_address(account_id: UUID) -> str | Response:
     consequences = [
         f"L’ancienne adresse, {found.email}, en est avertie.",
         "Les liens déjà envoyés ne servent plus, ni le mot de passe : un lien part à la nouvelle adresse.",
-        "Si la personne a, ou a eu, un rôle de finances, de collectivité ou du programme, ou a remplacé quelqu’un qui valide, une seconde personne confirme, et le mot de passe reste.",
+        "Si la personne a, ou a eu, un rôle de finances, de collectivité ou du programme, ou a remplacé quelqu’un qui valide, une seconde personne confirme, et le mot de passe reste. Une seconde personne confirme aussi si elle a une deuxième preuve.",
     ]
     return _page(found, form, "Changer l’adresse", "Changer l’adresse", consequences)
 

@@ -17,8 +17,8 @@ from voucher.access.factors.held import factors_of
 from voucher.access.factors.recovery import new_codes, show_recovery_code
 from voucher.access.factors.totp import begin_totp, confirm_totp, show_totp
 from voucher.access.model import AccountChange, Passkey, RecoveryCode, StaffSession, TotpDevice
-from voucher.access.read import trail
 from voucher.access.read_changes import changes_of, had_hand_in, waiting_changes
+from voucher.access.read_trail import trail
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -216,6 +216,24 @@ def test_who_adds_a_phone_while_two_people_reset_stays_outside(
     assert not factors_of(database, quentin).is_any
     with database.read() as session:
         assert session.scalars(select(StaffSession.account_id).where(StaffSession.account_id == quentin)).all() == []
+
+
+def test_one_person_alone_ends_no_factor_by_changing_an_address(database: Database, pat: UUID, quentin: UUID) -> None:
+    luce = a_person(database, Role.MEDIATOR, new_id(), now=NOW, email="luce@lieu.example")
+    add_totp(database, luce, NOW)
+    waiting = changes.change_address(database, luce, "autre@lieu.example", by=pat, now=NEXT)
+    assert waiting is not None
+    assert factors_of(database, luce).is_any
+    changes.confirm_change(database, waiting, by=quentin, now=NEXT)
+    # Who read the old address may have added it.
+    assert not factors_of(database, luce).is_any
+    # Of an approver the password and the factors stay: two people know whose they are.
+    alice = a_person(database, Role.FINANCE_APPROVER, now=NOW)
+    add_totp(database, alice, NOW)
+    waiting = changes.change_address(database, alice, "alice.bis@lieu.example", by=pat, now=NEXT)
+    assert waiting is not None
+    changes.confirm_change(database, waiting, by=quentin, now=NEXT)
+    assert factors_of(database, alice).is_any
 
 
 def test_a_closed_account_has_no_factor_left(database: Database, pat: UUID, alice: UUID) -> None:

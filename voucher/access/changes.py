@@ -89,7 +89,8 @@ def change_address(
     """Change an account's address. Return None when it is done, or the id of the change that waits for a second person.
 
     It waits where the person holds, or ever held, a role of `TWO_PEOPLE_ROLES`, or was ever named an approver's deputy (`is_deputy`,
-    which the caller knows): taking the address is taking the account. Asked by its own person (`by`), it always waits.
+    which the caller knows): taking the address is taking the account. It waits too where the person has a second factor, which ends
+    with the old address: that takes two. Asked by its own person (`by`), it always waits.
     Done by one person alone, it ends the password and ProConnect too: who read the old address may know it, and the new one gets a link. Links that
     were sent serve no more, and the old address is told. Raises Refused.
     """
@@ -100,7 +101,8 @@ def change_address(
         if wanted == account.email:
             raise Refused("same_address", "Ce compte a déjà cette adresse. Écrivez la nouvelle.", "email")
         refuse_known_address(session, wanted)
-        if by != account_id and not (is_deputy or _counts_among_two(session, account_id)):
+        takes_two = is_deputy or _counts_among_two(session, account_id) or has_second_factor(session, account_id)
+        if by != account_id and not takes_two:
             end_password(session, account.id, now)
             end_identity(session, account.id, now)
             _put_address(session, account, wanted, by, now)
@@ -284,9 +286,12 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
             now=now,
         )
     elif change.kind == ChangeKind.ADDRESS:
-        # Who asks for one's own and who confirms may be one person with two accounts, until two gave this one a role.
-        if change.asked_by == account.id and not _counts_among_two(session, account.id):
+        # Who asks for one's own and who confirms may be one person with two accounts, until two gave this one a role; and who read the
+        # old address may have added a factor.
+        is_doubtful = change.asked_by == account.id or has_second_factor(session, account.id)
+        if is_doubtful and not _counts_among_two(session, account.id):
             end_password(session, account.id, now)
+            end_identity(session, account.id, now)
         _put_address(session, account, change.new_email, by, now)
     else:
         reset_factors(session, account, by, now)
