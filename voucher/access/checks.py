@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
+from voucher.access.factors import checks as factors
 from voucher.access.model import (
     AccountChange,
     AccountLink,
@@ -177,4 +178,5 @@ CHECKS: tuple[Check, ...] = (
     check_addresses_seen_by_two,
     check_closed_accounts_open_nothing,
     check_identities_come_from_links,
+    *factors.CHECKS,
 )

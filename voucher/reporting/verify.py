@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from voucher.access import checks as access
-from voucher.access.factors import checks as factors
 from voucher.accounting import checks as accounting
 from voucher.distribution import checks as distribution
 from voucher.funding import checks as funding
@@ -27,7 +26,7 @@ from voucher.trail import checks as trail
 
 ROOMS: Sequence[tuple[str, Sequence[Check]]] = (
     ("ledger", (*ledger.CHECKS, *seals.CHECKS)),
-    ("access", (*access.CHECKS, *factors.CHECKS)),
+    ("access", access.CHECKS),
     ("trail", trail.CHECKS),
     ("mail", mail.CHECKS),
     ("programme", programme.CHECKS),
