@@ -92,13 +92,12 @@ def lost_phone() -> str:
 def _step(form: HouseForm, template: str, show: Callable[[], str], **more: object) -> str | Response:
     """Show a code and let the person in; or show the page again, with why not."""
     wanted = request.args.get("suite", "")
-    words = {"form": form, "suite": wanted or None, **more}
     if form.validate_on_submit():
         try:
             return enter(show(), wanted)
         except TooManyTries as refused:
             show_refusal(form, refused)
-            return too_early(refused, render_template(template, **words))
+            return too_early(refused, render_template(template, form=form, suite=wanted or None, **more))
         except Refused as refused:
             show_refusal(form, refused)
-    return render_template(template, **words)
+    return render_template(template, form=form, suite=wanted or None, **more)

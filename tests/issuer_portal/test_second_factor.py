@@ -146,7 +146,7 @@ def test_too_many_codes_are_answered_429_with_what_to_do(sqlite_database: Databa
     add_totp(sqlite_database, lea, NOW)
     client = sign_in(app, sqlite_database, lea)
     answers = [post(client, "/connexion/deuxieme-preuve", code="000000") for _ in range(3)]
-    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert [one.status_code for one in answers] == [200] * 2 + [429]
     assert answers[-1].headers["Retry-After"] == "1"
     assert "Trop d’essais de suite. Attendez" in answers[-1].text
     # A recovery code is another matter: its tries are counted apart.

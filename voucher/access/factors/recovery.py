@@ -77,12 +77,12 @@ def show_recovery_code(
 ) -> tuple[str, int]:
     """Open the session that waits with a recovery code; return the open one's token and how many codes are left.
 
-    Raises Refused, and then the session still waits: too many tries (TooManyTries), or a code that is wrong or has served, in the same words.
+    Raises Refused, and then the session still waits: TooManyTries, or a code that is wrong or has served, in the same words.
     """
     code = as_printed(compact(typed))
     if len(code) != CHARACTERS:
         raise Refused("not_a_code", "Un code de secours a douze lettres et chiffres. Écrivez-le en entier.", "code")
-    one = begin_code(database, Guess.RECOVERY, account_id, visit=visit, now=now)
+    one = begin_code(database, Guess.RECOVERY, account_id, visit, now)
     with database.read() as session:
         rows = session.execute(
             select(RecoveryCode.id, RecoveryCode.code_hash).where(

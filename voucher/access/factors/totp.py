@@ -175,10 +175,10 @@ def show_totp(
 ) -> str:
     """Open the session that waits (`token`, of `account_id`) with a code of six digits; return the token of the open one.
 
-    Raises Refused, and then the session still waits: too many tries (TooManyTries), a wrong code, or one that has served.
+    Raises Refused, and then the session still waits: TooManyTries, a wrong code, or one that has served.
     """
     code = _read(typed)
-    one = begin_code(database, Guess.CODE, account_id, visit=visit, now=now)
+    one = begin_code(database, Guess.CODE, account_id, visit, now)
     with database.write() as session:
         locked_account(session, account_id)  # first, as in every act on factors: no two wait for each other
         device = session.execute(

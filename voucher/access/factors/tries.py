@@ -1,29 +1,34 @@
-"""Codes tried after a right password: whoever comes this far knows it, so the person is told where codes are tried in a row."""
+"""Codes tried after a right password: counted as passwords are (`access.tries`), before they are looked at.
+
+Whoever comes this far knows the password: a person whose codes are tried too often is told so.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import select
+
 from voucher.access.audit import note
-from voucher.access.find import locked_account
 from voucher.access.letters import write_to_person
+from voucher.access.model import StaffAccount
 from voucher.access.tries import Guess, TooManyTries, Try, begin_try
 from voucher.access.visits import Visit
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database
 from voucher.kernel.tries import Limit
 
-TOLD_FROM_SECONDS = 60
-"""From which wait on: who mistypes twice and waits a second is not told of it."""
+TOLD_FROM = timedelta(minutes=1)
+"""From which wait on a person is told: after five wrong codes, which is more than a mistake."""
 
-_TOLD = Limit("codes told", count_max=1, window=timedelta(days=1))
+_TOLD = Limit("codes/told", count_max=1, window=timedelta(days=1))
 
 
-def begin_code(database: Database, guess: Guess, account_id: UUID, *, visit: Visit, now: datetime) -> Try:
-    """Count the try of a code. Raises TooManyTries where it comes too early; after several, the person is told, once a day."""
+def begin_code(database: Database, guess: Guess, account_id: UUID, visit: Visit, now: datetime) -> Try:
+    """Count a try of one person's codes. Raises TooManyTries where it may not be made; then the person is told, once a day."""
     try:
         return begin_try(database, guess, str(account_id), visit=visit, account_id=account_id, now=now)
-    except TooManyTries as refused:
-        if refused.seconds > TOLD_FROM_SECONDS:
+    except TooManyTries as early:
+        if early.by_account and early.seconds > TOLD_FROM.total_seconds():
             _tell(database, account_id, now)
         raise
 
@@ -38,16 +43,18 @@ def _tell(database: Database, account_id: UUID, now: datetime) -> None:
     if not _TOLD.take(database, str(account_id), now):
         return
     with database.write() as session:
-        account = locked_account(session, account_id)
+        person = session.execute(
+            select(StaffAccount.email, StaffAccount.name).where(StaffAccount.id == account_id)
+        ).one()
         line_id = note(session, account_id, "codes_limited", "", now)
         write_to_person(
             session,
-            email=account.email,
-            name=account.name,
+            email=person.email,
+            name=person.name,
             about_id=line_id,
             subject="des codes faux sont essayés sur votre compte",
             sentence=(
-                f"Quelqu’un a donné votre mot de passe, puis plusieurs codes faux, le {french_instant(now)}. Si ce n’est pas vous,"
+                f"Quelqu’un a donné votre mot de passe, puis trop de codes faux, le {french_instant(now)}. Si ce n’est pas vous,"
                 " changez votre mot de passe avec « Mot de passe oublié »."
             ),
             now=now,
