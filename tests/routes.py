@@ -187,6 +187,7 @@ CLASSES = {
     "mediator": (
         "GET /comptoir/",
         "POST /comptoir/",
+        "POST /comptoir/api/answer",
         "POST /comptoir/api/check",
         "POST /comptoir/api/redeem",
         "GET /comptoir/api/token",
@@ -195,6 +196,7 @@ CLASSES = {
         "GET /comptoir/encaissements/<uuid:redemption_id>",
         "POST /comptoir/encaissements/<uuid:redemption_id>/annuler",
         "GET /comptoir/lieux",
+        "GET /comptoir/papier",
         "POST /comptoir/lieux",
     ),
     "mediator place_manager": (
