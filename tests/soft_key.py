@@ -8,13 +8,20 @@ answer = key.sign(step.options, origin="http://ailleurs.example")
 import hashlib
 import json
 import secrets
+from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, encode_cbor
 
+from voucher.access.factors import passkey_proof, passkeys
+from voucher.access.sessions import NOWHERE, Viewer
+from voucher.kernel.database import Database
+from voucher.kernel.relying_party import RelyingParty
+
 ORIGIN, PARTY = "http://localhost:8000", "localhost"
+OURS = RelyingParty(PARTY, ORIGIN)
 PRESENT, VERIFIED, MAY_COPY, COPIED, ATTESTED = 0x01, 0x04, 0x08, 0x10, 0x40
 
 
@@ -74,3 +81,17 @@ class SoftKey:
         key_id = bytes_to_base64url(self.credential_id)
         texts = {name: bytes_to_base64url(value) for name, value in response.items()}
         return json.dumps({"id": key_id, "rawId": key_id, "type": "public-key", "response": texts | more})
+
+
+def add_passkey(database: Database, who: Viewer, now: datetime, key: SoftKey | None = None) -> SoftKey:
+    """Add a passkey to the account of who is signed in; their sessions end, but one that nobody holds."""
+    key = key or SoftKey()
+    step = passkeys.begin_passkey(database, OURS, who, "téléphone", programme_name="Pass", now=now)
+    passkeys.add_passkey(database, OURS, who, step.token, key.make(step.options), now=now, visit=NOWHERE)
+    return key
+
+
+def enter_by_passkey(database: Database, key: SoftKey, now: datetime) -> str:
+    """Sign in by passkey; return the session's token. Raises Refused."""
+    step = passkey_proof.begin_sign_in(database, OURS, now=now)
+    return passkey_proof.sign_in(database, OURS, step.token, key.sign(step.options), now=now, visit=NOWHERE)

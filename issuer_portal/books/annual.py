@@ -20,6 +20,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import YEAR_MAX, YEAR_MIN
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.forms import HouseForm
 from voucher.web.patience import takes_long
 from voucher.web.services import services
@@ -106,6 +107,7 @@ def _account(agreement_id: UUID, year: int) -> AgreementAccount:
 
 @blueprint.route("/comptes-annuels/<uuid:agreement_id>/<int:year>", methods=["GET", "POST"])
 @staff(*READERS)
+@leaves_line("produire un compte annuel")
 @takes_long
 def annual(agreement_id: UUID, year: int) -> str | Response:
     """Show an agreement's account; a preparer may produce it."""

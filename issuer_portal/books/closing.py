@@ -25,6 +25,7 @@ from voucher.kernel.calendar import paris_day
 from voucher.kernel.refusals import Refused
 from voucher.ledger.close_year import YearState, years
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.patience import takes_long
@@ -77,6 +78,7 @@ def close(year: int) -> str | Response:
 
 @blueprint.post("/exercices/<int:year>/renoncer")
 @staff(*FINANCE)
+@leaves_line("renoncer à clore un exercice")
 def withdraw(year: int) -> Response:
     """Take a proposal back."""
     whole_programme()

@@ -28,6 +28,7 @@ from voucher.settlement.reconciliation.read_proposals import waiting_proposals
 from voucher.settlement.words.labels import MATCH_KINDS
 from voucher.settlement.words.states import MatchKind
 from voucher.web.access import staff, viewer
+from voucher.web.acts import note_act
 from voucher.web.asks_again import asks_again
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm
@@ -87,6 +88,9 @@ def import_file() -> str | Response:
             now=here.now(),
             issuer_id=issuer_id,
         )
+        for outcome in outcomes:
+            if outcome.done is not None and not outcome.done.is_known:
+                note_act(f"{outcome.name} : {_receipt(outcome.done)}")
         done = outcomes[0].done
         if len(outcomes) == 1 and done is not None and not _aside(outcomes[0]):
             flash(f"{_receipt(done)} Format : {outcomes[0].format}.", "info" if done.is_known else "success")

@@ -11,7 +11,6 @@ from wtforms.validators import InputRequired
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
 from voucher.access import read as accounts
-from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.calendar import french_date
 from voucher.kernel.identifiers import new_id
@@ -19,6 +18,7 @@ from voucher.kernel.refusals import Refused
 from voucher.settlement.batches.deputies import NewDeputy, Person, decide_deputy, end_deputy, name_deputy
 from voucher.settlement.batches.read_deputies import Deputyship, deputyship, deputyships
 from voucher.web.access import staff, viewer
+from voucher.web.acts import note_act
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import DateField, HouseForm, SelectField, show_refusal
 from voucher.web.services import services
@@ -81,7 +81,7 @@ def new_deputy() -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            note_access(here.database, viewer().account_id, "Remplacement demandé", chosen.email, here.now())
+            note_act(chosen.email)
             flash(
                 f"{chosen.name} validera à votre place dès qu’une personne du programme aura accepté. Prévenez-la.",
                 "success",
@@ -144,7 +144,7 @@ def stop_deputy(deputyship_id: UUID) -> Response:
         end_deputy(here.database, row.id, approver=approver, deputy=deputy, by=viewer().account_id, now=here.now())
     except Refused as refused:
         return _refused(row, refused)
-    note_access(here.database, viewer().account_id, "Remplacement arrêté", deputy.email, here.now())
+    note_act(deputy.email)
     flash(f"{deputy.name} ne valide plus à la place de {approver.name}.", "success")
     return redirect(url_for("finance.all_deputies"))
 
@@ -165,8 +165,7 @@ def _decide(row: Deputyship, approver: Person, deputy: Person, *, is_accepted: b
         by=viewer().account_id,
         now=here.now(),
     )
-    what = "Remplacement accepté" if is_accepted else "Remplacement refusé"
-    note_access(here.database, viewer().account_id, what, deputy.email, here.now())
+    note_act(deputy.email)
 
 
 def _page(row: Deputyship, form: Any) -> str:

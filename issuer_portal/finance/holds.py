@@ -9,7 +9,6 @@ from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from issuer_portal.finance.folder import READERS, blueprint, scope
-from voucher.access.audit import note_access
 from voucher.access.read import names_of
 from voucher.access.rules import Role
 from voucher.kernel.identifiers import new_id
@@ -25,6 +24,7 @@ from voucher.settlement.payable.hold_by_hand import (
     place_hold,
 )
 from voucher.web.access import staff, viewer
+from voucher.web.acts import note_act
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, SelectField, show_refusal
 from voucher.web.services import services
@@ -80,7 +80,7 @@ def new_hold() -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            note_access(here.database, viewer().account_id, "Paiement bloqué", form.pivot.data, here.now())
+            note_act(f"structure {form.pivot.data}")
             flash("Les paiements de cette structure sont bloqués. Ce qui lui est dû reste dû.", "success")
             return redirect(url_for("finance.all_holds"))
     return render_template("finance/new_hold.html", form=form)
@@ -101,7 +101,7 @@ def lift(hold_id: UUID) -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            note_access(here.database, viewer().account_id, "Blocage levé", row.pivot, here.now())
+            note_act(f"structure {row.pivot}")
             flash(f"Le blocage de {row.structure_name} est levé. Il ne retient plus ses règlements.", "success")
             return redirect(url_for("finance.all_holds"))
     return render_template("finance/lift_hold.html", form=form, row=row)

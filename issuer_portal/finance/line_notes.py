@@ -15,6 +15,7 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.settlement.reconciliation.line_notes import NOTE_LENGTH_MAX, NoteRow, write_note
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.forms import HouseForm, SelectField
 from voucher.web.services import services
 from voucher.web.views import flash_refusal, id_of
@@ -53,6 +54,7 @@ def _people(role: Role) -> list[Any]:
 
 @blueprint.post("/banque/lignes/<uuid:line_id>/note")
 @staff(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
+@leaves_line("écrire une note sur une ligne de banque")
 def note_line(line_id: UUID) -> Response:
     """Write a note, and who is on the line."""
     here = services()

@@ -24,6 +24,7 @@ from voucher.settlement.reconciliation.proposals import (
 from voucher.settlement.reconciliation.read_proposals import proposals_of
 from voucher.settlement.words.states import ProposalKind
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import EurosField, HouseForm, SelectField, show_refusal
 from voucher.web.services import services
@@ -100,6 +101,7 @@ def confirm_line(line_id: UUID, proposal_id: UUID) -> Response:
 
 @blueprint.post("/banque/lignes/<uuid:line_id>/propositions/<uuid:proposal_id>/retirer")
 @staff(Role.FINANCE_PREPARER, Role.FINANCE_APPROVER)
+@leaves_line("retirer une proposition sur une ligne de banque")
 def withdraw_line(line_id: UUID, proposal_id: UUID) -> Response:
     """Withdraw what nobody confirmed."""
     here = services()

@@ -13,6 +13,7 @@ from voucher.kernel.refusals import Refused
 from voucher.mail import read
 from voucher.settlement.batches.write_to_structures import send_again_to_structure
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing, state_column
 from voucher.web.tags import MESSAGE_TAGS
@@ -97,6 +98,7 @@ def message(message_id: UUID) -> str:
 
 @blueprint.post("/messages/<uuid:message_id>/renvoyer")
 @staff(*MAY_SEND)
+@leaves_line("renvoyer un message")
 def send_again(message_id: UUID) -> Response:
     """Send a message again that did not leave, to the address that the structure has now."""
     here = services()
@@ -107,6 +109,5 @@ def send_again(message_id: UUID) -> Response:
     except Refused as refused:
         flash_refusal(refused)
     else:
-        note_access(here.database, viewer().account_id, "Message renvoyé", str(message_id), here.now())
         flash("Le message repart au prochain tour, à l’adresse de la fiche de la structure.", "success")
     return redirect(url_for("finance.message", message_id=message_id))

@@ -56,7 +56,6 @@ def confirm_rib(details_id: UUID) -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            note_access(here.database, viewer().account_id, "RIB confirmé", f"structure {row.structure_id}", here.now())
             flash(
                 f"Le RIB de {row.structure_name} est confirmé. Ses prochains règlements iront sur ce compte.", "success"
             )
@@ -77,7 +76,6 @@ def dismiss_rib(details_id: UUID) -> Response:
     except Refused as refused:
         flash_refusal(refused)
         return redirect(url_for("finance.confirm_rib", details_id=details_id))
-    note_access(here.database, viewer().account_id, "RIB écarté", f"structure {row.structure_id}", here.now())
     flash(f"Le RIB de {row.structure_name} est écarté. Demandez-lui le bon.", "success")
     return redirect(url_for("finance.waiting_ribs"))
 

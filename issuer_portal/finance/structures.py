@@ -21,6 +21,7 @@ from voucher.settlement.batches.write_letter import BODY_LENGTH_MAX, NewLetter, 
 from voucher.settlement.payable.read_payment_facts import said_of
 from voucher.settlement.words.labels import DISPUTE_REASONS
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.tags import DISPUTE_TAGS, MESSAGE_TAGS
@@ -64,6 +65,7 @@ def structure_page(structure_id: UUID) -> str:
 
 @blueprint.route("/reglements/<uuid:advice_id>/ecrire", methods=["GET", "POST"])
 @staff(*WRITERS)
+@leaves_line("écrire à une structure")
 def write(advice_id: UUID) -> str | Response:
     """Write to the structure of a payment: a prepared e-mail, edited, then sent through the outbox."""
     here = services()

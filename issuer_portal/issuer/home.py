@@ -5,7 +5,6 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.distribution import read_stock
 from voucher.issuing import read as issuing
@@ -74,6 +73,5 @@ def new_key() -> Response:
     except Refused as refused:
         flash_refusal(refused)
     else:
-        note_access(here.database, viewer().account_id, "clé de signature créée", f"clé {key_id}", here.now())
         flash(f"La clé de signature n° {key_id} est créée. Vous pouvez commander des carnets.", "success")
     return redirect(url_for("issuer.home"))

@@ -17,6 +17,7 @@ from voucher.kernel.keyset import Asked
 from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.forms import show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing, rows_reader
@@ -60,6 +61,7 @@ def prescribers() -> str | Response:
 
 @blueprint.route("/prescripteurs/nouveau", methods=["GET", "POST"])
 @staff(Role.ISSUER)
+@leaves_line("enregistrer un prescripteur")
 def new_prescriber() -> str | Response:
     """Register a prescriber."""
     here, form = services(), PrescriberForm()
@@ -110,6 +112,7 @@ def prescriber(prescriber_id: UUID) -> str:
 
 @blueprint.route("/bordereaux/nouveau", methods=["GET", "POST"])
 @staff(Role.ISSUER)
+@leaves_line("déplacer des carnets")
 def new_slip() -> str | Response:
     """Entrust a range of booklets to a prescriber (`de` empty), or take it back from the one in `de`."""
     here, issuer_id = services(), own_issuer()

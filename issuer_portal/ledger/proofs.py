@@ -8,13 +8,13 @@ from flask import abort, make_response, render_template, request, send_file, url
 from werkzeug.wrappers import Response
 
 from issuer_portal.ledger.pages import READERS, blueprint
-from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.ledger import read_seals
 from voucher.proof.export_audit import export_audit
 from voucher.proof.sealing import journal_key, published_key, seal_now
 from voucher.trail.read import last_note, trail_state
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line, note_act
 from voucher.web.patience import takes_long
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
@@ -87,17 +87,17 @@ def entry_proof(entry_id: UUID) -> Response:
 
 @blueprint.post("/preuves/archive-audit.zip")
 @staff(Role.AUDITOR)
+@leaves_line("télécharger l’archive d’audit")
 @takes_long
 def audit_archive() -> Response:
     """Seal what waits, then give the audit archive; it leaves a line in the audit trail."""
-    here, who = services(), viewer()
-    now = here.now()
-    seal_now(here.database, here.settings, now)
+    here = services()
+    seal_now(here.database, here.settings, here.now())
     origin, key = journal_key(here.settings)
     # A file without a name: it goes with the answer, whoever stops reading.
     out = TemporaryFile(dir=here.settings.data_folder if here.settings.data_folder.is_dir() else None)  # noqa: SIM115
     made = export_audit(here.database, out, origin=origin, key=key)
     out.seek(0)
-    note_access(here.database, who.account_id, "Archive d’audit", f"{made.sealed_count} écritures", now)
+    note_act(f"{made.sealed_count} écritures")
     name = f"audit-{made.sealed_count}.zip"
     return send_file(out, "application/zip", as_attachment=True, download_name=name)

@@ -16,6 +16,7 @@ from voucher.network import read_imports
 from voucher.network.import_places import import_places
 from voucher.network.import_report import Outcome, ReportLine
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line, note_act
 from voucher.web.filters import plural
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
@@ -94,6 +95,7 @@ def imports() -> str | Response:
 
 @blueprint.route("/lieux/importer", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@leaves_line("importer des lieux")
 @takes_files
 def import_file() -> str | Response:
     """Import a file of the standard, whole."""
@@ -113,11 +115,12 @@ def import_file() -> str | Response:
             refused.field = refused.field or "file"
             show_refusal(form, refused)
         else:
-            flash(
-                f"Le fichier est lu : {plural(counts.taken_count, 'ligne prise', 'lignes prises')}, "
-                f"{plural(counts.unchanged_count, 'inchangée')}, {plural(counts.refused_count, 'refusée')}.",
-                "warn" if counts.refused_count else "success",
+            said = (
+                f"{plural(counts.taken_count, 'ligne prise', 'lignes prises')}, "
+                f"{plural(counts.unchanged_count, 'inchangée')}, {plural(counts.refused_count, 'refusée')}."
             )
+            note_act(f"{upload.filename} : {said}")
+            flash(f"Le fichier est lu : {said}", "warn" if counts.refused_count else "success")
             return redirect(url_for("programme.import_report", import_id=import_id))
     return render_template("programme/import_file.html", form=form)
 

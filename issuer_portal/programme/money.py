@@ -21,6 +21,7 @@ from voucher.programme.open_envelope import NewEnvelope, open_envelope
 from voucher.programme.parties import NewFunder, register_funder
 from voucher.programme.read_parties import FUNDER_KINDS
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import CountField, EurosField, HouseForm, SelectField, SirenField, show_refusal
 from voucher.web.services import services
@@ -128,6 +129,7 @@ def funders() -> str | Response:
 
 @blueprint.route("/financeurs/nouveau", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@leaves_line("enregistrer un financeur")
 def new_funder() -> str | Response:
     """Register a funder."""
     form: Any = FunderForm(id=str(new_id()))

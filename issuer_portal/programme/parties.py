@@ -20,6 +20,7 @@ from voucher.programme.read_parties import ISSUER_KINDS
 from voucher.programme.rules import LONE_COMMUNE
 from voucher.programme.territories import REGIONS
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import BicField, HouseForm, IbanField, SelectField, SirenField, show_refusal
 from voucher.web.services import services
@@ -99,6 +100,7 @@ def issuers() -> str | Response:
 
 @blueprint.route("/emetteurs/nouveau", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@leaves_line("enregistrer une collectivité")
 def new_issuer() -> str | Response:
     """Register a collectivité."""
     form: Any = IssuerForm(id=str(new_id()))
@@ -155,13 +157,6 @@ def new_paying_account() -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            note_access(
-                services().database,
-                viewer().account_id,
-                "Compte payeur enregistré",
-                f"{form.name.data}",
-                services().now(),
-            )
             flash(f"Le compte « {form.name.data} » est enregistré.", "success")
             return redirect(url_for("programme.paying_accounts"))
     return render_template("programme/new_paying_account.html", form=form)

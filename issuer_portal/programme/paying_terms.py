@@ -8,12 +8,12 @@ from werkzeug.wrappers import Response
 from wtforms.validators import InputRequired, Optional
 
 from issuer_portal.programme.folder import blueprint
-from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.programme.paying_account import SCHEMA_WORDS, PayingTerms, change_paying_terms, paying_account
 from voucher.programme.read import CHANNELS
 from voucher.web.access import staff, viewer
+from voucher.web.acts import note_act
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import CountField, HouseForm, SelectField, SirenField, show_refusal
 from voucher.web.services import services
@@ -45,7 +45,7 @@ def paying_terms(account_id: UUID) -> str | Response:
             show_refusal(form, refused)
         else:
             said = f"{account.name} : SIREN {terms.siren or 'inconnu'}, {terms.transfer_schema}, {terms.transfers_per_file} par fichier"
-            note_access(here.database, viewer().account_id, "Conditions d’un compte payeur changées", said, here.now())
+            note_act(said)
             flash(
                 f"Les conditions du compte « {account.name} » sont enregistrées. Elles valent pour les prochains lots.",
                 "success",

@@ -8,13 +8,13 @@ from werkzeug.wrappers import Response
 from wtforms.validators import InputRequired
 
 from issuer_portal.programme.folder import blueprint
-from voucher.access.audit import note_access
 from voucher.access.rules import Role
 from voucher.kernel.money import format_euros
 from voucher.kernel.refusals import Refused
 from voucher.programme import read
 from voucher.programme.change_payment_terms import PaymentTerms, change_payment_terms
 from voucher.web.access import staff, viewer
+from voucher.web.acts import note_act
 from voucher.web.asks_again import asks_again
 from voucher.web.filters import plural
 from voucher.web.forms import CountField, EurosField, HouseForm, SelectField, show_refusal
@@ -61,7 +61,7 @@ def payment_terms(agreement_id: UUID) -> str | Response:
                 f"{page.line.number} : {read.RHYTHMS[terms.settlement_rhythm]}, jusqu’au {terms.cut_off_day}, "
                 f"dès {format_euros(terms.minimum_payment_cents)}, en {plural(terms.payment_days, 'jour')}"
             )
-            note_access(here.database, viewer().account_id, "Conditions de paiement changées", said, here.now())
+            note_act(said)
             flash("Les conditions de paiement sont changées.", "success")
             return redirect(url_for("programme.agreement", agreement_id=agreement_id))
     return render_template("programme/payment_terms.html", page=page, form=form)

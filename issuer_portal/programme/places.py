@@ -15,6 +15,7 @@ from voucher.network import read
 from voucher.network.places import close_place, reopen_place
 from voucher.network.read import DEPARTMENT_NAMES, SERVICE_NAMES
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing
 from voucher.web.views import flash_refusal
@@ -102,6 +103,7 @@ def place(place_id: UUID) -> str:
 
 @blueprint.post("/lieux/<uuid:place_id>/fermer")
 @staff(Role.PROGRAMME)
+@leaves_line("fermer un lieu")
 def close(place_id: UUID) -> Response:
     """Close a place."""
     return _changed(place_id, is_open=False)
@@ -109,6 +111,7 @@ def close(place_id: UUID) -> Response:
 
 @blueprint.post("/lieux/<uuid:place_id>/rouvrir")
 @staff(Role.PROGRAMME)
+@leaves_line("rouvrir un lieu")
 def reopen(place_id: UUID) -> Response:
     """Open a place again."""
     return _changed(place_id, is_open=True)

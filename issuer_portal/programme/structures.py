@@ -24,6 +24,7 @@ from voucher.network.structures import (
     suspend_structure,
 )
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.rib_form import RibForm, record_rib
@@ -98,6 +99,7 @@ def structures() -> str | Response:
 
 @blueprint.route("/structures/nouvelle", methods=["GET", "POST"])
 @staff(Role.PROGRAMME)
+@leaves_line("enregistrer une structure")
 def new_structure() -> str | Response:
     """Propose a structure by hand."""
     form: Any = StructureForm(id=str(new_id()))
@@ -160,7 +162,6 @@ def qualify(structure_id: UUID) -> Response:
     except Refused as refused:
         flash_refusal(refused)
     else:
-        _note("Structure qualifiée", structure_id)
         flash("La structure est qualifiée. Ses lieux peuvent encaisser des chèques.", "success")
     return redirect(url_for("programme.structure", structure_id=structure_id))
 
@@ -179,7 +180,6 @@ def suspend(structure_id: UUID) -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            _note("Structure suspendue", structure_id)
             return _done(structure_id, "La structure est suspendue. Ce qui lui est dû reste dû.")
     return _structure_page(structure_id, suspension=form)
 
@@ -196,7 +196,6 @@ def change_rib(structure_id: UUID) -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            _note("RIB changé", structure_id)
             return _done(structure_id, said)
     return _structure_page(structure_id, rib=form)
 
@@ -212,7 +211,8 @@ def _structure_page(
     if page is None:
         abort(404)
     if page.bank_details:
-        _note("Lecture d’un RIB", structure_id)
+        here = services()
+        note_access(here.database, viewer().account_id, "Lecture d’un RIB", f"structure {structure_id}", here.now())
     said = {"name": page.line.name, "contact_email": page.contact_email, "vat_regime": page.vat_regime}
     return render_template(
         "programme/structure.html",
@@ -228,7 +228,3 @@ def _structure_page(
 def _done(structure_id: UUID, sentence: str) -> Response:
     flash(sentence, "success")
     return redirect(url_for("programme.structure", structure_id=structure_id))
-
-
-def _note(action: str, structure_id: UUID) -> None:
-    note_access(services().database, viewer().account_id, action, f"structure {structure_id}", services().now())

@@ -1,12 +1,20 @@
 """Sign in, sign out, change one's own password."""
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
-from issuer_portal.sign_in.folder import enter, too_early
+from issuer_portal.sign_in.folder import enter
+from issuer_portal.sign_in.provider import leave
+from issuer_portal.staff.scopes import scope_names, scope_word
 from voucher.access import accounts, sessions
+from voucher.access.own import did_lately
+from voucher.access.read_changes import waiting_address
+from voucher.access.read_roles import roles_of
 from voucher.access.rules import ROLE_NAMES
 from voucher.access.strength import PASSWORD_LENGTH_MIN
 from voucher.access.tries import TooManyTries
@@ -14,6 +22,7 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import SESSION_COOKIE, keep_session, public, staff, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.headers import passkey_page
+from voucher.web.limits import too_early
 from voucher.web.services import services
 from voucher.web.visit import visit
 
@@ -21,6 +30,19 @@ blueprint = Blueprint("staff", __name__, url_prefix="/personnes", template_folde
 
 AGAIN = "Ce n’est pas le même mot de passe. Écrivez-le de nouveau."
 WITHOUT_WAITING = "Pour ne pas attendre, choisissez un autre mot de passe avec « Mot de passe oublié »."
+
+
+LATELY_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRole:
+    """A role of one's own, in words."""
+
+    name: str
+    scope: str
+    granted_at: datetime
+    until_on: date | None
 
 
 class SignInForm(HouseForm):
@@ -64,10 +86,8 @@ def sign_in() -> str | Response:
 @blueprint.post("/deconnexion")
 @staff(before_factor=True)
 def sign_out() -> Response:
-    """End this session."""
-    sessions.sign_out(services().database, viewer(), now=services().now())
-    session.clear()
-    response = make_response(redirect(url_for("staff.sign_in")))
+    """End this session, and the provider's where it opened this one."""
+    response = leave(sessions.sign_out(services().database, viewer(), now=services().now()))
     response.delete_cookie(SESSION_COOKIE)
     return response
 
@@ -75,7 +95,7 @@ def sign_out() -> Response:
 @blueprint.route("/moi", methods=["GET", "POST"])
 @staff()
 def me() -> str | Response:
-    """Show one's roles; change one's password."""
+    """Show one's roles and what one did lately; change one's password."""
     form, here, who = PasswordForm(), services(), viewer()
     if form.validate_on_submit():
         try:
@@ -95,5 +115,18 @@ def me() -> str | Response:
         else:
             flash("Votre mot de passe est changé. Vos autres connexions sont fermées.", "success")
             return keep_session(make_response(redirect(url_for("staff.me"))), token)
-    roles = [ROLE_NAMES[role] for role, _ in viewer().grants]
-    return render_template("staff/me.html", form=form, who=viewer(), roles=roles, length_min=PASSWORD_LENGTH_MIN)
+    scopes = scope_names(here.database)
+    return render_template(
+        "staff/me.html",
+        form=form,
+        who=who,
+        roles=[
+            OwnRole(ROLE_NAMES[one.role], scope_word(scopes, one.scope_id), one.granted_at, one.until_on)
+            for one in roles_of(here.database, who.account_id)
+            if one.holds_at(here.now())
+        ],
+        waiting=waiting_address(here.database, who.account_id),
+        lately=did_lately(here.database, who.account_id, LATELY_MAX),
+        lately_max=LATELY_MAX,
+        length_min=PASSWORD_LENGTH_MIN,
+    )

@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
-from issuer_portal.sign_in.folder import too_early
 from issuer_portal.staff.accounts import AGAIN, blueprint
 from voucher.access import links
 from voucher.access.rules import LINK_LIVES, LinkPurpose
@@ -19,6 +18,7 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import keep_browser, public
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.headers import shows_code
+from voucher.web.limits import too_early
 from voucher.web.services import services
 from voucher.web.visit import visit
 
@@ -85,6 +85,7 @@ def _link_page(token: str, form: ChosenForm) -> str | Response:
         "staff/link.html",
         form=form,
         link=found,
+        token=token,
         is_first=found.purpose is LinkPurpose.INVITATION,
         length_min=PASSWORD_LENGTH_MIN,
     )

@@ -18,6 +18,11 @@ def scope_names(database: Database) -> dict[UUID, str]:
     }
 
 
+def scope_word(names: dict[UUID, str], scope_id: UUID | None) -> str:
+    """Return for what a role is held, of the names that `scope_names` gave."""
+    return names.get(scope_id, "") if scope_id else "tout le programme"
+
+
 _HELD_FOR = {
     Role.ISSUER: ("une collectivité", issuer_names),
     Role.FINANCE_PREPARER: ("une collectivité", issuer_names),

@@ -32,7 +32,6 @@ def rib() -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            note_access(database, account_id, "RIB changé", f"structure {structure_id}", services().now())
             flash(said, "success")
             return redirect(url_for("place.rib"))
     page = read_structures.structure(database, structure_id)

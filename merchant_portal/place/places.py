@@ -17,6 +17,7 @@ from voucher.network.places import PlaceDescription, add_place, close_place, des
 from voucher.network.read import SERVICE_NAMES
 from voucher.network.read_structures import STATE_NAMES
 from voucher.web.access import staff, viewer
+from voucher.web.acts import leaves_line
 from voucher.web.forms import CheckboxesField, HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.views import flash_refusal, id_of
@@ -59,6 +60,7 @@ def place(place_id: UUID) -> str:
 
 @blueprint.route("/nouveau", methods=["GET", "POST"])
 @staff(Role.PLACE_MANAGER)
+@leaves_line("enregistrer un lieu")
 def new_place() -> str | Response:
     """Add a place."""
     form: Any = PlaceForm(id=str(new_id()))
@@ -83,6 +85,7 @@ def new_place() -> str | Response:
 
 @blueprint.route("/<uuid:place_id>/corriger", methods=["GET", "POST"])
 @staff(Role.PLACE_MANAGER)
+@leaves_line("corriger un lieu")
 def correct_place(place_id: UUID) -> str | Response:
     """Correct what is said of a place."""
     page = _own(place_id)
@@ -107,6 +110,7 @@ def correct_place(place_id: UUID) -> str | Response:
 
 @blueprint.post("/<uuid:place_id>/fermer")
 @staff(Role.PLACE_MANAGER)
+@leaves_line("fermer un lieu")
 def close(place_id: UUID) -> Response:
     """Close a place."""
     return _changed(place_id, is_open=False)
@@ -114,6 +118,7 @@ def close(place_id: UUID) -> Response:
 
 @blueprint.post("/<uuid:place_id>/rouvrir")
 @staff(Role.PLACE_MANAGER)
+@leaves_line("rouvrir un lieu")
 def reopen(place_id: UUID) -> Response:
     """Open a place again."""
     return _changed(place_id, is_open=True)

@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webauthn.helpers import bytes_to_base64url
 
-from tests.soft_key import ORIGIN, PARTY, SoftKey
+from tests.soft_key import OURS, PARTY, SoftKey
 from voucher.access.factors.passkey_answers import WrongAnswer, named_key, read_new_key, read_use
-from voucher.kernel.relying_party import RelyingParty
 
-OURS = RelyingParty(PARTY, ORIGIN)
 CHALLENGE = "AAAA"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),

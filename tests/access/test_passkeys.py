@@ -13,21 +13,19 @@ from sqlalchemy import func, select
 
 from tests.clients import PASSWORD, a_person
 from tests.listed import listed
-from tests.soft_key import ORIGIN, PARTY, PRESENT, SoftKey
+from tests.soft_key import OURS, PRESENT, SoftKey
 from voucher.access import accounts, sessions
 from voucher.access.factors import passkey_proof, passkeys
 from voucher.access.model import SignInStep, StaffSession
-from voucher.access.read import trail
+from voucher.access.read_trail import trail
 from voucher.access.rules import STEP_DURATION, Door, Role
 from voucher.access.sessions import NOWHERE, Viewer, viewer_of
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
-from voucher.kernel.relying_party import RelyingParty
 from voucher.mail.model import OutboxMessage
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
-OURS = RelyingParty(PARTY, ORIGIN)
 EMAIL = "lea@lieu.example"
 
 

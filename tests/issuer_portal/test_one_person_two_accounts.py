@@ -6,19 +6,22 @@ other person of the programme, who confirms nothing here. What Pat controls is f
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 import voucher
 from tests.clients import a_person, app_for, csrf_token, sign_in
 from tests.listed import listed
+from tests.soft_key import SoftKey, add_passkey, enter_by_passkey
 from voucher.access import links, sessions
 from voucher.access.read import Person, people
 from voucher.access.read_changes import had_hand_in, waiting_changes
@@ -27,6 +30,7 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
+from voucher.kernel.tries import TryCount
 from voucher.mail.model import OutboxMessage
 from voucher.settlement.batches import deputies
 from voucher.web.access import access_of
@@ -82,6 +86,7 @@ class World:
     alice: UUID
     claire: UUID
     client: FlaskClient
+    keys: list[SoftKey] = field(default_factory=list)  # passkeys of Pat's
 
     def post(self, path: str, **data: object) -> int:
         """Post a form as Pat, who has just signed in; return the status."""
@@ -137,18 +142,34 @@ class World:
     def controlled(self) -> list[set[Role]]:
         """Return the roles of each account that Pat can sign in to: with a password chosen by a link, and Pat's own."""
         found, _ = listed(people(self.database, Asked(sort="name", limit=99), now=NOW))
-        return [{role for role, _ in row.roles} for row in found if row.id == self.pat or self._opens(row.email)]
+        return [{role for role, _ in row.roles} for row in found if row.id == self.pat or self._opens(row)]
 
     def others(self) -> list[UUID]:
         """Return the accounts beside Pat's own that Pat can sign in to."""
         found, _ = listed(people(self.database, Asked(sort="name", limit=99), now=NOW))
-        return [row.id for row in found if row.id != self.pat and self._opens(row.email)]
+        return [row.id for row in found if row.id != self.pat and self._opens(row)]
 
-    def _opens(self, email: str) -> bool:
-        try:
-            return bool(sessions.sign_in(self.database, email, KNOWN_TO_PAT, now=NOW + timedelta(hours=1)))
-        except Refused:
-            return False
+    def plant_passkey(self, email: str) -> None:
+        """Add a passkey of Pat's own to an account that Pat's password opens."""
+        found = sessions.viewer_of(
+            self.database, sessions.sign_in(self.database, email, KNOWN_TO_PAT, now=NOW), now=NOW
+        )
+        assert found is not None
+        self.keys.append(add_passkey(self.database, found, NOW))
+
+    def _opens(self, row: Person) -> bool:
+        later = NOW + timedelta(hours=1)
+        ways: list[Callable[[], str]] = [partial(sessions.sign_in, self.database, row.email, KNOWN_TO_PAT, now=later)]
+        ways += [partial(enter_by_passkey, self.database, key, later) for key in self.keys]
+        opened = set()
+        for way in ways:
+            with suppress(Refused):
+                entered = sessions.viewer_of(self.database, way(), now=later)
+                opened.add(entered.account_id if entered else None)
+        # None is put off for the tries before it: Pat has time.
+        with self.database.write() as session:
+            session.execute(delete(TryCount))
+        return row.id in opened
 
 
 @pytest.fixture
@@ -235,6 +256,26 @@ def planting_a_password_then_moving_the_account_to_somebody_honest(world: World)
     assert other in {row.id for row in world.with_role(Role.FINANCE_PREPARER)}
 
 
+def planting_a_passkey_then_moving_the_account_to_somebody_honest(world: World) -> None:
+    """A passkey opens an account by itself: it would go on doing so for whoever planted it."""
+    other = world.invite(PATS_OTHER)
+    world.read_mail()
+    world.plant_passkey(PATS_OTHER)
+    assert world.post(f"/personnes/{other}/adresse", email="luce@lieu.example") == 302
+    world.ask(other, Role.FINANCE_PREPARER)
+    world.confirm_as_quentin()
+    assert other in {row.id for row in world.with_role(Role.FINANCE_PREPARER)}
+
+
+def having_planted_a_passkey_with_a_password_that_one_had_set(world: World) -> None:
+    luce = a_person(world.database, None, now=NOW, email="luce@lieu.example", password=KNOWN_TO_PAT)
+    world.plant_passkey("luce@lieu.example")
+    assert world.others() == [luce]
+    world.ask(luce, Role.FINANCE_APPROVER)
+    world.confirm_as_quentin()
+    assert luce in {row.id for row in world.with_role(Role.FINANCE_APPROVER)}
+
+
 def having_set_a_password_when_one_still_could(world: World) -> None:
     luce = a_person(world.database, None, now=NOW, email="luce@lieu.example", password=KNOWN_TO_PAT)
     assert world.others() == [luce]
@@ -312,6 +353,8 @@ WAYS: tuple[Callable[[World], None], ...] = (
     confirming_from_the_second_account,
     giving_oneself_the_role,
     planting_a_password_then_moving_the_account_to_somebody_honest,
+    planting_a_passkey_then_moving_the_account_to_somebody_honest,
+    having_planted_a_passkey_with_a_password_that_one_had_set,
     having_set_a_password_when_one_still_could,
     moving_somebody_honest_to_one_s_own_address_while_it_waits,
     pointing_a_waiting_message_elsewhere,

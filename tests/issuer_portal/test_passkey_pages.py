@@ -76,7 +76,7 @@ def test_a_passkey_that_is_refused_leads_back_to_the_door_with_what_to_do(databa
         answer = enter(stranger, key, "/registre/", **lies)
         assert answer.location == "/personnes/connexion?suite=/registre/"
         said = stranger.get(answer.location).text
-        assert "Choisissez une autre clé, ou écrivez votre mot de passe." in said or "Utilisez un autre moyen" in said
+        assert "Choisissez une autre clé, ou un autre moyen d’entrer." in said or "Utilisez un autre moyen" in said
         assert stranger.get("/registre/").status_code == 302
     empty = stranger.post(DOOR, data={"csrf_token": csrf_token(stranger.get("/personnes/connexion").text)})
     assert "Rechargez-la, puis recommencez." in stranger.get(empty.location).text
@@ -155,7 +155,7 @@ def test_who_has_a_passkey_proves_with_it_who_is_there(database: Database) -> No
         )
 
     for refused in (prove(client, key, origin="https://ailleurs.example"), prove(other, key)):
-        assert "Choisissez une autre clé, ou écrivez votre mot de passe." in refused.text
+        assert "Choisissez une autre clé, ou un autre moyen d’entrer." in refused.text
         assert "Qui est là ?" in refused.text
     assert prove(client, key).location == f"/personnes/{new['id']}"
 
@@ -205,7 +205,10 @@ def test_a_passkey_of_another_person_is_found_nowhere(database: Database) -> Non
 
 
 def test_the_door_alone_runs_our_scripts_and_says_so_to_browsers_without(sqlite_database: Database) -> None:
-    client = app_for(sqlite_database).test_client()
+    app = app_for(sqlite_database)
+    client = app.test_client()
+    marked = {endpoint for endpoint, view in app.view_functions.items() if view.__dict__.get("asks_passkey")}
+    assert marked == {"staff.sign_in", "sign_in.second_factor"}, "public pages that may run a script: read it twice"
     page = client.get("/personnes/connexion")
     assert "script-src 'self';" in page.headers["Content-Security-Policy"]
     assert page.text.count("<script") == 1

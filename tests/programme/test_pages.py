@@ -193,7 +193,7 @@ def test_a_structure_is_proposed_qualified_paid_and_suspended(database: Database
     assert found is not None
     assert (found.line.state, found.line.name, found.vat_regime) == ("suspended", "Anonymal Reims", "exonéré")
     trail = client.get("/personnes/journal").get_data(as_text=True)
-    assert "RIB changé" in trail
+    assert "Changer un RIB" in trail
     assert "Lecture d’un RIB" in trail
 
 

@@ -86,7 +86,7 @@ def test_the_archive_is_the_auditors_alone_and_leaves_a_line(database: Database,
     assert command.main([str(tmp_path / "a.zip"), "--key", published_key(app.extensions["services"].settings)]) == 0
     with ZipFile(io.BytesIO(data)) as archive:
         assert "audit/verify.py" in archive.namelist()
-    assert "Archive d’audit" in auditor.get("/personnes/journal").text
+    assert "Télécharger l’archive d’audit" in auditor.get("/personnes/journal").text
     programme = signed_in_client(app, database, Role.PROGRAMME)
     assert programme.post("/registre/preuves/archive-audit.zip", data={"csrf_token": token}).status_code in (400, 403)
 

@@ -125,7 +125,11 @@ def test_somebody_without_a_role_reads_finance_for_those_days_and_does_nothing_e
     assert client.get("/comptabilite/").status_code == 403
     house.now = NOW + timedelta(minutes=6)
     assert "prouvez que c’est bien vous, pour valider un lot." in house.approve(client, batch_id)
-    assert "est validé" in house.approve(house.client(luce), batch_id)
+    client = house.client(luce)
+    assert "est validé" in house.approve(client, batch_id)
+    # Who stands in for who pays signs in again as soon as who pays.
+    house.now += timedelta(minutes=31)
+    assert client.get("/finances/").status_code == 302
 
 
 def nothing(_: House, __: UUID) -> None:

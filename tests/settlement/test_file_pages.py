@@ -135,7 +135,7 @@ def test_the_programme_sets_what_an_accounts_bank_takes(sqlite_database: Databas
         account = session.execute(select(PayingAccount.transfer_schema, PayingAccount.transfers_per_file)).one()
         trail = session.execute(select(AuditLine.action, AuditLine.subject)).all()
     assert tuple(account) == ("pain.001.001.03", 2_000)
-    assert any(row[0] == "Conditions d’un compte payeur changées" and "2000 par fichier" in row[1] for row in trail)
+    assert any(row[0] == "Changer les conditions d’un compte payeur" and "2000 par fichier" in row[1] for row in trail)
     assert "de 1 à" in office.post(
         programme, address, address, transfer_schema="pain.001.001.09", transfers_per_file="100001"
     )

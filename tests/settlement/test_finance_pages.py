@@ -187,7 +187,7 @@ def test_a_rib_is_confirmed_from_its_page_by_another_person(office: Office) -> N
     assert office.as_role(Role.AUDITOR).get("/finances/ribs-a-confirmer").status_code == 200
     assert office.as_role(Role.AUDITOR).get(found[0]).status_code == 403
     with office.database.read() as session:
-        assert "RIB confirmé" in session.scalars(select(AuditLine.action)).all()
+        assert "Confirmer un RIB" in session.scalars(select(AuditLine.action)).all()
 
 
 def test_a_rib_is_dismissed_from_its_page_and_a_stranger_does_not_see_it(office: Office) -> None:

@@ -45,6 +45,7 @@ LEFT_OUT = {
     "takes back what waits for a second person, or a link that nobody used: nothing had happened yet": {
         "POST /comptabilite/exercices/<int:year>/renoncer",
         "POST /finances/banque/lignes/<uuid:line_id>/propositions/<uuid:proposal_id>/retirer",
+        "POST /mon-compte/adresse/retirer",
         "POST /personnes/<uuid:account_id>/liens/annuler",
     },
     "writes words: a note, an e-mail to the address that the structure has": {
@@ -75,6 +76,7 @@ LEFT_OUT = {
         "GET/POST /personnes/moi",
         "POST /personnes/deconnexion",
     },
+    "one's own name: it opens nothing, and the trail keeps the one before": {"GET/POST /mon-compte/nom"},
     "asks one's own device, or names what it keeps: what is added or removed after that asks": {
         "POST /connexion/qui-est-la/cle-d-acces",
         "POST /mon-compte/cles-d-acces/debut",
@@ -200,9 +202,10 @@ def test_who_guesses_at_a_screen_left_open_is_stopped_as_at_the_sign_in(database
     wait(app, database)
     for _ in range(5):
         client.post("/personnes/nouvelle", data=data)
-    assert (
-        "Trop d’essais de suite. Attendez"
-        in client.post("/personnes/nouvelle", data=data | {"who-password": PASSWORD}).text
+    refused = client.post("/personnes/nouvelle", data=data | {"who-password": PASSWORD})
+    assert "Trop d’essais de suite. Attendez" in refused.text
+    assert (refused.status_code, int(refused.headers["Retry-After"])) == (429, 1), (
+        "two at once are looked at, then a second passes"
     )
 
 

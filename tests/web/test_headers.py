@@ -1,4 +1,4 @@
-"""Headers: one strict policy for all pages, three marks for those that need another."""
+"""Headers: one strict policy for all pages, four marks for those that need another."""
 
 import re
 

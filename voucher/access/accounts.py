@@ -2,25 +2,35 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import Row, insert, update
+from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.browsers import known_browser
 from voucher.access.changes import drop_changes
-from voucher.access.find import ACCOUNT, locked_account, new_address, refuse_known_address, take_turn_on_accounts
+from voucher.access.factors.held import end_factors
+from voucher.access.find import (
+    ACCOUNT,
+    locked_account,
+    new_address,
+    person_name,
+    refuse_known_address,
+    take_turn_on_accounts,
+)
 from voucher.access.grants import holds_on
 from voucher.access.letters import write_to_person
 from voucher.access.links import end_links, put_password, queue_link
-from voucher.access.model import RoleGrant, StaffAccount, StaffSession
+from voucher.access.model import RoleGrant, StaffAccount
 from voucher.access.passwords import hash_password, is_password
+from voucher.access.provider.identities import end_identity
 from voucher.access.rules import ROLE_NAMES, Door, LinkEnd, Origin, Role
-from voucher.access.sessions import NOWHERE, Visit, open_session
+from voucher.access.sessions import NOWHERE, Visit, end_all, open_session
 from voucher.access.strength import password_weakness
 from voucher.access.tries import Guess, begin_try, note_failure, was_right
 from voucher.kernel.calendar import french_instant, paris_day
-from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, changed
 from voucher.kernel.idempotency import is_replay
 from voucher.kernel.refusals import Refused
@@ -43,7 +53,7 @@ def open_account(database: Database, account: NewAccount, *, by: UUID | None, no
     `by` None is the host, which prints the link itself (`links.print_link`); anybody else's invitation goes by e-mail.
     """
     email = new_address(account.email)
-    name = required_text(account.name, "name", 120)
+    name = person_name(account.name)
     with database.write() as session:
         row = {"id": account.id, "email": email, "name": name}
         if is_replay(session, StaffAccount, row):
@@ -69,7 +79,7 @@ def revoke_role(database: Database, account_id: UUID, role: Role, *, by: UUID, n
         )
         if taken == 0:
             return
-        session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
+        end_all(session, account_id)
         line_id = note(session, by, "role_revoked", f"{account.email} : {ROLE_NAMES[role]}", now)
         sentence = f"Le rôle « {ROLE_NAMES[role]} » vous a été retiré le {french_instant(now)}."
         write_to_person(
@@ -88,23 +98,28 @@ def close_account(database: Database, account_id: UUID, *, by: UUID, now: dateti
     with database.write() as session:
         take_turn_on_accounts(session)
         account = locked_account(session, account_id)
-        close = update(StaffAccount).where(StaffAccount.id == account_id, StaffAccount.closed_at.is_(None))
-        if changed(session, close.values(closed_at=now)) == 0:
-            return
-        end_links(session, account_id, LinkEnd.CANCELLED, now)
-        drop_changes(session, account_id, by, now)
-        session.execute(delete(StaffSession).where(StaffSession.account_id == account_id))
-        line_id = note(session, by, "account_closed", account.email, now)
-        sentence = f"Votre compte a été fermé le {french_instant(now)}. Vous ne pouvez plus vous connecter."
-        write_to_person(
-            session,
-            email=account.email,
-            name=account.name,
-            about_id=line_id,
-            subject="votre compte est fermé",
-            sentence=sentence,
-            now=now,
-        )
+        if account.closed_at is None:
+            shut(session, account, by=by, now=now)
+
+
+def shut(session: Session, account: Row[*tuple[Any, ...]], *, by: UUID | None, now: datetime, why: str = "") -> None:
+    """Close an open account, whose row the caller holds; `why` goes on from « Votre compte a été fermé le … »."""
+    session.execute(update(StaffAccount).where(StaffAccount.id == account.id).values(closed_at=now))
+    end_links(session, account.id, LinkEnd.CANCELLED, now)
+    end_factors(session, account.id, now)
+    drop_changes(session, account.id, by, now)
+    end_identity(session, account.id, now)
+    end_all(session, account.id)
+    line_id = note(session, by, "account_closed", f"{account.email}{why}", now)
+    write_to_person(
+        session,
+        email=account.email,
+        name=account.name,
+        about_id=line_id,
+        subject="votre compte est fermé",
+        sentence=f"Votre compte a été fermé le {french_instant(now)}{why}. Vous ne pouvez plus vous connecter.",
+        now=now,
+    )
 
 
 def change_password(

@@ -3,19 +3,29 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, exists, or_, select
 from sqlalchemy.orm import Session
 
-from voucher.access.model import StaffAccount
+from voucher.access.model import ProviderIdentity, StaffAccount
+from voucher.kernel.characters import is_invisible
 from voucher.kernel.clean_input import required_text
-from voucher.kernel.database import take_turn
+from voucher.kernel.database import Database, take_turn
 from voucher.kernel.refusals import Refused
 from voucher.mail.queue import is_address
+
+NOBODY_THERE = "Aucun compte ouvert n’a cette adresse. Ouvrez-en un avec « voucher account open »."
+"""What a command says of an address that has no account."""
 
 
 def take_turn_on_accounts(session: Session) -> None:
     """Wait until nobody else gives roles, changes addresses or closes accounts, and hold that turn until the end."""
     take_turn(session, "accounts")
+
+
+def has_way_in() -> ColumnElement[bool]:
+    """Say whether an account's person can come in: a password was chosen, or a provider's identity opens the account."""
+    identity = exists().where(ProviderIdentity.account_id == StaffAccount.id, ProviderIdentity.ended_at.is_(None))
+    return or_(StaffAccount.password_hash.is_not(None), identity)
 
 
 ACCOUNT: Select[*tuple[Any, ...]] = select(
@@ -24,6 +34,7 @@ ACCOUNT: Select[*tuple[Any, ...]] = select(
     StaffAccount.name,
     StaffAccount.password_hash,
     StaffAccount.closed_at,
+    has_way_in().label("has_way_in"),
 )
 
 
@@ -58,7 +69,23 @@ def new_address(text: str) -> str:
     return email
 
 
+def person_name(text: str) -> str:
+    """Return the name of a person as it is kept: what no screen shows is taken away. Raises Refused (field `name`)."""
+    return required_text("".join(mark for mark in text if not is_invisible(mark)), "name", 120)
+
+
 def refuse_known_address(session: Session, email: str) -> None:
     """Raise Refused when an account, open or closed, has this address."""
     if session.scalar(select(StaffAccount.id).where(StaffAccount.email == email)) is not None:
         raise Refused("email_taken", "Cette adresse a déjà un compte. Cherchez-la dans la liste.", "email")
+
+
+def open_account_at(database: Database, email: str) -> UUID:
+    """Return the open account of an address. Raises Refused where there is none."""
+    with database.read() as session:
+        account_id = session.scalar(
+            select(StaffAccount.id).where(StaffAccount.email == email.strip().lower(), StaffAccount.closed_at.is_(None))
+        )
+    if account_id is None:
+        raise Refused("unknown_account", NOBODY_THERE)
+    return account_id

@@ -21,9 +21,9 @@ from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 
 
-def holds_on(day: date | BindParameter[date]) -> ColumnElement[bool]:
+def holds_on(day: date | BindParameter[date], grant: type[RoleGrant] = RoleGrant) -> ColumnElement[bool]:
     """Say, of a grant, that it was not taken away and that its last day is not over on this day, which is today in Paris."""
-    return RoleGrant.revoked_at.is_(None) & or_(RoleGrant.until_on.is_(None), RoleGrant.until_on >= day)
+    return grant.revoked_at.is_(None) & or_(grant.until_on.is_(None), grant.until_on >= day)
 
 
 def until(day: date | None) -> str:

@@ -5,11 +5,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, or_, select
+from sqlalchemy import Row, Select, case, or_, select
 from sqlalchemy.orm import aliased
 
 from voucher.access.model import AccountChange, RoleGrant, StaffAccount
-from voucher.access.rules import ChangeOutcome, Role
+from voucher.access.rules import ROLE_NAMES, ChangeOutcome, Role
 from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
@@ -34,6 +34,10 @@ class RoleHeld:
     confirmed_by_name: str | None
     until_on: date | None
     ended_at: datetime | None
+
+    def holds_at(self, now: datetime) -> bool:
+        """Say whether the person has it at an instant after it was given."""
+        return self.ended_at is None or self.ended_at > now
 
 
 def roles_of(database: Database, account_id: UUID) -> list[RoleHeld]:
@@ -63,7 +67,7 @@ def roles_held_on(database: Database, day: date, asked: Asked) -> Page[RoleHeld]
     sorts = {
         "name": StaffAccount.name,
         "email": StaffAccount.email,
-        "role": RoleGrant.role,
+        "role": _ROLE_NAME,
         "granted_at": RoleGrant.granted_at,
     }
     with database.read() as session:
@@ -71,6 +75,7 @@ def roles_held_on(database: Database, day: date, asked: Asked) -> Page[RoleHeld]
     return page.of(_role_held(row) for row in page.rows)
 
 
+_ROLE_NAME = case(*((RoleGrant.role == role, name) for role, name in ROLE_NAMES.items()))
 _GIVER, _CONFIRMER = aliased(StaffAccount), aliased(StaffAccount)
 
 

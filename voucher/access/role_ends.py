@@ -5,15 +5,16 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.find import take_turn_on_accounts
 from voucher.access.grants import end, holds_on
 from voucher.access.letters import write_to_person
-from voucher.access.model import RoleGrant, StaffAccount, StaffSession
+from voucher.access.model import RoleGrant, StaffAccount
 from voucher.access.rules import ROLE_NAMES
+from voucher.access.sessions import end_all
 from voucher.kernel.calendar import french_date, paris_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.mail.letter_kinds import LetterKind
@@ -48,7 +49,7 @@ def end_roles(database: Database, now: datetime) -> RolesOver:
             _tell(session, row, row.id, "un de vos rôles prend fin bientôt", said, now)
         for row in over:
             end(session, row.id, row.until_on, now)
-            session.execute(delete(StaffSession).where(StaffSession.account_id == row.account_id))
+            end_all(session, row.account_id)
             what = f"{row.email} : {ROLE_NAMES[row.role]}, dernier jour le {french_date(row.until_on)}"
             line_id = note(session, None, "role_over", what, now)
             said = f"Le rôle « {ROLE_NAMES[row.role]} » était à vous jusqu’au {french_date(row.until_on)} compris. Il est fini."

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from voucher.kernel.idle_limits import IdleLimits
+
 
 class Role(StrEnum):
     """What a person may do."""
@@ -141,7 +143,24 @@ STEP_DURATION = timedelta(minutes=10)
 PROOF_DURATION = timedelta(minutes=5)
 """How long a proof of who is there is good for the acts that take one."""
 
-SESSION_DURATION = timedelta(hours=10)
+SESSION_DURATION = timedelta(hours=12)
+"""After which everybody signs in again, however busy."""
+
+PAYING_ROLES = frozenset({Role.FINANCE_PREPARER, Role.FINANCE_APPROVER})
+COUNTER_ROLES = frozenset({Role.MEDIATOR, Role.PLACE_MANAGER})
+
+
+def idle_limit(roles: Iterable[Role], limits: IdleLimits) -> timedelta:
+    """Return how long a session of a person with these roles may stay without a page: the strictest of what each may."""
+    minutes = {
+        limits.finance_minutes
+        if role in PAYING_ROLES
+        else limits.counter_minutes
+        if role in COUNTER_ROLES
+        else limits.other_minutes
+        for role in roles
+    }
+    return timedelta(minutes=min(minutes, default=limits.other_minutes))
 
 
 def is_fresh(confirmed_at: datetime, now: datetime) -> bool:

@@ -18,7 +18,7 @@ from voucher.access.find import ACCOUNT
 from voucher.access.grants import holds_on
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
 from voucher.access.passwords import is_password
-from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage
+from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage, idle_limit
 from voucher.access.tokens import new_token
 from voucher.access.tokens import token_hash as token_hash
 from voucher.access.tries import Guess, begin_try, note_failure, was_right
@@ -27,11 +27,13 @@ from voucher.access.visits import Visit as Visit
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.idle_limits import USUAL_IDLE_LIMITS, IdleLimits
 from voucher.kernel.refusals import Refused
 
-SEEN_EVERY = timedelta(minutes=5)
+SEEN_EVERY = timedelta(minutes=1)
+"""How exactly it is noted when a person was seen last: a session that stays idle ends that much too early, at most."""
 
-
+SIGNED_OUT = "Votre connexion est terminée. Rien n’a changé. Reconnectez-vous, puis recommencez."
 WAITING_OVER = "Dix minutes ont passé depuis votre mot de passe. Connectez-vous de nouveau."
 """What is said of a session that waited too long."""
 
@@ -40,7 +42,7 @@ WAITING_OVER = "Dix minutes ont passé depuis votre mot de passe. Connectez-vous
 class Viewer:
     """The person behind a request: who they are, what they may do and for whom.
 
-    `is_strong`: two factors were shown. `confirmed_at`: when they last proved who they are. `browser_id`: the browser, where it is known.
+    `is_strong`: two factors were shown. `confirmed_at`: when they last proved who they are. `seen_at`: when they last opened a page.
     """
 
     account_id: UUID
@@ -52,7 +54,7 @@ class Viewer:
     door: Door
     is_strong: bool
     confirmed_at: datetime
-    browser_id: UUID | None
+    seen_at: datetime
 
     def may(self, *roles: Role) -> bool:
         """Say whether the person has one of these roles."""
@@ -123,7 +125,9 @@ def open_session(
     browser_id = None
     if stage is SessionStage.OPEN:
         browser_id = remember_browser(session, account_id, visit, now)
-        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(used_at=now))
+        # Whoever comes in keeps the account, whatever a letter said.
+        used = {"used_at": now, "closing_letter_id": None}
+        session.execute(update(StaffAccount).where(StaffAccount.id == account_id).values(**used))
     token = new_token()
     session.execute(
         insert(StaffSession).values(
@@ -189,10 +193,18 @@ def confirm_now(session: Session, who: Viewer, act: str, now: datetime) -> None:
     """Note that a person has just proved again who they are, to do `act`. Raises Refused where their session has ended meanwhile."""
     fresh = update(StaffSession).where(StaffSession.token_sha256 == who.token_sha256).values(confirmed_at=now)
     if changed(session, fresh) == 0:
-        raise Refused(
-            "signed_out", "Votre connexion est terminée. Rien n’a changé. Reconnectez-vous, puis recommencez."
-        )
+        raise Refused("signed_out", SIGNED_OUT)
     note(session, who.account_id, "confirmed_again", act, now)
+
+
+def change_token(database: Database, viewer: Viewer) -> str:
+    """Return the token that replaces a session's, which serves no more. Raises Refused where the session has just been ended."""
+    token = new_token()
+    with database.write() as session:
+        same = update(StaffSession).where(StaffSession.token_sha256 == viewer.token_sha256)
+        if changed(session, same.values(token_sha256=token_hash(token))) == 0:
+            raise Refused("signed_out", SIGNED_OUT)
+    return token
 
 
 def renew_session(session: Session, token_sha256: bytes, *, now: datetime, visit: Visit, is_strong: bool) -> str:
@@ -207,7 +219,7 @@ def renew_session(session: Session, token_sha256: bytes, *, now: datetime, visit
     ).one_or_none()
     if before is None:
         raise Refused("session_ended", "Votre connexion est terminée. Connectez-vous de nouveau.")
-    session.execute(delete(StaffSession).where(StaffSession.account_id == before.account_id))
+    end_all(session, before.account_id)
     return open_session(session, now=now, visit=visit, is_strong=is_strong, **before._asdict())
 
 
@@ -221,7 +233,6 @@ _VIEWER = (
         StaffSession.door,
         StaffSession.is_strong,
         StaffSession.confirmed_at,
-        StaffSession.browser_id,
         RoleGrant.role,
         RoleGrant.scope_id,
     )
@@ -233,18 +244,17 @@ _VIEWER = (
 )
 
 
-def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None:
-    """Return the person of a session that is still good, or None."""
+def viewer_of(database: Database, token: str, *, now: datetime, idle: IdleLimits = USUAL_IDLE_LIMITS) -> Viewer | None:
+    """Return the person of a session that is still good, or None. Whoever opens a page for them calls `note_seen`."""
     hashed = token_hash(token)
     with database.ask() as connection:
         rows = connection.execute(_VIEWER, {"token_sha256": hashed, "now": now, "today": paris_day(now)}).all()
     if not rows:
         return None
     first = rows[0]
-    if now - first.seen_at > SEEN_EVERY:
-        with database.write() as session:
-            session.execute(update(StaffSession).where(StaffSession.token_sha256 == hashed).values(seen_at=now))
     grants = tuple((row.role, row.scope_id) for row in rows if row.role is not None)
+    if now - first.seen_at > idle_limit((role for role, _ in grants), idle):
+        return None
     return Viewer(
         account_id=first.id,
         name=first.name,
@@ -255,15 +265,34 @@ def viewer_of(database: Database, token: str, *, now: datetime) -> Viewer | None
         door=first.door,
         is_strong=first.is_strong,
         confirmed_at=first.confirmed_at,
-        browser_id=first.browser_id,
+        seen_at=first.seen_at,
     )
 
 
-def sign_out(database: Database, viewer: Viewer, *, now: datetime) -> None:
-    """End one session."""
+def note_seen(database: Database, viewer: Viewer, now: datetime) -> None:
+    """Note that a person has opened a page now."""
+    if now - viewer.seen_at > SEEN_EVERY:
+        with database.write() as session:
+            session.execute(
+                update(StaffSession).where(StaffSession.token_sha256 == viewer.token_sha256).values(seen_at=now)
+            )
+
+
+def sign_out(database: Database, viewer: Viewer, *, now: datetime) -> str:
+    """End one session; return what its identity provider asks for to end its own, empty for one that a provider did not open."""
     with database.write() as session:
-        session.execute(delete(StaffSession).where(StaffSession.token_sha256 == viewer.token_sha256))
+        ended = delete(StaffSession).where(StaffSession.token_sha256 == viewer.token_sha256)
+        hint = session.scalar(ended.returning(StaffSession.provider_hint))
         note(session, viewer.account_id, "signed_out", "", now)
+    return hint or ""
+
+
+def end_all(session: Session, account_id: UUID, but: bytes = b"") -> int:
+    """End the sessions of a person inside the caller's transaction, those that wait too, but one by the hash of its token; count them."""
+    return changed(
+        session,
+        delete(StaffSession).where(StaffSession.account_id == account_id, StaffSession.token_sha256 != but),
+    )
 
 
 def choose_place(database: Database, viewer: Viewer, place_id: UUID) -> None:

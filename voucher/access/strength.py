@@ -5,6 +5,8 @@ import unicodedata
 
 from zxcvbn import zxcvbn  # type: ignore[import-untyped]
 
+from voucher.access.passwords import prepared
+
 PASSWORD_LENGTH_MIN = 12
 """CNIL 2022-100, case 2: 50 bits or more with a lock-out; twelve characters of letters and digits are 62."""
 
@@ -44,12 +46,17 @@ _SEPARATORS = re.compile(r"[\s\-_.,;:'’/+*!?]+")
 def password_weakness(password: str, email: str, name: str, programme_name: str = "") -> str | None:
     """Return a French sentence that says what to change in a password, or None when it is good.
 
-    `email` and `name` are the person's: neither may be in it. The programme's name counts with the product's words.
+    `email` and `name` are the person's: neither may be in it. The programme's name counts with the product's words. It is measured as
+    it will be hashed.
     """
+    text = prepared(password)
+    password = password if text is None else text
     if len(password) < PASSWORD_LENGTH_MIN:
         return f"Ce mot de passe est trop court. Écrivez au moins {PASSWORD_LENGTH_MIN} caractères."
     if len(password) > PASSWORD_LENGTH_MAX:
         return f"Ce mot de passe est trop long. Écrivez {PASSWORD_LENGTH_MAX} caractères au plus."
+    if text is None:
+        return f"Ce mot de passe contient un signe que l’on ne voit pas. Écrivez-le au clavier. {FOUR_WORDS}"
     plain = _folded(password)
     persons = [part for part in (_folded(email.split("@")[0]), *_parts(name)) if len(part) >= _NAME_PART_MIN]
     if any(part in plain for part in persons):

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from voucher.access.links import make_path
 from voucher.access.role_ends import end_roles
+from voucher.access.unused_accounts import close_unused
 from voucher.accounting.match_up import match_up_job
 from voucher.distribution.lapse import lapse
 from voucher.funding.publish import publish_backing
@@ -70,6 +71,13 @@ def _end_roles(database: Database, _settings: Settings, now: datetime) -> str:
     return ", ".join(parts)
 
 
+def _close_unused(database: Database, _settings: Settings, now: datetime) -> str:
+    done = close_unused(database, now)
+    parts = [f"{done.told_count} personne(s) prévenue(s)"] if done.told_count else []
+    parts += [f"{done.closed_count} compte(s) fermé(s), sans connexion depuis un an"] if done.closed_count else []
+    return ", ".join(parts)
+
+
 def _send_mail(database: Database, settings: Settings, now: datetime) -> str:
     return send_waiting(database, settings, now, make_path).line
 
@@ -82,6 +90,7 @@ JOBS: Sequence[Job] = (
     Job("backing", "fonds", publish_backing),
     Job("letters", "lettrage", match_up_job),
     Job("role_ends", "rôles", _end_roles),
+    Job("unused_accounts", "comptes", _close_unused),
     Job("mail", "messages", _send_mail),
     Job("tries", "essais", watch_wrong_codes),
     Job("seal", "scellement", seal_daily),

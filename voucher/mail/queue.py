@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists
+from sqlalchemy import ColumnElement, exists, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -70,3 +70,11 @@ def queue(session: Session, letters: Sequence[Letter], now: datetime) -> None:
 def is_told(kind: LetterKind, about_id: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
     """Say, of the rows of a query whose fact is `about_id`, that the outbox tells it, sent or not."""
     return exists().where(OutboxMessage.about_id == about_id, OutboxMessage.kind == kind)
+
+
+def has_left(
+    kind: LetterKind, about_id: ColumnElement[Any] | InstrumentedAttribute[Any], by: datetime
+) -> ColumnElement[bool]:
+    """Say, of the same, that its e-mail was sent by an instant, or given up by then: no server took it."""
+    left_at = func.coalesce(OutboxMessage.sent_at, OutboxMessage.given_up_at)
+    return exists().where(OutboxMessage.about_id == about_id, OutboxMessage.kind == kind, left_at <= by)

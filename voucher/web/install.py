@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Flask
 from werkzeug.routing import IntegerConverter
 
-from voucher.web import asks_again, filters, forms, headers, logs, patience, problems, uploads
+from voucher.web import acts, asks_again, filters, forms, headers, logs, patience, problems, uploads
 from voucher.web.shell import Shell
 
 PROGRAMME_NAME = "Pass numérique"
@@ -22,8 +22,8 @@ class StoredInteger(IntegerConverter):
 def install(app: Flask) -> None:
     """Make `app` look and answer as this product does.
 
-    Reads `app.config`: PROGRAMME_NAME, IS_DEMO (shows the demonstration strip), HELP_CONTACT (shown on error pages) and
-    SIGN_IN_ENDPOINT (where an HTML page that needs a person sends who has none). Raises RuntimeError when the application
+    Reads `app.config`: PROGRAMME_NAME, IS_DEMO (shows the demonstration strip), HELP_CONTACT (shown on error pages),
+    HAS_PROVIDER (offers ProConnect where people sign in) and SIGN_IN_ENDPOINT (where an HTML page that needs a person sends who has none). Raises RuntimeError when the application
     serves static files of its own, which would hide ours.
     """
     if app.static_folder is not None:
@@ -31,6 +31,7 @@ def install(app: Flask) -> None:
     app.config.setdefault("PROGRAMME_NAME", PROGRAMME_NAME)
     app.config.setdefault("IS_DEMO", False)
     app.config.setdefault("HELP_CONTACT", "")
+    app.config.setdefault("HAS_PROVIDER", False)
     app.config.setdefault("SIGN_IN_ENDPOINT", None)
     app.url_map.converters["int"] = StoredInteger
     app.jinja_env.trim_blocks = True
@@ -44,5 +45,6 @@ def install(app: Flask) -> None:
     patience.install(app)
     forms.install(app)
     asks_again.install(app)
+    acts.install(app)
     headers.install(app)
     problems.install(app)

@@ -7,10 +7,12 @@ wrong_codes.uncount(client_address(), now)            it was no wrong guess: it 
 """
 
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from flask import request
+from flask import Response, make_response, request
 
+from voucher.access.tries import TooManyTries
 from voucher.kernel.tries import Limit
 from voucher.web.services import services
 
@@ -30,6 +32,13 @@ class Limiter:
     def uncount(self, key: str, now: datetime) -> None:
         """Forget one try of this key: it was not a wrong guess."""
         self._limit.uncount(services().database, key, now)
+
+
+def too_early(refused: TooManyTries, page: str) -> Response:
+    """Return a page that says to wait, with the status and the header that programs read."""
+    response = make_response(page, HTTPStatus.TOO_MANY_REQUESTS)
+    response.headers["Retry-After"] = str(refused.seconds)
+    return response
 
 
 def client_address() -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from voucher.access import steps
@@ -17,15 +17,23 @@ from voucher.access.factors.passkey_answers import Use, WrongAnswer, ask_key, na
 from voucher.access.factors.passkeys import STEP_ENDED, Step, known_ids
 from voucher.access.find import locked_account
 from voucher.access.letters import write_to_person
-from voucher.access.model import Passkey, StaffAccount, StaffSession
+from voucher.access.model import Passkey, StaffAccount
 from voucher.access.rules import Door, StepPurpose
-from voucher.access.sessions import WAITING_OVER, Viewer, Visit, confirm_now, open_session, open_waiting, waiting_person
+from voucher.access.sessions import (
+    WAITING_OVER,
+    Viewer,
+    Visit,
+    confirm_now,
+    open_session,
+    open_waiting,
+    waiting_account,
+)
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 from voucher.kernel.relying_party import RelyingParty
 
-NOT_KNOWN = "Cette clé d’accès n’ouvre pas de compte ici. Choisissez une autre clé, ou écrivez votre mot de passe."
+NOT_KNOWN = "Cette clé d’accès n’ouvre pas de compte ici. Choisissez une autre clé, ou un autre moyen d’entrer."
 COPIED = (
     "Cette clé d’accès compte moins d’usages que nous : elle a peut-être été copiée. Elle est refusée. Utilisez un autre moyen, "
     "puis retirez cette clé."
@@ -41,6 +49,11 @@ class _Shown:
     label: str
     use: Use
 
+    @property
+    def how(self) -> str:
+        """How its person came in, for the trail."""
+        return f"clé d’accès « {self.label} »"
+
 
 def begin_sign_in(database: Database, party: RelyingParty, *, now: datetime) -> Step:
     """Ask whoever is there for a passkey that they have for us."""
@@ -50,10 +63,10 @@ def begin_sign_in(database: Database, party: RelyingParty, *, now: datetime) -> 
 
 def begin_second_factor(database: Database, party: RelyingParty, waiting: str, *, now: datetime) -> Step:
     """Ask the person whose session waits, by its token, for one of their passkeys. Raises Refused."""
+    account_id = waiting_account(database, waiting, now=now)
+    if account_id is None:
+        raise Refused("waiting_over", WAITING_OVER)
     with database.write() as session:
-        account_id = waiting_person(session, waiting, now)
-        if account_id is None:
-            raise Refused("waiting_over", WAITING_OVER)
         return _begin(session, party, StepPurpose.PASSKEY_SIGN_IN, account_id, now)
 
 
@@ -65,44 +78,46 @@ def begin_confirmation(database: Database, party: RelyingParty, account_id: UUID
 
 def sign_in(database: Database, party: RelyingParty, token: str, answer: str, *, now: datetime, visit: Visit) -> str:
     """Open a session and return its token. Raises Refused, in the same words for a key that we do not know and for one that is not true."""
-    shown = _shown(database, party, StepPurpose.PASSKEY_SIGN_IN, None, token, answer, now)
+    shown = _shown(database, party, StepPurpose.PASSKEY_SIGN_IN, None, token, answer, now=now)
+    opened = None
     with database.write() as session:
-        opened = None
-        if email := _counted(session, shown, now):
-            session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
+        if _counted(session, shown, now):
+            note(session, shown.account_id, "signed_in", shown.how, now)
             opened = open_session(session, shown.account_id, now=now, door=Door.PASSKEY, is_strong=True, visit=visit)
-            note(session, shown.account_id, "signed_in", f"{email} : clé d’accès « {shown.label} »", now)
-    return _or_copied(opened)
+    if opened is None:
+        raise Refused("passkey_copied", COPIED)
+    return opened
 
 
 def end_wait(
     database: Database, party: RelyingParty, waiting: str, token: str, answer: str, *, now: datetime, visit: Visit
 ) -> str:
     """Open the session that waits, by its token, and return the token that replaces it. Raises Refused."""
-    with database.write() as session:
-        account_id = waiting_person(session, waiting, now)
+    account_id = waiting_account(database, waiting, now=now)
     if account_id is None:
         raise Refused("waiting_over", WAITING_OVER)
-    shown = _shown(database, party, StepPurpose.PASSKEY_SIGN_IN, account_id, token, answer, now)
+    shown = _shown(database, party, StepPurpose.PASSKEY_SIGN_IN, account_id, token, answer, now=now)
     with database.write() as session:
-        opened = None
-        if _counted(session, shown, now):
-            opened = open_waiting(session, waiting, f"clé d’accès « {shown.label} »", now=now, visit=visit)
-            if opened is None:
-                raise Refused("waiting_over", WAITING_OVER)
-    return _or_copied(opened)
+        is_new = _counted(session, shown, now)
+        opened = open_waiting(session, waiting, shown.how, now=now, visit=visit) if is_new else None
+    if not is_new:
+        raise Refused("passkey_copied", COPIED)
+    if opened is None:
+        raise Refused("waiting_over", WAITING_OVER)
+    return opened
 
 
 def confirm(
     database: Database, party: RelyingParty, who: Viewer, token: str, answer: str, act: str, *, now: datetime
 ) -> None:
     """Note that who is signed in has just proved who they are, to do `act`. Raises Refused."""
-    shown = _shown(database, party, StepPurpose.PASSKEY_CONFIRMATION, who.account_id, token, answer, now)
+    shown = _shown(database, party, StepPurpose.PASSKEY_CONFIRMATION, who.account_id, token, answer, now=now)
     with database.write() as session:
-        email = _counted(session, shown, now)
-        if email:
+        is_new = _counted(session, shown, now)
+        if is_new:
             confirm_now(session, who, act, now)
-    _or_copied(email)
+    if not is_new:
+        raise Refused("passkey_copied", COPIED)
 
 
 def _begin(session: Session, party: RelyingParty, purpose: StepPurpose, account_id: UUID | None, now: datetime) -> Step:
@@ -117,6 +132,7 @@ def _shown(
     account_id: UUID | None,
     token: str,
     answer: str,
+    *,
     now: datetime,
 ) -> _Shown:
     """Return the passkey that answers; of `account_id`, where the step was begun for one. The step has served, whatever the answer."""
@@ -154,10 +170,10 @@ def _is_for(found: UUID, wanted: UUID | None, user_handle: bytes | None) -> bool
     return found == wanted and (not user_handle or user_handle == found.bytes)
 
 
-def _counted(session: Session, shown: _Shown, now: datetime) -> str | None:
-    """Count the use of a passkey, inside the caller's transaction, and return the address of its person.
+def _counted(session: Session, shown: _Shown, now: datetime) -> bool:
+    """Count the use of a passkey, inside the caller's transaction.
 
-    None where its counter goes back: the trail and the person are told, and the caller must open nothing. Raises Refused for a key,
+    False where its counter goes back: the trail and the person are told, and the caller must open nothing. Raises Refused for a key,
     or an account, that has just ended.
     """
     account = locked_account(session, shown.account_id)
@@ -169,7 +185,7 @@ def _counted(session: Session, shown: _Shown, now: datetime) -> str | None:
     if account.closed_at is not None or session.scalar(select(Passkey.id).where(*live)) is None:
         raise Refused("wrong_passkey", NOT_KNOWN)
     if changed(session, update(Passkey).where(*live, greater).values(**used)):
-        return str(account.email)
+        return True
     line_id = note(session, account.id, "passkey_copied", shown.label, now)
     write_to_person(
         session,
@@ -181,10 +197,4 @@ def _counted(session: Session, shown: _Shown, now: datetime) -> str | None:
         "donc elle a peut-être été copiée. Retirez-la de votre compte, et faites-en une autre.",
         now=now,
     )
-    return None
-
-
-def _or_copied(opened: str | None) -> str:
-    if opened is None:
-        raise Refused("passkey_copied", COPIED)
-    return opened
+    return False
