@@ -69,6 +69,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         PROGRAMME_NAME=settings.programme_name,
         IS_DEMO=settings.is_demo,
         HELP_CONTACT=settings.help_contact,
+        HAS_PROVIDER=bool(settings.provider_discovery_url),
         RELYING_PARTY=settings.relying_party,
         SIGN_IN_ENDPOINT="staff.sign_in",
         MAX_CONTENT_LENGTH=UPLOAD_BYTES_MAX,

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from tests.clients import MASTER_KEY
 from voucher.cli.main import main
+from voucher.kernel.addresses import DISCOVERY_PATH
 from voucher.kernel.settings import Settings
 from wsgi import CANNOT_START, create_app
 
@@ -36,6 +37,15 @@ BAD = {
     "help_phone": WORDS,
     "smtp_url": ["", "http://mail.example", "smtp://", "smtp://moi:secret/suite@mail.example:587"],
     "mail_from": ["", "personne", "deux @pass.example", "a@b@c", "x@pass.example\nBcc: y@pass.example"],
+    "provider_client_id": ["un-seul-des-trois", "é", "deux\nlignes", "x" * 600, NOT_UTF8],
+    "provider_client_secret": ["un seul des trois", NOT_UTF8],
+    "provider_discovery_url": [
+        f"https://fournisseur.example{DISCOVERY_PATH}", "fournisseur.example", "https://fournisseur.example",
+        f"http://fournisseur.example{DISCOVERY_PATH}", f"https://moi:secret@fournisseur.example{DISCOVERY_PATH}",
+        f"ftp://fournisseur.example{DISCOVERY_PATH}", f"https://[{DISCOVERY_PATH}", NOT_UTF8,
+    ],
+    "provider_levels": ["", "  ", "é", "deux\nlignes", "x" * 600, NOT_UTF8],
+    "provider_max_age": ["", "peut-être"],
     "chart_file": ["", "/nulle/part.toml"],
     "database_pool_size": [*NUMBERS, "0", "1001"],
     "database_connect_seconds": [*NUMBERS, "1", "61"],

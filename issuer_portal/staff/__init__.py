@@ -5,6 +5,7 @@ from issuer_portal.staff import links as links
 from issuer_portal.staff import people as people
 from issuer_portal.staff import roles as roles
 from issuer_portal.staff import second_person as second_person
+from issuer_portal.staff import trail as trail
 from issuer_portal.staff.accounts import blueprint as blueprint
 from voucher.access.rules import Role
 from voucher.web.navigation import NavItem

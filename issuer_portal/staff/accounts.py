@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
 from issuer_portal.sign_in.folder import enter
+from issuer_portal.sign_in.provider import leave
 from issuer_portal.staff.scopes import scope_names, scope_word
 from voucher.access import accounts, sessions
 from voucher.access.own import did_lately
@@ -85,10 +86,8 @@ def sign_in() -> str | Response:
 @blueprint.post("/deconnexion")
 @staff(before_factor=True)
 def sign_out() -> Response:
-    """End this session."""
-    sessions.sign_out(services().database, viewer(), now=services().now())
-    session.clear()
-    response = make_response(redirect(url_for("staff.sign_in")))
+    """End this session, and the provider's where it opened this one."""
+    response = leave(sessions.sign_out(services().database, viewer(), now=services().now()))
     response.delete_cookie(SESSION_COOKIE)
     return response
 

@@ -103,7 +103,7 @@ def send_link(account_id: UUID) -> str | Response:
         consequences.append(
             "Aucun serveur de courriel n’est réglé. Qui tient le serveur affiche un lien avec « voucher account link »."
         )
-    label = "Envoyer le lien" if found.has_password else "Envoyer l’invitation"
+    label = "Envoyer le lien" if found.has_way_in else "Envoyer l’invitation"
     return _page(found, form, label, label, consequences)
 
 

@@ -85,6 +85,7 @@ def _link_page(token: str, form: ChosenForm) -> str | Response:
         "staff/link.html",
         form=form,
         link=found,
+        token=token,
         is_first=found.purpose is LinkPurpose.INVITATION,
         length_min=PASSWORD_LENGTH_MIN,
     )

@@ -1,7 +1,6 @@
-"""The programme opens accounts, sees who works here, takes roles; the programme and the auditor read the audit trail."""
+"""The programme opens accounts, sees who works here, takes roles."""
 
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -13,7 +12,9 @@ from issuer_portal.staff.accounts import blueprint
 from issuer_portal.staff.scopes import scope_names
 from issuer_portal.staff.state import AccountState, account_state
 from voucher.access import accounts, links, read
+from voucher.access.audit import note_access
 from voucher.access.open_sessions import end_sessions_of, open_sessions
+from voucher.access.provider.identities import linked, unlink
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
 from voucher.access.read_roles import roles_of
 from voucher.access.rules import ROLE_NAMES, Role
@@ -25,7 +26,7 @@ from voucher.web.access import staff, viewer
 from voucher.web.asks_again import asks_again
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
-from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing
 from voucher.web.tags import CHANGE_TAGS
 from voucher.web.views import id_of
 
@@ -85,6 +86,8 @@ def people() -> str | Response:
     """List who works here."""
     listing = read_listing(request.args, PEOPLE)
     if listing.wants_file:
+        taken = f"{length_text(_people, listing)} lignes"
+        note_access(services().database, viewer().account_id, "Export des personnes", taken, services().now())
         return list_file(PEOPLE, listing, _people)
     return render_template(
         "staff/people.html",
@@ -127,6 +130,7 @@ def person(account_id: UUID) -> str:
         person=found,
         state=account_state(found, links_of(database, [account_id]).get(account_id), now),
         changes=changes_of(database, account_id),
+        linked=linked(database, account_id),
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
@@ -147,6 +151,20 @@ def cancel_links(account_id: UUID) -> Response:
     except Refused:
         abort(404)
     flash("Le lien ne sert plus." if count else "Aucun lien ne servait encore.", "success")
+    return redirect(url_for("staff.person", account_id=account_id))
+
+
+@blueprint.post("/<uuid:account_id>/proconnect/retirer")
+@staff(Role.PROGRAMME)
+@asks_again("retirer ProConnect à un compte")
+def unlink_provider(account_id: UUID) -> Response:
+    """Let no account at the provider open this one any more: it is lost, or somebody else's."""
+    try:
+        was_linked = unlink(services().database, account_id, by=viewer().account_id, now=services().now())
+    except Refused as refused:
+        flash(refused.sentence, "warn")
+    else:
+        flash("ProConnect n’ouvre plus ce compte." if was_linked else "ProConnect n’ouvrait pas ce compte.", "success")
     return redirect(url_for("staff.person", account_id=account_id))
 
 
@@ -176,28 +194,3 @@ def take_role(account_id: UUID, role: str) -> Response:
     accounts.revoke_role(services().database, account_id, Role(role), by=viewer().account_id, now=services().now())
     flash("Le rôle est retiré. La personne doit se reconnecter.", "success")
     return redirect(url_for("staff.person", account_id=account_id))
-
-
-TRAIL = Table(
-    "Journal des accès",
-    (
-        Column[read.TrailLine]("at", "Quand", Kind.INSTANT, is_sorted=True),
-        Column("who", "Qui"),
-        Column("action", "Quoi"),
-        Column("subject", "Sur quoi"),
-    ),
-    default_sort="-at",
-    filters=("qui", "action"),
-    one="ligne",
-)
-
-
-@blueprint.get("/journal")
-@staff(Role.PROGRAMME, Role.AUDITOR)
-def trail() -> str | Response:
-    """List who saw or changed what."""
-    listing = read_listing(request.args, TRAIL)
-    find = partial(read.trail, services().database)
-    if listing.wants_file:
-        return list_file(TRAIL, listing, find)
-    return render_template("staff/trail.html", listing=listing, lines=drawn(TRAIL, listing, find))

@@ -21,7 +21,7 @@ def account_state(person: Person, link: LinkState | None, now: datetime) -> Acco
     """Return where an account stands; `link` is the newest that its person was sent, if any."""
     if person.closed_at:
         return AccountState("Fermé", "neutral")
-    if person.has_password:
+    if person.has_way_in:
         return AccountState("Ouvert", "success")
     if link is None:
         return AccountState("Sans invitation", "warn")

@@ -14,7 +14,8 @@ from tests.clients import PASSWORD, a_person
 from tests.listed import listed
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.model import StaffAccount, StaffSession
-from voucher.access.read import people, person, trail
+from voucher.access.read import people, person
+from voucher.access.read_trail import trail
 from voucher.access.rules import SESSION_DURATION, Role, incompatible_with
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id

@@ -10,8 +10,9 @@ from click.testing import CliRunner, Result
 from tests.clients import MASTER_KEY, a_person
 from tests.listed import listed
 from voucher.access import changes, links, sessions
-from voucher.access.read import people, trail
+from voucher.access.read import people
 from voucher.access.read_changes import waiting_changes
+from voucher.access.read_trail import trail
 from voucher.access.rules import Role
 from voucher.cli.account import account
 from voucher.cli.main import main

@@ -15,7 +15,7 @@ from tests.listed import listed
 from tests.mail.post_office import PostOffice, open_post_office
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.model import AccountLink, LinkSecret, StaffAccount
-from voucher.access.read import trail
+from voucher.access.read_trail import trail
 from voucher.access.rules import LINK_LIVES, RESETS_ASKED_MAX, LinkPurpose, Role
 from voucher.access.sessions import token_hash
 from voucher.kernel.database import Base, Database

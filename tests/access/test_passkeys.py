@@ -17,7 +17,7 @@ from tests.soft_key import OURS, PRESENT, SoftKey
 from voucher.access import accounts, sessions
 from voucher.access.factors import passkey_proof, passkeys
 from voucher.access.model import SignInStep, StaffSession
-from voucher.access.read import trail
+from voucher.access.read_trail import trail
 from voucher.access.rules import STEP_DURATION, Door, Role
 from voucher.access.sessions import NOWHERE, Viewer, viewer_of
 from voucher.kernel.database import Database

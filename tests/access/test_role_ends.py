@@ -12,9 +12,10 @@ from tests.listed import listed
 from tests.test_house import ROOT
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.model import AccountChange, RoleGrant
-from voucher.access.read import holders, may_be_deputies, people, person, trail
+from voucher.access.read import holders, may_be_deputies, people, person
 from voucher.access.read_changes import change, waiting_changes
 from voucher.access.read_roles import RoleHeld, roles_held_on, roles_of
+from voucher.access.read_trail import trail
 from voucher.access.role_ends import RolesOver, end_roles
 from voucher.access.rules import Role
 from voucher.kernel.calendar import end_of_day

@@ -12,8 +12,9 @@ from tests.listed import listed
 from voucher.access import accounts, changes, links
 from voucher.access.checks import CHECKS
 from voucher.access.model import AccountChange, RoleGrant, StaffAccount, StaffSession
-from voucher.access.read import person, trail
+from voucher.access.read import person
 from voucher.access.read_changes import changes_of, had_hand_in, waiting_changes
+from voucher.access.read_trail import trail
 from voucher.access.rules import TWO_PEOPLE_ROLES, Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id

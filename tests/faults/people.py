@@ -48,6 +48,22 @@ ACCESS = {
         ),
         {"closed_accounts_open_nothing"},
     ),
+    "a closed account that ProConnect opens still": (
+        "UPDATE staff_account SET closed_at = created_at WHERE id IN (SELECT account_id FROM provider_identity)",
+        {"closed_accounts_open_nothing"},
+    ),
+    "an identity linked with somebody else's link": (
+        "UPDATE provider_identity SET account_id = (SELECT id FROM staff_account WHERE email = 'validation@pass.example')",
+        {"identities_come_from_links"},
+    ),
+    "an identity linked with a link that did not serve": (
+        "UPDATE account_link SET ended_how = 'cancelled' WHERE id IN (SELECT link_id FROM provider_identity)",
+        {"identities_come_from_links"},
+    ),
+    "an identity linked by who reads the mailbox alone": (
+        "UPDATE account_link SET asked_from = 'person', asked_by = NULL WHERE id IN (SELECT link_id FROM provider_identity)",
+        {"identities_come_from_links"},
+    ),
 }  # fmt: skip
 
 A_LINE = "(SELECT line_id FROM trail_seal WHERE leaf = 4)"

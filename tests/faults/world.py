@@ -26,6 +26,11 @@ from tests.settlement.test_disputes import claw_back, contest, decide, freeze, s
 from tests.settlement.test_overpayments import LATER, a_credit, a_debit, claim, overpaid
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town
 from tests.web.separated import write_to
+from voucher.access import accounts, links, steps
+from voucher.access.provider.identities import link_identity
+from voucher.access.provider.rules import Identity
+from voucher.access.rules import StepPurpose
+from voucher.access.tokens import token_hash
 from voucher.accounting.stock_count import NewCount, record_count, sign_count
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.void_stock import NewStockVoid, void_stock
@@ -79,6 +84,7 @@ def a_full_world(database: Database) -> Witness:
     _refuse(town)
     _count_stock(database)
     _end_a_share(database)
+    _come_by_a_provider(database)
     with database.read() as session:
         call_id = session.scalars(
             select(FundsCall.id).where(FundsCall.kind == CallKind.USE).order_by(FundsCall.reference).limit(1)
@@ -89,6 +95,16 @@ def a_full_world(database: Database) -> Witness:
     settings = settings_for(database)
     seal_now(database, settings, LATER)
     return _what_left_the_house(database)
+
+
+def _come_by_a_provider(database: Database) -> None:
+    """Let an identity at a provider open an account that was opened for it; another person is on the way there."""
+    newcomer = accounts.NewAccount(new_id(), "luce@pass.example", "Luce Arbre")
+    accounts.open_account(database, newcomer, by=None, now=NOW)
+    token = links.print_link(database, newcomer.email, now=NOW).rpartition("/")[2]
+    with database.write() as session:
+        link_identity(session, token_hash(token), Identity("https://fournisseur.example", "un-fi", "luce"), NOW)
+        steps.begin(session, StepPurpose.PROVIDER_SIGN_IN, None, {}, LATER)
 
 
 def _contest_and_recover(town: Town) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from tests.builders import NOW, SOMEONE, Agreed, an_agreement
 from tests.clients import MASTER_KEY
 from tests.listed import listed
-from voucher.access.read import trail
+from voucher.access.read_trail import trail
 from voucher.cli.main import main
 from voucher.issuing.model import IssueBatch, Voucher
 from voucher.issuing.order import order_vouchers

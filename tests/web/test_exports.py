@@ -82,6 +82,8 @@ OURS_ALONE = {
 DRAWN_OTHERWISE = {
     "board.table", "books.annual_uses", "counter.today", "finance.cash_page", "funding.statement_page",
 }  # fmt: skip
+# Lists that grow as they are read, since a file of them leaves a line: compared where nothing of it shows.
+STILL = {"staff.trail": "?action=compte"}
 SHORT_PAGE = 3
 # Views that show the page of another, which gives its list.
 OF_ANOTHER = {"finance.approve": "after a refusal it shows the page of finance.batch"}
@@ -253,7 +255,8 @@ def files_of(
             page = answer.get_data(as_text=True)
             waiting += links(parts.path, page)
             if not parts.query and not lists.get(endpoint) and (found := lists_of(page)):
-                lists[endpoint] = sum(check_list(client, link, rank) for rank in range(len(found)))
+                where = link + STILL.get(endpoint, "")
+                lists[endpoint] = sum(check_list(client, where, rank) for rank in range(len(found)))
         elif answer.mimetype == "text/csv":
             yield endpoint, "csv", cells_of(answer.get_data())
         elif answer.mimetype == MEDIA_TYPE:

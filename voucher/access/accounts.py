@@ -24,6 +24,7 @@ from voucher.access.letters import write_to_person
 from voucher.access.links import end_links, put_password, queue_link
 from voucher.access.model import RoleGrant, StaffAccount
 from voucher.access.passwords import hash_password, is_password
+from voucher.access.provider.identities import end_identity
 from voucher.access.rules import ROLE_NAMES, Door, LinkEnd, Origin, Role
 from voucher.access.sessions import NOWHERE, Visit, end_all, open_session
 from voucher.access.strength import password_weakness
@@ -105,6 +106,7 @@ def shut(session: Session, account: Row[*tuple[Any, ...]], *, by: UUID | None, n
     session.execute(update(StaffAccount).where(StaffAccount.id == account.id).values(closed_at=now))
     end_links(session, account.id, LinkEnd.CANCELLED, now)
     drop_changes(session, account.id, by, now)
+    end_identity(session, account.id, now)
     end_all(session, account.id)
     line_id = note(session, by, "account_closed", f"{account.email}{why}", now)
     write_to_person(

@@ -13,11 +13,18 @@ from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
-from voucher.access.find import locked_open_account, new_address, refuse_known_address, take_turn_on_accounts
+from voucher.access.find import (
+    has_way_in,
+    locked_open_account,
+    new_address,
+    refuse_known_address,
+    take_turn_on_accounts,
+)
 from voucher.access.grants import give, holds_on, refuse_grant, until
 from voucher.access.letters import tell_second_people, write_to_person
 from voucher.access.links import end_links, end_password, is_password_own, queue_link
 from voucher.access.model import AccountChange, RoleGrant, StaffAccount
+from voucher.access.provider.identities import end_identity
 from voucher.access.rules import (
     ROLE_NAMES,
     SCOPED_ROLES,
@@ -80,7 +87,7 @@ def change_address(
 
     It waits where the person holds, or ever held, a role of `TWO_PEOPLE_ROLES`, or was ever named an approver's deputy (`is_deputy`,
     which the caller knows): taking the address is taking the account. Asked by its own person (`by`), it always waits.
-    Done by one person alone, it ends the password too: who read the old address may know it, and the new one gets a link. Links that
+    Done by one person alone, it ends the password and ProConnect too: who read the old address may know it, and the new one gets a link. Links that
     were sent serve no more, and the old address is told. Raises Refused.
     """
     wanted = new_address(email)
@@ -92,6 +99,7 @@ def change_address(
         refuse_known_address(session, wanted)
         if by != account_id and not (is_deputy or _counts_among_two(session, account_id)):
             end_password(session, account.id, now)
+            end_identity(session, account.id, now)
             _put_address(session, account, wanted, by, now)
             session.execute(
                 insert(AccountChange).values(
@@ -276,7 +284,7 @@ def _put_address(session: Session, account: Account, email: str, by: UUID | None
             sentence=sentence,
             now=now,
         )
-    if moved.password_hash is None and by is not None:
+    if not moved.has_way_in and by is not None:
         queue_link(session, moved, Origin.OFFICE, by, now)
 
 
@@ -287,12 +295,12 @@ def _counts_among_two(session: Session, account_id: UUID) -> bool:
 
 
 def _second_people(session: Session, asked_by: UUID | None, now: datetime) -> list[Row[UUID, str, str]]:
-    """Return who of the programme could confirm what `asked_by` asks: an open account, the role, a password chosen."""
+    """Return who of the programme could confirm what `asked_by` asks: an open account that they can enter, the role."""
     query = (
         select(StaffAccount.id, StaffAccount.email, StaffAccount.name)
         .join(RoleGrant, RoleGrant.account_id == StaffAccount.id)
         .where(RoleGrant.role == Role.PROGRAMME, holds_on(paris_day(now)))
-        .where(StaffAccount.closed_at.is_(None), StaffAccount.password_hash.is_not(None))
+        .where(StaffAccount.closed_at.is_(None), has_way_in())
         .order_by(StaffAccount.name, StaffAccount.id)
     )
     if asked_by is not None:

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from voucher.access.model import AccountChange, AccountLink, RoleGrant, StaffAccount, StaffSession
-from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, ChangeKind, ChangeOutcome
+from voucher.access.model import AccountChange, AccountLink, ProviderIdentity, RoleGrant, StaffAccount, StaffSession
+from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, ChangeKind, ChangeOutcome, LinkEnd, Origin
 from voucher.kernel.calendar import end_of_day, french_date, french_instant
 from voucher.kernel.checks import Check, Violation
 
@@ -83,12 +83,15 @@ def check_addresses_seen_by_two(session: Session) -> list[Violation]:
 
 
 def check_closed_accounts_open_nothing(session: Session) -> list[Violation]:
-    """Un compte fermé n’a ni connexion, ni lien qui sert, ni demande qui attend."""
+    """Un compte fermé n’a ni connexion, ni lien qui sert, ni demande qui attend, ni compte ProConnect qui l’ouvre."""
     still = {
         "une connexion ouverte": exists().where(StaffSession.account_id == StaffAccount.id),
         "un lien qui sert": exists().where(AccountLink.account_id == StaffAccount.id, AccountLink.ended_at.is_(None)),
         "une demande qui attend": exists().where(
             AccountChange.account_id == StaffAccount.id, AccountChange.outcome.is_(None)
+        ),
+        "un compte ProConnect qui l’ouvre": exists().where(
+            ProviderIdentity.account_id == StaffAccount.id, ProviderIdentity.ended_at.is_(None)
         ),
     }
     return [
@@ -97,6 +100,37 @@ def check_closed_accounts_open_nothing(session: Session) -> list[Violation]:
         for email in session.scalars(
             select(StaffAccount.email).where(StaffAccount.closed_at.is_not(None), condition).limit(ROWS_MAX)
         )
+    ]
+
+
+@cache
+def _query_identities_come_from_links() -> Select[*tuple[Any, ...]]:
+    return (
+        select(StaffAccount.email)
+        .select_from(ProviderIdentity)
+        .join(StaffAccount, StaffAccount.id == ProviderIdentity.account_id)
+        .outerjoin(AccountLink, AccountLink.id == ProviderIdentity.link_id)
+        .where(
+            or_(
+                AccountLink.id.is_(None),
+                AccountLink.account_id != ProviderIdentity.account_id,
+                AccountLink.ended_how.is_distinct_from(LinkEnd.USED),
+                AccountLink.asked_from == Origin.PERSON,
+            )
+        )
+        .limit(ROWS_MAX)
+    )
+
+
+def check_identities_come_from_links(session: Session) -> list[Violation]:
+    """Un compte ProConnect ouvre un compte parce qu’un lien envoyé à sa personne, et qui a servi, les a reliés."""
+    return [
+        Violation(
+            "identities_come_from_links",
+            f"compte {email}",
+            "aucun lien que le programme a envoyé ne relie son ProConnect",
+        )
+        for email in session.scalars(_query_identities_come_from_links())
     ]
 
 
@@ -129,4 +163,5 @@ CHECKS: tuple[Check, ...] = (
     check_roles_end_on_their_day,
     check_addresses_seen_by_two,
     check_closed_accounts_open_nothing,
+    check_identities_come_from_links,
 )

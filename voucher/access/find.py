@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, exists, or_, select
 from sqlalchemy.orm import Session
 
-from voucher.access.model import StaffAccount
+from voucher.access.model import ProviderIdentity, StaffAccount
 from voucher.kernel.characters import is_invisible
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import take_turn
@@ -19,12 +19,19 @@ def take_turn_on_accounts(session: Session) -> None:
     take_turn(session, "accounts")
 
 
+def has_way_in() -> ColumnElement[bool]:
+    """Say whether an account's person can come in: a password was chosen, or a provider's identity opens the account."""
+    identity = exists().where(ProviderIdentity.account_id == StaffAccount.id, ProviderIdentity.ended_at.is_(None))
+    return or_(StaffAccount.password_hash.is_not(None), identity)
+
+
 ACCOUNT: Select[*tuple[Any, ...]] = select(
     StaffAccount.id,
     StaffAccount.email,
     StaffAccount.name,
     StaffAccount.password_hash,
     StaffAccount.closed_at,
+    has_way_in().label("has_way_in"),
 )
 
 

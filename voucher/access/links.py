@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.browsers import forget_browsers, remember_browser
-from voucher.access.factors.held import end_factors
+from voucher.access.factors.held import end_factors, has_second_factor
 from voucher.access.find import locked_account, locked_account_at, locked_open_account
 from voucher.access.letters import send_link, write_to_person
-from voucher.access.model import AccountLink, LinkSecret, StaffAccount
+from voucher.access.model import AccountLink, LinkSecret, ProviderIdentity, StaffAccount
 from voucher.access.passwords import hash_password
 from voucher.access.rules import LINK_LIVES, RESETS_ASKED_MAX, LinkEnd, LinkPurpose, Origin
 from voucher.access.sessions import NOWHERE, Visit, end_all
@@ -45,6 +45,7 @@ class OpenLink:
     email: str
     purpose: LinkPurpose
     ends_at: datetime
+    may_link_provider: bool
 
 
 def ask_link(database: Database, account_id: UUID, *, by: UUID, now: datetime) -> LinkPurpose:
@@ -136,8 +137,10 @@ def make_path(database: Database, link_id: UUID, recipient: str, now: datetime) 
 def open_link(database: Database, token: str, *, now: datetime) -> OpenLink | None:
     """Return what a link's page says, or None where it serves no more. It reads only: what looks at mail may follow links."""
     with database.read() as session:
-        row = _live_row(session, token, now)
-    return None if row is None else OpenLink(row.name, row.email, row.purpose, row.ends_at)
+        row = live_link(session, token_hash(token), now)
+        if row is None:
+            return None
+        return OpenLink(row.name, row.email, row.purpose, row.ends_at, may_link_provider(session, row))
 
 
 def use_link(
@@ -148,7 +151,7 @@ def use_link(
     The browser is known from now on, and the others are not: whatever strangers try, who reads the account's mail comes in.
     """
     with database.read() as session:
-        row = _live_row(session, token, now)
+        row = live_link(session, token_hash(token), now)
     if row is None:
         raise Refused("link_ended", LINK_ENDED)
     if weakness := password_weakness(wanted, row.email, row.name, programme_name):
@@ -156,13 +159,7 @@ def use_link(
     password_hash = hash_password(wanted)  # slow on purpose: nobody waits for it with the writer's turn
     with database.write() as session:
         locked_account(session, row.account_id)
-        use = (
-            update(AccountLink)
-            .where(AccountLink.id == row.link_id, AccountLink.ended_at.is_(None))
-            .values(ended_at=now, ended_how=LinkEnd.USED)
-        )
-        if changed(session, use) == 0:
-            raise Refused("link_ended", LINK_ENDED)
+        serve_link(session, row.link_id, now)
         put_password(session, row.account_id, password_hash, now)
         remember_browser(session, row.account_id, visit, now, is_told=False)
         line_id = note(session, row.account_id, "password_chosen", row.email, now)
@@ -176,6 +173,22 @@ def use_link(
             sentence=sentence,
             now=now,
         )
+
+
+def may_link_provider(session: Session, link: Row[*tuple[Any, ...]]) -> bool:
+    """Say whether a link may let an identity provider open its account.
+
+    Not one that its person asked alone: whoever reads the mailbox asks it. Not where a second factor stands: the provider's word
+    would do without it, and taking a second factor off takes two people.
+    """
+    return link.asked_from is not Origin.PERSON and not has_second_factor(session, link.account_id)
+
+
+def serve_link(session: Session, link_id: UUID, now: datetime) -> None:
+    """Use a link, once: of many at once, one does. Raises Refused."""
+    use = update(AccountLink).where(AccountLink.id == link_id, AccountLink.ended_at.is_(None))
+    if changed(session, use.values(ended_at=now, ended_how=LinkEnd.USED)) == 0:
+        raise Refused("link_ended", LINK_ENDED)
 
 
 def put_password(
@@ -192,7 +205,8 @@ def put_password(
 
 def is_password_own(session: Session, account_id: UUID) -> bool:
     """Say whether a link was used: before links, somebody of the programme set the password, and may know it."""
-    used = exists().where(AccountLink.account_id == account_id, AccountLink.ended_how == LinkEnd.USED)
+    linking = exists().where(ProviderIdentity.link_id == AccountLink.id)  # it chose no password
+    used = exists().where(AccountLink.account_id == account_id, AccountLink.ended_how == LinkEnd.USED, ~linking)
     return bool(session.scalar(select(used)))
 
 
@@ -238,7 +252,7 @@ def _insert_link(
     session: Session, account: Row[*tuple[Any, ...]], asked_from: Origin, by: UUID | None, now: datetime
 ) -> tuple[UUID, LinkPurpose]:
     link_id = new_id()
-    purpose = LinkPurpose.RESET if account.password_hash else LinkPurpose.INVITATION
+    purpose = LinkPurpose.RESET if account.has_way_in else LinkPurpose.INVITATION
     session.execute(
         insert(AccountLink).values(
             id=link_id, account_id=account.id, purpose=purpose, asked_from=asked_from, asked_by=by, asked_at=now
@@ -257,18 +271,20 @@ def _make_token(session: Session, link_id: UUID, purpose: LinkPurpose, now: date
     return token
 
 
-def _live_row(session: Session, token: str, now: datetime) -> Row[*tuple[Any, ...]] | None:
+def live_link(session: Session, token_sha256: bytes, now: datetime) -> Row[*tuple[Any, ...]] | None:
+    """Return the link that a token opens, with its account's address and name, or None where it serves no more."""
     return session.execute(
         select(
             AccountLink.id.label("link_id"),
             AccountLink.account_id,
             AccountLink.purpose,
+            AccountLink.asked_from,
             StaffAccount.email,
             StaffAccount.name,
             LinkSecret.ends_at,
         )
         .join(AccountLink, AccountLink.id == LinkSecret.link_id)
         .join(StaffAccount, StaffAccount.id == AccountLink.account_id)
-        .where(LinkSecret.token_sha256 == token_hash(token), LinkSecret.ends_at > now)
+        .where(LinkSecret.token_sha256 == token_sha256, LinkSecret.ends_at > now)
         .where(AccountLink.ended_at.is_(None), StaffAccount.closed_at.is_(None))
     ).one_or_none()

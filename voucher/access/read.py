@@ -1,20 +1,19 @@
-"""What pages ask of access: people, their roles, the audit trail."""
+"""What pages ask of access: people, their roles."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import exists, or_, select
 
+from voucher.access.find import has_way_in
 from voucher.access.grants import holds_on
 from voucher.access.model import AccountLink, RoleGrant, StaffAccount
 from voucher.access.rules import SLEEPS_FOR_DEPUTIES, LinkEnd, Role
-from voucher.access.words import ACTIONS, codes_of
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Nullable, Page, page_of
 from voucher.kernel.search import contains
-from voucher.trail.model import AuditLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +27,7 @@ class Person:
     closed_at: datetime | None
     used_at: datetime | None
     has_password: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TrailLine:
-    """A line of the audit trail."""
-
-    at: datetime
-    who: str
-    action: str  # in French
-    subject: str
+    has_way_in: bool  # a password, or an identity at a provider
 
 
 _PERSON = (
@@ -47,6 +37,7 @@ _PERSON = (
     StaffAccount.closed_at,
     StaffAccount.used_at,
     StaffAccount.password_hash.is_not(None).label("has_password"),
+    has_way_in().label("has_way_in"),
 )
 
 
@@ -78,6 +69,7 @@ def people(database: Database, asked: Asked, *, now: datetime) -> Page[Person]:
             closed_at=row.closed_at,
             used_at=row.used_at,
             has_password=row.has_password,
+            has_way_in=row.has_way_in,
         )
         for row in page.rows
     )
@@ -103,24 +95,25 @@ def person(database: Database, account_id: UUID, *, now: datetime) -> Person | N
         closed_at=row.closed_at,
         used_at=row.used_at,
         has_password=row.has_password,
+        has_way_in=row.has_way_in,
     )
 
 
 def holders(database: Database, role: Role, *, now: datetime) -> list[Person]:
-    """Return the people with an open account, a password and this role."""
+    """Return the people with an open account that they can enter and this role."""
     with database.read() as session:
         ids = session.scalars(
             select(StaffAccount.id)
             .join(RoleGrant, RoleGrant.account_id == StaffAccount.id)
             .where(RoleGrant.role == role, holds_on(paris_day(now)))
-            .where(StaffAccount.closed_at.is_(None), StaffAccount.password_hash.is_not(None))
+            .where(StaffAccount.closed_at.is_(None), has_way_in())
             .order_by(StaffAccount.name, StaffAccount.id)
         ).all()
     return [found for each_id in ids if (found := person(database, each_id, now=now)) is not None]
 
 
 def may_be_deputies(database: Database, *, now: datetime) -> list[Person]:
-    """Return the people whom an approver may name: an open account, a password that they chose, no role but a preparer's."""
+    """Return the people whom an approver may name: an open account that they can enter alone, no role but a preparer's."""
     other = exists().where(
         RoleGrant.account_id == StaffAccount.id, RoleGrant.role != SLEEPS_FOR_DEPUTIES, holds_on(paris_day(now))
     )
@@ -128,7 +121,7 @@ def may_be_deputies(database: Database, *, now: datetime) -> list[Person]:
     with database.read() as session:
         ids = session.scalars(
             select(StaffAccount.id)
-            .where(StaffAccount.closed_at.is_(None), StaffAccount.password_hash.is_not(None), used, ~other)
+            .where(StaffAccount.closed_at.is_(None), has_way_in(), used, ~other)
             .order_by(StaffAccount.name, StaffAccount.id)
         ).all()
     return [found for each_id in ids if (found := person(database, each_id, now=now)) is not None]
@@ -139,18 +132,3 @@ def names_of(database: Database, account_ids: set[UUID]) -> dict[UUID, str]:
     with database.read() as session:
         rows = session.execute(select(StaffAccount.id, StaffAccount.name).where(StaffAccount.id.in_(account_ids))).all()
     return {row.id: row.name for row in rows}
-
-
-def trail(database: Database, asked: Asked) -> Page[TrailLine]:
-    """Return a page of the audit trail by time. Filters: `who`, `action`."""
-    query = select(
-        AuditLine.at, func.coalesce(StaffAccount.name, "le système").label("who"), AuditLine.action, AuditLine.subject
-    )
-    query = query.outerjoin(StaffAccount, StaffAccount.id == AuditLine.account_id)
-    if text := asked.filters.get("who"):
-        query = query.where(contains(StaffAccount.name, text))
-    if action := asked.filters.get("action"):
-        query = query.where(or_(AuditLine.action.in_(codes_of(action)), contains(AuditLine.action, action)))
-    with database.read() as session:
-        page = page_of(session, query, {"at": AuditLine.at}, [AuditLine.id], asked)
-    return page.of(TrailLine(row.at, row.who, ACTIONS.get(row.action, row.action), row.subject) for row in page.rows)

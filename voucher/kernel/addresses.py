@@ -1,4 +1,5 @@
-"""Addresses that settings hold, each with one rule: where the pages are, where the database is, who takes the mail, who sends it.
+"""Addresses that settings hold, each with one rule: where the pages are, where the database is, who takes the mail, who sends it, who
+knows people (the identity provider).
 
 Every function raises ValueError with a French sentence that says what to write, and never what was written: it may be a password.
 """
@@ -13,10 +14,12 @@ from sqlalchemy.exc import ArgumentError
 CODE_PATH = "/V/"
 # The address before a code's 128 characters: with it the whole text fills a QR code of version 6 at level M, and not one more.
 CODE_PREFIX_CHARACTERS_MAX = 26
+DISCOVERY_PATH = "/.well-known/openid-configuration"
 SMTP_PORTS = {"smtp": 587, "smtps": 465}
 
 _BASE_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
 _MAILBOX = re.compile(r"[^\s@<>,;|\"]+@[^\s@<>,;|\"]+")
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _DRIVERS = ("sqlite", "postgresql", "postgresql+psycopg")
 
 
@@ -44,6 +47,24 @@ def code_prefix(base_url: str) -> str:
         room = CODE_PREFIX_CHARACTERS_MAX - len(CODE_PATH)
         raise ValueError(f"trop long pour tenir dans un code : choisissez une adresse de {room} signes au plus")
     return prefix
+
+
+def discovery_address(url: str) -> str:
+    """Return the address where an identity provider says what it is (OpenID Connect Discovery 1.0 §4)."""
+    if not url.endswith(DISCOVERY_PATH) or not is_private_way(url) or not url.isascii() or not url.isprintable():
+        raise ValueError(f"écrivez une adresse https:// qui finit par {DISCOVERY_PATH}, sans mot de passe")
+    return url
+
+
+def is_private_way(url: str) -> bool:
+    """Say whether what is sent to an address is read by its server alone: TLS, or this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if not parts.hostname or parts.username is not None or parts.fragment:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
 
 
 def database_address(url: str) -> str:

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from voucher.kernel.addresses import code_prefix, database_address, mailbox, smtp_server
+from voucher.kernel.addresses import code_prefix, database_address, discovery_address, mailbox, smtp_server
 from voucher.kernel.idle_limits import USUAL_IDLE_LIMITS, IdleLimits
 from voucher.kernel.relying_party import RelyingParty, relying_party
 from voucher.kernel.time_limits import TimeLimits
@@ -16,6 +16,7 @@ from voucher.kernel.time_limits import TimeLimits
 SECRET_BYTES_MIN = 32
 IDLE_MINUTES_MAX = 12 * 60  # what every session ends after
 WORDS_LENGTH_MAX = 120
+LINE_LENGTH_MAX = 500
 
 
 class WrongSettings(Exception):
@@ -91,6 +92,17 @@ class Settings(DatabaseSettings):
         None, description="smtp://user:password@host:587 or smtps://…; without it e-mails wait, visible, in the outbox"
     )
     mail_from: str = Field("ne-pas-repondre@pass-numerique.example", description="sender of e-mails")
+    provider_client_id: str = Field(
+        "", description="what the identity provider (ProConnect) calls us; with the next two, or none of the three"
+    )
+    provider_client_secret: SecretStr | None = Field(None, description="what it gave us to prove that we are that")
+    provider_discovery_url: str = Field("", description="its address that ends with /.well-known/openid-configuration")
+    provider_levels: str = Field(
+        "eidas2 eidas3", description="levels (acr) that finance must show and that count as two factors"
+    )
+    provider_max_age: bool = Field(
+        True, description="false where the provider refuses max_age, as ProConnect does: prompt=login alone is sent"
+    )
     chart_file: Path | None = Field(
         None, description="TOML file with the accountant's own numbers and names of accounts"
     )
@@ -141,6 +153,42 @@ class Settings(DatabaseSettings):
         if self.backing_alert_percent < self.backing_stop_percent:
             raise ValueError("PASS_BACKING_ALERT_PERCENT : écrivez au moins PASS_BACKING_STOP_PERCENT")
         return self
+
+    @model_validator(mode="after")
+    def _provider_is_whole_or_absent(self) -> Self:
+        settings = {
+            "PASS_PROVIDER_CLIENT_ID": self.provider_client_id,
+            "PASS_PROVIDER_CLIENT_SECRET": self.provider_client_secret,
+            "PASS_PROVIDER_DISCOVERY_URL": self.provider_discovery_url,
+        }
+        given = [name for name, value in settings.items() if value]
+        if missing := [name for name in settings if name not in given] if given else []:
+            raise ValueError(f"{given[0]} : donnez aussi {' et '.join(missing)}, ou aucun des trois")
+        return self
+
+    @field_validator("provider_client_id", "provider_levels")
+    @classmethod
+    def _is_printable(cls, value: str) -> str:
+        if not value.isascii() or not value.isprintable() or len(value) > LINE_LENGTH_MAX:
+            raise ValueError(f"écrivez des lettres et des chiffres sur une ligne, {LINE_LENGTH_MAX} signes au plus")
+        return value.strip()
+
+    @field_validator("provider_levels")
+    @classmethod
+    def _has_a_level(cls, value: str) -> str:
+        if not value:
+            raise ValueError("écrivez un niveau au moins, par exemple eidas2")
+        return value
+
+    @field_validator("provider_client_secret")
+    @classmethod
+    def _is_no_empty_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value is not None and value.get_secret_value().strip() else None
+
+    @field_validator("provider_discovery_url")
+    @classmethod
+    def _is_a_discovery(cls, value: str) -> str:
+        return discovery_address(value) if value else value
 
     @model_validator(mode="after")
     def _makes_passkeys(self) -> Self:

@@ -28,6 +28,8 @@ CE QUE L’ARCHIVE CONTIENT
 - entry.csv, movement.csv, account.csv : le registre en partie double, écriture par écriture.
 - seal.csv : le numéro définitif de chaque écriture et l’empreinte de ce qu’elle était le jour de son scellement.
 - checkpoint.csv : la racine de l’arbre des empreintes, jour après jour, signée (formats C2SP tlog-checkpoint et signed-note).
+- trail_seal.csv, trail_checkpoint.csv : le numéro et l’empreinte de chaque ligne du journal des accès (qui a vu ou changé quoi), et les
+  notes signées qui en donnent la racine. Les lignes elles-mêmes parlent de personnes : l’auditeur les lit dans l’application.
 - les faits : enveloppes, conventions, commandes, chèques et leur état, encaissements, périodes, lots, règlements, relevés.
 - payment_file_transfer.csv : la référence et le montant de chaque virement, lus dans les fichiers transmis à la banque.
 - schema.json : le type, l’unité et les clés de chaque colonne. Les montants sont des centimes d’euro.
@@ -48,6 +50,7 @@ CE QUE LA VÉRIFICATION PROUVE
 
 - Le registre est équilibré, par livre et par financeur, et chaque écriture a ses mouvements.
 - Rien de ce qui est scellé n’a été retiré, changé ou renuméroté ; chaque point de contrôle prolonge le précédent, et le vôtre.
+- Aucune ligne scellée du journal des accès n’a été retirée, changée ou intercalée.
 - Les étapes de la vie des chèques font le montant émis, au centime, par convention.
 - Un chèque n’a servi qu’une fois. Une période n’est payée que par un lot. Un lot vaut ses règlements, ses fichiers et le registre.
 - L’état de chaque règlement est au bout de son histoire : aucun changement n’y manque, ni n’y est inventé.

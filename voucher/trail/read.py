@@ -16,10 +16,9 @@ from voucher.trail.seal import is_unsealed_line
 
 @dataclass(frozen=True, slots=True)
 class TrailState:
-    """How many lines are sealed, when that was last done, how many wait, and when the oldest of those was written."""
+    """How many lines are sealed, how many wait, and when the oldest of those was written."""
 
     sealed_count: int
-    sealed_at: datetime | None
     waiting_count: int
     oldest_at: datetime | None
 
@@ -27,9 +26,9 @@ class TrailState:
 def trail_state(database: Database) -> TrailState:
     """Return what is sealed of the trail and what waits."""
     with database.read() as session:
-        sealed = session.execute(select(func.max(TrailCheckpoint.size), func.max(TrailCheckpoint.sealed_at))).one()
+        sealed_count = session.scalar(select(func.max(TrailCheckpoint.size))) or 0
         waiting = session.execute(select(func.count(), func.min(AuditLine.at)).where(is_unsealed_line())).one()
-    return TrailState(sealed[0] or 0, sealed[1], waiting[0], waiting[1])
+    return TrailState(sealed_count, waiting[0], waiting[1])
 
 
 def last_note(database: Database) -> str | None:

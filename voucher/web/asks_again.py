@@ -20,11 +20,12 @@ from wtforms import HiddenField, PasswordField
 from voucher.access.confirm import confirm_password
 from voucher.access.factors import passkey_proof
 from voucher.access.factors.passkeys import own_passkeys
+from voucher.access.provider.identities import linked
 from voucher.access.read import person
 from voucher.access.rules import is_fresh
 from voucher.access.tries import TooManyTries
 from voucher.kernel.refusals import Refused
-from voucher.web.access import viewer
+from voucher.web.access import change_token, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.limits import too_early
 from voucher.web.passkey_steps import passkey_answer
@@ -77,6 +78,7 @@ def _ask() -> Response | str | None:
             return ask_page(form, act)
         try:
             _prove(form, act)
+            change_token(who)
         except Refused as refused:
             show_refusal(form, refused)
             page = ask_page(form, act)
@@ -97,6 +99,8 @@ def ask_page(form: Any, act: str) -> str:
         act=act,
         has_password=found is not None and found.has_password,
         has_passkey=own_passkeys(here.database, viewer().account_id) != [],
+        by_provider=current_app.config["HAS_PROVIDER"]
+        and linked(here.database, viewer().account_id).linked_at is not None,
         prefix=PREFIX,
         action=request.full_path.rstrip("?"),
         carried=[(name, text) for name, text in request.form.items(multi=True) if _is_carried(name)],
@@ -111,6 +115,11 @@ def _prove(form: Any, act: str) -> None:
     step, answer = passkey_answer(PREFIX)
     if answer:
         passkey_proof.confirm(here.database, here.settings.relying_party, who, step, answer, act, now=here.now())
+    elif not form.password.data and not linked(here.database, who.account_id).has_password:
+        # The provider proves it in another tab; where it has, the session is fresh and nobody comes here.
+        raise Refused(
+            "not_proved", "Rien n’a changé : personne n’a encore prouvé qui vous êtes. Faites-le, puis continuez."
+        )
     else:
         confirm_password(here.database, who, form.password.data or "", act, now=here.now())
 

@@ -22,8 +22,8 @@ class StoredInteger(IntegerConverter):
 def install(app: Flask) -> None:
     """Make `app` look and answer as this product does.
 
-    Reads `app.config`: PROGRAMME_NAME, IS_DEMO (shows the demonstration strip), HELP_CONTACT (shown on error pages) and
-    SIGN_IN_ENDPOINT (where an HTML page that needs a person sends who has none). Raises RuntimeError when the application
+    Reads `app.config`: PROGRAMME_NAME, IS_DEMO (shows the demonstration strip), HELP_CONTACT (shown on error pages),
+    HAS_PROVIDER (offers ProConnect where people sign in) and SIGN_IN_ENDPOINT (where an HTML page that needs a person sends who has none). Raises RuntimeError when the application
     serves static files of its own, which would hide ours.
     """
     if app.static_folder is not None:
@@ -31,6 +31,7 @@ def install(app: Flask) -> None:
     app.config.setdefault("PROGRAMME_NAME", PROGRAMME_NAME)
     app.config.setdefault("IS_DEMO", False)
     app.config.setdefault("HELP_CONTACT", "")
+    app.config.setdefault("HAS_PROVIDER", False)
     app.config.setdefault("SIGN_IN_ENDPOINT", None)
     app.url_map.converters["int"] = StoredInteger
     app.jinja_env.trim_blocks = True

@@ -32,6 +32,7 @@ ADDRESS_KEYS: Mapping[str, str] = {
     "retard": "late",
     "rib": "bank_details",
     "solde": "balance",
+    "sujet": "subject",
     "texte": "text",
     "tiers": "third",
     "type": "kind",
