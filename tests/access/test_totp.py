@@ -198,6 +198,21 @@ def test_codes_tried_again_and_again_wait_longer_and_the_person_is_told_once(dat
     assert show(database, lea, code_at(secret, at), at)
 
 
+def test_codes_tried_by_a_stranger_keep_nobody_out_of_a_browser_they_know(database: Database, lea: UUID) -> None:
+    secret = add_totp(database, lea, NOW)
+    where = {"address": "192.0.2.9", "network": "192.0.x.x", "agent": "Firefox"}
+    token = password_shown(database, lea, NEXT)
+    first = Visit(new_browser_token="known", **where)
+    show_totp(database, lea, token, code_at(secret, NEXT), master_secret=MASTER_SECRET, now=NEXT, visit=first)
+    stranger, wrong = password_shown(database, lea, NEXT), "000000" if code_at(secret, NEXT) != "000000" else "000001"
+    for _ in range(9):
+        with pytest.raises(Refused):
+            show(database, lea, wrong, NEXT, stranger, "203.0.113.7")
+    again = Visit(browser_token="known", new_browser_token="next", **where)
+    token, later = password_shown(database, lea, NEXT), NEXT + STEP
+    assert show_totp(database, lea, token, code_at(secret, later), master_secret=MASTER_SECRET, now=later, visit=again)
+
+
 def test_tries_sent_together_are_all_counted(database: Database, lea: UUID) -> None:
     secret = add_totp(database, lea, NOW)
     token = password_shown(database, lea, NEXT)

@@ -153,6 +153,28 @@ def test_too_many_codes_are_answered_429_with_what_to_do(sqlite_database: Databa
     assert "il a déjà servi" in post(client, "/connexion/code-de-secours", code="0000 0000 0000").text
 
 
+def test_two_people_of_the_programme_reset_a_lost_phone(database: Database) -> None:
+    app = app_for(database, NOW)
+    pat, quentin = (signed_in_client(app, database, Role.PROGRAMME) for _ in range(2))
+    luce = a_person(database, Role.MEDIATOR, NOWHERE, now=NOW, email="luce@lieu.example")
+    there = f"/personnes/{luce}"
+    assert "Deuxième preuve : aucune." in pat.get(there).text
+    assert f"{there}/deuxieme-preuve" not in pat.get(there).text
+    assert "il n’y a rien à remettre à zéro" in post(pat, f"{there}/deuxieme-preuve").text
+    add_totp(database, luce, NOW)
+    assert "application de codes depuis le" in pat.get(there).text
+    assert post(pat, f"{there}/deuxieme-preuve").location == there
+    assert "À confirmer par une autre personne : la remise à zéro de sa deuxième preuve." in pat.get(there).text
+    waiting = re.findall(r'href="(/personnes/a-confirmer/[^"]+)"', quentin.get("/personnes/a-confirmer").text)[0]
+    assert "Vous avez fait cette demande." in pat.get(waiting).text
+    assert "Vérifiez de vive voix que Camille Exemple l’a demandé." in quentin.get(waiting).text
+    assert post(quentin, waiting).location == there
+    page = quentin.get(there).text
+    assert "La deuxième preuve de Camille Exemple est remise à zéro." in page
+    assert "Deuxième preuve : aucune." in page
+    assert password(app.test_client(), "luce@lieu.example").location == "/comptoir/"
+
+
 def test_the_page_of_a_lost_phone_says_whom_to_call_to_anybody(sqlite_database: Database) -> None:
     app = app_for(sqlite_database, help_phone="01 99 00 55 66", help_contact="secours@pass.example")
     page = app.test_client().get("/connexion/telephone-perdu").text

@@ -17,7 +17,7 @@ from voucher.access import steps
 from voucher.access.audit import note
 from voucher.access.factors.held import ALONE, after_removal, live_totp, refuse_without_proof
 from voucher.access.factors.tries import begin_code, note_wrong_code
-from voucher.access.find import locked_open_account
+from voucher.access.find import locked_account, locked_open_account
 from voucher.access.letters import write_to_person
 from voucher.access.model import TotpDevice
 from voucher.access.rules import StepPurpose
@@ -180,6 +180,7 @@ def show_totp(
     code = _read(typed)
     one = begin_code(database, Guess.CODE, account_id, visit, now)
     with database.write() as session:
+        locked_account(session, account_id)  # first, as in every act on factors: no two wait for each other
         device = session.execute(
             select(TotpDevice.id, TotpDevice.sealed_secret).where(live_totp(account_id))
         ).one_or_none()
