@@ -178,6 +178,7 @@ def test_the_auditor_reads_who_had_which_role_on_a_day_and_takes_it_away(databas
         app_for(database, NOW), database, a_person(database, Role.AUDITOR, now=NOW, email="a@lieu.example")
     )
     today = auditor.get("/personnes/roles").text
+    assert 'href="/personnes/moi"' in today, "one's own page is reached from every other"
     assert "luce@lieu.example" in today
     assert "marc@lieu.example" not in today
     then = plain(auditor.get("/personnes/roles?jour=2026-03-01").text)
@@ -189,5 +190,5 @@ def test_the_auditor_reads_who_had_which_role_on_a_day_and_takes_it_away(databas
     kept = auditor.get("/personnes/roles?jour=2026-03-01&format=csv")
     assert "roles-2026-03-01.csv" in kept.headers["Content-Disposition"]
     heading, row = kept.get_data(as_text=True).lstrip("\ufeff").splitlines()
-    assert heading.startswith("Personne;Adresse;Rôle;Pour;Donné;Donné par;Confirmé par;Dernier jour prévu;Fini")
+    assert heading.startswith("Personne;Adresse;Rôle;Pour;Donné;Donné par;Confirmé par;Dernier jour;Fini")
     assert row.startswith("Camille Exemple;marc@lieu.example;Contrôle;tout le programme;")
