@@ -235,6 +235,7 @@ CLASSES = {
         "GET /personnes/",
         "GET /personnes/<uuid:account_id>",
         "GET/POST /personnes/<uuid:account_id>/adresse",
+        "GET/POST /personnes/<uuid:account_id>/deuxieme-preuve",
         "GET/POST /personnes/<uuid:account_id>/fermer",
         "GET/POST /personnes/<uuid:account_id>/lien",
         "POST /personnes/<uuid:account_id>/connexions/fermer",

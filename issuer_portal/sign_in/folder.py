@@ -5,10 +5,8 @@ from urllib.parse import urlsplit
 from flask import Blueprint, make_response, redirect, session, url_for
 from werkzeug.wrappers import Response
 
-from voucher.access.sessions import viewer_of
-from voucher.web.access import keep_session
+from voucher.web.access import keep_session, person_of
 from voucher.web.navigation import home_for
-from voucher.web.services import services
 
 blueprint = Blueprint("sign_in", __name__, url_prefix="/connexion", template_folder="templates")
 
@@ -20,7 +18,7 @@ def enter(token: str, wanted: str = "") -> Response:
     """
     # A new person, a new form token: what was set before the sign-in is not kept.
     session.clear()
-    found = viewer_of(services().database, token, now=services().now())
+    found = person_of(token)
     asked = local_path(wanted)
     there = (asked or home_for(found)) if found else url_for("sign_in.second_factor", suite=asked)
     return keep_session(make_response(redirect(there)), token)

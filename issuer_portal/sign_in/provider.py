@@ -15,9 +15,8 @@ from issuer_portal.sign_in.folder import blueprint, enter, local_path
 from voucher.access.provider import journey
 from voucher.access.provider.client import Provider, provider_of
 from voucher.access.provider.discovery import ProviderDown
-from voucher.access.sessions import viewer_of
 from voucher.kernel.refusals import Refused
-from voucher.web.access import SESSION_COOKIE, public, staff, viewer
+from voucher.web.access import SESSION_COOKIE, change_token, person_of, public, staff, viewer
 from voucher.web.headers import shows_code
 from voucher.web.limits import Limiter, client_address
 from voucher.web.services import services
@@ -63,24 +62,26 @@ def confirm_by_provider() -> Response:
 def from_provider() -> Response:
     """Come back from the provider: the address that is registered there."""
     here, provider = services(), _provider()
-    token = request.cookies.get(SESSION_COOKIE)
+    who = person_of(request.cookies.get(SESSION_COOKIE, ""))
     answer = journey.Answer(
         state=request.args.get("state", ""),
         code=request.args.get("code", ""),
         issuer=request.args.get("iss"),
         error=request.args.get("error", ""),
         browser=session.get(BROWSER_KEY, ""),
-        viewer=viewer_of(here.database, token, now=here.now()) if token else None,
+        viewer=who,
     )
     try:
         arrival = journey.come_back(here.database, provider, answer, _rules(), now=here.now(), visit=visit())
     except Refused as refused:
-        return _refused(refused)
+        return _refused(refused, is_signed_in=who is not None)
     if arrival.url:
         return redirect(arrival.url)
     ways_begun.uncount(client_address(), here.now())
     if arrival.token:
         return enter(arrival.token, arrival.wanted)
+    if who is not None:
+        change_token(who)
     return make_response(render_template("sign_in/provider_confirmed.html"))
 
 
@@ -125,11 +126,11 @@ def _go(*, wanted: str = "", link_token: str = "", is_again: bool = False) -> Re
         )
         return redirect(journey.begin(here.database, provider, going, _rules(), now=here.now()))
     except Refused as refused:
-        return _refused(refused)
+        return _refused(refused, is_signed_in=is_again)
 
 
-def _refused(refused: Refused) -> Response:
-    page = render_template("sign_in/provider_refused.html", sentence=refused.sentence)
+def _refused(refused: Refused, *, is_signed_in: bool) -> Response:
+    page = render_template("sign_in/provider_refused.html", sentence=refused.sentence, is_signed_in=is_signed_in)
     return make_response(page, STATUS.get(refused.code, HTTPStatus.FORBIDDEN))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from http import HTTPStatus
 
-from flask import flash, make_response, render_template, request
+from flask import flash, render_template, request
 from werkzeug.wrappers import Response
 from wtforms import StringField
 from wtforms.validators import InputRequired
@@ -12,11 +12,12 @@ from issuer_portal.sign_in.folder import blueprint, enter
 from voucher.access.factors.held import factors_of
 from voucher.access.factors.recovery import FEW, show_recovery_code
 from voucher.access.factors.totp import show_totp
-from voucher.access.factors.tries import TOO_MANY
+from voucher.access.tries import TooManyTries
 from voucher.kernel.refusals import Refused
 from voucher.web.access import public, second_step, waiting
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.headers import passkey_page
+from voucher.web.limits import too_early
 from voucher.web.services import services
 from voucher.web.visit import visit
 
@@ -90,12 +91,13 @@ def lost_phone() -> str:
 
 def _step(form: HouseForm, template: str, show: Callable[[], str], **more: object) -> str | Response:
     """Show a code and let the person in; or show the page again, with why not."""
-    status = HTTPStatus.OK
     wanted = request.args.get("suite", "")
     if form.validate_on_submit():
         try:
             return enter(show(), wanted)
+        except TooManyTries as refused:
+            show_refusal(form, refused)
+            return too_early(refused, render_template(template, form=form, suite=wanted or None, **more))
         except Refused as refused:
             show_refusal(form, refused)
-            status = HTTPStatus.TOO_MANY_REQUESTS if refused.code == TOO_MANY else HTTPStatus.OK
-    return make_response(render_template(template, form=form, suite=wanted or None, **more), status)
+    return render_template(template, form=form, suite=wanted or None, **more)

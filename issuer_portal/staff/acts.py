@@ -134,9 +134,32 @@ def change_address(account_id: UUID) -> str | Response:
     consequences = [
         f"L’ancienne adresse, {found.email}, en est avertie.",
         "Les liens déjà envoyés ne servent plus, ni le mot de passe : un lien part à la nouvelle adresse.",
-        "Si la personne a, ou a eu, un rôle de finances, de collectivité ou du programme, ou a remplacé quelqu’un qui valide, une seconde personne confirme, et le mot de passe reste.",
+        "Si la personne a, ou a eu, un rôle de finances, de collectivité ou du programme, ou a remplacé quelqu’un qui valide, une seconde personne confirme, et le mot de passe reste. Une seconde personne confirme aussi si elle a une deuxième preuve.",
     ]
     return _page(found, form, "Changer l’adresse", "Changer l’adresse", consequences)
+
+
+@blueprint.route("/<uuid:account_id>/deuxieme-preuve", methods=["GET", "POST"])
+@staff(Role.PROGRAMME)
+@asks_again("remettre à zéro une deuxième preuve")
+def reset_factors(account_id: UUID) -> str | Response:
+    """Ask that somebody's second factors be reset, since a phone is lost: a second person confirms."""
+    found, form, here = _open_person(account_id), HouseForm(), services()
+    if form.validate_on_submit():
+        try:
+            changes.ask_reset(here.database, account_id, by=viewer().account_id, now=here.now())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            flash(f"La remise à zéro est demandée pour {found.name}. {WAITS}", "success")
+            return _back(account_id)
+    consequences = [
+        f"Vérifiez de vive voix que {found.name} vous le demande. Appelez un numéro que vous connaissez, pas celui d’un message.",
+        "Une autre personne du programme confirme, sur sa page « À confirmer ».",
+        "Ensuite, son téléphone, ses clés d’accès et ses codes de secours n’ouvrent plus rien. Ses connexions se ferment.",
+        f"{found.name} en est averti par courriel, à la demande et à la confirmation.",
+    ]
+    return _page(found, form, "Remettre à zéro la deuxième preuve", "Demander la remise à zéro", consequences, "danger")
 
 
 @blueprint.route("/<uuid:account_id>/fermer", methods=["GET", "POST"])

@@ -10,9 +10,10 @@ from wtforms.validators import InputRequired
 
 from issuer_portal.staff.accounts import blueprint
 from issuer_portal.staff.scopes import scope_names
-from issuer_portal.staff.state import AccountState, account_state
+from issuer_portal.staff.state import AccountState, account_state, proofs_of
 from voucher.access import accounts, links, read
 from voucher.access.audit import note_access
+from voucher.access.factors.held import factors_of
 from voucher.access.open_sessions import end_sessions_of, open_sessions
 from voucher.access.provider.identities import linked, unlink
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
@@ -122,12 +123,14 @@ def person(account_id: UUID) -> str:
     found = read.person(database, account_id, now=now)
     if found is None:
         abort(404)
-    held = roles_of(database, account_id)
+    held, factors = roles_of(database, account_id), factors_of(database, account_id)
     return render_template(
         "staff/person.html",
         person=found,
         state=account_state(found, links_of(database, [account_id]).get(account_id), now),
         changes=changes_of(database, account_id),
+        proofs=proofs_of(factors),
+        has_factor=factors.is_any,
         linked=linked(database, account_id),
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from issuer_portal.staff.accounts import blueprint
 from issuer_portal.staff.scopes import scope_names
 from voucher.access import changes
-from voucher.access.read_changes import change, waiting_changes
+from voucher.access.read_changes import Change, change, waiting_changes
 from voucher.access.rules import Role
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
@@ -43,7 +43,8 @@ def confirm(change_id: UUID) -> str | Response:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            flash(f"{found.name} a maintenant {found.what}.", "success")
+            done = f"La deuxième preuve de {found.name} est remise à zéro." if found.is_reset else None
+            flash(done or f"{found.name} a maintenant {found.what}.", "success")
             return redirect(url_for("staff.person", account_id=found.account_id))
     return render_template(
         "staff/confirm.html",
@@ -51,6 +52,7 @@ def confirm(change_id: UUID) -> str | Response:
         form=form,
         scopes=scope_names(here.database),
         is_own=found.asked_by == viewer().account_id,
+        before=_before(found),
     )
 
 
@@ -67,3 +69,21 @@ def refuse(change_id: UUID) -> Response:
     else:
         flash("La demande est refusée. Rien n’a changé.", "success")
     return redirect(url_for("staff.waiting"))
+
+
+def _before(found: Change) -> list[str]:
+    """Return what a second person checks and knows before they confirm."""
+    told = f"{found.name} en est averti par courriel."
+    if found.is_reset:
+        return [
+            f"Vérifiez de vive voix que {found.name} l’a demandé. Appelez un numéro que vous connaissez, pas celui d’un message.",
+            "Son téléphone, ses clés d’accès et ses codes de secours n’ouvrent plus rien. Ses connexions se ferment.",
+            "Son mot de passe suffit alors pour entrer et ajouter un autre téléphone.",
+            told,
+        ]
+    address = found.new_email or found.known_email
+    return [
+        f"Vérifiez de vive voix que {address} est bien l’adresse de {found.name}.",
+        "Qui lit ses messages ouvre le compte.",
+        told,
+    ]

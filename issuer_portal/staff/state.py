@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from voucher.access.factors.held import Factors
 from voucher.access.read import Person
 from voucher.access.read_changes import LinkState
+from voucher.kernel.calendar import french_instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,15 @@ class AccountState:
     tag: str
     heading: str = ""
     at: datetime | None = None
+
+
+def proofs_of(held: Factors) -> str:
+    """Return in words what a person proves who they are with, beside a password."""
+    passkeys = f"{held.passkey_count} clé{'s' if held.passkey_count > 1 else ''} d’accès"
+    totp = f"application de codes depuis le {french_instant(held.totp_since)}" if held.totp_since else ""
+    codes = f"{held.codes_left or 'aucun'} code{'s' if held.codes_left > 1 else ''} de secours"
+    said = [passkeys if held.passkey_count else "", totp, codes if held.is_any else ""]
+    return ", ".join(one for one in said if one) or "aucune"
 
 
 def account_state(person: Person, link: LinkState | None, now: datetime) -> AccountState:

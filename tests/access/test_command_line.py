@@ -8,8 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.clients import MASTER_KEY, a_person
+from tests.factors import add_totp
 from tests.listed import listed
 from voucher.access import changes, links, sessions
+from voucher.access.factors.held import factors_of
 from voucher.access.read import people
 from voucher.access.read_changes import waiting_changes
 from voucher.access.read_trail import trail
@@ -86,3 +88,19 @@ def test_a_lost_password_is_a_printed_link_and_the_trail_says_so(database: Datab
 def test_no_command_on_accounts_takes_a_password() -> None:
     names = {str(param.name) for command in account.commands.values() for param in command.params}
     assert names == {"email", "name", "role", "change"}
+
+
+def test_the_host_resets_a_lost_phone_where_the_programme_has_nobody_else(database: Database, voucher: Command) -> None:
+    now = datetime.now(UTC)
+    pat = a_person(database, Role.PROGRAMME, email="pat@lieu.example")
+    luce = a_person(database, Role.AUDITOR, email="luce@lieu.example")
+    assert "Cette personne n’a pas de deuxième preuve" in voucher("reset", "luce@lieu.example").output
+    assert "Aucun compte ouvert n’a cette adresse." in voucher("reset", "personne@lieu.example").output
+    for one in (pat, luce):
+        add_totp(database, one, now)
+    assert "attend qu’une personne du programme la confirme" in voucher("reset", "luce@lieu.example").output
+    (waiting,) = waiting_changes(database)
+    assert f"{waiting.id}  Camille Exemple (luce@lieu.example) : la remise à zéro" in voucher("confirm").output
+    assert "Une autre personne du programme doit confirmer" in voucher("confirm", str(waiting.id)).output
+    assert "est remise à zéro" in voucher("reset", "pat@lieu.example").output
+    assert [factors_of(database, one).is_any for one in (pat, luce)] == [False, True]

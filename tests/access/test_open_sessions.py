@@ -1,7 +1,9 @@
 """Sessions seen and ended; how long each may stay without a page, by what its person may do."""
 
 import re
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -15,6 +17,8 @@ from voucher.access import sessions
 from voucher.access.model import RoleGrant, StaffBrowser, StaffSession
 from voucher.access.open_sessions import open_sessions
 from voucher.access.rules import SESSION_DURATION, Role, idle_limit
+from voucher.access.tokens import new_token
+from voucher.access.visits import Visit
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.idle_limits import USUAL_IDLE_LIMITS, IdleLimits
@@ -215,3 +219,43 @@ def test_a_role_s_page_stays_closed_to_the_session_of_another_role(sqlite_databa
     look: Callable[[Role, str], int] = lambda role, path: clients[role].get(path).status_code  # noqa: E731
     assert (look(Role.FINANCE_APPROVER, "/finances/"), look(Role.MEDIATOR, "/finances/")) == (200, 403)
     assert look(Role.FINANCE_APPROVER, "/comptoir/aujourdhui") == 403
+
+
+def test_a_session_has_another_token_once_its_person_proves_again_who_they_are(database: Database) -> None:
+    app = app_for(database, NOW)
+    client = sign_in(app, database, a_person(database, Role.PROGRAMME, now=NOW))
+    before = client.get_cookie(SESSION_COOKIE)
+    assert before is not None
+    later = NOW + timedelta(minutes=6)
+    at(app, database, later)
+    data = {"csrf_token": csrf_token(client.get("/personnes/moi").text), "who-password": PASSWORD}
+    data |= {"id": str(new_id()), "name": "Luce Arbre", "email": "luce@lieu.example"}
+    assert client.post("/personnes/nouvelle", data=data).status_code == 302
+    after = client.get_cookie(SESSION_COOKIE)
+    assert after is not None
+    assert after.value != before.value
+    assert sessions.viewer_of(database, before.value, now=later) is None
+    assert is_in(client)
+
+
+@pytest.mark.race
+def test_two_sign_ins_at_once_in_one_browser_open_two_sessions_and_break_nothing(database: Database) -> None:
+    a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
+    first = Visit(new_browser_token=new_token(), network="203.0.x.x", agent="Firefox sur Windows")
+    sessions.sign_in(database, EMAIL, PASSWORD, now=NOW, visit=first)
+    start, tokens = threading.Barrier(2), list[str]()
+
+    def enter_once() -> None:
+        visit = replace(first, browser_token=first.new_browser_token, new_browser_token=new_token())
+        start.wait()
+        tokens.append(sessions.sign_in(database, EMAIL, PASSWORD, now=NOW, visit=visit))
+
+    threads = [threading.Thread(target=enter_once) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({sessions.viewer_of(database, token, now=NOW).token_sha256 for token in tokens}) == 2  # type: ignore[union-attr]
+    with database.read() as session:
+        assert len(session.scalars(select(StaffBrowser.id)).all()) == 1
+        assert len(session.scalars(select(OutboxMessage.id)).all()) == 1

@@ -15,10 +15,10 @@ from voucher.access.factors import recovery
 from voucher.access.factors.held import factors_of
 from voucher.access.factors.recovery import CODE_COUNT, new_codes, show_recovery_code
 from voucher.access.factors.totp import remove_totp
-from voucher.access.factors.tries import TOO_MANY
 from voucher.access.model import RecoveryCode
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
+from voucher.access.tries import TOO_MANY
 from voucher.kernel.base32 import ALPHABET
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
@@ -53,7 +53,7 @@ def test_each_of_ten_codes_opens_once(database: Database, who: Viewer) -> None:
     assert all(len(code) == 12 and set(code) <= set(ALPHABET) for code in codes)
     for rank, code in enumerate(codes, start=1):
         assert show(database, who, code) == CODE_COUNT - rank
-    for code in codes[:3]:
+    for code in codes[:2]:
         with pytest.raises(Refused, match="wrong_code"):
             show(database, who, code)
     with database.read() as session:
@@ -109,12 +109,12 @@ def test_codes_tried_in_a_loop_are_not_looked_at_any_more(
             show(database, who, f"{number:012d}")
         except Refused as refused:
             said.append(refused.code)
-    assert said == ["wrong_code"] * 5 + [TOO_MANY] * 35
+    assert said == ["wrong_code"] * 2 + [TOO_MANY] * 38
     # One hash each, whether or not a code begins so; none once there were too many.
-    assert len(hashed) == 5
+    assert len(hashed) == 2
     with pytest.raises(Refused, match=TOO_MANY):
         show(database, who, codes[0])
-    assert show(database, who, codes[0], NEXT + timedelta(minutes=16)) == CODE_COUNT - 1
+    assert show(database, who, codes[0], NEXT + timedelta(seconds=1)) == CODE_COUNT - 1
 
 
 def test_a_code_that_begins_right_is_wrong_in_the_same_words_after_one_hash(database: Database, who: Viewer) -> None:
@@ -139,7 +139,7 @@ def test_codes_are_kept_as_passwords_are(database: Database, who: Viewer) -> Non
 @pytest.mark.race
 def test_one_code_sent_at_once_opens_one_session(database: Database, who: Viewer) -> None:
     code = new_codes(database, who, now=NEXT)[0]
-    tokens = [password_shown(database, who.account_id, NEXT) for _ in range(4)]
+    tokens = [password_shown(database, who.account_id, NEXT) for _ in range(2)]
     start, said = threading.Barrier(len(tokens)), []
 
     def send(token: str) -> None:
@@ -155,7 +155,7 @@ def test_one_code_sent_at_once_opens_one_session(database: Database, who: Viewer
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(said) == ["opened"] + ["wrong_code"] * 3
+    assert sorted(said) == ["opened", "wrong_code"]
     assert left(database, who.account_id) == CODE_COUNT - 1
 
 

@@ -41,6 +41,10 @@ ACCESS = {
         ),
         {"closed_accounts_open_nothing"},
     ),
+    "a closed account whose passkey serves still": (
+        "UPDATE staff_account SET closed_at = created_at WHERE email = 'marc@pass.example'",
+        {"closed_accounts_open_nothing"},
+    ),
     "a closed account whose link serves still": (
         (
             "UPDATE account_link SET ended_at = NULL, ended_how = NULL;"
@@ -122,4 +126,36 @@ TRAIL = {
     ),
 }  # fmt: skip
 
-FAULTS = ACCESS | TRAIL
+_RESET = "kind = 'factors' AND outcome = 'confirmed'"
+FACTORS = {
+    "second factors reset by one person": (
+        f"UPDATE account_change SET decided_by = asked_by WHERE {_RESET}",
+        {"factors_reset_by_two"},
+    ),
+    "second factors reset by nobody else": (
+        "UPDATE account_change SET outcome = 'alone' WHERE kind = 'factors'",
+        {"factors_reset_by_two"},
+    ),
+    "second factors that their person has reset": (
+        f"UPDATE account_change SET decided_by = account_id WHERE {_RESET}",
+        {"factors_reset_by_two"},
+    ),
+    "an application of codes, recovery codes and a session that a reset did not end": (
+        f"UPDATE account_change SET decided_at = (SELECT max(ends_at) FROM staff_session) WHERE {_RESET}",
+        {"resets_end_factors"},
+    ),
+    "recovery codes of a person without a second factor": (
+        "UPDATE totp_device SET removed_at = created_at",
+        {"codes_stand_beside_a_factor"},
+    ),
+    "more recovery codes than are made": (
+        (
+            "INSERT INTO recovery_code (id, account_id, beginning, code_hash, made_at) "
+            "SELECT id, (SELECT account_id FROM recovery_code LIMIT 1), 'ABCD', 'x', made_at FROM ("
+            "SELECT entry.id AS id, (SELECT made_at FROM recovery_code LIMIT 1) AS made_at FROM entry LIMIT 1) AS one"
+        ),
+        {"codes_stand_beside_a_factor"},
+    ),
+}  # fmt: skip
+
+FAULTS = ACCESS | TRAIL | FACTORS

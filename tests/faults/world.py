@@ -19,7 +19,8 @@ from tests.builders import (
     issued_booklets,
     scanned_codes,
 )
-from tests.clients import settings_for
+from tests.clients import a_person, settings_for
+from tests.factors import MASTER_SECRET, add_totp, strong
 from tests.settlement.reports import status_report
 from tests.settlement.stand_in import ALICE, accepted, standing
 from tests.settlement.test_disputes import claw_back, contest, decide, freeze, sent
@@ -27,9 +28,13 @@ from tests.settlement.test_overpayments import LATER, a_credit, a_debit, claim, 
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town
 from tests.web.separated import write_to
 from voucher.access import accounts, links, steps
+from voucher.access.changes import ask_reset, confirm_change
+from voucher.access.factors.recovery import new_codes
+from voucher.access.factors.totp import begin_totp
+from voucher.access.model import Passkey
 from voucher.access.provider.identities import link_identity
 from voucher.access.provider.rules import Identity
-from voucher.access.rules import StepPurpose
+from voucher.access.rules import Role, StepPurpose
 from voucher.access.tokens import token_hash
 from voucher.accounting.stock_count import NewCount, record_count, sign_count
 from voucher.distribution.entrust import StockMove, entrust
@@ -84,6 +89,7 @@ def a_full_world(database: Database) -> Witness:
     _refuse(town)
     _count_stock(database)
     _end_a_share(database)
+    _lose_a_phone(database)
     _come_by_a_provider(database)
     with database.read() as session:
         call_id = session.scalars(
@@ -250,6 +256,36 @@ def _end_a_share(database: Database) -> None:
     leaving, other = agreed.funder_ids
     end_share(database, new_id(), agreed.agreement_id, leaving, NOW.date(), {other: 10_000}, by=SOMEONE, now=NOW)
     issued_booklets(database, 3, agreed=agreed, now=NOW)
+
+
+def _lose_a_phone(database: Database) -> None:
+    """Let somebody lose a phone, be reset by two people and come back with another, with recovery codes and a passkey."""
+    luce, marc, pat, quentin = (
+        a_person(database, role, now=NOW, email=f"{name}@pass.example")
+        for name, role in (
+            ("luce", Role.AUDITOR),
+            ("marc", Role.AUDITOR),
+            ("pat", Role.PROGRAMME),
+            ("quentin", Role.PROGRAMME),
+        )
+    )
+    add_totp(database, luce, NOW)
+    reset = ask_reset(database, luce, by=pat, now=NOW)
+    assert reset is not None
+    confirm_change(database, reset, by=quentin, now=NOW + timedelta(minutes=1))
+    later = NOW + timedelta(minutes=5)
+    who = strong(database, luce, add_totp(database, luce, later), later + timedelta(minutes=1))
+    new_codes(database, who, now=later)
+    begin_totp(database, who, programme_name="Pass numérique", master_secret=MASTER_SECRET, now=later)
+    key = {
+        "credential_id": b"k" * 32,
+        "public_key": b"p" * 77,
+        "sign_count": 1,
+        "label": "Ordinateur",
+        "is_synced": False,
+    }
+    with database.write() as session:
+        session.add(Passkey(id=new_id(), account_id=marc, created_at=later, **key))
 
 
 def _what_left_the_house(database: Database) -> Witness:

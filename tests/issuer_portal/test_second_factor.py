@@ -145,11 +145,34 @@ def test_too_many_codes_are_answered_429_with_what_to_do(sqlite_database: Databa
     lea = a_person(sqlite_database, Role.AUDITOR, now=NOW)
     add_totp(sqlite_database, lea, NOW)
     client = sign_in(app, sqlite_database, lea)
-    answers = [post(client, "/connexion/deuxieme-preuve", code="000000") for _ in range(6)]
-    assert [one.status_code for one in answers] == [200] * 5 + [429]
-    assert "Attendez un quart d’heure, puis recommencez." in answers[-1].text
+    answers = [post(client, "/connexion/deuxieme-preuve", code="000000") for _ in range(3)]
+    assert [one.status_code for one in answers] == [200] * 2 + [429]
+    assert answers[-1].headers["Retry-After"] == "1"
+    assert "Trop d’essais de suite. Attendez" in answers[-1].text
     # A recovery code is another matter: its tries are counted apart.
     assert "il a déjà servi" in post(client, "/connexion/code-de-secours", code="0000 0000 0000").text
+
+
+def test_two_people_of_the_programme_reset_a_lost_phone(database: Database) -> None:
+    app = app_for(database, NOW)
+    pat, quentin = (signed_in_client(app, database, Role.PROGRAMME) for _ in range(2))
+    luce = a_person(database, Role.MEDIATOR, NOWHERE, now=NOW, email="luce@lieu.example")
+    there = f"/personnes/{luce}"
+    assert "Deuxième preuve : aucune." in pat.get(there).text
+    assert f"{there}/deuxieme-preuve" not in pat.get(there).text
+    assert "il n’y a rien à remettre à zéro" in post(pat, f"{there}/deuxieme-preuve").text
+    add_totp(database, luce, NOW)
+    assert "application de codes depuis le" in pat.get(there).text
+    assert post(pat, f"{there}/deuxieme-preuve").location == there
+    assert "À confirmer par une autre personne : la remise à zéro de sa deuxième preuve." in pat.get(there).text
+    waiting = re.findall(r'href="(/personnes/a-confirmer/[^"]+)"', quentin.get("/personnes/a-confirmer").text)[0]
+    assert "Vous avez fait cette demande." in pat.get(waiting).text
+    assert "Vérifiez de vive voix que Camille Exemple l’a demandé." in quentin.get(waiting).text
+    assert post(quentin, waiting).location == there
+    page = quentin.get(there).text
+    assert "La deuxième preuve de Camille Exemple est remise à zéro." in page
+    assert "Deuxième preuve : aucune." in page
+    assert password(app.test_client(), "luce@lieu.example").location == "/comptoir/"
 
 
 def test_the_page_of_a_lost_phone_says_whom_to_call_to_anybody(sqlite_database: Database) -> None:

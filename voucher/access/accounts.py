@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from voucher.access.audit import note
 from voucher.access.browsers import known_browser
 from voucher.access.changes import drop_changes
+from voucher.access.factors.held import end_factors
 from voucher.access.find import (
     ACCOUNT,
     locked_account,
@@ -105,6 +106,7 @@ def shut(session: Session, account: Row[*tuple[Any, ...]], *, by: UUID | None, n
     """Close an open account, whose row the caller holds; `why` goes on from « Votre compte a été fermé le … »."""
     session.execute(update(StaffAccount).where(StaffAccount.id == account.id).values(closed_at=now))
     end_links(session, account.id, LinkEnd.CANCELLED, now)
+    end_factors(session, account.id, now)
     drop_changes(session, account.id, by, now)
     end_identity(session, account.id, now)
     end_all(session, account.id)

@@ -1,4 +1,5 @@
-"""Roles given and addresses changed: at once, or, where one person could become two, once a second person confirmed (ADR 20).
+"""Roles given, addresses changed, second factors reset: at once, or, where one person could become two, once a second person confirmed
+(ADR 20, ADR 35).
 
 Somebody of the programme asks; another one of the programme confirms. Where the programme has nobody else, a command on the
 host stands in (`stand_in`). All of it takes turns, so that who may confirm does not change meanwhile.
@@ -13,6 +14,8 @@ from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
+from voucher.access.factors.held import has_second_factor
+from voucher.access.factors.reset import RESET, reset_factors
 from voucher.access.find import (
     has_way_in,
     locked_open_account,
@@ -86,7 +89,8 @@ def change_address(
     """Change an account's address. Return None when it is done, or the id of the change that waits for a second person.
 
     It waits where the person holds, or ever held, a role of `TWO_PEOPLE_ROLES`, or was ever named an approver's deputy (`is_deputy`,
-    which the caller knows): taking the address is taking the account. Asked by its own person (`by`), it always waits.
+    which the caller knows): taking the address is taking the account. It waits too where the person has a second factor, which ends
+    with the old address: that takes two. Asked by its own person (`by`), it always waits.
     Done by one person alone, it ends the password and ProConnect too: who read the old address may know it, and the new one gets a link. Links that
     were sent serve no more, and the old address is told. Raises Refused.
     """
@@ -97,7 +101,8 @@ def change_address(
         if wanted == account.email:
             raise Refused("same_address", "Ce compte a déjà cette adresse. Écrivez la nouvelle.", "email")
         refuse_known_address(session, wanted)
-        if by != account_id and not (is_deputy or _counts_among_two(session, account_id)):
+        takes_two = is_deputy or _counts_among_two(session, account_id) or has_second_factor(session, account_id)
+        if by != account_id and not takes_two:
             end_password(session, account.id, now)
             end_identity(session, account.id, now)
             _put_address(session, account, wanted, by, now)
@@ -136,6 +141,39 @@ def change_address(
         return change_id
 
 
+def ask_reset(database: Database, account_id: UUID, *, by: UUID | None, now: datetime) -> UUID | None:
+    """Ask that a person's factors, recovery codes and sessions end: the phone is lost. Two people always decide it.
+
+    Return the id of the change that waits, or None where the host (`by` None) has decided it alone, since nobody of the programme
+    could: the person themselves, who cannot come in, is not one of the two. Raises Refused.
+    """
+    with database.write() as session:
+        take_turn_on_accounts(session)
+        account = locked_open_account(session, account_id)
+        if by == account_id:
+            raise Refused(
+                "own_reset", "C’est votre compte, et vous êtes connecté : changez de téléphone dans « Mon compte »."
+            )
+        if not has_second_factor(session, account_id):
+            raise Refused("no_factor", "Cette personne n’a pas de deuxième preuve : il n’y a rien à remettre à zéro.")
+        change_id = _ask(session, account, ChangeKind.FACTORS, by, now, {})
+        if by is None and not _second_people(session, None, now, account_id):
+            _decide(session, change_id, ChangeOutcome.CONFIRMED, Origin.HOST, None, now)
+            reset_factors(session, account, None, now)
+            return None
+        line_id = note(session, by, "factors_asked", account.email, now)
+        write_to_person(
+            session,
+            email=account.email,
+            name=account.name,
+            about_id=line_id,
+            subject="votre deuxième preuve va être remise à zéro",
+            sentence=f"Une demande du {french_instant(now)} remet à zéro votre deuxième preuve. Une seconde personne doit la confirmer.",
+            now=now,
+        )
+        return change_id
+
+
 def confirm_change(database: Database, change_id: UUID, *, by: UUID, now: datetime) -> None:
     """Confirm what somebody else asked; the same person again changes nothing. Raises Refused: it is one's own, it was decided, or one is
     not of the programme.
@@ -150,6 +188,8 @@ def confirm_change(database: Database, change_id: UUID, *, by: UUID, now: dateti
             raise Refused(
                 "four_eyes", "Vous avez fait cette demande. Une autre personne du programme doit la confirmer."
             )
+        if by == _who_cannot(change):
+            raise Refused("own_reset", "C’est votre compte. Une autre personne du programme doit confirmer.")
         if by not in {person.id for person in _second_people(session, change.asked_by, now)}:
             raise Refused("not_of_programme", "Seule une personne du programme confirme une demande. Prévenez-la.")
         _confirm(session, change, Origin.OFFICE, by, now)
@@ -161,7 +201,7 @@ def stand_in(database: Database, change_id: UUID, *, now: datetime) -> None:
         take_turn_on_accounts(session)
         change = _change(session, change_id)
         _refuse_decided(change)
-        if others := _second_people(session, change.asked_by, now):
+        if others := _second_people(session, change.asked_by, now, _who_cannot(change)):
             names = ", ".join(other.name for other in others)
             raise Refused(
                 "somebody_else", f"Une autre personne du programme doit confirmer, sur sa page « Personnes » : {names}."
@@ -214,9 +254,8 @@ def _ask(
     change_id = new_id()
     values = {"kind": kind, "known_email": account.email, "asked_by": by, "asked_at": now, **what}
     session.execute(insert(AccountChange).values(id=change_id, account_id=account.id, **values))
-    tell_second_people(
-        session, [(person.email, person.name) for person in _second_people(session, by, now)], account.name, now
-    )
+    others = _second_people(session, by, now, account.id if kind is ChangeKind.FACTORS else None)
+    tell_second_people(session, [(person.email, person.name) for person in others], account.name, now)
     return change_id
 
 
@@ -226,7 +265,7 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
         raise Refused("address_changed", "L’adresse de ce compte a changé depuis la demande. Demandez de nouveau.")
     if change.kind == ChangeKind.ROLE:
         refuse_grant(session, account.id, Role(change.role), change.scope_id, change.until_on, now)
-    else:
+    elif change.kind == ChangeKind.ADDRESS:
         refuse_known_address(session, change.new_email)
     _decide(session, change.id, ChangeOutcome.CONFIRMED, origin, by, now)
     note(session, by, "change_confirmed", f"{account.email} : {_what(change)}", now)
@@ -246,11 +285,16 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
             by=change.asked_by,
             now=now,
         )
-    else:
-        # Who asks for one's own and who confirms may be one person with two accounts, until two gave this one a role.
-        if change.asked_by == account.id and not _counts_among_two(session, account.id):
+    elif change.kind == ChangeKind.ADDRESS:
+        # Who asks for one's own and who confirms may be one person with two accounts, until two gave this one a role; and who read the
+        # old address may have added a factor.
+        is_doubtful = change.asked_by == account.id or has_second_factor(session, account.id)
+        if is_doubtful and not _counts_among_two(session, account.id):
             end_password(session, account.id, now)
+            end_identity(session, account.id, now)
         _put_address(session, account, change.new_email, by, now)
+    else:
+        reset_factors(session, account, by, now)
 
 
 def _decide(
@@ -294,8 +338,15 @@ def _counts_among_two(session: Session, account_id: UUID) -> bool:
     return bool(session.scalar(select(held)))
 
 
-def _second_people(session: Session, asked_by: UUID | None, now: datetime) -> list[Row[UUID, str, str]]:
-    """Return who of the programme could confirm what `asked_by` asks: an open account that they can enter, the role."""
+def _who_cannot(change: Row[*tuple[Any, ...]]) -> UUID | None:
+    """Return who is not one of the two: the person whose factors are reset, who cannot come in."""
+    return change.account_id if change.kind == ChangeKind.FACTORS else None
+
+
+def _second_people(
+    session: Session, asked_by: UUID | None, now: datetime, cannot: UUID | None = None
+) -> list[Row[UUID, str, str]]:
+    """Return who of the programme, but `cannot`, could confirm what `asked_by` asks: an open account that they can enter, the role."""
     query = (
         select(StaffAccount.id, StaffAccount.email, StaffAccount.name)
         .join(RoleGrant, RoleGrant.account_id == StaffAccount.id)
@@ -303,8 +354,9 @@ def _second_people(session: Session, asked_by: UUID | None, now: datetime) -> li
         .where(StaffAccount.closed_at.is_(None), has_way_in())
         .order_by(StaffAccount.name, StaffAccount.id)
     )
-    if asked_by is not None:
-        query = query.where(StaffAccount.id != asked_by)
+    for one in (asked_by, cannot):
+        if one is not None:
+            query = query.where(StaffAccount.id != one)
     return list(session.execute(query))
 
 
@@ -326,4 +378,4 @@ def _refuse_decided(change: Row[*tuple[Any, ...]]) -> None:
 def _what(change: Row[*tuple[Any, ...]]) -> str:
     if change.kind == ChangeKind.ROLE:
         return f"{ROLE_NAMES[Role(change.role)]}{until(change.until_on)}"
-    return str(change.new_email)
+    return str(change.new_email) if change.kind == ChangeKind.ADDRESS else RESET

@@ -6,7 +6,17 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from voucher.access.model import AccountChange, AccountLink, ProviderIdentity, RoleGrant, StaffAccount, StaffSession
+from voucher.access.factors import checks as factors
+from voucher.access.model import (
+    AccountChange,
+    AccountLink,
+    Passkey,
+    ProviderIdentity,
+    RoleGrant,
+    StaffAccount,
+    StaffSession,
+    TotpDevice,
+)
 from voucher.access.rules import ROLE_NAMES, TWO_PEOPLE_ROLES, ChangeKind, ChangeOutcome, LinkEnd, Origin
 from voucher.kernel.calendar import end_of_day, french_date, french_instant
 from voucher.kernel.checks import Check, Violation
@@ -83,10 +93,14 @@ def check_addresses_seen_by_two(session: Session) -> list[Violation]:
 
 
 def check_closed_accounts_open_nothing(session: Session) -> list[Violation]:
-    """Un compte fermé n’a ni connexion, ni lien qui sert, ni demande qui attend, ni compte ProConnect qui l’ouvre."""
+    """Un compte fermé n’a ni connexion, ni lien qui sert, ni deuxième preuve, ni demande qui attend, ni compte ProConnect qui l’ouvre."""
     still = {
         "une connexion ouverte": exists().where(StaffSession.account_id == StaffAccount.id),
         "un lien qui sert": exists().where(AccountLink.account_id == StaffAccount.id, AccountLink.ended_at.is_(None)),
+        "une clé d’accès": exists().where(Passkey.account_id == StaffAccount.id, Passkey.removed_at.is_(None)),
+        "une application de codes": exists().where(
+            TotpDevice.account_id == StaffAccount.id, TotpDevice.removed_at.is_(None)
+        ),
         "une demande qui attend": exists().where(
             AccountChange.account_id == StaffAccount.id, AccountChange.outcome.is_(None)
         ),
@@ -164,4 +178,5 @@ CHECKS: tuple[Check, ...] = (
     check_addresses_seen_by_two,
     check_closed_accounts_open_nothing,
     check_identities_come_from_links,
+    *factors.CHECKS,
 )

@@ -9,9 +9,12 @@ from sqlalchemy.orm import Session
 from voucher.access.model import ProviderIdentity, StaffAccount
 from voucher.kernel.characters import is_invisible
 from voucher.kernel.clean_input import required_text
-from voucher.kernel.database import take_turn
+from voucher.kernel.database import Database, take_turn
 from voucher.kernel.refusals import Refused
 from voucher.mail.queue import is_address
+
+NOBODY_THERE = "Aucun compte ouvert n’a cette adresse. Ouvrez-en un avec « voucher account open »."
+"""What a command says of an address that has no account."""
 
 
 def take_turn_on_accounts(session: Session) -> None:
@@ -75,3 +78,14 @@ def refuse_known_address(session: Session, email: str) -> None:
     """Raise Refused when an account, open or closed, has this address."""
     if session.scalar(select(StaffAccount.id).where(StaffAccount.email == email)) is not None:
         raise Refused("email_taken", "Cette adresse a déjà un compte. Cherchez-la dans la liste.", "email")
+
+
+def open_account_at(database: Database, email: str) -> UUID:
+    """Return the open account of an address. Raises Refused where there is none."""
+    with database.read() as session:
+        account_id = session.scalar(
+            select(StaffAccount.id).where(StaffAccount.email == email.strip().lower(), StaffAccount.closed_at.is_(None))
+        )
+    if account_id is None:
+        raise Refused("unknown_account", NOBODY_THERE)
+    return account_id

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from voucher.access.audit import note
 from voucher.access.browsers import forget_browsers, remember_browser
 from voucher.access.factors.held import end_factors, has_second_factor
-from voucher.access.find import locked_account, locked_account_at, locked_open_account
+from voucher.access.find import NOBODY_THERE, locked_account, locked_account_at, locked_open_account
 from voucher.access.letters import send_link, write_to_person
 from voucher.access.model import AccountLink, LinkSecret, ProviderIdentity, StaffAccount
 from voucher.access.passwords import hash_password
@@ -80,9 +80,7 @@ def print_link(database: Database, email: str, *, now: datetime) -> str:
     with database.write() as session:
         account = locked_account_at(session, email)
         if account is None:
-            raise Refused(
-                "unknown_account", "Aucun compte ouvert n’a cette adresse. Ouvrez-en un avec « voucher account open »."
-            )
+            raise Refused("unknown_account", NOBODY_THERE)
         link_id, purpose = _insert_link(session, account, Origin.HOST, None, now)
         token = _make_token(session, link_id, purpose, now)
         line_id = note(session, None, "link_printed", account.email, now)

@@ -259,7 +259,7 @@ class LinkSecret(Base):
 
 
 class AccountChange(Base):
-    """A role, or an address, that takes two people: asked by one, confirmed or refused by another of the programme.
+    """A role, an address, or a reset of second factors, that takes two people: asked by one, confirmed or refused by another of the programme.
 
     An address that takes one is here too, as it was done.
     """
@@ -284,7 +284,7 @@ class AccountChange(Base):
 
     __table_args__ = (
         CheckConstraint(known_values("role", ("", *Role)), name="role_is_known"),
-        # A role, or an address: not both.
+        # A role, an address, or neither for a reset: never both.
         CheckConstraint("(kind = 'role') = (role <> '') AND (kind = 'address') = (new_email <> '')", name="kind_says_what"),
         CheckConstraint("(decided_at IS NULL) = (outcome IS NULL)", name="decided_or_waiting"),
         CheckConstraint("(outcome IS NULL) = (decided_from IS NULL)", name="decision_says_from"),

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Row, Select, func, or_, select
 from sqlalchemy.orm import aliased
 
+from voucher.access.factors.reset import RESET
 from voucher.access.grants import until
 from voucher.access.model import AccountChange, AccountLink, LinkSecret, RoleGrant, StaffAccount
 from voucher.access.rules import ROLE_NAMES, ChangeKind, ChangeOutcome, LinkPurpose, Role
@@ -35,6 +36,7 @@ class Change:
     known_email: str
     new_email: str
     what: str
+    is_reset: bool
     scope_id: UUID | None
     asked_by: UUID | None
     asked_by_name: str | None
@@ -135,9 +137,8 @@ def _changes(database: Database, query: Select[*tuple[Any, ...]]) -> list[Change
             name=row.name,
             known_email=row.known_email,
             new_email=row.new_email,
-            what=f"le rôle « {ROLE_NAMES[Role(row.role)]} »{until(row.until_on)}"
-            if row.kind == ChangeKind.ROLE
-            else f"l’adresse {row.new_email}",
+            what=_what(row),
+            is_reset=row.kind == ChangeKind.FACTORS,
             scope_id=row.scope_id,
             asked_by=row.asked_by,
             asked_by_name=row.asked_by_name,
@@ -148,3 +149,12 @@ def _changes(database: Database, query: Select[*tuple[Any, ...]]) -> list[Change
         )
         for row in rows
     ]
+
+
+def _what(row: Row[*tuple[Any, ...]]) -> str:
+    match row.kind:
+        case ChangeKind.ROLE:
+            return f"le rôle « {ROLE_NAMES[Role(row.role)]} »{until(row.until_on)}"
+        case ChangeKind.ADDRESS:
+            return f"l’adresse {row.new_email}"
+    return RESET

@@ -33,6 +33,7 @@ from voucher.kernel.refusals import Refused
 SEEN_EVERY = timedelta(minutes=1)
 """How exactly it is noted when a person was seen last: a session that stays idle ends that much too early, at most."""
 
+SIGNED_OUT = "Votre connexion est terminée. Rien n’a changé. Reconnectez-vous, puis recommencez."
 WAITING_OVER = "Dix minutes ont passé depuis votre mot de passe. Connectez-vous de nouveau."
 """What is said of a session that waited too long."""
 
@@ -192,10 +193,18 @@ def confirm_now(session: Session, who: Viewer, act: str, now: datetime) -> None:
     """Note that a person has just proved again who they are, to do `act`. Raises Refused where their session has ended meanwhile."""
     fresh = update(StaffSession).where(StaffSession.token_sha256 == who.token_sha256).values(confirmed_at=now)
     if changed(session, fresh) == 0:
-        raise Refused(
-            "signed_out", "Votre connexion est terminée. Rien n’a changé. Reconnectez-vous, puis recommencez."
-        )
+        raise Refused("signed_out", SIGNED_OUT)
     note(session, who.account_id, "confirmed_again", act, now)
+
+
+def change_token(database: Database, viewer: Viewer) -> str:
+    """Return the token that replaces a session's, which serves no more. Raises Refused where the session has just been ended."""
+    token = new_token()
+    with database.write() as session:
+        same = update(StaffSession).where(StaffSession.token_sha256 == viewer.token_sha256)
+        if changed(session, same.values(token_sha256=token_hash(token))) == 0:
+            raise Refused("signed_out", SIGNED_OUT)
+    return token
 
 
 def renew_session(session: Session, token_sha256: bytes, *, now: datetime, visit: Visit, is_strong: bool) -> str:

@@ -51,14 +51,17 @@ class Guess(StrEnum):
     LINK = "link"  # an address of a one-time link
 
 
-class TooManyTries(Refused):
-    """It was tried too often: nothing was looked at. `seconds` say when to come back."""
+TOO_MANY = "too_many_tries"
+"""The refusal of a try that was not looked at."""
 
-    def __init__(self, until: datetime, now: datetime) -> None:
+
+class TooManyTries(Refused):
+    """It was tried too often: nothing was looked at. `seconds` say when to come back; `by_account`: this account, not this network."""
+
+    def __init__(self, until: datetime, now: datetime, *, by_account: bool) -> None:
+        self.by_account = by_account
         self.seconds = max(1, -int((now - until).total_seconds() // 1))
-        super().__init__(
-            "too_many_tries", f"Trop d’essais de suite. Attendez {_in_words(self.seconds)}, puis recommencez."
-        )
+        super().__init__(TOO_MANY, f"Trop d’essais de suite. Attendez {_in_words(self.seconds)}, puis recommencez.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def begin_try(
             )
         for delay, key in (*one.cleared, *one.given_back):
             if (until := delay.take(session, key, now)) is not None:
-                raise TooManyTries(until, now)
+                raise TooManyTries(until, now, by_account=(delay, key) in one.cleared)
     return one
 
 

@@ -9,7 +9,8 @@ from uuid import UUID
 import click
 
 from voucher.access.accounts import NewAccount, open_account
-from voucher.access.changes import grant_role, stand_in
+from voucher.access.changes import ask_reset, grant_role, stand_in
+from voucher.access.find import open_account_at
 from voucher.access.links import print_link
 from voucher.access.read_changes import waiting_changes
 from voucher.access.rules import ROLE_NAMES, SCOPED_ROLES, Role
@@ -73,6 +74,23 @@ def confirm_command(change: UUID | None) -> None:
             click.echo(f"{one.id}  {one.name} ({one.known_email}) : {one.what}, {asked}")
         if not waiting:
             click.echo("Rien n’attend.")
+
+
+@account.command(
+    "reset",
+    help="Téléphone perdu : demande la remise à zéro de la deuxième preuve. Faite ici quand le programme n’a personne d’autre.",
+)
+@click.argument("email", metavar="ADRESSE")
+def reset_command(email: str) -> None:
+    """Ask that a person's second factors be reset; done at once where nobody of the programme could confirm."""
+    with open_database(settings_of_environment()) as database:
+        waiting = ask_reset(database, open_account_at(database, email), by=None, now=datetime.now(UTC))
+    if waiting is None:
+        click.echo(
+            "La deuxième preuve est remise à zéro. La personne se connecte avec son mot de passe, puis en ajoute une."
+        )
+    else:
+        click.echo("La demande attend qu’une personne du programme la confirme sur sa page « À confirmer ».")
 
 
 def _say_link(database: Database, settings: Settings, email: str, now: datetime) -> None:

@@ -14,13 +14,15 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
-from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+from flask import Flask, Response, abort, after_this_request, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from voucher.access import sessions
 from voucher.access.browsers import BROWSER_LIVES, is_remembered
 from voucher.access.read import person
 from voucher.access.rules import PAYING_ROLES, ROLE_NAMES, SECOND_FACTOR_ROLES, SLEEPS_FOR_DEPUTIES, Role, idle_limit
 from voucher.access.sessions import Viewer, note_seen, viewer_of, waiting_account
+from voucher.access.tokens import token_hash
 from voucher.access.visits import Visit
 from voucher.kernel.calendar import french_date
 from voucher.settlement.batches.read_deputies import Deputyship, standing_in
@@ -154,7 +156,7 @@ def _guard() -> BaseResponse | None:
         return _second_step() if is_second_step(current_app, request.endpoint) else None
     token = request.cookies.get(SESSION_COOKIE, "")
     here, now = services(), services().now()
-    found = viewer_of(here.database, token, now=now, idle=here.settings.idle_limits) if token else None
+    found = person_of(token)
     found = _awake(found) if found else None
     if found is None or (deputyship() and now - found.seen_at > idle_limit(PAYING_ROLES, here.settings.idle_limits)):
         return _ask_to_sign_in(token)
@@ -235,6 +237,26 @@ def _shell() -> dict[str, object]:
 def keep_session(response: Response, token: str) -> Response:
     """Give the browser the token of its session, until it is closed, and the one by which it is known again."""
     return keep_browser(_keep_token(response, SESSION_COOKIE, token))
+
+
+def person_of(token: str) -> Viewer | None:
+    """Return the person of a session that is still good, by the limits of this installation, or None."""
+    here = services()
+    return viewer_of(here.database, token, now=here.now(), idle=here.settings.idle_limits) if token else None
+
+
+def change_token(who: Viewer) -> None:
+    """Give the session of who is behind this request another token: they have just proved again who they are. Raises Refused."""
+    token = sessions.change_token(services().database, who)
+    if "viewer" in g:
+        g.viewer = replace(who, token_sha256=token_hash(token))
+
+    def keep(response: Response) -> Response:
+        # What the view itself gave the browser (another token still, or none) came after.
+        is_given = any(one.startswith(f"{SESSION_COOKIE}=") for one in response.headers.getlist("Set-Cookie"))
+        return response if is_given else _keep_token(response, SESSION_COOKIE, token)
+
+    after_this_request(keep)
 
 
 def keep_browser(response: Response) -> Response:

@@ -25,7 +25,7 @@ from voucher.access.read import person
 from voucher.access.rules import is_fresh
 from voucher.access.tries import TooManyTries
 from voucher.kernel.refusals import Refused
-from voucher.web.access import viewer
+from voucher.web.access import change_token, viewer
 from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.limits import too_early
 from voucher.web.passkey_steps import passkey_answer
@@ -78,6 +78,7 @@ def _ask() -> Response | str | None:
             return ask_page(form, act)
         try:
             _prove(form, act)
+            change_token(who)
         except Refused as refused:
             show_refusal(form, refused)
             page = ask_page(form, act)

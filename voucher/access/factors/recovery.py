@@ -11,12 +11,13 @@ from sqlalchemy import func, insert, select, update
 
 from voucher.access.audit import note
 from voucher.access.factors.held import has_second_factor, live_code, refuse_without_proof
-from voucher.access.factors.tries import CodeTries, note_wrong_code
+from voucher.access.factors.tries import begin_code, note_wrong_code
 from voucher.access.find import locked_open_account
 from voucher.access.letters import write_to_person
 from voucher.access.model import RecoveryCode
 from voucher.access.passwords import hash_password, is_password
 from voucher.access.sessions import NOWHERE, WAITING_OVER, Viewer, Visit, open_waiting
+from voucher.access.tries import Guess, was_right
 from voucher.kernel.base32 import ALPHABET, as_printed
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.characters import compact
@@ -30,7 +31,6 @@ FEW = 3
 """From how many left a person is asked to print new ones."""
 
 _BEGINNING = 4
-_TRIES = CodeTries("codes/recovery")
 
 
 def new_codes(database: Database, viewer: Viewer, *, now: datetime) -> list[str]:
@@ -77,12 +77,12 @@ def show_recovery_code(
 ) -> tuple[str, int]:
     """Open the session that waits with a recovery code; return the open one's token and how many codes are left.
 
-    Raises Refused, and then the session still waits: too many tries (`TOO_MANY`), or a code that is wrong or has served, in the same words.
+    Raises Refused, and then the session still waits: TooManyTries, or a code that is wrong or has served, in the same words.
     """
     code = as_printed(compact(typed))
     if len(code) != CHARACTERS:
         raise Refused("not_a_code", "Un code de secours a douze lettres et chiffres. Écrivez-le en entier.", "code")
-    _TRIES.count(database, account_id, visit.address, now)
+    one = begin_code(database, Guess.RECOVERY, account_id, visit, now)
     with database.read() as session:
         rows = session.execute(
             select(RecoveryCode.id, RecoveryCode.code_hash).where(
@@ -104,6 +104,7 @@ def show_recovery_code(
         opened = open_waiting(session, token, "code de secours", now=now, visit=visit)
         if opened is None:
             raise Refused("waiting_over", WAITING_OVER)
+        was_right(session, one)
         left = session.scalar(select(func.count()).select_from(RecoveryCode).where(live_code(account_id))) or 0
         line_id = note(session, account_id, "recovery_code_used", f"il en reste {left}", now)
         write_to_person(
@@ -115,5 +116,4 @@ def show_recovery_code(
             sentence=f"Un code de secours a ouvert votre compte le {french_instant(now)}. Il vous en reste {left}.",
             now=now,
         )
-    _TRIES.forget(database, account_id, visit.address, now)
     return opened, left

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from voucher.access import steps
 from voucher.access.audit import note
 from voucher.access.factors.held import ALONE, after_removal, live_totp, refuse_without_proof
-from voucher.access.factors.tries import CodeTries, note_wrong_code
-from voucher.access.find import locked_open_account
+from voucher.access.factors.tries import begin_code, note_wrong_code
+from voucher.access.find import locked_account, locked_open_account
 from voucher.access.letters import write_to_person
 from voucher.access.model import TotpDevice
 from voucher.access.rules import StepPurpose
@@ -29,6 +29,7 @@ from voucher.access.sessions import (
     open_waiting,
     renew_session,
 )
+from voucher.access.tries import Guess, was_right
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.characters import compact
 from voucher.kernel.database import Database, changed
@@ -46,7 +47,6 @@ CLOCK_REACH = 26 * 3600 // STEP_SECONDS
 """How far a code is looked for when an application is added, to tell a clock that is wrong: a day and some hours."""
 
 _DOMAIN = b"pass-numerique/totp/1\0"
-_TRIES = CodeTries("codes/six digits")
 _NOT_SIX = "Écrivez les six chiffres que montre votre application."
 _CLOCK = "réglez l’heure de votre téléphone sur « automatique »"
 
@@ -175,11 +175,12 @@ def show_totp(
 ) -> str:
     """Open the session that waits (`token`, of `account_id`) with a code of six digits; return the token of the open one.
 
-    Raises Refused, and then the session still waits: too many tries (`TOO_MANY`), a wrong code, or one that has served.
+    Raises Refused, and then the session still waits: TooManyTries, a wrong code, or one that has served.
     """
     code = _read(typed)
-    _TRIES.count(database, account_id, visit.address, now)
+    one = begin_code(database, Guess.CODE, account_id, visit, now)
     with database.write() as session:
+        locked_account(session, account_id)  # first, as in every act on factors: no two wait for each other
         device = session.execute(
             select(TotpDevice.id, TotpDevice.sealed_secret).where(live_totp(account_id))
         ).one_or_none()
@@ -188,8 +189,9 @@ def show_totp(
             found = _step(_opened(device.sealed_secret, account_id, master_secret), code, now, REACH)
         is_new = device is not None and found is not None and _take_step(session, device.id, found)
         opened = open_waiting(session, token, SIX_DIGITS, now=now, visit=visit) if is_new else None
+        if opened is not None:
+            was_right(session, one)
     if opened is not None:
-        _TRIES.forget(database, account_id, visit.address, now)
         return opened
     if is_new:
         raise Refused("waiting_over", WAITING_OVER)
