@@ -50,7 +50,11 @@ def people(database: Database, asked: Asked, *, now: datetime) -> Page[Person]:
         held = select(RoleGrant.account_id).where(RoleGrant.role == role, holds_on(paris_day(now)))
         query = query.where(StaffAccount.id.in_(held))
     with database.read() as session:
-        sorts = {"name": StaffAccount.name, "email": StaffAccount.email, "used_at": Nullable(StaffAccount.used_at)}
+        sorts = {
+            "name": StaffAccount.name,
+            "email": StaffAccount.email,
+            "used_at": Nullable(StaffAccount.__table__.c.used_at),
+        }
         page = page_of(session, query, sorts, [StaffAccount.id], asked)
         granted = session.execute(
             select(RoleGrant.account_id, RoleGrant.role, RoleGrant.scope_id)
