@@ -69,6 +69,7 @@ class Lies:
     heeds_no_level: bool = False  # shows whatever level it has, whatever is asked
     keeps_old_session: bool = False  # pays no heed to max_age and prompt
     seconds_asleep: dict[str, float] = field(default_factory=dict)  # by path
+    sends_to: dict[str, str] = field(default_factory=dict)  # paths that redirect
     is_down: set[str] = field(default_factory=set)  # paths that answer 503
     bytes_endless: set[str] = field(default_factory=set)  # paths whose answer goes on and on
 
@@ -259,6 +260,8 @@ class StubProvider:
             status = 404
         if path in self.lies.is_down:
             status, body, location = 503, b"down", ""
+        if path in self.lies.sends_to:
+            status, body, location = 307, b"", self.lies.sends_to[path]
         return path, status, kind, body, location
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

@@ -74,7 +74,7 @@ def from_provider() -> Response:
     try:
         arrival = journey.come_back(here.database, provider, answer, _rules(), now=here.now(), visit=visit())
     except Refused as refused:
-        return _refused(refused)
+        return _refused(refused, is_signed_in=who is not None)
     if arrival.url:
         return redirect(arrival.url)
     ways_begun.uncount(client_address(), here.now())
@@ -126,11 +126,11 @@ def _go(*, wanted: str = "", link_token: str = "", is_again: bool = False) -> Re
         )
         return redirect(journey.begin(here.database, provider, going, _rules(), now=here.now()))
     except Refused as refused:
-        return _refused(refused)
+        return _refused(refused, is_signed_in=is_again)
 
 
-def _refused(refused: Refused) -> Response:
-    page = render_template("sign_in/provider_refused.html", sentence=refused.sentence)
+def _refused(refused: Refused, *, is_signed_in: bool) -> Response:
+    page = render_template("sign_in/provider_refused.html", sentence=refused.sentence, is_signed_in=is_signed_in)
     return make_response(page, STATUS.get(refused.code, HTTPStatus.FORBIDDEN))
 
 

@@ -314,6 +314,15 @@ def test_a_provider_that_does_not_answer_holds_nobody(
         prove(stub)
 
 
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/token", "/userinfo", "/jwks"])
+def test_a_provider_sends_us_nowhere_else(stub: StubProvider, path: str) -> None:
+    """Whoever could answer in its place would have us open addresses inside our own network."""
+    stub.lies.sends_to = {path: f"{stub.issuer}/elsewhere"}
+    with pytest.raises(ProviderDown):
+        prove(stub)
+    assert stub.count("/elsewhere") == 0
+
+
 def test_an_answer_that_trickles_is_left(stub: StubProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(bounded, "ANSWER_BYTES_MAX", 10**12)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from tests.access.provided import (
@@ -14,6 +15,7 @@ from tests.access.provided import (
     app_by,
     at_provider,
     letters,
+    link_path,
     linked_person,
     local,
     outcomes,
@@ -32,7 +34,7 @@ from voucher.access.model import (
     StaffSession,
 )
 from voucher.access.provider.identities import unlink
-from voucher.access.read import holders
+from voucher.access.read import holders, person
 from voucher.access.rules import Door, LinkPurpose, Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -193,8 +195,42 @@ def test_a_proof_that_is_not_fresh_or_not_theirs_confirms_nothing(
             SESSION_COOKIE, sessions.sign_in(database, "personne-mediator@lieu.example", PASSWORD, now=NOW)
         )
     answer = client.get(local(at_provider(there)))
-    assert answer.status_code == 403
+    assert (answer.status_code, "Vous restez connecté." in answer.text) == (403, True)
     with database.read() as session:
         proved = session.scalars(select(StaffSession.confirmed_at).where(StaffSession.door == Door.PROVIDER)).one()
     assert proved == NOW - timedelta(hours=1)
     assert account_id is not None
+
+
+def test_one_person_by_two_doors_is_one_of_the_two(database: Database, provider: StubProvider) -> None:
+    """Who asked with a password does not confirm by ProConnect; who came by ProConnect confirms what somebody else asked."""
+    app = app_by(provider, database, NOW)
+    asker, by_provider = linked_person(app, database, Role.PROGRAMME)
+    luce = a_person(database, None, now=NOW, email="luce@lieu.example")
+    change_id = changes.grant_role(database, luce, Role.FINANCE_APPROVER, None, by=asker, now=NOW)
+    assert change_id is not None
+
+    def confirm(client: FlaskClient) -> bool:
+        page = client.get(f"/personnes/a-confirmer/{change_id}").text
+        form = {"csrf_token": csrf_token(page)}
+        client.post(f"/personnes/a-confirmer/{change_id}", data=form)
+        found = person(database, luce, now=NOW)
+        return found is not None and found.roles == ((Role.FINANCE_APPROVER, None),)
+
+    assert not confirm(by_provider)
+    a_person(database, Role.PROGRAMME, now=NOW, email="autre@pass.example")
+    provider.somebody = Somebody(sub="une autre personne")
+    other = app.test_client()
+    assert there_and_back(other, link_path(database, "autre@pass.example", NOW)).status_code == 302
+    assert confirm(other)
+
+
+def test_where_two_factors_are_asked_a_high_level_shows_them(database: Database, provider: StubProvider) -> None:
+    app = app_by(provider, database, NOW, second_factor_required=True)
+    provider.somebody = Somebody(acr="eidas1")
+    _, client = linked_person(app, database, Role.PROGRAMME)
+    assert client.get("/personnes/").location == "/mon-compte/deuxieme-preuve"
+    provider.somebody = Somebody(acr="eidas2")
+    again = app.test_client()
+    there_and_back(again)
+    assert again.get("/personnes/").status_code == 200

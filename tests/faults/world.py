@@ -105,11 +105,11 @@ def a_full_world(database: Database) -> Witness:
 
 def _come_by_a_provider(database: Database) -> None:
     """Let an identity at a provider open an account that was opened for it; another person is on the way there."""
-    newcomer = accounts.NewAccount(new_id(), "luce@pass.example", "Luce Arbre")
+    newcomer = accounts.NewAccount(new_id(), "iris@pass.example", "Iris Exemple")
     accounts.open_account(database, newcomer, by=None, now=NOW)
     token = links.print_link(database, newcomer.email, now=NOW).rpartition("/")[2]
     with database.write() as session:
-        link_identity(session, token_hash(token), Identity("https://fournisseur.example", "un-fi", "luce"), NOW)
+        link_identity(session, token_hash(token), Identity("https://fournisseur.example", "un-fi", "iris"), NOW)
         steps.begin(session, StepPurpose.PROVIDER_SIGN_IN, None, {}, LATER)
 
 

@@ -278,6 +278,9 @@ def test_no_log_says_a_one_time_link() -> None:
     ):
         assert token not in hide_codes(line)
         assert "/lien/…" in hide_codes(line).lower()
+    answer = "GET /connexion/proconnect/retour?code=abc-1&state=def_2&iss=https://fournisseur.example"
+    assert hide_codes(answer) == "GET /connexion/proconnect/retour?code=…&state=…&iss=https://fournisseur.example"
+    assert hide_codes("/session/end?id_token_hint=a.b.c&state=d") == "/session/end?id_token_hint=…&state=…"
     assert hide_codes("/personnes/lien/<token>") == "/personnes/lien/<token>"
 
 

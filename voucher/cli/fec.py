@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from voucher.access.audit import note_access
 from voucher.accounting.fec import FecFile, fec_file
 from voucher.accounting.fec_checker import check_fec
 from voucher.cli.environment import open_database
@@ -40,6 +41,7 @@ def write_fec(siren: str, year: int, folder: Path, latin9: bool, chart_file: Pat
         path = folder / found.name
         with path.open("wb") as out:
             out.writelines(found.chunks)
+        note_access(database, None, "FEC écrit", f"{found.name}, ligne de commande", datetime.now(UTC))
     if found.is_provisional:
         click.echo("Provisoire : l’exercice n’est pas clos, ou des écritures attendent leur scellement.")
     click.echo(str(path))

@@ -70,6 +70,10 @@ def issue(
             now=datetime.now(UTC),
             stop_percent=settings.backing_stop_percent,
         )
+        said = (
+            f"{agreement_number}, commande {ordered.batch_id}, {format_euros(ordered.value_cents)}, ligne de commande"
+        )
+        note_access(database, None, "Commander des chèques", said, datetime.now(UTC))
         click.echo(
             f"Commande {ordered.batch_id} : {ordered.booklet_count} carnets, {ordered.voucher_count} chèques, "
             f"{format_euros(ordered.value_cents)}. Numéros à partir de {serial_label(ordered.first_serial)}."

@@ -6,7 +6,8 @@
 {{ 412|booklet }}                0412              {{ 412|serial }}                0000 0412
 {{ 7|percent(20) }}              35 % (7 sur 20)   {{ 3550|basis_points }}         35,5 %
 {{ 3|plural("chèque") }}         3 chèques         {{ 2|plural("avis", "avis") }}  2 avis
-{{ 1234567|number }}             1 234 567         {{ "Lot 7"|slug }}              lot-7
+{{ 1234567|number }}             1 234 567         {{ 3|agreed("chèque") }}         chèques
+{{ "Lot 7"|slug }}               lot-7
 """
 
 import re
@@ -83,8 +84,12 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
     Each word of `one` takes an s; give `many` for the others (« lots de règlement »).
     """
-    word = one if abs(count) < FRENCH_PLURAL_FROM else many or " ".join(map(_with_s, one.split(" ")))
-    return f"{thousands(count)}{NO_BREAK_SPACE}{word}"
+    return f"{thousands(count)}{NO_BREAK_SPACE}{agreed(count, one, many)}"
+
+
+def agreed(count: int, one: str, many: str | None = None) -> str:
+    """Return the words alone, as `plural` has them: for a figure that stands apart from its words."""
+    return one if abs(count) < FRENCH_PLURAL_FROM else many or " ".join(map(_with_s, one.split(" ")))
 
 
 def counted(count: int) -> str:
@@ -147,6 +152,7 @@ def install(app: Flask) -> None:
         percent=percent,
         basis_points=basis_points,
         plural=plural,
+        agreed=agreed,
         slug=slug,
         labelled=labelled,
     )

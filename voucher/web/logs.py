@@ -1,4 +1,4 @@
-"""Logs without secrets: neither a voucher's code nor a one-time link is ever written, whatever wrote the line.
+"""Logs without secrets: no voucher's code, one-time link or answer of an identity provider is ever written, whatever wrote the line.
 
 gunicorn --logger-class voucher.web.logs.CodeFreeLogger …
 logging.getLogger("werkzeug").addFilter(CodeFilter())      the development server
@@ -16,13 +16,15 @@ HIDDEN = "/V/…"
 _PATH = re.compile(r"/v/[^\s\"'?#<][^\s\"'?#]*", re.IGNORECASE)  # a rule's own `<code>` is none
 LINK_HIDDEN = "/lien/…"
 _LINK = re.compile(r"/lien/[^\s\"'?#<][^\s\"'?#]*", re.IGNORECASE)
+# What a browser brings back from an identity provider, and what it takes there to sign out.
+_ANSWER = re.compile(r"\b(code|state|id_token_hint)=[^\s&\"']+", re.IGNORECASE)
 _formatter = logging.Formatter()
 _BARE = re.compile(r"\b[A-Z2-7]{100,}\b", re.IGNORECASE)
 
 
 def hide_codes(text: str) -> str:
-    """Return a text with every code replaced by `/V/…`, in a path or bare, and every one-time link by `/lien/…`."""
-    return _BARE.sub("…", _LINK.sub(LINK_HIDDEN, _PATH.sub(HIDDEN, text)))
+    """Return a text with every code replaced by `/V/…`, in a path or bare, every one-time link by `/lien/…`, every answer by `code=…`."""
+    return _ANSWER.sub(r"\1=…", _BARE.sub("…", _LINK.sub(LINK_HIDDEN, _PATH.sub(HIDDEN, text))))
 
 
 class CodeFilter(logging.Filter):

@@ -78,7 +78,7 @@ def begin_confirmation(database: Database, party: RelyingParty, account_id: UUID
 
 def sign_in(database: Database, party: RelyingParty, token: str, answer: str, *, now: datetime, visit: Visit) -> str:
     """Open a session and return its token. Raises Refused, in the same words for a key that we do not know and for one that is not true."""
-    shown = _shown(database, party, StepPurpose.PASSKEY_SIGN_IN, None, token, answer, now)
+    shown = _shown(database, party, StepPurpose.PASSKEY_SIGN_IN, None, token, answer, now=now)
     opened = None
     with database.write() as session:
         if _counted(session, shown, now):
@@ -96,7 +96,7 @@ def end_wait(
     account_id = waiting_account(database, waiting, now=now)
     if account_id is None:
         raise Refused("waiting_over", WAITING_OVER)
-    shown = _shown(database, party, StepPurpose.PASSKEY_SIGN_IN, account_id, token, answer, now)
+    shown = _shown(database, party, StepPurpose.PASSKEY_SIGN_IN, account_id, token, answer, now=now)
     with database.write() as session:
         is_new = _counted(session, shown, now)
         opened = open_waiting(session, waiting, shown.how, now=now, visit=visit) if is_new else None
@@ -111,7 +111,7 @@ def confirm(
     database: Database, party: RelyingParty, who: Viewer, token: str, answer: str, act: str, *, now: datetime
 ) -> None:
     """Note that who is signed in has just proved who they are, to do `act`. Raises Refused."""
-    shown = _shown(database, party, StepPurpose.PASSKEY_CONFIRMATION, who.account_id, token, answer, now)
+    shown = _shown(database, party, StepPurpose.PASSKEY_CONFIRMATION, who.account_id, token, answer, now=now)
     with database.write() as session:
         is_new = _counted(session, shown, now)
         if is_new:
@@ -132,6 +132,7 @@ def _shown(
     account_id: UUID | None,
     token: str,
     answer: str,
+    *,
     now: datetime,
 ) -> _Shown:
     """Return the passkey that answers; of `account_id`, where the step was begun for one. The step has served, whatever the answer."""

@@ -116,7 +116,7 @@ def begin(database: Database, provider: Provider, journey: Journey, rules: Rules
         "session": journey.viewer.token_sha256.hex() if journey.viewer else "",
     }
     account_id = journey.viewer.account_id if journey.viewer else None
-    return _go(database, provider, rules, content, account_id, (), now)
+    return _go(database, provider, rules, content, account_id=account_id, levels=(), now=now)
 
 
 def come_back(
@@ -140,7 +140,8 @@ def come_back(
     if proof.level not in rules.levels and _asks_level(database, proof, step, now):
         if asked:
             raise Refused("provider_level", LEVEL)
-        return Arrival(url=_go(database, provider, rules, content, step.account_id, rules.levels, now))
+        url = _go(database, provider, rules, content, account_id=step.account_id, levels=rules.levels, now=now)
+        return Arrival(url=url)
     if content["session"]:
         _confirm(database, proof, step, answer.viewer, now)
         return Arrival(wanted=content["wanted"])
@@ -153,6 +154,7 @@ def _go(
     provider: Provider,
     rules: Rules,
     content: dict[str, str],
+    *,
     account_id: UUID | None,
     levels: tuple[str, ...],
     now: datetime,
