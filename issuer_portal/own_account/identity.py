@@ -64,12 +64,9 @@ def ask_address() -> str | Response:
                 "success",
             )
             return redirect(url_for("staff.me"))
-    return render_template(
-        "own_account/address.html",
-        form=form,
-        who=who,
-        waiting=waiting_address(here.database, who.account_id),
-    )
+    waiting = waiting_address(here.database, who.account_id)
+    is_mine = waiting is not None and waiting.asked_by == who.account_id
+    return render_template("own_account/address.html", form=form, who=who, waiting=waiting, is_mine=is_mine)
 
 
 @blueprint.post("/adresse/retirer")

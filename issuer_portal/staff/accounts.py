@@ -126,7 +126,11 @@ def me() -> str | Response:
             if one.holds_at(here.now())
         ],
         waiting=waiting_address(here.database, who.account_id),
-        lately=did_lately(here.database, who.account_id, LATELY_MAX),
+        lately=[
+            # Which account one came in to, one knows.
+            {"what": one.action, "at": one.at, "detail": "" if one.subject == who.email else one.subject}
+            for one in did_lately(here.database, who.account_id, LATELY_MAX)
+        ],
         lately_max=LATELY_MAX,
         length_min=PASSWORD_LENGTH_MIN,
     )

@@ -19,6 +19,7 @@ from voucher.access.provider.identities import linked, unlink
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
 from voucher.access.read_roles import roles_of
 from voucher.access.rules import ROLE_NAMES, Role
+from voucher.access.unused_accounts import Unused, unused
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked, Page
 from voucher.kernel.refusals import Refused
@@ -63,6 +64,7 @@ PEOPLE = Table(
         Column(
             "roles", "Rôles", value=lambda row: ", ".join(ROLE_NAMES[role] for role, _ in row.person.roles) or "aucun"
         ),
+        Column("used_at", "Dernière connexion", Kind.INSTANT, lambda row: row.person.used_at, is_sorted=True),
         Column("state", "État", Kind.TAG, lambda row: row.state.word, tag=lambda row: row.state.tag),
         Column("state_at", "Invitation, le", Kind.INSTANT, lambda row: row.state.at, under="state"),
     ),
@@ -123,7 +125,8 @@ def person(account_id: UUID) -> str:
     found = read.person(database, account_id, now=now)
     if found is None:
         abort(404)
-    held, factors = roles_of(database, account_id), factors_of(database, account_id)
+    held, idle = roles_of(database, account_id), unused(database, account_id, now=now)
+    factors = factors_of(database, account_id)
     return render_template(
         "staff/person.html",
         person=found,
@@ -136,6 +139,8 @@ def person(account_id: UUID) -> str:
         role_names=ROLE_NAMES,
         scopes=scope_names(database),
         session_count=len(open_sessions(database, account_id, idle=services().settings.idle_limits, now=now)),
+        is_told=idle is Unused.TOLD,
+        is_kept=idle is Unused.STAYS,
         held=[one for one in held if one.holds_at(now)],
         over=[one for one in held if not one.holds_at(now)],
     )

@@ -40,7 +40,7 @@ def _table(day: date) -> Table[RoleHeld]:
             Column("granted_at", "Donné", Kind.INSTANT, is_sorted=True),
             Column("granted_by", "Donné par", value=lambda row: row.granted_by_name or HOST),
             Column("confirmed_by", "Confirmé par", value=_confirmer),
-            Column("until_on", "Dernier jour prévu", Kind.DAY),
+            Column("until_on", "Dernier jour", Kind.DAY),
             Column("ended_at", "Fini", Kind.INSTANT, lambda row: None if row.holds_at(now) else row.ended_at),
         ),
         default_sort="name",

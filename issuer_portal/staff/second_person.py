@@ -82,8 +82,13 @@ def _before(found: Change) -> list[str]:
             told,
         ]
     address = found.new_email or found.known_email
-    return [
+    before = [
         f"Vérifiez de vive voix que {address} est bien l’adresse de {found.name}.",
         "Qui lit ses messages ouvre le compte.",
         told,
     ]
+    if found.new_email and found.asked_by == found.account_id:
+        before.append(
+            "Si cette personne n’a jamais eu de rôle qui se donne à deux, un lien lui fait choisir un autre mot de passe."
+        )
+    return before

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from tests.access.test_two_people import violations
 from tests.clients import a_person
 from tests.listed import listed
+from tests.test_house import ROOT
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.model import AccountChange, RoleGrant
 from voucher.access.read import holders, may_be_deputies, people, person
@@ -69,6 +70,12 @@ def test_a_role_holds_to_the_end_of_its_last_day_in_paris_for_every_reader(datab
 
     assert set(seen(LAST_MINUTE).values()) == {True}
     assert set(seen(OVER).values()) == {False}
+
+
+def test_no_other_file_asks_whether_a_grant_was_taken_away() -> None:
+    """What reads roles asks `holds_on`; what knows when one ended is named here."""
+    asks = {path.name for path in (ROOT / "voucher").rglob("*.py") if "RoleGrant.revoked_at" in path.read_text()}
+    assert asks == {"grants.py", "read_roles.py", "role_ends.py", "checks.py"}
 
 
 def test_who_is_over_confirms_nothing_and_counts_as_nobody_else(database: Database) -> None:

@@ -12,7 +12,7 @@ from tests.clients import PASSWORD, a_person
 from voucher.access import accounts, changes, sessions
 from voucher.access.model import StaffAccount
 from voucher.access.rules import Role
-from voucher.access.unused_accounts import UnusedClosed, close_unused
+from voucher.access.unused_accounts import Unused, UnusedClosed, close_unused, unused
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
@@ -121,12 +121,17 @@ def test_the_last_holder_of_a_role_is_neither_told_nor_closed(database: Database
     marc = a_person(database, Role.ISSUER, there, now=NOW, email="marc@lieu.example")
     comes_in(database, "marc@lieu.example", TOLD)  # of another collectivité: nobody else is of this one
     a_person(database, Role.ISSUER, here, now=TOLD, email="invited@lieu.example")  # never came in
+    assert unused(database, luce, now=TOLD - MOMENT) is None
+    assert unused(database, luce, now=TOLD) is Unused.STAYS
+    assert unused(database, marc, now=TOLD) is None
     assert close_unused(database, TOLD) == NOTHING
     comes_in(database, "invited@lieu.example", TOLD)
     assert close_unused(database, TOLD) == ONE_TOLD
+    assert unused(database, luce, now=TOLD) is Unused.TOLD
     leave(database, TOLD)
     assert close_unused(database, CLOSED) == ONE_CLOSED
     assert (is_open(database, luce), is_open(database, marc)) == (False, True)
+    assert unused(database, luce, now=CLOSED) is None
 
 
 def test_of_two_holders_who_are_both_unused_the_one_who_came_last_stays(database: Database) -> None:

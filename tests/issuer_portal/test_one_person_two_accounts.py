@@ -33,7 +33,7 @@ from voucher.kernel.refusals import Refused
 from voucher.kernel.tries import TryCount
 from voucher.mail.model import OutboxMessage
 from voucher.settlement.batches import deputies
-from voucher.web.access import access_of
+from voucher.web.access import SESSION_COOKIE, access_of
 from voucher.web.asks_again import act_of
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
@@ -267,6 +267,23 @@ def planting_a_passkey_then_moving_the_account_to_somebody_honest(world: World) 
     assert other in {row.id for row in world.with_role(Role.FINANCE_PREPARER)}
 
 
+def asking_from_within_for_the_address_of_somebody_honest(world: World) -> None:
+    """A second account asks for its own address, and Pat confirms alone: what was planted there must not stay."""
+    other = world.invite(PATS_OTHER)
+    world.read_mail()
+    world.plant_passkey(PATS_OTHER)
+    client = world.app.test_client()
+    client.set_cookie(SESSION_COOKIE, enter_by_passkey(world.database, world.keys[-1], NOW))
+    token = csrf_token(client.get("/personnes/moi").text)
+    form = {"csrf_token": token, "email": "luce@lieu.example"}
+    assert client.post("/mon-compte/adresse", data=form).status_code == 302
+    assert [row.asked_by for row in waiting_changes(world.database)] == [other]
+    world.confirm_all(world.client)
+    world.ask(other, Role.FINANCE_PREPARER)
+    world.confirm_as_quentin()
+    assert other in {row.id for row in world.with_role(Role.FINANCE_PREPARER)}
+
+
 def having_planted_a_passkey_with_a_password_that_one_had_set(world: World) -> None:
     luce = a_person(world.database, None, now=NOW, email="luce@lieu.example", password=KNOWN_TO_PAT)
     world.plant_passkey("luce@lieu.example")
@@ -354,6 +371,7 @@ WAYS: tuple[Callable[[World], None], ...] = (
     giving_oneself_the_role,
     planting_a_password_then_moving_the_account_to_somebody_honest,
     planting_a_passkey_then_moving_the_account_to_somebody_honest,
+    asking_from_within_for_the_address_of_somebody_honest,
     having_planted_a_passkey_with_a_password_that_one_had_set,
     having_set_a_password_when_one_still_could,
     moving_somebody_honest_to_one_s_own_address_while_it_waits,

@@ -88,6 +88,7 @@ def test_an_address_is_asked_for_and_somebody_of_the_programme_confirms(
     assert waiting is not None
     with pytest.raises(Refused, match="four_eyes"):
         changes.confirm_change(database, waiting.id, by=luce, now=NOW)
+    assert "un lien lui fait choisir un autre mot de passe" in other.get(f"/personnes/a-confirmer/{waiting.id}").text
     assert "luce@ailleurs.example" in post(other, f"/personnes/a-confirmer/{waiting.id}")
     # One person may hold both accounts: the password that was chosen at the old address opens nothing at the new one.
     assert named(database, luce)[1:] == ("luce@ailleurs.example", False)
@@ -137,12 +138,13 @@ def test_the_page_says_what_its_person_did_lately_and_nobody_else(database: Data
     client = sign_in(app, database, luce)
     sign_in(app, database, pat)
     page = client.get(MINE).text
-    assert page.count("<td>Connexion</td>") == 1
+    assert page.count("<strong>Connexion</strong>") == 1
     assert "pat@lieu.example" not in page
+    assert page.count("luce@lieu.example") == 1, "the address stands at the top, not on each line"
     for rank in range(25):
         post(client, "/mon-compte/nom", name=f"Luce Arbre {rank}")
     page = client.get(MINE).text
-    assert page.count("<td>Nom changé</td>") == 20
+    assert page.count("<strong>Nom changé</strong>") == 20
     assert "Les 20 plus récentes seulement." in plain(page)
     assert str(PASSWORD_LENGTH_MIN) in page
 
@@ -176,6 +178,7 @@ def test_the_auditor_reads_who_had_which_role_on_a_day_and_takes_it_away(databas
         app_for(database, NOW), database, a_person(database, Role.AUDITOR, now=NOW, email="a@lieu.example")
     )
     today = auditor.get("/personnes/roles").text
+    assert 'href="/personnes/moi"' in today, "one's own page is reached from every other"
     assert "luce@lieu.example" in today
     assert "marc@lieu.example" not in today
     then = plain(auditor.get("/personnes/roles?jour=2026-03-01").text)
@@ -187,5 +190,5 @@ def test_the_auditor_reads_who_had_which_role_on_a_day_and_takes_it_away(databas
     kept = auditor.get("/personnes/roles?jour=2026-03-01&format=csv")
     assert "roles-2026-03-01.csv" in kept.headers["Content-Disposition"]
     heading, row = kept.get_data(as_text=True).lstrip("\ufeff").splitlines()
-    assert heading.startswith("Personne;Adresse;Rôle;Pour;Donné;Donné par;Confirmé par;Dernier jour prévu;Fini")
+    assert heading.startswith("Personne;Adresse;Rôle;Pour;Donné;Donné par;Confirmé par;Dernier jour;Fini")
     assert row.startswith("Camille Exemple;marc@lieu.example;Contrôle;tout le programme;")

@@ -201,7 +201,7 @@ def create_gallery() -> Flask:
     @app.context_processor
     def shell() -> dict[str, object]:
         role = "Finances, préparation · Département des Vosges"
-        person = None if request.path == "/" else Person("Anne Roy", role, "/sign-out")
+        person = None if request.path == "/" else Person("Anne Roy", role, "/sign-out", "/")
         return {"shell": Shell("/", person, () if request.path == "/counter" else NAV), "at": AT}
 
     app.add_url_rule("/", "public", lambda: render_template_string(PUBLIC))

@@ -118,8 +118,7 @@ def hostile_world(open_demonstration: Callable[[str], AbstractContextManager[Dat
 def write_as_formulas(database: Database) -> None:
     """Let every free text of every table begin with a sign that starts a formula."""
     # A number and a reference stand in names of files, which a header says on one line.
-    # A number and a reference stand in names of files, which a header says on one line.
-    signs = dict(zip(sorted(FREE), itertools.cycle(SIGNS), strict=False)) | {"number": "=", "reference": "="}
+    signs = dict(zip(sorted(FREE), itertools.cycle(SIGNS), strict=False)) | {"number": "=", "reference": "+"}
     with unguarded(database) as session:
         for table in Base.metadata.sorted_tables:
             for column in table.columns:

@@ -12,7 +12,7 @@ from voucher.access.model import AccountLink, RoleGrant, StaffAccount
 from voucher.access.rules import SLEEPS_FOR_DEPUTIES, LinkEnd, Role
 from voucher.kernel.calendar import paris_day
 from voucher.kernel.database import Database
-from voucher.kernel.keyset import Asked, Page, page_of
+from voucher.kernel.keyset import Asked, Nullable, Page, page_of
 from voucher.kernel.search import contains
 
 
@@ -25,6 +25,7 @@ class Person:
     email: str
     roles: tuple[tuple[Role, UUID | None], ...]
     closed_at: datetime | None
+    used_at: datetime | None
     has_password: bool
     has_way_in: bool  # a password, or an identity at a provider
 
@@ -34,13 +35,14 @@ _PERSON = (
     StaffAccount.name,
     StaffAccount.email,
     StaffAccount.closed_at,
+    StaffAccount.used_at,
     StaffAccount.password_hash.is_not(None).label("has_password"),
     has_way_in().label("has_way_in"),
 )
 
 
 def people(database: Database, asked: Asked, *, now: datetime) -> Page[Person]:
-    """Return a page of staff accounts. Sorts: name, email. Filters: `name` (name or address), `role`."""
+    """Return a page of staff accounts. Sorts: name, email, used_at. Filters: `name` (name or address), `role`."""
     query = select(*_PERSON)
     if text := asked.filters.get("name"):
         query = query.where(or_(contains(StaffAccount.name, text), contains(StaffAccount.email, text)))
@@ -48,7 +50,11 @@ def people(database: Database, asked: Asked, *, now: datetime) -> Page[Person]:
         held = select(RoleGrant.account_id).where(RoleGrant.role == role, holds_on(paris_day(now)))
         query = query.where(StaffAccount.id.in_(held))
     with database.read() as session:
-        sorts = {"name": StaffAccount.name, "email": StaffAccount.email}
+        sorts = {
+            "name": StaffAccount.name,
+            "email": StaffAccount.email,
+            "used_at": Nullable(StaffAccount.__table__.c.used_at),
+        }
         page = page_of(session, query, sorts, [StaffAccount.id], asked)
         granted = session.execute(
             select(RoleGrant.account_id, RoleGrant.role, RoleGrant.scope_id)
@@ -65,6 +71,7 @@ def people(database: Database, asked: Asked, *, now: datetime) -> Page[Person]:
             email=row.email,
             roles=tuple(roles.get(row.id, ())),
             closed_at=row.closed_at,
+            used_at=row.used_at,
             has_password=row.has_password,
             has_way_in=row.has_way_in,
         )
@@ -90,6 +97,7 @@ def person(database: Database, account_id: UUID, *, now: datetime) -> Person | N
         email=row.email,
         roles=roles,
         closed_at=row.closed_at,
+        used_at=row.used_at,
         has_password=row.has_password,
         has_way_in=row.has_way_in,
     )

@@ -17,7 +17,7 @@ from voucher.kernel.typed_days import WrongDay, parse_day
 from voucher.trail.model import AuditLine, TrailSeal
 
 SYSTEM = "le système"
-"""Who acted where no person did: a job, or a command of the host."""
+"""Who acted where no person did: what is done by itself, or a command of the host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

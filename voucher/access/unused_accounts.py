@@ -5,6 +5,7 @@ The last person who holds a role, for its organisation where it has one, is neve
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -27,12 +28,33 @@ TOLD_BEFORE = timedelta(days=30)
 """How long the letter leaves, from the day it goes out or is given up: a server of e-mails that is down closes nobody's account."""
 
 
+class Unused(StrEnum):
+    """What happens to an open account that is not used: its letter has gone into the outbox, or it stays, the last to hold a role."""
+
+    TOLD = "told"
+    STAYS = "stays"
+
+
 @dataclass(frozen=True, slots=True)
 class UnusedClosed:
     """What a turn did."""
 
     told_count: int
     closed_count: int
+
+
+def unused(database: Database, account_id: UUID, *, now: datetime) -> Unused | None:
+    """Return what happens to an account that is not used, or None for one that is, or that is closed."""
+    told = StaffAccount.closing_letter_id.is_not(None)
+    stays = is_last_holder(now) & (_last_used <= now - (CLOSED_AFTER - TOLD_BEFORE))
+    query = select(stays.label("stays"), told.label("is_told")).where(
+        StaffAccount.id == account_id, StaffAccount.closed_at.is_(None)
+    )
+    with database.read() as session:
+        row = session.execute(query).one_or_none()
+    if row is None or not (row.stays or row.is_told):
+        return None
+    return Unused.STAYS if row.stays else Unused.TOLD
 
 
 def close_unused(database: Database, now: datetime) -> UnusedClosed:

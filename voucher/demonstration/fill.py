@@ -177,4 +177,6 @@ def _give_places(story: Story, signed: Signed, prescriber_id: UUID, counter: Cou
         (Role.MEDIATOR, counter.structure_id),
         (Role.PLACE_MANAGER, counter.structure_id),
     ):
-        give_role(story, role, scope_id)
+        # Its agent is there for some time: the role says until when.
+        until_on = date(story.today.year + 1, 12, 31) if role is Role.PRESCRIBER else None
+        give_role(story, role, scope_id, until_on=until_on)

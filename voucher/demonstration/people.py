@@ -1,5 +1,6 @@
 """One demonstration account for each role."""
 
+from datetime import date
 from uuid import UUID
 
 from voucher.access.accounts import NewAccount, open_account
@@ -34,9 +35,9 @@ def open_accounts(story: Story) -> None:
         give_role(story, role, None)
 
 
-def give_role(story: Story, role: Role, scope_id: UUID | None) -> None:
+def give_role(story: Story, role: Role, scope_id: UUID | None, *, until_on: date | None = None) -> None:
     """Give a role, asked by the programme's one person; the host stands in for the second, who is not there."""
     by = None if role is Role.PROGRAMME else story.by[Role.PROGRAMME]
-    waiting = grant_role(story.database, story.by[role], role, scope_id, by=by, now=story.now)
+    waiting = grant_role(story.database, story.by[role], role, scope_id, by=by, now=story.now, until_on=until_on)
     if waiting is not None:
         stand_in(story.database, waiting, now=story.now)

@@ -231,7 +231,7 @@ def _shell() -> dict[str, object]:
         return {"shell": Shell(url_for("own_account.factors"), Person(found.name, roles, url_for("staff.sign_out")))}
     links = links_for(opens)
     home_url = links[0].url if standing else home_for(found)
-    return {"shell": Shell(home_url, Person(found.name, roles, url_for("staff.sign_out")), links)}
+    return {"shell": Shell(home_url, Person(found.name, roles, url_for("staff.sign_out"), url_for("staff.me")), links)}
 
 
 def keep_session(response: Response, token: str) -> Response:

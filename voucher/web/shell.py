@@ -45,6 +45,8 @@ class Person:
     name: str
     role: str
     sign_out_url: str | None = None
+    account_url: str | None = None
+    """The page of their own."""
 
 
 FOOTER = (
