@@ -63,10 +63,12 @@ def _addresses(database: Database, kind: str, number: int, tag: str = "") -> lis
     emails = [f"{kind.split()[0].strip(',')}{tag}{rank}@lieu.example" for rank in range(number)]
     if kind != "unknown address":
         ids = [a_person(database, Role.AUDITOR, now=NOW, email=email) for email in emails]
-        values = {"closed account": {"closed_at": NOW}, "invited, no password yet": {"password_hash": None}}.get(kind)
-        if values:
-            with database.write() as session:
-                session.execute(update(StaffAccount).where(StaffAccount.id.in_(ids)).values(**values))
+        theirs = update(StaffAccount).where(StaffAccount.id.in_(ids))
+        with database.write() as session:
+            if kind == "closed account":
+                session.execute(theirs.values(closed_at=NOW))
+            elif kind == "invited, no password yet":
+                session.execute(theirs.values(password_hash=None))
     return emails
 
 
