@@ -96,9 +96,7 @@ def _job(database: Database, issued: Issued, counter: Counter) -> dict[str, Any]
     client.get("/comptoir/lieux")
     token = csrf_token(client.get("/comptoir/").text)
     cookies = "; ".join(
-        f"{name}={cookie.value}"
-        for name in ("pass_session", "pass_form", "pass_service")
-        if (cookie := client.get_cookie(name, path="/comptoir/" if name == "pass_service" else "/"))
+        f"{name}={cookie.value}" for name in ("pass_session", "pass_form") if (cookie := client.get_cookie(name))
     )
     with database.read() as session:
         booklets = stored_codes(session, issued.first_booklet_number, BOOKLETS // HTTP_SHARE)
@@ -110,10 +108,13 @@ def _job(database: Database, issued: Issued, counter: Counter) -> dict[str, Any]
             "Host": "127.0.0.1",
             "Content-Type": "application/json",
             "Accept": "application/json",
-            "Cookie": f"{cookies}; pass_service={WORKSHOP}",
+            "Cookie": cookies,
             "X-CSRFToken": token,
         },
-        "bodies": [json.dumps({"id": str(new_id()), "codes": [code], "service": WORKSHOP}) for code in codes],
+        "bodies": [
+            json.dumps({"place": str(counter.place_id), "id": str(new_id()), "codes": [code], "service": WORKSHOP})
+            for code in codes
+        ],
     }
 
 

@@ -38,11 +38,15 @@ def own_counter() -> Counter | None:
     return None if place_id is None else Counter(place_id, own_structure())
 
 
-def own_place() -> network.PlaceLine | None:
-    """Return the chosen place as pages show it; None when none is chosen, or it is another structure's or closed."""
-    counter = own_counter()
+def place_of(counter: Counter | None) -> network.PlaceLine | None:
+    """Return a counter's place as pages show it; None when there is none, or it is another structure's or closed."""
     found = network.place(services().database, counter.place_id, counter.structure_id) if counter else None
     return found.line if found and found.line.is_open else None
+
+
+def own_place() -> network.PlaceLine | None:
+    """Return the chosen place as pages show it, or None."""
+    return place_of(own_counter())
 
 
 @blueprint.get("/lieux")

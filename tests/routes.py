@@ -197,6 +197,7 @@ CLASSES = {
     "mediator": (
         "GET /comptoir/",
         "POST /comptoir/",
+        "POST /comptoir/api/answer",
         "POST /comptoir/api/check",
         "POST /comptoir/api/redeem",
         "GET /comptoir/api/token",
@@ -205,6 +206,7 @@ CLASSES = {
         "GET /comptoir/encaissements/<uuid:redemption_id>",
         "POST /comptoir/encaissements/<uuid:redemption_id>/annuler",
         "GET /comptoir/lieux",
+        "GET /comptoir/papier",
         "POST /comptoir/lieux",
     ),
     "mediator place_manager": (

@@ -100,9 +100,9 @@ def test_the_whole_life_of_a_voucher(database: Database, tmp_path: Path) -> None
     with serve(app) as address, chromium(*film) as browser, seated(browser, address, "mediator@rive.example") as desk:
         desk.open("/comptoir/")  # the camera, allowed once, starts by itself
         desk.page.locator("[data-tray] li").first.wait_for(timeout=20_000)
-        desk.fill(service="quotidien")
+        desk.page.get_by_label("Maîtrise des outils numériques du quotidien").check()
         desk.page.get_by_role("button", name="Encaisser 1 chèque — 10 €").click()
-        desk.page.locator("[data-result]", has_text="Encaissé").wait_for(timeout=10_000)
+        desk.page.locator("[data-result]", has_text="Confirmé").wait_for(timeout=10_000)
     with serve(app) as address, chromium() as browser, Bank(today=datetime.now(UTC).date()) as bank:
         with seated(browser, address, "finance_preparer@rive.example") as desk:
             desk.open("/finances/").follow("RIVE-1").press("Arrêter le lot").sees("10,00 €")

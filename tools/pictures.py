@@ -95,7 +95,7 @@ def take(database: Database) -> None:
             page.fill("#code", code)
             page.press("#code", "Enter")
             page.wait_for_timeout(800)
-        page.select_option("#service", index=2)
+        page.locator("[name=service]").nth(1).check()
         keep("counter", page.screenshot())
         page = seated(browser, address, Role.AUDITOR, DESK)
         page.goto(f"{address}/tableau/")

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from tests.browser import PHONE
 from tests.clients import PASSWORD, a_person
 from voucher.access import sessions
-from voucher.access.read import person
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
+from voucher.kernel.identifiers import new_id
 from voucher.redemption.answers import Counter
 from voucher.redemption.model import Redemption
 from voucher.web.access import SESSION_COOKIE
@@ -30,9 +30,9 @@ ENDINGS = {"Enter": ("Enter", "\r", 13), "Tab": ("Tab", "\t", 9)}
 
 def signed_in(browser: Browser, address: str, database: Database, role: Role, scope_id: Any, **options: Any) -> Page:
     """Return a page of a new person with this role, signed in."""
-    account = person(database, a_person(database, role, scope_id), now=utc_now())
-    assert account is not None
-    token = sessions.sign_in(database, account.email, PASSWORD, now=utc_now())
+    email = options.pop("email", f"{new_id().hex[-12:]}@lieu.example")
+    a_person(database, role, scope_id, email=email)
+    token = sessions.sign_in(database, email, PASSWORD, now=utc_now())
     script = options.pop("init_script", "")
     context = browser.new_context(**({"viewport": PHONE, "permissions": ["camera"], "locale": "fr-FR"} | options))
     context.add_init_script(script)

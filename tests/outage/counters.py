@@ -29,12 +29,13 @@ class Till:
     database: Database
     client: FlaskClient
     token: str
+    place_id: UUID
     codes: list[str]
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def redeem(self, attempt_id: UUID, code: str) -> TestResponse:
         """Send one redemption, as the counter's script does."""
-        body = {"id": str(attempt_id), "codes": [code], "service": SERVICE}
+        body = {"place": str(self.place_id), "id": str(attempt_id), "codes": [code], "service": SERVICE}
         return self._again().post("/comptoir/api/redeem", json=body, headers={"X-CSRFToken": self.token})
 
     def page(self) -> TestResponse:
@@ -71,7 +72,7 @@ def open_till(url: str, booklet_count: int = 1, **settings: Any) -> Till:
     client.get("/comptoir/lieux")
     token = csrf_token(client.get("/comptoir/").text)
     patient.dispose()
-    return Till(app, house.database, client, token, codes)
+    return Till(app, house.database, client, token, counter.place_id, codes)
 
 
 def an_attempt() -> UUID:

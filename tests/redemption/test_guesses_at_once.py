@@ -191,11 +191,14 @@ def test_old_counts_are_forgotten(database: Database) -> None:
 
 def test_what_cannot_be_read_as_a_code_is_no_guess(database: Database) -> None:
     app = app_for(database, NOW)
-    client = signed_in_client(app, database, Role.MEDIATOR, a_counter(database).structure_id)
+    counter = a_counter(database)
+    client = signed_in_client(app, database, Role.MEDIATOR, counter.structure_id)
     client.get("/comptoir/lieux")
     heads = {"X-CSRFToken": csrf_token(client.get("/comptoir/").text)}
     for _ in range(15):
-        answer = client.post("/comptoir/api/check", json={"code": "0G7K 3M9Q XR"}, headers=heads)
+        answer = client.post(
+            "/comptoir/api/check", json={"place": str(counter.place_id), "code": "0G7K 3M9Q XR"}, headers=heads
+        )
         assert json.loads(answer.text)["code"] == "unreadable"
         assert app.test_client().post("/cheque", data={"code": "0G7K 3M9Q XR"}).status_code == 422
     with database.read() as session:

@@ -161,6 +161,7 @@ def test_a_mediator_does_not_guess_them_by_testing_on_the_page_nor_by_its_script
     app, counter = app_for(sqlite_database, NOW), a_counter(sqlite_database)
     client = signed_in_client(app, sqlite_database, Role.MEDIATOR, counter.structure_id)
     client.get("/comptoir/lieux")
+    place = str(counter.place_id)
     right = typed_codes(sqlite_database, handed_over_booklets(sqlite_database).first_booklet_number)[0]
     token = csrf_token(client.get("/comptoir/").text)
     heads = {"X-CSRFToken": token}
@@ -169,10 +170,10 @@ def test_a_mediator_does_not_guess_them_by_testing_on_the_page_nor_by_its_script
         if rank % 2:
             client.post("/comptoir/", data={"csrf_token": token, "action": "tester", "code": code})
         else:
-            client.post("/comptoir/api/check", json={"code": code}, headers=heads)
+            client.post("/comptoir/api/check", json={"place": place, "code": code}, headers=heads)
     for path, body in (
-        ("check", {"code": right}),
-        ("redeem", {"id": str(new_id()), "codes": [right], "service": "everyday_digital_tools"}),
+        ("check", {"place": place, "code": right}),
+        ("redeem", {"place": place, "id": str(new_id()), "codes": [right], "service": "everyday_digital_tools"}),
     ):
         answer = client.post(f"/comptoir/api/{path}", json=body, headers=heads)
         assert answer.json is not None

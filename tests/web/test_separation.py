@@ -282,16 +282,14 @@ def test_a_mediator_redeems_for_their_own_open_place_alone(sqlite_database: Data
     client = sign_in(app, sqlite_database, person_id)
     token = csrf_token(client.get("/personnes/moi").text)
 
-    def answer_at(place_id: UUID | None = None) -> str:
-        if place_id is not None:
-            client.post("/comptoir/lieux", data={"csrf_token": token, "place_id": str(place_id)})
-        body = {"id": str(new_id()), "codes": [code], "service": "everyday_digital_tools"}
+    def answer_at(place_id: UUID) -> str:
+        body = {"place": str(place_id), "id": str(new_id()), "codes": [code], "service": "everyday_digital_tools"}
         answer = client.post("/comptoir/api/redeem", json=body, headers={"X-CSRFToken": token})
         return str((answer.json or {}).get("code", answer.status_code))
 
-    assert answer_at() == "no_place"
-    assert answer_at(theirs.place_id) == "no_place"
+    assert answer_at(theirs.place_id) == "place_closed"
+    assert answer_at(new_id()) == "place_closed"
     suspend_structure(sqlite_database, ours.structure_id, "Contrôle", by=SOMEONE, now=NOW)
     assert answer_at(ours.place_id) == "structure_suspended"
     revoke_role(sqlite_database, person_id, Role.MEDIATOR, by=SOMEONE, now=NOW)
-    assert answer_at() == "401"
+    assert answer_at(ours.place_id) == "401"

@@ -66,8 +66,13 @@ def french_month(day: date) -> str:
 
 def french_instant(instant: datetime) -> str:
     """Return « 12 mars 2026 à 14 h 05 », in Paris; a line may break before the hour only."""
+    return f"{french_date(paris_day(instant))} à\u00a0{french_hour(instant)}"
+
+
+def french_hour(instant: datetime) -> str:
+    """Return « 14 h 05 », in Paris, with no-break spaces."""
     local = instant.astimezone(PARIS)
-    return f"{french_date(local.date())} à\u00a0{local.hour}\u00a0h\u00a0{local.minute:02d}"
+    return f"{local.hour}\u00a0h\u00a0{local.minute:02d}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,16 @@ class Usable:
     grace_until: date
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsableCover:
+    """A booklet, by its cover: the ranks of its vouchers that could be redeemed together now. Nothing changed."""
+
+    first_serial: int
+    booklet_number: int
+    ranks: tuple[int, ...]
+    face_value_cents: int
+
+
 @dataclass(frozen=True, slots=True)
 class Undone:
     """A redemption was undone: its vouchers may be used again, its structure is no longer owed."""

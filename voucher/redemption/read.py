@@ -1,5 +1,6 @@
 """What pages ask of redemption: a place's day, a receipt, a structure's redemptions and what became of each."""
 
+from collections import Counter as Counts
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.typed_days import asked_day
 from voucher.kernel.typed_numbers import serial_asked
 from voucher.network.model import Place, Structure
+from voucher.network.services import Service
 from voucher.programme.model import Agreement, Issuer
 from voucher.redemption.answers import Counter
 from voucher.redemption.model import Period, RedeemedVoucher, Redemption, RedemptionState
@@ -118,6 +120,25 @@ def counter_day(database: Database, counter: Counter, on: date, *, undo_minutes:
         sum(line.voucher_count for line in counted),
         sum(line.amount_cents for line in counted),
     )
+
+
+SERVICES_LOOKED_AT = 200
+
+
+def services_lately(database: Database, counter: Counter) -> tuple[Service, ...]:
+    """Return what a place usually renders: the service of most of its latest redemptions, then the last two others."""
+    latest = (
+        select(Redemption.service)
+        .where(Redemption.place_id == counter.place_id, Redemption.structure_id == counter.structure_id)
+        .order_by(Redemption.redeemed_at.desc(), Redemption.id.desc())
+        .limit(SERVICES_LOOKED_AT)
+    )
+    with database.read() as session:
+        rendered = session.scalars(latest).all()
+    if not rendered:
+        return ()
+    usual = Counts(rendered).most_common(1)[0][0]
+    return (usual, *[service for service in dict.fromkeys(rendered) if service != usual][:2])
 
 
 def receipt(

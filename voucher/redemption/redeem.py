@@ -48,7 +48,7 @@ from voucher.redemption.replayed_requests import (
     stored_answer,
 )
 from voucher.redemption.rules import VOUCHERS_MAX, CounterRefusal, Refusal, end_of_life
-from voucher.redemption.tray import Tray, read_tray
+from voucher.redemption.tray import Laid, Tray, read_tray
 from voucher.redemption.typing_lock import typing_lock
 from voucher.redemption.why_not_redeemed import tags_are_right, usable_states, why_not
 
@@ -71,7 +71,7 @@ class _MonthOver(Exception):
 def redeem(
     database: Database,
     attempt_id: UUID,
-    codes: Sequence[str],
+    laid: Sequence[Laid],
     service: str,
     counter: Counter,
     *,
@@ -80,14 +80,14 @@ def redeem(
 ) -> Redeemed | Refusal:
     """Redeem all these vouchers or none; the answer is a receipt or the reason, and a retry of `attempt_id` hears it again.
 
-    `codes` are texts as scanned or typed; `service` a code of the nine services of the lieux standard.
+    `laid` are texts as scanned or typed, or parts of a booklet by its cover; `service` a code of the nine services of the lieux standard.
     """
     if service not in SERVICES:
         return Refusal(CounterRefusal.SERVICE_UNKNOWN)
-    tray = read_tray(database, codes)
+    tray = read_tray(database, laid)
     if isinstance(tray, Refusal) and tray.reason.is_misunderstanding:
         return tray
-    attempt = Attempt(attempt_id, fingerprint_of(counter, by, service, codes), counter, by, now)
+    attempt = Attempt(attempt_id, fingerprint_of(counter, by, service, laid), counter, by, now)
     if isinstance(tray, Refusal):
         return _refuse_unknown(database, attempt, tray)
     clash: IntegrityError | None = None

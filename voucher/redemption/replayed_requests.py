@@ -11,10 +11,13 @@ from sqlalchemy.orm import Session
 
 from voucher.issuing.doors import Door
 from voucher.issuing.wrong_code_alarm import count_wrong_code
+from voucher.kernel.database import Database
 from voucher.kernel.identifiers import derived_number
+from voucher.network.model import Place
 from voucher.redemption.answers import Counter, Redeemed, read_again, written
 from voucher.redemption.model import RedeemedVoucher, Redemption, RedemptionState, RefusedAttempt
 from voucher.redemption.rules import CounterRefusal, Refusal
+from voucher.redemption.tray import Laid
 
 _LOCK = select(func.pg_advisory_xact_lock(bindparam("key")))
 
@@ -30,9 +33,9 @@ class Attempt:
     at: datetime
 
 
-def fingerprint_of(counter: Counter, by: UUID, service: str, codes: Iterable[str]) -> bytes:
-    """Return the SHA-256 of what is asked; the order of the codes does not matter."""
-    parts = [str(counter.place_id), str(by), service, *sorted(codes)]
+def fingerprint_of(counter: Counter, by: UUID, service: str, laid: Iterable[Laid]) -> bytes:
+    """Return the SHA-256 of what is asked; the order of what is laid does not matter."""
+    parts = [str(counter.place_id), str(by), service, *sorted(map(str, laid))]
     return hashlib.sha256("\n".join(parts).encode()).digest()
 
 
@@ -47,21 +50,37 @@ def lock_attempt(session: Session, attempt_id: UUID) -> None:
         session.execute(_LOCK, {"key": attempt_lock_key(attempt_id)})
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What an id was answered: to which request, at which place."""
+
+    fingerprint: bytes
+    place_id: UUID
+    answer: Redeemed | Refusal
+
+
 def stored_answer(session: Session, attempt: Attempt) -> Redeemed | Refusal | None:
     """Return what this id was answered before, if anything."""
-    redemption = session.execute(select(*Redemption.__table__.c).where(Redemption.id == attempt.id)).one_or_none()
+    stored = find_stored(session, attempt.id)
+    if stored is None:
+        return None
+    return stored.answer if stored.fingerprint == attempt.fingerprint else Refusal(CounterRefusal.OTHER_BODY)
+
+
+def find_stored(session: Session, attempt_id: UUID) -> Stored | None:
+    """Return what an id was answered, whatever was asked."""
+    redemption = session.execute(select(*Redemption.__table__.c).where(Redemption.id == attempt_id)).one_or_none()
     if redemption is not None:
-        if redemption.fingerprint != attempt.fingerprint:
-            return Refusal(CounterRefusal.OTHER_BODY)
         if redemption.state == RedemptionState.UNDONE:
-            return Refusal(CounterRefusal.UNDONE_ALREADY, at=redemption.undone_at)
+            undone = Refusal(CounterRefusal.UNDONE_ALREADY, at=redemption.undone_at)
+            return Stored(redemption.fingerprint, redemption.place_id, undone)
         serials = session.scalars(
             select(RedeemedVoucher.serial)
-            .where(RedeemedVoucher.redemption_id == attempt.id)
+            .where(RedeemedVoucher.redemption_id == attempt_id)
             .order_by(RedeemedVoucher.serial)
         )
-        return Redeemed(
-            id=attempt.id,
+        redeemed = Redeemed(
+            id=attempt_id,
             serials=tuple(serials),
             booklet_number=redemption.booklet_number,
             amount_cents=redemption.amount_cents,
@@ -69,16 +88,28 @@ def stored_answer(session: Session, attempt: Attempt) -> Redeemed | Refusal | No
             service=redemption.service,
             redeemed_at=redemption.redeemed_at,
         )
+        return Stored(redemption.fingerprint, redemption.place_id, redeemed)
     refused = session.execute(
-        select(RefusedAttempt.fingerprint, RefusedAttempt.refusal, RefusedAttempt.answer).where(
-            RefusedAttempt.id == attempt.id
-        )
+        select(
+            RefusedAttempt.fingerprint, RefusedAttempt.place_id, RefusedAttempt.refusal, RefusedAttempt.answer
+        ).where(RefusedAttempt.id == attempt_id)
     ).one_or_none()
     if refused is None:
         return None
-    if refused.fingerprint != attempt.fingerprint:
-        return Refusal(CounterRefusal.OTHER_BODY)
-    return read_again(refused.refusal, refused.answer)
+    return Stored(refused.fingerprint, refused.place_id, read_again(refused.refusal, refused.answer))
+
+
+def find_answer(database: Database, attempt_id: UUID, counter: Counter) -> Redeemed | Refusal | None:
+    """Return what an attempt of this place was answered, or None: it never arrived. Nothing changes.
+
+    For whoever stands at a counter where another person left without an answer: they may not send it again, its body is theirs.
+    """
+    with database.read() as session:
+        stored = find_stored(session, attempt_id)
+        is_ours = stored is not None and session.scalar(
+            select(Place.id).where(Place.id == stored.place_id, Place.structure_id == counter.structure_id)
+        )
+    return stored.answer if stored is not None and is_ours and stored.place_id == counter.place_id else None
 
 
 def record_refusal(session: Session, attempt: Attempt, refusal: Refusal) -> None:

@@ -1,307 +1,273 @@
-/* The counter: what is scanned or typed goes on the tray, the tray is redeemed in one request, the answer fills the screen.
+/* The counter: what is scanned or typed is checked in its turn and laid on the tray, the tray is redeemed in one request.
 
-   The id of a request is made here before it leaves, and kept as long as no answer came: sent again, it changes nothing twice. */
+   All that lies there is stored before anything is sent (store.js); what it becomes is decided in desk.js. An act without an answer goes
+   again by itself, the same, and nothing else is sent before it is settled: done twice, it changes nothing twice. */
 "use strict";
 
 (() => {
   const form = document.querySelector("[data-counter]");
-  if (!form || !window.fetch || !window.crypto) return;
+  if (!form || !window.fetch || !window.crypto || !Pass.result) return;
 
-  const RESULT_MS = 2000;
-  const TIMEOUT_MS = 15000;
+  const { place, placeName, person } = form.dataset;
+  const part = (name) => document.querySelector(`[data-${name}]`);
   const field = form.elements.namedItem("code");
-  const service = form.elements.namedItem("service");
-  const tray = form.querySelector("[data-tray]");
-  const trayTotal = form.querySelector("[data-tray-total]");
-  const trayIsEmpty = form.querySelector("[data-tray-empty]");
-  const act = form.querySelector("[data-main-act]");
-  const network = document.querySelector("[data-network]");
-  const result = document.querySelector("[data-result]");
-  const lastOne = form.querySelector("[data-last]");
-  const voice = document.querySelector("[data-say]");
-  const meta = document.querySelector("meta[name=csrf-token]");
-  const usesMouse = window.matchMedia("(pointer: fine)").matches;
-  let attempt = null; // the request that has no answer yet
-  let lastId = null;
-  let isBusy = false;
-  let closing = 0;
+  const act = part("main-act");
+  const tab = newId();
+  const server = new Pass.Server(form);
+  const drawing = Pass.drawTray(form, { off: remove, more: (label) => count(label, 1), fewer: (label) => count(label, -1) });
+  const store = new Pass.Store(Pass.desk.empty(person), heard);
+  const toldWaiting = new Set();
+  let desk = Pass.desk.empty(person);
+  let working = null;
+  let again = 0;
+  let isStopped = false; // signed out, or no longer allowed: nothing is sent until the page is opened anew
 
   /* UUIDv7 (RFC 9562): 48 bits of time, then randomness. */
   function newId() {
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     const now = Date.now();
-    for (let place = 0; place < 6; place += 1) bytes[place] = Math.floor(now / 2 ** (8 * (5 - place))) & 0xff;
+    for (let at = 0; at < 6; at += 1) bytes[at] = Math.floor(now / 2 ** (8 * (5 - at))) & 0xff;
     bytes[6] = (bytes[6] & 0x0f) | 0x70;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
   }
 
-  function euros(cents) {
-    const digits = cents % 100 === 0 ? 0 : 2;
-    return `${(cents / 100).toLocaleString("fr-FR", { minimumFractionDigits: digits })} €`;
+  function say(words) {
+    part("say").textContent = words;
   }
 
-  function vouchers(count) {
-    return count < 2 ? `${count} chèque` : `${count} chèques`;
+  async function change(step) {
+    desk = await store.change(step);
+    draw();
   }
 
-  /* ---- the server ---- */
-
-  function limit() {
-    const controller = new AbortController();
-    setTimeout(() => controller.abort(), TIMEOUT_MS);
-    return controller.signal;
+  function draw() {
+    drawing.draw(desk);
+    part("unkept").hidden = store.isKept;
+    part("waiting").hidden = !desk.attempt;
+    if (desk.attempt) part("waiting-text").textContent = drawing.sentenceOf(desk.attempt, placeName, place);
   }
 
-  async function ask(address, body) {
-    const send = () =>
-      fetch(address, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": meta.content },
-        body: JSON.stringify(body),
-        signal: limit(),
-      });
-    let response = await send();
-    if (response.status === 400) {
-      /* The page stayed open longer than its token. */
-      const fresh = await fetch(form.dataset.token, { headers: { Accept: "application/json" } });
-      if (fresh.ok) {
-        meta.content = (await fresh.json()).token;
-        response = await send();
+  /* ---- one thing after the other ---- */
+
+  function work() {
+    clearTimeout(again);
+    working ??= run().finally(() => (working = null));
+    return working;
+  }
+
+  async function run() {
+    while (!isStopped && (await store.alone(turn)));
+  }
+
+  /* Settle the act without an answer, else check the code that came first. Returns whether to go on. */
+  async function turn() {
+    desk = await store.look();
+    if (desk.attempt) return settle(desk.attempt);
+    const scan = desk.queue.find((one) => one.tab === tab);
+    return scan ? check(scan) : false;
+  }
+
+  async function settle(attempt) {
+    /* Another person's request cannot be sent again; what it was answered can be asked. */
+    const isAnothers = attempt.act === "redeem" && attempt.person !== person;
+    const address = isAnothers ? form.dataset.answer : form.dataset[attempt.act];
+    const body = isAnothers ? { place: attempt.place, id: attempt.id } : attempt.body;
+    const isLate = desk.tries > 0 || attempt.tab !== tab;
+    const answer = await answerTo(address, body);
+    if (!answer) {
+      if (!isStopped && !toldWaiting.has(attempt.id)) {
+        toldWaiting.add(attempt.id);
+        Pass.result.show("wait", "En attente de réponse", "Le réseau ne répond pas. Votre demande repart toute seule.", "Ne la refaites pas.");
       }
+      return false;
     }
-    if (response.status === 401) {
-      window.location.reload();
-      return new Promise(() => {});
-    }
-    const answer = await response.json();
-    if (!answer.outcome) throw new Error(answer.title ?? "no answer");
-    return answer;
+    await change((now) => {
+      const settled = Pass.desk.settle(now, attempt.id, answer);
+      return isAnothers ? Pass.desk.empty(person) : settled;
+    });
+    drawing.tell(attempt, answer, isLate);
+    return true;
   }
 
-  function tellNetwork() {
-    network.hidden = false;
-    network.textContent = navigator.onLine
-      ? "Réseau : connecté."
-      : "Réseau : coupé. Vous pourrez encaisser dès son retour.";
-    network.classList.toggle("is-off", !navigator.onLine);
+  async function check({ id, text, isTest }) {
+    const mistake = Pass.typed.mistakeSentence(text);
+    const answer = mistake ? { outcome: "refused", sentence: mistake } : await answerTo(form.dataset.check, { place, code: text });
+    if (!answer) return false;
+    const line = isTest ? null : drawing.lineOf(text, answer);
+    const before = desk.tray.length;
+    await change((now) => {
+      const answered = Pass.desk.answered(now, id);
+      return line ? Pass.desk.lay(answered, line) : answered;
+    });
+    drawing.tellCheck(answer, line, { isTest, isNew: desk.tray.length > before });
+    return true;
   }
 
-  /* ---- the answer, across the room ---- */
-
-  function sound(isGood) {
+  /* Return the answer, or null: none came, and it is asked again later, or the page may ask no more. */
+  async function answerTo(address, body) {
     try {
-      const audio = (sound.context ??= new AudioContext());
-      const gain = audio.createGain();
-      gain.gain.value = 0.2;
-      gain.connect(audio.destination);
-      for (const [rank, pitch] of (isGood ? [660, 880] : [220, 160]).entries()) {
-        const tone = audio.createOscillator();
-        tone.type = isGood ? "sine" : "square";
-        tone.frequency.value = pitch;
-        tone.connect(gain);
-        tone.start(audio.currentTime + rank * 0.14);
-        tone.stop(audio.currentTime + rank * 0.14 + 0.12);
+      return await server.ask(address, body);
+    } catch (problem) {
+      if (problem.message === "broken") {
+        return { outcome: "refused", code: "broken", sentence: "La demande n’a pas été comprise. Rechargez la page, puis recommencez." };
       }
-    } catch {
-      /* A silent device shows and writes the answer all the same. */
+      isStopped = ["signed_out", "forbidden"].includes(problem.message);
+      if (isStopped) part(problem.message.replace("_", "-")).hidden = false;
+      else {
+        await change(Pass.desk.missed);
+        again = setTimeout(work, Pass.desk.delay(desk.tries, Math.random()));
+      }
+      return null;
     }
-    navigator.vibrate?.(isGood ? 80 : [120, 80, 120]);
   }
-
-  function show(kind, word, text, more, { mayRetry = false } = {}) {
-    clearTimeout(closing);
-    result.className = `result result-${kind}`;
-    for (const shape of result.querySelectorAll("[data-shape]")) shape.toggleAttribute("hidden", shape.dataset.shape !== kind);
-    result.querySelector("[data-result-word]").textContent = word;
-    result.querySelector("[data-result-text]").textContent = text;
-    result.querySelector("[data-result-more]").textContent = more;
-    result.querySelector("[data-result-again]").hidden = !mayRetry;
-    if (!result.open) result.showModal();
-    result.querySelector("[data-result-word]").focus();
-    sound(kind === "yes");
-    if (kind === "yes") closing = setTimeout(() => result.close(), RESULT_MS);
-  }
-
-  result.addEventListener("close", () => {
-    if (usesMouse) field.focus();
-  });
-  result.querySelector("[data-result-close]").addEventListener("click", () => result.close());
-  result.querySelector("[data-result-again]").addEventListener("click", () => {
-    result.close();
-    redeem();
-  });
-
-  function refuse(answer) {
-    const more = answer.code === "busy" ? "" : "Rien n’a été débité.";
-    show("no", "Non", answer.sentence, more);
-  }
-
-  /* ---- the tray ---- */
-
-  function lines() {
-    return [...tray.children].map((line) => ({
-      code: line.querySelector("[name=tray]").value,
-      cents: Number(line.querySelector("[name=cents]").value),
-    }));
-  }
-
-  function tellTray() {
-    const laid = lines();
-    const total = laid.reduce((sum, line) => sum + line.cents, 0);
-    trayIsEmpty.hidden = laid.length > 0;
-    trayTotal.textContent = laid.length ? ` : ${vouchers(laid.length)}, ${euros(total)}` : "";
-    act.textContent = laid.length ? `Encaisser ${vouchers(laid.length)} — ${euros(total)}` : "Encaisser";
-  }
-
-  function hidden(name, value) {
-    const input = document.createElement("input");
-    input.type = "hidden";
-    input.name = name;
-    input.value = value;
-    return input;
-  }
-
-  function lay(code, answer) {
-    const labels = [...tray.querySelectorAll("[name=label]")].map((input) => input.value);
-    if (labels.includes(answer.label)) {
-      voice.textContent = `${answer.label} est déjà posé.`;
-      return;
-    }
-    const line = document.createElement("li");
-    const label = document.createElement("span");
-    label.textContent = answer.label;
-    const value = document.createElement("span");
-    value.className = "number";
-    value.textContent = answer.face_value;
-    const off = document.createElement("button");
-    off.type = "button";
-    off.className = "button quiet";
-    off.textContent = "Retirer";
-    off.setAttribute("aria-label", `Retirer le ${answer.label}`);
-    off.dataset.off = "";
-    line.append(hidden("tray", code), hidden("label", answer.label), hidden("cents", answer.face_value_cents));
-    line.append(label, " ", value, off);
-    tray.append(line);
-    attempt = null;
-    tellTray();
-    voice.textContent = `${answer.label} posé. ${act.textContent}.`;
-    navigator.vibrate?.(40);
-  }
-
-  tray.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (!button) return;
-    event.preventDefault();
-    button.closest("li").remove();
-    attempt = null;
-    tellTray();
-    voice.textContent = "Chèque retiré.";
-    act.focus();
-  });
 
   /* ---- acts ---- */
 
-  /* Codes that came while another was checked, in their order. */
-  const waiting = [];
-
-  async function next() {
-    while (waiting.length && !isBusy) await check(waiting.shift(), false);
+  function take(text, isTest = false) {
+    say("Code lu.");
+    Pass.result.close();
+    navigator.vibrate?.(30);
+    return change((now) => Pass.desk.take(now, { id: newId(), tab, text, isTest })).then(work);
   }
 
-  async function alone(work) {
-    if (isBusy) return;
-    isBusy = true;
-    act.setAttribute("aria-disabled", "true");
-    try {
-      await work();
-    } catch {
-      show(
-        "wait",
-        "Pas de réponse",
-        "Le réseau est coupé ou lent. Vérifiez-le, puis réessayez.",
-        attempt ? "Nous ne savons pas si l’encaissement est passé. « Réessayer » ne débite jamais deux fois." : "Rien n’a été débité.",
-        { mayRetry: attempt !== null },
-      );
-    } finally {
-      isBusy = false;
-      act.removeAttribute("aria-disabled");
-      next();
+  function remove(label) {
+    say("Chèque retiré.");
+    act.focus();
+    return change((now) => Pass.desk.remove(now, label));
+  }
+
+  function count(label, by) {
+    return change((now) => Pass.desk.count(now, label, by)).then(() => say(act.textContent));
+  }
+
+  function takeTyped(isTest) {
+    const text = Pass.typed.meant(field.value);
+    if (!text) {
+      say("Scannez un chèque, ou tapez son code.");
+      field.focus();
+      return Promise.resolve();
     }
+    field.value = "";
+    return take(text, isTest);
   }
 
-  function check(text, onlyTest) {
-    return alone(async () => {
-      const code = Pass.typed.meant(text);
-      const mistake = Pass.typed.mistakeSentence(code);
-      if (mistake) return show("no", "Non", mistake, "Rien n’a été débité.");
-      const answer = await ask(form.dataset.check, { code });
-      if (answer.outcome === "refused") return refuse(answer);
-      field.value = "";
-      if (onlyTest) {
-        const left = `Il reste ${vouchers(answer.remaining_count)} dans le carnet. Ce test n’a rien changé.`;
-        return show("yes", "Valable", answer.sentence, left);
-      }
-      return lay(code, answer);
-    });
+  async function redeem() {
+    if (desk.attempt) {
+      say("Une demande attend déjà sa réponse.");
+      return work();
+    }
+    if (field.value.trim()) {
+      const before = desk.tray.length;
+      await takeTyped(false);
+      if (desk.tray.length === before) return null;
+    }
+    const [booklet] = Pass.desk.booklets(desk);
+    if (!booklet) return takeTyped(false);
+    const service = form.elements.namedItem("service").value;
+    part("service-missing").hidden = Boolean(service);
+    if (!service) {
+      Pass.result.sound("no");
+      part("other-services").open ||= !form.querySelector("[name=service]").checkVisibility?.();
+      form.querySelector("[name=service]").focus();
+      return null;
+    }
+    say("Envoyé. Attendez la réponse.");
+    const { lines, cents } = booklet;
+    const codes = lines.map(Pass.desk.laid);
+    const id = newId();
+    const of = { id, act: "redeem", tab, place, placeName, person, count: booklet.count, cents, at: Date.now() };
+    const attempt = { ...of, labels: lines.map((line) => line.label), body: { id, place, codes, service } };
+    await change((now) => Pass.desk.begin({ ...now, service }, attempt));
+    return work();
   }
 
-  function redeem() {
-    return alone(async () => {
-      attempt ??= { id: newId(), codes: lines().map((line) => line.code), service: service.value };
-      const answer = await ask(form.dataset.redeem, attempt);
-      attempt = null;
-      if (answer.outcome === "refused") {
-        refuse(answer);
-        return;
-      }
-      tray.replaceChildren();
-      tellTray();
-      lastId = answer.id;
-      lastOne.hidden = false;
-      lastOne.querySelector("[data-last-text]").textContent = `${answer.sentence} ${answer.remains}`;
-      const address = form.dataset.receipt.replace("00000000-0000-0000-0000-000000000000", answer.id);
-      lastOne.querySelector("[data-last-receipt]").href = address;
-      show("yes", "Encaissé", answer.sentence, answer.remains);
-    });
+  async function undo() {
+    const { last } = desk;
+    if (!last || desk.attempt) return work();
+    say("Annulation envoyée. Attendez la réponse.");
+    Pass.result.close();
+    const attempt = { id: newId(), act: "undo", tab, place: last.place, placeName, person, labels: [], at: Date.now() };
+    await change((now) => Pass.desk.begin(now, { ...attempt, body: { id: last.id, place: last.place } }));
+    return work();
   }
-
-  async function redeemTyped() {
-    if (!lines().length && field.value.trim()) await check(field.value, false);
-    if (lines().length || !field.value.trim()) await redeem();
-  }
-
-  lastOne.querySelector("[data-undo-last]").addEventListener("click", () =>
-    alone(async () => {
-      const answer = await ask(form.dataset.undo, { id: lastId });
-      if (answer.outcome === "refused") {
-        show("no", "Non", answer.sentence, "L’encaissement compte toujours.");
-        return;
-      }
-      lastOne.hidden = true;
-      show("yes", "Annulé", answer.sentence, "");
-    }),
-  );
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const action = event.submitter?.value ?? "ajouter";
-    if (action === "encaisser") redeemTyped();
-    else check(field.value, action === "tester");
+    if (action === "encaisser") redeem();
+    else takeTyped(action === "tester");
   });
-
+  form.addEventListener("change", ({ target }) => {
+    if (target.name !== "service") return;
+    part("service-missing").hidden = true;
+    drawing.showService(target);
+    change((now) => ({ ...now, service: target.value }));
+  });
   document.addEventListener("scanned", (event) => {
     event.preventDefault();
-    waiting.push(event.detail.text);
-    voice.textContent = "Code lu.";
-    next();
+    take(event.detail.text);
+  });
+  for (const button of [part("undo-last"), Pass.result.undoButton]) button.addEventListener("click", undo);
+  part("waiting-again").addEventListener("click", () => {
+    say("Demande renvoyée.");
+    work();
   });
 
-  document.addEventListener("typing", () => result.open && result.close());
-  window.addEventListener("online", tellNetwork);
-  window.addEventListener("offline", tellNetwork);
-  tellNetwork();
-  tellTray();
-  if (usesMouse) field.focus();
+  /* ---- other tabs, other times ---- */
+
+  async function heard(message) {
+    if (message.kind === "changed") {
+      desk = await store.look();
+      draw();
+      return;
+    }
+    const isElsewhere = message.place !== place;
+    part("tabs").hidden = !isElsewhere;
+    if (isElsewhere) part("tabs-text").textContent = `Un autre onglet est ouvert pour ${message.placeName}. Ici, vous encaissez pour ${placeName}.`;
+    if (message.kind === "who") store.tell({ kind: "here", place, placeName });
+  }
+
+  /* The codes of tabs that are gone are this one's now. */
+  async function adopt() {
+    const alive = new Set();
+    if (navigator.locks) {
+      navigator.locks.request(tab, () => new Promise(() => {}));
+      const { held } = await navigator.locks.query();
+      for (const lock of held) alive.add(lock.name);
+    }
+    await change((now) => ({ ...now, queue: now.queue.map((scan) => (alive.has(scan.tab) ? scan : { ...scan, tab })) }));
+  }
+
+  async function wakeUp() {
+    if (document.hidden) return;
+    desk = await store.look();
+    draw();
+    work();
+  }
+
+  async function open() {
+    desk = await store.look();
+    if (desk.person !== person && !desk.attempt) {
+      if (desk.tray.length || desk.queue.length) say("Le plateau d’une autre personne a été vidé. Rien n’a été débité.");
+      await change(() => Pass.desk.empty(person));
+    }
+    await adopt();
+    const chosen = form.querySelector(`[name=service][value="${desk.service}"]`);
+    if (chosen) {
+      chosen.checked = true;
+      drawing.showService(chosen);
+    }
+    store.tell({ kind: "who", place, placeName });
+    await work();
+  }
+
+  window.addEventListener("online", work);
+  window.addEventListener("pageshow", (event) => event.persisted && wakeUp());
+  document.addEventListener("visibilitychange", wakeUp);
+  window.addEventListener("beforeunload", (event) => {
+    if (!store.isKept && (desk.attempt || desk.queue.length)) event.preventDefault();
+  });
+  open();
 })();
