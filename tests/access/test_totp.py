@@ -104,7 +104,7 @@ def test_a_code_that_is_too_early_or_too_late_is_refused(database: Database, lea
     later = NOW + timedelta(hours=3)
     with pytest.raises(Refused, match="wrong_code") as refused:
         show(database, lea, code_at(secret, later + early * STEP), later)
-    assert "réglez l’heure de votre téléphone" in refused.value.sentence
+    assert "réglez votre téléphone sur l’heure automatique" in refused.value.sentence
     assert actions(database)[-1] == "Code faux après le mot de passe"
 
 
@@ -319,7 +319,7 @@ def test_a_telephone_whose_clock_is_wrong_is_told_by_how_much(
     code = code_at(new.secret, NOW + timedelta(minutes=minutes))
     with pytest.raises(Refused, match="wrong_code") as refused:
         confirm_totp(database, who, new.token, code, master_secret=MASTER_SECRET, now=NOW)
-    assert f"Votre téléphone {said}. Réglez l’heure de votre téléphone sur « automatique »" in refused.value.sentence
+    assert f"Votre téléphone {said}. Réglez votre téléphone sur l’heure automatique" in refused.value.sentence
 
 
 def test_a_new_application_replaces_the_one_before_and_ends_the_other_sessions(database: Database, lea: UUID) -> None:

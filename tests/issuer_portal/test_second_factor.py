@@ -11,8 +11,11 @@ from werkzeug.test import TestResponse
 
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
 from tests.factors import add_totp, code_at
+from tests.settlement import town
+from tests.settlement.stand_in import decide, name
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
+from voucher.settlement.batches.deputies import Person
 from voucher.web.services import Services
 
 NOW = datetime(2026, 3, 12, 9, 0, 10, tzinfo=UTC)
@@ -115,6 +118,19 @@ def test_it_is_asked_of_those_who_count_among_two_and_of_no_other(sqlite_databas
         client = signed_in_client(app, sqlite_database, role, **scope)
         is_led = client.get("/personnes/moi").location == FACTORS
         assert is_led == (required and role in asked)
+
+
+def test_it_is_asked_of_whoever_stands_in_for_an_approver_while_they_do(database: Database) -> None:
+    app = app_for(database, town.NOW, second_factor_required=True)
+    approver = a_person(database, Role.FINANCE_APPROVER, now=town.NOW, email="claire@lieu.example")
+    deputy = a_person(database, None, now=town.NOW, email="alice@lieu.example")
+    client = sign_in(app, database, deputy)
+    assert client.get("/personnes/moi").status_code == 200
+    whose, who = Person(approver, "Claire", "claire@lieu.example"), Person(deputy, "Alice", "alice@lieu.example")
+    decide(database, name(database, deputy=who, approver=whose))
+    assert client.get("/finances/lots").location == FACTORS
+    added(client, town.NOW)
+    assert client.get("/finances/lots").status_code == 200
 
 
 def test_the_setting_is_on_in_production_and_off_in_the_demonstration(sqlite_database: Database) -> None:

@@ -48,7 +48,7 @@ CLOCK_REACH = 26 * 3600 // STEP_SECONDS
 
 _DOMAIN = b"pass-numerique/totp/1\0"
 _NOT_SIX = "Écrivez les six chiffres que montre votre application."
-_CLOCK = "réglez l’heure de votre téléphone sur « automatique »"
+_CLOCK = "réglez votre téléphone sur l’heure automatique"
 
 
 @dataclass(frozen=True, slots=True)
