@@ -129,15 +129,15 @@ def person(account_id: UUID) -> str:
     if found is None:
         abort(404)
     held, idle = roles_of(database, account_id), unused(database, account_id, now=now)
-    factors = factors_of(database, account_id)
+    factors, by_provider = factors_of(database, account_id), linked(database, account_id)
     return render_template(
         "staff/person.html",
         person=found,
         state=account_state(found, links_of(database, [account_id]).get(account_id), now),
         changes=changes_of(database, account_id),
         proofs=proofs_of(factors),
-        has_factor=factors.is_any,
-        linked=linked(database, account_id),
+        has_factor=factors.is_any or by_provider.linked_at is not None,
+        linked=by_provider,
         outcomes=CHANGE_TAGS,
         role_names=ROLE_NAMES,
         scopes=scope_names(database),

@@ -117,7 +117,7 @@ def confirm_totp(
         if steps.end(session, StepPurpose.TOTP_REGISTRATION, token, now) is None:
             raise Refused("step_over", "Cette application vient d’être ajoutée. Relisez la page.", "code")
         account = locked_open_account(session, viewer.account_id)
-        refuse_without_proof(session, account.id, is_strong=viewer.is_strong)
+        refuse_without_proof(session, account.id, door=viewer.door, is_strong=viewer.is_strong)
         replaced = changed(session, update(TotpDevice).where(live_totp(account.id)).values(removed_at=now))
         session.execute(
             insert(TotpDevice).values(
@@ -147,7 +147,7 @@ def remove_totp(database: Database, viewer: Viewer, *, is_required: bool, now: d
     """
     with database.write() as session:
         account = locked_open_account(session, viewer.account_id)
-        refuse_without_proof(session, account.id, is_strong=viewer.is_strong)
+        refuse_without_proof(session, account.id, door=viewer.door, is_strong=viewer.is_strong)
         if changed(session, update(TotpDevice).where(live_totp(account.id)).values(removed_at=now)) == 0:
             raise Refused("no_totp", "Votre compte n’a plus d’application de codes. Relisez la page.")
         is_held = after_removal(session, account.id, now, is_required=is_required)
