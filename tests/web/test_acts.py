@@ -29,6 +29,7 @@ WITHOUT = {
 }  # fmt: skip
 """What leaves no line, and why. A line here is a decision: read it twice."""
 
+CONTACTS = ("email", "emails", "contact_email", "phone", "contact_phone")
 OURS = ("voucher.access", "voucher.web", "issuer_portal", "merchant_portal")
 WRITE = {"voucher.access.audit.note", "voucher.access.audit.note_access", "voucher.web.acts.note_act"}
 
@@ -96,6 +97,20 @@ def test_the_words_of_an_act_fit_the_line(sqlite_database: Database) -> None:
     assert len(words) > 60
     assert max(map(len, words)) <= AuditLine.__table__.columns["action"].type.length  # type: ignore[attr-defined]
     assert AuditLine.__table__.columns["subject"].type.length == SUBJECT_LENGTH  # type: ignore[attr-defined]
+
+
+def gives_contacts(view: Any) -> bool:
+    """Say whether a view gives a file whose columns hold how to reach somebody."""
+    source = inspect.getsource(view)
+    module = inspect.getsource(inspect.getmodule(view) or view)
+    return "list_file(" in source and any(f'"{one}"' in module for one in CONTACTS)
+
+
+def test_every_file_that_holds_how_to_reach_people_leaves_a_line(sqlite_database: Database) -> None:
+    app = app_for(sqlite_database)
+    found = {endpoint for endpoint in app.view_functions if gives_contacts(unwrapped(app, endpoint))}
+    assert {"staff.people", "staff.roles", "staff.trail", "programme.issuers", "programme.places"} <= found
+    assert {one for one in found if not leads(unwrapped(app, one), writes)} == set()
 
 
 def lines(database: Database) -> list[tuple[str, str]]:
