@@ -45,6 +45,13 @@ ACCESS = {
         "UPDATE staff_account SET closed_at = created_at WHERE email = 'marc@pass.example'",
         {"closed_accounts_open_nothing"},
     ),
+    "a closed account whose browser is still known": (
+        (
+            "DELETE FROM staff_session;"
+            "UPDATE staff_account SET closed_at = created_at WHERE id IN (SELECT account_id FROM staff_browser)"
+        ),
+        {"closed_accounts_open_nothing"},
+    ),
     "a closed account whose link serves still": (
         (
             "UPDATE account_link SET ended_at = NULL, ended_how = NULL;"
