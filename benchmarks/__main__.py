@@ -13,7 +13,7 @@ from benchmarks.table import written
 from tests.engines import temporary_server
 from voucher.kernel.migrations import upgrade
 
-JOBS = ("redeem", "issue", "print", "settle", "statement", "pain001", "verify", "seal", "prove")
+JOBS = ("redeem", "issue", "print", "settle", "statement", "pain001", "verify", "seal", "prove", "sign_in")
 
 
 def machine() -> str:

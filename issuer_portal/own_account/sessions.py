@@ -1,5 +1,6 @@
 """« Mes connexions »: where one is signed in; each ended alone, or all the others."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from flask import flash, redirect, render_template, url_for
@@ -7,9 +8,11 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.own_account.folder import blueprint
 from voucher.access import open_sessions as own
+from voucher.access.rules import idle_limit
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.asks_again import asks_again
+from voucher.web.filters import plural
 from voucher.web.services import services
 from voucher.web.views import flash_refusal
 
@@ -19,11 +22,13 @@ from voucher.web.views import flash_refusal
 def sessions() -> str:
     """Show where one is signed in."""
     here, who = services(), viewer()
+    minutes = idle_limit((role for role, _ in who.grants), here.settings.idle_limits) // timedelta(minutes=1)
     return render_template(
         "own_account/sessions.html",
         rows=own.open_sessions(
             here.database, who.account_id, idle=here.settings.idle_limits, now=here.now(), this=who.token_sha256
         ),
+        idle=plural(minutes // 60, "heure") if minutes % 60 == 0 else plural(minutes, "minute"),
     )
 
 

@@ -1,7 +1,7 @@
 """Sign in, sign out, change one's own password."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -74,7 +74,8 @@ def sign_in() -> str | Response:
         try:
             token = sessions.sign_in(here.database, form.email.data, form.password.data, now=here.now(), visit=visit())
         except TooManyTries as refused:
-            form.form_errors += [refused.sentence, WITHOUT_WAITING]
+            is_long = refused.seconds > timedelta(minutes=1).total_seconds()
+            form.form_errors.append(f"{refused.sentence} {WITHOUT_WAITING}" if is_long else refused.sentence)
             return too_early(refused, render_template("staff/sign_in.html", form=form))
         except Refused as refused:
             show_refusal(form, refused)

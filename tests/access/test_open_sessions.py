@@ -76,6 +76,7 @@ def test_an_idle_session_ends_and_one_that_opens_pages_goes_on(database: Databas
     at(app, database, min(moment + limit + 2 * MINUTE, NOW + SESSION_DURATION))
     answer = client.get("/personnes/moi")
     assert (answer.status_code, answer.location) == (302, "/personnes/connexion?suite=/personnes/moi")
+    assert "Votre connexion est terminée." in client.get(answer.location).text
 
 
 def test_every_session_ends_after_twelve_hours_however_busy(database: Database) -> None:
@@ -124,6 +125,7 @@ def test_a_person_sees_where_they_are_signed_in_and_ends_one_or_all_the_others(d
     page = here.get(MINE).text
     assert re.search(r"Firefox sur Windows.*?203\.0\.x\.x.*?par mot de passe.*?Celle-ci", page, re.DOTALL)
     assert re.search(r"Chrome sur Android.*?90\.12\.x\.x.*?Fermer", page, re.DOTALL)
+    assert "Sans nouvelle page pendant 2\u00a0heures" in page
     assert "198.51" not in page
     assert "203.0.113.5" not in page
     (path,) = re.findall(rf'action="({MINE}/[0-9a-f-]+/fermer)"', page)

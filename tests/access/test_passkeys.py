@@ -376,6 +376,25 @@ def test_a_passkey_is_renamed_by_its_person_alone(database: Database) -> None:
             passkeys.begin_passkey(database, OURS, who, label, programme_name="Pass", now=NOW)
 
 
+def test_a_session_that_has_not_shown_the_factors_of_its_person_changes_none(database: Database) -> None:
+    who = add(database, lea(database), SoftKey())
+    begun = passkeys.begin_passkey(database, OURS, who, "clé USB", programme_name="Pass", now=NOW)
+    with database.write() as session:
+        token = sessions.open_session(session, who.account_id, now=NOW, door=Door.PROVIDER)
+    weak = seen(database, token)
+    (own,) = passkeys.own_passkeys(database, who.account_id)
+    for act in (
+        lambda: passkeys.begin_passkey(database, OURS, weak, "clé", programme_name="Pass", now=NOW),
+        lambda: passkeys.remove_passkey(database, weak, own.id, keeps_one=False, now=NOW, visit=NOWHERE),
+        lambda: passkeys.add_passkey(
+            database, OURS, weak, begun.token, SoftKey().make(begun.options), now=NOW, visit=NOWHERE
+        ),
+    ):
+        with pytest.raises(Refused, match="not_strong"):
+            act()
+    assert passkeys.own_passkeys(database, who.account_id) == [own]
+
+
 def test_a_closed_account_has_no_door_left(database: Database) -> None:
     who, key = lea(database), SoftKey()
     who = add(database, who, key)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.access.test_two_people import violations
-from tests.clients import a_person
+from tests.clients import a_person, settings_for
 from tests.listed import listed
 from tests.test_house import ROOT
 from voucher.access import accounts, changes, links, sessions
@@ -18,6 +18,7 @@ from voucher.access.read_roles import RoleHeld, roles_held_on, roles_of
 from voucher.access.read_trail import trail
 from voucher.access.role_ends import RolesOver, end_roles
 from voucher.access.rules import Role
+from voucher.background.jobs import JOBS
 from voucher.kernel.calendar import end_of_day
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -247,7 +248,8 @@ def test_the_job_tells_a_week_before_then_ends_the_role_on_its_day_and_says_so(d
     assert end_roles(database, LAST_MINUTE) == RolesOver(0, 0)
     assert sessions.viewer_of(database, token, now=OVER) is not None
     late = OVER + timedelta(days=3)  # the worker was stopped: the role ended on its day all the same
-    assert end_roles(database, late) == RolesOver(0, 1)
+    job = next(one for one in JOBS if one.key == "role_ends")
+    assert job.run(database, settings_for(database), late) == "1 rôle(s) au bout de leur dernier jour"
     assert end_roles(database, late) == RolesOver(0, 0)
     assert sessions.viewer_of(database, token, now=OVER) is None
     assert [one.ended_at for one in roles_of(database, luce)] == [OVER]

@@ -8,13 +8,17 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.access.test_two_people import violations
-from tests.clients import PASSWORD, a_person
+from tests.clients import PASSWORD, a_person, settings_for
+from tests.listed import listed
 from voucher.access import accounts, changes, sessions
 from voucher.access.model import StaffAccount
+from voucher.access.read import people
 from voucher.access.rules import Role
 from voucher.access.unused_accounts import Unused, UnusedClosed, close_unused, unused
+from voucher.background.jobs import JOBS
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.keyset import Asked
 from voucher.kernel.refusals import Refused
 from voucher.mail.model import OutboxMessage
 
@@ -86,6 +90,14 @@ def test_the_letter_says_since_when_and_what_saves_the_account(database: Databas
     assert is_open(database, never)
 
 
+def test_the_job_says_what_it_did(database: Database, luce: UUID) -> None:
+    job, settings = next(one for one in JOBS if one.key == "unused_accounts"), settings_for(database)
+    assert job.run(database, settings, NOW) == ""
+    assert job.run(database, settings, TOLD) == "1 personne(s) prévenue(s)"
+    leave(database, TOLD)
+    assert job.run(database, settings, CLOSED) == "1 compte(s) fermé(s), sans connexion depuis un an"
+
+
 def test_a_sign_in_saves_it_and_the_year_begins_again(database: Database, luce: UUID) -> None:
     assert close_unused(database, TOLD) == ONE_TOLD
     leave(database, TOLD)
@@ -139,9 +151,14 @@ def test_of_two_holders_who_are_both_unused_the_one_who_came_last_stays(database
     last = a_person(database, Role.AUDITOR, now=NOW, email="marc@lieu.example")
     comes_in(database, "luce@lieu.example", NOW)
     comes_in(database, "marc@lieu.example", NOW + MOMENT)
-    assert close_unused(database, TOLD + MOMENT) == UnusedClosed(2, 0)
+    # The programme sees who came last, or never: those without a date stand at the end, both ways.
+    a_person(database, None, now=NOW, email="never@lieu.example")
+    for is_descending, names in ((False, ["luce", "marc", "never"]), (True, ["marc", "luce", "never"])):
+        rows, _ = listed(people(database, Asked(sort="used_at", descending=is_descending, limit=9), now=NOW))
+        assert [row.email.partition("@")[0] for row in rows] == names
+    assert close_unused(database, TOLD + MOMENT) == UnusedClosed(3, 0)
     leave(database, TOLD + MOMENT)
-    assert close_unused(database, CLOSED + 2 * MOMENT) == ONE_CLOSED
+    assert close_unused(database, CLOSED + 2 * MOMENT) == UnusedClosed(0, 2)
     assert (is_open(database, first), is_open(database, last)) == (False, True)
 
 

@@ -19,7 +19,7 @@ from tests.builders import (
     issued_booklets,
     scanned_codes,
 )
-from tests.clients import a_person, settings_for
+from tests.clients import PASSWORD, a_person, settings_for
 from tests.factors import MASTER_SECRET, add_totp, strong
 from tests.settlement.reports import status_report
 from tests.settlement.stand_in import ALICE, accepted, standing
@@ -35,7 +35,9 @@ from voucher.access.model import Passkey
 from voucher.access.provider.identities import link_identity
 from voucher.access.provider.rules import Identity
 from voucher.access.rules import Role, StepPurpose
+from voucher.access.sessions import sign_in
 from voucher.access.tokens import token_hash
+from voucher.access.visits import Visit
 from voucher.accounting.stock_count import NewCount, record_count, sign_count
 from voucher.distribution.entrust import StockMove, entrust
 from voucher.distribution.void_stock import NewStockVoid, void_stock
@@ -286,6 +288,8 @@ def _lose_a_phone(database: Database) -> None:
     }
     with database.write() as session:
         session.add(Passkey(id=new_id(), account_id=marc, created_at=later, **key))
+    visit = Visit(new_browser_token="n" * 43, network="203.0.x.x", agent="Firefox sur Windows")
+    sign_in(database, "pat@pass.example", PASSWORD, now=later, visit=visit)
 
 
 def _what_left_the_house(database: Database) -> Witness:

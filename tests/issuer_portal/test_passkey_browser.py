@@ -88,6 +88,10 @@ def test_a_person_adds_a_passkey_and_enters_with_a_finger(sqlite_database: Datab
         elsewhere = Desk(context.new_page(), f"http://127.0.0.1:{port}").open("/personnes/connexion")
         elsewhere.sees(f"Les clés d’accès servent à l’adresse http://localhost:{port} seulement.")
         assert elsewhere.page.get_by_role("button", name=re.compile("clé d’accès")).count() == 0
+        older = browser.new_context().new_page()
+        older.add_init_script("Object.defineProperty(window, 'PublicKeyCredential', { value: undefined })")
+        Desk(older, f"http://localhost:{port}").open("/personnes/connexion").sees("Ce navigateur ne peut pas utiliser")
+        assert older.get_by_role("button", name=re.compile("clé d’accès")).count() == 0
         without = browser.new_context(java_script_enabled=False)
         Desk(without.new_page(), f"http://localhost:{port}").open("/personnes/connexion").sees(
             "Ce navigateur ne peut pas utiliser de clé d’accès. Connectez-vous avec votre mot de passe."

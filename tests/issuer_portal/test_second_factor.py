@@ -11,8 +11,11 @@ from werkzeug.test import TestResponse
 
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in, signed_in_client
 from tests.factors import add_totp, code_at
+from tests.settlement import town
+from tests.settlement.stand_in import decide, name
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
+from voucher.settlement.batches.deputies import Person
 from voucher.web.services import Services
 
 NOW = datetime(2026, 3, 12, 9, 0, 10, tzinfo=UTC)
@@ -117,6 +120,19 @@ def test_it_is_asked_of_those_who_count_among_two_and_of_no_other(sqlite_databas
         assert is_led == (required and role in asked)
 
 
+def test_it_is_asked_of_whoever_stands_in_for_an_approver_while_they_do(database: Database) -> None:
+    app = app_for(database, town.NOW, second_factor_required=True)
+    approver = a_person(database, Role.FINANCE_APPROVER, now=town.NOW, email="claire@lieu.example")
+    deputy = a_person(database, None, now=town.NOW, email="alice@lieu.example")
+    client = sign_in(app, database, deputy)
+    assert client.get("/personnes/moi").status_code == 200
+    whose, who = Person(approver, "Claire", "claire@lieu.example"), Person(deputy, "Alice", "alice@lieu.example")
+    decide(database, name(database, deputy=who, approver=whose))
+    assert client.get("/finances/lots").location == FACTORS
+    added(client, town.NOW)
+    assert client.get("/finances/lots").status_code == 200
+
+
 def test_the_setting_is_on_in_production_and_off_in_the_demonstration(sqlite_database: Database) -> None:
     led = {}
     for is_demo in (True, False):
@@ -163,6 +179,9 @@ def test_two_people_of_the_programme_reset_a_lost_phone(database: Database) -> N
     assert "il n’y a rien à remettre à zéro" in post(pat, f"{there}/deuxieme-preuve").text
     add_totp(database, luce, NOW)
     assert "application de codes depuis le" in pat.get(there).text
+    lines = {line.split(";")[1]: line for line in pat.get("/personnes/?format=csv").text.splitlines() if ";" in line}
+    assert ";oui;" in lines["luce@lieu.example"]
+    assert [email for email, line in lines.items() if ";oui;" in line] == ["luce@lieu.example"]
     assert post(pat, f"{there}/deuxieme-preuve").location == there
     assert "À confirmer par une autre personne : la remise à zéro de sa deuxième preuve." in pat.get(there).text
     waiting = re.findall(r'href="(/personnes/a-confirmer/[^"]+)"', quentin.get("/personnes/a-confirmer").text)[0]

@@ -85,8 +85,6 @@ DRAWN_OTHERWISE = {
 # Lists that grow as they are read, since a file of them leaves a line: compared where nothing of it shows.
 STILL = {"staff.trail": "?action=compte"}
 SHORT_PAGE = 3
-# Views that show the page of another, which gives its list.
-OF_ANOTHER = {"finance.approve": "after a refusal it shows the page of finance.batch"}
 # Files of other kinds that pages give; their form is the law's or their receiver's.
 OTHER_FORMS = {
     "text/plain": "the FEC (art. A. 47 A-1 LPF), published figures, checkpoints and proofs",
@@ -202,8 +200,8 @@ def test_nothing_that_people_wrote_runs_in_a_spreadsheet_and_each_list_is_its_fi
     assert {file.split()[0] for file in tame} == set(OURS_ALONE), "these hold nothing that was planted"
     assert others <= set(OTHER_FORMS)
     exporters = {endpoint for endpoint, view in app.view_functions.items() if gives_a_list(view)}
-    assert exporters - {file.split()[0] for file in found} == set(OF_ANOTHER), "nobody reached these lists"
-    assert exporters - {one for one, count in lists.items() if count} == DRAWN_OTHERWISE | set(OF_ANOTHER)
+    assert exporters - {file.split()[0] for file in found} == set(), "nobody reached these lists"
+    assert exporters - {one for one, count in lists.items() if count} == DRAWN_OTHERWISE
     assert [one for one, count in lists.items() if count > SHORT_PAGE] != []
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row, insert, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
-from voucher.access.browsers import known_browser
+from voucher.access.browsers import forget_places, known_browser
 from voucher.access.changes import drop_changes
 from voucher.access.factors.held import end_factors
 from voucher.access.find import (
@@ -110,6 +110,7 @@ def shut(session: Session, account: Row[*tuple[Any, ...]], *, by: UUID | None, n
     drop_changes(session, account.id, by, now)
     end_identity(session, account.id, now)
     end_all(session, account.id)
+    forget_places(session, account.id)
     line_id = note(session, by, "account_closed", f"{account.email}{why}", now)
     write_to_person(
         session,

@@ -114,6 +114,12 @@ def forget_browsers(session: Session, account_id: UUID, but: UUID | None = None)
     session.execute(delete(StaffBrowser).where(theirs, StaffBrowser.id != (but or _NOBODY)))
 
 
+def forget_places(session: Session, account_id: UUID) -> None:
+    """Forget the browsers and the networks of a person who has left. Their sessions have ended."""
+    forget_browsers(session, account_id)
+    session.execute(delete(StaffNetwork).where(StaffNetwork.account_id == account_id))
+
+
 def _holds(token: str) -> ColumnElement[bool]:
     hashed = token_hash(token)
     return or_(StaffBrowser.token_sha256 == hashed, StaffBrowser.previous_sha256 == hashed)

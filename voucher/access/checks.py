@@ -14,6 +14,7 @@ from voucher.access.model import (
     ProviderIdentity,
     RoleGrant,
     StaffAccount,
+    StaffBrowser,
     StaffSession,
     TotpDevice,
 )
@@ -96,6 +97,7 @@ def check_closed_accounts_open_nothing(session: Session) -> list[Violation]:
     """Un compte fermé n’a ni connexion, ni lien qui sert, ni deuxième preuve, ni demande qui attend, ni compte ProConnect qui l’ouvre."""
     still = {
         "une connexion ouverte": exists().where(StaffSession.account_id == StaffAccount.id),
+        "un navigateur connu": exists().where(StaffBrowser.account_id == StaffAccount.id),
         "un lien qui sert": exists().where(AccountLink.account_id == StaffAccount.id, AccountLink.ended_at.is_(None)),
         "une clé d’accès": exists().where(Passkey.account_id == StaffAccount.id, Passkey.removed_at.is_(None)),
         "une application de codes": exists().where(

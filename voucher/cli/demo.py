@@ -79,7 +79,8 @@ def _tell(settings: Settings) -> None:
     click.echo(f"\n  Adresse              {settings.base_url}/")
     click.echo(f"  Personnel            {settings.base_url}/personnes/connexion")
     click.echo(f"  Avec une clé d’accès {settings.relying_party.origin}/personnes/connexion")
-    click.echo(f"  Mot de passe de tous {DEMO_PASSWORD}\n")
+    click.echo(f"  Mot de passe de tous {DEMO_PASSWORD}")
+    click.echo("  Deuxième preuve      à essayer dans « Mon compte » ; ici, aucun rôle ne la demande\n")
     for role, (email, name) in DEMO_STAFF.items():
         click.echo(f"  {ROLE_NAMES[role]:<24} {email:<32} {name}")
     click.echo(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
-from flask import Flask, Response, abort, after_this_request, current_app, g, redirect, request, url_for
+from flask import Flask, Response, abort, after_this_request, current_app, flash, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from voucher.access import sessions
@@ -207,6 +207,8 @@ def _ask_to_sign_in(token: str) -> BaseResponse:
     here = services()
     is_waiting = token and waiting_account(here.database, token, now=here.now()) is not None
     there = "sign_in.second_factor" if is_waiting else "staff.sign_in"
+    if token and not is_waiting:
+        flash("Votre connexion est terminée. Reconnectez-vous : vous reviendrez à cette page.", "info")
     return redirect(url_for(there, suite=request.full_path.rstrip("?")))
 
 

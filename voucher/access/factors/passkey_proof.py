@@ -17,7 +17,7 @@ from voucher.access.factors.passkey_answers import Use, WrongAnswer, ask_key, na
 from voucher.access.factors.passkeys import STEP_ENDED, Step, known_ids
 from voucher.access.find import locked_account
 from voucher.access.letters import write_to_person
-from voucher.access.model import Passkey, StaffAccount
+from voucher.access.model import Passkey
 from voucher.access.rules import Door, StepPurpose
 from voucher.access.sessions import (
     WAITING_OVER,
@@ -147,10 +147,9 @@ def _shown(
         raise refused from None
     with database.read() as session:
         row = session.execute(
-            select(Passkey.id, Passkey.account_id, Passkey.label, Passkey.public_key)
-            .join(StaffAccount, StaffAccount.id == Passkey.account_id)
-            .where(Passkey.credential_id == credential_id, Passkey.removed_at.is_(None))
-            .where(StaffAccount.closed_at.is_(None))
+            select(Passkey.id, Passkey.account_id, Passkey.label, Passkey.public_key).where(
+                Passkey.credential_id == credential_id
+            )
         ).one_or_none()
     if row is None or not _is_for(row.account_id, account_id, user_handle):
         raise refused
@@ -173,8 +172,8 @@ def _is_for(found: UUID, wanted: UUID | None, user_handle: bytes | None) -> bool
 def _counted(session: Session, shown: _Shown, now: datetime) -> bool:
     """Count the use of a passkey, inside the caller's transaction.
 
-    False where its counter goes back: the trail and the person are told, and the caller must open nothing. Raises Refused for a key,
-    or an account, that has just ended.
+    False where its counter goes back: the trail and the person are told, and the caller must open nothing. Raises Refused for a key
+    that was removed and for an account that is closed.
     """
     account = locked_account(session, shown.account_id)
     count = shown.use.sign_count
