@@ -156,7 +156,7 @@ def reset_factors(account_id: UUID) -> str | Response:
     consequences = [
         f"Vérifiez de vive voix que {found.name} vous le demande. Appelez un numéro que vous connaissez, pas celui d’un message.",
         "Une autre personne du programme confirme, sur sa page « À confirmer ».",
-        "Ensuite, son téléphone, ses clés d’accès et ses codes de secours n’ouvrent plus rien. Ses connexions se ferment.",
+        "Ensuite, son téléphone, ses clés d’accès, ses codes de secours et ProConnect n’ouvrent plus rien. Ses connexions se ferment.",
         f"{found.name} en est averti par courriel, à la demande et à la confirmation.",
     ]
     return _page(found, form, "Remettre à zéro la deuxième preuve", "Demander la remise à zéro", consequences, "danger")

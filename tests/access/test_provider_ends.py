@@ -38,6 +38,7 @@ from voucher.access.read import holders, person
 from voucher.access.rules import Door, LinkPurpose, Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
+from voucher.kernel.refusals import Refused
 from voucher.web.access import SESSION_COOKIE
 
 
@@ -234,3 +235,32 @@ def test_where_two_factors_are_asked_a_high_level_shows_them(database: Database,
     again = app.test_client()
     there_and_back(again)
     assert again.get("/personnes/").status_code == 200
+
+
+def test_a_password_alone_adds_no_factor_where_a_provider_opens_the_account(
+    database: Database, provider: StubProvider
+) -> None:
+    """Whoever reads the mailbox chooses a password: a factor added with it would be as good as the provider's word."""
+    app = app_by(provider, database, NOW)
+    account_id, by_provider = linked_person(app, database, Role.MEDIATOR, new_id())
+    for client, is_added in ((sign_in(app, database, account_id), False), (by_provider, True)):
+        page = client.get("/mon-compte/cles-d-acces").text
+        answer = client.post(
+            "/mon-compte/cles-d-acces/debut", data={"csrf_token": csrf_token(page), "label": "téléphone"}
+        )
+        assert (answer.status_code == 200) == is_added, answer.text
+        assert ("entrez par lui" in answer.text) != is_added
+
+
+def test_who_counts_among_two_is_unlinked_by_two(database: Database, provider: StubProvider) -> None:
+    app = app_by(provider, database, NOW)
+    account_id, theirs = linked_person(app, database, Role.PROGRAMME)
+    first, second = (a_person(database, Role.PROGRAMME, now=NOW) for _ in range(2))
+    with pytest.raises(Refused, match="remise à zéro"):
+        unlink(database, account_id, by=first, now=NOW)
+    change_id = changes.ask_reset(database, account_id, by=first, now=NOW)
+    assert outcomes(database) == [(account_id, True)]
+    assert change_id is not None
+    changes.confirm_change(database, change_id, by=second, now=NOW)
+    assert outcomes(database) == [(account_id, False)]
+    assert theirs.get("/personnes/moi").status_code == 302

@@ -63,6 +63,13 @@ ACCESS = {
         "UPDATE staff_account SET closed_at = created_at WHERE id IN (SELECT account_id FROM provider_identity)",
         {"closed_accounts_open_nothing"},
     ),
+    "an identity that a reset did not end": (
+        (
+            "UPDATE provider_identity SET linked_at = (SELECT min(created_at) FROM staff_account), "
+            "account_id = (SELECT account_id FROM account_change WHERE kind = 'factors' AND outcome = 'confirmed' LIMIT 1)"
+        ),
+        {"resets_end_factors", "identities_come_from_links"},
+    ),
     "an identity linked with somebody else's link": (
         "UPDATE provider_identity SET account_id = (SELECT id FROM staff_account WHERE email = 'validation@pass.example')",
         {"identities_come_from_links"},

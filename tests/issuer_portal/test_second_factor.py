@@ -179,6 +179,9 @@ def test_two_people_of_the_programme_reset_a_lost_phone(database: Database) -> N
     assert "il n’y a rien à remettre à zéro" in post(pat, f"{there}/deuxieme-preuve").text
     add_totp(database, luce, NOW)
     assert "application de codes depuis le" in pat.get(there).text
+    lines = {line.split(";")[1]: line for line in pat.get("/personnes/?format=csv").text.splitlines() if ";" in line}
+    assert ";oui;" in lines["luce@lieu.example"]
+    assert [email for email, line in lines.items() if ";oui;" in line] == ["luce@lieu.example"]
     assert post(pat, f"{there}/deuxieme-preuve").location == there
     assert "À confirmer par une autre personne : la remise à zéro de sa deuxième preuve." in pat.get(there).text
     waiting = re.findall(r'href="(/personnes/a-confirmer/[^"]+)"', quentin.get("/personnes/a-confirmer").text)[0]

@@ -90,7 +90,7 @@ def test_the_bytes_of_an_entry_are_those_the_documentation_says(database: Databa
         event = Event(EventType.ENVELOPE_OPENED, event_id, NOW, "Dotation d'été", by=UUID(int=9))
         given = post_event(session, event, {Dimension.FUNDER: STATE}, {STATE: 1250})
     with database.read() as session:
-        (one,) = canonical_entries(session, canonical_query(session, ENTRIES))
+        (one,) = canonical_entries(session, canonical_query(session.get_bind().dialect.name, ENTRIES))
     assert one.entry_id == str(given)
     assert one.data.decode() == (
         "pass-numerique/entry/1\n"
@@ -107,7 +107,7 @@ def test_movements_are_said_by_rank_and_the_tenth_comes_after_the_ninth(database
         event = Event(EventType.VOUCHERS_REDEEMED, UUID(int=8), NOW, "Douze financeurs")
         post_event(session, event, dimensions, amounts)
     with database.read() as session:
-        (one,) = canonical_entries(session, canonical_query(session, ENTRIES))
+        (one,) = canonical_entries(session, canonical_query(session.get_bind().dialect.name, ENTRIES))
         count = session.scalars(select(Entry.movement_count)).one()
     said = one.data.decode().split("\n")
     assert said[9] == str(count)
@@ -125,7 +125,9 @@ def test_sealing_numbers_every_entry_and_signs_the_root_another_implementation_f
         assert session.scalars(select(Seal.entry_id).order_by(Seal.leaf)).all() == session.scalars(order).all()
         assert session.scalars(select(Seal.leaf).order_by(Seal.leaf)).all() == list(range(300))
         tree = InmemoryTree(algorithm="sha256")
-        for one in canonical_entries(session, canonical_query(session, ENTRIES, Entry.posted_at, Entry.id)):
+        for one in canonical_entries(
+            session, canonical_query(session.get_bind().dialect.name, ENTRIES, Entry.posted_at, Entry.id)
+        ):
             tree.append_entry(one.data)
     checkpoint = open_checkpoint(done.note, PUBLIC)
     assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (ORIGIN, 300, tree.get_root())
@@ -213,7 +215,9 @@ def test_a_proof_leads_from_one_entry_to_the_signed_root_without_the_journal(dat
         assert (name, index) == ("c2sp.org/tlog-proof@v1", f"index {number}")
         checkpoint = open_checkpoint(note, PUBLIC)
         with database.read() as session:
-            (one,) = canonical_entries(session, canonical_query(session, ENTRIES.where(Entry.id == entry_id)))
+            (one,) = canonical_entries(
+                session, canonical_query(session.get_bind().dialect.name, ENTRIES.where(Entry.id == entry_id))
+            )
         assert b64decode(extra.removeprefix("extra ")) == one.data
         hashes = [read_checkpoint(f"x\n1\n{line}\n\n").root for line in path]
         assert root_of_inclusion(number, checkpoint.size, leaf_hash(one.data), hashes) == checkpoint.root

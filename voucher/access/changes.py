@@ -14,9 +14,10 @@ from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
-from voucher.access.factors.held import has_second_factor
+from voucher.access.factors.held import does_provider_open, has_second_factor
 from voucher.access.factors.reset import RESET, reset_factors
 from voucher.access.find import (
+    counts_among_two,
     has_way_in,
     locked_open_account,
     new_address,
@@ -101,7 +102,7 @@ def change_address(
         if wanted == account.email:
             raise Refused("same_address", "Ce compte a déjà cette adresse. Écrivez la nouvelle.", "email")
         refuse_known_address(session, wanted)
-        takes_two = is_deputy or _counts_among_two(session, account_id) or has_second_factor(session, account_id)
+        takes_two = is_deputy or counts_among_two(session, account_id) or has_second_factor(session, account_id)
         if by != account_id and not takes_two:
             end_password(session, account.id, now)
             end_identity(session, account.id, now)
@@ -154,7 +155,7 @@ def ask_reset(database: Database, account_id: UUID, *, by: UUID | None, now: dat
             raise Refused(
                 "own_reset", "C’est votre compte, et vous êtes connecté : changez de téléphone dans « Mon compte »."
             )
-        if not has_second_factor(session, account_id):
+        if not (has_second_factor(session, account_id) or does_provider_open(session, account_id)):
             raise Refused("no_factor", "Cette personne n’a pas de deuxième preuve : il n’y a rien à remettre à zéro.")
         change_id = _ask(session, account, ChangeKind.FACTORS, by, now, {})
         if by is None and not _second_people(session, None, now, account_id):
@@ -289,7 +290,7 @@ def _confirm(session: Session, change: Row[*tuple[Any, ...]], origin: Origin, by
         # Who asks for one's own and who confirms may be one person with two accounts, until two gave this one a role; and who read the
         # old address may have added a factor.
         is_doubtful = change.asked_by == account.id or has_second_factor(session, account.id)
-        if is_doubtful and not _counts_among_two(session, account.id):
+        if is_doubtful and not counts_among_two(session, account.id):
             end_password(session, account.id, now)
             end_identity(session, account.id, now)
         _put_address(session, account, change.new_email, by, now)
@@ -330,12 +331,6 @@ def _put_address(session: Session, account: Account, email: str, by: UUID | None
         )
     if not moved.has_way_in and by is not None:
         queue_link(session, moved, Origin.OFFICE, by, now)
-
-
-def _counts_among_two(session: Session, account_id: UUID) -> bool:
-    # Held once is enough: a name that signed stays that person's.
-    held = exists().where(RoleGrant.account_id == account_id, RoleGrant.role.in_(sorted(TWO_PEOPLE_ROLES)))
-    return bool(session.scalar(select(held)))
 
 
 def _who_cannot(change: Row[*tuple[Any, ...]]) -> UUID | None:

@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, Select, exists, or_, select
 from sqlalchemy.orm import Session
 
-from voucher.access.model import ProviderIdentity, StaffAccount
+from voucher.access.model import ProviderIdentity, RoleGrant, StaffAccount
+from voucher.access.rules import TWO_PEOPLE_ROLES
 from voucher.kernel.characters import is_invisible
 from voucher.kernel.clean_input import required_text
 from voucher.kernel.database import Database, take_turn
@@ -89,3 +90,9 @@ def open_account_at(database: Database, email: str) -> UUID:
     if account_id is None:
         raise Refused("unknown_account", NOBODY_THERE)
     return account_id
+
+
+def counts_among_two(session: Session, account_id: UUID) -> bool:
+    """Say whether a person holds, or ever held, a role whose holders count among two people: a name that signed stays that person's."""
+    held = exists().where(RoleGrant.account_id == account_id, RoleGrant.role.in_(sorted(TWO_PEOPLE_ROLES)))
+    return bool(session.scalar(select(held)))

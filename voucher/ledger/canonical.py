@@ -57,12 +57,11 @@ class CanonicalEntry(NamedTuple):
     others: tuple[Any, ...]
 
 
-def canonical_query(session: Session, picked: Select[Any], *order: Any) -> Select[Any]:
+def canonical_query(dialect: str, picked: Select[Any], *order: Any) -> Select[Any]:
     """Return the statement, for `canonical_entries`, of the entries that `picked` gives, in this order.
 
-    `picked` is a SELECT of all columns of `Entry`, and of others to give too.
+    `dialect` is that of the database ("sqlite", "postgresql"); `picked` is a SELECT of all columns of `Entry`, and of others to give too.
     """
-    dialect = session.get_bind().dialect.name
     # First the rows in their order, then their words: the OFFSET keeps a database from sorting all the words of the journal,
     # and the first ones come before the last ones are made.
     rows = picked.order_by(*order).offset(0).subquery()

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import func, outerjoin, select
+from sqlalchemy import Select, func, outerjoin, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import french_instant
@@ -54,6 +56,12 @@ def heard_witness(session: Session) -> Witness:
     return found
 
 
+@cache
+def _query_sealed_entries(dialect: str) -> Select[Any]:
+    sealed = select(Seal.__table__, Entry.__table__).select_from(outerjoin(Seal, Entry, Entry.id == Seal.entry_id))
+    return canonical_query(dialect, sealed, Seal.leaf)
+
+
 def check_sealed_entries_stand(session: Session) -> list[Violation]:
     """Chaque écriture scellée est là, telle quelle, à son rang ; chaque point de contrôle en donne la racine."""
     claims: dict[int, list[tuple[str, Checkpoint]]] = {}
@@ -63,8 +71,7 @@ def check_sealed_entries_stand(session: Session) -> list[Violation]:
     found: list[Violation] = []
     frontier, size = Frontier(), 0
     leaves: list[bytes] = []
-    sealed = select(Seal.__table__, Entry.__table__).select_from(outerjoin(Seal, Entry, Entry.id == Seal.entry_id))
-    for entry in canonical_entries(session, canonical_query(session, sealed, Seal.leaf)):
+    for entry in canonical_entries(session, _query_sealed_entries(session.get_bind().dialect.name)):
         leaf, entry_id, hashed = entry.others
         if wrong := _what_is_wrong(size, leaf, entry.data, hashed):
             found.append(Violation("sealed_entries_stand", f"écriture {entry_id}", f"feuille {leaf} : {wrong}"))

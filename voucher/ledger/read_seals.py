@@ -92,7 +92,7 @@ def _proof(session: Session, entry_id: UUID) -> str | None:
     if leaf is None or last is None or leaf >= last.size:
         return None
     picked = select(Entry.__table__).where(Entry.id == entry_id)
-    entry = next(canonical_entries(session, canonical_query(session, picked)), None)
+    entry = next(canonical_entries(session, canonical_query(session.get_bind().dialect.name, picked)), None)
     if entry is None:
         return None  # it was taken away after its seal: `voucher verify` names it
     return proof_text(leaf, entry.data, inclusion_path(leaf, last.size, stored_subtrees(session)), last.note)

@@ -45,7 +45,10 @@ def seal_entries(session: Session, now: datetime) -> Grown:
     size = sealed_size(session)
     frontier = Frontier(size, peaks_of(size, stored_subtrees(session)))
     unsealed = canonical_query(
-        session, select(Entry.__table__).where(is_unsealed(), Entry.posted_at <= now), Entry.posted_at, Entry.id
+        session.get_bind().dialect.name,
+        select(Entry.__table__).where(is_unsealed(), Entry.posted_at <= now),
+        Entry.posted_at,
+        Entry.id,
     )
     leaves = ((entry.entry_id, leaf_hash(entry.data)) for entry in canonical_entries(session, unsealed))
     copy_rows(session, SealNode, number_leaves(session, Seal, leaves, frontier))

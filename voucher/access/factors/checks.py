@@ -7,7 +7,15 @@ from sqlalchemy import Select, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from voucher.access.factors.recovery import CODE_COUNT
-from voucher.access.model import AccountChange, Passkey, RecoveryCode, StaffAccount, StaffSession, TotpDevice
+from voucher.access.model import (
+    AccountChange,
+    Passkey,
+    ProviderIdentity,
+    RecoveryCode,
+    StaffAccount,
+    StaffSession,
+    TotpDevice,
+)
 from voucher.access.rules import ChangeKind, ChangeOutcome
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.checks import Check, Violation
@@ -58,6 +66,11 @@ def _queries_resets_end_factors() -> dict[str, Select[*tuple[Any, ...]]]:
             RecoveryCode.used_at.is_(None),
             RecoveryCode.ended_at.is_(None),
             RecoveryCode.made_at < since,
+        ),
+        "un compte ProConnect": exists().where(
+            ProviderIdentity.account_id == StaffAccount.id,
+            ProviderIdentity.ended_at.is_(None),
+            ProviderIdentity.linked_at < since,
         ),
         "une connexion": exists().where(StaffSession.account_id == StaffAccount.id, StaffSession.started_at < since),
     }

@@ -1,5 +1,6 @@
 """Which factors a person has, and how all of them end."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from voucher.access.model import Passkey, RecoveryCode, TotpDevice
+from voucher.access.model import Passkey, ProviderIdentity, RecoveryCode, TotpDevice
+from voucher.access.rules import Door
 from voucher.kernel.database import Database, changed
 from voucher.kernel.refusals import Refused
 
@@ -50,6 +52,20 @@ def has_second_factor(session: Session, account_id: UUID) -> bool:
     return bool(session.scalar(select(held)))
 
 
+def who_have_factors(database: Database, account_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these people whose password alone opens nothing."""
+    passkeys = select(Passkey.account_id).where(Passkey.account_id.in_(account_ids), Passkey.removed_at.is_(None))
+    totp = select(TotpDevice.account_id).where(TotpDevice.account_id.in_(account_ids), TotpDevice.removed_at.is_(None))
+    with database.read() as session:
+        return set(session.scalars(passkeys.union(totp)))
+
+
+def does_provider_open(session: Session, account_id: UUID) -> bool:
+    """Say whether an identity at a provider opens an account: its word may count as two factors."""
+    identity = exists().where(ProviderIdentity.account_id == account_id, ProviderIdentity.ended_at.is_(None))
+    return bool(session.scalar(select(identity)))
+
+
 def factors_of(database: Database, account_id: UUID) -> Factors:
     """Return what a person has beside a password."""
     with database.read() as session:
@@ -60,11 +76,21 @@ def factors_of(database: Database, account_id: UUID) -> Factors:
         )
 
 
-def refuse_without_proof(session: Session, account_id: UUID, *, is_strong: bool) -> None:
-    """Raise Refused where a person has a factor that this session has not shown: a password alone changes no factor."""
-    if not is_strong and has_second_factor(session, account_id):
+def refuse_without_proof(session: Session, account_id: UUID, *, door: Door, is_strong: bool) -> None:
+    """Raise Refused where a person has a factor that this session has not shown: a password alone changes no factor.
+
+    Nor does it add the first one where a provider opens the account: whoever reads the mailbox chooses a password.
+    """
+    if is_strong:
+        return
+    if has_second_factor(session, account_id):
         raise Refused(
             "not_strong", "Déconnectez-vous, puis connectez-vous avec votre deuxième preuve. Rien n’a changé."
+        )
+    if door is not Door.PROVIDER and does_provider_open(session, account_id):
+        raise Refused(
+            "come_by_provider",
+            "ProConnect ouvre votre compte : déconnectez-vous, entrez par lui, puis ajoutez votre deuxième preuve. Rien n’a changé.",
         )
 
 

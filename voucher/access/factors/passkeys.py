@@ -57,7 +57,7 @@ def begin_passkey(
     label = required_text(label, "label", LABEL_LENGTH_MAX)
     with database.write() as session:
         locked_open_account(session, viewer.account_id)
-        refuse_without_proof(session, viewer.account_id, is_strong=viewer.is_strong)
+        refuse_without_proof(session, viewer.account_id, door=viewer.door, is_strong=viewer.is_strong)
         known_ids = session.scalars(_LIVE.where(Passkey.account_id == viewer.account_id)).all()
         if len(known_ids) >= PASSKEYS_MAX:
             raise Refused(
@@ -87,7 +87,7 @@ def add_passkey(
     label = step.content["label"]
     with database.write() as session:
         account = locked_open_account(session, viewer.account_id)
-        refuse_without_proof(session, account.id, is_strong=viewer.is_strong)
+        refuse_without_proof(session, account.id, door=viewer.door, is_strong=viewer.is_strong)
         row = {"account_id": account.id, "label": label, "created_at": now, "credential_id": key.credential_id}
         kept = {"public_key": key.public_key, "sign_count": key.sign_count, "is_synced": key.is_synced}
         if session.scalar(select(exists().where(Passkey.credential_id == key.credential_id))):
@@ -138,7 +138,7 @@ def remove_passkey(
     """
     with database.write() as session:
         account = locked_open_account(session, viewer.account_id)
-        refuse_without_proof(session, account.id, is_strong=viewer.is_strong)
+        refuse_without_proof(session, account.id, door=viewer.door, is_strong=viewer.is_strong)
         label = _own(session, viewer.account_id, passkey_id)
         session.execute(update(Passkey).where(Passkey.id == passkey_id).values(removed_at=now))
         is_held = after_removal(session, account.id, now, is_required=keeps_one)

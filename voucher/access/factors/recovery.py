@@ -39,7 +39,7 @@ def new_codes(database: Database, viewer: Viewer, *, now: datetime) -> list[str]
     hashes = [hash_password(code) for code in codes]  # slow on purpose: nobody waits for it with the writer's turn
     with database.write() as session:
         account = locked_open_account(session, viewer.account_id)
-        refuse_without_proof(session, account.id, is_strong=viewer.is_strong)
+        refuse_without_proof(session, account.id, door=viewer.door, is_strong=viewer.is_strong)
         if not has_second_factor(session, account.id):
             raise Refused(
                 "no_factor",

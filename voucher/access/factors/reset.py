@@ -11,6 +11,7 @@ from voucher.access.audit import note
 from voucher.access.factors.held import end_factors
 from voucher.access.letters import write_to_person
 from voucher.access.model import StaffSession
+from voucher.access.provider.identities import end_identity
 from voucher.kernel.calendar import french_instant
 
 RESET = "la remise à zéro de sa deuxième preuve"
@@ -18,8 +19,11 @@ RESET = "la remise à zéro de sa deuxième preuve"
 
 
 def reset_factors(session: Session, account: Row[*tuple[Any, ...]], by: UUID | None, now: datetime) -> None:
-    """End every factor, recovery code and session of a locked account, and tell its person. The password stays."""
+    """End every factor, recovery code and session of a locked account, and ProConnect, whose word may count as two factors; tell
+    its person. The password stays.
+    """
     end_factors(session, account.id, now)
+    end_identity(session, account.id, now)
     session.execute(delete(StaffSession).where(StaffSession.account_id == account.id))
     line_id = note(session, by, "factors_reset", account.email, now)
     write_to_person(
@@ -30,7 +34,7 @@ def reset_factors(session: Session, account: Row[*tuple[Any, ...]], by: UUID | N
         subject="votre deuxième preuve est remise à zéro",
         sentence=(
             f"Votre deuxième preuve a été remise à zéro le {french_instant(now)}. Vos clés d’accès, votre application de codes et vos"
-            " codes de secours n’ouvrent plus rien. Connectez-vous avec votre mot de passe, puis ajoutez votre nouveau téléphone."
+            " codes de secours n’ouvrent plus rien, ni ProConnect. Connectez-vous avec votre mot de passe, puis ajoutez votre nouveau téléphone."
         ),
         now=now,
     )

@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
-from voucher.access.find import locked_account, locked_open_account, take_turn_on_accounts
+from voucher.access.find import counts_among_two, locked_account, locked_open_account, take_turn_on_accounts
 from voucher.access.letters import write_to_person
 from voucher.access.links import LINK_ENDED, end_links, live_link, may_link_provider, serve_link
 from voucher.access.model import ProviderIdentity, StaffAccount, StaffSession
@@ -93,7 +93,8 @@ def link_identity(session: Session, link_sha256: bytes, identity: Identity, now:
 def unlink(database: Database, account_id: UUID, *, by: UUID, now: datetime) -> bool:
     """Let no identity open an account any more, and end the sessions that one opened; return whether one did. Raises Refused.
 
-    One's own is kept while it is the only way in.
+    One's own is kept while it is the only way in. Somebody else takes none away alone from who counts among two: it may be their second
+    factor, whose reset takes two people.
     """
     with database.write() as session:
         account = locked_open_account(session, account_id)
@@ -101,6 +102,11 @@ def unlink(database: Database, account_id: UUID, *, by: UUID, now: datetime) -> 
             raise Refused(
                 "only_way_in",
                 "ProConnect est votre seul moyen d’entrer. Choisissez d’abord un mot de passe, avec « Mot de passe oublié ».",
+            )
+        if by != account_id and counts_among_two(session, account_id):
+            raise Refused(
+                "takes_two",
+                "ProConnect peut être la deuxième preuve de cette personne. Demandez sa remise à zéro, qu’une autre personne confirme.",
             )
         if not end_identity(session, account_id, now):
             return False
