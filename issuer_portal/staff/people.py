@@ -129,11 +129,13 @@ def person(account_id: UUID) -> str:
     if found is None:
         abort(404)
     held, idle = roles_of(database, account_id), unused(database, account_id, now=now)
+    sent = links_of(database, [account_id]).get(account_id)
     factors, by_provider = factors_of(database, account_id), linked(database, account_id)
     return render_template(
         "staff/person.html",
         person=found,
-        state=account_state(found, links_of(database, [account_id]).get(account_id), now),
+        state=account_state(found, sent, now),
+        link=sent if sent is not None and (sent.ends_at is None or sent.ends_at > now) else None,
         changes=changes_of(database, account_id),
         proofs=proofs_of(factors),
         has_factor=factors.is_any or by_provider.linked_at is not None,
