@@ -252,6 +252,23 @@ def test_a_password_alone_adds_no_factor_where_a_provider_opens_the_account(
         assert ("entrez par lui" in answer.text) != is_added
 
 
+def test_who_counts_among_two_is_linked_to_somebody_else_by_two(database: Database, provider: StubProvider) -> None:
+    """Somebody of the programme sends a link and reads the mailbox: it replaces no identity, which may be the second factor there."""
+    app = app_by(provider, database, NOW)
+    account_id, _ = linked_person(app, database, Role.PROGRAMME)
+    first, second = (a_person(database, Role.PROGRAMME, now=NOW) for _ in range(2))
+    provider.somebody = Somebody(sub="un autre sub")
+    path = link_path(database, "personne-programme@lieu.example", NOW)
+    answer = there_and_back(app.test_client(), path)
+    assert (answer.status_code, "Ce lien ne relie pas à ProConnect." in answer.text) == (403, True)
+    assert outcomes(database) == [(account_id, True)]
+    change_id = changes.ask_reset(database, account_id, by=first, now=NOW)
+    assert change_id is not None
+    changes.confirm_change(database, change_id, by=second, now=NOW)
+    assert there_and_back(app.test_client(), path).status_code == 302
+    assert outcomes(database) == [(account_id, False), (account_id, True)]
+
+
 def test_who_counts_among_two_is_unlinked_by_two(database: Database, provider: StubProvider) -> None:
     app = app_by(provider, database, NOW)
     account_id, theirs = linked_person(app, database, Role.PROGRAMME)
