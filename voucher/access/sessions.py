@@ -127,7 +127,9 @@ def open_session(
     The session that the browser held before ends, whoever's it was; an open one makes the browser known, and tells the person where it
     or its network is new.
     """
-    session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
+    # Those that another transaction is deleting are left to it: two that waited for each other would never end.
+    over = select(StaffSession.token_sha256).where(StaffSession.ends_at < now).with_for_update(skip_locked=True)
+    session.execute(delete(StaffSession).where(StaffSession.token_sha256.in_(over)))
     if visit.session_token:
         session.execute(delete(StaffSession).where(StaffSession.token_sha256 == token_hash(visit.session_token)))
     browser_id = None
