@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-reset check test bench simulate pictures lint format lock run-time development clean
+.PHONY: help demo demo-reset check test bench simulate scans pictures lint format lock run-time development clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -53,6 +53,9 @@ format: development  ## put code in the house's form
 
 simulate: development  ## long random lives of vouchers (PASS_SIMULATE_EXAMPLES, 2000), new ones each time
 	@$(BIN)/pytest -n $(WORKERS) -m hypothesis --hypothesis-profile=simulate
+
+scans: development  ## a long day of a counter by dice (PASS_SCANS_EVENTS, 2000): no scan is lost
+	@PASS_SCANS_EVENTS=$${PASS_SCANS_EVENTS:-2000} PASS_SCANS_SEED=$${PASS_SCANS_SEED:-$$(date +%s)} $(BIN)/pytest -n0 tests/counter/test_many_scans.py
 
 bench: development  ## measure, each figure beside its limit
 	@$(BIN)/python -m benchmarks

@@ -13,7 +13,7 @@ from issuer_portal.staff.scopes import scope_names
 from issuer_portal.staff.state import AccountState, account_state, proofs_of
 from voucher.access import accounts, links, read
 from voucher.access.audit import note_access
-from voucher.access.factors.held import factors_of
+from voucher.access.factors.held import factors_of, who_have_factors
 from voucher.access.open_sessions import end_sessions_of, open_sessions
 from voucher.access.provider.identities import linked, unlink
 from voucher.access.read_changes import changes_of, links_of, waiting_changes
@@ -44,10 +44,11 @@ class PersonForm(HouseForm):
 
 @dataclass(frozen=True, slots=True)
 class PersonLine:
-    """A person in the list, and where their account stands."""
+    """A person in the list, where their account stands, and whether they show a second factor."""
 
     person: read.Person
     state: AccountState
+    has_factor: bool
 
 
 PEOPLE = Table(
@@ -64,6 +65,7 @@ PEOPLE = Table(
         Column(
             "roles", "Rôles", value=lambda row: ", ".join(ROLE_NAMES[role] for role, _ in row.person.roles) or "aucun"
         ),
+        Column("factor", "Deuxième preuve", value=lambda row: "oui" if row.has_factor else "non"),
         Column("used_at", "Dernière connexion", Kind.INSTANT, lambda row: row.person.used_at, is_sorted=True),
         Column("state", "État", Kind.TAG, lambda row: row.state.word, tag=lambda row: row.state.tag),
         Column("state_at", "Invitation, le", Kind.INSTANT, lambda row: row.state.at, under="state"),
@@ -77,8 +79,9 @@ PEOPLE = Table(
 def _people(asked: Asked) -> Page[PersonLine]:
     database, now = services().database, services().now()
     page = read.people(database, asked, now=now)
-    sent = links_of(database, [row.id for row in page.rows])
-    return page.of(PersonLine(row, account_state(row, sent.get(row.id), now)) for row in page.rows)
+    ids = [row.id for row in page.rows]
+    sent, shown = links_of(database, ids), who_have_factors(database, ids)
+    return page.of(PersonLine(row, account_state(row, sent.get(row.id), now), row.id in shown) for row in page.rows)
 
 
 @blueprint.get("/")
@@ -126,11 +129,13 @@ def person(account_id: UUID) -> str:
     if found is None:
         abort(404)
     held, idle = roles_of(database, account_id), unused(database, account_id, now=now)
+    sent = links_of(database, [account_id]).get(account_id)
     factors, by_provider = factors_of(database, account_id), linked(database, account_id)
     return render_template(
         "staff/person.html",
         person=found,
-        state=account_state(found, links_of(database, [account_id]).get(account_id), now),
+        state=account_state(found, sent, now),
+        link=sent if sent is not None and (sent.ends_at is None or sent.ends_at > now) else None,
         changes=changes_of(database, account_id),
         proofs=proofs_of(factors),
         has_factor=factors.is_any or by_provider.linked_at is not None,

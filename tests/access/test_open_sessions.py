@@ -14,10 +14,12 @@ from sqlalchemy import select
 
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in
 from voucher.access import sessions
+from voucher.access.links import print_link
 from voucher.access.model import RoleGrant, StaffBrowser, StaffSession
 from voucher.access.open_sessions import open_sessions
 from voucher.access.rules import SESSION_DURATION, Role, idle_limit
 from voucher.access.tokens import new_token
+from voucher.access.tries import ACCOUNT_WAITS, ADDRESS_FREE_COUNT
 from voucher.access.visits import Visit
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
@@ -261,3 +263,46 @@ def test_two_sign_ins_at_once_in_one_browser_open_two_sessions_and_break_nothing
     with database.read() as session:
         assert len(session.scalars(select(StaffBrowser.id)).all()) == 1
         assert len(session.scalars(select(OutboxMessage.id)).all()) == 1
+
+
+def test_who_tries_too_often_is_told_when_to_come_back_and_a_link_opens_at_once(database: Database) -> None:
+    app = app_for(database, NOW)
+    a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
+    stranger = app.test_client()
+    data = {
+        "csrf_token": csrf_token(stranger.get("/personnes/connexion").text),
+        "email": EMAIL,
+        "password": "pas le bon",
+    }
+    answers = [stranger.post("/personnes/connexion", data=data) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[-1].headers["Retry-After"] == "1"
+    assert "Trop d’essais de suite. Attendez 1\u00a0seconde, puis recommencez." in answers[-1].text
+    moment = NOW
+    for wait in ACCOUNT_WAITS[1:5]:
+        moment += wait
+        at(app, database, moment)
+        stranger.post("/personnes/connexion", data=data)
+    refused = stranger.post("/personnes/connexion", data=data)
+    assert "Attendez 6\u00a0minutes" in refused.text
+    assert "Pour ne pas attendre, choisissez un autre mot de passe" in refused.text
+    lea, path = app.test_client(), print_link(database, EMAIL, now=moment)
+    chosen = dict.fromkeys(("wanted", "again"), "cinq autres mots très longs")
+    lea.post(path, data={"csrf_token": csrf_token(lea.get(path).text)} | chosen)
+    token = csrf_token(lea.get("/personnes/connexion").text)
+    right = {"csrf_token": token, "email": EMAIL, "password": chosen["wanted"]}
+    assert stranger.post("/personnes/connexion", data=data | {"password": chosen["wanted"]}).status_code == 429
+    assert lea.post("/personnes/connexion", data=right).status_code == 302
+    with database.read() as session:
+        subjects = session.scalars(select(OutboxMessage.subject).where(OutboxMessage.recipient == EMAIL)).all()
+    assert not any("nouvelle connexion" in subject for subject in subjects)
+
+
+def test_addresses_of_links_are_not_guessed(sqlite_database: Database) -> None:
+    client = app_for(sqlite_database, NOW).test_client()
+    a_person(sqlite_database, Role.AUDITOR, now=NOW, email=EMAIL)
+    path = print_link(sqlite_database, EMAIL, now=NOW)
+    tried = [client.get(f"/personnes/lien/{rank}") for rank in range(ADDRESS_FREE_COUNT + 1)]
+    assert [answer.status_code for answer in tried] == [410] * ADDRESS_FREE_COUNT + [429]
+    assert "Trop d’essais de suite." in tried[-1].text
+    assert client.get(path).status_code == 200

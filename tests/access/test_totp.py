@@ -1,16 +1,19 @@
 """Codes of six digits: added, shown once each, early, late, too often; and a telephone whose clock is wrong."""
 
 import threading
+from base64 import b32encode
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from hypothesis import given, strategies
 from sqlalchemy import func, select, update
 
 from tests.clients import a_person
 from tests.factors import MASTER_SECRET, add_totp, code_at, password_shown, viewer_of
 from tests.listed import listed
 from voucher.access import sessions
+from voucher.access.factors import totp
 from voucher.access.factors.held import factors_of
 from voucher.access.factors.totp import NewTotp, begin_totp, begun_totp, confirm_totp, remove_totp, show_totp
 from voucher.access.model import StaffAccount, StaffSession, TotpDevice
@@ -320,6 +323,32 @@ def test_a_telephone_whose_clock_is_wrong_is_told_by_how_much(
     with pytest.raises(Refused, match="wrong_code") as refused:
         confirm_totp(database, who, new.token, code, master_secret=MASTER_SECRET, now=NOW)
     assert f"Votre téléphone {said}. Réglez votre téléphone sur l’heure automatique" in refused.value.sentence
+
+
+def test_a_first_code_that_was_typed_slowly_is_no_wrong_clock(database: Database, lea: UUID) -> None:
+    who = viewer_of(database, password_shown(database, lea, NOW), NOW)
+    new, later = begun(database, who), NOW + timedelta(minutes=2)
+    with pytest.raises(Refused, match="wrong_code") as refused:
+        confirm_totp(database, who, new.token, code_at(new.secret, NOW), master_secret=MASTER_SECRET, now=later)
+    assert "Écrivez celui que l’application montre maintenant." in refused.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("second", "code"),
+    [(59, "287082"), (1111111109, "081804"), (1111111111, "050471"), (1234567890, "005924"), (2000000000, "279037")],
+)
+def test_codes_are_those_of_rfc_6238(second: int, code: str) -> None:
+    # Appendix B, SHA-1: the last six of its eight digits.
+    secret, at = b32encode(b"12345678901234567890").decode(), datetime.fromtimestamp(second, UTC)
+    assert totp._step(secret, code, at, 0) == second // 30
+
+
+@given(now=strategies.integers(1_700_000_000, 4_000_000_000), shift=strategies.integers(-200, 200))
+def test_a_code_is_taken_one_step_around_and_no_further(now: int, shift: int) -> None:
+    secret, shown = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", datetime.fromtimestamp(now + shift, UTC)
+    found = totp._step(secret, code_at(secret, shown), datetime.fromtimestamp(now, UTC), totp.REACH)
+    step = (now + shift) // 30
+    assert found == (step if abs(step - now // 30) <= 1 else None)
 
 
 def test_a_new_application_replaces_the_one_before_and_ends_the_other_sessions(database: Database, lea: UUID) -> None:

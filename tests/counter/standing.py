@@ -54,6 +54,18 @@ def redemption_count(database: Database) -> int:
         return session.scalar(select(func.count()).select_from(Redemption)) or 0
 
 
+def key_of(character: str, *, is_azerty: bool) -> dict[str, Any]:
+    """Return the key that a QWERTY scanner strikes for a character, and what the computer writes of it."""
+    code, is_shifted = _NAMED.get(character) or (
+        (f"Digit{character}", False) if character.isdigit() else (f"Key{character.upper()}", character.isupper())
+    )
+    return {
+        "key": _ON_AZERTY.get(character, character) if is_azerty else character,
+        "code": code,
+        "shiftKey": is_shifted,
+    }
+
+
 class Scanner:
     """A USB scanner, set to QWERTY, plugged into the computer of a page: keys as the browser's debugger sends them, each with its instant."""
 
@@ -65,18 +77,11 @@ class Scanner:
         """Write a text as the scanner does: five milliseconds a key, wherever the focus is."""
         self._at = max(self._at + 0.2, time.time())
         for character in text:
-            code, is_shifted = self._place(character)
-            written = _ON_AZERTY.get(character, character) if is_azerty else character
-            self._strike(written, code, written, 0, is_shifted=is_shifted)
+            key = key_of(character, is_azerty=is_azerty)
+            self._strike(key["key"], key["code"], key["key"], 0, is_shifted=key["shiftKey"])
         for ending in endings:
             key, written, number = ENDINGS[ending]
             self._strike(key, key, written, number, is_shifted=False)
-
-    @staticmethod
-    def _place(character: str) -> tuple[str, bool]:
-        if character in _NAMED:
-            return _NAMED[character]
-        return (f"Digit{character}", False) if character.isdigit() else (f"Key{character.upper()}", character.isupper())
 
     def _strike(self, key: str, code: str, written: str, number: int, *, is_shifted: bool) -> None:
         self._at += KEY_SECONDS

@@ -6,13 +6,16 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from tests.builders import NOW, a_counter, handed_over_booklets, scanned_codes, typed_codes
 from tests.clients import a_person, app_for, csrf_token, sign_in, signed_in_client
 from voucher.access.rules import Role
+from voucher.issuing.recognise_code import stored_codes
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.redemption.answers import Counter
+from voucher.redemption.model import Redemption
 
 WORKSHOP = "everyday_digital_tools"
 
@@ -252,3 +255,56 @@ def test_a_person_with_two_sessions_stands_at_a_place_in_each(app: Flask, databa
         token = csrf_token(client.get("/comptoir/lieux").text)
         client.post("/comptoir/lieux", data={"place_id": place_id, "csrf_token": token})
         assert client.get("/comptoir/").status_code == 200
+
+
+def test_without_script_a_cover_lays_as_many_as_are_asked_where_the_page_says(
+    app: Flask, database: Database, counter: Counter, client: FlaskClient
+) -> None:
+    issued = handed_over_booklets(database)
+    with database.read() as session:
+        cover = stored_codes(session, issued.first_booklet_number, 1)[0].cover.to_text()
+    page = client.get("/comptoir/").text
+    form = {"csrf_token": csrf_token(page), "service": WORKSHOP, "place_id": str(counter.place_id)}
+    # Another tab goes to another place: what this page shows is where it counts.
+    elsewhere = a_counter(database, structure_id=counter.structure_id)
+    client.post("/comptoir/lieux", data={"csrf_token": csrf_token(page), "place_id": str(elsewhere.place_id)})
+    asked = client.post("/comptoir/", data={**form, "code": cover, "action": "ajouter"}).text
+    assert "combien de chèques ?" in asked
+    assert f'data-place="{counter.place_id}"' in asked
+    page = client.post("/comptoir/", data={**form, "cover": cover, "poser": "3"}).text
+    page = client.post("/comptoir/", data={**form, **tray_of(page), "cover": cover, "poser": "4"}).text
+    assert "Encaisser 4 chèques — 40 €" in plain(page), "the last word on a cover is the one that counts"
+    data = {**form, **tray_of(page), "action": "encaisser", "attempt_id": attempt_of(page)}
+    receipt = client.post("/comptoir/", data=data)
+    assert receipt.status_code == 302
+    assert "Il reste 6 chèques dans le carnet" in plain(client.get(receipt.location).text)
+    with database.read() as session:
+        assert list(session.scalars(select(Redemption.place_id))) == [counter.place_id]
+    for stranger in (a_counter(database).place_id, "x"):
+        assert client.post("/comptoir/", data={**form, "place_id": str(stranger)}).location == "/comptoir/lieux"
+
+
+def test_the_script_asks_what_another_person_s_attempt_was_answered(client: FlaskClient, codes: list[str]) -> None:
+    attempt = str(new_id())
+    assert call(client, "answer", {"id": attempt}).json["outcome"] == "unknown"
+    call(client, "redeem", {"id": attempt, "codes": codes[:2], "service": WORKSHOP})
+    told = call(client, "answer", {"id": attempt}).json
+    assert (told["outcome"], plain(told["sentence"])) == ("redeemed", "2 chèques, 20 €.")
+    assert re.fullmatch(r"\d+ h \d\d", plain(told["hour"]))
+    assert told["undo_until"] > told["redeemed_at"]
+
+
+@pytest.mark.parametrize(
+    "laid", [{"cover": 1, "ranks": [1]}, {"cover": "x"}, {"ranks": [1]}, {"cover": "x", "ranks": ["1"]}, [1]]
+)
+def test_a_part_of_a_booklet_is_a_cover_and_ranks(sqlite_database: Database, laid: object) -> None:
+    app, counter = app_for(sqlite_database, NOW), a_counter(sqlite_database)
+    client = signed_in_client(app, sqlite_database, Role.MEDIATOR, counter.structure_id)
+    client.get("/comptoir/lieux")
+    assert call(client, "redeem", {"id": str(new_id()), "codes": [laid], "service": WORKSHOP}).status_code == 400
+
+
+def test_the_procedure_on_paper_says_whom_to_call(client: FlaskClient) -> None:
+    page = client.get("/comptoir/papier").text
+    assert "01 99 00 12 34" in page
+    assert page.count("<td></td>") == 60

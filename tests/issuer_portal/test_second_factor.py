@@ -179,6 +179,9 @@ def test_two_people_of_the_programme_reset_a_lost_phone(database: Database) -> N
     assert "il n’y a rien à remettre à zéro" in post(pat, f"{there}/deuxieme-preuve").text
     add_totp(database, luce, NOW)
     assert "application de codes depuis le" in pat.get(there).text
+    lines = {line.split(";")[1]: line for line in pat.get("/personnes/?format=csv").text.splitlines() if ";" in line}
+    assert ";oui;" in lines["luce@lieu.example"]
+    assert [email for email, line in lines.items() if ";oui;" in line] == ["luce@lieu.example"]
     assert post(pat, f"{there}/deuxieme-preuve").location == there
     assert "À confirmer par une autre personne : la remise à zéro de sa deuxième preuve." in pat.get(there).text
     waiting = re.findall(r'href="(/personnes/a-confirmer/[^"]+)"', quentin.get("/personnes/a-confirmer").text)[0]
@@ -193,7 +196,9 @@ def test_two_people_of_the_programme_reset_a_lost_phone(database: Database) -> N
 
 def test_the_page_of_a_lost_phone_says_whom_to_call_to_anybody(sqlite_database: Database) -> None:
     app = app_for(sqlite_database, help_phone="01 99 00 55 66", help_contact="secours@pass.example")
-    page = app.test_client().get("/connexion/telephone-perdu").text
+    client = app.test_client()
+    assert 'href="/connexion/telephone-perdu"' in client.get("/personnes/connexion").text
+    page = client.get("/connexion/telephone-perdu").text
     assert 'href="tel:0199005566"' in page
     assert "secours@pass.example" in page
     assert "code de secours" in page

@@ -110,7 +110,11 @@ def test_an_invitation_is_sent_again_and_cancelled(database: Database) -> None:
     _, there, _ = invite(client)
     assert "Vous ne le voyez pas" in post(client, f"{there}/lien")
     path = printed(database)
+    page = client.get(there).text
+    assert "Renvoyer l’invitation" in page
+    assert "Annuler l’invitation" in page
     assert "Le lien ne sert plus." in post(client, f"{there}/liens/annuler")
+    assert "Annuler l’invitation" not in client.get(there).text
     assert app.test_client().get(path).status_code == 410
     assert "Sans invitation" in client.get(there).text
 

@@ -1,5 +1,6 @@
 """Which factors a person has, and how all of them end."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -49,6 +50,14 @@ def has_second_factor(session: Session, account_id: UUID) -> bool:
     """Say whether a person has a passkey or an application of codes: then a password alone opens nothing."""
     held = or_(exists().where(live_passkey(account_id)), exists().where(live_totp(account_id)))
     return bool(session.scalar(select(held)))
+
+
+def who_have_factors(database: Database, account_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these people whose password alone opens nothing."""
+    passkeys = select(Passkey.account_id).where(Passkey.account_id.in_(account_ids), Passkey.removed_at.is_(None))
+    totp = select(TotpDevice.account_id).where(TotpDevice.account_id.in_(account_ids), TotpDevice.removed_at.is_(None))
+    with database.read() as session:
+        return set(session.scalars(passkeys.union(totp)))
 
 
 def does_provider_open(session: Session, account_id: UUID) -> bool:

@@ -48,7 +48,11 @@ CLOCK_REACH = 26 * 3600 // STEP_SECONDS
 
 _DOMAIN = b"pass-numerique/totp/1\0"
 _NOT_SIX = "Écrivez les six chiffres que montre votre application."
+SLOW_SECONDS = 5 * 60
+"""Up to how far a code may be one that was typed slowly: no clock is blamed for it."""
+
 _CLOCK = "réglez votre téléphone sur l’heure automatique"
+_NOT_NOW = f"Ce code ne va pas. Écrivez celui que l’application montre maintenant. S’il ne va pas non plus, {_CLOCK}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ def show_totp(
         raise Refused("code_served", "Ce code a déjà servi. Attendez que l’application en montre un autre.", "code")
     raise Refused(
         "wrong_code",
-        f"Ce code ne va pas. Écrivez celui que l’application montre maintenant. S’il ne va pas non plus, {_CLOCK}.",
+        _NOT_NOW,
         "code",
     )
 
@@ -225,10 +229,12 @@ def _wrong_first_code(secret: str, code: str, now: datetime) -> str:
         return (
             "Ce code ne va pas. Vérifiez que l’application montre bien celui de ce compte, puis écrivez-le de nouveau."
         )
-    minutes = round((elsewhere - int(now.timestamp()) // STEP_SECONDS) * STEP_SECONDS / 60)
-    way = "avance" if minutes > 0 else "retarde"
-    hours, rest = divmod(abs(minutes), 60)
-    how_much = f"{hours} h {rest:02d}" if hours else f"{max(rest, 1)} min"
+    seconds = (elsewhere - int(now.timestamp()) // STEP_SECONDS) * STEP_SECONDS
+    if abs(seconds) < SLOW_SECONDS:
+        return _NOT_NOW
+    hours, minutes = divmod(abs(seconds) // 60, 60)
+    how_much = f"{hours} h {minutes:02d}" if hours else f"{minutes} min"
+    way = "avance" if seconds > 0 else "retarde"
     return f"Votre téléphone {way} de {how_much}. {_CLOCK.capitalize()}, puis écrivez le code qu’il montre."
 
 

@@ -10,11 +10,11 @@ Pass.drawTray = (form, acts) => {
 
   function euros(cents) {
     const digits = cents % 100 === 0 ? 0 : 2;
-    return `${(cents / 100).toLocaleString("fr-FR", { minimumFractionDigits: digits })} €`;
+    return `${(cents / 100).toLocaleString("fr-FR", { minimumFractionDigits: digits })}\u00a0€`;
   }
 
   function vouchers(count) {
-    return count < 2 ? `${count} chèque` : `${count} chèques`;
+    return count < 2 ? `${count}\u00a0chèque` : `${count}\u00a0chèques`;
   }
 
   function element(name, words, attributes = {}) {
@@ -138,7 +138,7 @@ Pass.drawTray = (form, acts) => {
       return Pass.result.show("valid", "Valable", answer.sentence, `${left}Ce test n’a rien changé.`);
     }
     navigator.vibrate?.(40);
-    part("say").textContent = isNew ? `${line.label} posé. ${act.textContent}.` : `${line.label} est déjà posé.`;
+    part("say").textContent = isNew ? `${line.label} posé.` : `${line.label} est déjà posé.`;
     return null;
   }
 
