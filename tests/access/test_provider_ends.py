@@ -185,7 +185,10 @@ def test_a_proof_that_is_not_fresh_or_not_theirs_confirms_nothing(
     elif how == "no hour of proof":
         provider.lies = Lies(id_token=lambda _, claims: claims.pop("auth_time"))
     elif how == "somebody else":
+        # Who has an account here too: being somebody is not enough.
         provider.somebody = Somebody(sub="luce")
+        a_person(database, Role.AUDITOR, now=NOW, email="luce@pass.example")
+        there_and_back(app.test_client(), link_path(database, "luce@pass.example", NOW))
     elif how == "unlinked":
         with database.write() as session:
             session.execute(update(ProviderIdentity).values(ended_at=NOW))
@@ -198,9 +201,9 @@ def test_a_proof_that_is_not_fresh_or_not_theirs_confirms_nothing(
     answer = client.get(local(at_provider(there)))
     assert (answer.status_code, "Vous restez connecté." in answer.text) == (403, True)
     with database.read() as session:
-        proved = session.scalars(select(StaffSession.confirmed_at).where(StaffSession.door == Door.PROVIDER)).one()
+        own = (StaffSession.account_id == account_id, StaffSession.door == Door.PROVIDER)
+        proved = session.scalars(select(StaffSession.confirmed_at).where(*own)).one()
     assert proved == NOW - timedelta(hours=1)
-    assert account_id is not None
 
 
 def test_one_person_by_two_doors_is_one_of_the_two(database: Database, provider: StubProvider) -> None:
