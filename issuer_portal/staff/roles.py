@@ -10,13 +10,14 @@ from werkzeug.wrappers import Response
 from issuer_portal.staff.accounts import blueprint
 from issuer_portal.staff.people import ROLE_CHOICES
 from issuer_portal.staff.scopes import scope_names, scope_word
+from voucher.access.audit import note_access
 from voucher.access.read_roles import RoleHeld, roles_held_on
 from voucher.access.rules import ROLE_NAMES, Role
 from voucher.kernel.calendar import french_date, paris_day
 from voucher.kernel.typed_days import asked_day
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
-from voucher.web.tables import Column, Kind, Table, drawn, list_file, read_listing
+from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing
 
 HOST = "le serveur"
 
@@ -68,6 +69,8 @@ def roles() -> str | Response:
     listing = replace(listing, filters={**listing.filters, "jour": day.isoformat()})
     find = partial(roles_held_on, here.database, day)
     if listing.wants_file:
+        taken = f"{french_date(day)}, {length_text(find, listing)} lignes"
+        note_access(here.database, viewer().account_id, "Export des rôles", taken, here.now())
         return list_file(table, listing, find)
     return render_template(
         "staff/roles.html",

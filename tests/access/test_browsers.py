@@ -183,6 +183,10 @@ def test_a_network_is_kept_without_what_names_one_machine(address: str, network:
             "Safari sur macOS",
         ),
         ("", "un navigateur inconnu"),
+        (
+            "Mozilla/5.0 (compatible; Ecrivez a: aide.exemple bot/1.0; +https://exemple.example)",
+            "un navigateur inconnu",
+        ),
         ("\n\r<script>" * 9_000, "un navigateur inconnu"),
     ],
 )

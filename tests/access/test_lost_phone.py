@@ -181,6 +181,7 @@ def test_a_reset_is_asked_once_refused_and_of_somebody_who_has_a_factor(
     assert not had_hand_in(database, alice, pat)
 
 
+@pytest.mark.race
 def test_who_adds_a_phone_while_two_people_reset_stays_outside(
     database: Database, pat: UUID, quentin: UUID, alice: UUID
 ) -> None:
@@ -215,6 +216,45 @@ def test_who_adds_a_phone_while_two_people_reset_stays_outside(
     assert not factors_of(database, quentin).is_any
     with database.read() as session:
         assert session.scalars(select(StaffSession.account_id).where(StaffSession.account_id == quentin)).all() == []
+
+
+@pytest.mark.race
+@pytest.mark.parametrize("with_sheet", [False, True], ids=["code", "recovery code"])
+def test_who_shows_a_factor_while_two_people_reset_it_stays_outside(
+    database: Database, pat: UUID, quentin: UUID, with_sheet: bool
+) -> None:
+    """A stolen telephone, or a stolen sheet, is shown at the very moment of the reset: no session outlives it."""
+    alice = a_person(database, Role.FINANCE_APPROVER, now=NOW)
+    secret = add_totp(database, alice, NOW)
+    codes = new_codes(database, strong(database, alice, secret, NEXT), now=NEXT)
+    waits, change_id = password_shown(database, alice, LATER), asked(database, alice, pat)
+    start, said = threading.Barrier(2), []
+
+    def show() -> None:
+        start.wait()
+        try:
+            if with_sheet:
+                show_recovery_code(database, alice, waits, codes[0], now=LATER)
+            else:
+                show_totp(database, alice, waits, code_at(secret, LATER), master_secret=MASTER_SECRET, now=LATER)
+            said.append("shown")
+        except Refused as refused:
+            said.append(refused.code)
+
+    def reset() -> None:
+        start.wait()
+        changes.confirm_change(database, change_id, by=quentin, now=LATER)
+        said.append("reset")
+
+    threads = [threading.Thread(target=act) for act in (show, reset)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert "reset" in said
+    assert len(said) == 2
+    with database.read() as session:
+        assert session.scalars(select(StaffSession.account_id).where(StaffSession.account_id == alice)).all() == []
 
 
 def test_one_person_alone_ends_no_factor_by_changing_an_address(database: Database, pat: UUID, quentin: UUID) -> None:

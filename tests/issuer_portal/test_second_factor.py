@@ -196,7 +196,9 @@ def test_two_people_of_the_programme_reset_a_lost_phone(database: Database) -> N
 
 def test_the_page_of_a_lost_phone_says_whom_to_call_to_anybody(sqlite_database: Database) -> None:
     app = app_for(sqlite_database, help_phone="01 99 00 55 66", help_contact="secours@pass.example")
-    page = app.test_client().get("/connexion/telephone-perdu").text
+    client = app.test_client()
+    assert 'href="/connexion/telephone-perdu"' in client.get("/personnes/connexion").text
+    page = client.get("/connexion/telephone-perdu").text
     assert 'href="tel:0199005566"' in page
     assert "secours@pass.example" in page
     assert "code de secours" in page

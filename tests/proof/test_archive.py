@@ -20,7 +20,7 @@ from tests.clients import MASTER_KEY
 from tests.demonstrated import BASE_URL, NOW
 from tests.faults.world import unguarded
 from tests.parties import an_envelope
-from tests.proof.archives import repacked, verified
+from tests.proof.archives import Files, repacked, verified
 from voucher.kernel.database import Database
 from voucher.kernel.refusals import Refused
 from voucher.ledger.checkpoint import Checkpoint, origin_of, sign_checkpoint, verifier_key
@@ -29,6 +29,7 @@ from voucher.ledger.read_seals import latest_checkpoint
 from voucher.programme.programme_key import programme_key
 from voucher.proof.export_audit import DOMAIN, export_audit, write_archive
 from voucher.proof.verifier import command, single_file
+from voucher.proof.verifier.proofs import trail_in
 from voucher.reporting.verify import ROOMS
 from voucher.trail.seal import seal
 
@@ -267,6 +268,37 @@ def test_a_stranger_finds_the_demonstration_right(proven: Proven, archive: bytes
         assert opened.read("audit/verify.py").decode() == single_file()
         opened.extractall(tmp_path / "unpacked")
     assert command.main([str(tmp_path / "unpacked"), "--key", TRUSTED]) == 0
+
+
+def as_format_three(files: Files) -> None:
+    """Make of an archive one of the format before: it had no digests of the trail."""
+    for name in ("trail_seal.csv", "trail_checkpoint.csv"):
+        del files[name]
+    schema = [one for one in json.loads(files["schema.json"]) if one["file"] in files]
+    files["schema.json"] = json.dumps(schema).encode()
+    manifest = json.loads(files["manifest.json"])
+    manifest["format"] = "pass-numerique/audit/3"
+    manifest["files"] = [
+        {**one, "sha256": sha256(files[one["name"]]).hexdigest(), "bytes": len(files[one["name"]])}
+        for one in manifest["files"]
+        if one["name"] in files
+    ]
+    files["manifest.json"] = json.dumps(manifest).encode()
+    files["manifest.sig"] = base64.b64encode(KEY.sign(b"pass-numerique/audit/3\0" + files["manifest.json"]))
+
+
+def test_an_archive_of_the_format_before_is_proved_and_says_nothing_of_the_trail(
+    proven: Proven, archive: bytes, tmp_path: Path
+) -> None:
+    kept = tmp_path / "garde.txt"
+    kept.write_text(proven.first_note, encoding="utf-8")
+    assert trail_in(proven.first_note) is not None, "what the note says of the trail is not held against it"
+    older = repacked(archive, as_format_three)
+    code, said = verified(tmp_path, older, "--key", TRUSTED, "--checkpoint", str(kept))
+    assert (code, said.splitlines()[1:]) == (0, ["Tout est juste."])
+    # Today's format without them is no archive: they cannot be left out by saying nothing.
+    code, said = verified(tmp_path, repacked(archive, lambda files: files.pop("trail_seal.csv")), "--key", TRUSTED)
+    assert (code, "trail_seal.csv manque" in said) == (2, True)
 
 
 def test_the_key_of_the_archive_itself_is_believed_with_a_loud_warning(archive: bytes, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 from types import FunctionType, ModuleType
@@ -22,6 +23,7 @@ WITHOUT = {
     "kept with its mediator and its place, one booklet at a time: the redemption itself says who and when": {
         "counter.act", "counter.api_check", "counter.api_redeem", "counter.api_undo", "counter.undo_redemption",
     },
+    "reads what an attempt was answered, and changes nothing": {"counter.api_answer"},
     "chooses where one stands: each redemption says it": {"counter.choose"},
     "kept with who handed over, one booklet at a time": {"prescriber.home", "prescriber.hand_over"},
     "begins a proof that is not given yet": {"own_account.begin_passkey", "sign_in.begin_confirmation"},
@@ -29,6 +31,7 @@ WITHOUT = {
 }  # fmt: skip
 """What leaves no line, and why. A line here is a decision: read it twice."""
 
+CONTACT = re.compile(r'\bColumn(\[[\w.]+\])?\(\s*"(email|emails|contact_email|phone|contact_phone)"')
 OURS = ("voucher.access", "voucher.web", "issuer_portal", "merchant_portal")
 WRITE = {"voucher.access.audit.note", "voucher.access.audit.note_access", "voucher.web.acts.note_act"}
 
@@ -96,6 +99,20 @@ def test_the_words_of_an_act_fit_the_line(sqlite_database: Database) -> None:
     assert len(words) > 60
     assert max(map(len, words)) <= AuditLine.__table__.columns["action"].type.length  # type: ignore[attr-defined]
     assert AuditLine.__table__.columns["subject"].type.length == SUBJECT_LENGTH  # type: ignore[attr-defined]
+
+
+def gives_contacts(view: Any) -> bool:
+    """Say whether a view gives a file whose columns hold how to reach somebody."""
+    source = inspect.getsource(view)
+    module = inspect.getsource(inspect.getmodule(view) or view)
+    return "list_file(" in source and CONTACT.search(module) is not None
+
+
+def test_every_file_that_holds_how_to_reach_people_leaves_a_line(sqlite_database: Database) -> None:
+    app = app_for(sqlite_database)
+    found = {endpoint for endpoint in app.view_functions if gives_contacts(unwrapped(app, endpoint))}
+    assert {"staff.people", "staff.roles", "staff.trail", "programme.issuers", "programme.places"} <= found
+    assert {one for one in found if not leads(unwrapped(app, one), writes)} == set()
 
 
 def lines(database: Database) -> list[tuple[str, str]]:

@@ -92,7 +92,7 @@ def remember_browser(
             name=account.name,
             about_id=line_id,
             subject="une nouvelle connexion à votre compte",
-            sentence=f"Votre compte a été ouvert le {french_instant(now)}, avec {visit.agent}, depuis {where} ({visit.network})."
+            sentence=f"Une connexion à votre compte a été ouverte le {french_instant(now)}, avec {visit.agent}, depuis {where} ({visit.network})."
             " Si c’est vous, vous n’avez rien à faire. Sinon, fermez cette connexion avec le lien ci-dessous, puis changez votre"
             " mot de passe.",
             now=now,

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from voucher.access.audit import note
 from voucher.access.find import locked_open_account, person_name
 from voucher.access.model import StaffAccount
-from voucher.access.words import ACTIONS
+from voucher.access.words import said
 from voucher.kernel.database import Database
 from voucher.trail.model import AuditLine
 
@@ -46,4 +46,4 @@ def did_lately(database: Database, account_id: UUID, count_max: int) -> list[Own
         .limit(count_max)
     )
     with database.read() as session:
-        return [OwnAct(row.at, ACTIONS.get(row.action, row.action), row.subject) for row in session.execute(query)]
+        return [OwnAct(row.at, said(row.action), row.subject) for row in session.execute(query)]

@@ -17,7 +17,7 @@ from voucher.access.factors.held import has_second_factor
 from voucher.access.find import ACCOUNT
 from voucher.access.grants import holds_on
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
-from voucher.access.passwords import is_password
+from voucher.access.passwords import at_present_cost, is_password
 from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage, idle_limit
 from voucher.access.tokens import new_token
 from voucher.access.tokens import token_hash as token_hash
@@ -85,6 +85,7 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime, vis
     if not is_password(account.password_hash if account else None, password) or account is None:
         note_failure(database, account_id, now)
         raise wrong
+    new_hash = at_present_cost(account.password_hash, password)
     with database.write() as session:
         # A password that changed while this one was looked at opens nothing: its sessions have just been ended.
         is_same = session.scalar(
@@ -96,6 +97,8 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime, vis
         if is_same is None:
             raise wrong
         was_right(session, one)
+        if new_hash is not None:
+            session.execute(update(StaffAccount).where(StaffAccount.id == account.id).values(password_hash=new_hash))
         stage = SessionStage.WAITING if has_second_factor(session, account.id) else SessionStage.OPEN
         token = open_session(session, account.id, now=now, door=Door.PASSWORD, stage=stage, visit=visit)
         note(session, account.id, "password_shown" if stage is SessionStage.WAITING else "signed_in", email, now)

@@ -13,7 +13,14 @@ from voucher.web.limits import client_address
 UNKNOWN_AGENT = "un navigateur inconnu"
 # What is read of a name that anybody may write.
 AGENT_READ_MAX = 300
-AGENT_LENGTH_MAX = 120
+# A letter says these names: they are ours, never words that a stranger would have us write.
+BROWSERS = frozenset(
+    {
+        "Firefox", "Firefox iOS", "Firefox Focus", "Chrome", "Chrome iOS", "Chromium", "HeadlessChrome", "Safari", "Edge", "Opera", "IE",
+        "Samsung Internet", "Brave", "Vivaldi", "DuckDuckGo", "Epiphany", "Konqueror", "UC Browser", "Yandex Browser",
+    }
+)  # fmt: skip
+SYSTEMS = frozenset({"Windows", "macOS", "iOS", "Android", "Linux", "Ubuntu", "Debian", "Fedora", "Chrome OS"})
 
 
 def visit() -> Visit:
@@ -50,8 +57,8 @@ def network_of(address: str) -> str:
 def agent_in_words(text: str) -> str:
     """Return a browser's name in words: « Firefox sur Windows »."""
     found = parse(text[:AGENT_READ_MAX])
-    if found.user_agent is None:
-        return UNKNOWN_AGENT
-    browser = found.user_agent.family.replace("Mobile", "").strip()
+    browser = " ".join(found.user_agent.family.replace("Mobile", "").split()) if found.user_agent else ""
     system = found.os.family.replace("Mac OS X", "macOS") if found.os else ""
-    return (f"{browser} sur {system}" if system else browser)[:AGENT_LENGTH_MAX]
+    if browser not in BROWSERS:
+        return UNKNOWN_AGENT
+    return f"{browser} sur {system}" if system in SYSTEMS else browser
