@@ -143,11 +143,11 @@ def test_tries_sent_together_are_all_counted_and_no_more_pass_than_may(database:
 
 
 def test_a_screen_left_open_does_not_let_one_guess_its_password_nor_closes_the_sign_in(database: Database) -> None:
-    account_id = a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
+    a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
     who = sessions.viewer_of(database, sessions.sign_in(database, EMAIL, PASSWORD, now=NOW), now=NOW)
     assert who is not None
     acts: tuple[Callable[[str], object], ...] = (
-        lambda typed: accounts.change_password(database, account_id, typed, WANTED, now=NOW),
+        lambda typed: accounts.change_password(database, who, typed, WANTED, now=NOW),
         lambda typed: confirm.confirm_password(database, who, typed, "voir", now=NOW),
     )
     for act in acts:
