@@ -234,6 +234,8 @@ def test_where_two_factors_are_asked_a_high_level_shows_them(database: Database,
     provider.somebody = Somebody(acr="eidas1")
     _, client = linked_person(app, database, Role.PROGRAMME)
     assert client.get("/personnes/").location == "/mon-compte/deuxieme-preuve"
+    # Whoever has still to add a factor proves who they are for that too.
+    assert "C’est bien vous" in there_and_back(client, "/connexion/proconnect/confirmer").text
     provider.somebody = Somebody(acr="eidas2")
     again = app.test_client()
     there_and_back(again)
