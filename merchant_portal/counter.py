@@ -154,7 +154,7 @@ def undo_redemption(redemption_id: UUID) -> Response:
             "success",
         )
     else:
-        flash(answer.sentence, "danger")
+        flash(f"{answer.sentence} Besoin d’aide : {here.settings.help_phone}.", "danger")
     return redirect(url_for("counter.today"))
 
 

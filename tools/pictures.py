@@ -95,7 +95,7 @@ def take(database: Database) -> None:
             page.fill("#code", code)
             page.press("#code", "Enter")
             page.wait_for_timeout(800)
-        page.locator("[name=service]").nth(1).check()
+        page.locator("[name=service]").first.check()
         keep("counter", page.screenshot())
         page = seated(browser, address, Role.AUDITOR, DESK)
         page.goto(f"{address}/tableau/")

@@ -26,6 +26,9 @@ BROWSER_KEY = "provider_browser"
 """What the browser alone holds, in its signed cookie: a way to the provider that another browser began ends nowhere here."""
 
 SIGN_OUT_KEY = "provider_sign_out"
+OUR_PAGE = "same-origin"
+"""What a browser says of a link that was followed on a page of ours (Fetch Metadata); old ones say nothing."""
+
 SECRET_BYTES = 32
 
 STATUS = {"provider_down": HTTPStatus.SERVICE_UNAVAILABLE, "too_many": HTTPStatus.TOO_MANY_REQUESTS}
@@ -45,12 +48,17 @@ def by_provider() -> Response:
 @public
 @shows_code
 def link_provider(token: str) -> Response:
-    """Go to the provider with a one-time link: the account there opens the link's account. Nothing is used up before the way back."""
+    """Go to the provider with a one-time link: the account there opens the link's account. Nothing is used up before the way back.
+
+    Led here by somebody else's page or message, a person first sees whose account it is: theirs is not linked to another's unawares.
+    """
+    if request.headers.get("Sec-Fetch-Site", OUR_PAGE) != OUR_PAGE:
+        return redirect(url_for("staff.link", token=token))
     return _go(link_token=token)
 
 
 @blueprint.get("/proconnect/confirmer")
-@staff()
+@staff(before_factor=True)
 def confirm_by_provider() -> Response:
     """Go to the provider, to prove again who is there."""
     return _go(is_again=True)

@@ -104,12 +104,10 @@ def me() -> str | Response:
         try:
             token = accounts.change_password(
                 here.database,
-                who.account_id,
+                who,
                 form.current.data,
                 form.wanted.data,
                 now=here.now(),
-                place_id=who.place_id,
-                is_strong=who.is_strong,
                 visit=visit(),
                 programme_name=here.settings.programme_name,
             )

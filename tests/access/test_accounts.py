@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
@@ -14,6 +15,7 @@ from tests.clients import PASSWORD, a_person
 from tests.listed import listed
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.model import StaffAccount, StaffSession
+from voucher.access.open_sessions import end_sessions_of
 from voucher.access.read import people, person
 from voucher.access.read_trail import trail
 from voucher.access.rules import SESSION_DURATION, Role, incompatible_with
@@ -139,17 +141,26 @@ def test_a_session_ends_with_time_sign_out_a_lost_role_or_a_closed_account(datab
 def test_a_changed_password_ends_every_session_but_the_one_it_begins(database: Database) -> None:
     account_id = a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
     here, elsewhere = (sessions.sign_in(database, "lea@lieu.example", PASSWORD, now=NOW) for _ in range(2))
+    who, place_id = signed_in(database, here), new_id()
     with pytest.raises(Refused, match="wrong_password"):
-        accounts.change_password(database, account_id, "not this one", WANTED, now=NOW)
+        accounts.change_password(database, who, "not this one", WANTED, now=NOW)
     assert sessions.viewer_of(database, elsewhere, now=NOW) is not None
-    place_id = new_id()
-    token = accounts.change_password(database, account_id, PASSWORD, WANTED, now=NOW, place_id=place_id)
+    sessions.choose_place(database, who, place_id)
+    token = accounts.change_password(database, who, PASSWORD, WANTED, now=NOW)
     assert sessions.viewer_of(database, here, now=NOW) is None
     assert sessions.viewer_of(database, elsewhere, now=NOW) is None
     viewer = sessions.viewer_of(database, token, now=NOW)
     assert viewer is not None
     assert (viewer.account_id, viewer.place_id) == (account_id, place_id)
     assert sessions.sign_in(database, "lea@lieu.example", WANTED, now=NOW)
+
+
+def signed_in(database: Database, token: str = "") -> sessions.Viewer:
+    found = sessions.viewer_of(
+        database, token or sessions.sign_in(database, "lea@lieu.example", PASSWORD, now=NOW), now=NOW
+    )
+    assert found is not None
+    return found
 
 
 class Between(Database):
@@ -168,8 +179,9 @@ class Between(Database):
 
 
 def test_a_password_that_changes_while_the_old_one_is_looked_at_lets_nobody_in(database: Database) -> None:
-    account_id = a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
-    slow = Between(database.url, lambda: accounts.change_password(database, account_id, PASSWORD, WANTED, now=NOW))
+    a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
+    who = signed_in(database)
+    slow = Between(database.url, lambda: accounts.change_password(database, who, PASSWORD, WANTED, now=NOW))
     with pytest.raises(Refused, match="wrong_credentials"):
         sessions.sign_in(slow, "lea@lieu.example", PASSWORD, now=NOW)
     slow.dispose()
@@ -179,14 +191,38 @@ def test_a_password_that_changes_while_the_old_one_is_looked_at_lets_nobody_in(d
 
 
 def test_a_password_chosen_with_a_link_is_not_replaced_by_who_knew_the_old_one(database: Database) -> None:
-    account_id = a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
-    token = links.print_link(database, "lea@lieu.example", now=NOW).rpartition("/")[2]
+    a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
+    who, token = signed_in(database), links.print_link(database, "lea@lieu.example", now=NOW).rpartition("/")[2]
     slow = Between(database.url, lambda: links.use_link(database, token, WANTED, now=NOW))
     with pytest.raises(Refused, match="wrong_password"):
-        accounts.change_password(slow, account_id, PASSWORD, "trois noix sous la lanterne", now=NOW)
+        accounts.change_password(slow, who, PASSWORD, "trois noix sous la lanterne", now=NOW)
     slow.dispose()
     assert slow.acts == []
     assert sessions.sign_in(database, "lea@lieu.example", WANTED, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda database, account_id: end_sessions_of(database, account_id, by=account_id, now=NOW),
+        lambda database, account_id: accounts.close_account(database, account_id, by=account_id, now=NOW),
+    ],
+    ids=["by the programme", "with its account"],
+)
+def test_a_session_that_is_ended_while_it_changes_the_password_changes_nothing_and_opens_no_other(
+    database: Database, end: Callable[[Database, UUID], object]
+) -> None:
+    account_id = a_person(database, Role.AUDITOR, now=NOW, email="lea@lieu.example")
+    who = signed_in(database)
+    slow = Between(database.url, lambda: end(database, account_id))
+    with pytest.raises(Refused):
+        accounts.change_password(slow, who, PASSWORD, WANTED, now=NOW)
+    slow.dispose()
+    assert slow.acts == []
+    with database.read() as session:
+        assert session.scalars(select(StaffSession.account_id)).all() == []
+    with pytest.raises(Refused):
+        sessions.sign_in(database, "lea@lieu.example", WANTED, now=NOW)
 
 
 def test_a_token_is_never_stored(database: Database) -> None:

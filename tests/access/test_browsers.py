@@ -127,12 +127,13 @@ def test_a_sign_in_ends_the_session_that_the_browser_held_whoever_s_it_was(datab
 
 
 def test_a_changed_password_keeps_this_browser_and_forgets_the_others(database: Database) -> None:
-    account_id = a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
+    a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
     mine, thief = after(), after(agent="Chrome sur Linux")
-    sign_in(database, mine)
+    who = sessions.viewer_of(database, sign_in(database, mine), now=NOW)
     sign_in(database, thief)
+    assert who is not None
     assert len(told(database)) == 2
-    accounts.change_password(database, account_id, PASSWORD, "cinq autres mots très longs", now=NOW, visit=after(mine))
+    accounts.change_password(database, who, PASSWORD, "cinq autres mots très longs", now=NOW, visit=after(mine))
     assert len(browsers(database)) == 1
     assert len(told(database)) == 3
     assert "Vous avez changé votre mot de passe" in told(database)[2]

@@ -1,16 +1,18 @@
 """A lost phone: somebody of the programme asks, another one confirms, and nothing of before opens the account."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
 
-from tests.clients import a_person
+from tests.clients import PASSWORD, a_person
 from tests.factors import MASTER_SECRET, add_totp, code_at, password_shown, strong, viewer_of
 from tests.listed import listed
 from voucher.access import accounts, changes, sessions
+from voucher.access.browsers import known_browser
 from voucher.access.checks import CHECKS
 from voucher.access.factors.held import factors_of
 from voucher.access.factors.recovery import new_codes, show_recovery_code
@@ -18,7 +20,8 @@ from voucher.access.factors.totp import begin_totp, confirm_totp, show_totp
 from voucher.access.model import AccountChange, Passkey, RecoveryCode, StaffSession, TotpDevice
 from voucher.access.read_changes import changes_of, had_hand_in, waiting_changes
 from voucher.access.read_trail import trail
-from voucher.access.rules import Role
+from voucher.access.rules import Door, Role
+from voucher.access.visits import Visit
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.keyset import Asked
@@ -115,6 +118,22 @@ def test_two_people_reset_and_the_person_comes_back_with_another_phone(
     assert "Remise à zéro de la deuxième preuve demandée" in said
     assert "Deuxième preuve remise à zéro" in said
     assert violations(database) == []
+
+
+def test_a_lost_phone_is_a_stranger_s_after_the_reset(
+    database: Database, pat: UUID, quentin: UUID, alice: UUID
+) -> None:
+    lost = Visit(new_browser_token="a" * 43, network="203.0.x.x", agent="Firefox sur Android")
+    with database.write() as session:
+        sessions.open_session(session, alice, now=NOW, door=Door.PASSWORD, visit=lost)
+    back = replace(lost, browser_token=lost.new_browser_token, new_browser_token="b" * 43)
+    with database.read() as session:
+        assert known_browser(session, alice, back) is not None
+    changes.confirm_change(database, asked(database, alice, pat), by=quentin, now=NEXT)
+    with database.read() as session:
+        assert known_browser(session, alice, back) is None
+    sessions.sign_in(database, "alice@lieu.example", PASSWORD, now=LATER, visit=back)
+    assert told(database, "alice@lieu.example").count("une nouvelle connexion à votre compte") == 2
 
 
 def test_the_person_is_not_one_of_the_two(database: Database, pat: UUID, quentin: UUID) -> None:

@@ -11,13 +11,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in
 from voucher.access import sessions
 from voucher.access.links import print_link
 from voucher.access.model import RoleGrant, StaffBrowser, StaffSession
 from voucher.access.open_sessions import open_sessions
-from voucher.access.rules import SESSION_DURATION, Role, idle_limit
+from voucher.access.rules import SESSION_DURATION, Door, Role, idle_limit
 from voucher.access.tokens import new_token
 from voucher.access.tries import ACCOUNT_WAITS, ADDRESS_FREE_COUNT
 from voucher.access.visits import Visit
@@ -263,6 +264,38 @@ def test_two_sign_ins_at_once_in_one_browser_open_two_sessions_and_break_nothing
     with database.read() as session:
         assert len(session.scalars(select(StaffBrowser.id)).all()) == 1
         assert len(session.scalars(select(OutboxMessage.id)).all()) == 1
+
+
+@pytest.mark.race
+def test_sessions_that_are_over_are_deleted_by_whoever_comes_in_and_hold_nobody_up(
+    postgresql_database: Database,
+) -> None:
+    """Two change their password at once: each has deleted their own session that was over, and comes to the other's."""
+    database, late = postgresql_database, NOW + timedelta(hours=13)
+    people = [a_person(database, Role.AUDITOR, now=NOW) for _ in range(2)]
+    gate, said = threading.Barrier(2), list[str]()
+    for account_id in people:
+        with database.write() as session:
+            sessions.open_session(session, account_id, now=NOW, door=Door.PASSWORD)
+
+    def come_back(account_id: UUID) -> None:
+        try:
+            with database.write() as session:
+                sessions.end_all(session, account_id)
+                gate.wait()
+                sessions.open_session(session, account_id, now=late, door=Door.PASSWORD)
+            said.append("in")
+        except OperationalError as failed:
+            said.append(str(failed.orig))
+
+    threads = [threading.Thread(target=come_back, args=(account_id,)) for account_id in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == ["in", "in"]
+    with database.read() as session:
+        assert session.scalars(select(StaffSession.started_at)).all() == [late, late]
 
 
 def test_who_tries_too_often_is_told_when_to_come_back_and_a_link_opens_at_once(database: Database) -> None:

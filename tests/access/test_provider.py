@@ -98,6 +98,23 @@ def test_a_link_links_once_ends_what_was_open_and_is_told(database: Database, pr
     assert there_and_back(app.test_client()).status_code == 403
 
 
+@pytest.mark.parametrize("led_by", ["cross-site", "same-site", "none"])
+def test_nobody_is_led_to_link_their_account_there_to_somebody_else_s_here(
+    database: Database, provider: StubProvider, led_by: str
+) -> None:
+    """Whoever was invited sends their own link around: the page says whose account it is, and its button alone goes there."""
+    app = app_by(provider, database, NOW)
+    a_person(database, Role.MEDIATOR, new_id(), now=NOW, email="luce@lieu.example")
+    path = link_path(database, "luce@lieu.example", NOW)
+    client = app.test_client()
+    led = client.get(path, headers={"Sec-Fetch-Site": led_by})
+    assert led.location == path.replace("/connexion/proconnect/lien", "/personnes/lien")
+    page = client.get(led.location).text
+    assert "luce@lieu.example" in page
+    assert path in page
+    assert "/api/v2/" in (client.get(path, headers={"Sec-Fetch-Site": "same-origin"}).location or "")
+
+
 def test_one_account_there_opens_one_here(database: Database, provider: StubProvider) -> None:
     app = app_by(provider, database, NOW)
     first, _ = linked_person(app, database, Role.MEDIATOR, new_id())

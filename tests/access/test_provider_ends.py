@@ -185,7 +185,10 @@ def test_a_proof_that_is_not_fresh_or_not_theirs_confirms_nothing(
     elif how == "no hour of proof":
         provider.lies = Lies(id_token=lambda _, claims: claims.pop("auth_time"))
     elif how == "somebody else":
+        # Who has an account here too: being somebody is not enough.
         provider.somebody = Somebody(sub="luce")
+        a_person(database, Role.AUDITOR, now=NOW, email="luce@pass.example")
+        there_and_back(app.test_client(), link_path(database, "luce@pass.example", NOW))
     elif how == "unlinked":
         with database.write() as session:
             session.execute(update(ProviderIdentity).values(ended_at=NOW))
@@ -198,9 +201,9 @@ def test_a_proof_that_is_not_fresh_or_not_theirs_confirms_nothing(
     answer = client.get(local(at_provider(there)))
     assert (answer.status_code, "Vous restez connecté." in answer.text) == (403, True)
     with database.read() as session:
-        proved = session.scalars(select(StaffSession.confirmed_at).where(StaffSession.door == Door.PROVIDER)).one()
+        own = (StaffSession.account_id == account_id, StaffSession.door == Door.PROVIDER)
+        proved = session.scalars(select(StaffSession.confirmed_at).where(*own)).one()
     assert proved == NOW - timedelta(hours=1)
-    assert account_id is not None
 
 
 def test_one_person_by_two_doors_is_one_of_the_two(database: Database, provider: StubProvider) -> None:
@@ -231,6 +234,8 @@ def test_where_two_factors_are_asked_a_high_level_shows_them(database: Database,
     provider.somebody = Somebody(acr="eidas1")
     _, client = linked_person(app, database, Role.PROGRAMME)
     assert client.get("/personnes/").location == "/mon-compte/deuxieme-preuve"
+    # Whoever has still to add a factor proves who they are for that too.
+    assert "C’est bien vous" in there_and_back(client, "/connexion/proconnect/confirmer").text
     provider.somebody = Somebody(acr="eidas2")
     again = app.test_client()
     there_and_back(again)
@@ -250,6 +255,23 @@ def test_a_password_alone_adds_no_factor_where_a_provider_opens_the_account(
         )
         assert (answer.status_code == 200) == is_added, answer.text
         assert ("entrez par lui" in answer.text) != is_added
+
+
+def test_who_counts_among_two_is_linked_to_somebody_else_by_two(database: Database, provider: StubProvider) -> None:
+    """Somebody of the programme sends a link and reads the mailbox: it replaces no identity, which may be the second factor there."""
+    app = app_by(provider, database, NOW)
+    account_id, _ = linked_person(app, database, Role.PROGRAMME)
+    first, second = (a_person(database, Role.PROGRAMME, now=NOW) for _ in range(2))
+    provider.somebody = Somebody(sub="un autre sub")
+    path = link_path(database, "personne-programme@lieu.example", NOW)
+    answer = there_and_back(app.test_client(), path)
+    assert (answer.status_code, "Ce lien ne relie pas à ProConnect." in answer.text) == (403, True)
+    assert outcomes(database) == [(account_id, True)]
+    change_id = changes.ask_reset(database, account_id, by=first, now=NOW)
+    assert change_id is not None
+    changes.confirm_change(database, change_id, by=second, now=NOW)
+    assert there_and_back(app.test_client(), path).status_code == 302
+    assert outcomes(database) == [(account_id, False), (account_id, True)]
 
 
 def test_who_counts_among_two_is_unlinked_by_two(database: Database, provider: StubProvider) -> None:

@@ -16,6 +16,7 @@ from voucher.access.factors.held import factors_of
 from voucher.access.factors.recovery import CODE_COUNT, new_codes, show_recovery_code
 from voucher.access.factors.totp import remove_totp
 from voucher.access.model import RecoveryCode
+from voucher.access.open_sessions import end_sessions_of
 from voucher.access.rules import Role
 from voucher.access.sessions import Viewer
 from voucher.access.tries import TOO_MANY
@@ -63,6 +64,15 @@ def test_each_of_ten_codes_opens_once(database: Database, who: Viewer) -> None:
     assert len(told) == CODE_COUNT
     assert "Il vous en reste 9." in told[0]
     assert not any(code in text for code in codes for text in told)
+
+
+def test_a_session_that_has_been_ended_makes_no_codes(database: Database, who: Viewer) -> None:
+    """Whoever took it asked for them, and its person closed it while they were made."""
+    codes = new_codes(database, who, now=NEXT)
+    end_sessions_of(database, who.account_id, by=who.account_id, now=NEXT)
+    with pytest.raises(Refused, match="signed_out"):
+        new_codes(database, who, now=NEXT)
+    assert show(database, who, codes[0]) == CODE_COUNT - 1
 
 
 def test_a_code_is_typed_as_people_type(database: Database, who: Viewer) -> None:

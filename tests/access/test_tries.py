@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import event, func, select, update
 
 from tests.clients import PASSWORD, a_person
@@ -142,11 +143,11 @@ def test_tries_sent_together_are_all_counted_and_no_more_pass_than_may(database:
 
 
 def test_a_screen_left_open_does_not_let_one_guess_its_password_nor_closes_the_sign_in(database: Database) -> None:
-    account_id = a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
+    a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
     who = sessions.viewer_of(database, sessions.sign_in(database, EMAIL, PASSWORD, now=NOW), now=NOW)
     assert who is not None
     acts: tuple[Callable[[str], object], ...] = (
-        lambda typed: accounts.change_password(database, account_id, typed, WANTED, now=NOW),
+        lambda typed: accounts.change_password(database, who, typed, WANTED, now=NOW),
         lambda typed: confirm.confirm_password(database, who, typed, "voir", now=NOW),
     )
     for act in acts:
@@ -201,6 +202,24 @@ def test_whoever_is_asked_the_same_statements_run_and_one_hash(
     first, *others = done.values()
     assert [one.count("hash") for one in first] == [1, 1, 0, 0]
     assert all(other == first for other in others)
+
+
+def test_a_hash_of_another_cost_is_made_anew_at_the_next_sign_in(database: Database) -> None:
+    account_id = a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
+    present = passwords.hasher
+    other = PasswordHasher(time_cost=present.time_cost + 1, memory_cost=present.memory_cost, parallelism=1)
+
+    def stored() -> str:
+        with database.read() as session:
+            return session.scalars(select(StaffAccount.password_hash).where(StaffAccount.id == account_id)).one() or ""
+
+    with database.write() as session:
+        session.execute(update(StaffAccount).values(password_hash=other.hash(PASSWORD)))
+    before = stored()
+    assert [said(database, "not this one"), stored() == before] == ["wrong_credentials", True]
+    assert said(database, PASSWORD) == "in"
+    assert not present.check_needs_rehash(after := stored())
+    assert [said(database, PASSWORD), stored() == after] == ["in", True]
 
 
 def test_a_wrong_password_leaves_its_line_and_an_address_that_is_nobody_s_is_kept_nowhere(database: Database) -> None:

@@ -74,6 +74,7 @@ def test_scans_during_a_check_and_during_a_result_wait_their_turn(
         page.route("**/api/check", slowly, times=1)
         for code in codes[:3]:
             scanner.scan(code)
+        expect(page.locator("[data-say]")).to_have_text("Code lu.", timeout=200)
         expect(tray).to_have_count(3)
         labels = tray.locator("[name=label]").evaluate_all("all => all.map((one) => one.value)")
         assert labels == sorted(labels), "in the order they came"

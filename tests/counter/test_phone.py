@@ -98,6 +98,10 @@ def test_zoomed_to_400_nothing_covers_what_has_the_focus(
                 page.wait_for_timeout(20)
                 covered.append(page.evaluate(_IS_COVERED))
             assert [one for one in covered if one] == [], size
+            page.evaluate("() => Pass.result.show('no', 'Non', 'Ce chèque a déjà été encaissé. '.repeat(5), 'Rien.')")
+            shape = page.locator(".result-shape")
+            top = "one => { one.closest('dialog').scrollTop = 0; return one.getBoundingClientRect().top; }"
+            assert shape.evaluate(top) >= 0, "the word can be read whole"
             page.context.close()
 
 

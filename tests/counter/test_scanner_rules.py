@@ -58,6 +58,14 @@ def test_a_radio_link_that_stutters_cuts_no_code() -> None:
     assert play((URL[:70], 0, 5), (URL[70:] + "\n", 70 * 5 + 600, 5))["told"] == [URL]
 
 
+def test_a_scanner_that_stumbles_over_its_first_keys_is_one_all_the_same() -> None:
+    assert play((URL[:4], 0, 120), (URL[4:] + "\n", 600, 5)) == {"told": [URL], "pressed": []}
+    assert play(("C 00", 0, 80), ("0001JN5RNF\n", 400, 5)) == {"told": ["C 000001JN5RNF"], "pressed": []}
+    assert play(("0g7k", 0, 110), (URL + "\n", 600, 5))["told"] == [URL], (
+        "what a person typed just before is not the scanner's"
+    )
+
+
 def test_no_scan_is_lost_whatever_the_speeds() -> None:
     dice = random.Random(10)
     at, parts, scans = 0.0, [], []

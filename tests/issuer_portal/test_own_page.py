@@ -68,6 +68,16 @@ def test_a_person_changes_their_own_name_and_the_trail_keeps_the_one_before(data
     assert named(database, luce)[0] == "Luce Arbre"
 
 
+@pytest.mark.parametrize("typed", ["Zoé-Anne Héron", "zoe anne  HERON", "Zoe\u0301 Anne He\u0301ron"])
+def test_nobody_takes_the_name_of_somebody_else(database: Database, luce: UUID, pat: UUID, typed: str) -> None:
+    """Whoever signs, prepares or asks is read by a name."""
+    app = app_for(database, NOW)
+    assert "Votre nom est changé." in post(sign_in(app, database, pat), "/mon-compte/nom", name="Zoé-Anne Héron")
+    said = post(sign_in(app, database, luce), "/mon-compte/nom", name=typed)
+    assert "Une autre personne porte ce nom ici." in said
+    assert named(database, luce)[0] == "Camille Exemple"
+
+
 def test_the_same_name_leaves_no_line(database: Database, luce: UUID) -> None:
     client = sign_in(app_for(database, NOW), database, luce)
     assert "Nom changé" not in post(client, "/mon-compte/nom", name="Camille Exemple")

@@ -171,7 +171,8 @@ def test_too_many_codes_are_answered_429_with_what_to_do(sqlite_database: Databa
 
 def test_two_people_of_the_programme_reset_a_lost_phone(database: Database) -> None:
     app = app_for(database, NOW)
-    pat, quentin = (signed_in_client(app, database, Role.PROGRAMME) for _ in range(2))
+    pat = sign_in(app, database, a_person(database, Role.PROGRAMME, now=NOW, email="pat@lieu.example"))
+    quentin = signed_in_client(app, database, Role.PROGRAMME)
     luce = a_person(database, Role.MEDIATOR, NOWHERE, now=NOW, email="luce@lieu.example")
     there = f"/personnes/{luce}"
     assert "Deuxième preuve : aucune." in pat.get(there).text
@@ -187,6 +188,9 @@ def test_two_people_of_the_programme_reset_a_lost_phone(database: Database) -> N
     waiting = re.findall(r'href="(/personnes/a-confirmer/[^"]+)"', quentin.get("/personnes/a-confirmer").text)[0]
     assert "Vous avez fait cette demande." in pat.get(waiting).text
     assert "Vérifiez de vive voix que Camille Exemple l’a demandé." in quentin.get(waiting).text
+    # A name is one's own to change: whoever confirms reads who asked by the address.
+    for page in (waiting, "/personnes/a-confirmer"):
+        assert "pat@lieu.example" in quentin.get(page).text
     assert post(quentin, waiting).location == there
     page = quentin.get(there).text
     assert "La deuxième preuve de Camille Exemple est remise à zéro." in page

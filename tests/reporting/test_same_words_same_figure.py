@@ -66,7 +66,9 @@ def test_the_same_words_give_the_same_figure_on_every_page_of_the_demonstration(
             access = access_of(app, rule.endpoint) or frozenset()
             is_read = "GET" in (rule.methods or ()) and not rule.arguments and not NOT_WALKED.search(rule.rule)
             if is_read and (not access or Role.AUDITOR in access):
-                for label, figure in said_figures(client.get(rule.rule).get_data(as_text=True)):
+                answer = client.get(rule.rule)
+                # A page that leads elsewhere (the second step of a sign-in) shows no figure.
+                for label, figure in () if answer.location else said_figures(answer.get_data(as_text=True)):
                     figures[label][figure].add(rule.rule)
         todo = to_do(database)
         with database.read() as session:

@@ -26,8 +26,8 @@ from voucher.access.links import end_links, put_password, queue_link
 from voucher.access.model import RoleGrant, StaffAccount
 from voucher.access.passwords import hash_password, is_password
 from voucher.access.provider.identities import end_identity
-from voucher.access.rules import ROLE_NAMES, Door, LinkEnd, Origin, Role
-from voucher.access.sessions import NOWHERE, Visit, end_all, open_session
+from voucher.access.rules import ROLE_NAMES, LinkEnd, Origin, Role
+from voucher.access.sessions import NOWHERE, Viewer, Visit, end_all, open_session, take_session
 from voucher.access.strength import password_weakness
 from voucher.access.tries import Guess, begin_try, note_failure, was_right
 from voucher.kernel.calendar import french_instant, paris_day
@@ -125,30 +125,28 @@ def shut(session: Session, account: Row[*tuple[Any, ...]], *, by: UUID | None, n
 
 def change_password(
     database: Database,
-    account_id: UUID,
+    who: Viewer,
     current: str,
     wanted: str,
     *,
     now: datetime,
-    place_id: UUID | None = None,
-    is_strong: bool = False,
     visit: Visit = NOWHERE,
     programme_name: str = "",
 ) -> str:
-    """Change one's own password: every session ends, and the token of a new one, at the same counter and
-    as strong, is returned.
+    """Change one's own password: every session ends, and the token of the one in place of this one, by the same door, at the same
+    counter and as strong, is returned.
 
-    Raises Refused for a wrong current or a weak new password. Who sits at a screen left open cannot guess at leisure: wrong ones
+    Raises Refused for a wrong current or a weak new password, and where this session has just been ended. Who sits at a screen left open cannot guess at leisure: wrong ones
     make the next wait.
     """
     wrong = Refused("wrong_password", "Ce n’est pas votre mot de passe actuel. Écrivez-le de nouveau.", "current")
-    one = begin_try(database, Guess.AGAIN, str(account_id), visit=NOWHERE, now=now)
+    one = begin_try(database, Guess.AGAIN, str(who.account_id), visit=NOWHERE, now=now)
     with database.read() as session:
         account = session.execute(
-            ACCOUNT.where(StaffAccount.id == account_id, StaffAccount.closed_at.is_(None))
+            ACCOUNT.where(StaffAccount.id == who.account_id, StaffAccount.closed_at.is_(None))
         ).one_or_none()
     if not is_password(account.password_hash if account else None, current) or account is None:
-        note_failure(database, account_id, now)
+        note_failure(database, who.account_id, now)
         raise wrong
     with database.write() as session:
         was_right(session, one)
@@ -156,10 +154,11 @@ def change_password(
         raise Refused("weak_password", weakness, "wanted")
     password_hash = hash_password(wanted)
     with database.write() as session:
-        if locked_account(session, account_id).password_hash != account.password_hash:
+        if locked_account(session, account.id).password_hash != account.password_hash:
             raise wrong
-        put_password(session, account_id, password_hash, now, but=known_browser(session, account_id, visit))
-        line_id = note(session, account_id, "password_changed", account.email, now)
+        before = take_session(session, who)
+        put_password(session, account.id, password_hash, now, but=known_browser(session, account.id, visit))
+        line_id = note(session, account.id, "password_changed", account.email, now)
         sentence = f"Vous avez changé votre mot de passe le {french_instant(now)}. Vos autres connexions sont fermées."
         write_to_person(
             session,
@@ -170,12 +169,4 @@ def change_password(
             sentence=sentence,
             now=now,
         )
-        return open_session(
-            session,
-            account_id,
-            now=now,
-            door=Door.PASSWORD,
-            is_strong=is_strong,
-            visit=visit,
-            place_id=place_id,
-        )
+        return open_session(session, now=now, is_strong=who.is_strong, visit=visit, **before)

@@ -54,7 +54,9 @@ def refuse_grant(
             continue
         if one.until_on is None or one.scope_id != scope_id:
             raise Refused(
-                "role_held", "Cette personne a déjà ce rôle. Retirez-le d’abord pour en changer l’organisme.", "role"
+                "role_held",
+                "Cette personne a déjà ce rôle. Retirez-le d’abord pour en changer l’organisme ou le dernier jour.",
+                "role",
             )
         if until_on is not None and until_on <= one.until_on:
             raise Refused(

@@ -15,8 +15,14 @@ from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.browsers import forget_browsers, remember_browser
-from voucher.access.factors.held import end_factors, has_second_factor
-from voucher.access.find import NOBODY_THERE, locked_account, locked_account_at, locked_open_account
+from voucher.access.factors.held import does_provider_open, end_factors, has_second_factor
+from voucher.access.find import (
+    NOBODY_THERE,
+    counts_among_two,
+    locked_account,
+    locked_account_at,
+    locked_open_account,
+)
 from voucher.access.letters import send_link, write_to_person
 from voucher.access.model import AccountLink, LinkSecret, ProviderIdentity, StaffAccount
 from voucher.access.passwords import hash_password
@@ -177,9 +183,13 @@ def may_link_provider(session: Session, link: Row[*tuple[Any, ...]]) -> bool:
     """Say whether a link may let an identity provider open its account.
 
     Not one that its person asked alone: whoever reads the mailbox asks it. Not where a second factor stands: the provider's word
-    would do without it, and taking a second factor off takes two people.
+    would do without it, and taking a second factor off takes two people. Nor in place of the identity of who counts among two, which
+    may be that person's second factor.
     """
-    return link.asked_from is not Origin.PERSON and not has_second_factor(session, link.account_id)
+    account_id = link.account_id
+    if link.asked_from is Origin.PERSON or has_second_factor(session, account_id):
+        return False
+    return not (counts_among_two(session, account_id) and does_provider_open(session, account_id))
 
 
 def serve_link(session: Session, link_id: UUID, now: datetime) -> None:

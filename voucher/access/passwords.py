@@ -54,3 +54,11 @@ def is_password(stored_hash: str | None, password: str) -> bool:
     except (VerificationError, InvalidHashError):
         return False
     return stored_hash is not None and text is not None
+
+
+def at_present_cost(stored_hash: str, password: str) -> str | None:
+    """Return a new hash of a password that was just right, where the stored one was made at another cost; else None.
+
+    A hash of another cost takes another time, which would tell an account from none.
+    """
+    return hash_password(password) if hasher.check_needs_rehash(stored_hash) else None

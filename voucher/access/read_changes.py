@@ -28,7 +28,10 @@ class LinkState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change that takes two people. `what` is French; who asked or decided is a name, None for the host."""
+    """A change that takes two people. `what` is French; who asked or decided is a name, None for the host.
+
+    A name is its person's own to change: whoever confirms reads the address of who asked.
+    """
 
     id: UUID
     account_id: UUID
@@ -40,6 +43,7 @@ class Change:
     scope_id: UUID | None
     asked_by: UUID | None
     asked_by_name: str | None
+    asked_by_email: str | None
     asked_at: datetime
     outcome: str | None
     decided_by_name: str | None
@@ -119,6 +123,7 @@ def _changes_query() -> Select[*tuple[Any, ...]]:
             *AccountChange.__table__.columns,
             StaffAccount.name,
             _ASKER.name.label("asked_by_name"),
+            _ASKER.email.label("asked_by_email"),
             _DECIDER.name.label("decided_by_name"),
         )
         .join(StaffAccount, StaffAccount.id == AccountChange.account_id)
@@ -142,6 +147,7 @@ def _changes(database: Database, query: Select[*tuple[Any, ...]]) -> list[Change
             scope_id=row.scope_id,
             asked_by=row.asked_by,
             asked_by_name=row.asked_by_name,
+            asked_by_email=row.asked_by_email,
             asked_at=row.asked_at,
             outcome=row.outcome,
             decided_by_name=row.decided_by_name,

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, func, or_, select
 
 from voucher.access.model import StaffAccount
-from voucher.access.words import ACTIONS, codes_of
+from voucher.access.words import codes_of, said
 from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
@@ -67,7 +67,7 @@ def trail(database: Database, asked: Asked) -> Page[TrailLine]:
             at=row.at,
             who=row.who,
             email=row.email,
-            action=ACTIONS.get(row.action, row.action),
+            action=said(row.action),
             subject=row.subject,
         )
         for row in page.rows

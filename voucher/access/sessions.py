@@ -6,6 +6,7 @@ A session whose password was right waits while its person has a second factor to
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Date, Select, bindparam, delete, insert, select, update
@@ -17,7 +18,7 @@ from voucher.access.factors.held import has_second_factor
 from voucher.access.find import ACCOUNT
 from voucher.access.grants import holds_on
 from voucher.access.model import RoleGrant, StaffAccount, StaffSession
-from voucher.access.passwords import is_password
+from voucher.access.passwords import at_present_cost, is_password
 from voucher.access.rules import SESSION_DURATION, STEP_DURATION, Door, Role, SessionStage, idle_limit
 from voucher.access.tokens import new_token
 from voucher.access.tokens import token_hash as token_hash
@@ -33,7 +34,11 @@ from voucher.kernel.refusals import Refused
 SEEN_EVERY = timedelta(minutes=1)
 """How exactly it is noted when a person was seen last: a session that stays idle ends that much too early, at most."""
 
-SIGNED_OUT = "Votre connexion est terminée. Rien n’a changé. Reconnectez-vous, puis recommencez."
+SIGNED_OUT = (
+    "Votre connexion est terminée. Reconnectez-vous, et voyez si ce que vous demandiez est fait avant de recommencer."
+)
+"""What is said of a session that ended while its person was acting: perhaps by the same act, sent twice, which was done once."""
+
 WAITING_OVER = "Dix minutes ont passé depuis votre mot de passe. Connectez-vous de nouveau."
 """What is said of a session that waited too long."""
 
@@ -85,6 +90,7 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime, vis
     if not is_password(account.password_hash if account else None, password) or account is None:
         note_failure(database, account_id, now)
         raise wrong
+    new_hash = at_present_cost(account.password_hash, password)
     with database.write() as session:
         # A password that changed while this one was looked at opens nothing: its sessions have just been ended.
         is_same = session.scalar(
@@ -96,6 +102,8 @@ def sign_in(database: Database, email: str, password: str, *, now: datetime, vis
         if is_same is None:
             raise wrong
         was_right(session, one)
+        if new_hash is not None:
+            session.execute(update(StaffAccount).where(StaffAccount.id == account.id).values(password_hash=new_hash))
         stage = SessionStage.WAITING if has_second_factor(session, account.id) else SessionStage.OPEN
         token = open_session(session, account.id, now=now, door=Door.PASSWORD, stage=stage, visit=visit)
         note(session, account.id, "password_shown" if stage is SessionStage.WAITING else "signed_in", email, now)
@@ -119,7 +127,9 @@ def open_session(
     The session that the browser held before ends, whoever's it was; an open one makes the browser known, and tells the person where it
     or its network is new.
     """
-    session.execute(delete(StaffSession).where(StaffSession.ends_at < now))
+    # Those that another transaction is deleting are left to it: two that waited for each other would never end.
+    over = select(StaffSession.token_sha256).where(StaffSession.ends_at < now).with_for_update(skip_locked=True)
+    session.execute(delete(StaffSession).where(StaffSession.token_sha256.in_(over)))
     if visit.session_token:
         session.execute(delete(StaffSession).where(StaffSession.token_sha256 == token_hash(visit.session_token)))
     browser_id = None
@@ -207,20 +217,33 @@ def change_token(database: Database, viewer: Viewer) -> str:
     return token
 
 
-def renew_session(session: Session, token_sha256: bytes, *, now: datetime, visit: Visit, is_strong: bool) -> str:
-    """End every session of the person of this one, whose factors change, and return the token of the one that goes on in its place.
-
-    It keeps the door and the counter. Raises Refused where this one has just been ended.
-    """
+def take_session(session: Session, who: Viewer) -> dict[str, Any]:
+    """End the session of who acts and return what the one in its place keeps: person, door, counter. Raises Refused: it has just been ended."""
     before = session.execute(
         delete(StaffSession)
-        .where(StaffSession.token_sha256 == token_sha256, StaffSession.stage == SessionStage.OPEN)
+        .where(StaffSession.token_sha256 == who.token_sha256, StaffSession.stage == SessionStage.OPEN)
         .returning(StaffSession.account_id, StaffSession.door, StaffSession.place_id, StaffSession.provider_hint)
     ).one_or_none()
     if before is None:
-        raise Refused("session_ended", "Votre connexion est terminée. Connectez-vous de nouveau.")
-    end_all(session, before.account_id)
-    return open_session(session, now=now, visit=visit, is_strong=is_strong, **before._asdict())
+        raise Refused("signed_out", SIGNED_OUT)
+    return before._asdict()
+
+
+def hold_session(session: Session, who: Viewer) -> None:
+    """Lock the session of who acts until the end of the transaction. Raises Refused: it has just been ended."""
+    stands = select(StaffSession.id).where(StaffSession.token_sha256 == who.token_sha256)
+    if session.scalar(stands.with_for_update()) is None:
+        raise Refused("signed_out", SIGNED_OUT)
+
+
+def renew_session(session: Session, who: Viewer, *, now: datetime, visit: Visit, is_strong: bool) -> str:
+    """End every session of who acts, whose factors change, and return the token of the one that goes on in its place.
+
+    It keeps the door and the counter. Raises Refused where theirs has just been ended.
+    """
+    before = take_session(session, who)
+    end_all(session, who.account_id)
+    return open_session(session, now=now, visit=visit, is_strong=is_strong, **before)
 
 
 _VIEWER = (

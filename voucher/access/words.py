@@ -71,6 +71,11 @@ OUTCOMES: dict[str | None, str] = {
 """The word of each outcome of a change."""
 
 
+def said(action: str) -> str:
+    """Return what an act is called; other rooms note theirs in French already."""
+    return ACTIONS.get(action, action)
+
+
 def codes_of(text: str) -> list[str]:
     """Return the acts whose French word holds a text."""
     return [code for code, word in ACTIONS.items() if text.casefold() in word.casefold()]

@@ -103,7 +103,7 @@ def add_passkey(
             sentence=f"Vous avez ajouté la clé d’accès « {label} » le {french_instant(now)}. Elle ouvre votre compte.",
             now=now,
         )
-        return renew_session(session, viewer.token_sha256, now=now, visit=visit, is_strong=True)
+        return renew_session(session, viewer, now=now, visit=visit, is_strong=True)
 
 
 def own_passkeys(database: Database, account_id: UUID) -> list[OwnPasskey]:
@@ -152,7 +152,7 @@ def remove_passkey(
             sentence=f"Vous avez retiré la clé d’accès « {label} » le {french_instant(now)}. Vos autres connexions sont fermées.{'' if is_held else ALONE}",
             now=now,
         )
-        return renew_session(session, viewer.token_sha256, now=now, visit=visit, is_strong=viewer.is_strong and is_held)
+        return renew_session(session, viewer, now=now, visit=visit, is_strong=viewer.is_strong and is_held)
 
 
 _LIVE = select(Passkey.credential_id).where(Passkey.removed_at.is_(None))

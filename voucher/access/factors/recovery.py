@@ -16,7 +16,7 @@ from voucher.access.find import locked_open_account
 from voucher.access.letters import write_to_person
 from voucher.access.model import RecoveryCode
 from voucher.access.passwords import hash_password, is_password
-from voucher.access.sessions import NOWHERE, WAITING_OVER, Viewer, Visit, open_waiting
+from voucher.access.sessions import NOWHERE, WAITING_OVER, Viewer, Visit, hold_session, open_waiting
 from voucher.access.tries import Guess, was_right
 from voucher.kernel.base32 import ALPHABET, as_printed
 from voucher.kernel.calendar import french_instant
@@ -34,12 +34,13 @@ _BEGINNING = 4
 
 
 def new_codes(database: Database, viewer: Viewer, *, now: datetime) -> list[str]:
-    """Return ten new codes of twelve characters; those before serve no more. Raises Refused for who has no second factor."""
+    """Return ten new codes of twelve characters; those before serve no more. Raises Refused for who has no second factor, or is no more signed in."""
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(CHARACTERS)) for _ in range(CODE_COUNT)]
     hashes = [hash_password(code) for code in codes]  # slow on purpose: nobody waits for it with the writer's turn
     with database.write() as session:
         account = locked_open_account(session, viewer.account_id)
         refuse_without_proof(session, account.id, door=viewer.door, is_strong=viewer.is_strong)
+        hold_session(session, viewer)
         if not has_second_factor(session, account.id):
             raise Refused(
                 "no_factor",

@@ -8,6 +8,7 @@ from sqlalchemy import Row, delete
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
+from voucher.access.browsers import forget_browsers
 from voucher.access.factors.held import end_factors
 from voucher.access.letters import write_to_person
 from voucher.access.model import StaffSession
@@ -25,6 +26,8 @@ def reset_factors(session: Session, account: Row[*tuple[Any, ...]], by: UUID | N
     end_factors(session, account.id, now)
     end_identity(session, account.id, now)
     session.execute(delete(StaffSession).where(StaffSession.account_id == account.id))
+    # The lost phone is a stranger's: its tries wait, and the person is told of it.
+    forget_browsers(session, account.id)
     line_id = note(session, by, "factors_reset", account.email, now)
     write_to_person(
         session,

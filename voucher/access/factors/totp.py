@@ -137,7 +137,7 @@ def confirm_totp(
             ),
             now=now,
         )
-        return renew_session(session, viewer.token_sha256, now=now, visit=visit, is_strong=True)
+        return renew_session(session, viewer, now=now, visit=visit, is_strong=True)
 
 
 def remove_totp(database: Database, viewer: Viewer, *, is_required: bool, now: datetime, visit: Visit = NOWHERE) -> str:
@@ -164,7 +164,7 @@ def remove_totp(database: Database, viewer: Viewer, *, is_required: bool, now: d
             ),
             now=now,
         )
-        return renew_session(session, viewer.token_sha256, now=now, visit=visit, is_strong=is_held)
+        return renew_session(session, viewer, now=now, visit=visit, is_strong=is_held)
 
 
 def show_totp(

@@ -6,11 +6,14 @@ globalThis.Pass ??= {};
 Pass.Bursts = class {
   static GAP_MS = 50; // between two keys of a scanner; nobody types so fast six times in a row
   static LEAST = 6;
+  static RUN_MS = 400; // keys that follow each other so are one run: a scanner may stumble over its first ones
   static SILENCE_MS = 700; // after which a scanner has done, whatever it wrote: a radio link may stutter
   static WHOLE_MS = 60; // the same, once what it wrote is a whole code
   static TAIL_MS = 600; // in which a late Enter, or a second one, still belongs to the scanner
 
   #run = [];
+  #fastFrom = 0; // where in the run the keys that follow each other without a gap begin
+  #isScan = false;
   #lastAt = -Infinity;
   #endedAt = -Infinity;
   #isWhole;
@@ -22,7 +25,7 @@ Pass.Bursts = class {
 
   /* Whether what came so far is a scanner's. */
   get isScan() {
-    return this.#run.length >= Pass.Bursts.LEAST;
+    return this.#isScan;
   }
 
   /* One key that writes: { character, code, isShifted, at }. Returns what the page must know: `ended`: the keys of a burst that was
@@ -30,7 +33,9 @@ Pass.Bursts = class {
   write(key) {
     const isFirst = !this.#run.length || this.#isOver(key.at);
     const ended = isFirst ? this.#end(this.#lastAt) : null;
+    if (key.at - this.#lastAt > Pass.Bursts.GAP_MS) this.#fastFrom = this.#run.length;
     this.#run.push(key);
+    this.#isScan ||= this.#run.length - this.#fastFrom >= Pass.Bursts.LEAST;
     this.#lastAt = key.at;
     this.#endedAt = -Infinity; // the Enter that follows belongs to what is written now
     return { ended, isFirst, isScan: this.isScan };
@@ -51,14 +56,23 @@ Pass.Bursts = class {
   #isOver(at) {
     const gap = at - this.#lastAt;
     if (gap <= Pass.Bursts.GAP_MS) return false;
-    if (!this.isScan || gap > Pass.Bursts.SILENCE_MS) return true;
+    if (gap > (this.isScan ? Pass.Bursts.SILENCE_MS : Pass.Bursts.RUN_MS)) return true;
+    if (!this.isScan) return false;
     return gap > Pass.Bursts.WHOLE_MS && this.#isWhole(this.#run);
   }
 
   #end(at) {
-    const ended = this.isScan ? this.#run : null;
+    const ended = this.isScan ? this.#ofScanner() : null;
     if (ended) this.#endedAt = at;
     this.#run = [];
+    this.#fastFrom = 0;
+    this.#isScan = false;
     return ended;
+  }
+
+  /* The whole run; but what a person typed just before a whole code is not part of it. */
+  #ofScanner() {
+    const fast = this.#run.slice(this.#fastFrom);
+    return !this.#isWhole(this.#run) && this.#isWhole(fast) ? fast : this.#run;
   }
 };

@@ -20,10 +20,22 @@ Pass.result = (() => {
   const unread = []; // answers that came while another was shown: each is read in its turn
   let shown = null;
 
+  let audio = null;
+
+  /* A phone lets a page sound only after a touch. */
+  function wake() {
+    try {
+      audio ??= new AudioContext();
+      audio.resume();
+    } catch {
+      /* A device without sound. */
+    }
+  }
+
   function sound(kind) {
     const { pitches, wave, shake } = SOUNDS[kind];
     try {
-      const audio = (sound.context ??= new AudioContext());
+      audio ??= new AudioContext();
       const gain = audio.createGain();
       gain.gain.value = 0.2;
       gain.connect(audio.destination);
@@ -77,6 +89,7 @@ Pass.result = (() => {
     if (!event.target.closest("a, [data-result-undo]")) close();
   });
   dialog.addEventListener("close", readNext);
+  document.addEventListener("pointerdown", wake);
   document.addEventListener("typing", close);
 
   return { show, close, sound, undoButton: part("undo"), dialog };

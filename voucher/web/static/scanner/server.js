@@ -14,6 +14,7 @@ Pass.Server = class {
 
   constructor(form) {
     this.#form = form;
+    this.#tell("Réseau : bon.", false); // the page has just come
   }
 
   /* Return the answer. Throws one of: "silent" (no answer came), "signed_out", "forbidden", "broken" (the server did not understand). */

@@ -88,7 +88,6 @@ Pass.drawTray = (form, acts) => {
     const name = booklets.length > 1 ? `Encaisser le carnet ${first.booklet} : ` : "Encaisser ";
     act.textContent = first ? `${name}${vouchers(first.count)} — ${euros(first.cents)}` : "Encaisser";
     if (desk.attempt) act.textContent = "En attente de réponse…";
-    act.toggleAttribute("data-busy", Boolean(desk.attempt));
     act.setAttribute("aria-disabled", String(Boolean(desk.attempt)));
   }
 
