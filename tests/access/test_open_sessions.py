@@ -5,19 +5,20 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in
-from voucher.access import sessions
+from voucher.access import browsers, sessions
 from voucher.access.links import print_link
 from voucher.access.model import RoleGrant, StaffBrowser, StaffSession
-from voucher.access.open_sessions import open_sessions
+from voucher.access.open_sessions import end_other_sessions, end_session, open_sessions
 from voucher.access.rules import SESSION_DURATION, Door, Role, idle_limit
 from voucher.access.tokens import new_token
 from voucher.access.tries import ACCOUNT_WAITS, ADDRESS_FREE_COUNT
@@ -264,6 +265,40 @@ def test_two_sign_ins_at_once_in_one_browser_open_two_sessions_and_break_nothing
     with database.read() as session:
         assert len(session.scalars(select(StaffBrowser.id)).all()) == 1
         assert len(session.scalars(select(OutboxMessage.id)).all()) == 1
+
+
+@pytest.mark.race
+@pytest.mark.parametrize("all_others", [False, True], ids=["one", "all the others"])
+def test_a_session_is_ended_before_or_after_its_browser_signs_in_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch, all_others: bool
+) -> None:
+    """Its browser is forgotten with it: a sign-in that has just found the browser known ends first, and keeps it."""
+    account_id = a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
+    here = sessions.viewer_of(database, sessions.sign_in(database, EMAIL, PASSWORD, now=NOW), now=NOW)
+    phone = Visit(new_browser_token=new_token(), network="203.0.x.x", agent="Firefox sur Windows")
+    sessions.sign_in(database, EMAIL, PASSWORD, now=NOW, visit=phone)
+    assert here is not None
+    (old,) = (one.id for one in open_sessions(database, account_id, idle=USUAL_IDLE_LIMITS, now=NOW) if one.network)
+    again, said = replace(phone, browser_token=phone.new_browser_token, new_browser_token=new_token()), list[str]()
+
+    def end() -> None:
+        try:
+            end_other_sessions(database, here, now=NOW) if all_others else end_session(database, here, old, now=NOW)
+            said.append("ended")
+        except IntegrityError as failed:
+            said.append(str(failed.orig))
+
+    ending, rest = threading.Thread(target=end), browsers._remember_network
+
+    def meanwhile(*known: Any) -> bool:
+        ending.start()
+        ending.join(0.5)
+        return rest(*known)
+
+    monkeypatch.setattr(browsers, "_remember_network", meanwhile)
+    sessions.sign_in(database, EMAIL, PASSWORD, now=NOW, visit=again)
+    ending.join()
+    assert said == ["ended"]
 
 
 @pytest.mark.race

@@ -12,9 +12,9 @@ from argon2 import PasswordHasher
 from sqlalchemy import event, func, select, update
 
 from tests.clients import PASSWORD, a_person
-from voucher.access import accounts, confirm, links, passwords, sessions
+from voucher.access import accounts, confirm, links, passwords, sessions, steps
 from voucher.access.model import StaffAccount, StaffSession
-from voucher.access.rules import Role
+from voucher.access.rules import Role, StepPurpose
 from voucher.access.tokens import new_token
 from voucher.access.tries import ACCOUNT_WAITS, ADDRESS_FREE_COUNT, TooManyTries
 from voucher.access.visits import Visit
@@ -248,3 +248,19 @@ def test_a_delay_is_forgotten_with_time_and_its_row_with_it(database: Database) 
     with database.write() as session:
         assert [slow.take(session, "one", later), slow.take(session, "one", later)] == [None, None]
     assert forget_ended(database, later) == 1
+
+
+@pytest.mark.race
+def test_what_is_over_is_deleted_without_waiting_for_whoever_holds_it(postgresql_database: Database) -> None:
+    """Two that wait for each other would never end: the job and a sign-in, or two sign-ins."""
+    database, later = postgresql_database, NOW + timedelta(days=2)
+    slow = GrowingDelay("slow", (timedelta(),), timedelta(hours=1))
+    with database.write() as session:
+        assert [slow.take(session, key, NOW) for key in ("one", "two")] == [None, None]
+        first = steps.begin(session, StepPurpose.PASSKEY_SIGN_IN, None, {}, NOW)
+    with database.write() as session:
+        assert slow.take(session, "one", later) is None
+        steps.begin(session, StepPurpose.PASSKEY_SIGN_IN, None, {}, later)
+        assert forget_ended(database, later) == 1
+        with database.write() as other:
+            assert steps.begin(other, StepPurpose.PASSKEY_SIGN_IN, None, {}, later) != first

@@ -73,6 +73,7 @@ def open_sessions(
 def end_session(database: Database, viewer: Viewer, session_id: UUID, *, now: datetime) -> None:
     """End another session of one's own. Raises Refused where there is none: it has just ended, or is somebody else's."""
     with database.write() as session:
+        locked_account(session, viewer.account_id)  # no sign-in finds the browser known, and then forgotten
         ended = session.execute(
             delete(StaffSession)
             .where(StaffSession.id == session_id, StaffSession.account_id == viewer.account_id)
@@ -89,6 +90,7 @@ def end_session(database: Database, viewer: Viewer, session_id: UUID, *, now: da
 def end_other_sessions(database: Database, viewer: Viewer, *, now: datetime) -> int:
     """End every session of one's own but this one, and return how many there were."""
     with database.write() as session:
+        locked_account(session, viewer.account_id)
         mine = session.scalar(select(StaffSession.browser_id).where(StaffSession.token_sha256 == viewer.token_sha256))
         count = end_all(session, viewer.account_id, but=viewer.token_sha256)
         forget_browsers(session, viewer.account_id, mine)

@@ -29,9 +29,13 @@ class Step:
 def begin(
     session: Session, purpose: StepPurpose, account_id: UUID | None, content: Mapping[str, str], now: datetime
 ) -> str:
-    """Remember a step inside the caller's transaction and return its token; those that are over are forgotten."""
+    """Remember a step inside the caller's transaction and return its token.
+
+    Those that are over are forgotten, but those that another transaction is forgetting.
+    """
     token = new_token()
-    session.execute(delete(SignInStep).where(SignInStep.ends_at <= now))
+    over = select(SignInStep.token_sha256).where(SignInStep.ends_at <= now).with_for_update(skip_locked=True)
+    session.execute(delete(SignInStep).where(SignInStep.token_sha256.in_(over)))
     session.execute(
         insert(SignInStep).values(
             token_sha256=token_hash(token),

@@ -120,9 +120,10 @@ class GrowingDelay:
 
 
 def forget_ended(database: Database, now: datetime) -> int:
-    """Delete the counts whose window is over (job `tries`); return how many there were."""
+    """Delete the counts whose window is over (job `tries`), but those that somebody begins anew just then; return how many there were."""
+    over = select(TryCount.key).where(TryCount.ends_at <= now).with_for_update(skip_locked=True)
     with database.write() as session:
-        return changed(session, delete(TryCount).where(TryCount.ends_at <= now))
+        return changed(session, delete(TryCount).where(TryCount.key.in_(over)))
 
 
 class TableStorage(Storage):
