@@ -25,6 +25,7 @@ from voucher.web.visit import visit
 class NewTotpForm(HouseForm):
     """The first code of an application that is being added."""
 
+    asks_secrets = True
     token = HiddenField()
     code = StringField("Code à six chiffres", validators=[InputRequired()], render_kw=AS_A_CODE)
 

@@ -28,12 +28,14 @@ AS_A_CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellchec
 class CodeForm(HouseForm):
     """A code of six digits."""
 
+    asks_secrets = True
     code = StringField("Code à six chiffres", validators=[InputRequired()], render_kw=AS_A_CODE)
 
 
 class RecoveryForm(HouseForm):
     """A recovery code."""
 
+    asks_secrets = True
     code = StringField(
         "Code de secours", validators=[InputRequired()], render_kw={"autocomplete": "off", "spellcheck": "false"}
     )

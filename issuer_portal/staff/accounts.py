@@ -48,6 +48,7 @@ class OwnRole:
 class SignInForm(HouseForm):
     """Address and password."""
 
+    asks_secrets = True
     email = EmailField("Adresse électronique", validators=[InputRequired()])
     password = PasswordField("Mot de passe", validators=[InputRequired()])
 
@@ -55,6 +56,7 @@ class SignInForm(HouseForm):
 class PasswordForm(HouseForm):
     """One's own new password."""
 
+    asks_secrets = True
     current = PasswordField("Mot de passe actuel", validators=[InputRequired()])
     wanted = PasswordField("Nouveau mot de passe", validators=[InputRequired()])
     again = PasswordField(

@@ -75,7 +75,7 @@ def give_role(account_id: UUID) -> str | Response:
                 )
             return _back(account_id)
     consequences = [
-        f"{found.name} en est averti par courriel.",
+        f"Un courriel en avertit {found.name}.",
         "Un rôle qui a un dernier jour finit à minuit ce soir-là. Pour le prolonger, donnez-le de nouveau avec un jour plus tardif.",
         TWO_PEOPLE,
     ]
@@ -157,7 +157,7 @@ def reset_factors(account_id: UUID) -> str | Response:
         f"Vérifiez de vive voix que {found.name} vous le demande. Appelez un numéro que vous connaissez, pas celui d’un message.",
         "Une autre personne du programme confirme, sur sa page « À confirmer ».",
         "Ensuite, son téléphone, ses clés d’accès, ses codes de secours et ProConnect n’ouvrent plus rien. Ses connexions se ferment.",
-        f"{found.name} en est averti par courriel, à la demande et à la confirmation.",
+        f"Un courriel en avertit {found.name}, à la demande et à la confirmation.",
     ]
     return _page(found, form, "Remettre à zéro la deuxième preuve", "Demander la remise à zéro", consequences, "danger")
 

@@ -29,6 +29,7 @@ FORGOTTEN_SECONDS = 0.2
 class ChosenForm(HouseForm):
     """One's password, chosen with a link."""
 
+    asks_secrets = True
     wanted = PasswordField("Votre mot de passe", validators=[InputRequired()])
     again = PasswordField("Votre mot de passe, encore une fois", validators=[InputRequired(), EqualTo("wanted", AGAIN)])
 

@@ -61,7 +61,8 @@ def roles() -> str | Response:
     """List who had which role on a day, today unless another is asked."""
     here = services()
     today = paris_day(here.now())
-    asked = asked_day(request.args.get("jour"))
+    typed = request.args.get("jour", "").strip()
+    asked = asked_day(typed)
     day = min(asked or today, today)
     table = _table(day)
     listing = read_listing(request.args, table)
@@ -79,5 +80,6 @@ def roles() -> str | Response:
         day=day,
         is_today=day == today,
         is_to_come=asked is not None and asked > today,
+        unreadable=typed if asked is None else "",
         role_choices=ROLE_CHOICES,
     )

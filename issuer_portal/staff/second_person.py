@@ -73,11 +73,11 @@ def refuse(change_id: UUID) -> Response:
 
 def _before(found: Change) -> list[str]:
     """Return what a second person checks and knows before they confirm."""
-    told = f"{found.name} en est averti par courriel."
+    told = f"Un courriel en avertit {found.name}."
     if found.is_reset:
         return [
             f"Vérifiez de vive voix que {found.name} l’a demandé. Appelez un numéro que vous connaissez, pas celui d’un message.",
-            "Son téléphone, ses clés d’accès et ses codes de secours n’ouvrent plus rien. Ses connexions se ferment.",
+            "Son téléphone, ses clés d’accès, ses codes de secours et ProConnect n’ouvrent plus rien. Ses connexions se ferment.",
             "Son mot de passe suffit alors pour entrer et ajouter un autre téléphone.",
             told,
         ]

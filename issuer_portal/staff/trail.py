@@ -7,9 +7,10 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.staff.accounts import blueprint
 from voucher.access.audit import note_access
-from voucher.access.read_trail import TrailLine, unreadable_day
+from voucher.access.read_trail import TrailLine
 from voucher.access.read_trail import trail as read_trail
 from voucher.access.rules import Role
+from voucher.kernel.typed_days import wrong_days
 from voucher.web.access import staff, viewer
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Listing, Table, drawn, length_text, list_file, read_listing
@@ -46,7 +47,7 @@ def trail() -> str | Response:
         "staff/trail.html",
         listing=listing,
         lines=drawn(TRAIL, listing, find),
-        unreadable=unreadable_day(listing.asked.filters),
+        unreadable=wrong_days(listing.filters.get("du"), listing.filters.get("au")),
     )
 
 

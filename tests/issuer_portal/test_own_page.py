@@ -197,6 +197,7 @@ def test_the_auditor_reads_who_had_which_role_on_a_day_and_takes_it_away(databas
     assert "luce@lieu.example" not in then
     assert f"/personnes/{marc}" not in then, "the programme alone opens a person's page"
     assert "Ce jour n’est pas encore venu." in auditor.get("/personnes/roles?jour=01/01/2027").text
+    assert "n’est pas un jour qui se lit ici." in auditor.get("/personnes/roles?jour=31/02/2026").text
     kept = auditor.get("/personnes/roles?jour=2026-03-01&format=csv")
     assert "roles-2026-03-01.csv" in kept.headers["Content-Disposition"]
     heading, row = kept.get_data(as_text=True).lstrip("\ufeff").splitlines()

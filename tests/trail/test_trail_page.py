@@ -10,10 +10,11 @@ from tests.builders import NOW, an_agreement
 from tests.clients import a_person, app_for, sign_in, signed_in_client
 from tests.listed import listed
 from voucher.access.audit import note_access
-from voucher.access.read_trail import SYSTEM, TrailLine, trail, unreadable_day
+from voucher.access.read_trail import SYSTEM, TrailLine, trail
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked
+from voucher.kernel.typed_days import wrong_days
 from voucher.proof.sealing import seal_now
 
 PAGE = "/personnes/journal"
@@ -47,7 +48,9 @@ def test_each_filter_finds_its_lines_and_both_days_are_counted_in(database: Data
     assert subjects(database, since="2026-03-03") == ["structure 100%", "structure 1001"]
     assert subjects(database, until="2026-03-03") == ["l’une", "structure 100%"]
     assert subjects(database, since="hier") == []
-    assert "hier" in unreadable_day({"since": "hier"})
+    assert "hier" in wrong_days("hier", None)
+    assert "après" in wrong_days("2026-03-03", "02/03/2026")
+    assert wrong_days("2026-03-03", "03/03/2026") == wrong_days(None, "") == ""
 
 
 def test_a_line_shows_its_number_once_it_is_sealed(database: Database) -> None:

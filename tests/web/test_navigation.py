@@ -26,6 +26,13 @@ def test_a_section_is_current_on_every_page_below_it(path: str) -> None:
     assert [one.label for one in SHELL.sections(path) if one.is_current] == ["Finances"]
 
 
+def test_the_page_in_view_is_one_link_of_the_menu() -> None:
+    people, roles = Link("Personnes", "/people/", group="Accès"), Link("Rôles", "/people/roles", group="Accès")
+    shell = Shell(nav=(people, roles))
+    assert [shell.sections(path)[0].current for path in ("/people/7", "/people/roles")] == [people, roles]
+    assert SHELL.sections("/pay/anything")[1].current is None
+
+
 @pytest.mark.parametrize(
     ("role", "home"),
     [

@@ -1,6 +1,7 @@
 """View models decide and templates show: what a template may compare, and how long its lines are."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from jinja2 import Environment, nodes
@@ -53,4 +54,14 @@ def test_the_lines_of_templates_are_short_enough_to_be_read() -> None:
         if len(line) > LINE_LENGTH_MAX
     ]
     assert len(TEMPLATES) > 100
+    assert found == []
+
+
+def test_no_line_of_a_template_is_written_twice_in_a_row() -> None:
+    found = []
+    for path in TEMPLATES:
+        lines = [line.strip() for line in path.read_text().splitlines()]
+        found += [
+            f"{named(path)}: {one}" for one, other in pairwise(lines) if "link_button" in one and other.startswith(one)
+        ]
     assert found == []

@@ -13,7 +13,7 @@ from voucher.kernel.calendar import end_of_day, start_of_day
 from voucher.kernel.database import Database
 from voucher.kernel.keyset import Asked, Page, page_of
 from voucher.kernel.search import contains
-from voucher.kernel.typed_days import WrongDay, parse_day
+from voucher.kernel.typed_days import parse_day, wrong_days
 from voucher.trail.model import AuditLine, TrailSeal
 
 SYSTEM = "le système"
@@ -74,20 +74,10 @@ def trail(database: Database, asked: Asked) -> Page[TrailLine]:
     )
 
 
-def unreadable_day(filters: Mapping[str, str]) -> str:
-    """Return the sentence that says which day of a search cannot be read, empty when both can."""
-    for name in ("since", "until"):
-        try:
-            parse_day(filters.get(name) or "2026-01-01")
-        except WrongDay as wrong:
-            return str(wrong)
-    return ""
-
-
 def _days(filters: Mapping[str, str]) -> list[ColumnElement[bool] | Any]:
-    if unreadable_day(filters):
-        return [false()]
     since, until = filters.get("since"), filters.get("until")
+    if wrong_days(since, until):
+        return [false()]
     return [
         *([AuditLine.at >= start_of_day(parse_day(since))] if since else []),
         *([AuditLine.at < end_of_day(parse_day(until))] if until else []),

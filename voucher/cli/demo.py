@@ -12,7 +12,7 @@ from voucher.access.rules import ROLE_NAMES
 from voucher.cli.environment import open_database
 from voucher.cli.numbers import Count
 from voucher.cli.serve import run_server
-from voucher.demonstration import DEMO_PASSWORD, DEMO_STAFF, fill
+from voucher.demonstration import DEMO_PASSWORD, DEMO_STAFF, SECOND_OF_PROGRAMME, fill
 from voucher.demonstration.fill import is_filled
 from voucher.kernel.database import Database
 from voucher.kernel.migrations import upgrade
@@ -83,6 +83,7 @@ def _tell(settings: Settings) -> None:
     click.echo("  Deuxième preuve      à essayer dans « Mon compte » ; ici, aucun rôle ne la demande\n")
     for role, (email, name) in DEMO_STAFF.items():
         click.echo(f"  {ROLE_NAMES[role]:<24} {email:<32} {name}")
+    click.echo(f"  {'Programme, qui confirme':<24} {SECOND_OF_PROGRAMME[0]:<32} {SECOND_OF_PROGRAMME[1]}")
     click.echo(
         f"\n  Les secrets de la démonstration sont dans {DEMO_FOLDER}/secrets.env : ils ne valent que pour elle.\n"
     )

@@ -7,3 +7,4 @@ Everything follows from a seed and from the day it is made, so that two demonstr
 from voucher.demonstration.fill import fill as fill
 from voucher.demonstration.people import DEMO_PASSWORD as DEMO_PASSWORD
 from voucher.demonstration.people import DEMO_STAFF as DEMO_STAFF
+from voucher.demonstration.people import SECOND_OF_PROGRAMME as SECOND_OF_PROGRAMME

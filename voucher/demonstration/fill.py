@@ -34,7 +34,7 @@ from voucher.demonstration.life import (
     stop_and_destroy,
     undo_one,
 )
-from voucher.demonstration.people import give_role, open_accounts
+from voucher.demonstration.people import add_second_of_programme, give_role, open_accounts
 from voucher.demonstration.places import WITHOUT_BANK_DETAILS, give_a_new_rib, import_sixty_places, suspend_one
 from voucher.demonstration.story import Story, next_month
 from voucher.distribution.lapse import lapse
@@ -86,6 +86,7 @@ def fill(database: Database, *, master_secret: bytes, base_url: str, now: dateti
     suspend_one(story, structures[-1])
     give_a_new_rib(story, counters[0].structure_id)
     _give_places(story, department, stock.prescribers[0], counters[0])
+    add_second_of_programme(story)
     seal_journal(story)
     publish_and_letter(story)
 

@@ -22,17 +22,30 @@ DEMO_STAFF = {
     Role.AUDITOR: ("controle@pass.example", "Étienne Gauthier"),
 }
 
+SECOND_OF_PROGRAMME = ("programme-2@pass.example", "Samir Haddad")
+"""Who confirms in the pages what the first person of the programme asks. They come at the story's end."""
+
 
 def open_accounts(story: Story) -> None:
     """Open the accounts, as the host does; roles are given once their organisations exist."""
-    for role, (email, name) in DEMO_STAFF.items():
-        account_id = story.some_id()
-        open_account(story.database, NewAccount(account_id, email, name), by=None, now=story.now)
-        token = print_link(story.database, email, now=story.now).rpartition("/")[2]
-        use_link(story.database, token, DEMO_PASSWORD, now=story.now)
-        story.by[role] = account_id
+    for role, person in DEMO_STAFF.items():
+        story.by[role] = _open(story, *person)
     for role in (Role.PROGRAMME, Role.FINANCE_PREPARER, Role.FINANCE_APPROVER, Role.AUDITOR):
         give_role(story, role, None)
+
+
+def add_second_of_programme(story: Story) -> None:
+    """Add a second person of the programme, as the host does while there is one: from then on two of them confirm in the pages."""
+    waiting = grant_role(
+        story.database,
+        _open(story, *SECOND_OF_PROGRAMME),
+        Role.PROGRAMME,
+        None,
+        by=story.by[Role.PROGRAMME],
+        now=story.now,
+    )
+    if waiting is not None:
+        stand_in(story.database, waiting, now=story.now)
 
 
 def give_role(story: Story, role: Role, scope_id: UUID | None, *, until_on: date | None = None) -> None:
@@ -41,3 +54,11 @@ def give_role(story: Story, role: Role, scope_id: UUID | None, *, until_on: date
     waiting = grant_role(story.database, story.by[role], role, scope_id, by=by, now=story.now, until_on=until_on)
     if waiting is not None:
         stand_in(story.database, waiting, now=story.now)
+
+
+def _open(story: Story, email: str, name: str) -> UUID:
+    account_id = story.some_id()
+    open_account(story.database, NewAccount(account_id, email, name), by=None, now=story.now)
+    token = print_link(story.database, email, now=story.now).rpartition("/")[2]
+    use_link(story.database, token, DEMO_PASSWORD, now=story.now)
+    return account_id

@@ -48,6 +48,15 @@ def parse_day(text: str) -> date:
     return day
 
 
+def wrong_days(since: str | None, until: str | None) -> str:
+    """Return the sentence that says what is wrong with the days that a search goes from and to; empty where nothing is, or none is given."""
+    try:
+        days = [parse_day(text) for text in (since, until) if text]
+    except WrongDay as wrong:
+        return str(wrong)
+    return "" if days == sorted(days) else "Le premier jour vient après le dernier."
+
+
 def asked_day(text: str | None) -> date | None:
     """Return the day that a person asked for in an address or a filter; None for anything else, or outside 2000 to 2199."""
     try:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, false, or_, select, union
 
 from voucher.kernel.number_labels import booklet_label
 from voucher.kernel.search import contains
-from voucher.kernel.typed_days import WrongDay, parse_day
+from voucher.kernel.typed_days import WrongDay, parse_day, wrong_days
 from voucher.kernel.typed_numbers import WrongNumber, parse_euros, parse_serial
 from voucher.ledger.chart import CHART, Journal
 from voucher.ledger.model import Account, Entry, Movement
@@ -28,18 +28,13 @@ ENTRY = (
 
 
 def unreadable(filters: Mapping[str, str]) -> str:
-    """Return the sentence that says which amount or day of a search cannot be read, empty when all can."""
+    """Return the sentence that says which amount or day of a search cannot be read, or that its days are in the wrong order; else empty."""
     for name in ("amount", "at_least", "at_most"):
         try:
             parse_euros(filters.get(name) or "0", may_be_zero=True)
         except WrongNumber as wrong:
             return str(wrong)
-    for name in ("day", "since", "until"):
-        try:
-            parse_day(filters.get(name) or "2026-01-01")
-        except WrongDay as wrong:
-            return str(wrong)
-    return ""
+    return wrong_days(filters.get("day"), None) or wrong_days(filters.get("since"), filters.get("until"))
 
 
 def search(filters: Mapping[str, str]) -> Select[*tuple[Any, ...]]:

@@ -40,6 +40,7 @@ PREFIX = "who-"
 class WhoForm(HouseForm):
     """A proof of who is there."""
 
+    asks_secrets = True
     password = PasswordField("Votre mot de passe")
     # Of a page that was to be opened: once the proof is good it is asked for again, and nothing is done.
     opens = HiddenField()

@@ -51,6 +51,9 @@ csrf = CSRFProtect()
 class HouseForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     """The mother of all forms: its messages are French, whatever the validator."""
 
+    asks_secrets = False
+    """True where passwords or codes are asked for: refused, the page does not say that what was typed is kept."""
+
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
         """What every form does without saying it."""
 

@@ -36,6 +36,8 @@ class Section:
     url: str
     is_current: bool
     links: tuple[Link, ...] = ()
+    current: Link | None = None
+    """The one of `links` that the page in view is, or stands below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Shell:
         """Return the main menu as it stands on a page: links by group, in their order; a group of one is that link."""
         below = [one for one in self.nav if path.startswith(one.url)]
         current = max(below, key=lambda one: len(one.url), default=None)
+        shown = current if current is not None and current.is_current(path) else None
         groups: dict[str, list[Link]] = {}
         for link in self.nav:
             groups.setdefault(link.group or link.url, []).append(link)
@@ -78,5 +81,6 @@ class Shell:
             if len(links) == 1:
                 found.append(Section(first.label, first.url, first.is_current(path)))
             else:
-                found.append(Section(first.group, first.url, current in links, tuple(links)))
+                here = shown if shown in links else None
+                found.append(Section(first.group, first.url, current in links, tuple(links), here))
         return found

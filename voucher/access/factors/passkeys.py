@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from voucher.access import steps
 from voucher.access.audit import note
-from voucher.access.factors.held import ALONE, after_removal, refuse_without_proof
+from voucher.access.factors.held import ALONE, after_removal, live_passkey, refuse_without_proof
 from voucher.access.factors.passkey_answers import WrongAnswer, ask_new_key, read_new_key
 from voucher.access.find import locked_open_account
 from voucher.access.letters import write_to_person
@@ -58,12 +58,12 @@ def begin_passkey(
     with database.write() as session:
         locked_open_account(session, viewer.account_id)
         refuse_without_proof(session, viewer.account_id, door=viewer.door, is_strong=viewer.is_strong)
-        known_ids = session.scalars(_LIVE.where(Passkey.account_id == viewer.account_id)).all()
-        if len(known_ids) >= PASSKEYS_MAX:
+        held = known_ids(session, viewer.account_id)
+        if len(held) >= PASSKEYS_MAX:
             raise Refused(
                 "too_many_passkeys", f"Vous avez {PASSKEYS_MAX} clés d’accès. Retirez-en une d’abord.", "label"
             )
-        asked = ask_new_key(party, programme_name, viewer.account_id, viewer.email, viewer.name, known_ids)
+        asked = ask_new_key(party, programme_name, viewer.account_id, viewer.email, viewer.name, held)
         content = {"challenge": asked.challenge, "label": label}
         token = steps.begin(session, StepPurpose.PASSKEY_REGISTRATION, viewer.account_id, content, now)
     return Step(token, asked.options)
@@ -111,7 +111,7 @@ def own_passkeys(database: Database, account_id: UUID) -> list[OwnPasskey]:
     with database.read() as session:
         rows = session.execute(
             select(Passkey.id, Passkey.label, Passkey.is_synced, Passkey.created_at, Passkey.used_at)
-            .where(Passkey.account_id == account_id, Passkey.removed_at.is_(None))
+            .where(live_passkey(account_id))
             .order_by(Passkey.created_at, Passkey.id)
         ).all()
     return [OwnPasskey(**row._asdict()) for row in rows]
@@ -155,20 +155,15 @@ def remove_passkey(
         return renew_session(session, viewer, now=now, visit=visit, is_strong=viewer.is_strong and is_held)
 
 
-_LIVE = select(Passkey.credential_id).where(Passkey.removed_at.is_(None))
-
-
 def known_ids(session: Session, account_id: UUID) -> list[bytes]:
     """Return the ids, for browsers, of a person's passkeys."""
-    return list(session.scalars(_LIVE.where(Passkey.account_id == account_id)))
+    return list(session.scalars(select(Passkey.credential_id).where(live_passkey(account_id))))
 
 
 def _own(session: Session, account_id: UUID, passkey_id: UUID) -> str:
     """Return the label of a passkey that is the person's, locked. Raises Refused."""
     label = session.scalar(
-        select(Passkey.label)
-        .where(Passkey.id == passkey_id, Passkey.account_id == account_id, Passkey.removed_at.is_(None))
-        .with_for_update()
+        select(Passkey.label).where(Passkey.id == passkey_id, live_passkey(account_id)).with_for_update()
     )
     if label is None:
         raise Refused("unknown_passkey", _GONE)

@@ -4,15 +4,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
 from voucher.access.browsers import forget_browsers
 from voucher.access.factors.held import end_factors
 from voucher.access.letters import write_to_person
-from voucher.access.model import StaffSession
 from voucher.access.provider.identities import end_identity
+from voucher.access.sessions import end_all
 from voucher.kernel.calendar import french_instant
 
 RESET = "la remise à zéro de sa deuxième preuve"
@@ -25,7 +25,7 @@ def reset_factors(session: Session, account: Row[*tuple[Any, ...]], by: UUID | N
     """
     end_factors(session, account.id, now)
     end_identity(session, account.id, now)
-    session.execute(delete(StaffSession).where(StaffSession.account_id == account.id))
+    end_all(session, account.id)
     # The lost phone is a stranger's: its tries wait, and the person is told of it.
     forget_browsers(session, account.id)
     line_id = note(session, by, "factors_reset", account.email, now)

@@ -21,14 +21,7 @@ from voucher.access.find import locked_account, locked_open_account
 from voucher.access.letters import write_to_person
 from voucher.access.model import TotpDevice
 from voucher.access.rules import StepPurpose
-from voucher.access.sessions import (
-    NOWHERE,
-    WAITING_OVER,
-    Viewer,
-    Visit,
-    open_waiting,
-    renew_session,
-)
+from voucher.access.sessions import NOWHERE, WAITING_OVER, Viewer, Visit, open_waiting, renew_session
 from voucher.access.tries import Guess, was_right
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.characters import compact
@@ -202,11 +195,7 @@ def show_totp(
     note_wrong_code(database, account_id, SIX_DIGITS, now)
     if found is not None:
         raise Refused("code_served", "Ce code a déjà servi. Attendez que l’application en montre un autre.", "code")
-    raise Refused(
-        "wrong_code",
-        _NOT_NOW,
-        "code",
-    )
+    raise Refused("wrong_code", _NOT_NOW, "code")
 
 
 def _take_step(session: Session, device_id: UUID, step: int) -> bool:
