@@ -185,7 +185,7 @@ def test_finance_is_asked_for_a_high_level_and_comes_in_with_it(database: Databa
     linked_person(app, database, Role.FINANCE_PREPARER)
     assert provider.count("/authorize") == 2  # the second way asks for the level
     assert json.loads(provider.last("/authorize")["claims"]) == {
-        "id_token": {"acr": {"essential": True, "values": ["eidas2", "eidas3"]}}
+        "id_token": {"acr": {"essential": True, "values": ["eidas2", "eidas3"]}, "auth_time": None}
     }
     assert [row.is_strong for row in sessions_of(database)] == [True]
 

@@ -188,6 +188,28 @@ def test_who_has_no_password_proves_again_at_the_provider(database: Database, pr
     assert ("confirmed_again", "par ProConnect") in trail(database)
 
 
+@pytest.mark.parametrize("is_told", [True, False], ids=["two hours ago", "not said when"])
+def test_a_way_there_and_back_without_a_word_is_no_proof_of_who_is_there(
+    database: Database, provider: StubProvider, is_told: bool
+) -> None:
+    """The provider has a session of its own: whoever sits at a screen left open comes in again by it, and does no act that asks."""
+    app = app_by(provider, database, NOW)
+    linked_person(app, database, Role.PROGRAMME)
+    if is_told:
+        provider.somebody, provider.lies = Somebody(proved_seconds_ago=7200), Lies(keeps_old_session=True)
+    else:
+        provider.lies = Lies(id_token=lambda _, claims: claims.pop("auth_time"))
+    client = app.test_client()
+    assert there_and_back(client).status_code == 302
+    form = {"csrf_token": csrf_token(client.get("/personnes/moi").text), "id": str(new_id()), "name": "Luce"}
+    answer = client.post("/personnes/nouvelle", data=form | {"email": "luce@a.example"})
+    assert "prouvez que c’est bien vous, pour ouvrir un compte." in answer.text
+    provider.somebody, provider.lies = Somebody(), Lies()
+    there_and_back(client)
+    form["csrf_token"] = csrf_token(client.get("/personnes/moi").text)
+    assert client.post("/personnes/nouvelle", data=form | {"email": "luce@a.example"}).status_code == 302
+
+
 @pytest.mark.parametrize("how", ["an old proof", "no hour of proof", "somebody else", "another session", "unlinked"])
 def test_a_proof_that_is_not_fresh_or_not_theirs_confirms_nothing(
     database: Database, provider: StubProvider, how: str

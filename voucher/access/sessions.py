@@ -121,11 +121,12 @@ def open_session(
     visit: Visit = NOWHERE,
     place_id: UUID | None = None,
     provider_hint: str = "",
+    confirmed_at: datetime | None = None,
 ) -> str:
     """Begin a session inside the caller's transaction and return its token. Every door opens sessions here.
 
-    The session that the browser held before ends, whoever's it was; an open one makes the browser known, and tells the person where it
-    or its network is new.
+    `confirmed_at`: when the person proved who they are, now unless a provider says that it was earlier. The session that the browser
+    held before ends, whoever's it was; an open one makes the browser known, and tells the person where it or its network is new.
     """
     # Those that another transaction is deleting are left to it: two that waited for each other would never end.
     over = select(StaffSession.token_sha256).where(StaffSession.ends_at < now).with_for_update(skip_locked=True)
@@ -151,7 +152,7 @@ def open_session(
             stage=stage,
             door=door,
             is_strong=is_strong,
-            confirmed_at=now,
+            confirmed_at=confirmed_at or now,
             browser_id=browser_id,
             network=visit.network,
             agent=visit.agent,

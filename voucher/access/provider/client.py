@@ -66,9 +66,10 @@ class Provider:
         `levels`: the person must be proved at one of them. `again`: the person must prove who they are now, by these parameters.
         """
         endpoints = self._discovery.endpoints()
-        claims: dict[str, Any] = {"acr": {"essential": True, "values": list(levels)} if levels else None}
-        if again:
-            claims["auth_time"] = {"essential": True}
+        claims: dict[str, Any] = {
+            "acr": {"essential": True, "values": list(levels)} if levels else None,
+            "auth_time": {"essential": True} if again else None,
+        }
         with self._discovery.http() as http:
             url, _ = http.create_authorization_url(
                 endpoints.authorization,

@@ -26,7 +26,7 @@ from voucher.access.provider.discovery import ProviderDown
 from voucher.access.provider.identities import account_of, link_identity
 from voucher.access.provider.rules import LEVEL_ROLES
 from voucher.access.provider.tokens import LEEWAY, FalseAnswer
-from voucher.access.rules import Door, SessionStage, StepPurpose
+from voucher.access.rules import SESSION_DURATION, Door, SessionStage, StepPurpose
 from voucher.access.sessions import Viewer, confirm_now, open_session
 from voucher.access.tokens import token_hash
 from voucher.access.visits import NOWHERE, Visit
@@ -234,6 +234,8 @@ def _open(database: Database, proof: Proof, link_sha256: bytes, is_strong: bool,
             stage=SessionStage.WAITING if waits else SessionStage.OPEN,
             visit=visit,
             provider_hint=proof.id_token,
+            # Whoever sits at a screen left open goes there and back without a word: only the hour of the proof there is one here.
+            confirmed_at=min(proof.proved_at or now - SESSION_DURATION, now),
         )
 
 
