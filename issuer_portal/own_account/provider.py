@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.own_account.folder import blueprint
 from voucher.access.provider.client import provider_of
-from voucher.access.provider.identities import linked, unlink
+from voucher.access.provider.identities import linked, unlink_own
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.asks_again import asks_again
@@ -28,9 +28,9 @@ def provider() -> str:
 @asks_again("ne plus entrer par ProConnect")
 def unlink_provider() -> Response:
     """Let ProConnect open this account no more."""
-    here, who = services(), viewer()
+    here = services()
     try:
-        was_linked = unlink(here.database, who.account_id, by=who.account_id, now=here.now())
+        was_linked = unlink_own(here.database, viewer(), now=here.now())
     except Refused as refused:
         flash_refusal(refused)
     else:

@@ -124,9 +124,17 @@ def test_another_person_hears_what_became_of_the_act_that_was_left(
             page.context.clear_cookies()
             page.context.add_cookies(other.context.cookies())  # type: ignore[arg-type]
             page.unroute("**/api/redeem")
+            page.route("**/api/answer", lambda route: route.abort())
             page.reload()
+            expect(result).to_contain_text("En attente de réponse")
+            page.evaluate("code => Pass.scanned(code, 'keys')", codes[5])
+            expect(page.locator("[data-queue]")).to_contain_text("Un code lu attend")
+            page.unroute("**/api/answer")
             expect(result).to_contain_text(heard, timeout=15_000)
+            # What the first person laid is gone; what the second scanned meanwhile is theirs.
+            expect(page.locator("[data-tray] [name=label]")).to_have_count(1)
             result.get_by_role("button", name="Continuer").click()
+            page.locator("[data-tray] button").click()
             other = at_the_counter(browser, address, sqlite_database, counter)
         assert redemption_count(sqlite_database) == 1
 

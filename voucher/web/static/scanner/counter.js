@@ -83,10 +83,7 @@
       }
       return false;
     }
-    await change((now) => {
-      const settled = Pass.desk.settle(now, attempt.id, answer);
-      return isAnothers ? Pass.desk.empty(person) : settled;
-    });
+    await change((now) => Pass.desk.belongTo(Pass.desk.settle(now, attempt.id, answer), person));
     drawing.tell(attempt, answer, isLate);
     return true;
   }
@@ -129,7 +126,7 @@
     say("Code lu.");
     Pass.result.close();
     navigator.vibrate?.(30);
-    return change((now) => Pass.desk.take(now, { id: newId(), tab, text, isTest })).then(work);
+    return change((now) => Pass.desk.take(now, { id: newId(), tab, person, text, isTest })).then(work);
   }
 
   function remove(label) {
@@ -251,7 +248,7 @@
     desk = await store.look();
     if (desk.person !== person && !desk.attempt) {
       if (desk.tray.length || desk.queue.length) say("Le plateau d’une autre personne a été vidé. Rien n’a été débité.");
-      await change(() => Pass.desk.empty(person));
+      await change((now) => Pass.desk.belongTo(now, person));
     }
     await adopt();
     const chosen = form.querySelector(`[name=service][value="${desk.service}"]`);

@@ -12,7 +12,13 @@ Pass.desk = (() => {
     return { person, queue: [], tray: [], attempt: null, last: null, service: "", tries: 0 };
   }
 
-  /* A code was read: it waits for its check. `scan`: { id, tab, text, isTest }. */
+  /* Another person stands here now: what the first one left is not theirs, but the codes they read themselves. */
+  function belongTo(desk, person) {
+    if (desk.person === person) return desk;
+    return { ...empty(person), queue: desk.queue.filter((scan) => scan.person === person) };
+  }
+
+  /* A code was read: it waits for its check. `scan`: { id, tab, person, text, isTest }. */
   function take(desk, scan) {
     return { ...desk, queue: [...desk.queue, scan] };
   }
@@ -101,5 +107,5 @@ Pass.desk = (() => {
     return Math.min(DELAY_MS_MAX, FIRST_DELAY_MS * 2 ** Math.max(0, tries - 1)) * (0.5 + dice / 2);
   }
 
-  return { empty, take, answered, lay, count, laid, remove, booklets, begin, missed, settle, delay };
+  return { empty, belongTo, take, answered, lay, count, laid, remove, booklets, begin, missed, settle, delay };
 })();
