@@ -5,11 +5,12 @@ from werkzeug.wrappers import Response
 
 from issuer_portal.own_account.folder import blueprint
 from voucher.access.provider.client import provider_of
-from voucher.access.provider.identities import linked, unlink
+from voucher.access.provider.identities import linked, unlink_own
 from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.asks_again import asks_again
 from voucher.web.services import services
+from voucher.web.views import flash_refusal
 
 
 @blueprint.get("/proconnect")
@@ -27,11 +28,11 @@ def provider() -> str:
 @asks_again("ne plus entrer par ProConnect")
 def unlink_provider() -> Response:
     """Let ProConnect open this account no more."""
-    here, who = services(), viewer()
+    here = services()
     try:
-        was_linked = unlink(here.database, who.account_id, by=who.account_id, now=here.now())
+        was_linked = unlink_own(here.database, viewer(), now=here.now())
     except Refused as refused:
-        flash(refused.sentence, "warn")
+        flash_refusal(refused)
     else:
         flash(
             "ProConnect n’ouvre plus votre compte." if was_linked else "ProConnect n’ouvrait pas votre compte.",

@@ -25,6 +25,7 @@ from tests.access.provided import (
     trail,
 )
 from tests.clients import PASSWORD, a_person, csrf_token, hash_of, sign_in, signed_in_client
+from tests.factors import viewer_of
 from tests.stub_provider import Lies, Somebody, StubProvider, open_provider
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.factors.held import has_second_factor
@@ -33,7 +34,7 @@ from voucher.access.model import (
     StaffAccount,
     StaffSession,
 )
-from voucher.access.provider.identities import unlink
+from voucher.access.provider.identities import unlink, unlink_own
 from voucher.access.read import holders, person
 from voucher.access.rules import Door, LinkPurpose, Role
 from voucher.kernel.database import Database
@@ -54,6 +55,9 @@ def test_a_person_unlinks_alone_but_not_their_only_way_in(database: Database, pr
     account_id, client = linked_person(app, database, Role.MEDIATOR, new_id(), has_password=False)
     page = client.get("/mon-compte/proconnect").text
     assert "C’est votre seul moyen d’entrer." in page
+    mine = client.get("/personnes/moi").text
+    assert "Recevoir un lien pour le choisir" in mine
+    assert 'name="current"' not in mine, "nobody is asked for a password that they do not have"
     token = {"csrf_token": csrf_token(page)}
     assert (
         "Choisissez d’abord un mot de passe"
@@ -67,7 +71,22 @@ def test_a_person_unlinks_alone_but_not_their_only_way_in(database: Database, pr
     assert client.get("/personnes/moi").status_code == 302  # the session that ProConnect had opened is over
     assert letters(database, "personne-mediator@lieu.example")[-1] == "ProConnect n’ouvre plus votre compte"
     assert there_and_back(app.test_client()).status_code == 403
-    assert not unlink(database, account_id, by=account_id, now=NOW)
+    assert not unlink_own(
+        database,
+        viewer_of(database, sessions.sign_in(database, "personne-mediator@lieu.example", PASSWORD, now=NOW), NOW),
+        now=NOW,
+    )
+
+
+def test_a_password_alone_takes_off_no_provider(database: Database, provider: StubProvider) -> None:
+    """Whoever reads the mailbox chooses a password: with the provider gone, they would add a factor, and keep its person out."""
+    app = app_by(provider, database, NOW)
+    account_id, by_provider = linked_person(app, database, Role.MEDIATOR, new_id())
+    for client, is_taken in ((sign_in(app, database, account_id), False), (by_provider, True)):
+        token = {"csrf_token": csrf_token(client.get("/mon-compte/proconnect").text)}
+        answer = client.post("/mon-compte/proconnect/retirer", data=token, follow_redirects=True).text
+        assert ("entrez par ProConnect pour le retirer" in answer) != is_taken
+        assert outcomes(database) == [(account_id, not is_taken)]
 
 
 def test_the_programme_unlinks_somebody_else(database: Database, provider: StubProvider) -> None:
@@ -278,8 +297,9 @@ def test_who_counts_among_two_is_unlinked_by_two(database: Database, provider: S
     app = app_by(provider, database, NOW)
     account_id, theirs = linked_person(app, database, Role.PROGRAMME)
     first, second = (a_person(database, Role.PROGRAMME, now=NOW) for _ in range(2))
-    with pytest.raises(Refused, match="remise à zéro"):
-        unlink(database, account_id, by=first, now=NOW)
+    for by in (first, account_id):
+        with pytest.raises(Refused, match="remise à zéro"):
+            unlink(database, account_id, by=by, now=NOW)
     change_id = changes.ask_reset(database, account_id, by=first, now=NOW)
     assert outcomes(database) == [(account_id, True)]
     assert change_id is not None

@@ -9,13 +9,14 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from voucher.access.audit import note
+from voucher.access.factors.held import does_provider_open
 from voucher.access.find import counts_among_two, locked_account, locked_open_account, take_turn_on_accounts
 from voucher.access.letters import write_to_person
 from voucher.access.links import LINK_ENDED, end_links, live_link, may_link_provider, serve_link
 from voucher.access.model import ProviderIdentity, StaffAccount, StaffSession
 from voucher.access.provider.rules import Identity
 from voucher.access.rules import Door, LinkEnd
-from voucher.access.sessions import end_all
+from voucher.access.sessions import Viewer, end_all
 from voucher.kernel.calendar import french_instant
 from voucher.kernel.database import Database, changed
 from voucher.kernel.identifiers import new_id
@@ -91,40 +92,57 @@ def link_identity(session: Session, link_sha256: bytes, identity: Identity, now:
 
 
 def unlink(database: Database, account_id: UUID, *, by: UUID, now: datetime) -> bool:
-    """Let no identity open an account any more, and end the sessions that one opened; return whether one did. Raises Refused.
+    """Let no identity open somebody's account any more, and end the sessions that one opened; return whether one did. Raises Refused.
 
-    One's own is kept while it is the only way in. Somebody else takes none away alone from who counts among two: it may be their second
-    factor, whose reset takes two people.
+    Nobody takes one away alone from who counts among two: it may be their second factor, whose reset takes two people.
     """
     with database.write() as session:
         account = locked_open_account(session, account_id)
-        if by == account_id and account.password_hash is None:
-            raise Refused(
-                "only_way_in",
-                "ProConnect est votre seul moyen d’entrer. Choisissez d’abord un mot de passe, avec « Mot de passe oublié ».",
-            )
-        if by != account_id and counts_among_two(session, account_id):
+        if counts_among_two(session, account_id):
             raise Refused(
                 "takes_two",
                 "ProConnect peut être la deuxième preuve de cette personne. Demandez sa remise à zéro, qu’une autre personne confirme.",
             )
-        if not end_identity(session, account_id, now):
-            return False
-        session.execute(
-            delete(StaffSession).where(StaffSession.account_id == account_id, StaffSession.door == Door.PROVIDER)
-        )
-        line_id = note(session, by, "provider_unlinked", account.email, now)
-        sentence = f"ProConnect n’ouvre plus votre compte depuis le {french_instant(now)}."
-        write_to_person(
-            session,
-            email=account.email,
-            name=account.name,
-            about_id=line_id,
-            subject="ProConnect n’ouvre plus votre compte",
-            sentence=sentence,
-            now=now,
-        )
-        return True
+        return _unlink(session, account, by, now)
+
+
+def unlink_own(database: Database, who: Viewer, *, now: datetime) -> bool:
+    """Do the same for one's own account. Raises Refused where it is the only way in, and from a session that a password alone opened:
+    whoever reads the mailbox chooses one, and would add a factor in the identity's place.
+    """
+    with database.write() as session:
+        account = locked_open_account(session, who.account_id)
+        if account.password_hash is None:
+            raise Refused(
+                "only_way_in",
+                "ProConnect est votre seul moyen d’entrer. Choisissez d’abord un mot de passe, avec « Mot de passe oublié ».",
+            )
+        if who.door is not Door.PROVIDER and not who.is_strong and does_provider_open(session, who.account_id):
+            raise Refused(
+                "come_by_provider",
+                "Déconnectez-vous et entrez par ProConnect pour le retirer, ou demandez-le à la personne qui gère le programme. Rien n’a changé.",
+            )
+        return _unlink(session, account, who.account_id, now)
+
+
+def _unlink(session: Session, account: Row[*tuple[Any, ...]], by: UUID, now: datetime) -> bool:
+    if not end_identity(session, account.id, now):
+        return False
+    session.execute(
+        delete(StaffSession).where(StaffSession.account_id == account.id, StaffSession.door == Door.PROVIDER)
+    )
+    line_id = note(session, by, "provider_unlinked", account.email, now)
+    sentence = f"ProConnect n’ouvre plus votre compte depuis le {french_instant(now)}."
+    write_to_person(
+        session,
+        email=account.email,
+        name=account.name,
+        about_id=line_id,
+        subject="ProConnect n’ouvre plus votre compte",
+        sentence=sentence,
+        now=now,
+    )
+    return True
 
 
 def end_identity(session: Session, account_id: UUID, now: datetime) -> bool:
