@@ -10,6 +10,7 @@ from voucher.kernel.refusals import Refused
 from voucher.web.access import staff, viewer
 from voucher.web.asks_again import asks_again
 from voucher.web.services import services
+from voucher.web.views import flash_refusal
 
 
 @blueprint.get("/proconnect")
@@ -31,7 +32,7 @@ def unlink_provider() -> Response:
     try:
         was_linked = unlink_own(here.database, viewer(), now=here.now())
     except Refused as refused:
-        flash(refused.sentence, "warn")
+        flash_refusal(refused)
     else:
         flash(
             "ProConnect n’ouvre plus votre compte." if was_linked else "ProConnect n’ouvrait pas votre compte.",

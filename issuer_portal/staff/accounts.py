@@ -13,6 +13,7 @@ from issuer_portal.sign_in.provider import leave
 from issuer_portal.staff.scopes import scope_names, scope_word
 from voucher.access import accounts, sessions
 from voucher.access.own import did_lately
+from voucher.access.provider.identities import linked
 from voucher.access.read_changes import waiting_address
 from voucher.access.read_roles import roles_of
 from voucher.access.rules import ROLE_NAMES
@@ -133,5 +134,6 @@ def me() -> str | Response:
             for one in did_lately(here.database, who.account_id, LATELY_MAX)
         ],
         lately_max=LATELY_MAX,
+        has_password=linked(here.database, who.account_id).has_password,
         length_min=PASSWORD_LENGTH_MIN,
     )

@@ -29,7 +29,7 @@ from voucher.web.forms import HouseForm, show_refusal
 from voucher.web.services import services
 from voucher.web.tables import Column, Kind, Table, drawn, length_text, list_file, read_listing
 from voucher.web.tags import CHANGE_TAGS
-from voucher.web.views import id_of
+from voucher.web.views import flash_refusal, id_of
 
 ROLE_CHOICES = [(str(role), name) for role, name in ROLE_NAMES.items()]
 
@@ -171,7 +171,7 @@ def unlink_provider(account_id: UUID) -> Response:
     try:
         was_linked = unlink(services().database, account_id, by=viewer().account_id, now=services().now())
     except Refused as refused:
-        flash(refused.sentence, "warn")
+        flash_refusal(refused)
     else:
         flash("ProConnect n’ouvre plus ce compte." if was_linked else "ProConnect n’ouvrait pas ce compte.", "success")
     return redirect(url_for("staff.person", account_id=account_id))

@@ -55,6 +55,9 @@ def test_a_person_unlinks_alone_but_not_their_only_way_in(database: Database, pr
     account_id, client = linked_person(app, database, Role.MEDIATOR, new_id(), has_password=False)
     page = client.get("/mon-compte/proconnect").text
     assert "C’est votre seul moyen d’entrer." in page
+    mine = client.get("/personnes/moi").text
+    assert "Recevoir un lien pour le choisir" in mine
+    assert 'name="current"' not in mine, "nobody is asked for a password that they do not have"
     token = {"csrf_token": csrf_token(page)}
     assert (
         "Choisissez d’abord un mot de passe"

@@ -14,8 +14,8 @@ from tests.test_settings import COMMANDS
 from voucher.cli.environment import sentence_of
 from voucher.cli.lazy import LazyGroup
 from voucher.cli.main import main
-from voucher.issuing.signing import SealBroken
 from voucher.kernel.refusals import Refused
+from voucher.kernel.sealed_secret import SealBroken
 from voucher.kernel.settings import WrongSettings
 from voucher.ledger.chart_file import WrongChart
 

@@ -13,10 +13,10 @@ from voucher.issuing import checks
 from voucher.issuing.make_batch import Progress, make_batch, unfinished_batches
 from voucher.issuing.model import Booklet, IssueBatch, Voucher
 from voucher.issuing.order import order_vouchers
-from voucher.issuing.signing import SealBroken
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
+from voucher.kernel.sealed_secret import SealBroken
 
 
 def an_order(database: Database, booklet_count: int, agreed: Agreed | None = None) -> UUID:

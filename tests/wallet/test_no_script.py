@@ -42,6 +42,11 @@ NEXT_DAY = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 ENDED = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)
 
 
+# The doors of staff, to which citizens' pages lead too: a passkey takes our script there, and it is ours alone (ADR 36).
+DOORS = {"/personnes/connexion", "/connexion/deuxieme-preuve"}
+OF_A_DOOR = {"<script>", "a policy that lets scripts in"}
+
+
 class Scripts(HTMLParser):
     """Gathers whatever in a page could run: elements, attributes that listen, addresses that are code."""
 
@@ -168,7 +173,11 @@ def test_no_page_that_is_open_without_signing_in_runs_a_script(database: Databas
         for path in codes:
             answer = late.test_client().get(path)
             troubles[f"late {path}"] = troubles_of(answer.text, answer.headers)
-    assert {path: found for path, found in troubles.items() if found} == {}
+    doors = {
+        path: set(found) for path, found in troubles.items() if path.removeprefix("later ").partition("?")[0] in DOORS
+    }
+    assert all(found <= OF_A_DOOR for found in doors.values()), doors
+    assert {path: found for path, found in troubles.items() if found and path not in doors} == {}
     assert states | late_states == set(HolderState)
     assert templates >= (TEMPLATES - PIECES) | {"problem.html", "staff/sign_in.html"}
 

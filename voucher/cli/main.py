@@ -22,7 +22,7 @@ TABLE = {
     "print": In("vouchers", "Imprime une commande en fichiers PDF d’environ mille chèques."),
     "retire-key": In("vouchers", "Retire une clé de signature : elle ne signe plus, ses chèques restent bons."),
     "revoke-key": In("vouchers", "Révoque une clé de signature volée : tous ses codes sont refusés."),
-    "seal": In("proof", "Scelle les écritures qui attendent, et signe le point de contrôle."),
+    "seal": In("proof", "Scelle les écritures et le journal des accès qui attendent, et signe le point de contrôle."),
     "serve": In("serve", "Sert les pages avec gunicorn, d’après les variables PASS_…."),
     "verify": In("verify", "Prouve les livres : recalcule tout et nomme chaque écart."),
     "work": In("work", "Fait le travail de fond : clôture des mois, messages, scellement."),

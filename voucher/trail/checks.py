@@ -22,7 +22,7 @@ from voucher.ledger.seal_model import CheckpointRow
 from voucher.trail.canonical import canonical_lines
 from voucher.trail.digest import TrailDigest, digest_in
 from voucher.trail.model import AuditLine, TrailCheckpoint, TrailSeal
-from voucher.trail.seal import is_unsealed_line
+from voucher.trail.seal import is_unsealed_line, stored_peaks
 
 ROWS_MAX = 100
 LEAVES_AT_ONCE = 4096
@@ -125,7 +125,7 @@ def _what_is_wrong_with_note(row: Any, key: bytes) -> str:
         return str(bad)
     if digest != TrailDigest(row.size, row.root):
         return "la note dit une autre taille ou une autre racine"
-    peaks = [row.peaks[start : start + len(row.root)] for start in range(0, len(row.peaks), len(row.root))]
+    peaks = stored_peaks(row.peaks)
     if len(peaks) != row.size.bit_count() or Frontier(row.size, peaks).root() != row.root:
         return "ce que la base a retenu de l’arbre n’en donne pas la racine"
     return ""

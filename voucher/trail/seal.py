@@ -14,6 +14,7 @@ from sqlalchemy import exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from voucher.kernel.calendar import paris_day
+from voucher.kernel.chunks import chunks
 from voucher.kernel.database import Database, expect_whole_tables, take_turn
 from voucher.ledger.checkpoint import Checkpoint, sign_checkpoint
 from voucher.ledger.merkle import HASH_BYTES, Frontier, leaf_hash
@@ -73,13 +74,18 @@ def is_unsealed_line() -> Any:
     return ~exists().where(TrailSeal.line_id == AuditLine.id)
 
 
+def stored_peaks(stored: bytes) -> list[bytes]:
+    """Return the peaks that a checkpoint keeps one after the other."""
+    return [bytes(peak) for peak in chunks(stored, HASH_BYTES)]
+
+
 def _seal_lines(session: Session, now: datetime) -> tuple[Frontier, int]:
     """Number the lines that wait; return the tree, and how many were added."""
     last = session.execute(
         select(TrailCheckpoint.size, TrailCheckpoint.peaks).order_by(TrailCheckpoint.size.desc()).limit(1)
     ).first()
     size, peaks = (last.size, last.peaks) if last else (0, b"")
-    trail = Frontier(size, [peaks[start : start + HASH_BYTES] for start in range(0, len(peaks), HASH_BYTES)])
+    trail = Frontier(size, stored_peaks(peaks))
     waiting = select(AuditLine.id).where(is_unsealed_line(), AuditLine.at <= now).order_by(AuditLine.at, AuditLine.id)
     leaves = ((line.line_id, leaf_hash(line.data)) for line in canonical_lines(session, waiting))
     number_leaves(session, TrailSeal, leaves, trail)
