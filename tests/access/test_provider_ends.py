@@ -30,6 +30,7 @@ from tests.stub_provider import Lies, Somebody, StubProvider, open_provider
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.factors.held import has_second_factor
 from voucher.access.model import (
+    Passkey,
     ProviderIdentity,
     StaffAccount,
     StaffSession,
@@ -171,7 +172,7 @@ def test_who_has_no_password_proves_again_at_the_provider(database: Database, pr
     app = app_by(provider, database, NOW)
     app.extensions["services"] = replace(app.extensions["services"], now=lambda: clock[0])
     provider.somebody = Somebody(proved_seconds_ago=7200)
-    _, client = linked_person(app, database, Role.PROGRAMME, has_password=False)
+    account_id, client = linked_person(app, database, Role.PROGRAMME, has_password=False)
     form = {
         "csrf_token": csrf_token(client.get("/personnes/moi").text),
         "id": str(new_id()),
@@ -181,6 +182,11 @@ def test_who_has_no_password_proves_again_at_the_provider(database: Database, pr
     clock[0] += timedelta(minutes=20)
     page = client.post("/personnes/nouvelle", data=form).text
     assert "Prouver avec ProConnect" in page
+    with database.write() as session:
+        key = {"credential_id": b"k", "public_key": b"p", "sign_count": 0, "label": "Bureau", "is_synced": False}
+        session.add(Passkey(id=new_id(), account_id=account_id, created_at=NOW, **key))
+    page = client.post("/personnes/nouvelle", data=form).text
+    assert ("Continuer avec ma clé d’accès" in page, "Prouver avec ProConnect" in page) == (True, True)
     carried = form | {"who-opens": "", "csrf_token": csrf_token(page)}
     assert "personne n’a encore prouvé qui vous êtes" in client.post("/personnes/nouvelle", data=carried).text
     assert "C’est bien vous" in there_and_back(client, "/connexion/proconnect/confirmer").text
