@@ -1,10 +1,9 @@
 """A USB scanner in a real Chromium: five milliseconds a key, wherever the focus is, whatever the page is doing."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.browser import chromium, serve
 from tests.builders import Issued, a_counter, entrusted_booklets, handed_over_booklets, scanned_codes, typed_codes
@@ -67,15 +66,16 @@ def test_scans_during_a_check_and_during_a_result_wait_their_turn(
         page = at_the_counter(browser, address, sqlite_database, counter)
         scanner, tray, result = Scanner(page), page.locator("[data-tray] li"), page.locator("[data-result]")
 
-        def slowly(route: Route) -> None:
-            time.sleep(1.5)
-            route.continue_()
-
-        page.route("**/api/check", slowly, times=1)
+        # The network itself is slow: a handler of the test would hold the scanner's keys too.
+        slow = {"offline": False, "latency": 4000, "downloadThroughput": -1, "uploadThroughput": -1}
+        line = page.context.new_cdp_session(page)
+        line.send("Network.enable")
+        line.send("Network.emulateNetworkConditions", slow)
         for code in codes[:3]:
             scanner.scan(code)
         expect(page.locator("[data-say]")).to_have_text("Code lu.", timeout=200)
-        expect(tray).to_have_count(3)
+        line.send("Network.emulateNetworkConditions", slow | {"latency": 0})
+        expect(tray).to_have_count(3, timeout=15_000)
         labels = tray.locator("[name=label]").evaluate_all("all => all.map((one) => one.value)")
         assert labels == sorted(labels), "in the order they came"
         # A refusal is shown; its button has the focus when the next scan comes.
