@@ -1,9 +1,6 @@
 """People who come by the stub provider, through the pages."""
 
-import threading
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -84,22 +81,6 @@ def link_path(database: Database, email: str, now: datetime) -> str:
     """Return the address by which a one-time link, made by the host, goes to the provider."""
     token = links.print_link(database, email, now=now).rpartition("/")[2]
     return f"/connexion/proconnect/lien/{token}"
-
-
-def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Do these in threads that start together; return what each gave."""
-    gate, given = threading.Barrier(len(acts)), [None] * len(acts)
-
-    def act(place: int) -> None:
-        gate.wait()
-        given[place] = acts[place]()
-
-    threads = [threading.Thread(target=act, args=(place,)) for place in range(len(acts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return given
 
 
 def sessions_of(database: Database) -> list[StaffSession]:

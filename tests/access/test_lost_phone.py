@@ -1,13 +1,14 @@
 """A lost phone: somebody of the programme asks, another one confirms, and nothing of before opens the account."""
 
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
 
+from tests.at_once import at_once
 from tests.clients import PASSWORD, a_person
 from tests.factors import MASTER_SECRET, add_totp, code_at, password_shown, strong, viewer_of
 from tests.listed import listed
@@ -210,28 +211,12 @@ def test_who_adds_a_phone_while_two_people_reset_stays_outside(
     third = a_person(database, Role.PROGRAMME, now=NOW)
     new = begin_totp(database, who, programme_name="Pass numérique", master_secret=MASTER_SECRET, now=NEXT)
     change_id = asked(database, quentin, pat)
-    start, said = threading.Barrier(2), []
-
-    def add() -> None:
-        start.wait()
-        try:
-            code = code_at(new.secret, NEXT)
-            confirm_totp(database, who, new.token, code, master_secret=MASTER_SECRET, now=NEXT)
-            said.append("added")
-        except Refused as refused:
-            said.append(refused.code)
-
-    def reset() -> None:
-        start.wait()
-        changes.confirm_change(database, change_id, by=third, now=NEXT)
-        said.append("reset")
-
-    threads = [threading.Thread(target=act) for act in (add, reset)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert "reset" in said
+    code = code_at(new.secret, NEXT)
+    _, reset = at_once(
+        partial(confirm_totp, database, who, new.token, code, master_secret=MASTER_SECRET, now=NEXT),
+        partial(changes.confirm_change, database, change_id, by=third, now=NEXT),
+    )
+    assert reset is None, "it was confirmed"
     assert not factors_of(database, quentin).is_any
     with database.read() as session:
         assert session.scalars(select(StaffSession.account_id).where(StaffSession.account_id == quentin)).all() == []
@@ -247,31 +232,12 @@ def test_who_shows_a_factor_while_two_people_reset_it_stays_outside(
     secret = add_totp(database, alice, NOW)
     codes = new_codes(database, strong(database, alice, secret, NEXT), now=NEXT)
     waits, change_id = password_shown(database, alice, LATER), asked(database, alice, pat)
-    start, said = threading.Barrier(2), []
-
-    def show() -> None:
-        start.wait()
-        try:
-            if with_sheet:
-                show_recovery_code(database, alice, waits, codes[0], now=LATER)
-            else:
-                show_totp(database, alice, waits, code_at(secret, LATER), master_secret=MASTER_SECRET, now=LATER)
-            said.append("shown")
-        except Refused as refused:
-            said.append(refused.code)
-
-    def reset() -> None:
-        start.wait()
-        changes.confirm_change(database, change_id, by=quentin, now=LATER)
-        said.append("reset")
-
-    threads = [threading.Thread(target=act) for act in (show, reset)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert "reset" in said
-    assert len(said) == 2
+    sheet = partial(show_recovery_code, database, alice, waits, codes[0], now=LATER)
+    phone = partial(show_totp, database, alice, waits, code_at(secret, LATER), master_secret=MASTER_SECRET, now=LATER)
+    _, reset = at_once(
+        sheet if with_sheet else phone, partial(changes.confirm_change, database, change_id, by=quentin, now=LATER)
+    )
+    assert reset is None, "it was confirmed"
     with database.read() as session:
         assert session.scalars(select(StaffSession.account_id).where(StaffSession.account_id == alice)).all() == []
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from tests.at_once import at_once
 from tests.clients import PASSWORD, a_person, app_for, csrf_token, sign_in
 from voucher.access import browsers, sessions
 from voucher.access.links import print_link
@@ -249,18 +251,8 @@ def test_two_sign_ins_at_once_in_one_browser_open_two_sessions_and_break_nothing
     a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
     first = Visit(new_browser_token=new_token(), network="203.0.x.x", agent="Firefox sur Windows")
     sessions.sign_in(database, EMAIL, PASSWORD, now=NOW, visit=first)
-    start, tokens = threading.Barrier(2), list[str]()
-
-    def enter_once() -> None:
-        visit = replace(first, browser_token=first.new_browser_token, new_browser_token=new_token())
-        start.wait()
-        tokens.append(sessions.sign_in(database, EMAIL, PASSWORD, now=NOW, visit=visit))
-
-    threads = [threading.Thread(target=enter_once) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    visits = [replace(first, browser_token=first.new_browser_token, new_browser_token=new_token()) for _ in range(2)]
+    tokens = at_once(*(partial(sessions.sign_in, database, EMAIL, PASSWORD, now=NOW, visit=visit) for visit in visits))
     assert len({sessions.viewer_of(database, token, now=NOW).token_sha256 for token in tokens}) == 2  # type: ignore[union-attr]
     with database.read() as session:
         assert len(session.scalars(select(StaffBrowser.id)).all()) == 1

@@ -1,7 +1,6 @@
 """An identity provider opens the account that an invitation linked, and no other; over real HTTP, on both engines."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import func, select
@@ -20,7 +19,7 @@ from tests.access.provided import (
     with_application,
 )
 from tests.clients import a_person, sign_in
-from tests.stub_provider import Somebody, StubProvider, open_provider
+from tests.stub_provider import Somebody, StubProvider
 from voucher.access import links
 from voucher.access.model import (
     AccountLink,
@@ -32,13 +31,6 @@ from voucher.access.tokens import token_hash
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.web.access import SESSION_COOKIE
-
-
-@pytest.fixture
-def provider() -> Iterator[StubProvider]:
-    """A provider whose clock is ours."""
-    with open_provider(NOW.timestamp) as opened:
-        yield opened
 
 
 def test_a_linked_person_comes_in_by_the_provider(database: Database, provider: StubProvider) -> None:

@@ -2,7 +2,6 @@
 
 import html
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -26,7 +25,7 @@ from tests.access.provided import (
 )
 from tests.clients import PASSWORD, a_person, csrf_token, hash_of, sign_in, signed_in_client
 from tests.factors import viewer_of
-from tests.stub_provider import Lies, Somebody, StubProvider, open_provider
+from tests.stub_provider import Lies, Somebody, StubProvider
 from voucher.access import accounts, changes, links, sessions
 from voucher.access.factors.held import has_second_factor
 from voucher.access.model import (
@@ -42,13 +41,6 @@ from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
 from voucher.web.access import SESSION_COOKIE
-
-
-@pytest.fixture
-def provider() -> Iterator[StubProvider]:
-    """A provider whose clock is ours."""
-    with open_provider(NOW.timestamp) as opened:
-        yield opened
 
 
 def test_a_person_unlinks_alone_but_not_their_only_way_in(database: Database, provider: StubProvider) -> None:

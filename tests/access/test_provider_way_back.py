@@ -1,6 +1,5 @@
 """What a browser brings back from the provider opens once, in the same browser, in time; a lie opens nothing; a provider that is down stops nobody."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
@@ -12,7 +11,6 @@ from tests.access.provided import (
     BACK,
     NOW,
     app_by,
-    at_once,
     at_provider,
     link_path,
     linked_person,
@@ -23,19 +21,13 @@ from tests.access.provided import (
     there_and_back,
     trail,
 )
+from tests.at_once import at_once
 from tests.clients import PASSWORD, a_person, app_for, csrf_token
 from tests.stub_provider import Lies, Somebody, StubProvider, open_provider
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.web.access import SESSION_COOKIE
-
-
-@pytest.fixture
-def provider() -> Iterator[StubProvider]:
-    """A provider whose clock is ours."""
-    with open_provider(NOW.timestamp) as opened:
-        yield opened
 
 
 def test_a_way_back_serves_once_in_its_browser_and_in_time(database: Database, provider: StubProvider) -> None:
@@ -69,7 +61,7 @@ def test_two_ways_begun_in_one_browser_both_end(database: Database, provider: St
     assert [client.get(back).status_code for back in backs] == [302, 403]  # the first signed in: a new person's cookie
     clients = [app.test_client() for _ in range(4)]
     backs = [local(at_provider(one.get("/connexion/proconnect").location or "")) for one in clients]
-    answers = at_once([partial(one.get, back) for one, back in zip(clients, backs, strict=True)])
+    answers = at_once(*(partial(one.get, back) for one, back in zip(clients, backs, strict=True)))
     assert [answer.status_code for answer in answers] == [302] * 4
     assert len({one.get_cookie(SESSION_COOKIE).value for one in clients}) == 4  # type: ignore[union-attr]
 
@@ -87,7 +79,7 @@ def test_one_way_back_sent_many_times_at_once_opens_one_session(database: Databa
         one.set_cookie("pass_form", form.value)
         return one.get(back).status_code
 
-    answers = at_once([come] * 4)
+    answers = at_once(*[come] * 4)
     assert sorted(answers) == [302, 403, 403, 403]
     assert len(sessions_of(database)) == 2
 
@@ -100,7 +92,7 @@ def test_a_link_used_by_two_identities_at_once_links_one(database: Database, pro
         provider.somebody = Somebody(sub=sub)
         client = app.test_client()
         ways.append(partial(client.get, local(at_provider(client.get(path).location or ""))))
-    answers = at_once(ways)
+    answers = at_once(*ways)
     assert sorted(answer.status_code for answer in answers) == [302, 403]
     assert len(outcomes(database)) == 1
 

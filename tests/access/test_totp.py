@@ -1,14 +1,15 @@
 """Codes of six digits: added, shown once each, early, late, too often; and a telephone whose clock is wrong."""
 
-import threading
 from base64 import b32encode
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
 from hypothesis import given, strategies
 from sqlalchemy import func, select, update
 
+from tests.at_once import at_once, refusals_in
 from tests.clients import a_person
 from tests.factors import MASTER_SECRET, add_totp, code_at, password_shown, viewer_of
 from tests.listed import listed
@@ -127,21 +128,8 @@ def test_a_code_serves_once_and_none_before_it_serves_after(database: Database, 
 def test_the_same_code_sent_at_once_opens_one_session(database: Database, lea: UUID) -> None:
     secret = add_totp(database, lea, NOW)
     tokens = [password_shown(database, lea, NEXT) for _ in range(2)]
-    start, said = threading.Barrier(len(tokens)), []
-
-    def send(token: str) -> None:
-        start.wait()
-        try:
-            said.append(("opened", show(database, lea, code_at(secret, NEXT), NEXT, token)))
-        except Refused as refused:
-            said.append((refused.code, ""))
-
-    threads = [threading.Thread(target=send, args=(token,)) for token in tokens]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(code for code, _ in said) == ["code_served", "opened"]
+    said = at_once(*(partial(show, database, lea, code_at(secret, NEXT), NEXT, token) for token in tokens))
+    assert refusals_in(said) == ["code_served"]
 
 
 @pytest.mark.race
@@ -149,22 +137,8 @@ def test_one_session_that_waits_is_opened_once(database: Database, lea: UUID) ->
     secret = add_totp(database, lea, NOW)
     token = password_shown(database, lea, NEXT)
     codes = [code_at(secret, NEXT), code_at(secret, NEXT + STEP)]
-    start, said = threading.Barrier(len(codes)), []
-
-    def send(code: str) -> None:
-        start.wait()
-        try:
-            show(database, lea, code, NEXT, token)
-            said.append("opened")
-        except Refused as refused:
-            said.append(refused.code)
-
-    threads = [threading.Thread(target=send, args=(code,)) for code in codes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert said.count("opened") == 1
+    said = at_once(*(partial(show, database, lea, code, NEXT, token) for code in codes))
+    assert len(refusals_in(said)) == 1
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(StaffSession)) == 2  # this one, and where it was added
 
@@ -220,21 +194,8 @@ def test_tries_sent_together_are_all_counted(database: Database, lea: UUID) -> N
     secret = add_totp(database, lea, NOW)
     token = password_shown(database, lea, NEXT)
     wrong = "000000" if code_at(secret, NEXT) != "000000" else "000001"
-    start, said = threading.Barrier(8), []
-
-    def send() -> None:
-        start.wait()
-        try:
-            show(database, lea, wrong, NEXT, token)
-        except Refused as refused:
-            said.append(refused.code)
-
-    threads = [threading.Thread(target=send) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(said) == [TOO_MANY] * 6 + ["wrong_code"] * 2
+    said = at_once(*[partial(show, database, lea, wrong, NEXT, token)] * 8)
+    assert refusals_in(said) == [TOO_MANY] * 6 + ["wrong_code"] * 2
 
 
 def test_who_tries_one_account_after_the_other_is_slowed_down_by_network(database: Database) -> None:

@@ -1,16 +1,17 @@
 """Passwords tried: each wrong one makes the next wait, longer and longer; nobody is locked out by another."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import event, func, select, update
 
+from tests.at_once import at_once
 from tests.clients import PASSWORD, a_person
 from voucher.access import accounts, confirm, links, passwords, sessions, steps
 from voucher.access.model import StaffAccount, StaffSession
@@ -128,17 +129,8 @@ def test_one_address_does_not_try_the_accounts_of_all_and_an_office_may_mistype(
 @pytest.mark.race
 def test_tries_sent_together_are_all_counted_and_no_more_pass_than_may(database: Database) -> None:
     a_person(database, Role.AUDITOR, now=NOW, email=EMAIL)
-    start, codes = threading.Barrier(6), list[str]()
-
-    def try_once(rank: int) -> None:
-        start.wait()
-        codes.append(said(database, "not this one", visit=a_visit(f"198.51.100.{rank}")))
-
-    threads = [threading.Thread(target=try_once, args=(rank,)) for rank in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    strangers = [a_visit(f"198.51.100.{rank}") for rank in range(6)]
+    codes = at_once(*(partial(said, database, "not this one", visit=stranger) for stranger in strangers))
     assert sorted(codes) == ["too_many_tries"] * 4 + ["wrong_credentials"] * 2
 
 

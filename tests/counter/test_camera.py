@@ -1,14 +1,12 @@
 """What the camera sees, in a real Chromium: several codes, a refused one that stays, a reader that rejects, a camera taken away."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import chromium, serve
-from tests.builders import Issued, a_counter, handed_over_booklets, scanned_codes
-from tests.clients import app_for
+from tests.browser import chromium
+from tests.builders import Issued, scanned_codes
 from tests.counter.standing import at_the_counter
 from tests.desk import show_to_camera
 from voucher.kernel.database import Database
@@ -31,22 +29,6 @@ window.BarcodeDetector = class {
 };
 delete AbortSignal.timeout;
 """
-
-
-@pytest.fixture
-def issued(sqlite_database: Database) -> Issued:
-    return handed_over_booklets(sqlite_database)
-
-
-@pytest.fixture
-def counter(sqlite_database: Database) -> Counter:
-    return a_counter(sqlite_database)
-
-
-@pytest.fixture
-def address(sqlite_database: Database) -> Iterator[str]:
-    with serve(app_for(sqlite_database)) as found:
-        yield found
 
 
 def hold(page: Page, *codes: tuple[str, int]) -> None:

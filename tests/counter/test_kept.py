@@ -1,14 +1,12 @@
 """What lies on the counter survives: a reload, a lost answer, an ended session, another tab, a browser that keeps nothing."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import delete, select
 
-from tests.browser import axe, chromium, serve
+from tests.browser import axe, chromium
 from tests.builders import Issued, a_counter, handed_over_booklets, scanned_codes
-from tests.clients import PASSWORD, app_for
+from tests.clients import PASSWORD
 from tests.counter.standing import at_the_counter, redemption_count
 from voucher.access.model import StaffSession
 from voucher.issuing.recognise_code import stored_codes
@@ -27,17 +25,6 @@ FULL = "IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'Q
 @pytest.fixture
 def issued(sqlite_database: Database) -> Issued:
     return handed_over_booklets(sqlite_database, 2)
-
-
-@pytest.fixture
-def counter(sqlite_database: Database) -> Counter:
-    return a_counter(sqlite_database)
-
-
-@pytest.fixture
-def address(sqlite_database: Database) -> Iterator[str]:
-    with serve(app_for(sqlite_database)) as found:
-        yield found
 
 
 def lay(page: Page, *codes: str) -> None:

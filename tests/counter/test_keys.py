@@ -1,13 +1,11 @@
 """A USB scanner in a real Chromium: five milliseconds a key, wherever the focus is, whatever the page is doing."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import chromium, serve
-from tests.builders import Issued, a_counter, entrusted_booklets, handed_over_booklets, scanned_codes, typed_codes
-from tests.clients import app_for, settings_for
+from tests.browser import chromium
+from tests.builders import Issued, entrusted_booklets, scanned_codes, typed_codes
+from tests.clients import settings_for
 from tests.counter.standing import Scanner, at_the_counter, redemption_count, signed_in
 from voucher.access.rules import Role
 from voucher.issuing.recognise_code import stored_codes
@@ -15,22 +13,6 @@ from voucher.kernel.database import Database
 from voucher.redemption.answers import Counter
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def issued(sqlite_database: Database) -> Issued:
-    return handed_over_booklets(sqlite_database)
-
-
-@pytest.fixture
-def counter(sqlite_database: Database) -> Counter:
-    return a_counter(sqlite_database)
-
-
-@pytest.fixture
-def address(sqlite_database: Database) -> Iterator[str]:
-    with serve(app_for(sqlite_database)) as found:
-        yield found
 
 
 _FOCUSABLE = "a[href], button, input:not([type=hidden]), summary, main"

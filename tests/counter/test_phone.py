@@ -1,13 +1,10 @@
 """The page in the hand: what is in view at once, what the thumb reaches, what a zoom of 400 % leaves uncovered, what axe says."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser import DESK, NARROW, PHONE, axe, chromium, overflow, screenshot, serve
-from tests.builders import Issued, a_counter, handed_over_booklets, scanned_codes
-from tests.clients import app_for
+from tests.browser import DESK, NARROW, PHONE, axe, chromium, overflow, screenshot
+from tests.builders import Issued, scanned_codes
 from tests.counter.standing import at_the_counter
 from voucher.kernel.database import Database
 from voucher.redemption.answers import Counter
@@ -22,22 +19,6 @@ _IS_COVERED = """() => {
   const seen = document.elementFromPoint(x, y);
   return seen && (one.contains(seen) || seen.contains(one) || seen.closest("label")?.contains(one)) ? null : one.outerHTML;
 }"""
-
-
-@pytest.fixture
-def issued(sqlite_database: Database) -> Issued:
-    return handed_over_booklets(sqlite_database)
-
-
-@pytest.fixture
-def counter(sqlite_database: Database) -> Counter:
-    return a_counter(sqlite_database)
-
-
-@pytest.fixture
-def address(sqlite_database: Database) -> Iterator[str]:
-    with serve(app_for(sqlite_database)) as found:
-        yield found
 
 
 def is_in_view(page: Page, selector: str) -> bool:

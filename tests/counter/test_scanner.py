@@ -1,36 +1,18 @@
 """The counter's script in a real Chromium: a code before the camera, a code typed, a network that fails."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser import axe, chromium, overflow, serve
-from tests.builders import Issued, a_counter, handed_over_booklets, scanned_codes, typed_codes
-from tests.clients import app_for
+from tests.browser import axe, chromium, overflow
+from tests.builders import Issued, scanned_codes, typed_codes
 from tests.counter.standing import at_the_counter, redemption_count
 from tests.desk import show_to_camera
 from voucher.kernel.database import Database
 from voucher.redemption.answers import Counter
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def issued(sqlite_database: Database) -> Issued:
-    return handed_over_booklets(sqlite_database)
-
-
-@pytest.fixture
-def counter(sqlite_database: Database) -> Counter:
-    return a_counter(sqlite_database)
-
-
-@pytest.fixture
-def address(sqlite_database: Database, issued: Issued) -> Iterator[str]:
-    with serve(app_for(sqlite_database)) as found:
-        yield found
 
 
 def test_a_code_before_the_camera_is_laid_redeemed_and_undone(

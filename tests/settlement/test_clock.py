@@ -1,24 +1,18 @@
-"""What is due, by when and who holds it; who may block a payment; what structures are written."""
+"""What is due, by when and who holds it; who may block a payment."""
 
-import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from tests.builders import SOMEONE, an_iban
-from tests.clients import app_for, csrf_token, signed_in_client
 from tests.settlement.bank import Bank
 from tests.settlement.town import APPROVER, PREPARER, Town, a_town, give_rib, wrong_books
-from voucher.access.rules import Role
 from voucher.kernel.database import Database
 from voucher.kernel.identifiers import new_id
 from voucher.kernel.refusals import Refused
-from voucher.mail.letter_kinds import LetterKind
-from voucher.mail.model import OutboxMessage
 from voucher.network.model import Structure
 from voucher.network.structures import suspend_structure
 from voucher.programme.change_payment_terms import PaymentTerms, change_payment_terms
@@ -29,7 +23,6 @@ from voucher.settlement.batches.export import export_batch
 from voucher.settlement.batches.freeze import Frozen, freeze_batch
 from voucher.settlement.batches.leave_out import set_aside
 from voucher.settlement.batches.preview import preview_batch
-from voucher.settlement.batches.write_to_structures import notify_failed, notify_sent
 from voucher.settlement.deadlines.finance_calendar import calendar
 from voucher.settlement.deadlines.payment_deadlines import Due, Stage, clock_counts, dues, structure_dues
 from voucher.settlement.model.batches import PaymentAdvice
@@ -238,185 +231,3 @@ def test_a_block_is_placed_once_by_whom_it_concerns_and_in_its_scope(database: D
         lift_hold(database, everywhere, "Fini", by=PREPARER, now=DECEMBER_2, issuer_id=own)
     assert [row.id for row in payment_holds(database, is_live=True, issuer_id=own)] == [command.id]
     assert payment_holds(database, is_live=True, issuer_id=stranger) == []
-
-
-def give_address(town: Town, rank: int, address: str) -> None:
-    with town.database.write() as session:
-        session.execute(update(Structure).where(Structure.id == town.structure_ids[rank]).values(contact_email=address))
-
-
-def letters(database: Database) -> list[OutboxMessage]:
-    with database.read() as session:
-        told = select(OutboxMessage).where(
-            OutboxMessage.kind.not_in((LetterKind.RIB_RECORDED, LetterKind.RIB_CONFIRMED))
-        )  # a RIB that tests change is told too
-        found = list(session.scalars(told.order_by(OutboxMessage.created_at, OutboxMessage.kind)))
-        session.expunge_all()
-    return found
-
-
-def test_structures_are_written_what_leaves_and_never_a_whole_iban(database: Database) -> None:
-    town = a_town(database)
-    give_address(town, 0, "tresor@association.example")
-    town.redeem(0, 3, now=NOVEMBER_3)
-    town.redeem(1, 4, now=NOVEMBER_3)
-    frozen, _ = sent(town)
-    (letter,) = letters(database)
-    assert (letter.recipient, letter.issuer_id) == ("tresor@association.example", town.agreed.issuer_id)
-    assert "3 chèques" in letter.body
-    assert frozen.number in letter.body
-    assert "du 3\u00a0novembre\u00a02026 au 30\u00a0novembre\u00a02026" in letter.body
-    assert "Il est attendu sur le compte pour le 4\u00a0décembre\u00a02026." in letter.body
-    assert an_iban(7001) not in letter.body
-    assert f"finit par {an_iban(7001)[-4:]}." in letter.body
-    assert letter.path.startswith("/comptoir/paiements/")
-    with database.write() as session:
-        notify_sent(session, frozen.batch_id, DECEMBER_2)
-    assert len(letters(database)) == 1, "told once"
-    assert wrong_books(database) == []
-
-
-def test_the_public_accountants_structures_are_told_the_last_day(database: Database) -> None:
-    town = a_town(database, structure_count=1, channel="public_accountant")
-    give_address(town, 0, "tresor@association.example")
-    town.redeem(0, 3, now=NOVEMBER_3)
-    sent(town)
-    assert "au plus tard le 30\u00a0décembre\u00a02026" in letters(database)[0].body
-
-
-def test_a_refused_export_writes_to_nobody(database: Database) -> None:
-    town = a_town(database, structure_count=1)
-    give_address(town, 0, "tresor@association.example")
-    town.redeem(0, 3, now=NOVEMBER_3)
-    frozen = freeze(town)
-    approve_batch(database, frozen.batch_id, by=APPROVER, now=DECEMBER_2)
-    give_rib(database, town.structure_ids[0], 60)
-    with pytest.raises(Refused):
-        export_batch(database, frozen.batch_id, by=PREPARER, now=DECEMBER_2)
-    assert letters(database) == []
-
-
-def test_a_refused_transfer_asks_for_another_rib_once(database: Database) -> None:
-    town = a_town(database, structure_count=1)
-    give_address(town, 0, "tresor@association.example")
-    town.redeem(0, 3, now=NOVEMBER_3)
-    _, content = sent(town)
-    with database.read() as session:
-        iban = session.execute(select(PayingAccount.iban)).scalar_one()
-    with Bank(today=DECEMBER_2.date(), iban=iban) as bank:
-        bank.close_account(an_iban(7001))
-        answers = [one.content for one in bank.send(content) if one.type.startswith("pain.002")]
-    later = DECEMBER_2 + timedelta(hours=1)
-    for file in answers:
-        import_bank_file(database, "banque.xml", file, by=PREPARER, now=later)
-    with database.write() as session:
-        notify_failed(session, later)
-    told = [letter for letter in letters(database) if letter.kind == "advice_rejected"]
-    assert len(told) == 1
-    assert (
-        "Rejeté par la banque le 2\u00a0décembre\u00a02026. Le compte de la structure est fermé. La somme reste due."
-        in told[0].body
-    )
-    assert "lot suivant" not in told[0].body
-    assert told[0].path == "/comptoir/lieu/rib"
-    assert "donnez un nouveau RIB" in told[0].subject
-
-
-class Office:
-    """A town and its people at their screens."""
-
-    def __init__(self, database: Database) -> None:
-        self.town = a_town(database)
-        give_address(self.town, 0, "tresor@association.example")
-        self.town.redeem(0, 3, now=NOVEMBER_3)
-        self.town.redeem(1, 4, now=NOVEMBER_3)
-        self.database = database
-        self.app = app_for(database, DECEMBER_2)
-
-    def seat(self, role: Role, scope_id: UUID | None = None) -> FlaskClient:
-        return signed_in_client(self.app, self.database, role, scope_id)
-
-    def post(self, client: FlaskClient, page: str, act: str = "", **fields: object) -> str:
-        said = client.get(page).get_data(as_text=True)
-        form_id = re.search(r'name="id"[^>]*value="([^"]+)"', said)
-        given = {"csrf_token": csrf_token(said), **({"id": form_id[1]} if form_id else {}), **fields}
-        return client.post(act or page, data=given, follow_redirects=True).get_data(as_text=True)
-
-
-def test_the_pages_show_what_is_due_block_and_unblock(sqlite_database: Database) -> None:
-    office = Office(sqlite_database)
-    preparer, auditor = office.seat(Role.FINANCE_PREPARER), office.seat(Role.AUDITOR)
-    for page in ("/finances/calendrier", "/finances/delais", "/finances/blocages", "/finances/messages"):
-        for client in (preparer, auditor, office.seat(Role.FINANCE_APPROVER)):
-            assert client.get(page).status_code == 200, page
-    assert "30\u00a0novembre\u00a02026" not in preparer.get("/finances/calendrier").get_data(as_text=True)
-    assert "30\u00a0décembre\u00a02026" in preparer.get("/finances/calendrier").get_data(as_text=True)
-    assert preparer.get("/finances/delais?format=csv").mimetype == "text/csv"
-    said = office.post(preparer, "/finances/blocages/nouveau", pivot="W0", agreement_id="", reason="Doute")
-    assert "Aucune structure ne porte ce numéro" in said
-    assert "Doute" in said, "what was typed is kept"
-    said = office.post(
-        preparer, "/finances/blocages/nouveau", pivot=pivot_of(office.town, 1), agreement_id="", reason="Doute sérieux"
-    )
-    assert "Doute sérieux" in said
-    lift = re.search(r"/finances/blocages/[0-9a-f-]+/lever", said)
-    assert lift is not None
-    freezing = preparer.get(f"/finances/conventions/{office.town.agreement_id}/arreter").get_data(as_text=True)
-    assert "Paiement bloqué : Doute sérieux" in freezing
-    assert "Levez le blocage quand sa raison n’est plus." in freezing
-    said = office.post(preparer, lift[0], reason="Vérifié")
-    assert "Aucun paiement n’est bloqué." in said
-    assert "Vérifié" in said
-    stranger = office.seat(Role.FINANCE_PREPARER, new_id())
-    assert stranger.get(lift[0]).status_code == 404
-    assert auditor.get(lift[0]).status_code == 403
-
-
-def test_messages_can_be_read_and_sent_again(sqlite_database: Database) -> None:
-    office = Office(sqlite_database)
-    sent(office.town)
-    (letter,) = letters(sqlite_database)
-    preparer, programme = office.seat(Role.FINANCE_PREPARER), office.seat(Role.PROGRAMME)
-    listed = preparer.get("/finances/messages").get_data(as_text=True)
-    assert "Aucun serveur de messagerie" in listed
-    assert "tresor@association.example" in listed
-    page = f"/finances/messages/{letter.id}"
-    assert "Ce compte n’est plus le vôtre" in programme.get(page).get_data(as_text=True)
-    with sqlite_database.write() as session:
-        session.execute(update(OutboxMessage).values(given_up_at=DECEMBER_2, failure="550 inconnu", try_count=1))
-    assert "1\u00a0message aux structures n’a pas pu partir." in preparer.get("/finances/").get_data(as_text=True)
-    give_address(office.town, 0, "nouvelle@association.example")
-    assert "repart au prochain tour" in office.post(programme, page, f"{page}/renvoyer")
-    assert letters(sqlite_database)[0].recipient == "nouvelle@association.example"
-    stranger = office.seat(Role.FINANCE_PREPARER, new_id())
-    assert stranger.get(page).status_code == 404
-    assert "Aucun message" in stranger.get("/finances/messages").get_data(as_text=True)
-    auditor = office.seat(Role.AUDITOR)
-    token = csrf_token(auditor.get("/finances/").get_data(as_text=True))
-    assert auditor.post(f"{page}/renvoyer", data={"csrf_token": token}).status_code == 403
-    assert stranger.post(
-        f"{page}/renvoyer", data={"csrf_token": csrf_token(stranger.get("/finances/").get_data(as_text=True))}
-    ).status_code == 404  # fmt: skip
-
-
-def test_the_programme_changes_payment_terms_on_a_page(sqlite_database: Database) -> None:
-    office = Office(sqlite_database)
-    programme = office.seat(Role.PROGRAMME)
-    page = f"/programme/conventions/{office.town.agreement_id}/paiement"
-    said = office.post(
-        programme, page, settlement_rhythm="on_demand", minimum_payment_cents="25", payment_days="45", cut_off_day="25"
-    )
-    assert "Les conditions de paiement sont changées." in said
-    assert "À la demande" in said
-    said = office.post(
-        programme, page, settlement_rhythm="monthly", minimum_payment_cents="0", payment_days="90", cut_off_day="31"
-    )
-    assert "Écrivez un délai de 1 à 60 jours." in said
-
-
-def test_a_structure_sees_the_day_by_which_it_is_paid_and_who_holds_it(sqlite_database: Database) -> None:
-    office = Office(sqlite_database)
-    manager = office.seat(Role.PLACE_MANAGER, office.town.structure_ids[0])
-    said = manager.get("/comptoir/paiements/").get_data(as_text=True)
-    assert "30\u00a0décembre\u00a02026" in said
-    assert "Le service des finances" in said

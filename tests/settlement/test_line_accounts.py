@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tests.clients import app_for, csrf_token, signed_in_client
 from tests.killing import Killer
-from tests.settlement.test_line_parts import a_line, at_once, book, left_cents
+from tests.settlement.test_line_parts import a_line, accepted_count, book, left_cents
 from tests.settlement.test_overpayments import overpaid
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town, wrong_books
 from voucher.access.rules import Role
@@ -222,9 +222,9 @@ def test_people_who_confirm_at_once_never_take_more_than_what_is_owed(database: 
     for rank, proposal_id in enumerate(waiting):
         propose_account(database, proposal_id, (small, large)[rank % 2], account, 2_500, WHY, **FIRST)
     ids = iter(waiting)
-    assert at_once(lambda: confirm_proposal(database, next(ids), **SECOND), 4) == 2
+    assert accepted_count(lambda: confirm_proposal(database, next(ids), **SECOND), 4) == 2
     (twice,) = [waiting[0]]
-    assert at_once(lambda: confirm_proposal(database, twice, **SECOND), 3) in (0, 3)
+    assert accepted_count(lambda: confirm_proposal(database, twice, **SECOND), 3) in (0, 3)
     with database.read() as session:
         made = session.scalars(select(BankMatch.amount_cents).where(BankMatch.id.in_(waiting))).all()
     assert made == [2_500, 2_500]

@@ -1,13 +1,13 @@
 """Public funders pay several calls by one transfer, or one call in parts: a person says which, and never more than there is."""
 
 import re
-import threading
 from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
+from tests.at_once import at_once, refusals_in
 from tests.clients import app_for, signed_in_client
 from tests.killing import Killer
 from tests.settlement.town import NOW, PREPARER, Town, a_town, wrong_books
@@ -152,32 +152,17 @@ def open_references(database: Database) -> dict[UUID, str]:
         return {row.id: row.reference for row in session.execute(select(FundsCall.id, FundsCall.reference))}
 
 
-def at_once(act: Callable[[], object], count: int) -> int:
+def accepted_count(act: Callable[[], object], count: int) -> int:
     """Run an act in threads at once; return how many were not refused."""
-    done: list[object] = []
-    barrier = threading.Barrier(count)
-
-    def run() -> None:
-        barrier.wait()
-        try:
-            act()
-        except Refused:
-            return
-        done.append(1)
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return len(done)
+    answers = at_once(*[act] * count)
+    return count - len(refusals_in(answers))
 
 
 def test_people_who_take_parts_at_once_never_take_more_than_the_line_nor_the_call(database: Database) -> None:
     _, (first, second) = a_funded_town(database, 8_000, 50_000)
     line_id, other = book(database, a_line("C1", 10_000, True), a_line("C2", 20_000, True))
-    assert at_once(lambda: match_with_calls(database, line_id, [part(second, 3_000)], **ACT), 6) == 3
-    assert at_once(lambda: match_with_calls(database, other, [part(first, 3_000)], **ACT), 5) == 2
+    assert accepted_count(lambda: match_with_calls(database, line_id, [part(second, 3_000)], **ACT), 6) == 3
+    assert accepted_count(lambda: match_with_calls(database, other, [part(first, 3_000)], **ACT), 5) == 2
     assert received(database) == [(6_000, "partly_paid"), (9_000, "partly_paid")]
     assert wrong_books(database) == []
 
@@ -186,7 +171,7 @@ def test_people_who_take_parts_at_once_never_take_more_than_the_line_nor_the_cal
         with database.write() as session:
             take(session, line_to_use(session, other, None), 5_000)
 
-    assert at_once(take_some, 6) == 2, "20,000 less the 6,000 taken: two of 5,000"
+    assert accepted_count(take_some, 6) == 2, "20,000 less the 6,000 taken: two of 5,000"
     with database.read() as session:
         account_id = session.scalars(select(PayingAccount.id)).one()
 
@@ -195,7 +180,7 @@ def test_people_who_take_parts_at_once_never_take_more_than_the_line_nor_the_cal
         with database.write() as session:
             receive_funds(session, new_id(), first, money, part_cents=1_500, **ACT)
 
-    assert at_once(receive_some, 4) == 1, "8,000 less 6,000: one of 1,500"
+    assert accepted_count(receive_some, 4) == 1, "8,000 less 6,000: one of 1,500"
 
 
 @pytest.mark.kill

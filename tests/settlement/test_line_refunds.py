@@ -15,7 +15,7 @@ from tests.clients import app_for, csrf_token, signed_in_client
 from tests.killing import Killer
 from tests.settlement.reports import status_report
 from tests.settlement.test_line_accounts import FIRST, SECOND, undo
-from tests.settlement.test_line_parts import OPENING_CENTS, at_once, left_cents
+from tests.settlement.test_line_parts import OPENING_CENTS, accepted_count, left_cents
 from tests.settlement.town import NOW, PREPARER, Town, a_town, wrong_books
 from voucher.access.rules import Role
 from voucher.accounting.match_up import match_up
@@ -229,7 +229,7 @@ def test_on_the_accountants_channel_a_request_asks_for_it_and_no_bank_file_is_wr
 def test_what_is_sent_back_is_never_more_than_what_waits_whoever_confirms_at_once(database: Database) -> None:
     bank = Bank(database)
     asked = iter([bank.ask(5_000).id for _ in range(4)])
-    assert at_once(lambda: confirm_proposal(database, next(asked), **SECOND), 4) == 2
+    assert accepted_count(lambda: confirm_proposal(database, next(asked), **SECOND), 4) == 2
     debit_id = bank.book(700, False)
     with pytest.raises(Refused, match="other_side"):
         bank.ask(700, debit_id)

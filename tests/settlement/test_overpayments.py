@@ -2,8 +2,6 @@
 
 import csv
 import io
-import threading
-from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,6 +9,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
+from tests.at_once import at_once, refusals_in
 from tests.builders import SOMEONE
 from tests.reporting.life import book
 from tests.settlement.test_disputes import balance, claw_back, contest, decide, freeze, sent, voucher_states
@@ -204,26 +203,6 @@ def test_vouchers_of_a_stopped_booklet_stay_stopped(database: Database) -> None:
     assert wrong_books(database) == []
 
 
-def at_once(*acts: Callable[[], object]) -> list[object]:
-    """Run acts in as many threads, together; return what each gave or the refusal it met."""
-    answers: list[object] = [None] * len(acts)
-    start = threading.Barrier(len(acts))
-
-    def run(rank: int) -> None:
-        start.wait()
-        try:
-            answers[rank] = acts[rank]()
-        except Refused as refused:
-            answers[rank] = refused.code
-
-    threads = [threading.Thread(target=run, args=(rank,)) for rank in range(len(acts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
-
-
 def test_two_people_who_decide_at_once_make_one_overpayment(database: Database) -> None:
     town = a_town(database, structure_count=1)
     contested = town.redeem(0, 3)
@@ -234,7 +213,7 @@ def test_two_people_who_decide_at_once_make_one_overpayment(database: Database) 
         lambda: decide(town, dispute_id, "upheld", by=SOMEONE),
         lambda: decide(town, dispute_id, "dismissed", by=new_id()),
     )
-    assert answers.count("already_decided") == 2
+    assert refusals_in(answers) == ["already_decided"] * 2
     assert balance(town, "4671") in (0, 3_000)
     assert wrong_books(database) == []
 

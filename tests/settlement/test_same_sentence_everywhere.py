@@ -12,8 +12,9 @@ from sqlalchemy import select
 
 from tests.clients import app_for, signed_in_client
 from tests.settlement.test_accountant_return import HEADS
-from tests.settlement.test_clock import give_address, letters, pivot_of
+from tests.settlement.test_clock import pivot_of
 from tests.settlement.test_documents import text_of
+from tests.settlement.test_structure_letters import give_address, letters
 from tests.settlement.town import APPROVER, NOW, PREPARER, Town, a_town, give_rib, wrong_books
 from voucher.access.rules import Role
 from voucher.kernel.database import Database
